@@ -1,0 +1,85 @@
+"""`python -m run_operator`: start the operator. Every setting is a flag and an environment variable."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+
+import click
+
+from run_operator import __version__
+from run_operator.engine.operator import Operator
+from run_operator.kube.config import NoClusterError
+from run_operator.kube.errors import KubeError, NotFoundError
+from run_operator.observability import logs
+from run_operator.settings import Settings
+
+
+@click.command(
+    context_settings={"auto_envvar_prefix": "RUN_OPERATOR", "show_default": True, "max_content_width": 110}
+)
+@click.option(
+    "--namespace", "namespaces", multiple=True, show_envvar=True, help="Serve only this one; repeatable."
+)
+@click.option(
+    "--workers", default=24, type=click.IntRange(1, 256), show_envvar=True, help="Runs worked on at once."
+)
+@click.option(
+    "--sweep-interval",
+    default=300.0,
+    type=click.FloatRange(1),
+    show_envvar=True,
+    help="Seconds between two comparisons with the API server.",
+)
+@click.option(
+    "--sync-deadline",
+    default=120.0,
+    type=click.FloatRange(1),
+    show_envvar=True,
+    help="Seconds the first lists may take.",
+)
+@click.option("--listen", default="0.0.0.0", show_envvar=True, help="Address of the status port.")  # noqa: S104
+@click.option("--port", default=8080, show_envvar=True, help="Port of /healthz, /readyz and /metrics.")
+@click.option(
+    "--log-level",
+    default="info",
+    show_envvar=True,
+    type=click.Choice(["debug", "info", "warning", "error"], case_sensitive=False),
+    help="How much to tell.",
+)
+@click.option(
+    "--log-format",
+    default="json",
+    show_envvar=True,
+    type=click.Choice(["json", "text"]),
+    help="For whom to tell.",
+)
+@click.option(
+    "--gpu-resource", default="nvidia.com/gpu", show_envvar=True, help="What resources.gpu asks for."
+)
+@click.option(
+    "--default-user",
+    default=1000,
+    type=click.IntRange(1),
+    show_envvar=True,
+    help="uid, gid and fsGroup of pods whose document names none.",
+)
+@click.version_option(__version__, prog_name="run-operator")
+def main(log_level: str, log_format: str, **options: object) -> None:
+    """Reconcile Runs until SIGTERM. The cluster: KUBECONFIG, else the pod's service account, else ~/.kube/config."""
+    logs.configure(log_level, as_json=log_format == "json")
+    settings = Settings(log_level=log_level, log_format=log_format, **options)  # type: ignore[arg-type]
+    try:
+        asyncio.run(_operate(settings))
+    except NotFoundError as error:
+        sys.exit(f"run-operator: {error}\nThe CRDs are missing: kubectl apply -k crds")
+    except (KubeError, NoClusterError, OSError) as error:
+        sys.exit(f"run-operator: {error}")
+
+
+async def _operate(settings: Settings) -> None:
+    await Operator(settings).run()
+
+
+if __name__ == "__main__":
+    main()

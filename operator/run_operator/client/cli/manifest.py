@@ -1,0 +1,130 @@
+"""`runctl manifest`: exported files in, manifests out that every YAML reader agrees on."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import click
+
+from run_operator.client.cli.inputs import Input, InputError, inputs
+from run_operator.document.entity import Entity, load
+from run_operator.document.errors import DocumentError
+from run_operator.document.kinds import EntityType
+from run_operator.document.yaml_writer import write
+from run_operator.resources.manifest import manifest
+
+BAD_INPUT: Final = 2
+NAME: Final = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+
+
+@click.command("manifest")
+@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@click.option("-n", "--namespace", help="Write this namespace into the manifests.")
+@click.option("--name", help="The object's name (one document only); else it follows from the document's id.")
+@click.option("--suspend", is_flag=True, help="Create the Runs stopped; `spec.suspend: false` starts them.")
+@click.option("-o", "--output", type=click.Choice(["yaml", "json"]), default="yaml", show_default=True)
+@click.pass_context
+def manifest_command(
+    context: click.Context,
+    files: tuple[str, ...],
+    namespace: str | None,
+    name: str | None,
+    suspend: bool,
+    output: str,
+) -> None:
+    r"""Convert exported Runs (files, folders, or - for standard input) into manifests.
+
+    \b
+    Example:
+      runctl manifest runs-3f2a.yaml | kubectl apply -f -
+      runctl manifest exports/ -n ml --suspend > runs.yaml
+
+    Exit code 0: all were converted; 2: some were not (the others are printed all the same).
+    """
+    _check_name("--namespace", namespace)
+    _check_name("--name", name)
+    batch = _Batch(namespace, name, suspend)
+    for found in inputs(files):
+        batch.take(found)
+    if name and len(batch.manifests) + batch.failures > 1:
+        raise click.UsageError("--name goes with exactly one document")
+    _print(batch.manifests, output)
+    if batch.failures:
+        total = batch.failures + len(batch.manifests)
+        if total > 1:
+            click.echo(f"runctl: {batch.failures} of {total} files could not be converted", err=True)
+        context.exit(BAD_INPUT)
+
+
+@dataclass
+class _Batch:
+    """What came of the inputs so far."""
+
+    namespace: str | None
+    name: str | None
+    suspend: bool
+    manifests: list[dict[str, Any]] = field(default_factory=list)
+    failures: int = 0
+    _seen: dict[str, tuple[str, str]] = field(default_factory=dict)
+
+    def take(self, found: Input | InputError) -> None:
+        """One input: a manifest more, or a line on standard error."""
+        try:
+            if isinstance(found, InputError):
+                raise found
+            self._convert(found)
+        except InputError as error:
+            self._fail(error.name, None, str(error))
+        except DocumentError as error:
+            self._fail(found.name, error.line, str(error))
+
+    def _convert(self, found: Input) -> None:
+        entity = load(found.read())
+        made = manifest(entity, namespace=self.namespace, name=self.name, suspend=self.suspend)
+        self._check_twice(found.name, entity, f"{made['kind']} {made['metadata']['name']}")
+        self.manifests.append(made)
+        if entity.type is not EntityType.RUN:
+            _say(f"runctl: note: {found.name}: a {made['kind']} needs its own CRD, which this release does not have yet")
+
+    def _check_twice(self, source: str, entity: Entity, name: str) -> None:
+        """The same Run twice is worth a note; two Runs that would overwrite each other are an error."""
+        first, project = self._seen.setdefault(name, (source, entity.project))
+        if first == source:
+            return
+        if project != entity.project:
+            problem = f"{name} would be of project {entity.project} here and of {project} in {first}; convert them apart"
+            raise InputError(source, problem)
+        _say(f"runctl: note: {source}: {name} is in {first} too; applied together, the later one counts")
+
+    def _fail(self, name: str, line: int | None, problem: str) -> None:
+        self.failures += 1
+        where = f"{name}:{line}" if line else name
+        _say(f"runctl: {where}: {problem}")
+
+
+def _say(line: str) -> None:
+    click.echo(_visible(line), err=True)
+
+
+def _print(manifests: list[dict[str, Any]], output: str) -> None:
+    if output == "json":
+        whole = (
+            manifests[0] if len(manifests) == 1 else {"apiVersion": "v1", "kind": "List", "items": manifests}
+        )
+        if manifests:
+            click.echo(json.dumps(whole, indent=2))
+        return
+    click.echo("---\n".join(write(made) for made in manifests), nl=False)
+
+
+def _check_name(option: str, value: str | None) -> None:
+    if value is not None and not NAME.fullmatch(value):
+        raise click.UsageError(f"{option} {_visible(value)[:80]!r}: use at most 63 of a-z, 0-9 and -")
+
+
+def _visible(text: str) -> str:
+    """One line without control characters: file names and values come from strangers."""
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)

@@ -1,0 +1,100 @@
+"""An exported entity: the document of a Run, a Task or a Function, checked as far as everybody relies on it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from run_operator.document import errors
+from run_operator.document.kinds import EntityType, entity_type, of_run
+from run_operator.document.yaml_reader import Parsed, read
+
+ID: Final = re.compile(r"[a-zA-Z0-9._+-]{1,256}")
+"""The platform's own rule for ids and projects."""
+_TYPES: Final[dict[str, type]] = {
+    "kind": str, "metadata": dict, "spec": dict, "status": dict, "user": str, "project": str, "id": str,
+    "name": str, "key": str, "extensions": list,
+}  # fmt: skip
+_REQUIRED: Final = ("kind", "project", "id", "spec")
+_WORDS: Final[dict[type, str]] = {str: "a text", dict: "a map", list: "a list"}
+
+
+@dataclass(frozen=True, slots=True)
+class Entity:
+    """`document` is the whole export, key for key, in its own order."""
+
+    type: EntityType
+    kind: str
+    project: str
+    id: str
+    document: Mapping[str, Any]
+
+
+def load(data: bytes) -> Entity:
+    """An entity from the bytes of a file. Raises DocumentError."""
+    return parse(read(data))
+
+
+def parse(parsed: Parsed) -> Entity:
+    """An entity from a parsed file. Raises DocumentError."""
+    document = parsed.value
+    if not isinstance(document, dict):
+        raise errors.NotAnExportError("this is not an export: the top level is not a map", parsed.line())
+    _check_custom_resource(document, parsed)
+    for field in _REQUIRED:
+        if field not in document:
+            raise errors.MissingFieldError(
+                f"this is not an export: the field '{field}' is missing", parsed.line()
+            )
+    for field, wanted in _TYPES.items():
+        if field in document and not isinstance(document[field], wanted):
+            raise _wrong_type(field, document[field], wanted, parsed)
+    _check_ids(document, parsed)
+    return _entity(document, parsed)
+
+
+def _entity(document: dict[str, Any], parsed: Parsed) -> Entity:
+    kind = document["kind"]
+    try:
+        kind_type = entity_type(kind)
+        if kind_type is EntityType.RUN:
+            _check_run(document, parsed)
+    except errors.InvalidKindError as error:
+        error.line = error.line or parsed.line("kind")
+        raise
+    return Entity(kind_type, kind, document["project"], document["id"], document)
+
+
+def _check_run(document: dict[str, Any], parsed: Parsed) -> None:
+    task = document["spec"].get("task")
+    if task is None:
+        raise errors.MissingFieldError(
+            "the field 'spec.task' is missing: every Run names its task", parsed.line("spec")
+        )
+    if not isinstance(task, str):
+        raise _wrong_type("spec.task", task, str, parsed)
+    of_run(document["kind"], task)
+
+
+def _check_ids(document: dict[str, Any], parsed: Parsed) -> None:
+    for field in ("project", "id"):
+        if not ID.fullmatch(document[field]):
+            message = f"the {field} {document[field][:80]!r} is none: letters, digits and . _ + - are allowed"
+            raise errors.NotAnExportError(message, parsed.line(field))
+
+
+def _check_custom_resource(document: dict[str, Any], parsed: Parsed) -> None:
+    if "apiVersion" in document:
+        message = (
+            "this is a Kubernetes manifest already (it has an apiVersion), not an export: apply it as it is"
+        )
+        raise errors.NotAnExportError(message, parsed.line("apiVersion"))
+
+
+def _wrong_type(field: str, value: Any, wanted: type, parsed: Parsed) -> errors.WrongTypeError:
+    hint = "; quote it" if wanted is str and isinstance(value, int | float) else ""
+    shown = "nothing" if value is None else repr(value)[:60]
+    message = f"the field '{field}' must be {_WORDS[wanted]}, not {shown}{hint}"
+    return errors.WrongTypeError(message, parsed.line(*field.split(".")))

@@ -1,0 +1,113 @@
+"""Kinds: which runtime and which action a document is about."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final
+
+from run_operator.document.errors import InvalidKindError, InvalidReferenceError
+from run_operator.document.references import Reference
+
+RUNTIMES: Final[dict[str, tuple[str, ...]]] = {
+    "container": ("job", "serve", "build", "deploy"),
+    "python": ("job", "serve", "build"),
+    "openinference": ("serve", "build"),
+    "guardrail": ("serve", "build"),
+    "dbt": ("transform",),
+    "hera": ("pipeline", "build"),
+    "kfp": ("pipeline", "build"),
+    "sklearnserve": ("serve",),
+    "mlflowserve": ("serve", "build"),
+    "huggingfaceserve": ("serve",),
+    "vllmserve-text": ("serve",),
+    "vllmserve-speech": ("serve",),
+    "vllmserve-pooling": ("serve",),
+    "kubeai-text": ("serve",),
+    "kubeai-speech": ("serve",),
+    "flower-app": ("train",),
+    "flower-server": ("build", "deploy"),
+    "flower-client": ("build", "deploy"),
+    "servicegraph": ("serve",),
+}
+"""The platform's runtimes and what each of them does. Others of the same shape are taken too."""
+
+_WORD: Final = r"[a-z0-9][a-z0-9-]*"
+_RUN: Final = re.compile(rf"({_WORD})\+({_WORD}):run")
+_LEGACY_RUN: Final = re.compile(rf"({_WORD})\+run")
+_TASK: Final = re.compile(rf"({_WORD})\+({_WORD})")
+_FUNCTION: Final = re.compile(_WORD)
+
+
+class EntityType(Enum):
+    """What a document describes."""
+
+    RUN = "Run"
+    TASK = "Task"
+    FUNCTION = "Function"
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What a Run does."""
+
+    runtime: str
+    action: str
+
+    @property
+    def label(self) -> str:
+        """`<runtime>+<action>`."""
+        return f"{self.runtime}+{self.action}"
+
+
+def entity_type(kind: str) -> EntityType:
+    """Run, Task or Function, by the shape of the kind. Raises InvalidKindError."""
+    if _RUN.fullmatch(kind) or _LEGACY_RUN.fullmatch(kind):
+        return EntityType.RUN
+    if _TASK.fullmatch(kind):
+        return EntityType.TASK
+    if _FUNCTION.fullmatch(kind):
+        return EntityType.FUNCTION
+    raise InvalidKindError(
+        f"{kind[:80]!r} is no kind; a Run's is <runtime>+<action>:run, e.g. container+job:run"
+    )
+
+
+def of_run(kind: str, task: str | None) -> Kind:
+    """Runtime and action of a Run: from its kind, or, before 0.14, from its task.
+
+    Raises InvalidKindError when the kind is malformed or the two contradict each other.
+    """
+    asked = _of_task(task)
+    if match := _RUN.fullmatch(kind):
+        found = Kind(match[1], match[2])
+        if asked and asked != found:
+            raise InvalidKindError(
+                f"the kind says {found.label}, but the task is one of {asked.label}: {task}"
+            )
+        return found
+    match = _LEGACY_RUN.fullmatch(kind)
+    if match is None:
+        raise InvalidKindError(
+            f"{kind[:80]!r} is no Run's kind; it is <runtime>+<action>:run, e.g. container+job:run"
+        )
+    if asked is None:
+        raise InvalidKindError(f"the kind {kind} names no action, and neither does the task")
+    if asked.runtime != match[1]:
+        raise InvalidKindError(f"the kind says {match[1]}, but the task is one of {asked.label}: {task}")
+    return asked
+
+
+def _of_task(task: str | None) -> Kind | None:
+    """Runtime and action in a task reference, or in a bare `<runtime>+<action>`."""
+    if not task:
+        return None
+    try:
+        kind = Reference.parse(task).kind
+    except InvalidReferenceError:
+        kind = task
+    match = _TASK.fullmatch(kind)
+    if match is None:
+        raise InvalidKindError(f"the task {task[:120]!r} names no <runtime>+<action>")
+    return Kind(match[1], match[2])

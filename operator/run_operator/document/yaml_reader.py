@@ -1,0 +1,205 @@
+"""Reading one exported file as the SDK means it: PyYAML's rules, timestamps as text, and nothing JSON has not.
+
+Bounds hold before and while parsing, so that junk and alias bombs cost milliseconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+import yaml
+
+from run_operator.document import errors
+
+MAX_BYTES: Final = 1024 * 1024
+"""etcd refuses objects above 1.5 MiB."""
+MAX_DEPTH: Final = 64
+MAX_NODES: Final = 100_000
+INT64: Final = 2**63
+
+_TIMESTAMP: Final = "tag:yaml.org,2002:timestamp"
+_STRING: Final = "tag:yaml.org,2002:str"
+_MERGE: Final = "tag:yaml.org,2002:merge"
+
+Path = tuple[str | int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """A JSON value and the line each part of it stands on."""
+
+    value: Any
+    lines: dict[Path, int]
+
+    def line(self, *path: str | int) -> int | None:
+        """The line of the value at `path`, or of the nearest part around it that is there."""
+        while path and path not in self.lines:
+            path = path[:-1]
+        return self.lines.get(path)
+
+
+def read(data: bytes) -> Parsed:
+    """Raises DocumentError with the line that is wrong."""
+    if len(data) > MAX_BYTES:
+        raise errors.TooLargeError(
+            f"the file is larger than {MAX_BYTES} bytes: no export is, and no cluster takes it"
+        )
+    text = _text(data)
+    try:
+        return _Builder(_Loader(text)).document()
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        problem = " ".join(str(error.problem or error.context).split())[:200]
+        raise errors.NotYamlError(f"this is not YAML: {problem}", mark.line + 1 if mark else None) from error
+    except yaml.YAMLError as error:
+        raise errors.NotYamlError(f"this is not YAML: {' '.join(str(error).split())[:200]}") from error
+
+
+def _text(data: bytes) -> str:
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        message = f"byte {error.start + 1} is not UTF-8; save the file as UTF-8"
+        raise errors.NotUtf8Error(message, line) from error
+
+
+class _Loader(yaml.reader.Reader, yaml.scanner.Scanner, yaml.parser.Parser, yaml.resolver.Resolver):
+    """PyYAML's scanner, parser and resolver of plain scalars; nodes and values are built below."""
+
+    def __init__(self, text: str) -> None:
+        yaml.reader.Reader.__init__(self, text)
+        yaml.scanner.Scanner.__init__(self)
+        yaml.parser.Parser.__init__(self)
+        yaml.resolver.Resolver.__init__(self)
+
+
+class _Builder:
+    """Events to values: with bounds, lines, and every refusal a sentence."""
+
+    def __init__(self, loader: Any) -> None:
+        self._loader = loader
+        self._scalars = yaml.constructor.SafeConstructor()
+        self._anchors: dict[str, tuple[Any, int]] = {}
+        self._lines: dict[Path, int] = {}
+        self._nodes = 0
+        self._events: Iterator[Any] = self._stream()
+
+    def _stream(self) -> Iterator[Any]:
+        while self._loader.check_event():
+            yield self._loader.get_event()
+
+    def document(self) -> Parsed:
+        """The only document of the stream."""
+        next(self._events)  # stream start
+        event = next(self._events)
+        if isinstance(event, yaml.StreamEndEvent):
+            raise errors.ManyDocumentsError("the file is empty")
+        value, _ = self._value(next(self._events), (), 0)
+        next(self._events)  # document end
+        event = next(self._events)
+        if not isinstance(event, yaml.StreamEndEvent):
+            line = event.start_mark.line + 1
+            raise errors.ManyDocumentsError("a second document begins here; put one export into a file", line)
+        return Parsed(value, self._lines)
+
+    def _value(self, event: Any, path: Path, depth: int) -> tuple[Any, int]:
+        """The value and how many nodes it has with its aliases expanded."""
+        line = event.start_mark.line + 1
+        self._lines.setdefault(path, line)
+        if isinstance(event, yaml.AliasEvent):
+            value, size = self._alias(event, line)
+            self._count(size, line)
+            return value, size
+        if depth > MAX_DEPTH:
+            raise errors.TooLargeError(f"the document is nested more than {MAX_DEPTH} levels deep", line)
+        self._count(1, line)
+        if isinstance(event, yaml.ScalarEvent):
+            value, size = self._scalar(event, line), 1
+        elif isinstance(event, yaml.SequenceStartEvent):
+            value, size = self._sequence(event, path, depth)
+        else:
+            value, size = self._mapping(event, path, depth)
+        if event.anchor:
+            self._anchors[event.anchor] = (value, size)
+        return value, size
+
+    def _count(self, nodes: int, line: int) -> None:
+        self._nodes += nodes
+        if self._nodes > MAX_NODES:
+            raise errors.TooLargeError(f"the document holds more than {MAX_NODES} values", line)
+
+    def _alias(self, event: Any, line: int) -> tuple[Any, int]:
+        if event.anchor not in self._anchors:
+            raise errors.NotYamlError(
+                f"the alias *{event.anchor[:40]} stands before its anchor is complete", line
+            )
+        return self._anchors[event.anchor]
+
+    def _sequence(self, start: Any, path: Path, depth: int) -> tuple[list[Any], int]:
+        self._check_tag(start)
+        found: list[Any] = []
+        total = 1
+        while not isinstance(event := next(self._events), yaml.SequenceEndEvent):
+            value, size = self._value(event, (*path, len(found)), depth + 1)
+            found.append(value)
+            total += size
+        return found, total
+
+    def _mapping(self, start: Any, path: Path, depth: int) -> tuple[dict[str, Any], int]:
+        self._check_tag(start)
+        found: dict[str, Any] = {}
+        total = 1
+        while not isinstance(event := next(self._events), yaml.MappingEndEvent):
+            line = event.start_mark.line + 1
+            key, size = self._value(event, (*path, "<key>"), depth + 1)
+            self._lines.pop((*path, "<key>"), None)
+            if not isinstance(key, str):
+                raise errors.UnrepresentableError(f"the key {_short(key)} is not a text; quote it", line)
+            if key in found:
+                raise errors.NotYamlError(f"the key {_short(key)} stands twice in one map", line)
+            self._lines[*path, key] = line
+            found[key], inner = self._value(next(self._events), (*path, key), depth + 1)
+            total += size + inner
+        return found, total
+
+    def _scalar(self, event: Any, line: int) -> Any:
+        tag = event.tag
+        if tag is None or tag == "!":
+            tag = self._loader.resolve(yaml.ScalarNode, event.value, event.implicit)
+        if tag in (_TIMESTAMP, _STRING):
+            return event.value
+        if tag == _MERGE:
+            raise errors.UnrepresentableError("merge keys (<<) are not part of an export", line)
+        node = yaml.ScalarNode(tag, event.value, event.start_mark, event.end_mark)
+        try:
+            value = self._scalars.construct_object(node)
+        except (ValueError, OverflowError) as error:
+            raise errors.NotYamlError(f"{_short(event.value)} cannot be read: {error}", line) from error
+        return _checked(value, event.value, line)
+
+    def _check_tag(self, event: Any) -> None:
+        if event.tag not in (None, "!", "tag:yaml.org,2002:seq", "tag:yaml.org,2002:map"):
+            line = event.start_mark.line + 1
+            raise errors.UnrepresentableError(f"the tag {_short(event.tag)} is not part of an export", line)
+
+
+def _checked(value: Any, text: str, line: int) -> Any:
+    """Only what JSON and Kubernetes can hold."""
+    if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))):  # noqa: PLR0124 - NaN
+        raise errors.UnrepresentableError(
+            f"{_short(text)} is not a number Kubernetes can hold; quote it", line
+        )
+    if isinstance(value, int) and not -INT64 <= value < INT64:
+        raise errors.UnrepresentableError(f"{_short(text)} has more than 64 bits; quote it", line)
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    raise errors.UnrepresentableError(
+        f"{_short(text)} is a {type(value).__name__}, which no export holds", line
+    )
+
+
+def _short(value: Any) -> str:
+    return repr(value)[:60]

@@ -1,0 +1,188 @@
+"""The whole operator in one event loop: streams in, store, queue, workers out, and the watch over all of them."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import Counter
+from collections.abc import Coroutine
+from typing import Any, Final
+
+from run_operator import __version__
+from run_operator.engine import watch
+from run_operator.engine.execute import Executor
+from run_operator.engine.queue import WorkQueue
+from run_operator.engine.reconcile import Reconciler
+from run_operator.engine.recorder import Recorder
+from run_operator.engine.store import Store
+from run_operator.engine.sweep import Sweeper
+from run_operator.engine.workers import Workers
+from run_operator.kube import config
+from run_operator.kube.client import Api
+from run_operator.kube.errors import KubeError
+from run_operator.kube.fence import Unfenced
+from run_operator.kube.resource import RUNS
+from run_operator.observability.health import Health
+from run_operator.observability.metrics import Metrics, Readings
+from run_operator.observability.server import StatusServer
+from run_operator.resources.states import state_of
+from run_operator.settings import Settings
+from run_operator.workloads.options import Options
+
+STREAMS_BACKOFF: Final = (1.0, 2.0, 5.0, 10.0, 30.0)
+"""Seconds before the streams are opened anew after a failure; the last one is repeated."""
+DRAIN: Final = 10.0
+"""Seconds the workers get to finish what they have begun."""
+FLUSH: Final = 5.0
+SPARE_CONNECTIONS: Final = 4
+"""For the sweep, the recorder and a re-read beside the workers."""
+
+log = logging.getLogger(__name__)
+
+
+class Operator:
+    """Built once, run once."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._metrics = Metrics()
+        self._queue = WorkQueue(time.monotonic)
+        self._store = Store(lambda key, urgent: self._queue.add(key, urgent=urgent))
+        self._health = Health(time.monotonic, self._queue.oldest_age, settings.sweep_interval)
+        self._last_seen: dict[str, float] = {}
+        self._stop = asyncio.Event()
+        self._streams_stop = asyncio.Event()
+
+    async def run(self) -> None:
+        """Work until SIGTERM or SIGINT. Raises NoClusterError, KubeError (no rights, no CRD) or OSError (port)."""
+        settings = self._settings
+        configuration = await config.load(settings.workers + SPARE_CONNECTIONS)
+        agent = f"run-operator/{__version__}"
+        api = Api(configuration, Unfenced(), self._metrics.requested, agent)
+        recorder = Recorder(api, time.monotonic, time.time, self._metrics.event_dropped)
+        self._metrics.attach(self._readings(recorder))
+        server = StatusServer(self._health, self._metrics, settings.listen, settings.port)
+        try:
+            await self._check_access(api)
+            await server.start()
+            log.info(
+                "serving %s on %s", ", ".join(settings.namespaces) or "all namespaces", configuration.host
+            )
+            await self._run_parts(api, recorder, configuration)
+        finally:
+            await server.stop()
+            await api.close()
+
+    async def _run_parts(self, api: Api, recorder: Recorder, configuration: Any) -> None:
+        sweeper = Sweeper(api, self._store, self._settings.namespaces, time.monotonic)
+        executor = Executor(api, self._store)
+        options = Options(gpu_resource=self._settings.gpu_resource, default_user=self._settings.default_user)
+        reconciler = Reconciler(self._store, executor, recorder, time.time, options)
+        workers = Workers(self._queue, reconciler, self._metrics, self._settings.workers)
+        # Tasks made before kopf starts are spared by it when it ends; so all of ours come first.
+        background = [
+            _task("loop-lag", self._health.beat()),
+            _task("recorder", recorder.work()),
+            _task("sweeps", self._sweep(sweeper)),
+        ]
+        working = _task("workers", self._work(sweeper, workers))
+        try:
+            await self._keep_watching(configuration)
+        finally:
+            self._health.stopping = True
+            self._queue.close()
+            await self._drain(working, recorder)
+            for task in background:
+                task.cancel()
+            await asyncio.gather(*background, return_exceptions=True)
+
+    async def _work(self, sweeper: Sweeper, workers: Workers) -> None:
+        """Begin only when the store is complete: a child not listed yet must not look like one that is missing."""
+        if not await self._synced(sweeper):
+            log.warning("the first lists are not complete after %g s", self._settings.sync_deadline)
+        self._health.ready = True
+        log.info("ready: %s", self._store.sizes)
+        await workers.work()
+
+    async def _synced(self, sweeper: Sweeper) -> bool:
+        for delay in (*STREAMS_BACKOFF, *STREAMS_BACKOFF[-1:] * 20):
+            try:
+                return await sweeper.synced(self._settings.sync_deadline)
+            except KubeError as error:
+                log.warning("cannot list yet: %s; trying again in %g s", error, delay)
+                await asyncio.sleep(delay)
+        return False
+
+    async def _keep_watching(self, configuration: Any) -> None:
+        """Keep kopf's streams open; it returns on a signal, and is started again over the warm store if it dies."""
+        failures = 0
+        while not self._stop.is_set():
+            self._streams_stop.clear()
+            began = time.monotonic()
+            handlers = watch.registry(self._store, self._seen, configuration)
+            try:
+                await watch.run(handlers, self._settings.namespaces, self._streams_stop, asyncio.Event())
+            except Exception:
+                log.exception("the watch streams failed")
+            else:
+                if not self._streams_stop.is_set():
+                    return  # a signal
+            failures = 0 if time.monotonic() - began > STREAMS_BACKOFF[-1] else failures + 1
+            self._metrics.restarted()
+            await asyncio.sleep(STREAMS_BACKOFF[min(failures, len(STREAMS_BACKOFF) - 1)])
+
+    async def _sweep(self, sweeper: Sweeper) -> None:
+        while True:
+            await asyncio.sleep(self._settings.sweep_interval)
+            try:
+                findings = await sweeper.sweep()
+            except KubeError as error:
+                log.warning("sweep failed: %s", error)
+            else:
+                self._metrics.swept(findings.ghosts)
+                if findings.unseen:
+                    log.error(
+                        "%d objects never came by the watch streams: opening them anew", findings.unseen
+                    )
+                    self._streams_stop.set()
+            self._health.swept()
+
+    async def _drain(self, working: asyncio.Task[None], recorder: Recorder) -> None:
+        """Finish what was begun, within bounds."""
+        try:
+            async with asyncio.timeout(DRAIN):
+                await asyncio.gather(working, return_exceptions=True)
+            async with asyncio.timeout(FLUSH):
+                await recorder.flush()
+        except TimeoutError:
+            log.warning("stopped with work under way; the next start takes it up")
+
+    async def _check_access(self, api: Api) -> None:
+        """Fail at start, in one line, when the CRD or the rights are missing."""
+        for namespace in self._settings.namespaces or (None,):
+            async for _ in api.list_metadata(RUNS, namespace=namespace):
+                break
+
+    def _seen(self, resource: str, kind: str | None) -> None:
+        self._last_seen[resource] = time.monotonic()
+        self._metrics.watched(resource, kind)
+
+    def _readings(self, recorder: Recorder) -> Readings:
+        return Readings(
+            queue_depth=lambda: len(self._queue),
+            queue_delayed=lambda: self._queue.delayed,
+            queue_oldest_age=self._queue.oldest_age,
+            processing=lambda: self._queue.processing,
+            stored=lambda: self._store.sizes,
+            runs_by_state=lambda: Counter(
+                str(state_of(run.status.get("state"))) for run in self._store.runs()
+            ),
+            watch_age=lambda: {name: time.monotonic() - at for name, at in self._last_seen.items()},
+            events_queued=lambda: len(recorder),
+            loop_lag=lambda: self._health.lag,
+        )
+
+
+def _task(name: str, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+    return asyncio.create_task(work, name=name)

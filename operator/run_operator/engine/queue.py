@@ -1,0 +1,140 @@
+"""The work queue: which Runs want to be looked at.
+
+Five guarantees, each with a test of its name:
+1. a key waits at most once, however often it is added;
+2. a key is worked on by at most one worker at a time;
+3. a key added while it is worked on is worked on again afterwards;
+4. urgent keys (a person's change) go before the rest, and the rest still moves;
+5. a key that failed comes back after a growing, jittered, bounded delay, which success resets.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import deque
+from collections.abc import Callable
+from typing import Final
+
+from run_operator.resources.run import Key
+
+FIRST_BACKOFF: Final = 0.5
+LAST_BACKOFF: Final = 120.0
+URGENT_SHARE: Final = 4
+"""After this many urgent keys in a row one ordinary key is taken."""
+
+
+class WorkQueue:
+    """Keys in, keys out. Not thread-safe: one event loop owns it. `clock` is monotonic seconds."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._urgent: deque[Key] = deque()
+        self._ordinary: deque[Key] = deque()
+        self._waiting: dict[Key, float] = {}
+        self._processing: set[Key] = set()
+        self._again: dict[Key, bool] = {}
+        self._timers: dict[Key, asyncio.TimerHandle] = {}
+        self._failures: dict[Key, int] = {}
+        self._wakeup = asyncio.Event()
+        self._streak = 0
+        self._closed = False
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    @property
+    def delayed(self) -> int:
+        """Keys that wait for a point in time."""
+        return len(self._timers)
+
+    @property
+    def processing(self) -> int:
+        """Keys being worked on."""
+        return len(self._processing)
+
+    def oldest_age(self) -> float:
+        """Seconds the longest waiting key has waited for a worker; 0 when none waits."""
+        return self._clock() - next(iter(self._waiting.values())) if self._waiting else 0.0
+
+    def add(self, key: Key, *, urgent: bool = False) -> None:
+        """Have the key worked on soon."""
+        if self._closed or key in self._waiting:
+            return
+        if key in self._processing:
+            self._again[key] = self._again.get(key, False) or urgent
+            return
+        self._waiting[key] = self._clock()
+        (self._urgent if urgent else self._ordinary).append(key)
+        self._wakeup.set()
+
+    def add_after(self, key: Key, delay: float) -> None:
+        """Have the key worked on after `delay` seconds, or earlier if an earlier timer is set already."""
+        if self._closed:
+            return
+        loop = asyncio.get_running_loop()
+        due = loop.time() + max(0.0, delay)
+        timer = self._timers.get(key)
+        if timer is not None and timer.when() <= due:
+            return
+        if timer is not None:
+            timer.cancel()
+        self._timers[key] = loop.call_at(due, self._due, key)
+
+    def retry(self, key: Key, at_least: float = 0.0) -> float:
+        """Have a failed key worked on again after its backoff; returns the delay in seconds."""
+        failures = self._failures.get(key, 0)
+        self._failures[key] = min(failures + 1, 32)
+        ceiling = min(LAST_BACKOFF, FIRST_BACKOFF * 2.0 ** min(failures, 16))
+        delay = max(at_least, ceiling * random.uniform(0.5, 1.0))  # noqa: S311 - jitter, no secret
+        self.add_after(key, delay)
+        return delay
+
+    def succeeded(self, key: Key) -> None:
+        """The key's failures are forgotten."""
+        self._failures.pop(key, None)
+
+    def forget(self, key: Key) -> None:
+        """The object is gone: drop its timer and its failures."""
+        self._failures.pop(key, None)
+        timer = self._timers.pop(key, None)
+        if timer is not None:
+            timer.cancel()
+
+    async def take(self) -> Key | None:
+        """The next key, when there is one; None once the queue is closed. Must be given back with `done`."""
+        while not self._closed:
+            key = self._next()
+            if key is not None:
+                del self._waiting[key]
+                self._processing.add(key)
+                return key
+            self._wakeup.clear()
+            await self._wakeup.wait()
+        return None
+
+    def done(self, key: Key) -> None:
+        """The worker is finished with the key."""
+        self._processing.discard(key)
+        urgent = self._again.pop(key, None)
+        if urgent is not None:
+            self.add(key, urgent=urgent)
+
+    def close(self) -> None:
+        """No more keys are taken in or given out; timers end."""
+        self._closed = True
+        for timer in self._timers.values():
+            timer.cancel()
+        self._timers.clear()
+        self._wakeup.set()
+
+    def _next(self) -> Key | None:
+        if self._urgent and (self._streak < URGENT_SHARE or not self._ordinary):
+            self._streak += 1
+            return self._urgent.popleft()
+        self._streak = 0
+        return self._ordinary.popleft() if self._ordinary else None
+
+    def _due(self, key: Key) -> None:
+        self._timers.pop(key, None)
+        self.add(key)

@@ -1,0 +1,82 @@
+"""One Run, from what is known to what is done: read the store, plan, execute. Whatever woke us, the same."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Final
+
+from run_operator.engine.execute import Executor, RefusedError
+from run_operator.engine.recorder import Recorder
+from run_operator.engine.store import Store
+from run_operator.kube.errors import NotFoundError
+from run_operator.lifecycle.actions import Plan
+from run_operator.lifecycle.observed import Observed, Refusal
+from run_operator.lifecycle.plan import plan
+from run_operator.resources.run import Key, Run
+from run_operator.workloads.options import Options
+
+REFUSED_AGAIN: Final = 15.0
+"""Seconds until a refusal that may pass (quota, policy) is put to the test again."""
+
+log = logging.getLogger(__name__)
+
+
+class Reconciler:
+    """`reconcile(key)` is the only way anything in the cluster changes. `wall` is the clock, epoch seconds."""
+
+    def __init__(
+        self,
+        store: Store,
+        executor: Executor,
+        recorder: Recorder,
+        wall: Callable[[], float],
+        options: Options,
+    ) -> None:
+        self._store = store
+        self._executor = executor
+        self._recorder = recorder
+        self._wall = wall
+        self._options = options
+
+    async def reconcile(self, key: Key) -> float | None:
+        """Bring one Run a step further; returns the seconds after which to look again, or None.
+
+        Raises the errors of `kube.errors`; the caller tries again later.
+        """
+        run = self._store.run(key)
+        if run is None:
+            return None
+        observed = Observed(self._store.job(run), self._store.pods(run))
+        decision = self._plan(run, observed)
+        if decision.reread:
+            decision = self._plan(run, await self._executor.reread(run))
+        try:
+            await self._execute(run, decision)
+        except RefusedError as error:
+            return await self._refused(run.key, error.refusal)
+        except NotFoundError as error:
+            log.debug("%s is gone: %s", key, error)  # its DELETED event is on the way
+            return None
+        return None if decision.wake_at is None else max(0.0, decision.wake_at - self._wall())
+
+    def _plan(self, run: Run, observed: Observed) -> Plan:
+        return plan(run, observed, self._wall(), self._options)
+
+    async def _execute(self, run: Run, decision: Plan) -> None:
+        """Status first: an attempt is stored before its pods can exist."""
+        if decision.status is not None:
+            await self._executor.write_status(run, decision.status)
+        for event in decision.events:
+            self._recorder.record(run, event)
+        for action in decision.actions:
+            await self._executor.carry_out(run, action)
+
+    async def _refused(self, key: Key, refusal: Refusal) -> float | None:
+        """The API server said no: say so in the Run's status."""
+        run = self._store.run(key)
+        if run is None:
+            return None
+        observed = Observed(self._store.job(run), self._store.pods(run), refusal=refusal)
+        await self._execute(run, self._plan(run, observed))
+        return None if refusal.final else REFUSED_AGAIN

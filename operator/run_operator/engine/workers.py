@@ -1,0 +1,75 @@
+"""The workers: take a key, reconcile it, decide when it is looked at again."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from typing import Final
+
+from run_operator.engine.queue import WorkQueue
+from run_operator.engine.reconcile import Reconciler
+from run_operator.kube.errors import ConflictError, FencedError, KubeError, ThrottledError, TransientError
+from run_operator.observability.metrics import Metrics
+from run_operator.resources.run import Key
+
+STALE: Final = 0.2
+"""Seconds until a Run that changed under our hands is looked at again, if no event comes earlier."""
+
+log = logging.getLogger(__name__)
+
+
+class Workers:
+    """A fixed number of workers: the bound on requests under way at once."""
+
+    def __init__(self, queue: WorkQueue, reconciler: Reconciler, metrics: Metrics, count: int) -> None:
+        self._queue = queue
+        self._reconciler = reconciler
+        self._metrics = metrics
+        self._count = count
+
+    async def work(self) -> None:
+        """Work until the queue is closed and every worker has finished what it had begun."""
+        async with asyncio.TaskGroup() as group:
+            for number in range(self._count):
+                group.create_task(self._worker(), name=f"worker-{number}")
+
+    async def _worker(self) -> None:
+        while (key := await self._queue.take()) is not None:
+            began = time.perf_counter()
+            try:
+                result = await self._one(key)
+            finally:
+                self._queue.done(key)
+            self._metrics.reconciled(result, time.perf_counter() - began)
+
+    async def _one(self, key: Key) -> str:  # noqa: PLR0911 - a table of outcomes
+        """One key; returns how it went, as a metric label. Never raises for what one Run does."""
+        try:
+            delay = await self._reconciler.reconcile(key)
+        except ConflictError:
+            self._queue.add_after(key, STALE)
+            return "conflict"
+        except ThrottledError as error:
+            self._queue.retry(key, at_least=error.retry_after)
+            return "throttled"
+        except FencedError:
+            return "fenced"
+        except TransientError as error:
+            self._log_retry(key, error, self._queue.retry(key))
+            return "transient"
+        except KubeError as error:
+            self._log_retry(key, error, self._queue.retry(key))
+            return "error"
+        except Exception:
+            # The one place that catches everything: a mistake in one Run's handling must not stop the others.
+            log.exception("reconcile failed", extra={"run": str(key)})
+            self._queue.retry(key)
+            return "bug"
+        self._queue.succeeded(key)
+        if delay is not None:
+            self._queue.add_after(key, delay)
+        return "done"
+
+    def _log_retry(self, key: Key, error: Exception, delay: float) -> None:
+        log.warning("%s; trying again in %.1f s", error, delay, extra={"run": str(key)})

@@ -1,0 +1,200 @@
+"""The thin REST class: dict in, dict out, typed errors, a deadline and a fence for every write.
+
+The typed methods of the Kubernetes client are not used: they refuse fields they do not know and cost many
+times the CPU of the request itself.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Callable, Mapping
+from typing import Any, Final
+from urllib.parse import urlencode
+
+import aiohttp
+from kubernetes.aio.client import ApiClient, Configuration
+
+from run_operator.kube import errors
+from run_operator.kube.fence import Fence
+from run_operator.kube.resource import Resource
+from run_operator.resources.constants import MANAGED_BY
+
+WRITE_DEADLINE: Final = 5.0
+READ_DEADLINE: Final = 20.0
+LIST_DEADLINE: Final = 60.0
+PAGE: Final = 500
+"""Objects a LIST page."""
+MAX_RETRY_AFTER: Final = 60.0
+
+MERGE_PATCH: Final = "application/merge-patch+json"
+METADATA_LIST: Final = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json"
+
+JSON = Mapping[str, Any]
+Observer = Callable[[str, str, str], None]
+"""Told of every request: verb, resource, outcome (`200`, `409`, ... or `error`)."""
+
+
+class Api:
+    """One connection pool to the API server. All methods raise the errors of `kube.errors`."""
+
+    def __init__(
+        self, configuration: Configuration, fence: Fence, observe: Observer, user_agent: str
+    ) -> None:
+        self._client = ApiClient(configuration)
+        self._client.user_agent = user_agent
+        self._host = str(configuration.host).rstrip("/")
+        self._configuration = configuration
+        self._fence = fence
+        self._observe = observe
+        self._agent = user_agent
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._client.close()
+
+    async def get(self, resource: Resource, namespace: str, name: str) -> JSON:
+        """One object."""
+        return await self._request("get", resource, resource.path(namespace, name), deadline=READ_DEADLINE)
+
+    async def create(self, resource: Resource, namespace: str, body: JSON) -> JSON:
+        """POST; AlreadyExistsError when the name is taken."""
+        path = resource.path(namespace) + "?" + urlencode({"fieldManager": MANAGED_BY})
+        return await self._write("create", resource, path, body)
+
+    async def patch(
+        self, resource: Resource, namespace: str, name: str, body: JSON, subresource: str | None = None
+    ) -> JSON:
+        """Merge patch; with `metadata.resourceVersion` or `metadata.uid` in it, ConflictError when they differ."""
+        path = resource.path(namespace, name, subresource) + "?" + urlencode({"fieldManager": MANAGED_BY})
+        return await self._write("patch", resource, path, body, content_type=MERGE_PATCH)
+
+    async def delete(self, resource: Resource, namespace: str, name: str, uid: str) -> None:
+        """Delete exactly the object of that uid; what it owns goes in the background."""
+        body = {"preconditions": {"uid": uid}, "propagationPolicy": "Background"}
+        await self._write("delete", resource, resource.path(namespace, name), body)
+
+    async def list_metadata(
+        self, resource: Resource, *, namespace: str | None = None, selector: str = ""
+    ) -> AsyncIterator[JSON]:
+        """The `metadata` of every object, in pages."""
+        async for item in self.list_objects(
+            resource, namespace=namespace, selector=selector, accept=METADATA_LIST
+        ):
+            yield item.get("metadata", {})
+
+    async def list_objects(
+        self,
+        resource: Resource,
+        *,
+        namespace: str | None = None,
+        selector: str = "",
+        accept: str = "application/json",
+    ) -> AsyncIterator[JSON]:
+        """Every object, in pages; an expired page token (410) is a TransientError: begin again."""
+        query = {"limit": str(PAGE)} | ({"labelSelector": selector} if selector else {})
+        while True:
+            path = resource.path(namespace) + "?" + urlencode(query)
+            page = await self._request("list", resource, path, deadline=LIST_DEADLINE, accept=accept)
+            for item in page.get("items") or ():
+                yield item
+            token = (page.get("metadata") or {}).get("continue")
+            if not token:
+                return
+            query["continue"] = token
+
+    async def _write(
+        self, verb: str, resource: Resource, path: str, body: JSON, content_type: str = "application/json"
+    ) -> JSON:
+        allowance = self._fence.allowance()
+        if allowance <= 0:
+            raise errors.FencedError(f"{verb} {path}: this replica is not the leader")
+        deadline = min(WRITE_DEADLINE, allowance)
+        return await self._request(
+            verb, resource, path, body=body, content_type=content_type, deadline=deadline
+        )
+
+    async def _request(
+        self,
+        verb: str,
+        resource: Resource,
+        path: str,
+        *,
+        deadline: float,
+        body: JSON | None = None,
+        content_type: str = "application/json",
+        accept: str = "application/json",
+    ) -> JSON:
+        what = f"{verb} {path.partition('?')[0]}"
+        headers = {"Accept": accept, "Content-Type": content_type, "User-Agent": self._agent}
+        await self._client.update_params_for_auth(headers, [], ["BearerToken"], path, verb, body)
+        try:
+            answer = await self._client.rest_client.request(
+                _METHODS[verb],
+                self._host + path,
+                headers=headers,
+                body=body,
+                _request_timeout=aiohttp.ClientTimeout(total=deadline),
+            )
+            status, payload = answer.status, await answer.read()
+        except (TimeoutError, aiohttp.ClientError, OSError) as error:
+            self._observe(verb, resource.plural, "error")
+            text = str(error) or f"no answer within {deadline:g} s"
+            raise errors.TransientError(what, 0, text) from error
+        self._observe(verb, resource.plural, str(status))
+        if status >= _FIRST_ERROR:
+            raise _error(verb, what, status, payload, answer.headers)
+        return _decoded(what, payload)
+
+
+_METHODS: Final = {"get": "GET", "list": "GET", "create": "POST", "patch": "PATCH", "delete": "DELETE"}
+_FIRST_ERROR: Final = 400
+_FIRST_SERVER_ERROR: Final = 500
+_BY_STATUS: Final[dict[int, type[errors.KubeError]]] = {
+    400: errors.InvalidError,
+    401: errors.ForbiddenError,
+    403: errors.ForbiddenError,
+    404: errors.NotFoundError,
+    409: errors.ConflictError,
+    410: errors.TransientError,
+    422: errors.InvalidError,
+}
+
+
+def _decoded(what: str, payload: bytes) -> JSON:
+    try:
+        value = json.loads(payload)
+    except ValueError as error:
+        raise errors.TransientError(what, 0, "the answer is not JSON") from error
+    return value if isinstance(value, dict) else {}
+
+
+def _error(verb: str, what: str, status: int, payload: bytes, headers: Mapping[str, str]) -> errors.KubeError:
+    message, reason = _explained(payload)
+    if status == 429:  # noqa: PLR2004 - Too Many Requests
+        return errors.ThrottledError(what, message, _retry_after(headers))
+    if reason == "AlreadyExists" and verb == "create":
+        return errors.AlreadyExistsError(what, status, message, reason)
+    kind = (
+        errors.TransientError
+        if status >= _FIRST_SERVER_ERROR
+        else _BY_STATUS.get(status, errors.InvalidError)
+    )
+    return kind(what, status, message, reason)
+
+
+def _explained(payload: bytes) -> tuple[str, str]:
+    """Message and reason of a `Status` object, or the beginning of whatever was sent instead."""
+    try:
+        status = json.loads(payload)
+    except ValueError:
+        return payload[:200].decode("utf-8", "replace"), ""
+    if not isinstance(status, dict):
+        return str(status)[:200], ""
+    return str(status.get("message", ""))[:2000], str(status.get("reason", ""))
+
+
+def _retry_after(headers: Mapping[str, str]) -> float:
+    try:
+        return min(MAX_RETRY_AFTER, max(0.0, float(headers.get("Retry-After", "1"))))
+    except ValueError:
+        return 1.0

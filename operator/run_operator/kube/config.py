@@ -1,0 +1,42 @@
+"""How the operator finds and enters the cluster: a kubeconfig file or the pod's own service account."""
+
+from __future__ import annotations
+
+import os
+
+from kubernetes.aio import config
+from kubernetes.aio.client import Configuration
+
+IN_CLUSTER_MARK = "KUBERNETES_SERVICE_HOST"
+PROXY_VARIABLES = ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy")
+
+
+class NoClusterError(Exception):
+    """No usable way into a cluster; the message says what was tried and what to set."""
+
+
+async def load(connections: int) -> Configuration:
+    """Credentials and address of the cluster.
+
+    `KUBECONFIG` wins, then the pod's service account, then `~/.kube/config`. `connections` bounds the
+    requests under way at once. Raises NoClusterError.
+    """
+    configuration = Configuration()
+    configuration.connection_pool_maxsize = connections
+    if not any(os.environ.get(name) for name in PROXY_VARIABLES):
+        # Looking for a proxy in the environment on every request costs more than the request itself.
+        configuration.client_session_kwargs = {"trust_env": False}
+    try:
+        await _fill(configuration)
+    except (config.ConfigException, OSError) as error:
+        raise NoClusterError(
+            f"cannot enter a cluster: {error}; set KUBECONFIG to a kubeconfig file or run in a pod"
+        ) from error
+    return configuration
+
+
+async def _fill(configuration: Configuration) -> None:
+    if not os.environ.get("KUBECONFIG") and os.environ.get(IN_CLUSTER_MARK):
+        config.load_incluster_config(client_configuration=configuration)
+        return
+    await config.load_kube_config(client_configuration=configuration)

@@ -1,0 +1,44 @@
+"""Where things live in the API: resources and their paths."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from run_operator.resources.constants import GROUP, RUN_PLURAL, VERSION
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """A namespaced resource of the API server."""
+
+    group: str
+    version: str
+    plural: str
+    kind: str
+
+    @property
+    def root(self) -> str:
+        """`/api/v1` or `/apis/batch/v1`."""
+        return f"/apis/{self.group}/{self.version}" if self.group else f"/api/{self.version}"
+
+    def path(
+        self, namespace: str | None = None, name: str | None = None, subresource: str | None = None
+    ) -> str:
+        """The URL path; without a namespace, of the resource in all namespaces."""
+        parts = [self.root]
+        if namespace:
+            parts += ["namespaces", namespace]
+        parts.append(self.plural)
+        parts += [part for part in (name, subresource) if part]
+        return "/".join(parts)
+
+
+RUNS: Final = Resource(GROUP, VERSION, RUN_PLURAL, "Run")
+JOBS: Final = Resource("batch", "v1", "jobs", "Job")
+PODS: Final = Resource("", "v1", "pods", "Pod")
+CLAIMS: Final = Resource("", "v1", "persistentvolumeclaims", "PersistentVolumeClaim")
+CONFIG_MAPS: Final = Resource("", "v1", "configmaps", "ConfigMap")
+EVENTS: Final = Resource("", "v1", "events", "Event")
+
+BY_KIND: Final = {resource.kind: resource for resource in (RUNS, JOBS, PODS, CLAIMS, CONFIG_MAPS, EVENTS)}

@@ -1,0 +1,117 @@
+"""The status as it will be: the old one, changed step by step, and the events that go with the changes."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from run_operator.lifecycle.actions import RunEvent
+from run_operator.resources import conditions
+from run_operator.resources.run import Run
+from run_operator.resources.states import State, state_of
+from run_operator.resources.times import parse, precise_stamp, stamp
+
+MAX_TRANSITIONS: Final = 50
+MAX_ATTEMPTS: Final = 20
+
+
+class Draft:
+    """A status in the making for one Run at one moment (`now`, seconds since the epoch)."""
+
+    def __init__(self, run: Run, now: float) -> None:
+        self._run = run
+        self._now = now
+        self._status: dict[str, Any] = dict(run.status)
+        self._status["observedGeneration"] = run.generation
+        self.events: list[RunEvent] = []
+
+    @property
+    def state(self) -> State:
+        """The state as drafted so far."""
+        return state_of(self._status.get("state"))
+
+    @property
+    def attempt(self) -> int:
+        """The number of the current attempt; 0 before the first."""
+        return int(self._status.get("attempt") or 0)
+
+    def become(self, state: State, message: str, at: float | None = None) -> None:
+        """Enter a state, or stay in it with another message."""
+        if self._status.get("state") != state:
+            entry = {"status": str(state), "time": precise_stamp(self._now if at is None else at)}
+            if message:
+                entry["message"] = message
+            self._status["transitions"] = [entry, *self._status.get("transitions", ())][:MAX_TRANSITIONS]
+        self._status["state"] = str(state)
+        self._status["message"] = message
+
+    def condition(self, kind: str, *, status: bool, reason: str, message: str) -> None:
+        """Set one condition."""
+        self._status["conditions"] = conditions.with_condition(
+            self._status.get("conditions", ()),
+            kind,
+            status=status,
+            reason=reason,
+            message=message,
+            now=self._now,
+            generation=self._run.generation,
+        )
+
+    def pods(self, summaries: list[dict[str, Any]]) -> None:
+        """The short pod summary."""
+        self._status["pods"] = summaries
+
+    def begin_attempt(self) -> int:
+        """Count the next attempt; to be stored before its pods exist. Returns its number."""
+        number = self.attempt + 1
+        moment = stamp(self._now)
+        self._status["attempt"] = number
+        self._status["startTime"] = moment
+        self._status.setdefault("firstStartTime", moment)
+        entry = {"attempt": number, "startTime": moment}
+        self._status["attempts"] = [*self._status.get("attempts", ()), entry][-MAX_ATTEMPTS:]
+        return number
+
+    def adopt(self, number: int) -> None:
+        """Take over an attempt that runs although the status does not know it (a status that was lost)."""
+        moment = stamp(self._now)
+        self._status.update({"attempt": number, "startTime": moment})
+        self._status.setdefault("firstStartTime", moment)
+        self._status["attempts"] = [{"attempt": number, "startTime": moment}]
+
+    def end_attempt(
+        self, reason: str, message: str, exit_code: int | None, pod: str | None, ended: float
+    ) -> None:
+        """Record how the current attempt ended; an attempt that has ended already stays as it was recorded."""
+        attempts = list(self._status.get("attempts", ()))
+        if not attempts or attempts[-1].get("endTime"):
+            return
+        end: dict[str, Any] = {"endTime": stamp(ended), "reason": reason, "message": message}
+        if exit_code is not None:
+            end["exitCode"] = exit_code
+        if pod:
+            end["podName"] = pod
+        attempts[-1] = {**attempts[-1], **end}
+        began = parse(attempts[-1].get("startTime"))
+        active = max(0, round(ended - began)) if began is not None else 0
+        self._status["attempts"] = attempts
+        self._status["activeSeconds"] = int(self._status.get("activeSeconds") or 0) + active
+
+    def completed_at(self, moment: float) -> None:
+        """When the Run came to its final state."""
+        self._status["completionTime"] = stamp(moment)
+
+    def event(self, reason: str, message: str, *, warning: bool = False) -> None:
+        """Add a line to the story."""
+        self.events.append(RunEvent("Warning" if warning else "Normal", reason, message))
+
+    def status(self) -> dict[str, Any] | None:
+        """The whole new status, or None when nothing that matters differs from the old one.
+
+        The pod summary alone is not worth a write: it changes with every probe and rides along with the next
+        change that matters.
+        """
+        old = dict(self._run.status)
+        new = dict(self._status)
+        old.pop("pods", None)
+        new.pop("pods", None)
+        return None if old == new else self._status

@@ -1,0 +1,33 @@
+"""What the operator knows of the cluster when it decides about one Run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from run_operator.workloads.views import JobView, PodView
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """The API server refused what the last decision asked for."""
+
+    reason: str
+    message: str
+    final: bool
+    """True: asking again can never help (the object itself is refused)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """Children of one Run. `pods` are all pods carrying the Run's uid, whatever attempt they belong to."""
+
+    job: JobView | None = None
+    pods: tuple[PodView, ...] = ()
+    fresh: bool = False
+    """True: read from the API server just now; False: from the watch streams, which may lag behind."""
+    refusal: Refusal | None = None
+
+    @property
+    def live_pods(self) -> tuple[PodView, ...]:
+        """Pods that can still write: neither Succeeded nor Failed. A pod that is being deleted counts."""
+        return tuple(pod for pod in self.pods if pod.live)

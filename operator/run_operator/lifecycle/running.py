@@ -1,0 +1,56 @@
+"""An attempt under way: its pod is about to run, or runs."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from run_operator.lifecycle.actions import Plan
+from run_operator.lifecycle.situation import Situation
+from run_operator.lifecycle.starting import STARTING
+from run_operator.resources import conditions
+from run_operator.resources.states import State
+from run_operator.resources.times import parse
+from run_operator.workloads.observe import Observation
+
+PATIENCE: Final = 10.0
+"""Seconds a pod may take to start before an ordinary reason (image being pulled...) is worth a status write."""
+
+NOTEWORTHY: Final = frozenset(
+    {
+        "ConfigMapNotFound",
+        "CreateContainerConfigError",
+        "CreateContainerError",
+        "ImagePullFailed",
+        "SecretNotFound",
+        "Suspended",
+        "Unschedulable",
+    }
+)
+"""Reasons to be PENDING that a person has to act on: told at once."""
+
+
+def under_way(here: Situation, seen: Observation) -> Plan:
+    """Say what is seen, with few writes: the ordinary steps of a pod's start are not worth one each."""
+    if seen.progress == "RUNNING":
+        return _running(here, seen)
+    return _pending(here, seen)
+
+
+def _running(here: Situation, seen: Observation) -> Plan:
+    if here.draft.state != State.RUNNING:
+        here.draft.event("Started", f"Attempt {here.draft.attempt}: {seen.message}")
+    here.draft.become(State.RUNNING, seen.message)
+    here.draft.condition(conditions.RUNNING, status=True, reason=seen.reason, message=seen.message)
+    return here.decided()
+
+
+def _pending(here: Situation, seen: Observation) -> Plan:
+    since = parse(here.run.status.get("startTime"))
+    patience_ends = (here.now if since is None else since) + PATIENCE
+    told = seen.reason in NOTEWORTHY or here.now >= patience_ends
+    reason, message = (seen.reason, seen.message) if told else ("Starting", STARTING)
+    if seen.reason in NOTEWORTHY and here.run.status.get("message") != message:
+        here.draft.event(reason, message, warning=True)
+    here.draft.become(State.PENDING, message)
+    here.draft.condition(conditions.RUNNING, status=False, reason=reason, message=message)
+    return here.decided(wake_at=None if told else patience_ends)

@@ -1,0 +1,63 @@
+"""Beginning an attempt: counted and stored first, then its child is created."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from run_operator.lifecycle import finishing
+from run_operator.lifecycle.actions import Action, CreateWorkload, DeleteChild, Plan
+from run_operator.lifecycle.observed import Refusal
+from run_operator.lifecycle.situation import Situation
+from run_operator.resources import conditions
+from run_operator.resources.states import State
+from run_operator.workloads.build import build
+from run_operator.workloads.views import JobView
+
+STARTING: Final = "waiting for the pod to start"
+
+
+def next_attempt(here: Situation, leftover: JobView | None = None) -> Plan:
+    """Count the next attempt, then create its child; `leftover` is the child of an earlier one."""
+    draft = here.draft
+    draft.end_attempt("Suspended", "stopped", None, None, here.now)
+    number = draft.begin_attempt()
+    if number > 1:
+        draft.event("Resumed", f"Attempt {number} begins")
+    if conditions.find(here.run.status.get("conditions", ()), conditions.SUSPENDED):
+        draft.condition(
+            conditions.SUSPENDED, status=False, reason="JobResumed", message=f"attempt {number} begins"
+        )
+    draft.become(State.PENDING, STARTING)
+    draft.condition(conditions.RUNNING, status=False, reason="Starting", message=STARTING)
+    return create(here, leftover)
+
+
+def create(here: Situation, leftover: JobView | None = None) -> Plan:
+    """Create the child of the attempt that is counted already. Raises WorkloadError."""
+    workload = build(here.run, here.draft.attempt, here.options)
+    for warning in workload.warnings:
+        here.draft.event("NotApplied", warning, warning=True)
+    clear: tuple[Action, ...] = (DeleteChild(leftover.name, leftover.uid),) if leftover else ()
+    return here.decided(*clear, CreateWorkload(workload))
+
+
+def again_after_loss(here: Situation) -> Plan:
+    """The child of a running attempt is gone though nobody stopped the Run: the wish still is that it runs."""
+    if not here.observed.fresh:
+        return Plan(reread=True)
+    message = f"the Job of attempt {here.draft.attempt} was deleted; set spec.suspend to stop a Run"
+    here.draft.end_attempt("ChildDeleted", message, None, None, here.now)
+    here.draft.event("ChildDeleted", message, warning=True)
+    return next_attempt(here)
+
+
+def refused(here: Situation, refusal: Refusal) -> Plan:
+    """The API server said no to the child: for good, or for now (quota, policy)."""
+    if refusal.final:
+        return finishing.impossible(here, refusal.reason, refusal.message)
+    draft = here.draft
+    if here.run.status.get("message") != refusal.message:
+        draft.event(refusal.reason, refusal.message, warning=True)
+    draft.become(State.PENDING, refusal.message)
+    draft.condition(conditions.RUNNING, status=False, reason=refusal.reason, message=refusal.message)
+    return here.decided()

@@ -1,0 +1,58 @@
+"""`status.conditions`: metav1.Condition, one entry a type, as `kubectl wait --for=condition=...` reads them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from run_operator.resources.times import stamp
+
+RUNNING: Final = "Running"
+SUSPENDED: Final = "Suspended"
+COMPLETE: Final = "Complete"
+FAILED: Final = "Failed"
+FINISHED: Final = "Finished"
+"""True on either outcome, so that one `kubectl wait` never hangs on a failure."""
+
+MAX_MESSAGE: Final = 1024
+"""Characters. The API allows 32,768; a long message in every condition makes the object slow for everybody."""
+
+Condition = Mapping[str, Any]
+
+
+def find(conditions: Sequence[Condition], kind: str) -> Condition | None:
+    """The condition of that type, if it was ever set."""
+    return next((c for c in conditions if c.get("type") == kind), None)
+
+
+def is_true(conditions: Sequence[Condition], kind: str) -> bool:
+    """Whether the condition is set and True."""
+    found = find(conditions, kind)
+    return found is not None and found.get("status") == "True"
+
+
+def with_condition(
+    conditions: Sequence[Condition],
+    kind: str,
+    *,
+    status: bool,
+    reason: str,
+    message: str,
+    now: float,
+    generation: int,
+) -> list[Condition]:
+    """The conditions with one of them set; order kept, `lastTransitionTime` moved only when the status flips."""
+    value = "True" if status else "False"
+    old = find(conditions, kind)
+    since = old["lastTransitionTime"] if old and old.get("status") == value else stamp(now)
+    new = {
+        "type": kind,
+        "status": value,
+        "reason": reason,
+        "message": message[:MAX_MESSAGE],
+        "lastTransitionTime": since,
+        "observedGeneration": generation,
+    }
+    if old is None:
+        return [*conditions, new]
+    return [new if c.get("type") == kind else c for c in conditions]

@@ -1,0 +1,26 @@
+"""Names that users, selectors and other programs rely on: the API group, labels and annotations."""
+
+from __future__ import annotations
+
+from typing import Final
+
+GROUP: Final = "run-operator.io"
+VERSION: Final = "v1alpha1"
+API_VERSION: Final = f"{GROUP}/{VERSION}"
+RUN_KIND: Final = "Run"
+RUN_PLURAL: Final = "runs"
+
+MANAGED_BY: Final = "run-operator"
+"""Value of `app.kubernetes.io/managed-by`, and the field manager of every write."""
+
+LABEL_MANAGED_BY: Final = "app.kubernetes.io/managed-by"
+LABEL_RUN: Final = f"{GROUP}/run"
+"""The Run's name."""
+LABEL_RUN_UID: Final = f"{GROUP}/run-uid"
+LABEL_PROJECT: Final = f"{GROUP}/project"
+LABEL_ATTEMPT: Final = f"{GROUP}/attempt"
+"""On a pod: which attempt it belongs to, a decimal number from 1."""
+ANNOTATION_ATTEMPT: Final = f"{GROUP}/attempt"
+"""On a child (Job): the attempt it was last started for."""
+
+KUEUE_PREFIX: Final = "kueue.x-k8s.io/"

@@ -1,0 +1,87 @@
+"""A `Run` custom resource as Python: what the operator reads of it, nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from run_operator.resources.policy import RunPolicy
+
+JSON = Mapping[str, Any]
+
+
+class Key(NamedTuple):
+    """Where a Run lives; the unit of work of the engine."""
+
+    namespace: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.namespace}/{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One `Run` object as the API server served it.
+
+    `spec` is the *inner* spec of the exported document (`.spec.spec`); `status` is the operator's own
+    status (`.status`), never the one the export carried (`.spec.status`).
+    """
+
+    namespace: str
+    name: str
+    uid: str
+    resource_version: str
+    generation: int
+    created: str
+    deleting: bool
+    kind: str
+    project: str
+    id: str
+    spec: JSON
+    suspend: bool
+    policy: RunPolicy
+    status: JSON
+    labels: Mapping[str, str] = field(default_factory=dict)
+    key_of_document: str = ""
+
+    @property
+    def key(self) -> Key:
+        """Where this Run lives."""
+        return Key(self.namespace, self.name)
+
+    @classmethod
+    def from_object(cls, raw: JSON) -> Run:
+        """Read a `Run` as the API server serves it; a missing or odd-typed part becomes its empty value.
+
+        The CRD's schema refuses such objects, so this matters only for Runs stored before the schema was
+        tightened; validation proper is the business of `workloads.build`.
+        """
+        metadata, spec = _map(raw.get("metadata")), _map(raw.get("spec"))
+        return cls(
+            namespace=str(metadata.get("namespace", "")),
+            name=str(metadata.get("name", "")),
+            uid=str(metadata.get("uid", "")),
+            resource_version=str(metadata.get("resourceVersion", "")),
+            generation=int(metadata.get("generation", 0)),
+            created=str(metadata.get("creationTimestamp") or ""),
+            deleting=bool(metadata.get("deletionTimestamp")),
+            kind=_text(spec.get("kind")),
+            project=_text(spec.get("project")),
+            id=_text(spec.get("id")),
+            spec=_map(spec.get("spec")),
+            suspend=spec.get("suspend") is True,
+            policy=RunPolicy.from_object(_map(spec.get("runPolicy"))),
+            status=_map(raw.get("status")),
+            labels=_map(metadata.get("labels")),
+            key_of_document=_text(spec.get("key")),
+        )
+
+
+def _map(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""

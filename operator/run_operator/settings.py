@@ -1,0 +1,29 @@
+"""The operator's settings: a flag and an environment variable each, see `--help`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All times in seconds."""
+
+    namespaces: tuple[str, ...]
+    """Namespaces to serve; empty: all of them."""
+    workers: int
+    """Runs worked on at once, and so the bound on write requests under way."""
+    sweep_interval: float
+    """Time between two comparisons of the store with the API server."""
+    sync_deadline: float
+    """How long the first lists may take before work begins with what is there."""
+    listen: str
+    """Address of the port with /healthz, /readyz and /metrics."""
+    port: int
+    log_level: str
+    log_format: str
+    """`json` or `text`."""
+    gpu_resource: str
+    """Extended resource that `resources.gpu` asks for."""
+    default_user: int
+    """uid, gid and fsGroup of pods whose document names none."""

@@ -1,0 +1,64 @@
+"""`spec.resources`: what the container asks for, and the limits the platform derives from it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any, Final
+
+from run_operator.workloads import fields
+from run_operator.workloads.errors import InvalidSpecError
+from run_operator.workloads.quantities import parse, quantity, scaled_bytes
+
+MEMORY_FACTOR: Final = Decimal("1.1")
+"""The platform's memory limit is the request and a tenth."""
+KNOWN: Final = ("cpu", "mem", "gpu", "disk")
+PATH: Final = f"{fields.ROOT}.resources"
+
+
+def compute(spec: Mapping[str, Any], gpu_resource: str) -> dict[str, dict[str, str]]:
+    """`resources` of the container: requests as given; limits cpu = request, memory = request x 1.1, gpu = request.
+
+    Takes the flat form `{cpu: 500m}` and the one before 0.14, `{cpu: {requests, limits}}`, whose limits win.
+    """
+    asked = fields.mapping(spec, "resources")
+    for key in asked:
+        if key not in KNOWN:
+            raise InvalidSpecError(f"{PATH}.{key}", f"is not known; known are {', '.join(KNOWN)}")
+    requests: dict[str, str] = {}
+    limits: dict[str, str] = {}
+    for key, name in (("cpu", "cpu"), ("mem", "memory"), ("gpu", gpu_resource)):
+        request, limit = _pair(asked.get(key), f"{PATH}.{key}")
+        if request is None and limit is None:
+            continue
+        wanted = request or limit or ""
+        requests[name] = wanted
+        limits[name] = limit or (scaled_bytes(wanted, MEMORY_FACTOR) if key == "mem" else wanted)
+        _check(key, requests[name], limits[name])
+    return {part: values for part, values in (("requests", requests), ("limits", limits)) if values}
+
+
+def disk(spec: Mapping[str, Any]) -> str | None:
+    """The size of the disk at /shared, if one is asked for."""
+    request, limit = _pair(fields.mapping(spec, "resources").get("disk"), f"{PATH}.disk")
+    return request or limit
+
+
+def _pair(value: Any, path: str) -> tuple[str | None, str | None]:
+    if value is None:
+        return None, None
+    if not isinstance(value, Mapping):
+        return quantity(value, path), None
+    request, limit = value.get("requests"), value.get("limits")
+    return (
+        None if request is None else quantity(request, f"{path}.requests"),
+        None if limit is None else quantity(limit, f"{path}.limits"),
+    )
+
+
+def _check(key: str, request: str, limit: str) -> None:
+    asked, allowed = parse(request), parse(limit)
+    if asked is None or allowed is None or asked > allowed:
+        raise InvalidSpecError(f"{PATH}.{key}", f"requests {request} is more than limits {limit}")
+    if key == "gpu" and (asked != asked.to_integral_value() or asked != allowed):
+        raise InvalidSpecError(f"{PATH}.gpu", f"{request} is not a whole number of devices")

@@ -1,0 +1,78 @@
+"""How a pod ended: exit code, signal, and the reason behind it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+from run_operator.resources.times import parse
+from run_operator.workloads.views import ContainerView, PodView
+
+SIGNALS: Final = {129: "SIGHUP", 130: "SIGINT", 134: "SIGABRT", 135: "SIGBUS", 136: "SIGFPE", 137: "SIGKILL",
+                  139: "SIGSEGV", 143: "SIGTERM"}  # fmt: skip
+"""Exit codes by which a shell or a runtime tells the signal that ended a program."""
+HINTS: Final = {126: "the command is not executable", 127: "the command was not found in the image",
+                128: "the command could not be started"}  # fmt: skip
+MAX_TEXT: Final = 400
+
+
+class Ending(NamedTuple):
+    """`reason` is empty when the exit code is all there is to say; times are seconds since the epoch."""
+
+    reason: str
+    message: str
+    exit_code: int | None
+    pod: str
+    started_at: float | None
+    finished_at: float | None
+
+
+def last_ending(pods: Sequence[PodView]) -> Ending | None:
+    """The end of the newest pod that ended; `pods` in order of their creation."""
+    for pod in reversed(pods):
+        ended = next((c for c in pod.facts.containers if c.state == "terminated" and c.exit_code != 0), None)
+        ended = ended or next(
+            (c for c in pod.facts.containers if c.state == "terminated" and not c.init), None
+        )
+        if not pod.live or (ended is not None and not ended.init):
+            return _of(pod, ended)
+    return None
+
+
+def _of(pod: PodView, container: ContainerView | None) -> Ending:
+    if container is None:
+        why = (
+            " ".join(f"{pod.facts.reason} {pod.facts.message}".split())[:MAX_TEXT] or "no container of it ran"
+        )
+        return Ending(pod.facts.reason, f"pod {pod.name} failed: {why}", None, pod.name, None, None)
+    reason = _reason(pod, container)
+    return Ending(
+        reason,
+        _message(pod, container, reason),
+        container.exit_code,
+        pod.name,
+        parse(container.started_at),
+        parse(container.finished_at),
+    )
+
+
+def _reason(pod: PodView, container: ContainerView) -> str:
+    if container.reason == "OOMKilled":
+        return "OOMKilled"
+    if container.reason in ("ContainerCannotRun", "StartError"):
+        return container.reason
+    return pod.facts.reason  # Evicted, Preempted, NodeLost...; empty in the ordinary case
+
+
+def _message(pod: PodView, container: ContainerView, reason: str) -> str:
+    code = container.exit_code
+    if reason == "OOMKilled":
+        return (
+            f"{container.name} used more memory than its limit allows (pod {pod.name}); raise resources.mem"
+        )
+    if reason == "Evicted":
+        return f"pod {pod.name} was evicted: {' '.join(pod.facts.message.split())[:MAX_TEXT]}"
+    what = f"{container.name} exited with code {code}"
+    hint = SIGNALS.get(code or 0) or HINTS.get(code or 0)
+    said = " ".join(container.message.split())[:MAX_TEXT]
+    return what + (f", {hint}" if hint else "") + f" (pod {pod.name})" + (f": {said}" if said else "")

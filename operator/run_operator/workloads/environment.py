@@ -1,0 +1,68 @@
+"""The container's environment: who the Run is, then what the document says."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from run_operator.resources.constants import LABEL_ATTEMPT
+from run_operator.resources.run import Run
+from run_operator.workloads import fields
+from run_operator.workloads.errors import InvalidSpecError
+
+RESERVED: Final = ("PROJECT_NAME", "RUN_ID", "RUN_NAME", "RUN_NAMESPACE", "RUN_UID", "RUN_ATTEMPT")
+
+
+def environment(run: Run) -> tuple[list[dict[str, Any]], list[str]]:
+    """The `env` list, and warnings about what of the document is not applied."""
+    values = {
+        "PROJECT_NAME": run.project,
+        "RUN_ID": run.id,
+        "RUN_NAME": run.name,
+        "RUN_NAMESPACE": run.namespace,
+        "RUN_UID": run.uid,
+    }
+    env: list[dict[str, Any]] = [{"name": name, "value": value} for name, value in values.items()]
+    # From the pod's own label, so that the template need not change from attempt to attempt.
+    source = {"fieldRef": {"fieldPath": f"metadata.labels['{LABEL_ATTEMPT}']"}}
+    env.append({"name": "RUN_ATTEMPT", "valueFrom": source})
+    warnings = []
+    given = _given(run.spec)
+    for name, value in given.items():
+        if name in RESERVED:
+            warnings.append(
+                f"the environment variable {name} is set by the operator; the document's is not applied"
+            )
+        else:
+            env.append({"name": name, "value": value})
+    return env, warnings
+
+
+def secret_sources(spec: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """`envFrom` for the Secrets named in `spec.secrets`: each key becomes a variable.
+
+    Not optional: a Secret that is missing keeps the pod waiting, with a reason that names it. Names are made
+    lower case with `-` for `_`, since Secrets cannot be named otherwise.
+    """
+    found = []
+    for i, name in enumerate(fields.texts(spec, "secrets")):
+        wanted = name.lower().replace("_", "-")
+        if not fields.SUBDOMAIN.fullmatch(wanted):
+            raise InvalidSpecError(
+                f"{fields.ROOT}.secrets[{i}]", f"{name[:80]!r} cannot be the name of a Secret"
+            )
+        found.append({"secretRef": {"name": wanted}})
+    return found
+
+
+def _given(spec: Mapping[str, Any]) -> dict[str, str]:
+    """Name to value; of a name given twice the last one counts, as in a shell."""
+    found: dict[str, str] = {}
+    for i, item in enumerate(fields.items(spec, "envs")):
+        path = f"{fields.ROOT}.envs[{i}]"
+        entry = fields.checked_mapping(item, path)
+        name = fields.required_text(entry, "name", path)
+        if "=" in name or not name.isprintable():
+            raise InvalidSpecError(f"{path}.name", f"{name[:80]!r} cannot name an environment variable")
+        found[name] = fields.text(entry, "value", path) or ""
+    return found

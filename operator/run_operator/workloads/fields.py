@@ -1,0 +1,109 @@
+"""Reading the inner spec with types: whatever is odd becomes an InvalidSpecError that names the field."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from run_operator.workloads.errors import InvalidSpecError
+
+ROOT: Final = "spec.spec"
+MAX_ITEMS: Final = 1000
+MAX_TEXT: Final = 128 * 1024
+"""Characters of one argument or environment value: Linux takes no longer one (MAX_ARG_STRLEN)."""
+LABEL: Final = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+SUBDOMAIN: Final = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
+
+_NAMES: Final = {
+    bool: "a boolean",
+    int: "a number",
+    float: "a number",
+    str: "a text",
+    list: "a list",
+    dict: "a map",
+}
+
+
+def kind_of(value: Any) -> str:
+    """What a JSON value is, in words."""
+    return "nothing" if value is None else _NAMES.get(type(value), type(value).__name__)
+
+
+def text(parent: Mapping[str, Any], key: str, path: str = ROOT) -> str | None:
+    """An optional text."""
+    value = parent.get(key)
+    if value is None:
+        return None
+    return checked_text(value, f"{path}.{key}")
+
+
+def checked_text(value: Any, path: str) -> str:
+    """A text of bounded length, without the zero byte no operating system passes on."""
+    if not isinstance(value, str):
+        raise InvalidSpecError(path, f"must be a text, not {kind_of(value)}; quote it")
+    if len(value) > MAX_TEXT:
+        raise InvalidSpecError(path, f"is longer than {MAX_TEXT} characters")
+    if "\0" in value:
+        raise InvalidSpecError(path, "holds a zero byte")
+    return value
+
+
+def required_text(parent: Mapping[str, Any], key: str, path: str) -> str:
+    """A text that must be there and not empty."""
+    value = text(parent, key, path)
+    if not value:
+        raise InvalidSpecError(f"{path}.{key}", "is missing")
+    return value
+
+
+def number(parent: Mapping[str, Any], key: str, path: str = ROOT) -> int | None:
+    """An optional whole number."""
+    value = parent.get(key)
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise InvalidSpecError(f"{path}.{key}", f"must be a whole number, not {kind_of(value)}")
+    return value
+
+
+def mapping(parent: Mapping[str, Any], key: str, path: str = ROOT) -> Mapping[str, Any]:
+    """An optional map; empty when missing."""
+    value = parent.get(key)
+    if value is None:
+        return {}
+    return checked_mapping(value, f"{path}.{key}")
+
+
+def checked_mapping(value: Any, path: str) -> Mapping[str, Any]:
+    """A map."""
+    if not isinstance(value, Mapping):
+        raise InvalidSpecError(path, f"must be a map, not {kind_of(value)}")
+    return value
+
+
+def items(parent: Mapping[str, Any], key: str, path: str = ROOT) -> Sequence[Any]:
+    """An optional list of bounded length; empty when missing."""
+    value = parent.get(key)
+    if value is None:
+        return ()
+    if not isinstance(value, list):
+        raise InvalidSpecError(f"{path}.{key}", f"must be a list, not {kind_of(value)}")
+    if len(value) > MAX_ITEMS:
+        raise InvalidSpecError(f"{path}.{key}", f"has more than {MAX_ITEMS} entries")
+    return value
+
+
+def texts(parent: Mapping[str, Any], key: str, path: str = ROOT) -> list[str]:
+    """An optional list of texts."""
+    return [checked_text(value, f"{path}.{key}[{i}]") for i, value in enumerate(items(parent, key, path))]
+
+
+def long_text(parent: Mapping[str, Any], key: str, path: str) -> str:
+    """An optional text that is no argument of a program, so only its type is checked; empty when missing."""
+    value = parent.get(key)
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        raise InvalidSpecError(f"{path}.{key}", f"must be a text, not {kind_of(value)}")
+    return value

@@ -1,0 +1,46 @@
+"""container+job: a `batch/v1` Job with one pod that runs to its end."""
+
+from __future__ import annotations
+
+from run_operator.resources.constants import ANNOTATION_ATTEMPT
+from run_operator.resources.run import Run
+from run_operator.workloads.labels import labels, owner, queue_labels
+from run_operator.workloads.names import child_name
+from run_operator.workloads.options import Options
+from run_operator.workloads.pod import pod
+from run_operator.workloads.workload import Workload
+
+
+class ContainerJob:
+    """Builds the Job of one attempt."""
+
+    kinds = ("container+job",)
+
+    def build(self, run: Run, attempt: int, options: Options) -> Workload:
+        """See `Builder`."""
+        made = pod(run, attempt, options)
+        job = {
+            "apiVersion": "batch/v1",
+            "kind": "Job",
+            "metadata": {
+                "name": child_name(run.name),
+                "namespace": run.namespace,
+                "labels": labels(run) | queue_labels(run),
+                "annotations": {ANNOTATION_ATTEMPT: str(attempt)},
+                "ownerReferences": owner(run),
+            },
+            "spec": {
+                "parallelism": 1,
+                "completions": 1,
+                "backoffLimit": run.policy.backoff_limit,
+                "activeDeadlineSeconds": run.policy.active_deadline,
+                # Never two pods of one Run writing at once: a new one only when the old one has ended.
+                "podReplacementPolicy": "Failed",
+                # Evictions and preemption are not the program's fault and use up no retry.
+                "podFailurePolicy": {
+                    "rules": [{"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget"}]}]
+                },
+                "template": made.template,
+            },
+        }
+        return Workload(child=job, needs=made.needs, warnings=made.warnings)

@@ -1,0 +1,42 @@
+"""Labels and owner references: how everything a Run owns is found, and goes with it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from run_operator.resources import constants as names
+from run_operator.resources.run import Run
+from run_operator.workloads.names import label_value
+
+
+def labels(run: Run) -> dict[str, str]:
+    """On every object of the Run."""
+    found = {
+        "app.kubernetes.io/name": "run",
+        "app.kubernetes.io/instance": label_value(run.name),
+        "app.kubernetes.io/part-of": label_value(run.project),
+        names.LABEL_MANAGED_BY: names.MANAGED_BY,
+        names.LABEL_RUN: label_value(run.name),
+        names.LABEL_RUN_UID: run.uid,
+        names.LABEL_PROJECT: label_value(run.project),
+    }
+    return {key: value for key, value in found.items() if value}
+
+
+def queue_labels(run: Run) -> dict[str, str]:
+    """Kueue's labels pass from the Run to its child."""
+    return {key: value for key, value in run.labels.items() if key.startswith(names.KUEUE_PREFIX)}
+
+
+def owner(run: Run) -> list[dict[str, Any]]:
+    """The Run is the controller: deleting it deletes what it owns, also while the operator is down."""
+    return [
+        {
+            "apiVersion": names.API_VERSION,
+            "kind": names.RUN_KIND,
+            "name": run.name,
+            "uid": run.uid,
+            "controller": True,
+            "blockOwnerDeletion": True,
+        }
+    ]

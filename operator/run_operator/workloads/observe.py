@@ -1,0 +1,103 @@
+"""What a Job and its pods say about the attempt: under way how far, ended how, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from run_operator.resources.times import parse
+from run_operator.workloads import waiting
+from run_operator.workloads.ending import Ending, last_ending
+from run_operator.workloads.views import JobView, PodView
+
+MAX_MESSAGE: Final = 1000
+Progress = Literal["PENDING", "RUNNING", "SUCCEEDED", "FAILED"]
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """One reading. `message` is one line a person can act on; times are seconds since the epoch."""
+
+    progress: Progress
+    reason: str
+    message: str
+    evidence: bool = True
+    """For an ended attempt: whether the pod that ended it was seen, with its exit code."""
+    exit_code: int | None = None
+    pod_name: str | None = None
+    started_at: float | None = None
+    finished_at: float | None = None
+
+
+def observe(job: JobView, pods: Sequence[PodView]) -> Observation:
+    """Read the Job's own verdict first: counters and pods alone never end an attempt."""
+    mine = sorted((p for p in pods if p.attempt == job.attempt), key=lambda p: (p.created, p.name))
+    complete, failed = job.condition("Complete"), job.condition("Failed")
+    ending = last_ending(mine)
+    if complete:
+        return _succeeded(job, complete.time, ending)
+    if failed:
+        return _failed(failed.reason, failed.message, failed.time, ending, waiting.explain(mine))
+    return _under_way(job, mine, ending)
+
+
+def _succeeded(job: JobView, decided_at: str, ending: Ending | None) -> Observation:
+    ended = (ending.finished_at if ending else None) or parse(job.completion_time) or parse(decided_at)
+    began = ending.started_at if ending else None
+    took = f" after {ended - began:.0f} s" if ended is not None and began is not None else ""
+    pod = f" (pod {ending.pod})" if ending else ""
+    return Observation(
+        "SUCCEEDED",
+        "CompletionsReached",
+        f"exited with code 0{took}{pod}",
+        evidence=ending is not None,
+        exit_code=0 if ending else None,
+        pod_name=ending.pod if ending else None,
+        started_at=began,
+        finished_at=ended,
+    )
+
+
+def _failed(
+    reason: str, message: str, decided_at: str, ending: Ending | None, stuck: waiting.Waiting | None
+) -> Observation:
+    if reason == "DeadlineExceeded":
+        why = f"; before that: {stuck.message}" if stuck else ""
+        text = f"runPolicy.activeDeadlineSeconds is over{why}"
+    elif ending is not None:
+        text = ending.message
+        reason = ending.reason or reason
+    else:
+        text = message or "the Job failed"
+    return Observation(
+        "FAILED",
+        reason or "Failed",
+        text[:MAX_MESSAGE],
+        evidence=ending is not None or reason == "DeadlineExceeded",
+        exit_code=ending.exit_code if ending else None,
+        pod_name=ending.pod if ending else None,
+        started_at=ending.started_at if ending else None,
+        finished_at=parse(decided_at),
+    )
+
+
+def _under_way(job: JobView, pods: Sequence[PodView], ending: Ending | None) -> Observation:
+    newest = next((pod for pod in reversed(pods) if pod.live), None)
+    if job.suspend:
+        return Observation(
+            "PENDING", "Suspended", "the Job is suspended by somebody else (a queue?): waiting"
+        )
+    again = f"; before: {ending.message}" if ending and ending.exit_code not in (0, None) else ""
+    if newest is None:
+        return Observation("PENDING", "NoPod", f"waiting for the Job to make a pod{again}"[:MAX_MESSAGE])
+    running = next((c for c in newest.facts.containers if not c.init and c.state == "running"), None)
+    if running is not None:
+        where = f" on node {newest.facts.node}" if newest.facts.node else ""
+        reason = "Restarted" if again else "Running"
+        message = f"pod {newest.name} runs{where}{again}"[:MAX_MESSAGE]
+        return Observation(
+            "RUNNING", reason, message, pod_name=newest.name, started_at=parse(running.started_at)
+        )
+    stuck = waiting.of_pod(newest)
+    return Observation("PENDING", stuck.reason, f"{stuck.message}{again}"[:MAX_MESSAGE], pod_name=newest.name)

@@ -1,0 +1,14 @@
+"""What an admin decides about all workloads."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """The operator's settings as far as building needs them."""
+
+    gpu_resource: str = "nvidia.com/gpu"
+    default_user: int = 1000
+    """uid, gid and fsGroup of pods whose document names none."""

@@ -1,0 +1,139 @@
+"""The pod template of a container Run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from run_operator.resources.constants import LABEL_ATTEMPT
+from run_operator.resources.run import Run
+from run_operator.workloads import fields
+from run_operator.workloads.compute import compute, disk
+from run_operator.workloads.environment import environment, secret_sources
+from run_operator.workloads.errors import InvalidSpecError, UnresolvedError
+from run_operator.workloads.labels import labels, owner
+from run_operator.workloads.names import files_name
+from run_operator.workloads.options import Options
+from run_operator.workloads.placement import placement
+from run_operator.workloads.security import container_context, pod_context
+from run_operator.workloads.source import FOLDER, KEY, Source, source
+from run_operator.workloads.volumes import Volumes, ephemeral, volumes
+
+CONTAINER: Final = "main"
+PULL_POLICIES: Final = ("Always", "IfNotPresent", "Never")
+
+
+@dataclass(frozen=True, slots=True)
+class Pod:
+    """A pod template, and the objects it needs to exist before."""
+
+    template: dict[str, Any]
+    needs: tuple[dict[str, Any], ...]
+    warnings: tuple[str, ...]
+
+
+def pod(run: Run, attempt: int, options: Options) -> Pod:
+    """The pod of one attempt. Raises WorkloadError."""
+    file = source(run.spec)
+    mounted = volumes(run)
+    _shared(run, file, mounted)
+    env, warnings = environment(run)
+    container = _container(run, env, mounted, file, options)
+    spec = {
+        "restartPolicy": "Never",
+        "terminationGracePeriodSeconds": run.policy.termination_grace_period,
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
+        "securityContext": pod_context(run.spec, options.default_user),
+        **placement(run.spec),
+        "containers": [container],
+        **({"volumes": mounted.volumes} if mounted.volumes else {}),
+    }
+    template = {"metadata": {"labels": labels(run) | {LABEL_ATTEMPT: str(attempt)}}, "spec": spec}
+    files = (_config_map(run, file),) if file else ()
+    return Pod(template, (*mounted.claims, *files), (*warnings, *_not_applied(run.spec)))
+
+
+def _container(
+    run: Run, env: list[dict[str, Any]], mounted: Volumes, file: Source | None, options: Options
+) -> dict[str, Any]:
+    spec = run.spec
+    command, arguments = fields.text(spec, "command"), fields.texts(spec, "args")
+    optional: dict[str, Any] = {
+        "command": [command] if command else None,  # one program name, as the platform: no shell splits it
+        "args": arguments,
+        "envFrom": secret_sources(spec),
+        "workingDir": FOLDER if file else None,
+        "resources": compute(spec, options.gpu_resource),
+        "volumeMounts": mounted.mounts,
+    }
+    return {
+        "name": CONTAINER,
+        "image": _image(run),
+        "imagePullPolicy": _pull_policy(spec),
+        "env": env,
+        "securityContext": container_context(),
+        "terminationMessagePolicy": "FallbackToLogsOnError",
+        **{key: value for key, value in optional.items() if value},
+    }
+
+
+def _image(run: Run) -> str:
+    image = fields.text(run.spec, "image")
+    if image and image.strip() == image and image.isprintable() and " " not in image:
+        return image
+    if image:
+        raise InvalidSpecError(f"{fields.ROOT}.image", f"{image[:80]!r} is not the name of an image")
+    function = run.spec.get("function")
+    what = (
+        f"Function {function}" if isinstance(function, str) and function else "its Function (none is named)"
+    )
+    raise UnresolvedError(
+        f"{fields.ROOT}.image is missing, and {what} is not looked up yet: put the image into {fields.ROOT}.image"
+    )
+
+
+def _pull_policy(spec: Mapping[str, Any]) -> str:
+    policy = fields.text(spec, "image_pull_policy") or "IfNotPresent"
+    if policy not in PULL_POLICIES:
+        raise InvalidSpecError(
+            f"{fields.ROOT}.image_pull_policy",
+            f"{policy[:40]!r} is not known; use one of {', '.join(PULL_POLICIES)}",
+        )
+    return policy
+
+
+def _shared(run: Run, file: Source | None, mounted: Volumes) -> None:
+    """/shared: the disk that is asked for, or scratch space where a source needs it; the source in it, read-only."""
+    size = disk(run.spec)
+    taken = any(mount["mountPath"] == FOLDER for mount in mounted.mounts)
+    if size and taken:
+        raise InvalidSpecError(f"{fields.ROOT}.resources.disk", f"a volume is mounted at {FOLDER} already")
+    if size:
+        mounted.add("shared", ephemeral(size, None), FOLDER)
+    elif file and not taken:
+        mounted.add("shared", {"emptyDir": {}}, FOLDER)
+    if file:
+        origin = {"configMap": {"name": files_name(run.name), "items": [{"key": KEY, "path": KEY}]}}
+        mounted.add("source", origin, f"{FOLDER}/{file.path}", subPath=KEY, readOnly=True)
+
+
+def _config_map(run: Run, file: Source) -> dict[str, Any]:
+    return {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {
+            "name": files_name(run.name),
+            "namespace": run.namespace,
+            "labels": labels(run),
+            "ownerReferences": owner(run),
+        },
+        "immutable": True,
+        "binaryData": file.config_data(),
+    }
+
+
+def _not_applied(spec: Mapping[str, Any]) -> list[str]:
+    profile = fields.text(spec, "profile")
+    return [f"the profile {profile!r} is not applied: profiles are not supported yet"] if profile else []

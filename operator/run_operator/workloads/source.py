@@ -1,0 +1,72 @@
+"""`spec.source`: the file that travels inside the document, put into the container's working files."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import posixpath
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from run_operator.workloads import fields
+from run_operator.workloads.errors import InvalidSpecError, UnsupportedError
+
+FOLDER: Final = "/shared"
+"""Where the platform puts a run's working files."""
+MAX_BYTES: Final = 700 * 1024
+"""A ConfigMap holds 1 MiB, and base64 adds a third."""
+KEY: Final = "source"
+DEFAULT_NAMES: Final = {"python": "main.py", "sql": "main.sql", "dockerfile": "Dockerfile"}
+PATH: Final = f"{fields.ROOT}.source"
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One file: its path below /shared and its bytes."""
+
+    path: str
+    data: bytes
+
+    def config_data(self) -> dict[str, str]:
+        """`binaryData` of the ConfigMap."""
+        return {KEY: base64.b64encode(self.data).decode("ascii")}
+
+
+def source(spec: Mapping[str, Any]) -> Source | None:
+    """The document's file, if it carries one. Raises UnsupportedError for one that lies elsewhere."""
+    given = fields.mapping(spec, "source")
+    name = fields.text(given, "source", PATH) or ""
+    if "://" in name:
+        raise UnsupportedError(
+            "UnsupportedSource",
+            f"{PATH}.source: {name[:200]} lies elsewhere and is not fetched yet; "
+            f"put the code into an image or into {PATH}.base64",
+        )
+    data = _content(given)
+    if data is None:
+        return None
+    if len(data) > MAX_BYTES:
+        raise InvalidSpecError(PATH, f"holds {len(data)} bytes; at most {MAX_BYTES} can travel inside a Run")
+    lang = fields.text(given, "lang", PATH) or ""
+    return Source(_safe(name or DEFAULT_NAMES.get(lang, "source")), data)
+
+
+def _content(given: Mapping[str, Any]) -> bytes | None:
+    encoded, code = fields.long_text(given, "base64", PATH), fields.long_text(given, "code", PATH)
+    if encoded:
+        try:
+            return base64.b64decode(encoded, validate=True)
+        except (binascii.Error, ValueError) as error:
+            raise InvalidSpecError(f"{PATH}.base64", f"is not base64: {error}") from error
+    return code.encode("utf-8", "surrogatepass") if code else None
+
+
+def _safe(name: str) -> str:
+    clean = posixpath.normpath(name)
+    bad = clean.startswith(("/", "..")) or clean == "." or "\0" in clean or ":" in clean or len(clean) > 255  # noqa: PLR2004
+    if bad or not clean.isprintable():
+        raise InvalidSpecError(
+            f"{PATH}.source", f"{name[:80]!r} is not a file below {FOLDER}; use a relative path"
+        )
+    return clean

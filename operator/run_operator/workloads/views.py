@@ -1,0 +1,230 @@
+"""Slim views of Jobs and pods: what the operator reads of them, and nothing else.
+
+Made on every watch event and kept by the thousand, so they are small and quick, and never raise: whatever is
+missing or of an odd type reads as its empty value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from run_operator.resources.constants import ANNOTATION_ATTEMPT, LABEL_ATTEMPT, LABEL_RUN_UID
+
+
+class ConditionView(NamedTuple):
+    """One entry of `status.conditions`."""
+
+    type: str
+    status: str
+    reason: str
+    message: str
+    time: str
+
+
+class ContainerView(NamedTuple):
+    """One container of a pod; `state` is waiting, running, terminated or unknown."""
+
+    name: str
+    init: bool
+    image: str
+    ready: bool
+    restarts: int
+    state: str
+    reason: str
+    message: str
+    exit_code: int | None
+    signal: int | None
+    started_at: str
+    finished_at: str
+
+
+class JobFacts(NamedTuple):
+    """What decisions depend on; an event that changes none of these wakes nobody."""
+
+    attempt: int
+    suspend: bool
+    deleting: bool
+    active: bool
+    failed: int
+    terminating: int
+    conditions: tuple[ConditionView, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class JobView:
+    """A Job of a Run."""
+
+    namespace: str
+    name: str
+    uid: str
+    resource_version: str
+    run_uid: str
+    facts: JobFacts
+    completion_time: str
+
+    @property
+    def attempt(self) -> int:
+        """The attempt it was made for."""
+        return self.facts.attempt
+
+    @property
+    def suspend(self) -> bool:
+        """Whether it is asked to have no pods."""
+        return self.facts.suspend
+
+    @property
+    def deleting(self) -> bool:
+        """Whether it is on its way out."""
+        return self.facts.deleting
+
+    @property
+    def busy(self) -> bool:
+        """Whether the Job counts pods that are active or still ending."""
+        return self.facts.active or self.facts.terminating > 0
+
+    def condition(self, kind: str) -> ConditionView | None:
+        """The condition of that type, if it is True."""
+        return next((c for c in self.facts.conditions if c.type == kind and c.status == "True"), None)
+
+    @classmethod
+    def from_object(cls, raw: Mapping[str, Any]) -> JobView:
+        """Read a `batch/v1` Job."""
+        metadata, status = _map(raw.get("metadata")), _map(raw.get("status"))
+        facts = JobFacts(
+            attempt=_number(_map(metadata.get("annotations")).get(ANNOTATION_ATTEMPT)),
+            suspend=_map(raw.get("spec")).get("suspend") is True,
+            deleting=bool(metadata.get("deletionTimestamp")),
+            active=_number(status.get("active")) > 0,
+            failed=_number(status.get("failed")),
+            terminating=_number(status.get("terminating")),
+            conditions=tuple(map(_condition, _maps(status.get("conditions")))),
+        )
+        return cls(
+            namespace=_text(metadata.get("namespace")),
+            name=_text(metadata.get("name")),
+            uid=_text(metadata.get("uid")),
+            resource_version=_text(metadata.get("resourceVersion")),
+            run_uid=_text(_map(metadata.get("labels")).get(LABEL_RUN_UID)),
+            facts=facts,
+            completion_time=_text(status.get("completionTime")),
+        )
+
+
+class PodFacts(NamedTuple):
+    """What decisions depend on; readiness probes and IP addresses are not among it."""
+
+    phase: str
+    reason: str
+    message: str
+    node: str
+    deleting: bool
+    conditions: tuple[ConditionView, ...]
+    containers: tuple[ContainerView, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PodView:
+    """A pod of a Run."""
+
+    namespace: str
+    name: str
+    uid: str
+    resource_version: str
+    run_uid: str
+    attempt: int
+    created: str
+    start_time: str
+    facts: PodFacts
+
+    @property
+    def phase(self) -> str:
+        """Pending, Running, Succeeded, Failed or Unknown."""
+        return self.facts.phase
+
+    @property
+    def live(self) -> bool:
+        """Whether a container of it may still write; a pod that is being deleted may."""
+        return self.facts.phase not in ("Succeeded", "Failed")
+
+    @classmethod
+    def from_object(cls, raw: Mapping[str, Any]) -> PodView:
+        """Read a `v1` Pod."""
+        metadata, status = _map(raw.get("metadata")), _map(raw.get("status"))
+        labels = _map(metadata.get("labels"))
+        facts = PodFacts(
+            phase=_text(status.get("phase")) or "Pending",
+            reason=_text(status.get("reason")),
+            message=_text(status.get("message")),
+            node=_text(_map(raw.get("spec")).get("nodeName")),
+            deleting=bool(metadata.get("deletionTimestamp")),
+            conditions=tuple(map(_condition, _maps(status.get("conditions")))),
+            containers=(
+                *(_container(c, init=True) for c in _maps(status.get("initContainerStatuses"))),
+                *(_container(c, init=False) for c in _maps(status.get("containerStatuses"))),
+            ),
+        )
+        return cls(
+            namespace=_text(metadata.get("namespace")),
+            name=_text(metadata.get("name")),
+            uid=_text(metadata.get("uid")),
+            resource_version=_text(metadata.get("resourceVersion")),
+            run_uid=_text(labels.get(LABEL_RUN_UID)),
+            attempt=_number(labels.get(LABEL_ATTEMPT)),
+            created=_text(metadata.get("creationTimestamp")),
+            start_time=_text(status.get("startTime")),
+            facts=facts,
+        )
+
+
+def _condition(raw: Mapping[str, Any]) -> ConditionView:
+    return ConditionView(
+        _text(raw.get("type")),
+        _text(raw.get("status")),
+        _text(raw.get("reason")),
+        _text(raw.get("message")),
+        _text(raw.get("lastTransitionTime")),
+    )
+
+
+def _container(raw: Mapping[str, Any], *, init: bool) -> ContainerView:
+    states = _map(raw.get("state"))
+    kind = next(
+        (name for name in ("running", "terminated", "waiting") if states.get(name) is not None), "unknown"
+    )
+    state = _map(states.get(kind))
+    code, signal = state.get("exitCode"), state.get("signal")
+    return ContainerView(
+        name=_text(raw.get("name")),
+        init=init,
+        image=_text(raw.get("image")),
+        ready=raw.get("ready") is True,
+        restarts=_number(raw.get("restartCount")),
+        state=kind,
+        reason=_text(state.get("reason")),
+        message=_text(state.get("message")),
+        exit_code=code if isinstance(code, int) else None,
+        signal=signal if isinstance(signal, int) else None,
+        started_at=_text(state.get("startedAt")),
+        finished_at=_text(state.get("finishedAt")),
+    )
+
+
+def _map(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _maps(value: Any) -> list[Mapping[str, Any]]:
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _number(value: Any) -> int:
+    """An int, or the text of one as labels and annotations hold it; 0 for anything else."""
+    if isinstance(value, int):
+        return value
+    return int(value) if isinstance(value, str) and value.isdecimal() and len(value) < 10 else 0  # noqa: PLR2004

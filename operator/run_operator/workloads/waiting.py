@@ -1,0 +1,75 @@
+"""Why a pod does not run yet, in words a person can act on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+from run_operator.workloads.views import ContainerView, PodView
+
+IMAGE_REASONS: Final = frozenset(
+    {
+        "ErrImagePull",
+        "ImagePullBackOff",
+        "InvalidImageName",
+        "ErrImageNeverPull",
+        "ImageInspectError",
+        "RegistryUnavailable",
+        "SignatureValidationFailed",
+    }
+)
+ORDINARY: Final = frozenset({"ContainerCreating", "PodInitializing", ""})
+MAX_TEXT: Final = 400
+
+
+class Waiting(NamedTuple):
+    """A CamelCase reason and one line."""
+
+    reason: str
+    message: str
+
+
+def explain(pods: Sequence[PodView]) -> Waiting | None:
+    """Why the newest pod waited, if it waited for something out of the ordinary."""
+    found = of_pod(pods[-1]) if pods else None
+    return None if found is None or found.reason in ORDINARY else found
+
+
+def of_pod(pod: PodView) -> Waiting:
+    """Why this pod, which has no running container, is still waiting."""
+    for container in pod.facts.containers:
+        if container.state == "waiting" and container.reason not in ORDINARY:
+            return _of_container(pod, container)
+    for condition in pod.facts.conditions:
+        if condition.type == "PodScheduled" and condition.status == "False":
+            return Waiting(
+                condition.reason or "Unschedulable",
+                f"pod {pod.name} finds no node: {_line(condition.message)}",
+            )
+    reason = next((c.reason for c in pod.facts.containers if c.state == "waiting" and c.reason), "")
+    return Waiting(
+        reason or "ContainerCreating", f"pod {pod.name} is being prepared on {pod.facts.node or 'a node'}"
+    )
+
+
+def _of_container(pod: PodView, container: ContainerView) -> Waiting:
+    said = _line(container.message)
+    if container.reason in IMAGE_REASONS:
+        text = f"the image {container.image} cannot be pulled: {said or container.reason}"
+        return Waiting("ImagePullFailed", text)
+    if container.reason == "CreateContainerConfigError":
+        return Waiting(_missing(said), f"pod {pod.name} cannot start: {said or container.reason}")
+    return Waiting(container.reason, f"pod {pod.name} waits: {said or container.reason}")
+
+
+def _missing(said: str) -> str:
+    """`secret "x" not found` is worth a reason of its own: it says what to create."""
+    if "not found" in said and said.startswith("secret "):
+        return "SecretNotFound"
+    if "not found" in said and said.startswith("configmap "):
+        return "ConfigMapNotFound"
+    return "CreateContainerConfigError"
+
+
+def _line(text: str) -> str:
+    return " ".join(text.split())[:MAX_TEXT]
