@@ -95,7 +95,7 @@ def settings() -> kopf.OperatorSettings:
     chosen.queueing.worker_limit = 100
     chosen.queueing.idle_timeout = 0.005
     chosen.watching.chunk_size = 500
-    chosen.watching.server_timeout = 290 * random.uniform(0.8, 1.0)  # noqa: S311 - spreads reconnects
+    chosen.watching.server_timeout = random.randint(230, 290)  # noqa: S311 - spreads reconnects
     chosen.watching.client_timeout = 320
     chosen.watching.connect_timeout = 5
     chosen.watching.reconnect_backoff = 1.0

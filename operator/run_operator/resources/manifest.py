@@ -10,7 +10,7 @@ from run_operator.document.entity import Entity
 from run_operator.document.errors import NotAnExportError
 from run_operator.document.kinds import EntityType
 from run_operator.document.names import object_name
-from run_operator.resources.constants import API_VERSION, LABEL_PROJECT, RUN_KIND
+from run_operator.resources.constants import API_VERSION, LABEL_PROJECT
 
 KEPT: Final = ("kind", "metadata", "spec", "status", "user", "project", "id", "name", "key", "extensions")
 """The keys of an export that the custom resource has a place for; the platform writes no others."""
@@ -20,11 +20,9 @@ _LABEL_VALUE: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,61}[A-Za-z0-9]
 def manifest(
     entity: Entity, *, namespace: str | None = None, name: str | None = None, suspend: bool = False
 ) -> dict[str, Any]:
-    """What to apply. Raises NotAnExportError for an entity that cannot be applied (yet)."""
-    if entity.type is not EntityType.RUN:
-        raise NotAnExportError(
-            f"this is a {entity.type.value} ({entity.kind}), and only Runs can be applied yet"
-        )
+    """What to apply: a Run, or the Function or Task of the same group. Raises NotAnExportError."""
+    if suspend and entity.type is not EntityType.RUN:
+        raise NotAnExportError(f"this is a {entity.type.value}, which cannot be suspended")
     unknown = [key for key in entity.document if key not in KEPT]
     if unknown:
         raise NotAnExportError(
@@ -36,4 +34,4 @@ def manifest(
     if _LABEL_VALUE.fullmatch(entity.project):
         metadata["labels"] = {LABEL_PROJECT: entity.project}
     spec: Mapping[str, Any] = dict(entity.document) | ({"suspend": True} if suspend else {})
-    return {"apiVersion": API_VERSION, "kind": RUN_KIND, "metadata": metadata, "spec": spec}
+    return {"apiVersion": API_VERSION, "kind": entity.type.value, "metadata": metadata, "spec": spec}

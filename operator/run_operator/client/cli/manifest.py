@@ -87,7 +87,9 @@ class _Batch:
         self._check_twice(found.name, entity, f"{made['kind']} {made['metadata']['name']}")
         self.manifests.append(made)
         if entity.type is not EntityType.RUN:
-            _say(f"runctl: note: {found.name}: a {made['kind']} needs its own CRD, which this release does not have yet")
+            _say(
+                f"runctl: note: {found.name}: a {made['kind']} needs its own CRD, which this release does not have yet"
+            )
 
     def _check_twice(self, source: str, entity: Entity, name: str) -> None:
         """The same Run twice is worth a note; two Runs that would overwrite each other are an error."""

@@ -1,0 +1,1 @@
+"""A throw-away real Kubernetes, built from Go modules: no container engine, no registry."""

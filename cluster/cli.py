@@ -1,0 +1,165 @@
+"""`python -m cluster up|down|status|kubeconfig|images`."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import sys
+import time
+from pathlib import Path
+from typing import Final
+
+import click
+
+from cluster import control_plane, current, full, images, prerequisites
+from cluster.errors import ClusterError
+from cluster.paths import Home
+from cluster.state import State, known
+
+SHAPES: Final = ("full", "control-plane")
+NAME: Final = re.compile(r"[a-z0-9]([a-z0-9-]{0,18}[a-z0-9])?")
+
+
+def _default_shape() -> str:
+    return "full" if os.geteuid() == 0 else "control-plane"
+
+
+def _checked_name(_: click.Context, __: click.Parameter, value: str) -> str:
+    if not NAME.fullmatch(value):
+        raise click.BadParameter("use at most 20 of a-z, 0-9 and -")
+    return value
+
+
+name_option = click.option(
+    "--name", default="dev", show_default=True, callback=_checked_name, help="Which cluster; several may run."
+)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+def cli() -> None:
+    """A throw-away real Kubernetes 1.35, built from Go modules.
+
+    With CLUSTER=current in the environment every command is about the cluster your kubeconfig points at instead.
+    """
+
+
+@cli.command()
+@name_option
+@click.option("--shape", type=click.Choice(SHAPES), default=_default_shape, help="Default: full as root.")
+@click.option("--audit", is_flag=True, help="Write an audit log of every write (control-plane).")
+def up(name: str, shape: str, audit: bool) -> None:
+    """Build what is missing, start the cluster, wait until it is ready. Running already: nothing to do."""
+    if current.chosen():
+        click.echo(current.check())
+        return
+    home = Home(name)
+    state = State.load(home)
+    if state and state.running and state.shape == shape:
+        click.echo(f"{name} is running already; export KUBECONFIG={home.kubeconfig}")
+        return
+    problems = prerequisites.check(shape)
+    if problems:
+        for problem in problems:
+            click.echo(f"cluster: {problem.line}", err=True)
+        sys.exit(2)
+    _clean(home)
+    for folder in (home.folder, home.logs):
+        folder.mkdir(parents=True, exist_ok=True)
+    started = full.up(home) if shape == "full" else control_plane.up(home, audit=audit)
+    click.echo(f"{name} is up at {started.server}; export KUBECONFIG={home.kubeconfig}")
+
+
+@cli.command()
+@name_option
+def down(name: str) -> None:
+    """Stop the cluster and remove every trace of it. Binaries and images stay in the cache."""
+    if current.chosen():
+        click.echo("CLUSTER=current: that cluster is yours; nothing was touched")
+        return
+    home = Home(name)
+    click.echo(f"{name} is gone" if _clean(home) else f"{name}: nothing to do")
+
+
+@cli.command()
+def status() -> None:
+    """All clusters on this machine."""
+    rows = [("NAME", "SHAPE", "STATE", "SERVER", "UPTIME", "KUBECONFIG")]
+    for home in known():
+        state = State.load(home)
+        if state is None:
+            rows.append((home.name, "?", "broken", "", "", ""))
+            continue
+        uptime = f"{(time.time() - state.since) / 60:.0f}m" if state.running else ""
+        running = "running" if state.running else "dead"
+        rows.append((home.name, state.shape, running, state.server, uptime, str(home.kubeconfig)))
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    for row in rows:
+        click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+@cli.command()
+@name_option
+def kubeconfig(name: str) -> None:
+    """Print the path of the cluster's kubeconfig, and nothing else."""
+    if current.chosen():
+        click.echo(current.kubeconfig())
+        return
+    home = Home(name)
+    state = State.load(home)
+    if not state or not state.running:
+        raise ClusterError(f"no cluster {name} is running; start it with: python -m cluster up --name {name}")
+    click.echo(home.kubeconfig)
+
+
+@cli.command("images")
+@click.argument("names", nargs=-1)
+@name_option
+@click.option("--load", is_flag=True, help="Build what changed and load it into the running cluster.")
+def images_command(names: tuple[str, ...], name: str, load: bool) -> None:
+    """The images the cluster has; with --load bring them (or the named ones) up to date."""
+    if not load:
+        for image in images.catalogue():
+            click.echo(f"{image.name:<24} {', '.join(image.references)}")
+        return
+    if current.chosen():
+        raise ClusterError(
+            "CLUSTER=current: load images the way that cluster wants it, e.g. `kind load image-archive`"
+        )
+    home = Home(name)
+    state = State.load(home)
+    if not state or not state.running or state.shape != "full":
+        raise ClusterError(f"no cluster {name} of the shape full is running")
+    full.load_images(home, images.ensure(names or None))
+
+
+def _clean(home: Home) -> bool:
+    """End what runs, put back what was changed, remove the folder; whether there was anything."""
+    state = State.load(home)
+    if state is not None:
+        if state.shape == "full":
+            full.down(home, state)
+        state.supervisor.stop(15)
+    existed = home.folder.exists()
+    _remove(home.folder)
+    return existed
+
+
+def _remove(folder: Path) -> None:
+    if folder.exists():
+        shutil.rmtree(folder)
+
+
+def main() -> None:
+    """One line for what a person can mend; no traceback."""
+    try:
+        sys.exit(cli(standalone_mode=False))
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except ClusterError as error:
+        click.echo(f"cluster: {error}", err=True)
+        sys.exit(1)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("\ncluster: interrupted; `python -m cluster down` removes what was begun", err=True)
+        sys.exit(130)

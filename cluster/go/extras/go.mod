@@ -1,0 +1,3 @@
+module cluster/extras
+
+go 1.25.0

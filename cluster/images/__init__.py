@@ -1,0 +1,126 @@
+"""The images of the throw-away cluster, under the names that exports use: exports run unmodified, with no registry."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from cluster.build import build
+from cluster.errors import ClusterError
+from cluster.images import archive, operator, rootfs
+from cluster.images.archive import Config, Layer
+from cluster.paths import SOURCE, cache
+from cluster.progress import step
+
+OWN: Final = "run-operator.local"
+PAUSE: Final = f"{OWN}/pause:1"
+COREDNS: Final = f"{OWN}/coredns:1"
+PROVISIONER: Final = f"{OWN}/local-path-provisioner:1"
+OPERATOR: Final = f"{OWN}/run-operator:dev"
+BUSYBOX: Final = "docker.io/library/busybox:1.36"
+
+
+@dataclass(frozen=True)
+class Image:
+    """`layers` makes the content; `inputs` are the files it depends on besides this package's own sources."""
+
+    name: str
+    references: Sequence[str]
+    config: Config
+    layers: Callable[[], list[bytes]]
+    inputs: Callable[[], Iterable[Path]] = tuple
+
+
+def catalogue() -> list[Image]:
+    """All images."""
+    return [
+        Image("pause", [PAUSE], Config(entrypoint=("/pause",), user="65535"), lambda: [_program("extras", "pause")]),
+        Image(
+            "busybox",
+            _tags("docker.io/library/busybox", "1.36", "1.36.1", "1.37", "stable", "latest"),
+            Config(command=("sh",)),
+            lambda: [rootfs.busybox()],
+        ),
+        Image(
+            "python",
+            _tags("docker.io/library/python", *(f"3.{minor}{kind}" for minor in (11, 12, 13) for kind in ("", "-slim")),
+                  "3", "3-slim", "slim", "latest"),
+            Config(command=("python3",)),
+            lambda: [rootfs.python()],
+        ),
+        Image(
+            "http-echo",
+            _tags("docker.io/hashicorp/http-echo", "0.2.3", "1.0", "1.0.0", "latest"),
+            Config(entrypoint=("/http-echo",), user="65532"),
+            lambda: [_program("extras", "http-echo")],
+        ),
+        Image("coredns", [COREDNS], Config(entrypoint=("/coredns",)), lambda: [_program("coredns", "coredns")]),
+        Image(
+            "local-path-provisioner",
+            [PROVISIONER],
+            Config(entrypoint=("/local-path-provisioner",)),
+            lambda: [_program("storage", "local-path-provisioner")],
+        ),
+        Image(
+            "run-operator",
+            [OPERATOR],
+            Config(entrypoint=("python3", "-m", "run_operator"), user="65532", env=operator.ENVIRONMENT),
+            lambda: [rootfs.python(), operator.wheels(), operator.code()],
+            operator.inputs,
+        ),
+    ]  # fmt: skip
+
+
+def ensure(names: Iterable[str] | None = None) -> list[Path]:
+    """The archives of the named images (None: all), made first if need be. Raises ClusterError."""
+    known = {image.name: image for image in catalogue()}
+    wanted = list(names) if names is not None else list(known)
+    for name in wanted:
+        if name not in known:
+            raise ClusterError(f"there is no image {name}; known are {', '.join(known)}")
+    return [_archive(known[name]) for name in wanted]
+
+
+def _archive(image: Image) -> Path:
+    target = cache() / "images" / f"{image.name}-{_digest(image)}.tar"
+    if not target.exists():
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with step(f"making the image {image.name}"):
+            layers = image.layers()
+            archive.write(target, image.references, image.config, layers)
+        _forget_older(image.name, target)
+    return target
+
+
+def _digest(image: Image) -> str:
+    """By content: this package, the Go sources, the image's own inputs."""
+    found = hashlib.sha256(repr((image.references, image.config)).encode())
+    sources = sorted(Path(__file__).parent.glob("*.py"))
+    if image.name != "run-operator":
+        sources += sorted(path for path in (SOURCE / "go").rglob("go.sum"))
+        sources += sorted((SOURCE / "go").rglob("*.go"))
+    for path in [*sources, *image.inputs()]:
+        found.update(path.as_posix().encode() + b"\0" + path.read_bytes())
+    return found.hexdigest()[:16]
+
+
+def _forget_older(name: str, target: Path) -> None:
+    for path in target.parent.glob(f"{name}-*.tar"):
+        if path != target:
+            path.unlink(missing_ok=True)
+
+
+def _program(module: str, name: str) -> bytes:
+    """A layer with one static program at the top, and a /tmp."""
+    layer = Layer()
+    layer.folder("tmp", 0o1777)
+    layer.file("etc/passwd", rootfs.USERS)
+    layer.file(name, (build(module) / name).read_bytes(), 0o755)
+    return layer.tar()
+
+
+def _tags(repository: str, *tags: str) -> list[str]:
+    return [f"{repository}:{tag}" for tag in tags]

@@ -1,0 +1,63 @@
+"""Telling a person what is going on: every step with its time, long ones with a live line or a line now and then."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Final, TextIO
+
+PLAIN_EVERY: Final = 15.0
+"""Seconds between two lines about the same long step where there is no terminal."""
+BAR: Final = 24
+
+
+@dataclass
+class Step:
+    """One thing under way."""
+
+    title: str
+    out: TextIO
+    began: float = field(default_factory=time.monotonic)
+    _said: float = field(default_factory=time.monotonic)
+
+    def update(self, detail: str, share: float | None = None) -> None:
+        """Say how far it is; `share` (0 to 1) draws a bar."""
+        elapsed = time.monotonic() - self.began
+        line = f"  {self.title}: {_bar(share)}{detail}  {elapsed:.0f} s"
+        if self.out.isatty():
+            self.out.write(f"\r\x1b[2K{line}")
+            self.out.flush()
+        elif time.monotonic() - self._said > PLAIN_EVERY:
+            self._said = time.monotonic()
+            self.out.write(line + "\n")
+            self.out.flush()
+
+
+@contextmanager
+def step(title: str, out: TextIO | None = None) -> Iterator[Step]:
+    """A step with its time; the mark at the end says whether it went well."""
+    stream = out or sys.stderr
+    current = Step(title, stream)
+    if stream.isatty():
+        stream.write(f"  {title} ...")
+    else:
+        stream.write(f"  {title} ...\n")
+    stream.flush()
+    mark = "failed after"
+    try:
+        yield current
+        mark = "done in"
+    finally:
+        clear = "\r\x1b[2K" if stream.isatty() else ""
+        stream.write(f"{clear}  {title}: {mark} {time.monotonic() - current.began:.1f} s\n")
+        stream.flush()
+
+
+def _bar(share: float | None) -> str:
+    if share is None:
+        return ""
+    filled = round(BAR * min(1.0, max(0.0, share)))
+    return f"[{'#' * filled}{'.' * (BAR - filled)}] {share:4.0%}  "
