@@ -19,7 +19,7 @@ from cluster.errors import ClusterError
 from cluster.paths import SOURCE, cache
 from cluster.progress import Step, step
 
-OLDEST_GO: Final = (1, 26)
+OLDEST_GO: Final = (1, 26, 6)
 KUBERNETES: Final = "1.35.4"
 _VERSION: Final = "k8s.io/component-base/version"
 LDFLAGS: Final = {
@@ -58,8 +58,8 @@ def go() -> str:
 def _go_version(program: str) -> tuple[int, ...]:
     environment = os.environ | {"GOTOOLCHAIN": "local"}
     done = subprocess.run([program, "version"], capture_output=True, text=True, env=environment, check=False)
-    match = re.search(r"go(\d+)\.(\d+)", done.stdout)
-    return (int(match[1]), int(match[2])) if match else (0, 0)
+    match = re.search(r"go(\d+)\.(\d+)(?:\.(\d+))?", done.stdout)
+    return tuple(int(part or 0) for part in match.groups()) if match else (0, 0, 0)
 
 
 def _compile(module: str, source: Path, target: Path, current: Step) -> None:

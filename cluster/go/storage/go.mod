@@ -1,6 +1,6 @@
 module cluster/storage
 
-go 1.26.0
+go 1.25.0
 
 tool github.com/rancher/local-path-provisioner
 
