@@ -28,12 +28,6 @@ ENVIRONMENT: Final = (
 )
 PYTHON: Final = "3.11"
 """Of the Debian release the image is made from; the wheels must match it."""
-UNUSED: Final = (
-    "kubernetes/client/models",
-    "kubernetes/client/api",
-    "kubernetes/dynamic",
-    "kubernetes/e2e_test",
-)
 
 
 def inputs() -> Iterable[Path]:
@@ -43,7 +37,7 @@ def inputs() -> Iterable[Path]:
 
 def wheels() -> bytes:
     """A layer with the dependencies, as locked; kept in the cache until the lock changes."""
-    recipe = f"{PYTHON}{UNUSED}{Path(__file__).read_text()}".encode()
+    recipe = f"{PYTHON}{Path(__file__).read_text()}".encode()
     digest = hashlib.sha256(LOCK.read_bytes() + recipe).hexdigest()[:16]
     kept = cache() / "images" / f"wheels-{digest}.tar"
     if not kept.exists():
@@ -74,8 +68,6 @@ def _install(target: Path) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise ClusterError(f"installing the operator's wheels failed: {done.stderr.strip()[-600:]}")
-    for folder in UNUSED:
-        shutil.rmtree(target / folder, ignore_errors=True)
 
 
 def _layer(source: Path, at: str) -> bytes:

@@ -24,7 +24,7 @@ from run_operator.resources.run import Run
 from run_operator.workloads.views import JobView, PodView
 
 SELECTOR: Final = f"{LABEL_MANAGED_BY}={MANAGED_BY}"
-WATCHED: Final = (RUNS, JOBS, PODS)
+IDENTITY: Final[Any] = MANAGED_BY
 
 Handler = Callable[..., Any]
 Seen = Callable[[str, str | None], None]
@@ -150,6 +150,7 @@ async def run(
     await kopf.operator(
         registry=handlers,
         settings=settings(),
+        identity=IDENTITY,  # else kopf asks for the user's name, and a pod's user has none
         standalone=True,
         clusterwide=not namespaces,
         namespaces=list(namespaces),
