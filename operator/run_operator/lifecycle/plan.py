@@ -58,7 +58,8 @@ def _with_child(here: Situation, job: JobView) -> Plan:
     if here.run.suspend or here.draft.state == State.STOP:
         return stopping.stop(here, job)
     if job.suspend and here.draft.state == State.STOPPED:
-        return starting.next_attempt(here, leftover=job)
+        busy = here.observed.live_pods or job.busy
+        return stopping.await_pods(here) if busy else starting.next_attempt(here, leftover=job)
     return running.under_way(here, seen)
 
 

@@ -31,6 +31,8 @@ NOTEWORTHY: Final = frozenset(
 
 def under_way(here: Situation, seen: Observation) -> Plan:
     """Say what is seen, with few writes: the ordinary steps of a pod's start are not worth one each."""
+    if seen.progress == "ENDING":
+        return Plan()  # the Job's verdict is on its way, and its event with it
     if seen.progress == "RUNNING":
         return _running(here, seen)
     return _pending(here, seen)
@@ -49,6 +51,11 @@ def _pending(here: Situation, seen: Observation) -> Plan:
     patience_ends = (here.now if since is None else since) + PATIENCE
     told = seen.reason in NOTEWORTHY or here.now >= patience_ends
     reason, message = (seen.reason, seen.message) if told else ("Starting", STARTING)
+    known = conditions.find(here.run.status.get("conditions", ()), conditions.RUNNING)
+    if known and known.get("reason") == reason and reason in NOTEWORTHY:
+        message = str(
+            known.get("message")
+        )  # the words change with every retry of the kubelet, the reason does not
     if seen.reason in NOTEWORTHY and here.run.status.get("message") != message:
         here.draft.event(reason, message, warning=True)
     here.draft.become(State.PENDING, message)

@@ -12,7 +12,8 @@ from run_operator.workloads.ending import Ending, last_ending
 from run_operator.workloads.views import JobView, PodView
 
 MAX_MESSAGE: Final = 1000
-Progress = Literal["PENDING", "RUNNING", "SUCCEEDED", "FAILED"]
+Progress = Literal["PENDING", "RUNNING", "ENDING", "SUCCEEDED", "FAILED"]
+"""ENDING: the program has ended, and the Job has not said yet what follows from it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +83,23 @@ def _failed(
     )
 
 
+def _may_run(pod: PodView) -> bool:
+    """Whether a container of the pod runs or is still to run."""
+    ended = any(c.state == "terminated" and not c.init for c in pod.facts.containers)
+    return pod.live and not ended
+
+
+def _undecided(job: JobView, pods: Sequence[PodView]) -> bool:
+    """Whether a pod ended that the Job has not drawn its conclusion from: retry, success or failure."""
+    if job.condition("SuccessCriteriaMet") or job.condition("FailureTarget"):
+        return True
+    return len(pods) > job.facts.failed
+
+
 def _under_way(job: JobView, pods: Sequence[PodView], ending: Ending | None) -> Observation:
-    newest = next((pod for pod in reversed(pods) if pod.live), None)
+    newest = next((pod for pod in reversed(pods) if _may_run(pod)), None)
+    if newest is None and _undecided(job, pods):
+        return Observation("ENDING", "Ending", "the program has ended")
     if job.suspend:
         return Observation(
             "PENDING", "Suspended", "the Job is suspended by somebody else (a queue?): waiting"

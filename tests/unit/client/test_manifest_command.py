@@ -1,0 +1,102 @@
+"""`runctl manifest` as a person meets it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+EXPORTS = Path(__file__).parents[2] / "data" / "exports"
+GOOD = EXPORTS / "container-job-selfcontained.yaml"
+
+
+def runctl(*arguments: object, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+    command = [sys.executable, "-m", "run_operator.client.cli", *map(str, arguments)]
+    return subprocess.run(command, input=stdin, capture_output=True, check=False, timeout=30)
+
+
+def test_one_file():
+    done = runctl("manifest", GOOD, "-n", "ml", "--suspend", "--name", "other")
+    made = yaml.safe_load(done.stdout)
+    assert done.returncode == 0
+    assert made["metadata"] == {
+        "name": "other",
+        "namespace": "ml",
+        "labels": {"run-operator.io/project": "demo"},
+    }
+    assert made["spec"]["suspend"] is True
+
+
+def test_standard_input_and_json():
+    done = runctl("manifest", "-", "-o", "json", stdin=GOOD.read_bytes())
+    assert json.loads(done.stdout)["metadata"]["name"] == "job-selfcontained"
+
+
+def test_a_folder_converts_every_export_in_it():
+    done = runctl("manifest", EXPORTS)
+    assert done.returncode == 0, done.stderr.decode()
+    assert len(list(yaml.safe_load_all(done.stdout))) == len(list(EXPORTS.glob("*.yaml")))
+
+
+def test_bad_files_are_named_and_the_good_ones_still_printed(tmp_path):
+    bad = tmp_path / "bad.yaml"
+    bad.write_text("a: 1\nb: c: d\n")
+    done = runctl("manifest", bad, GOOD)
+    assert done.returncode == 2
+    assert yaml.safe_load(done.stdout)["metadata"]["name"] == "job-selfcontained"
+    first, last = done.stderr.decode().splitlines()
+    assert first.startswith(f"runctl: {bad}:2: this is not YAML")
+    assert last == "runctl: 1 of 2 files could not be converted"
+
+
+@pytest.mark.parametrize("make", ["missing", "junk", "fifo", "empty_folder", "bytes"])
+def test_whatever_is_named_ends_in_one_line_and_no_traceback(tmp_path, make):
+    path = tmp_path / "x"
+    if make == "junk":
+        path.write_bytes(os.urandom(1024) * 10240)
+    elif make == "fifo":
+        os.mkfifo(path)
+    elif make == "empty_folder":
+        path.mkdir()
+    elif make == "bytes":
+        path.write_bytes(b"\xff\xfe\x00")
+    done = runctl("manifest", path)
+    assert done.returncode == 2
+    assert done.stdout == b""
+    assert len(done.stderr.splitlines()) == 1
+    assert done.stderr.decode().startswith(f"runctl: {path}")
+
+
+def test_control_characters_never_reach_the_terminal(tmp_path):
+    path = tmp_path / "evil\x1b[31m.yaml"
+    path.write_text('kind: "\\e[31mred"\nproject: p\nid: a\nspec: {task: x+y}\n')
+    done = runctl("manifest", path)
+    assert b"\x1b" not in done.stderr
+    assert done.returncode == 2
+
+
+def test_two_runs_that_would_overwrite_each_other_are_refused(tmp_path):
+    text = GOOD.read_text()
+    (tmp_path / "a.yaml").write_text(text)
+    (tmp_path / "b.yaml").write_text(text.replace("\nproject: demo", "\nproject: other"))
+    done = runctl("manifest", tmp_path)
+    assert done.returncode == 2
+    assert b"convert them apart" in done.stderr
+
+
+def test_usage_errors():
+    assert runctl("manifest").returncode == 2
+    assert runctl("manifest", GOOD, "--name", "Not_A_Name").returncode == 2
+    assert runctl("manifest", EXPORTS, "--name", "one").returncode == 2
+    assert b"Example" in runctl("manifest", "--help").stdout
+
+
+def test_a_closed_pipe_is_quiet():
+    command = f"{sys.executable} -m run_operator.client.cli manifest {EXPORTS} | head -1"
+    done = subprocess.run(["sh", "-c", command], capture_output=True, check=False, timeout=30)
+    assert b"Traceback" not in done.stderr

@@ -1,0 +1,187 @@
+"""Every export converts, and its strings stay strings for every YAML reader."""
+
+from __future__ import annotations
+
+from io import StringIO
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from ruamel.yaml import YAML
+
+from run_operator.document import errors
+from run_operator.document.entity import load
+from run_operator.document.kinds import RUNTIMES, of_run
+from run_operator.document.names import MAX_NAME, object_name
+from run_operator.document.references import Reference
+from run_operator.document.yaml_reader import MAX_BYTES, read
+from run_operator.document.yaml_writer import write
+from run_operator.resources.manifest import manifest
+
+EXPORTS = sorted((Path(__file__).parents[2] / "data" / "exports").glob("*.yaml"))
+GOOD = b"kind: container+job:run\nproject: p\nid: a\nspec:\n  task: container+job://p/t\n"
+
+
+def yaml_1_2(text: str):
+    return YAML(typ="safe", pure=True).load(StringIO(text))
+
+
+@pytest.mark.parametrize("path", EXPORTS, ids=lambda p: p.stem)
+def test_every_export_converts_and_all_readers_agree(path):
+    made = manifest(load(path.read_bytes()))
+    text = write(made)
+    assert yaml.safe_load(text) == made
+    assert yaml_1_2(text) == made
+    assert made["spec"] == read(path.read_bytes()).value
+
+
+def test_there_are_exports():
+    assert len(EXPORTS) > 30
+
+
+@pytest.mark.parametrize(
+    ("data", "error", "line", "said"),
+    [
+        (b"", errors.ManyDocumentsError, None, "empty"),
+        (b"a: [1", errors.NotYamlError, 1, "not YAML"),
+        (b"a: 1\nb: c: d\n", errors.NotYamlError, 2, "not YAML"),
+        (b"- 1\n", errors.NotAnExportError, 1, "top level is not a map"),
+        (GOOD + b"---\n" + GOOD, errors.ManyDocumentsError, 6, "second document"),
+        (b"\xff\xfe", errors.NotUtf8Error, 1, "not UTF-8"),
+        (b"x" * (MAX_BYTES + 1), errors.TooLargeError, None, "larger than"),
+        (
+            b"kind: container+job:run\nproject: p\nspec: {}\n",
+            errors.MissingFieldError,
+            None,
+            "'id' is missing",
+        ),
+        (
+            GOOD.replace(b"  task: container+job://p/t", b"  x: 1"),
+            errors.MissingFieldError,
+            None,
+            "spec.task",
+        ),
+        (GOOD.replace(b"id: a", b"id: 12345678"), errors.WrongTypeError, 3, "quote it"),
+        (GOOD.replace(b"id: a", b"id: a/b"), errors.NotAnExportError, 3, "letters, digits"),
+        (GOOD.replace(b"job://", b"serve://"), errors.InvalidKindError, 1, "container+serve"),
+        (GOOD + b"id: b\n", errors.NotYamlError, 6, "stands twice"),
+        (GOOD + b"user: .nan\n", errors.UnrepresentableError, 6, "not a number Kubernetes can hold"),
+        (GOOD + b"user: 99999999999999999999\n", errors.UnrepresentableError, 6, "64 bits"),
+        (GOOD + b"user: !!python/object:os.system x\n", errors.NotYamlError, 6, ""),
+        (b"apiVersion: v1\nkind: Pod\n", errors.NotAnExportError, 1, "manifest already"),
+        (b"[" * 200, errors.TooLargeError, 1, "levels deep"),
+    ],
+)
+def test_what_is_wrong_is_said_with_its_line(data, error, line, said):
+    with pytest.raises(errors.DocumentError) as caught:
+        load(data)
+    assert said in str(caught.value)
+    assert isinstance(caught.value, error)
+    if line is not None:
+        assert caught.value.line == line
+
+
+def test_a_yaml_bomb_is_refused_before_it_grows():
+    lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x]"]
+    lines += [f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]" for i in range(1, 12)]
+    with pytest.raises(errors.TooLargeError, match="more than"):
+        load("\n".join(lines).encode())
+
+
+def test_an_alias_of_an_export_is_expanded():
+    value = read(GOOD + b"metadata: &m {a: 1}\nstatus: *m\n").value
+    assert value["status"] == {"a": 1}
+    assert "*" not in write(value)
+
+
+def test_the_exponent_id_stays_a_string():
+    assert read(b"id: 123e4567\nlr: 1e-3\nt: 2026-01-01\n").value == {
+        "id": "123e4567",
+        "lr": "1e-3",
+        "t": "2026-01-01",
+    }
+
+
+TEXT = st.text(alphabet=st.characters(exclude_categories=["Cs"]), max_size=40)
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.floats(allow_nan=False, allow_infinity=False)
+    | TEXT | st.sampled_from(["yes", "1e3", "0x10", "12:30", "1_000", "~", "NO", "=", "<<", "2026-01-01", ".5", "a: b"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3),
+    max_leaves=10,
+)  # fmt: skip
+
+
+@settings(max_examples=400, deadline=None)
+@given(JSON)
+def test_whatever_is_written_pyyaml_reads_back(value):
+    assert yaml.safe_load(write(value)) == value
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.dictionaries(
+        st.from_regex(r"[a-z]{1,8}", fullmatch=True), TEXT | st.floats(allow_nan=False, allow_infinity=False)
+    )
+)
+def test_whatever_is_written_a_yaml_1_2_reader_reads_back(value):
+    assert yaml_1_2(write(value)) == value
+
+
+@settings(max_examples=400, deadline=None)
+@given(
+    st.binary(max_size=300) | st.text(alphabet="{}[]:,&*!|>'\"#-? \nab1.e%@`", max_size=120).map(str.encode)
+)
+def test_arbitrary_bytes_end_in_a_document_error_or_not_at_all(data):
+    try:
+        load(data)
+    except errors.DocumentError as error:
+        assert "\n" not in str(error)
+
+
+IDS = st.from_regex(r"[a-zA-Z0-9._+-]{1,80}", fullmatch=True)
+
+
+@settings(max_examples=500)
+@given(IDS)
+def test_names_are_dns_labels(entity_id):
+    made = object_name(entity_id)
+    assert len(made) <= MAX_NAME
+    assert made.isascii()
+    assert made.strip("-") == made
+    assert set(made) <= set("abcdefghijklmnopqrstuvwxyz0123456789-")
+
+
+@given(IDS)
+def test_ids_that_differ_only_by_case_or_dropped_characters_get_different_names(entity_id):
+    variants = {
+        entity_id,
+        entity_id.lower(),
+        entity_id.upper(),
+        entity_id.replace(".", "_"),
+        f"{entity_id}.",
+        f"-{entity_id}",
+    }
+    assert len({object_name(v) for v in variants}) == len(variants)
+
+
+def test_a_good_id_stays_as_it_is():
+    assert object_name("963b10d7b2dc477f8027357441adc477") == "963b10d7b2dc477f8027357441adc477"
+
+
+def test_all_kinds_of_the_platform_are_understood():
+    for runtime, actions in RUNTIMES.items():
+        for action in actions:
+            assert (
+                of_run(f"{runtime}+{action}:run", f"{runtime}+{action}://p/t").label == f"{runtime}+{action}"
+            )
+            assert of_run(f"{runtime}+run", f"{runtime}+{action}://p/t").action == action
+
+
+def test_references():
+    whole = "container://demo/hello:cad9"
+    assert str(Reference.parse(whole)) == whole
+    assert Reference.parse("container://demo/hello").id is None
+    with pytest.raises(errors.InvalidReferenceError):
+        Reference.parse("container:/demo")

@@ -1,0 +1,299 @@
+"""The next step for one Run: the truth rules, one table line or one short story each."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from run_operator.lifecycle.actions import CreateWorkload, DeleteChild, DeleteRun, SuspendChild
+from run_operator.lifecycle.observed import Observed, Refusal
+from run_operator.lifecycle.plan import plan
+from run_operator.resources.run import Run
+from run_operator.workloads.options import Options
+from tests.builders import NOW, UID, job, pod, run
+
+
+def step(one: Run, observed: Observed | None = None, now: float = NOW):
+    return plan(one, observed or Observed(), now, Options())
+
+
+def status_of(state: str, attempt: int = 1, **more: Any) -> dict[str, Any]:
+    attempts = [{"attempt": attempt, "startTime": "2027-01-15T08:00:00Z"}] if attempt else []
+    begun = {"attempt": attempt, "startTime": "2027-01-15T08:00:00Z", "attempts": attempts} if attempt else {}
+    return {"state": state, "observedGeneration": 1} | begun | more
+
+
+def kinds(made) -> list[type]:
+    return [type(action) for action in made.actions]
+
+
+def condition(made, kind: str) -> dict[str, Any]:
+    return next(c for c in made.status["conditions"] if c["type"] == kind)
+
+
+def test_a_new_run_is_counted_before_its_job_is_created():
+    made = step(run())
+    assert made.status["attempt"] == 1
+    assert made.status["state"] == "PENDING"
+    assert kinds(made) == [CreateWorkload]
+
+
+def test_nothing_is_written_when_nothing_changed():
+    first = step(run())
+    again = step(run(status=first.status), Observed(job(), (pod(),)))
+    assert again.status is None
+    assert again.actions == ()
+
+
+def test_an_attempt_counted_but_not_created_is_created_and_not_counted_again():
+    made = step(run(status=step(run()).status))
+    assert made.status is None
+    assert [a.workload.child["metadata"]["annotations"]["run-operator.io/attempt"] for a in made.actions] == [
+        "1"
+    ]
+
+
+def test_a_run_created_suspended_starts_nothing():
+    made = step(run(suspend=True))
+    assert made.status["state"] == "STOPPED"
+    assert made.actions == ()
+    assert condition(made, "Suspended")["status"] == "True"
+
+
+def test_an_impossible_document_is_told_even_when_created_suspended():
+    made = step(run({"task": "container+job://demo/t"}, suspend=True))
+    assert made.status["state"] == "ERROR"
+
+
+@pytest.mark.parametrize(
+    ("observed", "state", "reason"),
+    [
+        (Observed(job(), (pod(waiting="ContainerCreating"),)), "PENDING", "Starting"),
+        (Observed(job(), (pod(waiting="ImagePullBackOff"),)), "PENDING", "ImagePullFailed"),
+        (Observed(job(), (pod(unschedulable="0/1 nodes"),)), "PENDING", "Unschedulable"),
+        (Observed(job(active=1), (pod("Running"),)), "RUNNING", "Running"),
+        (Observed(job(complete=True), (pod("Succeeded", exit_code=0),)), "COMPLETED", "Finished"),
+        (
+            Observed(job(failed_reason="BackoffLimitExceeded"), (pod("Failed", exit_code=3),)),
+            "ERROR",
+            "Finished",
+        ),
+    ],
+)
+def test_what_is_seen_becomes_the_state(observed, state, reason):
+    made = step(run(status=status_of("PENDING", startTime="2027-01-15T07:59:59Z")), observed)
+    assert made.status["state"] == state
+    assert condition(made, "Running")["reason"] == reason
+
+
+def test_between_the_end_of_the_program_and_the_verdict_nothing_is_said():
+    seen = Observed(job(active=1), (pod("Running", exit_code=0, reason="Completed"),))
+    assert step(run(status=status_of("RUNNING")), seen).status is None
+
+
+def test_finished_is_true_on_either_outcome():
+    good = step(
+        run(status=status_of("RUNNING")), Observed(job(complete=True), (pod("Succeeded", exit_code=0),))
+    )
+    bad = step(
+        run(status=status_of("RUNNING")),
+        Observed(job(failed_reason="BackoffLimitExceeded"), (pod("Failed", exit_code=3),)),
+    )
+    assert condition(good, "Finished")["status"] == condition(bad, "Finished")["status"] == "True"
+    assert condition(good, "Complete")["status"] == condition(bad, "Failed")["status"] == "True"
+
+
+def test_evidence_is_recorded_with_the_end():
+    seen = Observed(
+        job(failed_reason="BackoffLimitExceeded"), (pod("Failed", exit_code=137, reason="OOMKilled"),)
+    )
+    made = step(run(status=status_of("RUNNING")), seen)
+    assert made.status["attempts"][-1]["exitCode"] == 137
+    assert made.status["attempts"][-1]["podName"] == "hello-x"
+    assert condition(made, "Failed")["reason"] == "OOMKilled"
+
+
+def test_an_end_without_evidence_is_read_again_from_the_api_server_first():
+    assert step(run(status=status_of("RUNNING")), Observed(job(complete=True))).reread
+    made = step(run(status=status_of("RUNNING")), Observed(job(complete=True), fresh=True))
+    assert made.status["state"] == "COMPLETED"
+
+
+def test_a_run_too_fast_to_be_watched_still_shows_that_it_ran():
+    made = step(
+        run(status=status_of("PENDING")), Observed(job(complete=True), (pod("Succeeded", exit_code=0),))
+    )
+    assert [t["status"] for t in made.status["transitions"]] == ["COMPLETED", "RUNNING"]
+
+
+def test_stop_is_said_while_a_pod_can_write_and_stopped_only_after():
+    stopping = step(
+        run(suspend=True, status=status_of("RUNNING")), Observed(job(active=1), (pod("Running"),))
+    )
+    assert (stopping.status["state"], kinds(stopping)) == ("STOP", [SuspendChild])
+    still = step(run(suspend=True, status=status_of("STOP")), Observed(job(suspend=True), (pod("Running"),)))
+    assert (still.status["state"], still.actions) == ("STOP", ())
+    done = step(run(suspend=True, status=status_of("STOP")), Observed(job(suspend=True)))
+    assert done.status["state"] == "STOPPED"
+    assert condition(done, "Suspended")["status"] == "True"
+
+
+@pytest.mark.parametrize("ending", [{"active": 1}, {"terminating": 1}])
+def test_stopped_waits_for_the_jobs_own_count_too(ending):
+    made = step(run(suspend=True, status=status_of("STOP")), Observed(job(suspend=True, **ending)))
+    assert made.status["state"] == "STOP"
+
+
+def test_a_stop_works_while_the_image_cannot_be_pulled():
+    seen = Observed(job(active=1), (pod(waiting="ErrImagePull"),))
+    assert kinds(step(run(suspend=True, status=status_of("PENDING")), seen)) == [SuspendChild]
+
+
+def test_a_stop_once_begun_is_finished_though_the_wish_flips_back():
+    seen = Observed(job(suspend=True), (pod("Running"),))
+    assert step(run(status=status_of("STOP")), seen).status["state"] == "STOP"
+
+
+def test_a_resume_is_the_next_attempt_and_replaces_the_job():
+    made = step(run(status=status_of("STOPPED")), Observed(job(suspend=True)))
+    assert made.status["attempt"] == 2
+    assert kinds(made) == [DeleteChild, CreateWorkload]
+    assert made.status["attempts"][0]["reason"] == "Suspended"
+
+
+def test_a_run_that_finished_first_is_completed_and_not_stopped():
+    seen = Observed(job(complete=True, suspend=True), (pod("Succeeded", exit_code=0),))
+    assert step(run(suspend=True, status=status_of("STOP")), seen).status["state"] == "COMPLETED"
+
+
+def test_a_stop_of_a_finished_run_is_answered_once():
+    first = step(run(suspend=True, status=status_of("COMPLETED")))
+    assert condition(first, "Suspended")["reason"] == "AlreadyFinished"
+    assert [e.reason for e in first.events] == ["AlreadyFinished"]
+    assert step(run(suspend=True, status=first.status)).status is None
+
+
+def test_no_new_attempt_begins_while_an_old_pod_lives():
+    made = step(run(status=status_of("RUNNING")), Observed(None, (pod("Running"),)))
+    assert made.actions == ()
+    assert made.status["state"] == "STOP"
+
+
+def test_a_job_deleted_by_hand_is_checked_and_then_made_anew_as_the_next_attempt():
+    assert step(run(status=status_of("RUNNING"))).reread
+    made = step(run(status=status_of("RUNNING")), Observed(fresh=True))
+    assert made.status["attempt"] == 2
+    assert made.status["attempts"][0]["reason"] == "ChildDeleted"
+    assert kinds(made) == [CreateWorkload]
+
+
+def test_a_lost_status_is_found_again_from_the_job():
+    made = step(run(), Observed(job(attempt=3, active=1), (pod("Running", attempt=3),)))
+    assert (made.status["attempt"], made.status["state"]) == (3, "RUNNING")
+
+
+def test_a_final_refusal_ends_the_run_and_another_one_keeps_it_waiting():
+    final = step(
+        run(status=status_of("PENDING")), Observed(refusal=Refusal("NameConflict", "taken", final=True))
+    )
+    assert (final.status["state"], condition(final, "Failed")["reason"]) == ("ERROR", "NameConflict")
+    later = step(
+        run(status=status_of("PENDING")), Observed(refusal=Refusal("Forbidden", "quota", final=False))
+    )
+    assert (later.status["state"], later.status["message"]) == ("PENDING", "quota")
+
+
+def test_time_to_live_deletes_the_run_when_it_is_over_and_not_before():
+    over = {"completionTime": "2027-01-15T08:00:00Z"}
+    ended = 1_800_000_000
+    one = run(status=status_of("COMPLETED", **over), policy={"ttlSecondsAfterFinished": 60})
+    assert step(one, now=ended + 59.0).wake_at == ended + 60
+    assert step(one, now=ended + 60.0).actions == (DeleteRun(UID),)
+
+
+def test_a_run_being_deleted_is_left_alone():
+    made = step(run(deleting=True))
+    assert (made.status, made.actions) == (None, ())
+
+
+def test_an_ordinary_wait_is_told_only_when_it_takes_long():
+    waiting = Observed(job(), (pod(waiting="ContainerCreating"),))
+    began = step(run()).status
+    early = step(run(status=began), waiting, NOW + 1)
+    assert early.status is None
+    assert early.wake_at == pytest.approx(NOW + 10, abs=1)
+    assert "being prepared" in step(run(status=began), waiting, NOW + 11).status["message"]
+
+
+def test_the_words_of_a_reason_stay_while_the_kubelet_tries_again():
+    first = step(
+        run(status=status_of("PENDING")), Observed(job(), (pod(waiting="ErrImagePull", message="denied"),))
+    )
+    second = step(
+        run(status=first.status), Observed(job(), (pod(waiting="ImagePullBackOff", message="back-off"),))
+    )
+    assert second.status is None
+
+
+JOBS = st.one_of(
+    st.none(),
+    st.builds(job, attempt=st.integers(1, 2), suspend=st.booleans(), active=st.integers(0, 1)),
+    st.builds(job, attempt=st.integers(1, 2), complete=st.just(True)),
+    st.builds(
+        job,
+        attempt=st.integers(1, 2),
+        failed_reason=st.sampled_from(["BackoffLimitExceeded", "DeadlineExceeded"]),
+    ),
+)
+PODS = st.lists(
+    st.one_of(
+        st.builds(pod, st.sampled_from(["Pending", "Running"]), attempt=st.integers(1, 2)),
+        st.builds(pod, st.just("Failed"), attempt=st.integers(1, 2), exit_code=st.integers(1, 255)),
+        st.builds(pod, st.just("Succeeded"), attempt=st.integers(1, 2), exit_code=st.just(0)),
+    ),
+    max_size=3,
+).map(tuple)
+STATES = st.sampled_from(["CREATED", "PENDING", "RUNNING", "STOP", "STOPPED", "COMPLETED", "ERROR"])
+
+
+@settings(max_examples=500, deadline=None)
+@given(
+    jobs=JOBS, pods=PODS, state=STATES, suspend=st.booleans(), fresh=st.booleans(), attempt=st.integers(0, 2)
+)
+def test_whatever_is_seen_the_truth_rules_hold(jobs, pods, state, suspend, fresh, attempt):
+    one = run(suspend=suspend, status=status_of(state, attempt))
+    seen = Observed(jobs, pods, fresh)
+    made = step(one, seen)
+    after = (made.status or one.status).get("state")
+    if seen.live_pods:
+        assert after != "STOPPED" or state == "STOPPED"
+        assert CreateWorkload not in kinds(made)
+    if state in ("COMPLETED", "ERROR"):
+        assert after == state
+        assert made.actions == ()
+    if CreateWorkload in kinds(made):
+        assert not suspend
+        assert (made.status or one.status)["attempt"] >= max(1, attempt)
+
+
+@settings(max_examples=300, deadline=None)
+@given(events=st.lists(st.tuples(JOBS, PODS), max_size=6), suspend=st.booleans())
+def test_whatever_the_order_of_events_the_end_is_the_same_and_settles(events, suspend):
+    last = Observed(job(complete=True), (pod("Succeeded", exit_code=0),), fresh=True)
+    status: Any = step(run()).status
+    for jobs, pods in events:
+        keep = jobs if jobs is None or jobs.attempt == 1 else None
+        if keep is not None and (keep.condition("Complete") or keep.condition("Failed")):
+            continue
+        made = step(run(status=status), Observed(keep, pods))
+        status = made.status or status
+    current = status["attempt"]
+    ending = Observed(
+        job(attempt=current, complete=True), (pod("Succeeded", attempt=current, exit_code=0),), fresh=True
+    )
+    made = step(run(suspend=suspend, status=status), ending)
+    assert made.status["state"] == "COMPLETED"
+    assert step(run(status=made.status), last).status is None

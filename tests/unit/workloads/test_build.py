@@ -1,0 +1,195 @@
+"""From a document to a Job: what is built, and that whatever is odd is refused with the field's name."""
+
+from __future__ import annotations
+
+import base64
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from run_operator.document.entity import load
+from run_operator.resources.manifest import manifest
+from run_operator.resources.run import Run
+from run_operator.workloads.build import build
+from run_operator.workloads.errors import WorkloadError
+from run_operator.workloads.options import Options
+from tests.builders import UID, run
+
+EXPORTS = Path(__file__).parents[2] / "data" / "exports"
+TASK = {"task": "container+job://demo/t", "image": "busybox:1.36"}
+
+
+def built(spec: dict, **top):
+    return build(run(TASK | spec, **top), 1, Options())
+
+
+def main_of(made) -> dict:
+    return made.child["spec"]["template"]["spec"]["containers"][0]
+
+
+def of_export(name: str):
+    raw = manifest(load((EXPORTS / name).read_bytes()), namespace="ml")
+    raw["metadata"]["uid"] = UID
+    return build(Run.from_object(raw), 1, Options())
+
+
+def test_command_is_one_program_and_args_are_as_they_are():
+    container = main_of(built({"command": "sh", "args": ["-c", "echo 1e3"]}))
+    assert container["command"] == ["sh"]
+    assert container["args"] == ["-c", "echo 1e3"]
+
+
+def test_limits_are_derived_as_the_platform_does():
+    resources = main_of(built({"resources": {"cpu": "500m", "mem": "64Mi", "gpu": "1"}}))["resources"]
+    assert resources["requests"] == {"cpu": "500m", "memory": "64Mi", "nvidia.com/gpu": "1"}
+    assert resources["limits"] == {"cpu": "500m", "memory": "72090Ki", "nvidia.com/gpu": "1"}
+
+
+def test_legacy_requests_and_limits_are_taken():
+    resources = main_of(built({"resources": {"cpu": {"requests": "1", "limits": "2"}}}))["resources"]
+    assert resources == {"requests": {"cpu": "1"}, "limits": {"cpu": "2"}}
+
+
+def test_a_source_becomes_a_read_only_file_among_the_working_files():
+    content = base64.b64encode(b"print('hi')").decode()
+    made = built({"source": {"source": "pkg/main.py", "base64": content, "lang": "python"}})
+    assert base64.b64decode(made.needs[0]["binaryData"]["source"]) == b"print('hi')"
+    mounts = main_of(made)["volumeMounts"]
+    assert {
+        "name": "source",
+        "mountPath": "/shared/pkg/main.py",
+        "subPath": "source",
+        "readOnly": True,
+    } in mounts
+    assert main_of(made)["workingDir"] == "/shared"
+
+
+def test_the_four_volume_types():
+    made = of_export("container-job-full.yaml")
+    volumes = {v["name"]: v for v in made.child["spec"]["template"]["spec"]["volumes"]}
+    assert volumes["data"]["persistentVolumeClaim"] == {"claimName": "job-full-data"}
+    assert volumes["scratch"]["emptyDir"] == {"sizeLimit": "256Mi", "medium": "Memory"}
+    template = volumes["tmp"]["ephemeral"]["volumeClaimTemplate"]["spec"]
+    assert template["resources"]["requests"]["storage"] == "1Gi"
+    assert volumes["team-share"]["persistentVolumeClaim"] == {"claimName": "team-share"}
+    claim = next(body for body in made.needs if body["kind"] == "PersistentVolumeClaim")
+    assert claim["spec"]["resources"]["requests"]["storage"] == "2Gi"
+    assert claim["metadata"]["ownerReferences"][0]["uid"] == UID
+
+
+def test_the_program_learns_who_it_is_and_cannot_be_told_otherwise():
+    made = built({"envs": [{"name": "RUN_ID", "value": "other"}, {"name": "EMPTY", "value": ""}]})
+    env = {e["name"]: e for e in main_of(made)["env"]}
+    assert env["RUN_ID"]["value"] == "hello"
+    assert env["EMPTY"]["value"] == ""
+    assert (
+        env["RUN_ATTEMPT"]["valueFrom"]["fieldRef"]["fieldPath"]
+        == "metadata.labels['run-operator.io/attempt']"
+    )
+    assert "RUN_ID" in made.warnings[0]
+
+
+def test_every_object_is_owned_by_the_run_and_the_pod_is_restricted():
+    made = of_export("container-job-full.yaml")
+    for body in (made.child, *made.needs):
+        owner = body["metadata"]["ownerReferences"][0]
+        assert (owner["kind"], owner["uid"], owner["controller"]) == ("Run", UID, True)
+    spec = made.child["spec"]["template"]["spec"]
+    assert spec["automountServiceAccountToken"] is False
+    assert spec["securityContext"]["runAsNonRoot"] is True
+    assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+    assert main_of(made)["securityContext"] == {
+        "allowPrivilegeEscalation": False,
+        "capabilities": {"drop": ["ALL"]},
+    }
+
+
+def test_kueues_labels_pass_to_the_job():
+    made = built({}, labels={"kueue.x-k8s.io/queue-name": "q", "other": "x"})
+    assert made.child["metadata"]["labels"]["kueue.x-k8s.io/queue-name"] == "q"
+    assert "other" not in made.child["metadata"]["labels"]
+
+
+@pytest.mark.parametrize(
+    ("spec", "said"),
+    [
+        ({"resources": {"mem": "x1"}}, "spec.spec.resources.mem: 'x1' is not a quantity"),
+        ({"resources": {"tpu": "1"}}, "spec.spec.resources.tpu: is not known"),
+        ({"resources": {"gpu": "500m"}}, "not a whole number of devices"),
+        ({"resources": {"cpu": {"requests": "2", "limits": "1"}}}, "is more than limits"),
+        ({"args": "echo"}, "spec.spec.args: must be a list, not a text"),
+        ({"args": [1000]}, "spec.spec.args[0]: must be a text, not a number; quote it"),
+        ({"envs": [{"value": "x"}]}, "spec.spec.envs[0].name: is missing"),
+        ({"envs": [{"name": "A", "value": 1}]}, "spec.spec.envs[0].value: must be a text"),
+        ({"run_as_user": 0}, "root is never allowed"),
+        ({"image_pull_policy": "Sometimes"}, "use one of Always, IfNotPresent, Never"),
+        (
+            {"volumes": [{"volume_type": "config_map", "name": "c", "mount_path": "/c"}]},
+            "'config_map' is not known",
+        ),
+        ({"volumes": [{"volume_type": "empty_dir", "name": "c", "mount_path": "c"}]}, "not an absolute path"),
+        ({"source": {"source": "../x", "base64": "eA=="}}, "use a relative path"),
+        ({"source": {"base64": "%%%"}}, "is not base64"),
+        ({"secrets": ["a b"]}, "cannot be the name of a Secret"),
+        ({"task": "container+serve://demo/t"}, "spec.kind: the kind says container+job"),
+    ],
+)
+def test_what_is_wrong_is_named(spec, said):
+    with pytest.raises(WorkloadError) as caught:
+        built(spec)
+    assert caught.value.reason == "InvalidSpec"
+    assert said in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("export", "reason", "said"),
+    [
+        ("container-job-function-only.yaml", "Unresolved", "Function container://demo/hello"),
+        ("container-job-minimal.yaml", "Unresolved", "its Function (none is named)"),
+        ("container-serve-minimal.yaml", "UnsupportedKind", "container+serve is not supported yet"),
+        ("legacy-0.13-container-serve.yaml", "UnsupportedKind", "container+serve"),
+        ("python-job-full.yaml", "UnsupportedKind", "python+job"),
+        ("dbt-transform.yaml", "UnsupportedKind", "dbt+transform"),
+    ],
+)
+def test_what_cannot_be_done_is_said(export, reason, said):
+    with pytest.raises(WorkloadError) as caught:
+        of_export(export)
+    assert caught.value.reason == reason
+    assert said in str(caught.value)
+
+
+def test_a_remote_source_is_not_pretended():
+    with pytest.raises(WorkloadError, match="is not fetched yet"):
+        built({"source": {"source": "git+https://example.org/x"}})
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=8,
+)
+FIELDS = (
+    "image", "command", "args", "envs", "secrets", "volumes", "resources", "source", "run_as_user", "fs_group",
+    "image_pull_policy", "profile", "node_selector", "tolerations", "affinity", "priority_class", "task",
+)  # fmt: skip
+ENTRY = st.fixed_dictionaries(
+    {},
+    optional=dict.fromkeys(
+        ("name", "value", "volume_type", "mount_path", "spec", "source", "base64", "cpu"), JSON
+    ),
+)
+VALUE = st.one_of(JSON, st.lists(ENTRY, max_size=2), ENTRY)
+
+
+@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.dictionaries(st.sampled_from(FIELDS), VALUE, max_size=5))
+def test_arbitrary_specs_are_built_or_refused_and_never_break(spec):
+    try:
+        made = built(spec)
+    except WorkloadError:
+        return
+    json.dumps(made.child, allow_nan=True)

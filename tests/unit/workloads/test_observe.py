@@ -1,0 +1,85 @@
+"""What a Job and its pods say: reasons and messages a person can act on; odd objects never break a reading."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from run_operator.workloads.observe import observe
+from run_operator.workloads.summary import summaries
+from run_operator.workloads.views import JobView, PodView
+from tests.builders import job, pod
+
+
+@pytest.mark.parametrize(
+    ("one", "pods", "progress", "reason", "said"),
+    [
+        (job(), (), "PENDING", "NoPod", "waiting for the Job to make a pod"),
+        (job(), (pod(waiting="ErrImagePull", message="not found"),), "PENDING", "ImagePullFailed", "not found"),
+        (job(), (pod(waiting="CreateContainerConfigError", message='secret "s" not found'),), "PENDING",
+         "SecretNotFound", 'secret "s" not found'),
+        (job(), (pod(unschedulable="0/3 nodes"),), "PENDING", "Unschedulable", "0/3 nodes"),
+        (job(suspend=True), (), "PENDING", "Suspended", "suspended by somebody else"),
+        (job(active=1), (pod("Running"),), "RUNNING", "Running", "pod hello-x runs on node node-1"),
+        (job(target=True, failed=1), (pod("Failed", exit_code=1),), "ENDING", "Ending", ""),
+        (job(failed=1), (pod("Failed", exit_code=1),), "PENDING", "NoPod", "exited with code 1"),
+        (job(complete=True), (pod("Succeeded", exit_code=0),), "SUCCEEDED", "CompletionsReached", "code 0 after 10 s"),
+        (job(failed_reason="BackoffLimitExceeded"), (pod("Failed", exit_code=3),), "FAILED", "BackoffLimitExceeded",
+         "main exited with code 3 (pod hello-x)"),
+        (job(failed_reason="BackoffLimitExceeded"), (pod("Failed", exit_code=137, reason="OOMKilled"),), "FAILED",
+         "OOMKilled", "raise resources.mem"),
+        (job(failed_reason="BackoffLimitExceeded"), (pod("Failed", exit_code=143),), "FAILED",
+         "BackoffLimitExceeded", "SIGTERM"),
+        (job(failed_reason="BackoffLimitExceeded"), (pod("Failed", exit_code=128, reason="StartError"),), "FAILED",
+         "StartError", "could not be started"),
+        (job(failed_reason="DeadlineExceeded"), (pod(waiting="ImagePullBackOff"),), "FAILED", "DeadlineExceeded",
+         "cannot be pulled"),
+    ],
+)  # fmt: skip
+def test_reading(one, pods, progress, reason, said):
+    seen = observe(one, pods)
+    assert (seen.progress, seen.reason) == (progress, reason)
+    assert said in seen.message
+
+
+def test_pods_of_other_attempts_do_not_count():
+    assert observe(job(attempt=2), (pod("Running", attempt=1),)).reason == "NoPod"
+
+
+def test_a_retry_remembers_how_the_pod_before_ended():
+    pods = (
+        pod("Failed", name="a", exit_code=1, created="2026-01-01T00:00:00Z"),
+        pod("Running", name="b", created="2026-01-01T00:01:00Z"),
+    )
+    seen = observe(job(active=1, failed=1), pods)
+    assert (seen.progress, seen.reason) == ("RUNNING", "Restarted")
+    assert "main exited with code 1" in seen.message
+
+
+def test_the_summary_has_the_platforms_words_and_at_most_five_pods():
+    made = summaries(
+        [pod("Failed", name=f"p{i}", exit_code=3, created=f"2026-01-0{i}T00:00:00Z") for i in range(1, 8)]
+    )
+    assert [p["name"] for p in made] == ["p7", "p6", "p5", "p4", "p3"]
+    assert made[0]["containers"][0]["state"].endswith("exitCode: 3 reason: Error")
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=6),
+    lambda inner: st.lists(inner, max_size=3)
+    | st.dictionaries(
+        st.sampled_from(["metadata", "status", "spec", "labels", "conditions", "containerStatuses", "state", "type",
+                         "terminated", "waiting", "running", "exitCode", "phase", "annotations", "uid"]),
+        inner, max_size=4,
+    ),
+    max_leaves=15,
+)  # fmt: skip
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.dictionaries(st.sampled_from(["metadata", "status", "spec"]), JSON, max_size=3))
+def test_odd_objects_never_break_a_reading(raw):
+    seen = (PodView.from_object(raw), PodView.from_object(raw))
+    observe(JobView.from_object(raw), seen)
+    summaries(seen)
