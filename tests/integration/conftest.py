@@ -1,0 +1,45 @@
+"""One control plane for all integration tests, one namespace for each of them."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.harness import REPOSITORY, OperatorProcess, Person, cluster_down, cluster_up
+
+NAME = "integration"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        item.add_marker(pytest.mark.cluster)
+
+
+@pytest.fixture(scope="session")
+def kubeconfig() -> Iterator[Path]:
+    path = cluster_up(NAME, "control-plane")
+    someone = Person(path)
+    someone.kubectl("apply", "-k", str(REPOSITORY / "crds"))
+    someone.kubectl("wait", "--for=condition=Established", "crd/runs.run-operator.io", "--timeout=30s")
+    yield path
+    cluster_down(NAME)
+
+
+@pytest.fixture(scope="session")
+def operator(kubeconfig: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OperatorProcess]:
+    one = OperatorProcess(kubeconfig, tmp_path_factory.mktemp("operator") / "log", sweep_interval="30")
+    one.start()
+    yield one
+    one.kill()
+
+
+@pytest.fixture
+def person(kubeconfig: Path) -> Iterator[Person]:
+    name = f"t-{uuid.uuid4().hex[:10]}"
+    one = Person(kubeconfig, name)
+    one.kubectl("create", "namespace", name)
+    yield one
+    one.kubectl("delete", "namespace", name, "--wait=false")

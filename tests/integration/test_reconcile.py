@@ -1,0 +1,208 @@
+"""The operator on a real API server with fake nodes: states, write counts, and everything that gets in between."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.harness import OperatorProcess, condition, wait_for
+
+
+def delta(before: dict[str, int], after: dict[str, int]) -> dict[str, int]:
+    return {key: after[key] - before.get(key, 0) for key in after if after[key] != before.get(key, 0)}
+
+
+def test_the_start_of_a_run_costs_one_post_and_two_patches(operator, person):
+    before = operator.writes()
+    person.apply_run("start")
+    person.becomes("start", "RUNNING")
+    assert delta(before, operator.writes()) == {"create jobs": 1, "patch runs": 2}
+
+
+def test_the_whole_life_of_a_run_costs_at_most_six_writes(operator, person):
+    before = operator.writes()
+    person.apply_run("life", "kwok-complete")
+    status = person.becomes("life", "COMPLETED")
+    assert condition(status, "Finished")["status"] == condition(status, "Complete")["status"] == "True"
+    wait_for("the last event", lambda: person.items("events", "--field-selector=reason=Completed"))
+    assert sum(delta(before, operator.writes()).values()) <= 6
+    reasons = [e["reason"] for e in person.items("events") if e["involvedObject"]["kind"] == "Run"]
+    assert "Started" in reasons
+
+
+def test_kubectl_wait_never_hangs_on_a_failure(operator, person):
+    person.apply_run("fails", "kwok-fail")
+    person.kubectl("wait", "--for=condition=Finished", "run/fails", "--timeout=60s")
+    status = person.status("fails")
+    assert status["state"] == "ERROR"
+    assert status["attempts"][0]["exitCode"] == 3
+    assert condition(status, "Failed")["reason"] == "BackoffLimitExceeded"
+
+
+def test_created_suspended_starts_nothing_and_then_starts_once(operator, person):
+    before = operator.writes()
+    person.apply_run("later", suspend=True)
+    person.becomes("later", "STOPPED")
+    assert person.items("jobs") == []
+    assert delta(before, operator.writes()).get("create jobs", 0) == 0
+    person.patch_run("later", {"spec": {"suspend": False}})
+    assert person.becomes("later", "RUNNING")["attempt"] == 1
+
+
+def test_stop_and_resume(operator, person):
+    person.apply_run("pausing")
+    person.becomes("pausing", "RUNNING")
+    person.patch_run("pausing", {"spec": {"suspend": True}})
+    status = person.becomes("pausing", "STOPPED")
+    assert condition(status, "Suspended")["status"] == "True"
+    assert person.items("pods") == []
+    person.patch_run("pausing", {"spec": {"suspend": False}})
+    status = person.becomes("pausing", "RUNNING")
+    assert status["attempt"] == 2
+    assert condition(status, "Suspended")["status"] == "False"
+
+
+@pytest.mark.parametrize(
+    ("spec", "reason", "said"),
+    [
+        ({"image": None}, "Unresolved", "image is missing"),
+        ({"resources": {"mem": "x"}}, "InvalidSpec", "not a quantity"),
+        (
+            {"volumes": [{"volume_type": "empty_dir", "name": "Bad_Name", "mount_path": "/x"}]},
+            "InvalidSpec",
+            "volume",
+        ),
+    ],
+)
+def test_what_cannot_run_ends_in_error_with_the_reason(operator, person, spec, reason, said):
+    person.apply_run("wrong", spec=spec)
+    status = person.becomes("wrong", "ERROR")
+    assert condition(status, "Failed")["reason"] == reason
+    assert said in status["message"]
+    assert person.items("jobs") == []
+
+
+def test_a_foreign_job_of_our_name_is_left_alone(operator, person):
+    template = {"spec": {"restartPolicy": "Never", "containers": [{"name": "c", "image": "x"}]}}
+    person.apply(
+        {
+            "apiVersion": "batch/v1",
+            "kind": "Job",
+            "metadata": {"name": "taken"},
+            "spec": {"template": template},
+        }
+    )
+    uid = person.get("job", "taken")["metadata"]["uid"]
+    person.apply_run("taken")
+    status = person.becomes("taken", "ERROR")
+    assert condition(status, "Failed")["reason"] == "NameConflict"
+    assert person.get("job", "taken")["metadata"]["uid"] == uid
+
+
+def test_a_job_deleted_by_hand_is_made_anew_as_the_next_attempt(operator, person):
+    person.apply_run("robbed")
+    person.becomes("robbed", "RUNNING")
+    uid = person.get("job", "robbed")["metadata"]["uid"]
+    person.kubectl("delete", "job", "robbed")
+
+    def anew() -> bool:
+        job = person.get("job", "robbed")
+        return job is not None and job["metadata"]["uid"] != uid
+
+    wait_for("a new Job", anew)
+    status = wait_for(
+        "attempt 2", lambda: (s := person.status("robbed"))["attempt"] == 2 and s["state"] == "RUNNING" and s
+    )
+    assert status["attempts"][0]["reason"] == "ChildDeleted"
+
+
+def test_deleting_a_run_deletes_what_it_owns_without_a_finalizer(operator, person):
+    volume = {"volume_type": "persistent_volume_claim", "name": "data", "mount_path": "/data"}
+    source = {"source": "main.py", "base64": "eA=="}
+    person.apply_run("gone", spec={"volumes": [volume], "source": source})
+    wait_for("the Job", lambda: person.get("job", "gone"))
+    assert "finalizers" not in person.get("run", "gone")["metadata"]
+    person.kubectl("delete", "run", "gone")
+    wait_for("nothing left", lambda: not person.items("jobs,pods,pvc"))
+    wait_for("no files left", lambda: person.get("configmap", "gone-files") is None)
+
+
+def test_time_to_live(operator, person):
+    person.apply_run("brief", "kwok-complete", policy={"ttlSecondsAfterFinished": 1})
+    wait_for("the Run gone", lambda: person.get("run", "brief") is None)
+
+
+def test_a_stop_of_a_finished_run_is_answered(operator, person):
+    person.apply_run("over", "kwok-complete")
+    person.becomes("over", "COMPLETED")
+    person.patch_run("over", {"spec": {"suspend": True}})
+    wait_for(
+        "the answer", lambda: condition(person.status("over"), "Suspended").get("reason") == "AlreadyFinished"
+    )
+    assert person.status("over")["state"] == "COMPLETED"
+    wait_for("the event", lambda: person.items("events", "--field-selector=reason=AlreadyFinished"))
+
+
+def test_finished_runs_cost_nothing(operator, person):
+    names = [f"idle-{i}" for i in range(20)]
+    for name in names:
+        person.apply_run(name, "kwok-complete")
+    for name in names:
+        person.becomes(name, "COMPLETED")
+    wait_for("all events written", lambda: _queued(operator) == 0)
+    before = operator.writes()
+    person.apply_run("marker", suspend=True)
+    person.becomes("marker", "STOPPED")
+    wait_for("marker's event", lambda: person.items("events", "--field-selector=involvedObject.name=marker"))
+    after = delta(before, operator.writes())
+    assert after == {"patch runs": 1, "create events": 1}
+
+
+def _queued(operator: OperatorProcess) -> float:
+    names = ("run_operator_events_queued", "run_operator_queue_depth", "run_operator_processing")
+    return sum(value for name, _, value in operator.metrics() if name in names)
+
+
+def test_a_quota_that_forbids_the_job_is_told_and_waited_out(operator, person):
+    quota = {
+        "apiVersion": "v1",
+        "kind": "ResourceQuota",
+        "metadata": {"name": "q"},
+        "spec": {"hard": {"count/jobs.batch": "0"}},
+    }
+    person.apply(quota)
+    wait_for("quota active", lambda: person.get("resourcequota", "q").get("status", {}).get("hard"))
+    person.apply_run("limited")
+    wait_for("the reason", lambda: "exceeded quota" in person.status("limited").get("message", ""))
+    assert person.status("limited")["state"] == "PENDING"
+    person.kubectl("delete", "resourcequota", "q")
+    person.becomes("limited", "RUNNING")
+
+
+def test_a_killed_operator_leaves_nothing_stuck_doubled_or_wrong(kubeconfig, person, tmp_path):
+    """Killed at five moments of a burst; in the end every Run ran exactly once."""
+    names = [f"kill-{i}" for i in range(10)]
+    one = OperatorProcess(kubeconfig, tmp_path / "log", namespaces=person.namespace)
+    try:
+        one.start()
+        for index, name in enumerate(names):
+            person.apply_run(name, "kwok-complete")
+            if index % 2:
+                one.kill()
+                one.start()
+        for name in names:
+            status = person.becomes(name, "COMPLETED")
+            assert (status["attempt"], len(status["attempts"])) == (1, 1)
+        assert len(person.items("jobs")) == len(person.items("pods")) == len(names)
+    finally:
+        one.kill()
+
+
+def test_sigterm_ends_in_order(kubeconfig, person, tmp_path):
+    one = OperatorProcess(kubeconfig, tmp_path / "log", namespaces=person.namespace, log_format="json")
+    one.start()
+    assert one.stop() == 0
+    lines = [json.loads(line) for line in (tmp_path / "log").read_text().splitlines()]
+    assert all({"time", "level", "message"} <= line.keys() for line in lines)
+    assert not [line for line in lines if line["level"] == "ERROR"]

@@ -1,0 +1,112 @@
+"""What the API server itself says: defaults, refusals with words that help, columns, explain."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.harness import EXPORTS, Person, run_object
+
+
+def refused(person: Person, document: dict) -> str:
+    done = person.kubectl("apply", "-f", "-", stdin=json.dumps(document), check=False)
+    assert done.returncode, "it was accepted"
+    return done.stderr
+
+
+def changed(document: dict, **spec: object) -> dict:
+    return document | {"spec": document["spec"] | spec}
+
+
+@pytest.mark.parametrize(
+    ("spec", "said"),
+    [
+        ({"kind": "job"}, "a Run's kind is <runtime>+<action>:run"),
+        ({"project": "a b"}, "a project is made of letters"),
+        ({"id": "a/b"}, "an id is made of letters"),
+        ({"suspended": True}, 'unknown field "spec.suspended"'),
+        ({"runPolicy": {"backoffLimit": -1}}, "should be greater than or equal to 0"),
+        ({"spec": {"image": "x"}}, "spec.spec.task: Required value"),
+        ({"id": 12345678}, 'must be of type string: "integer"'),
+    ],
+)
+def test_what_is_refused_at_apply(person, spec, said):
+    assert said in refused(person, changed(run_object("x"), **spec))
+
+
+def test_a_name_that_cannot_be_used_for_a_job_is_refused(person):
+    assert "use at most 63 of a-z" in refused(person, run_object("a.b"))
+
+
+def test_defaults(person):
+    person.apply_run("defaults", suspend=True)
+    policy = person.get("run", "defaults")["spec"]["runPolicy"]
+    assert policy == {"backoffLimit": 0, "activeDeadlineSeconds": 259200, "terminationGracePeriodSeconds": 30}
+    assert person.status("defaults")["state"] in ("CREATED", "STOPPED")
+
+
+@pytest.mark.parametrize("field", ["kind", "project", "id"])
+def test_identity_cannot_be_changed(person, field):
+    person.apply_run("fixed", suspend=True)
+    other = {"kind": "container+serve:run", "project": "other", "id": "other"}[field]
+    assert f"spec.{field} cannot be changed" in person.patch_run("fixed", {"spec": {field: other}}).stderr
+
+
+def test_the_inner_spec_is_fixed_while_the_run_runs_and_free_while_it_is_stopped(operator, person):
+    person.apply_run("busy")
+    person.becomes("busy", "RUNNING")
+    patch = {"spec": {"spec": {"image": "other"}}}
+    assert "only while the Run is STOPPED" in person.patch_run("busy", patch).stderr
+    assert (
+        "only while the Run is STOPPED"
+        in person.patch_run("busy", {"spec": {"runPolicy": {"backoffLimit": 3}}}).stderr
+    )
+    person.apply_run("idle", suspend=True)
+    person.becomes("idle", "STOPPED")
+    assert person.patch_run("idle", patch).returncode == 0
+
+
+def test_what_may_change_at_any_time(operator, person):
+    person.apply_run("free")
+    person.becomes("free", "RUNNING")
+    for spec in ({"metadata": {"labels": ["x"]}}, {"runPolicy": {"ttlSecondsAfterFinished": 9}}):
+        assert person.patch_run("free", {"spec": spec}).returncode == 0
+
+
+def test_explain_helps(person):
+    told = person.kubectl("explain", "run.spec.runPolicy").stdout
+    assert "How often a failed program is started again" in told
+    assert "Seconds after the end" in told
+
+
+def test_columns(person):
+    person.apply_run("shown", suspend=True)
+    head = person.kubectl("get", "runs", "-o", "wide").stdout.splitlines()[0].split()
+    assert head == ["NAME", "STATE", "ATTEMPT", "AGE", "PROJECT", "KIND", "MESSAGE"]
+    assert "shown" in person.kubectl("get", "runs", "--field-selector", "spec.project=demo").stdout
+
+
+@pytest.mark.parametrize("path", sorted(EXPORTS.glob("*.yaml")), ids=lambda p: p.stem)
+def test_every_export_of_a_run_is_taken_and_its_strings_stay_strings(person, path):
+    from run_operator.document.entity import load  # noqa: PLC0415 - this test only
+    from run_operator.document.kinds import EntityType  # noqa: PLC0415 - this test only
+    from run_operator.document.yaml_writer import write  # noqa: PLC0415 - this test only
+    from run_operator.resources.manifest import manifest  # noqa: PLC0415 - this test only
+
+    entity = load(path.read_bytes())
+    if entity.type is not EntityType.RUN:
+        pytest.skip("Functions and Tasks have no CRD yet")
+    made = manifest(entity, suspend=True)
+    person.kubectl("apply", "-f", "-", stdin=write(made))
+    stored = person.get("run", made["metadata"]["name"])["spec"]
+    del stored["runPolicy"]
+    assert stored == without_nulls(made["spec"])
+
+
+def without_nulls(value: Any) -> Any:
+    """kubectl leaves nulls inside maps out; everything else must arrive as it was written."""
+    if isinstance(value, dict):
+        return {key: without_nulls(inner) for key, inner in value.items() if inner is not None}
+    return [without_nulls(inner) for inner in value] if isinstance(value, list) else value
