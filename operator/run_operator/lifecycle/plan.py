@@ -65,12 +65,20 @@ def _with_child(here: Situation, job: JobView) -> Plan:
 
 def _without_child(here: Situation, leftover: JobView | None = None) -> Plan:
     """No child of the current attempt: not started yet, stopped, or taken away."""
+    if leftover is None and not here.run.suspend and _had_child(here):
+        if not here.observed.fresh:
+            return Plan(reread=True)
+        starting.record_loss(here)
     if here.observed.live_pods:
         return stopping.await_pods(here)
     if here.run.suspend:
         return stopping.stopped(here)
-    if here.draft.state == State.RUNNING and leftover is None:
-        return starting.again_after_loss(here)
     if here.draft.attempt and here.draft.state == State.PENDING:
         return starting.create(here, leftover)  # counted before, but the child was not created then
     return starting.next_attempt(here, leftover)
+
+
+def _had_child(here: Situation) -> bool:
+    """Whether the current attempt had a child that nobody asked to go: its pods are there, or it ran."""
+    state = here.draft.state
+    return state == State.RUNNING or (state == State.PENDING and bool(here.observed.live_pods))

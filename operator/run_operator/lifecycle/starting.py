@@ -41,14 +41,11 @@ def create(here: Situation, leftover: JobView | None = None) -> Plan:
     return here.decided(*clear, CreateWorkload(workload))
 
 
-def again_after_loss(here: Situation) -> Plan:
-    """The child of a running attempt is gone though nobody stopped the Run: the wish still is that it runs."""
-    if not here.observed.fresh:
-        return Plan(reread=True)
+def record_loss(here: Situation) -> None:
+    """The child of the attempt is gone though nobody stopped the Run: the next attempt will make it anew."""
     message = f"the Job of attempt {here.draft.attempt} was deleted; set spec.suspend to stop a Run"
     here.draft.end_attempt("ChildDeleted", message, None, None, here.now)
     here.draft.event("ChildDeleted", message, warning=True)
-    return next_attempt(here)
 
 
 def refused(here: Situation, refusal: Refusal) -> Plan:

@@ -177,9 +177,11 @@ def test_a_stop_of_a_finished_run_is_answered_once():
 
 
 def test_no_new_attempt_begins_while_an_old_pod_lives():
-    made = step(run(status=status_of("RUNNING")), Observed(None, (pod("Running"),)))
+    made = step(run(status=status_of("RUNNING")), Observed(None, (pod("Running"),), fresh=True))
     assert made.actions == ()
     assert made.status["state"] == "STOP"
+    after = step(run(status=made.status), Observed(fresh=True))
+    assert (after.status["attempt"], after.status["attempts"][0]["reason"]) == (2, "ChildDeleted")
 
 
 def test_a_job_deleted_by_hand_is_checked_and_then_made_anew_as_the_next_attempt():

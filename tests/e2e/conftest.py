@@ -1,0 +1,49 @@
+"""Real pods: the cluster of the shape full, with the operator inside, installed as a user would."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.harness import REPOSITORY, Person, cluster_down, cluster_up
+
+NAME = "e2e"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        item.add_marker(pytest.mark.pods)
+
+
+@pytest.fixture(scope="session")
+def kubeconfig() -> Iterator[Path]:
+    if os.geteuid() != 0:
+        pytest.skip("real pods need root")
+    path = cluster_up(NAME, "full")
+    someone = Person(path, "run-operator")
+    someone.kubectl("apply", "-k", str(REPOSITORY / "manifests" / "overlays" / "demo"))
+    someone.kubectl("rollout", "status", "deployment/run-operator", "--timeout=90s")
+    yield path
+    cluster_down(NAME)
+
+
+@pytest.fixture
+def person(kubeconfig: Path) -> Iterator[Person]:
+    name = f"t-{uuid.uuid4().hex[:10]}"
+    one = Person(kubeconfig, name)
+    one.kubectl("create", "namespace", name)
+    one.kubectl("label", "namespace", name, "pod-security.kubernetes.io/enforce=restricted")
+    yield one
+    one.kubectl("delete", "namespace", name, "--wait=false")
+
+
+def manifest(path: Path) -> str:
+    """What runctl makes of an export."""
+    command = [sys.executable, "-m", "run_operator.client.cli", "manifest", str(path)]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout

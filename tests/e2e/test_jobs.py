@@ -1,0 +1,133 @@
+"""What a person sees with real pods, in a namespace that enforces the restricted Pod Security Standard."""
+
+from __future__ import annotations
+
+import base64
+import subprocess
+import sys
+
+import pytest
+
+from tests.harness import EXPORTS, condition, wait_for
+
+
+def apply_export(person, name: str) -> str:
+    command = [sys.executable, "-m", "run_operator.client.cli", "manifest", str(EXPORTS / f"{name}.yaml")]
+    text = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    return person.kubectl("create", "-f", "-", "-o", "name", stdin=text).stdout.strip().partition("/")[2]
+
+
+@pytest.mark.parametrize(
+    ("export", "state", "said"),
+    [
+        ("container-job-selfcontained", "COMPLETED", "exited with code 0"),
+        ("container-job-from-backend", "COMPLETED", "exited with code 0"),
+        ("container-job-running", "COMPLETED", "exited with code 0"),
+        ("container-job-completed", "COMPLETED", "exited with code 0"),
+        ("edge-exponent-id", "COMPLETED", "exited with code 0"),
+        ("edge-numeric-id", "RUNNING", "runs on node"),
+        ("container-job-minimal", "ERROR", "image is missing"),
+        ("container-job-function-only", "ERROR", "Function container://demo/hello"),
+        ("container-serve-minimal", "ERROR", "container+serve is not supported yet"),
+        ("container-build-full", "ERROR", "container+build is not supported yet"),
+        ("legacy-0.13-container-serve", "ERROR", "container+serve is not supported yet"),
+        ("python-job-full", "ERROR", "python+job is not supported yet"),
+    ],
+)
+def test_exports_run_to_the_state_they_should(person, export, state, said):
+    name = apply_export(person, export)
+    assert said in person.becomes(name, state)["message"]
+
+
+def test_success_shows_output_and_story(person):
+    person.apply_run(
+        "hello", "sh", "-c", "echo hello from $RUN_NAME attempt $RUN_ATTEMPT of $PROJECT_NAME; id -u"
+    )
+    status = person.becomes("hello", "COMPLETED")
+    assert person.kubectl("logs", "job/hello").stdout == "hello from hello attempt 1 of demo\n1000\n"
+    assert status["attempts"][0]["exitCode"] == 0
+    wait_for("the story", lambda: "Completed" in person.kubectl("describe", "run", "hello").stdout)
+    assert "Started" in person.kubectl("describe", "run", "hello").stdout
+
+
+def test_exit_code(person):
+    person.apply_run("three", "sh", "-c", "exit 3")
+    status = person.becomes("three", "ERROR")
+    assert status["attempts"][0]["exitCode"] == 3
+    assert condition(status, "Failed")["reason"] == "BackoffLimitExceeded"
+    assert "main exited with code 3" in status["message"]
+
+
+def test_out_of_memory(person):
+    program = "x = bytearray(300 * 2**20); print(len(x))"
+    person.apply_run(
+        "hungry",
+        "python3",
+        "-c",
+        program,
+        image="docker.io/library/python:3.12-slim",
+        spec={"resources": {"mem": "64Mi"}},
+    )
+    status = person.becomes("hungry", "ERROR")
+    assert condition(status, "Failed")["reason"] == "OOMKilled"
+    assert "raise resources.mem" in status["message"]
+
+
+def test_an_image_that_cannot_be_pulled(person):
+    person.apply_run("nowhere", "true", image="registry.invalid/none:1")
+    wait_for(
+        "the reason",
+        lambda: condition(person.status("nowhere"), "Running").get("reason") == "ImagePullFailed",
+    )
+    status = person.status("nowhere")
+    assert status["state"] == "PENDING"
+    assert "registry.invalid/none:1 cannot be pulled" in status["message"]
+    person.patch_run("nowhere", {"spec": {"suspend": True}})
+    person.becomes("nowhere", "STOPPED")
+
+
+def test_a_missing_secret_is_named(person):
+    person.apply_run("secretive", "true", spec={"secrets": ["db_password"]})
+    wait_for(
+        "the reason",
+        lambda: condition(person.status("secretive"), "Running").get("reason") == "SecretNotFound",
+    )
+    assert 'secret "db-password" not found' in person.status("secretive")["message"]
+    person.kubectl("create", "secret", "generic", "db-password", "--from-literal=DB_PASSWORD=x")
+    person.becomes("secretive", "COMPLETED")
+
+
+def test_the_deadline(person):
+    person.apply_run(
+        "slow", "sleep", "600", policy={"activeDeadlineSeconds": 3, "terminationGracePeriodSeconds": 1}
+    )
+    status = person.becomes("slow", "ERROR")
+    assert condition(status, "Failed")["reason"] == "DeadlineExceeded"
+
+
+def test_deletion_takes_the_pod_along(person):
+    person.apply_run("gone", "sleep", "600", policy={"terminationGracePeriodSeconds": 1})
+    person.becomes("gone", "RUNNING")
+    person.kubectl("delete", "run", "gone")
+    wait_for("no pod left", lambda: not person.items("pods,jobs"))
+
+
+def test_a_program_inside_the_document_and_a_claim_and_retries(person):
+    """Fails once, remembers it on its claim, and succeeds when it is started again."""
+    program = b"import os, sys\nseen = os.path.exists('/data/seen')\nopen('/data/seen', 'w').close()\nsys.exit(0 if seen else 1)\n"
+    spec = {
+        "source": {"source": "main.py", "base64": base64.b64encode(program).decode(), "lang": "python"},
+        "volumes": [
+            {
+                "volume_type": "persistent_volume_claim",
+                "name": "data",
+                "mount_path": "/data",
+                "spec": {"size": "1Mi"},
+            }
+        ],
+    }
+    image = "docker.io/library/python:3.12-slim"
+    person.apply_run("again", "python3", "main.py", image=image, spec=spec, policy={"backoffLimit": 1})
+    status = person.becomes("again", "COMPLETED", deadline=90)
+    assert status["attempt"] == 1
+    assert len(person.items("pods")) == 2
