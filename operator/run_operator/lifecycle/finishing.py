@@ -19,8 +19,9 @@ def finished(here: Situation, seen: Observation) -> Plan:
     ended = seen.finished_at if seen.finished_at is not None else here.now
     good = seen.progress == "SUCCEEDED"
     draft = here.draft
-    if good and draft.state == State.PENDING:
-        draft.become(State.RUNNING, "", at=seen.started_at)  # it did run, faster than it could be watched
+    if draft.state == State.PENDING and seen.started_at is not None:
+        draft.event("Started", f"Attempt {draft.attempt}: pod {seen.pod_name} ran")
+        draft.become(State.RUNNING, "", at=seen.started_at)  # faster than it could be watched
     draft.end_attempt(seen.reason, seen.message, seen.exit_code, seen.pod_name, ended)
     draft.completed_at(ended)
     if good:
