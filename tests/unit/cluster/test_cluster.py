@@ -1,0 +1,112 @@
+"""The launcher's own parts: archives, certificates, plans, progress, names."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+
+from cluster import pki, prerequisites
+from cluster.images import catalogue
+from cluster.images.archive import Config, Layer, write
+from cluster.paths import cache
+from cluster.processes import Process
+from cluster.progress import step
+from cluster.supervise import Component, Plan
+
+
+def test_archives_are_deterministic_and_complete(tmp_path):
+    def make(path: Path) -> bytes:
+        layer = Layer()
+        layer.link("bin/sh", "/bin/busybox")
+        layer.file("bin/busybox", b"x", 0o755)
+        write(path, ["docker.io/library/a:1"], Config(command=("sh",), user="1"), [layer.tar()])
+        return path.read_bytes()
+
+    first, second = make(tmp_path / "a.tar"), make(tmp_path / "b.tar")
+    assert first == second
+    with tarfile.open(tmp_path / "a.tar") as tar:
+        manifest = json.load(tar.extractfile("manifest.json"))[0]
+        config = json.load(tar.extractfile(manifest["Config"]))
+        layer = tarfile.open(fileobj=io.BytesIO(tar.extractfile(manifest["Layers"][0]).read()))
+    assert config["config"]["Cmd"] == ["sh"]
+    assert config["config"]["User"] == "1"
+    assert layer.getnames() == ["bin", "bin/busybox", "bin/sh"]
+
+
+def test_the_images_that_exports_name_are_there():
+    references = {reference for image in catalogue() for reference in image.references}
+    assert {
+        "docker.io/library/busybox:1.36",
+        "docker.io/library/busybox:latest",
+        "docker.io/library/python:3.12-slim",
+        "docker.io/hashicorp/http-echo:1.0",
+    } <= references
+
+
+def test_certificates(tmp_path):
+    pki.create(tmp_path, ["127.0.0.1", "kubernetes"], ["node-1"])
+    serving = x509.load_pem_x509_certificate((tmp_path / "apiserver.crt").read_bytes())
+    names = serving.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    assert names.get_values_for_type(x509.DNSName) == ["kubernetes"]
+    node = x509.load_pem_x509_certificate((tmp_path / "node-node-1.crt").read_bytes())
+    assert "O=system:nodes" in node.subject.rfc4514_string()
+    assert (tmp_path / "ca.key").stat().st_mode & 0o077 == 0
+
+
+def test_a_plan_survives_its_file(tmp_path):
+    plan = Plan(
+        "https://x", "ca", "logs", [Component("a", ["b"], after_api=True, env={"K": "v"})], [["true"]]
+    )
+    plan.write(tmp_path / "plan")
+    assert Plan.read(tmp_path / "plan") == plan
+
+
+def test_a_process_is_known_by_its_start_and_not_by_its_number_alone():
+    child = subprocess.Popen(["sleep", "60"])
+    process = Process.of(child.pid)
+    assert process.alive
+    assert not Process(child.pid, process.started + 1).alive
+    process.stop(5)
+    child.wait()
+    assert not process.alive
+
+
+def test_progress_says_how_it_ended():
+    out = io.StringIO()
+    with step("working", out):
+        pass
+    with pytest.raises(ValueError, match="x"), step("breaking", out):
+        raise ValueError("x")
+    assert "working: done in" in out.getvalue()
+    assert "breaking: failed after" in out.getvalue()
+
+
+def test_what_is_missing_is_named_in_one_line(monkeypatch):
+    monkeypatch.setenv("PATH", "/nonexistent")
+    monkeypatch.setattr(prerequisites.shutil, "which", lambda *_, **__: None)
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    lines = [problem.line for problem in prerequisites.check("full")]
+    assert any("needs root" in line for line in lines)
+    assert any("apt-get install runc iptables" in line for line in lines)
+    assert all("\n" not in line for line in lines)
+
+
+def test_the_cache_can_be_moved(monkeypatch, tmp_path):
+    monkeypatch.setenv("RUN_OPERATOR_CACHE", str(tmp_path))
+    assert cache() == tmp_path
+    done = subprocess.run(
+        [sys.executable, "-m", "cluster", "kubeconfig", "--name", "none"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("cluster: no cluster none is running")

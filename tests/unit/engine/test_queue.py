@@ -1,0 +1,81 @@
+"""The work queue's five guarantees, each by its name."""
+
+from __future__ import annotations
+
+import asyncio
+
+from run_operator.engine.queue import LAST_BACKOFF, WorkQueue
+from run_operator.resources.run import Key
+
+A, B, C = Key("ns", "a"), Key("ns", "b"), Key("ns", "c")
+
+
+def queue() -> WorkQueue:
+    return WorkQueue(asyncio.get_running_loop().time)
+
+
+async def test_a_key_waits_at_most_once_however_often_it_is_added():
+    q = queue()
+    for _ in range(5):
+        q.add(A)
+    assert len(q) == 1
+    assert await q.take() == A
+    assert len(q) == 0
+
+
+async def test_a_key_is_worked_on_by_at_most_one_worker_and_again_if_added_meanwhile():
+    q = queue()
+    q.add(A)
+    await q.take()
+    q.add(A)
+    assert len(q) == 0
+    q.done(A)
+    assert await q.take() == A
+
+
+async def test_urgent_keys_go_first_and_the_rest_still_moves():
+    q = queue()
+    q.add(A)
+    for i in range(10):
+        q.add(Key("ns", f"u{i}"), urgent=True)
+    order = [await q.take() for _ in range(6)]
+    assert order[0] == Key("ns", "u0")
+    assert A in order
+
+
+async def test_a_failed_key_comes_back_later_and_later_within_bounds_and_success_resets():
+    q = queue()
+    delays = [q.retry(A) for _ in range(20)]
+    assert delays[0] <= 0.5
+    assert max(delays) <= LAST_BACKOFF
+    assert delays[-1] > 10
+    q.succeeded(A)
+    assert q.retry(A) <= 0.5
+    q.close()
+
+
+async def test_retry_after_is_respected():
+    q = queue()
+    assert q.retry(A, at_least=7) >= 7
+    q.close()
+
+
+async def test_the_earliest_timer_counts_and_a_forgotten_key_has_none():
+    q = queue()
+    q.add_after(A, 100)
+    q.add_after(A, 0)
+    async with asyncio.timeout(5):
+        assert await q.take() == A
+    q.add_after(B, 100)
+    q.forget(B)
+    assert q.delayed == 0
+
+
+async def test_a_closed_queue_gives_out_nothing_more():
+    q = queue()
+    waiting = asyncio.create_task(q.take())
+    await asyncio.sleep(0)
+    q.close()
+    assert await waiting is None
+    q.add(C)
+    assert len(q) == 0

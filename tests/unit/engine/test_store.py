@@ -1,0 +1,87 @@
+"""The store: newest wins, children belong to the uid, and only what matters wakes a worker."""
+
+from __future__ import annotations
+
+from run_operator.engine.execute import merge_patch
+from run_operator.engine.store import Store
+from tests.builders import UID, job, pod, run
+
+
+def woken() -> tuple[Store, list]:
+    calls: list = []
+    return Store(lambda key, urgent: calls.append((key.name, urgent))), calls
+
+
+def test_an_older_version_never_replaces_a_newer_one():
+    store, _ = woken()
+    store.put_run(run(version="10", name="a"))
+    store.put_run(run(version="9", name="a", suspend=True))
+    assert store.run(run(name="a").key).resource_version == "10"
+    store.put_run(run(version="100", name="a", suspend=True))
+    assert store.run(run(name="a").key).suspend
+
+
+def test_a_persons_change_is_urgent_and_a_status_change_is_not():
+    store, calls = woken()
+    store.put_run(run(version="1"))
+    store.put_run(run(version="2", generation=2))
+    store.put_run(run(version="3", generation=2, status={"state": "RUNNING"}))
+    store.put_run(run(version="4", generation=2, status={"state": "RUNNING"}))
+    assert calls == [("hello", True), ("hello", True), ("hello", False)]
+
+
+def test_our_own_write_wakes_nobody():
+    store, calls = woken()
+    store.put_run(run(version="1"))
+    store.put_run(run(version="2", status={"state": "PENDING"}), own=True)
+    assert len(calls) == 1
+
+
+def test_an_event_that_changes_nothing_we_use_wakes_nobody():
+    store, calls = woken()
+    store.put_run(run())
+    store.put_job(job(version="1", active=1))
+    store.put_job(job(version="2", active=1))
+    store.put_pod(pod("Running", version="1"))
+    store.put_pod(pod("Running", version="2"))
+    assert len(calls) == 3
+
+
+def test_children_come_and_go_with_their_run():
+    store, calls = woken()
+    one = run()
+    store.put_run(one)
+    store.put_job(job())
+    store.put_pod(pod())
+    assert store.job(one).uid == "job-1"
+    assert [p.name for p in store.pods(one)] == ["hello-x"]
+    store.drop_child("job-1")
+    store.drop_child("uid-hello-x")
+    assert (store.job(one), store.pods(one)) == (None, ())
+    assert store.sizes == {"runs": 1, "jobs": 0, "pods": 0}
+    assert calls[-1] == ("hello", False)
+
+
+def test_a_deletion_of_an_earlier_run_of_the_name_is_ignored():
+    store, _ = woken()
+    store.put_run(run())
+    store.drop_run(run().key, "another-uid")
+    assert store.run(run().key) is not None
+    store.drop(UID)
+    assert store.run(run().key) is None
+
+
+def test_what_is_held_is_known_by_version():
+    store, _ = woken()
+    store.put_run(run(version="10"))
+    assert store.knows(UID, "10")
+    assert store.knows(UID, "9")
+    assert not store.knows(UID, "11")
+    assert not store.knows("other", "1")
+
+
+def test_merge_patches_turn_the_old_into_the_new():
+    old = {"a": 1, "b": {"x": 1, "y": 2}, "c": [1, 2]}
+    new = {"a": 1, "b": {"x": 3}, "c": [2], "d": 4}
+    assert merge_patch(old, new) == {"b": {"x": 3, "y": None}, "c": [2], "d": 4}
+    assert merge_patch(old, old) == {}
