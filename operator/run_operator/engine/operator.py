@@ -53,6 +53,7 @@ class Operator:
         self._last_seen: dict[str, float] = {}
         self._stop = asyncio.Event()
         self._streams_stop = asyncio.Event()
+        self._streams_open = asyncio.Event()
 
     async def run(self) -> None:
         """Work until SIGTERM or SIGINT. Raises NoClusterError, KubeError (no rights, no CRD) or OSError (port)."""
@@ -106,6 +107,7 @@ class Operator:
         await workers.work()
 
     async def _synced(self, sweeper: Sweeper) -> bool:
+        await self._streams_open.wait()
         for delay in (*STREAMS_BACKOFF, *STREAMS_BACKOFF[-1:] * 20):
             try:
                 return await sweeper.synced(self._settings.sync_deadline)
@@ -122,7 +124,7 @@ class Operator:
             began = time.monotonic()
             handlers = watch.registry(self._store, self._seen, configuration)
             try:
-                await watch.run(handlers, self._settings.namespaces, self._streams_stop, asyncio.Event())
+                await watch.run(handlers, self._settings.namespaces, self._streams_stop, self._streams_open)
             except Exception:
                 log.exception("the watch streams failed")
             else:
