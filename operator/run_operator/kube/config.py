@@ -39,4 +39,5 @@ async def _fill(configuration: Configuration) -> None:
     if not os.environ.get("KUBECONFIG") and os.environ.get(IN_CLUSTER_MARK):
         config.load_incluster_config(client_configuration=configuration)
         return
-    await config.load_kube_config(client_configuration=configuration)
+    # Named here, because the library looks at the environment only once, when it is imported.
+    await config.load_kube_config(os.environ.get("KUBECONFIG"), client_configuration=configuration)
