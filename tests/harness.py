@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import signal
@@ -37,6 +38,11 @@ def wait_for(what: str, question: Callable[[], Any], deadline: float = DEADLINE)
         if time.monotonic() > until:
             raise WaitedInVainError(f"{what}: not within {deadline:g} s")
         time.sleep(0.05)
+
+
+def cluster_name(purpose: str) -> str:
+    """A name of this checkout's own, so that two checkouts may be tested side by side."""
+    return f"{purpose}-{hashlib.sha256(str(REPOSITORY).encode()).hexdigest()[:4]}"
 
 
 def cluster_up(name: str, shape: str, *flags: str) -> Path:

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness import REPOSITORY, Person, cluster_down, cluster_up
+from tests.harness import REPOSITORY, Person, cluster_down, cluster_name, cluster_up
 
-NAME = "e2e"
+NAME = cluster_name("e2e")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness import REPOSITORY, OperatorProcess, Person, cluster_down, cluster_up
+from tests.harness import REPOSITORY, OperatorProcess, Person, cluster_down, cluster_name, cluster_up
 
-NAME = "integration"
+NAME = cluster_name("integration")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -19,9 +19,17 @@ from run_operator.kube import config
 from run_operator.kube.client import Api
 from run_operator.kube.fence import Unfenced
 from run_operator.kube.resource import JOBS, RUNS
-from tests.harness import REPOSITORY, OperatorProcess, Person, cluster_down, cluster_up, run_object
+from tests.harness import (
+    REPOSITORY,
+    OperatorProcess,
+    Person,
+    cluster_down,
+    cluster_name,
+    cluster_up,
+    run_object,
+)
 
-CLUSTER = "bench"
+CLUSTER = cluster_name("bench")
 CONCURRENCY = 16
 DEADLINE = 300.0
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -101,12 +109,12 @@ async def measure(person: Person, operator: OperatorProcess, count: int, rounds:
                 lambda o: o["status"]["state"] == "RUNNING",
             )
             writes, cpu = sum(operator.writes().values()) - writes, cpu_seconds(operator.pid) - cpu
-            person.kubectl("delete", "namespace", f"runs-{number}")
             print(
                 f"{number:>5} {count / jobs:>8.1f} {count / runs:>8.1f} {jobs / runs:>6.2f}"
                 f" {writes / count:>11.2f} {1000 * cpu / count:>11.2f}",
                 flush=True,
             )
+            person.kubectl("delete", "namespace", f"runs-{number}")
     finally:
         await api.close()
 
