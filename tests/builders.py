@@ -6,7 +6,7 @@ from typing import Any
 
 from run_operator.resources.run import Run
 from run_operator.resources.times import stamp
-from run_operator.workloads.views import JobView, PodView
+from run_operator.workloads.views import DeploymentView, JobView, PodView, ServiceView
 
 NOW = 1_800_000_000.0
 UID = "11111111-2222-3333-4444-555555555555"
@@ -66,6 +66,84 @@ def job(
     return JobView.from_object(
         {"metadata": metadata, "spec": {"suspend": suspend}, "status": counters | {"conditions": conditions}}
     )
+
+
+SERVE: dict[str, Any] = {
+    "task": "container+serve://demo/t",
+    "image": "http-echo:1.0",
+    "service_ports": [{"port": 80, "target_port": 5678}],
+}
+
+
+def serve(**top: Any) -> Run:
+    """A Run of a service; `top`: as for `run`, and `more` of the inner spec."""
+    return run(SERVE | top.pop("more", {}), kind="container+serve:run", **top)
+
+
+def deployment(
+    *, attempt: int = 1, replicas: int = 1, pods: int | None = None, **facts: Any
+) -> DeploymentView:
+    """The Deployment of that service; `facts`: observed, deleting, failure, unavailable_since, version."""
+    metadata = {
+        "namespace": "ml", "name": "hello", "uid": "deployment-1", "generation": 3,
+        "resourceVersion": facts.get("version", "20"),
+        "labels": {"run-operator.io/run-uid": UID}, "annotations": {"run-operator.io/attempt": str(attempt)},
+    }  # fmt: skip
+    if facts.get("deleting"):
+        metadata["deletionTimestamp"] = stamp(NOW)
+    conditions = []
+    if "failure" in facts:
+        conditions.append({"type": "ReplicaFailure", "status": "True", "message": facts["failure"]})
+    if "unavailable_since" in facts:
+        since = stamp(facts["unavailable_since"])
+        conditions.append({"type": "Available", "status": "False", "lastTransitionTime": since})
+    counted = replicas if pods is None else pods
+    status = {"observedGeneration": 3 if facts.get("observed", True) else 2, "replicas": counted}
+    return DeploymentView.from_object(
+        {"metadata": metadata, "spec": {"replicas": replicas}, "status": status | {"conditions": conditions}}
+    )
+
+
+def service(name: str = "hello", **spec: Any) -> ServiceView:
+    """The Service of that service."""
+    ports = [{"name": "port80", "port": 80, "targetPort": 5678, "protocol": "TCP"}]
+    metadata = {
+        "namespace": "ml", "name": name, "uid": f"service-{name}", "resourceVersion": "25",
+        "labels": {"run-operator.io/run-uid": UID},
+    }  # fmt: skip
+    return ServiceView.from_object(
+        {"metadata": metadata, "spec": {"type": "ClusterIP", "clusterIP": "10.0.0.9", "ports": ports} | spec}
+    )
+
+
+def replica(ready: bool | None = True, *, since: float = NOW, restarts: int = 0, **facts: Any) -> PodView:
+    """A pod of that Deployment; ready None: a pod whose kubelet has said nothing yet. `facts`: name, attempt,
+    waiting, message, last_exit, last_reason, started, deleting, unschedulable."""
+    container: dict[str, Any] = {"name": "main", "image": "http-echo:1.0", "restartCount": restarts}
+    if "waiting" in facts:
+        container["state"] = {"waiting": {"reason": facts["waiting"], "message": facts.get("message", "")}}
+    else:
+        container["state"] = {"running": {"startedAt": stamp(facts.get("started", since))}}
+    if "last_exit" in facts:
+        ended = {"exitCode": facts["last_exit"], "reason": facts.get("last_reason", "Error")}
+        container["lastState"] = {"terminated": ended}
+    conditions = []
+    if ready is not None:
+        conditions.append({"type": "Ready", "status": str(ready), "lastTransitionTime": stamp(since)})
+    if "unschedulable" in facts:
+        said = {"reason": "Unschedulable", "message": facts["unschedulable"]}
+        conditions.append({"type": "PodScheduled", "status": "False"} | said)
+    name = facts.get("name", "hello-a")
+    metadata = {
+        "namespace": "ml", "name": name, "uid": f"uid-{name}", "resourceVersion": "30",
+        "creationTimestamp": stamp(since),
+        "labels": {"run-operator.io/run-uid": UID, "run-operator.io/attempt": str(facts.get("attempt", 1))},
+    }  # fmt: skip
+    if facts.get("deleting"):
+        metadata["deletionTimestamp"] = stamp(NOW)
+    phase = "Running" if ready is not None and "waiting" not in facts else "Pending"
+    status = {"phase": phase, "conditions": conditions, "containerStatuses": [container]}
+    return PodView.from_object({"metadata": metadata, "spec": {"nodeName": "node-1"}, "status": status})
 
 
 def pod(phase: str = "Pending", *, name: str = "hello-x", attempt: int = 1, **facts: Any) -> PodView:

@@ -104,7 +104,7 @@ class Person:
     def apply_run(
         self, name: str, *args: str, image: str = "docker.io/library/busybox:1.36", **top: Any
     ) -> None:
-        """Apply a Run; `args` are its program and arguments; `top`: suspend, policy, spec (more of the inner spec)."""
+        """Apply a Run; `args` are its program and arguments; `top`: kind, suspend, policy, spec (more of the inner spec)."""
         self.apply(run_object(name, *args, image=image, **top))
 
     def patch_run(self, name: str, patch: dict[str, Any]) -> subprocess.CompletedProcess[str]:
@@ -130,8 +130,9 @@ def run_object(
 ) -> dict[str, Any]:
     """A Run as an object."""
     program = {"command": args[0], "args": list(args[1:])} if args else {}
-    inner = {"task": "container+job://demo/t", "image": image} | program | top.get("spec", {})
-    spec = {"kind": "container+job:run", "project": "demo", "id": name, "spec": inner}
+    what = top.get("kind", "container+job")
+    inner = {"task": f"{what}://demo/t", "image": image} | program | top.get("spec", {})
+    spec = {"kind": f"{what}:run", "project": "demo", "id": name, "spec": inner}
     spec |= {"suspend": top["suspend"]} if "suspend" in top else {}
     spec |= {"runPolicy": top["policy"]} if "policy" in top else {}
     return {"apiVersion": "run-operator.io/v1alpha1", "kind": "Run", "metadata": {"name": name}, "spec": spec}

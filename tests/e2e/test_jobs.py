@@ -28,9 +28,7 @@ def apply_export(person, name: str) -> str:
         ("edge-numeric-id", "RUNNING", "runs on node"),
         ("container-job-minimal", "ERROR", "image is missing"),
         ("container-job-function-only", "ERROR", "Function container://demo/hello"),
-        ("container-serve-minimal", "ERROR", "container+serve is not supported yet"),
         ("container-build-full", "ERROR", "container+build is not supported yet"),
-        ("legacy-0.13-container-serve", "ERROR", "container+serve is not supported yet"),
         ("python-job-full", "ERROR", "python+job is not supported yet"),
     ],
 )

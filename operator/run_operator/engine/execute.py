@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Final
 
-from run_operator.engine.store import Store
+from run_operator.engine.store import VIEWS, Child, Store, observed
 from run_operator.kube.client import Api
 from run_operator.kube.errors import (
     AlreadyExistsError,
@@ -16,12 +17,23 @@ from run_operator.kube.errors import (
     NotFoundError,
     TransientError,
 )
-from run_operator.kube.resource import BY_KIND, JOBS, PODS, RUNS, Resource
-from run_operator.lifecycle.actions import Action, CreateWorkload, DeleteChild, DeleteRun, SuspendChild
+from run_operator.kube.resource import BY_KIND, DEPLOYMENTS, JOBS, PODS, RUNS, SERVICES, Resource
+from run_operator.lifecycle.actions import (
+    Action,
+    CreateService,
+    CreateWorkload,
+    DeleteChild,
+    DeleteRun,
+    PatchService,
+    RestartChild,
+    ScaleChild,
+    SuspendChild,
+)
 from run_operator.lifecycle.observed import Observed, Refusal
-from run_operator.resources.constants import LABEL_RUN_UID, RUN_KIND
+from run_operator.resources.constants import ANNOTATION_ATTEMPT, LABEL_RUN_UID, RUN_KIND
 from run_operator.resources.run import Run
-from run_operator.workloads.views import JobView, PodView
+from run_operator.workloads.build import child_kind
+from run_operator.workloads.workload import Workload
 
 NAMESPACE_GOING: Final = "NamespaceTerminating"
 
@@ -58,42 +70,80 @@ class Executor:
         """One action. Raises RefusedError, or an error of `kube.errors` that a later try may cure."""
         match action:
             case CreateWorkload(workload):
-                for body in workload.needs:
-                    await self._create(run, body)
-                self._store.put_job(JobView.from_object(await self._create(run, workload.child)), own=True)
-            case SuspendChild(name, uid):
-                body = {"metadata": {"uid": uid}, "spec": {"suspend": True}}
-                self._store.put_job(
-                    JobView.from_object(await self._api.patch(JOBS, run.namespace, name, body))
-                )
-            case DeleteChild(name, uid):
-                await self._delete(JOBS, run, name, uid)
+                bodies = (*workload.needs, workload.service, workload.child)
+                for body in bodies:
+                    if body is not None:
+                        await self._create(run, body)
+            case DeleteChild(name, uid, kind):
+                await self._delete(BY_KIND[kind], run, name, uid)
                 self._store.drop_child(uid)
             case DeleteRun(uid):
                 await self._delete(RUNS, run, run.name, uid)
+            case _:
+                await self._change(run, action)
+
+    async def _change(
+        self, run: Run, action: SuspendChild | ScaleChild | RestartChild | CreateService | PatchService
+    ) -> None:
+        """An action on a child that is there. Not taken as our own news: what follows is decided at once."""
+        match action:
+            case SuspendChild(name, uid):
+                body = {"metadata": {"uid": uid}, "spec": {"suspend": True}}
+                self._keep(JOBS, await self._api.patch(JOBS, run.namespace, name, body))
+            case ScaleChild(name, uid, replicas):
+                body = {"metadata": {"uid": uid}, "spec": {"replicas": replicas}}
+                self._keep(DEPLOYMENTS, await self._api.patch(DEPLOYMENTS, run.namespace, name, body))
+            case RestartChild(name, uid, workload):
+                await self._restart(run, name, uid, workload)
+            case CreateService(body):
+                await self._create(run, body, own=False)
+            case PatchService(uid, wanted):
+                name, body = wanted["metadata"]["name"], {"metadata": {"uid": uid}, "spec": wanted["spec"]}
+                self._keep(SERVICES, await self._api.patch(SERVICES, run.namespace, name, body))
 
     async def reread(self, run: Run) -> Observed:
         """The Run's children as the API server has them now."""
         selector = f"{LABEL_RUN_UID}={run.uid}"
-        found = self._api.list_objects(JOBS, namespace=run.namespace, selector=selector)
-        jobs = [JobView.from_object(raw) async for raw in found]
-        found = self._api.list_objects(PODS, namespace=run.namespace, selector=selector)
-        pods = [PodView.from_object(raw) async for raw in found]
-        jobs.sort(key=lambda job: job.deleting)
-        return Observed(job=jobs[0] if jobs else None, pods=tuple(pods), fresh=True)
+        children: list[Child] = []
+        kinds = (JOBS, PODS) if child_kind(run) == JOBS.kind else (DEPLOYMENTS, SERVICES, PODS)
+        for resource in kinds:
+            found = self._api.list_objects(resource, namespace=run.namespace, selector=selector)
+            children += [VIEWS[resource](raw) async for raw in found]
+        return observed(children, fresh=True)
 
-    async def _create(self, run: Run, body: Mapping[str, Any]) -> Mapping[str, Any]:
+    async def _create(self, run: Run, body: Mapping[str, Any], *, own: bool = True) -> None:
         resource = BY_KIND[str(body["kind"])]
         try:
-            return await self._api.create(resource, run.namespace, body)
+            with _refusals():
+                answer = await self._api.create(resource, run.namespace, body)
         except AlreadyExistsError:
-            return await self._ours(resource, run, str(body["metadata"]["name"]))
-        except InvalidError as error:
-            raise RefusedError(
-                Refusal("InvalidSpec", f"the API server refuses it: {error.message}", True)
-            ) from error
-        except ForbiddenError as error:
-            raise RefusedError(Refusal("Forbidden", error.message, final=False)) from error
+            answer = await self._ours(resource, run, str(body["metadata"]["name"]))
+        self._keep(resource, answer, own=own)
+
+    async def _restart(self, run: Run, name: str, uid: str, workload: Workload) -> None:
+        """Template, number and attempt in one write: no pod can be of one attempt with the template of another."""
+        for body in workload.needs:
+            await self._create(run, body)
+        spec = workload.child["spec"]
+        attempt = workload.child["metadata"]["annotations"][ANNOTATION_ATTEMPT]
+        operations = [
+            {"op": "replace", "path": "/metadata/uid", "value": uid},
+            {
+                "op": "add",
+                "path": f"/metadata/annotations/{ANNOTATION_ATTEMPT.replace('/', '~1')}",
+                "value": attempt,
+            },
+            {"op": "replace", "path": "/spec/template", "value": spec["template"]},
+            {"op": "replace", "path": "/spec/replicas", "value": spec["replicas"]},
+        ]
+        with _refusals():
+            answer = await self._api.json_patch(DEPLOYMENTS, run.namespace, name, operations)
+        self._keep(DEPLOYMENTS, answer, own=True)
+
+    def _keep(self, resource: Resource, answer: Mapping[str, Any], *, own: bool = False) -> None:
+        """Remember what the API server answered, if it is a thing that is watched."""
+        if resource in VIEWS:
+            self._store.put_child(VIEWS[resource](answer), own=own)
 
     async def _ours(self, resource: Resource, run: Run, name: str) -> Mapping[str, Any]:
         """The existing object of that name, if it is this Run's; else a RefusedError or TransientError."""
@@ -118,6 +168,18 @@ class Executor:
             await self._api.delete(resource, run.namespace, name, uid)
         except (NotFoundError, ConflictError):
             log.debug("%s %s/%s is gone already", resource.kind, run.namespace, name)
+
+
+@contextmanager
+def _refusals() -> Iterator[None]:
+    """What the API server will not have becomes a RefusedError."""
+    try:
+        yield
+    except InvalidError as error:
+        message = f"the API server refuses it: {error.message}"
+        raise RefusedError(Refusal("InvalidSpec", message, final=True)) from error
+    except ForbiddenError as error:
+        raise RefusedError(Refusal("Forbidden", error.message, final=False)) from error
 
 
 def merge_patch(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:

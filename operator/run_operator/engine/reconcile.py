@@ -14,6 +14,7 @@ from run_operator.lifecycle.actions import Plan
 from run_operator.lifecycle.observed import Observed, Refusal
 from run_operator.lifecycle.plan import plan
 from run_operator.resources.run import Key, Run
+from run_operator.resources.states import FINAL, state_of
 from run_operator.workloads.options import Options
 
 REFUSED_AGAIN: Final = 15.0
@@ -47,7 +48,7 @@ class Reconciler:
         run = self._store.run(key)
         if run is None:
             return None
-        observed = Observed(self._store.job(run), self._store.pods(run))
+        observed = self._store.observed(run)
         decision = self._plan(run, observed)
         if decision.reread:
             decision = self._plan(run, await self._executor.reread(run))
@@ -77,6 +78,7 @@ class Reconciler:
         run = self._store.run(key)
         if run is None:
             return None
-        observed = Observed(self._store.job(run), self._store.pods(run), refusal=refusal)
-        await self._execute(run, self._plan(run, observed))
-        return None if refusal.final else REFUSED_AGAIN
+        decision = self._plan(run, self._store.observed(run, refusal))
+        await self._execute(run, decision)
+        ended = state_of((decision.status or run.status).get("state")) in FINAL
+        return None if ended else REFUSED_AGAIN

@@ -1,4 +1,4 @@
-"""What the watch streams told: slim views of Runs, Jobs and Pods, indexed by Run.
+"""What the watch streams told: slim views of Runs and their children, indexed by Run.
 
 Guarantees: an older version never replaces a newer one of the same object; a child belongs to the Run whose
 uid it carries, so children of an earlier Run of the same name are never taken for this one's.
@@ -6,20 +6,30 @@ uid it carries, so children of an earlier Run of the same name are never taken f
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Final
 
+from run_operator.kube.resource import DEPLOYMENTS, JOBS, PODS, SERVICES, Resource
+from run_operator.lifecycle.observed import Observed, Refusal
 from run_operator.resources.run import Key, Run
-from run_operator.workloads.views import JobView, PodView
+from run_operator.workloads.views import DeploymentView, JobView, PodView, ServiceView
 
 Wake = Callable[[Key, bool], None]
 """Called with a Run's key and whether it is urgent (a person changed the Run)."""
-
-
-@dataclass(slots=True)
-class _Children:
-    jobs: dict[str, JobView] = field(default_factory=dict)
-    pods: dict[str, PodView] = field(default_factory=dict)
+Child = JobView | DeploymentView | ServiceView | PodView
+VIEWS: Final[dict[Resource, Callable[[Any], Child]]] = {
+    JOBS: JobView.from_object,
+    DEPLOYMENTS: DeploymentView.from_object,
+    SERVICES: ServiceView.from_object,
+    PODS: PodView.from_object,
+}
+"""What is watched beside Runs, and how each is read."""
+PLURALS: Final[dict[type[Child], str]] = {
+    JobView: JOBS.plural,
+    DeploymentView: DEPLOYMENTS.plural,
+    ServiceView: SERVICES.plural,
+    PodView: PODS.plural,
+}
 
 
 class Store:
@@ -29,7 +39,7 @@ class Store:
         self._wake = wake
         self._runs: dict[Key, Run] = {}
         self._keys: dict[str, Key] = {}
-        self._children: dict[str, _Children] = {}
+        self._children: dict[str, dict[str, Child]] = {}
         self._owners: dict[str, str] = {}
 
     def __len__(self) -> int:
@@ -38,9 +48,10 @@ class Store:
     @property
     def sizes(self) -> dict[str, int]:
         """How many objects of each kind are held."""
-        jobs = sum(len(c.jobs) for c in self._children.values())
-        pods = sum(len(c.pods) for c in self._children.values())
-        return {"runs": len(self._runs), "jobs": jobs, "pods": pods}
+        found = {"runs": len(self._runs)} | dict.fromkeys(PLURALS.values(), 0)
+        for child in self._all():
+            found[PLURALS[type(child)]] += 1
+        return found
 
     def run(self, key: Key) -> Run | None:
         """The Run at this place, if any."""
@@ -50,16 +61,9 @@ class Store:
         """All Runs; the store must not be changed meanwhile."""
         return iter(self._runs.values())
 
-    def job(self, run: Run) -> JobView | None:
-        """The Run's Job. There is at most one that is not being deleted; that one is preferred."""
-        children = self._children.get(run.uid)
-        jobs = sorted(children.jobs.values(), key=lambda job: job.deleting) if children else []
-        return jobs[0] if jobs else None
-
-    def pods(self, run: Run) -> tuple[PodView, ...]:
-        """The Run's pods, of all attempts."""
-        children = self._children.get(run.uid)
-        return tuple(children.pods.values()) if children else ()
+    def observed(self, run: Run, refusal: Refusal | None = None) -> Observed:
+        """What the streams told of the Run's children."""
+        return observed(self._children.get(run.uid, {}).values(), refusal=refusal)
 
     def knows(self, uid: str, resource_version: str) -> bool:
         """Whether this object is held in this version or a newer one."""
@@ -88,37 +92,25 @@ class Store:
             self._keys.pop(uid, None)
             self._wake(key, False)
 
-    def put_job(self, job: JobView, *, own: bool = False) -> None:
-        """A Job of a Run appeared or changed; `own` as for `put_run`."""
-        children = self._of(job.run_uid)
-        old = children.jobs.get(job.uid)
-        if old is not None and not _newer(job.resource_version, old.resource_version):
+    def put_child(self, child: Child, *, own: bool = False) -> None:
+        """A child of a Run appeared or changed; `own` as for `put_run`."""
+        children = self._children.setdefault(child.run_uid, {})
+        old = children.get(child.uid)
+        if old is not None and not _newer(child.resource_version, old.resource_version):
             return
-        children.jobs[job.uid] = job
-        self._owners[job.uid] = job.run_uid
-        if not own and (old is None or old.facts != job.facts):
-            self._wake_owner(job.run_uid)
-
-    def put_pod(self, pod: PodView) -> None:
-        """A pod of a Run appeared or changed."""
-        children = self._of(pod.run_uid)
-        old = children.pods.get(pod.uid)
-        if old is not None and not _newer(pod.resource_version, old.resource_version):
-            return
-        children.pods[pod.uid] = pod
-        self._owners[pod.uid] = pod.run_uid
-        if old is None or old.facts != pod.facts:
-            self._wake_owner(pod.run_uid)
+        children[child.uid] = child
+        self._owners[child.uid] = child.run_uid
+        if not own and (old is None or old.facts != child.facts):
+            self._wake_owner(child.run_uid)
 
     def drop_child(self, uid: str) -> None:
-        """A Job or pod is gone."""
+        """A child is gone."""
         run_uid = self._owners.pop(uid, None)
         children = self._children.get(run_uid) if run_uid is not None else None
         if run_uid is None or children is None:
             return
-        children.jobs.pop(uid, None)
-        children.pods.pop(uid, None)
-        if not children.jobs and not children.pods:
+        children.pop(uid, None)
+        if not children:
             del self._children[run_uid]
         self._wake_owner(run_uid)
 
@@ -131,28 +123,40 @@ class Store:
             self.drop_child(uid)
 
     def uids(self, plural: str) -> set[str]:
-        """The uids held of `runs`, `jobs` or `pods`."""
+        """The uids held of a resource."""
         if plural == "runs":
             return set(self._keys)
-        if plural == "jobs":
-            return {uid for children in self._children.values() for uid in children.jobs}
-        return {uid for children in self._children.values() for uid in children.pods}
+        return {child.uid for child in self._all() if PLURALS[type(child)] == plural}
 
     def _version(self, uid: str) -> str | None:
         key = self._keys.get(uid)
         if key is not None:
             return self._runs[key].resource_version
-        children = self._children.get(self._owners.get(uid, ""))
-        held = (children.jobs.get(uid) or children.pods.get(uid)) if children else None
+        held = self._children.get(self._owners.get(uid, ""), {}).get(uid)
         return held.resource_version if held else None
 
-    def _of(self, run_uid: str) -> _Children:
-        return self._children.setdefault(run_uid, _Children())
+    def _all(self) -> Iterator[Child]:
+        return (child for children in self._children.values() for child in children.values())
 
     def _wake_owner(self, run_uid: str) -> None:
         key = self._keys.get(run_uid)
         if key is not None:
             self._wake(key, False)
+
+
+def observed(children: Iterable[Child], *, fresh: bool = False, refusal: Refusal | None = None) -> Observed:
+    """Sorted by kind. Of a Job or a Deployment there is at most one that is not being deleted: that one is taken."""
+    found = list(children)
+    jobs = sorted((c for c in found if isinstance(c, JobView)), key=lambda job: job.deleting)
+    deployments = sorted((c for c in found if isinstance(c, DeploymentView)), key=lambda one: one.deleting)
+    return Observed(
+        job=jobs[0] if jobs else None,
+        deployment=deployments[0] if deployments else None,
+        services=tuple(c for c in found if isinstance(c, ServiceView)),
+        pods=tuple(c for c in found if isinstance(c, PodView)),
+        fresh=fresh,
+        refusal=refusal,
+    )
 
 
 def _newer(version: str, than: str) -> bool:

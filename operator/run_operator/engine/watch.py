@@ -17,11 +17,10 @@ from typing import Any, Final
 import kopf
 from kubernetes.aio.client import Configuration
 
-from run_operator.engine.store import Store
-from run_operator.kube.resource import JOBS, PODS, RUNS, Resource
+from run_operator.engine.store import VIEWS, Child, Store
+from run_operator.kube.resource import RUNS, Resource
 from run_operator.resources.constants import LABEL_MANAGED_BY, MANAGED_BY
 from run_operator.resources.run import Run
-from run_operator.workloads.views import JobView, PodView
 
 SELECTOR: Final = f"{LABEL_MANAGED_BY}={MANAGED_BY}"
 IDENTITY: Final[Any] = MANAGED_BY
@@ -104,7 +103,7 @@ def settings() -> kopf.OperatorSettings:
     chosen.persistence.diffbase_storage = NoDiffs()
     chosen.persistence.progress_storage = NoProgress()
     chosen.process.ultimate_exiting_timeout = 25
-    for resource in (JOBS, PODS):
+    for resource in VIEWS:
         chosen.watching.label_selectors[resource.group, resource.version, resource.plural] = SELECTOR
     return chosen
 
@@ -118,12 +117,8 @@ def registry(store: Store, seen: Seen, configuration: Configuration) -> kopf.Ope
         return await connection(configuration)
 
     _watch(handlers, RUNS, _runs_into(store, seen))
-    _watch(
-        handlers, JOBS, _children_into(store, seen, JOBS, lambda raw: store.put_job(JobView.from_object(raw)))
-    )
-    _watch(
-        handlers, PODS, _children_into(store, seen, PODS, lambda raw: store.put_pod(PodView.from_object(raw)))
-    )
+    for resource, read in VIEWS.items():
+        _watch(handlers, resource, _children_into(store, seen, resource, read))
     return handlers
 
 
@@ -179,12 +174,12 @@ def _runs_into(store: Store, seen: Seen) -> Handler:
     return run_changed
 
 
-def _children_into(store: Store, seen: Seen, resource: Resource, put: Callable[[Any], None]) -> Handler:
+def _children_into(store: Store, seen: Seen, resource: Resource, read: Callable[[Any], Child]) -> Handler:
     async def child_changed(event: Mapping[str, Any], **_: Any) -> None:
         seen(resource.plural, event["type"])
         if event["type"] == "DELETED":
             store.drop_child(str(event["object"]["metadata"]["uid"]))
         else:
-            put(event["object"])
+            store.put_child(read(event["object"]))
 
     return child_changed

@@ -7,7 +7,7 @@ times the CPU of the request itself.
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -27,9 +27,11 @@ PAGE: Final = 500
 MAX_RETRY_AFTER: Final = 60.0
 
 MERGE_PATCH: Final = "application/merge-patch+json"
+JSON_PATCH: Final = "application/json-patch+json"
 METADATA_LIST: Final = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json"
 
 JSON = Mapping[str, Any]
+Body = JSON | Sequence[JSON]
 Observer = Callable[[str, str, str], None]
 """Told of every request: verb, resource, outcome (`200`, `409`, ... or `error`)."""
 
@@ -68,6 +70,13 @@ class Api:
         path = resource.path(namespace, name, subresource) + "?" + urlencode({"fieldManager": MANAGED_BY})
         return await self._write("patch", resource, path, body, content_type=MERGE_PATCH)
 
+    async def json_patch(
+        self, resource: Resource, namespace: str, name: str, operations: Sequence[JSON]
+    ) -> JSON:
+        """JSON patch: for parts that are to be replaced whole, where a merge would keep what is gone."""
+        path = resource.path(namespace, name) + "?" + urlencode({"fieldManager": MANAGED_BY})
+        return await self._write("patch", resource, path, operations, content_type=JSON_PATCH)
+
     async def delete(self, resource: Resource, namespace: str, name: str, uid: str) -> None:
         """Delete exactly the object of that uid; what it owns goes in the background."""
         body = {"preconditions": {"uid": uid}, "propagationPolicy": "Background"}
@@ -103,7 +112,7 @@ class Api:
             query["continue"] = token
 
     async def _write(
-        self, verb: str, resource: Resource, path: str, body: JSON, content_type: str = "application/json"
+        self, verb: str, resource: Resource, path: str, body: Body, content_type: str = "application/json"
     ) -> JSON:
         allowance = self._fence.allowance()
         if allowance <= 0:
@@ -120,7 +129,7 @@ class Api:
         path: str,
         *,
         deadline: float,
-        body: JSON | None = None,
+        body: Body | None = None,
         content_type: str = "application/json",
         accept: str = "application/json",
     ) -> JSON:

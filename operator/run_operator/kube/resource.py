@@ -36,9 +36,14 @@ class Resource:
 
 RUNS: Final = Resource(GROUP, VERSION, RUN_PLURAL, "Run")
 JOBS: Final = Resource("batch", "v1", "jobs", "Job")
+DEPLOYMENTS: Final = Resource("apps", "v1", "deployments", "Deployment")
+SERVICES: Final = Resource("", "v1", "services", "Service")
 PODS: Final = Resource("", "v1", "pods", "Pod")
 CLAIMS: Final = Resource("", "v1", "persistentvolumeclaims", "PersistentVolumeClaim")
 CONFIG_MAPS: Final = Resource("", "v1", "configmaps", "ConfigMap")
 EVENTS: Final = Resource("", "v1", "events", "Event")
 
-BY_KIND: Final = {resource.kind: resource for resource in (RUNS, JOBS, PODS, CLAIMS, CONFIG_MAPS, EVENTS)}
+BY_KIND: Final = {
+    resource.kind: resource
+    for resource in (RUNS, JOBS, DEPLOYMENTS, SERVICES, PODS, CLAIMS, CONFIG_MAPS, EVENTS)
+}

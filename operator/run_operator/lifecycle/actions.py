@@ -25,11 +25,45 @@ class SuspendChild:
 
 
 @dataclass(frozen=True, slots=True)
-class DeleteChild:
-    """Remove the child of an earlier attempt, which has no live pods any more."""
+class ScaleChild:
+    """Tell the Deployment how many pods it shall have; 0 ends them and keeps the Deployment."""
 
     name: str
     uid: str
+    replicas: int
+
+
+@dataclass(frozen=True, slots=True)
+class RestartChild:
+    """Start the stopped Deployment for another attempt, with that attempt's pod template."""
+
+    name: str
+    uid: str
+    workload: Workload
+
+
+@dataclass(frozen=True, slots=True)
+class CreateService:
+    """Create the address. An existing one of ours is fine."""
+
+    body: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class PatchService:
+    """Give the address the type and ports that are wanted now; the cluster IP stays."""
+
+    uid: str
+    body: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteChild:
+    """Remove the child of an earlier attempt, which has no live pods any more, or an address no longer named."""
+
+    name: str
+    uid: str
+    kind: str = "Job"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +73,16 @@ class DeleteRun:
     uid: str
 
 
-Action = CreateWorkload | SuspendChild | DeleteChild | DeleteRun
+Action = (
+    CreateWorkload
+    | SuspendChild
+    | ScaleChild
+    | RestartChild
+    | CreateService
+    | PatchService
+    | DeleteChild
+    | DeleteRun
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,6 +60,18 @@ class Draft:
         """The short pod summary."""
         self._status["pods"] = summaries
 
+    def service(self, address: dict[str, Any] | None) -> None:
+        """Where the Run can be reached; it stays while the Run is stopped. None: nowhere."""
+        if address:
+            self._status["service"] = address
+        else:
+            self._status.pop("service", None)
+
+    @property
+    def has_service(self) -> bool:
+        """Whether an address was told already."""
+        return bool(self._status.get("service"))
+
     def begin_attempt(self) -> int:
         """Count the next attempt; to be stored before its pods exist. Returns its number."""
         number = self.attempt + 1

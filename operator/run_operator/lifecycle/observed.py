@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from run_operator.workloads.views import JobView, PodView
+from run_operator.workloads.views import DeploymentView, JobView, PodView, ServiceView
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +26,8 @@ class Observed:
     fresh: bool = False
     """True: read from the API server just now; False: from the watch streams, which may lag behind."""
     refusal: Refusal | None = None
+    deployment: DeploymentView | None = None
+    services: tuple[ServiceView, ...] = ()
 
     @property
     def live_pods(self) -> tuple[PodView, ...]:

@@ -6,18 +6,19 @@ docs/architecture.md are kept in this room and nowhere else.
 
 from __future__ import annotations
 
-from run_operator.lifecycle import finishing, running, starting, stopping
+from run_operator.lifecycle import finishing, running, serving, starting, stopping
 from run_operator.lifecycle.actions import Plan
 from run_operator.lifecycle.draft import Draft
 from run_operator.lifecycle.observed import Observed
 from run_operator.lifecycle.situation import Situation
 from run_operator.resources.run import Run
 from run_operator.resources.states import FINAL, State
+from run_operator.workloads.build import child_kind
 from run_operator.workloads.errors import WorkloadError
 from run_operator.workloads.observe import observe
 from run_operator.workloads.options import Options
 from run_operator.workloads.summary import summaries
-from run_operator.workloads.views import JobView
+from run_operator.workloads.views import DeploymentView, JobView
 
 
 def plan(run: Run, observed: Observed, now: float, options: Options) -> Plan:
@@ -30,12 +31,18 @@ def plan(run: Run, observed: Observed, now: float, options: Options) -> Plan:
     if observed.refusal:
         return starting.refused(here, observed.refusal)
     try:
-        return _towards_the_wish(here, observed.job)
+        return _towards_the_wish(here)
     except WorkloadError as error:
         return finishing.impossible(here, error.reason, str(error))
 
 
-def _towards_the_wish(here: Situation, job: JobView | None) -> Plan:
+def _towards_the_wish(here: Situation) -> Plan:
+    if child_kind(here.run) == "Deployment":
+        return _towards_serving(here, here.observed.deployment)
+    return _towards_the_end(here, here.observed.job)
+
+
+def _towards_the_end(here: Situation, job: JobView | None) -> Plan:
     if job is None:
         return _without_child(here)
     if job.deleting:
@@ -45,6 +52,16 @@ def _towards_the_wish(here: Situation, job: JobView | None) -> Plan:
     if job.attempt != here.draft.attempt:
         return _without_child(here, leftover=job)
     return _with_child(here, job)
+
+
+def _towards_serving(here: Situation, deployment: DeploymentView | None) -> Plan:
+    if deployment is None:
+        return _without_child(here)
+    if deployment.deleting:
+        return Plan()  # as with a Job
+    if deployment.attempt > here.draft.attempt:
+        here.draft.adopt(deployment.attempt)
+    return serving.with_deployment(here, deployment)
 
 
 def _with_child(here: Situation, job: JobView) -> Plan:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from run_operator.lifecycle.actions import Plan
+from run_operator.lifecycle.actions import Action, Plan
 from run_operator.lifecycle.situation import Situation
 from run_operator.lifecycle.starting import STARTING
 from run_operator.resources import conditions
@@ -19,7 +19,9 @@ NOTEWORTHY: Final = frozenset(
     {
         "ConfigMapNotFound",
         "CreateContainerConfigError",
+        "CrashLoopBackOff",
         "CreateContainerError",
+        "FailedCreate",
         "ImagePullFailed",
         "SecretNotFound",
         "Suspended",
@@ -27,6 +29,8 @@ NOTEWORTHY: Final = frozenset(
     }
 )
 """Reasons to be PENDING that a person has to act on: told at once."""
+TOLD_ANEW: Final = frozenset({"CrashLoopBackOff"})
+"""Reasons whose words change only when there is news."""
 
 
 def under_way(here: Situation, seen: Observation) -> Plan:
@@ -35,7 +39,7 @@ def under_way(here: Situation, seen: Observation) -> Plan:
         return Plan()  # the Job's verdict is on its way, and its event with it
     if seen.progress == "RUNNING":
         return _running(here, seen)
-    return _pending(here, seen)
+    return pending(here, seen)
 
 
 def _running(here: Situation, seen: Observation) -> Plan:
@@ -46,13 +50,14 @@ def _running(here: Situation, seen: Observation) -> Plan:
     return here.decided()
 
 
-def _pending(here: Situation, seen: Observation) -> Plan:
+def pending(here: Situation, seen: Observation, *actions: Action, wake_at: float | None = None) -> Plan:
+    """Why it does not run yet: reasons to act on at once, ordinary ones after a while."""
     since = parse(here.run.status.get("startTime"))
     patience_ends = (here.now if since is None else since) + PATIENCE
     told = seen.reason in NOTEWORTHY or here.now >= patience_ends
     reason, message = (seen.reason, seen.message) if told else ("Starting", STARTING)
     known = conditions.find(here.run.status.get("conditions", ()), conditions.RUNNING)
-    if known and known.get("reason") == reason and reason in NOTEWORTHY:
+    if known and known.get("reason") == reason and reason in NOTEWORTHY - TOLD_ANEW:
         message = str(
             known.get("message")
         )  # the words change with every retry of the kubelet, the reason does not
@@ -60,4 +65,5 @@ def _pending(here: Situation, seen: Observation) -> Plan:
         here.draft.event(reason, message, warning=True)
     here.draft.become(State.PENDING, message)
     here.draft.condition(conditions.RUNNING, status=False, reason=reason, message=message)
-    return here.decided(wake_at=None if told else patience_ends)
+    moments = [at for at in (wake_at, None if told else patience_ends) if at is not None]
+    return here.decided(*actions, wake_at=min(moments, default=None))

@@ -10,14 +10,21 @@ from run_operator.lifecycle.observed import Refusal
 from run_operator.lifecycle.situation import Situation
 from run_operator.resources import conditions
 from run_operator.resources.states import State
-from run_operator.workloads.build import build
+from run_operator.workloads.build import build, child_kind
 from run_operator.workloads.views import JobView
+from run_operator.workloads.workload import Workload
 
 STARTING: Final = "waiting for the pod to start"
 
 
 def next_attempt(here: Situation, leftover: JobView | None = None) -> Plan:
     """Count the next attempt, then create its child; `leftover` is the child of an earlier one."""
+    count(here)
+    return create(here, leftover)
+
+
+def count(here: Situation) -> None:
+    """The next attempt begins; its child comes after this is stored."""
     draft = here.draft
     draft.end_attempt("Suspended", "stopped", None, None, here.now)
     number = draft.begin_attempt()
@@ -29,28 +36,34 @@ def next_attempt(here: Situation, leftover: JobView | None = None) -> Plan:
         )
     draft.become(State.PENDING, STARTING)
     draft.condition(conditions.RUNNING, status=False, reason="Starting", message=STARTING)
-    return create(here, leftover)
 
 
 def create(here: Situation, leftover: JobView | None = None) -> Plan:
     """Create the child of the attempt that is counted already. Raises WorkloadError."""
-    workload = build(here.run, here.draft.attempt, here.options)
-    for warning in workload.warnings:
-        here.draft.event("NotApplied", warning, warning=True)
+    workload = prepare(here)
     clear: tuple[Action, ...] = (DeleteChild(leftover.name, leftover.uid),) if leftover else ()
     return here.decided(*clear, CreateWorkload(workload))
 
 
+def prepare(here: Situation) -> Workload:
+    """The workload of the attempt that is counted already; says what of the document is not applied."""
+    workload = build(here.run, here.draft.attempt, here.options)
+    for warning in workload.warnings:
+        here.draft.event("NotApplied", warning, warning=True)
+    return workload
+
+
 def record_loss(here: Situation) -> None:
     """The child of the attempt is gone though nobody stopped the Run: the next attempt will make it anew."""
-    message = f"the Job of attempt {here.draft.attempt} was deleted; set spec.suspend to stop a Run"
+    message = f"the {child_kind(here.run)} of attempt {here.draft.attempt} was deleted; set spec.suspend to stop a Run"
     here.draft.end_attempt("ChildDeleted", message, None, None, here.now)
     here.draft.event("ChildDeleted", message, warning=True)
 
 
 def refused(here: Situation, refusal: Refusal) -> Plan:
     """The API server said no to the child: for good, or for now (quota, policy)."""
-    if refusal.final:
+    serving = here.observed.deployment is not None and here.observed.deployment.replicas > 0
+    if refusal.final and not serving:  # with pods that go on running it cannot be the end
         return finishing.impossible(here, refusal.reason, refusal.message)
     draft = here.draft
     if here.run.status.get("message") != refusal.message:

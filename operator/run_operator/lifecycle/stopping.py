@@ -14,7 +14,7 @@ from run_operator.workloads.views import JobView
 def stop(here: Situation, job: JobView) -> Plan:
     """End the pods of the current attempt. A stop once begun is finished, even if the wish flips back."""
     if not job.suspend:
-        _ending(here, "asked the Job to end its pods")
+        ending(here, "asked the Job to end its pods")
         return here.decided(SuspendChild(job.name, job.uid))
     if here.observed.live_pods or job.busy:
         return await_pods(here)
@@ -26,7 +26,7 @@ def stop(here: Situation, job: JobView) -> Plan:
 def await_pods(here: Situation) -> Plan:
     """Pods of this Run still live: nothing else may happen until they are gone."""
     names = ", ".join(pod.name for pod in here.observed.live_pods[:3]) or "a pod"
-    _ending(here, f"waiting for {names} to end")
+    ending(here, f"waiting for {names} to end")
     return here.decided()
 
 
@@ -47,7 +47,8 @@ def stopped(here: Situation) -> Plan:
     return here.decided()
 
 
-def _ending(here: Situation, message: str) -> None:
+def ending(here: Situation, message: str) -> None:
+    """STOP: asked to stop, and not there yet."""
     draft = here.draft
     if draft.state != State.STOP:
         draft.event("Suspending", message)

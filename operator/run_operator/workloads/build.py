@@ -8,12 +8,17 @@ from run_operator.document.errors import DocumentError
 from run_operator.document.kinds import of_run
 from run_operator.resources.run import Run
 from run_operator.workloads import fields
-from run_operator.workloads.errors import InvalidSpecError, UnsupportedError
+from run_operator.workloads.deployment import Replicated
+from run_operator.workloads.errors import InvalidSpecError, UnsupportedError, WorkloadError
 from run_operator.workloads.job import ContainerJob
 from run_operator.workloads.options import Options
 from run_operator.workloads.workload import Builder, Workload
 
-BUILDERS: Final[tuple[Builder, ...]] = (ContainerJob(),)
+BUILDERS: Final[tuple[Builder, ...]] = (
+    ContainerJob(),
+    Replicated(("container+serve",), needs_ports=True),
+    Replicated(("container+deploy",), needs_ports=False),
+)
 SUPPORTED: Final = {kind: builder for builder in BUILDERS for kind in builder.kinds}
 
 
@@ -23,6 +28,18 @@ def build(run: Run, attempt: int, options: Options) -> Workload:
     Raises InvalidSpecError (the document is wrong), UnsupportedError (this operator cannot do it) or
     UnresolvedError (something it refers to is not there).
     """
+    return _builder(run).build(run, attempt, options)
+
+
+def child_kind(run: Run) -> str:
+    """Which kind of object runs this Run: Job or Deployment; Job for what cannot be built at all."""
+    try:
+        return _builder(run).child_kind
+    except WorkloadError:
+        return "Job"
+
+
+def _builder(run: Run) -> Builder:
     try:
         kind = of_run(run.kind, fields.text(run.spec, "task"))
     except DocumentError as error:
@@ -31,4 +48,4 @@ def build(run: Run, attempt: int, options: Options) -> Workload:
     if builder is None:
         known = ", ".join(sorted(SUPPORTED))
         raise UnsupportedError("UnsupportedKind", f"{kind.label} is not supported yet; supported: {known}")
-    return builder.build(run, attempt, options)
+    return builder

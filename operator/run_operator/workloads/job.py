@@ -15,6 +15,7 @@ class ContainerJob:
     """Builds the Job of one attempt."""
 
     kinds = ("container+job",)
+    child_kind = "Job"
 
     def build(self, run: Run, attempt: int, options: Options) -> Workload:
         """See `Builder`."""

@@ -1,4 +1,4 @@
-"""Slim views of Jobs and pods: what the operator reads of them, and nothing else.
+"""Slim views of Jobs, Deployments, Services and pods: what the operator reads of them, and nothing else.
 
 Made on every watch event and kept by the thousand, so they are small and quick, and never raise: whatever is
 missing or of an odd type reads as its empty value.
@@ -38,6 +38,9 @@ class ContainerView(NamedTuple):
     signal: int | None
     started_at: str
     finished_at: str
+    last_exit_code: int | None = None
+    """Of the run before this one, when the container was restarted."""
+    last_reason: str = ""
 
 
 class JobFacts(NamedTuple):
@@ -112,6 +115,136 @@ class JobView:
         )
 
 
+class DeploymentFacts(NamedTuple):
+    """What decisions depend on; an event that changes none of these wakes nobody."""
+
+    attempt: int
+    replicas: int
+    """How many pods it is asked for."""
+    deleting: bool
+    observed: bool
+    """Whether its controller has seen the latest change of it."""
+    pods: int
+    """How many pods its controller counts, those that are ending included where the cluster tells."""
+    conditions: tuple[ConditionView, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DeploymentView:
+    """A Deployment of a Run."""
+
+    namespace: str
+    name: str
+    uid: str
+    resource_version: str
+    run_uid: str
+    facts: DeploymentFacts
+
+    @property
+    def attempt(self) -> int:
+        """The attempt it was last started for."""
+        return self.facts.attempt
+
+    @property
+    def replicas(self) -> int:
+        """How many pods it is asked for; 0: stopped."""
+        return self.facts.replicas
+
+    @property
+    def deleting(self) -> bool:
+        """Whether it is on its way out."""
+        return self.facts.deleting
+
+    @property
+    def busy(self) -> bool:
+        """Whether it counts pods, or may be about to make some because it has not seen its latest change."""
+        return self.facts.pods > 0 or not self.facts.observed
+
+    def condition(self, kind: str) -> ConditionView | None:
+        """The condition of that type, whatever its status."""
+        return next((c for c in self.facts.conditions if c.type == kind), None)
+
+    @classmethod
+    def from_object(cls, raw: Mapping[str, Any]) -> DeploymentView:
+        """Read an `apps/v1` Deployment."""
+        metadata, status = _map(raw.get("metadata")), _map(raw.get("status"))
+        asked = _map(raw.get("spec")).get("replicas")
+        facts = DeploymentFacts(
+            attempt=_number(_map(metadata.get("annotations")).get(ANNOTATION_ATTEMPT)),
+            replicas=1 if asked is None else _number(asked),
+            deleting=bool(metadata.get("deletionTimestamp")),
+            observed=_number(status.get("observedGeneration")) >= _number(metadata.get("generation")),
+            pods=_number(status.get("replicas")) + _number(status.get("terminatingReplicas")),
+            # Progressing changes its times and words all the time, and the pods tell more.
+            conditions=tuple(
+                c for c in map(_condition, _maps(status.get("conditions"))) if c.type != "Progressing"
+            ),
+        )
+        return cls(
+            namespace=_text(metadata.get("namespace")),
+            name=_text(metadata.get("name")),
+            uid=_text(metadata.get("uid")),
+            resource_version=_text(metadata.get("resourceVersion")),
+            run_uid=_text(_map(metadata.get("labels")).get(LABEL_RUN_UID)),
+            facts=facts,
+        )
+
+
+class PortView(NamedTuple):
+    """One port of a Service; `target` is the port of the pod, `node` that of every node or 0."""
+
+    name: str
+    port: int
+    target: int
+    node: int
+
+
+class ServiceFacts(NamedTuple):
+    """What decisions depend on."""
+
+    type: str
+    cluster_ip: str
+    ports: tuple[PortView, ...]
+    ip: str
+    hostname: str
+    deleting: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceView:
+    """A Service of a Run: its address."""
+
+    namespace: str
+    name: str
+    uid: str
+    resource_version: str
+    run_uid: str
+    facts: ServiceFacts
+
+    @classmethod
+    def from_object(cls, raw: Mapping[str, Any]) -> ServiceView:
+        """Read a `v1` Service; of several load balancer addresses the first counts."""
+        metadata, spec = _map(raw.get("metadata")), _map(raw.get("spec"))
+        given = _maps(_map(_map(raw.get("status")).get("loadBalancer")).get("ingress"))
+        outside: Mapping[str, Any] = given[0] if given else {}
+        facts = ServiceFacts(
+            type=_text(spec.get("type")),
+            cluster_ip=_text(spec.get("clusterIP")),
+            ports=tuple(map(_port, _maps(spec.get("ports")))),
+            ip=_text(outside.get("ip")),
+            hostname=_text(outside.get("hostname")),
+            deleting=bool(metadata.get("deletionTimestamp")),
+        )
+        return cls(
+            namespace=_text(metadata.get("namespace")),
+            name=_text(metadata.get("name")),
+            uid=_text(metadata.get("uid")),
+            resource_version=_text(metadata.get("resourceVersion")),
+            run_uid=_text(_map(metadata.get("labels")).get(LABEL_RUN_UID)),
+            facts=facts,
+        )
+
+
 class PodFacts(NamedTuple):
     """What decisions depend on; readiness probes and IP addresses are not among it."""
 
@@ -142,6 +275,16 @@ class PodView:
     def phase(self) -> str:
         """Pending, Running, Succeeded, Failed or Unknown."""
         return self.facts.phase
+
+    @property
+    def ready(self) -> bool:
+        """Whether it is to get requests."""
+        found = self.condition("Ready")
+        return found is not None and found.status == "True" and not self.facts.deleting
+
+    def condition(self, kind: str) -> ConditionView | None:
+        """The condition of that type, whatever its status."""
+        return next((c for c in self.facts.conditions if c.type == kind), None)
 
     @property
     def live(self) -> bool:
@@ -188,6 +331,13 @@ def _condition(raw: Mapping[str, Any]) -> ConditionView:
     )
 
 
+def _port(raw: Mapping[str, Any]) -> PortView:
+    port = _number(raw.get("port"))
+    return PortView(
+        _text(raw.get("name")), port, _number(raw.get("targetPort")) or port, _number(raw.get("nodePort"))
+    )
+
+
 def _container(raw: Mapping[str, Any], *, init: bool) -> ContainerView:
     states = _map(raw.get("state"))
     kind = next(
@@ -195,6 +345,8 @@ def _container(raw: Mapping[str, Any], *, init: bool) -> ContainerView:
     )
     state = _map(states.get(kind))
     code, signal = state.get("exitCode"), state.get("signal")
+    last = _map(_map(raw.get("lastState")).get("terminated"))
+    last_code = last.get("exitCode")
     return ContainerView(
         name=_text(raw.get("name")),
         init=init,
@@ -208,6 +360,8 @@ def _container(raw: Mapping[str, Any], *, init: bool) -> ContainerView:
         signal=signal if isinstance(signal, int) else None,
         started_at=_text(state.get("startedAt")),
         finished_at=_text(state.get("finishedAt")),
+        last_exit_code=last_code if isinstance(last_code, int) else None,
+        last_reason=_text(last.get("reason")),
     )
 
 

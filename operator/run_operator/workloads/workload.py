@@ -15,6 +15,8 @@ class Workload:
 
     child: dict[str, Any]
     """The object that runs the attempt."""
+    service: dict[str, Any] | None = None
+    """Its address: created before the child, kept when it is stopped."""
     needs: tuple[dict[str, Any], ...] = ()
     """Claims and config maps, to be created before the child."""
     warnings: tuple[str, ...] = ()
@@ -27,6 +29,11 @@ class Builder(Protocol):
     @property
     def kinds(self) -> tuple[str, ...]:
         """`<runtime>+<action>` it builds for."""
+        ...
+
+    @property
+    def child_kind(self) -> str:
+        """Job: runs to its end. Deployment: runs until it is stopped."""
         ...
 
     def build(self, run: Run, attempt: int, options: Options) -> Workload:

@@ -40,10 +40,10 @@ def test_our_own_write_wakes_nobody():
 def test_an_event_that_changes_nothing_we_use_wakes_nobody():
     store, calls = woken()
     store.put_run(run())
-    store.put_job(job(version="1", active=1))
-    store.put_job(job(version="2", active=1))
-    store.put_pod(pod("Running", version="1"))
-    store.put_pod(pod("Running", version="2"))
+    store.put_child(job(version="1", active=1))
+    store.put_child(job(version="2", active=1))
+    store.put_child(pod("Running", version="1"))
+    store.put_child(pod("Running", version="2"))
     assert len(calls) == 3
 
 
@@ -51,14 +51,14 @@ def test_children_come_and_go_with_their_run():
     store, calls = woken()
     one = run()
     store.put_run(one)
-    store.put_job(job())
-    store.put_pod(pod())
-    assert store.job(one).uid == "job-1"
-    assert [p.name for p in store.pods(one)] == ["hello-x"]
+    store.put_child(job())
+    store.put_child(pod())
+    assert store.observed(one).job.uid == "job-1"
+    assert [p.name for p in store.observed(one).pods] == ["hello-x"]
     store.drop_child("job-1")
     store.drop_child("uid-hello-x")
-    assert (store.job(one), store.pods(one)) == (None, ())
-    assert store.sizes == {"runs": 1, "jobs": 0, "pods": 0}
+    assert (store.observed(one).job, store.observed(one).pods) == (None, ())
+    assert store.sizes == {"runs": 1, "jobs": 0, "deployments": 0, "services": 0, "pods": 0}
     assert calls[-1] == ("hello", False)
 
 

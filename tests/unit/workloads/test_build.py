@@ -149,8 +149,7 @@ def test_what_is_wrong_is_named(spec, said):
     [
         ("container-job-function-only.yaml", "Unresolved", "Function container://demo/hello"),
         ("container-job-minimal.yaml", "Unresolved", "its Function (none is named)"),
-        ("container-serve-minimal.yaml", "UnsupportedKind", "container+serve is not supported yet"),
-        ("legacy-0.13-container-serve.yaml", "UnsupportedKind", "container+serve"),
+        ("container-build-full.yaml", "UnsupportedKind", "container+build is not supported yet"),
         ("python-job-full.yaml", "UnsupportedKind", "python+job"),
         ("dbt-transform.yaml", "UnsupportedKind", "dbt+transform"),
     ],

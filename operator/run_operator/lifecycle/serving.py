@@ -1,0 +1,158 @@
+"""A service: a Deployment that goes up and down between nothing and the wanted number, at one address.
+
+It has no end of its own: whatever its pods do, it is told and not torn down.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from run_operator.lifecycle import running, starting, stopping
+from run_operator.lifecycle.actions import (
+    Action,
+    CreateService,
+    DeleteChild,
+    PatchService,
+    Plan,
+    RestartChild,
+    ScaleChild,
+)
+from run_operator.lifecycle.situation import Situation
+from run_operator.resources import conditions
+from run_operator.resources.states import State
+from run_operator.resources.times import parse
+from run_operator.workloads import service
+from run_operator.workloads.deployment import replicas
+from run_operator.workloads.observe import Observation
+from run_operator.workloads.readiness import Readiness, read
+from run_operator.workloads.summary import summaries
+from run_operator.workloads.views import DeploymentView, ServiceView
+
+DEGRADED: Final = "Degraded"
+DEGRADED_AFTER: Final = 30.0
+"""Seconds after which a missing replica of a service that still answers is told, and its return too."""
+STEADY: Final = 10.0
+"""Seconds a restarted pod has to run before it counts, and a service may take to answer again before it is told."""
+STEADIEST: Final = 300.0
+FLIPS: Final = 4
+"""Changes of state within MEMORY seconds of one attempt; what comes after them has to be ever steadier."""
+MEMORY: Final = 600.0
+
+
+def with_deployment(here: Situation, deployment: DeploymentView) -> Plan:
+    """The Deployment is there: up, down, or on its way."""
+    here.draft.pods(summaries(here.observed.pods))
+    halted = here.draft.state in (State.STOP, State.STOPPED)
+    if here.run.suspend or halted or deployment.attempt != here.draft.attempt:
+        return _down(here, deployment)
+    return _up(here, deployment)
+
+
+def _down(here: Situation, deployment: DeploymentView) -> Plan:
+    """To no pods at all, and from there up again if that is the wish."""
+    if deployment.replicas:
+        stopping.ending(here, "asked the Deployment to end its pods")
+        return here.decided(ScaleChild(deployment.name, deployment.uid, 0))
+    if here.observed.live_pods or deployment.busy:
+        return stopping.await_pods(here)
+    if here.run.suspend:
+        return stopping.stopped(here)
+    if here.draft.state != State.PENDING:
+        starting.count(here)
+    workload = starting.prepare(here)
+    return here.decided(
+        *_address(here, workload.service), RestartChild(deployment.name, deployment.uid, workload)
+    )
+
+
+def _address(here: Situation, wanted: Mapping[str, Any] | None) -> list[Action]:
+    """What brings the address in line with a document that may have been edited while the Run was stopped."""
+    name = wanted["metadata"]["name"] if wanted else ""
+    actions: list[Action] = [
+        DeleteChild(old.name, old.uid, "Service") for old in here.observed.services if old.name != name
+    ]
+    found = _service(here, name)
+    if wanted is None:
+        here.draft.service(None)
+    elif found is None:
+        actions.append(CreateService(wanted))
+    elif service.differs(found, wanted):
+        actions.append(PatchService(found.uid, wanted))
+    return actions
+
+
+def _up(here: Situation, deployment: DeploymentView) -> Plan:
+    wanted = replicas(here.run.spec)
+    named = service.ports(here.run.spec)
+    address = _service(here, service.service_name(here.run)) if named else None
+    if named and address is None:
+        return _address_lost(here, service.service(here.run, named))
+    scale = (ScaleChild(deployment.name, deployment.uid, wanted),) if deployment.replicas != wanted else ()
+    steady = _steady(here)
+    seen = read(deployment, here.observed.pods, here.now, steady)
+    if here.draft.state == State.RUNNING:
+        gone_at = seen.changed_at + steady
+        if not seen.ready and not seen.stuck and here.now < gone_at:
+            return here.decided(*scale, wake_at=gone_at)
+        serves = seen.ready > 0
+    else:
+        serves = seen.settled >= wanted
+    if not serves:
+        return running.pending(
+            here, Observation("PENDING", seen.reason, seen.message), *scale, wake_at=seen.settles_at
+        )
+    if address:
+        here.draft.service(service.summary(address))
+    return here.decided(*scale, wake_at=_serving(here, seen, wanted, address))
+
+
+def _address_lost(here: Situation, wanted: Mapping[str, Any]) -> Plan:
+    """The address is not there: first look again, then make it anew; the rest follows when it is back."""
+    if not here.observed.fresh:
+        return Plan(reread=True)
+    if here.draft.has_service:
+        name = wanted["metadata"]["name"]
+        here.draft.event(
+            "ServiceDeleted",
+            f"Service {name} was deleted: it is made anew, with another address",
+            warning=True,
+        )
+    return here.decided(CreateService(wanted))
+
+
+def _serving(here: Situation, seen: Readiness, wanted: int, address: ServiceView | None) -> float | None:
+    """RUNNING, with all replicas or with some; returns when to look again."""
+    draft = here.draft
+    entering = draft.state != State.RUNNING
+    known = conditions.find(here.run.status.get("conditions", ()), conditions.RUNNING) or {}
+    reason = "Ready" if entering or seen.ready >= wanted else DEGRADED
+    if reason != known.get("reason") and not entering and here.now < seen.changed_at + DEGRADED_AFTER:
+        return seen.changed_at + DEGRADED_AFTER  # it may not last
+    message = f"{wanted} replica{'s' if wanted > 1 else ''} ready"
+    if reason == DEGRADED:
+        # The words stay while it lasts: kubectl get deployment has the numbers of the moment.
+        message = f"fewer than {wanted} replicas ready: {seen.message}"
+        if known.get("reason") == DEGRADED:
+            message = str(known.get("message"))
+        else:
+            draft.event(DEGRADED, message, warning=True)
+    elif address:
+        message += f" at {service.summary(address)['url']}"
+    if entering:
+        draft.event("Started", f"Attempt {draft.attempt}: {message}")
+    draft.become(State.RUNNING, message)
+    draft.condition(conditions.RUNNING, status=True, reason=reason, message=message)
+    return None
+
+
+def _service(here: Situation, name: str) -> ServiceView | None:
+    return next((s for s in here.observed.services if s.name == name and not s.facts.deleting), None)
+
+
+def _steady(here: Situation) -> float:
+    """How long things have to stay as they are before they count: the longer the more often they changed lately."""
+    since = max(parse(here.run.status.get("startTime")) or 0.0, here.now - MEMORY)
+    times = (parse(entry.get("time")) or 0.0 for entry in here.run.status.get("transitions", ()))
+    flips = sum(time >= since for time in times)
+    return float(min(STEADIEST, STEADY * 2 ** max(0, flips - FLIPS)))

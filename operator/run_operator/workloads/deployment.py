@@ -1,0 +1,88 @@
+"""container+serve and container+deploy: a Deployment that runs until it is stopped, and its address."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from run_operator.resources.constants import ANNOTATION_ATTEMPT, LABEL_RUN_UID
+from run_operator.resources.run import Run
+from run_operator.workloads import fields
+from run_operator.workloads.errors import InvalidSpecError
+from run_operator.workloads.labels import labels, owner, queue_labels
+from run_operator.workloads.names import child_name
+from run_operator.workloads.options import Options
+from run_operator.workloads.pod import pod
+from run_operator.workloads.service import Port, ports, service
+from run_operator.workloads.workload import Workload
+
+MAX_REPLICAS: Final = 1000
+PROBE: Final = {"periodSeconds": 2, "timeoutSeconds": 2, "failureThreshold": 3}
+
+
+@dataclass(frozen=True, slots=True)
+class Replicated:
+    """Builds the Deployment of one attempt, and the Service where ports are named."""
+
+    kinds: tuple[str, ...]
+    needs_ports: bool
+    """Whether a document without a port makes no sense."""
+    child_kind: str = "Deployment"
+
+    def build(self, run: Run, attempt: int, options: Options) -> Workload:
+        """See `Builder`."""
+        named = ports(run.spec)
+        if self.needs_ports and not named:
+            raise InvalidSpecError(
+                f"{fields.ROOT}.service_ports",
+                "is missing: a service needs at least one {port, target_port}; "
+                "a program without one is container+deploy",
+            )
+        made = pod(run, attempt, options)
+        deployment = {
+            "apiVersion": "apps/v1",
+            "kind": "Deployment",
+            "metadata": {
+                "name": child_name(run.name),
+                "namespace": run.namespace,
+                "labels": labels(run) | queue_labels(run),
+                "annotations": {ANNOTATION_ATTEMPT: str(attempt)},
+                "ownerReferences": owner(run),
+            },
+            "spec": {
+                "replicas": replicas(run.spec),
+                "selector": {"matchLabels": {LABEL_RUN_UID: run.uid}},
+                # Pods of two attempts never live side by side, whatever becomes of the template.
+                "strategy": {"type": "Recreate"},
+                "revisionHistoryLimit": 0,
+                "template": _serving(made.template, named),
+            },
+        }
+        address = service(run, named) if named else None
+        return Workload(child=deployment, service=address, needs=made.needs, warnings=made.warnings)
+
+
+def replicas(spec: Mapping[str, Any]) -> int:
+    """How many pods the document asks for; 1 where it does not say."""
+    wanted = fields.number(spec, "replicas")
+    if wanted is None:
+        return 1
+    if not 0 < wanted <= MAX_REPLICAS:
+        raise InvalidSpecError(
+            f"{fields.ROOT}.replicas", f"{wanted} is not 1 to {MAX_REPLICAS}; to stop, set spec.suspend"
+        )
+    return wanted
+
+
+def _serving(template: Mapping[str, Any], named: list[Port]) -> dict[str, Any]:
+    """The pod of a job made one that is started again when it ends, and is ready when its first port answers."""
+    main, *others = template["spec"]["containers"]
+    if named:
+        targets = dict.fromkeys(port.target for port in named)
+        main = main | {
+            "ports": [{"containerPort": target, "protocol": "TCP"} for target in targets],
+            "readinessProbe": {"tcpSocket": {"port": named[0].target}, **PROBE},
+        }
+    spec = template["spec"] | {"restartPolicy": "Always", "containers": [main, *others]}
+    return {**template, "spec": spec}

@@ -1,0 +1,63 @@
+"""Services on a real API server with fake nodes: up, down, up again, and whatever people do to their parts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.harness import Person, condition
+from tests.integration.test_reconcile import delta
+
+PORTS = [{"port": 80, "target_port": 5678}]
+ECHO = "docker.io/hashicorp/http-echo:1.0"
+
+
+def serve(person: Person, name: str, **top: Any) -> None:
+    top["spec"] = {"service_ports": PORTS} | top.get("spec", {})
+    person.apply_run(name, image=ECHO, **({"kind": "container+serve"} | top))
+
+
+def address(person: Person, name: str) -> str:
+    return str(person.get("service", name)["spec"]["clusterIP"])
+
+
+def test_a_service_starts_with_four_writes_and_is_then_silent(operator, person):
+    before = operator.writes()
+    serve(person, "echo", spec={"replicas": 2})
+    status = person.becomes("echo", "RUNNING")
+    after = delta(before, operator.writes())
+    assert after == {"create services": 1, "create deployments": 1, "patch runs": 2}
+    assert condition(status, "Running")["reason"] == "Ready"
+    ip = address(person, "echo")
+    port = {"name": "port80", "port": 80, "protocol": "TCP", "targetPort": 5678}
+    assert status["service"] == {
+        "name": "echo",
+        "namespace": person.namespace,
+        "type": "ClusterIP",
+        "clusterIP": ip,
+        "ports": [port],
+        "url": f"echo.{person.namespace}:80",
+    }
+    assert len(person.items("pods")) == 2
+
+
+def test_stop_and_resume_keep_the_address(operator, person):
+    serve(person, "echo", spec={"replicas": 2})
+    first = person.becomes("echo", "RUNNING")
+    before = operator.writes()
+    person.patch_run("echo", {"spec": {"suspend": True}})
+    status = person.becomes("echo", "STOPPED")
+    assert delta(before, operator.writes()).get("patch deployments") == 1
+    assert condition(status, "Suspended")["status"] == "True"
+    assert status["service"] == first["service"]
+    assert person.items("pods") == []
+    before = operator.writes()
+    person.patch_run("echo", {"spec": {"suspend": False}})
+    status = person.becomes("echo", "RUNNING")
+    after = delta(before, operator.writes())
+    assert {key: count for key, count in after.items() if "events" not in key} == {
+        "patch runs": 2,
+        "patch deployments": 1,
+    }
+    assert (status["attempt"], status["service"]) == (2, first["service"])
+    pods = person.items("pods")
+    assert [pod["metadata"]["labels"]["run-operator.io/attempt"] for pod in pods] == ["2", "2"]
