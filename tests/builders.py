@@ -6,6 +6,7 @@ from typing import Any
 
 from run_operator.resources.run import Run
 from run_operator.resources.times import stamp
+from run_operator.workloads.digest import digest
 from run_operator.workloads.views import DeploymentView, JobView, PodView, ServiceView
 
 NOW = 1_800_000_000.0
@@ -45,8 +46,11 @@ def run(spec: dict[str, Any] | None = None, *, kind: str = "container+job:run", 
 def job(
     *, attempt: int = 1, suspend: bool = False, uid: str = "job-1", version: str = "20", **status: Any
 ) -> JobView:
-    """A Job of that Run; `status`: active, failed, terminating, complete, failed_reason, target."""
+    """A Job of that Run; `status`: active, failed, terminating, complete, failed_reason, target, deadline, and
+    told: whether its controller has seen that it is suspended."""
     conditions = []
+    if suspend and status.get("told", True):
+        conditions.append({"type": "Suspended", "status": "True", "lastTransitionTime": stamp(NOW)})
     if status.get("complete"):
         conditions.append({"type": "Complete", "status": "True", "lastTransitionTime": stamp(NOW)})
     if status.get("failed_reason"):
@@ -64,7 +68,11 @@ def job(
     if status.get("deleting"):
         metadata["deletionTimestamp"] = stamp(NOW)
     return JobView.from_object(
-        {"metadata": metadata, "spec": {"suspend": suspend}, "status": counters | {"conditions": conditions}}
+        {
+            "metadata": metadata,
+            "spec": {"suspend": suspend, "activeDeadlineSeconds": status.get("deadline", 259_200)},
+            "status": counters | {"conditions": conditions},
+        }
     )
 
 
@@ -83,11 +91,16 @@ def serve(**top: Any) -> Run:
 def deployment(
     *, attempt: int = 1, replicas: int = 1, pods: int | None = None, **facts: Any
 ) -> DeploymentView:
-    """The Deployment of that service; `facts`: observed, deleting, failure, unavailable_since, version."""
+    """The Deployment of that service; `facts`: observed, deleting, failure, unavailable_since, version, and
+    spec: the document its pods were made from."""
     metadata = {
         "namespace": "ml", "name": "hello", "uid": "deployment-1", "generation": 3,
         "resourceVersion": facts.get("version", "20"),
-        "labels": {"run-operator.io/run-uid": UID}, "annotations": {"run-operator.io/attempt": str(attempt)},
+        "labels": {"run-operator.io/run-uid": UID},
+        "annotations": {
+            "run-operator.io/attempt": str(attempt),
+            "run-operator.io/spec-digest": digest(facts.get("spec", SERVE)),
+        },
     }  # fmt: skip
     if facts.get("deleting"):
         metadata["deletionTimestamp"] = stamp(NOW)
@@ -147,7 +160,8 @@ def replica(ready: bool | None = True, *, since: float = NOW, restarts: int = 0,
 
 
 def pod(phase: str = "Pending", *, name: str = "hello-x", attempt: int = 1, **facts: Any) -> PodView:
-    """A pod of that Job; `facts`: waiting, message, exit_code, reason, unschedulable, version, pod_reason, created."""
+    """A pod of that Job; `facts`: waiting, message, exit_code, reason, unschedulable, version, pod_reason, created,
+    due: when it is expected to be gone, in seconds since the epoch."""
     container: dict[str, Any] = {"name": "main", "image": "busybox:1.36", "restartCount": 0}
     if "exit_code" in facts:
         times = {"startedAt": stamp(NOW - 10), "finishedAt": stamp(NOW)}
@@ -171,14 +185,11 @@ def pod(phase: str = "Pending", *, name: str = "hello-x", attempt: int = 1, **fa
     status = {"phase": phase, "conditions": conditions, "reason": facts.get("pod_reason", "")}
     if "state" in container:
         status["containerStatuses"] = [container]
-    return PodView.from_object(
-        {
-            "metadata": {
-                "namespace": "ml", "name": name, "uid": f"uid-{name}", "resourceVersion": facts.get("version", "30"),
-                "creationTimestamp": facts.get("created", stamp(NOW)),
-                "labels": {"run-operator.io/run-uid": UID, "run-operator.io/attempt": str(attempt)},
-            },
-            "spec": {"nodeName": "node-1"},
-            "status": status,
-        }
-    )  # fmt: skip
+    metadata = {
+        "namespace": "ml", "name": name, "uid": f"uid-{name}", "resourceVersion": facts.get("version", "30"),
+        "creationTimestamp": facts.get("created", stamp(NOW)),
+        "labels": {"run-operator.io/run-uid": UID, "run-operator.io/attempt": str(attempt)},
+    }  # fmt: skip
+    if "due" in facts:
+        metadata["deletionTimestamp"] = stamp(facts["due"])
+    return PodView.from_object({"metadata": metadata, "spec": {"nodeName": "node-1"}, "status": status})

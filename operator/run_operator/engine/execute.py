@@ -27,10 +27,11 @@ from run_operator.lifecycle.actions import (
     PatchService,
     RestartChild,
     ScaleChild,
+    SetDeadline,
     SuspendChild,
 )
 from run_operator.lifecycle.observed import Observed, Refusal
-from run_operator.resources.constants import ANNOTATION_ATTEMPT, LABEL_RUN_UID, RUN_KIND
+from run_operator.resources.constants import LABEL_RUN_UID, RUN_KIND
 from run_operator.resources.run import Run
 from run_operator.workloads.build import child_kind
 from run_operator.workloads.workload import Workload
@@ -74,21 +75,26 @@ class Executor:
                 for body in bodies:
                     if body is not None:
                         await self._create(run, body)
-            case DeleteChild(name, uid, kind):
-                await self._delete(BY_KIND[kind], run, name, uid)
-                self._store.drop_child(uid)
+            case DeleteChild(name, uid, kind, version):
+                if await self._delete(BY_KIND[kind], run, name, uid, version):
+                    self._store.drop_child(uid)
             case DeleteRun(uid):
                 await self._delete(RUNS, run, run.name, uid)
             case _:
                 await self._change(run, action)
 
     async def _change(
-        self, run: Run, action: SuspendChild | ScaleChild | RestartChild | CreateService | PatchService
+        self,
+        run: Run,
+        action: SuspendChild | SetDeadline | ScaleChild | RestartChild | CreateService | PatchService,
     ) -> None:
         """An action on a child that is there. Not taken as our own news: what follows is decided at once."""
         match action:
             case SuspendChild(name, uid):
                 body = {"metadata": {"uid": uid}, "spec": {"suspend": True}}
+                self._keep(JOBS, await self._api.patch(JOBS, run.namespace, name, body))
+            case SetDeadline(name, uid, seconds):
+                body = {"metadata": {"uid": uid}, "spec": {"activeDeadlineSeconds": seconds}}
                 self._keep(JOBS, await self._api.patch(JOBS, run.namespace, name, body))
             case ScaleChild(name, uid, replicas):
                 body = {"metadata": {"uid": uid}, "spec": {"replicas": replicas}}
@@ -109,7 +115,7 @@ class Executor:
         for resource in kinds:
             found = self._api.list_objects(resource, namespace=run.namespace, selector=selector)
             children += [VIEWS[resource](raw) async for raw in found]
-        return observed(children, fresh=True)
+        return observed(children, fresh=True, gone=self._store.gone(run))
 
     async def _create(self, run: Run, body: Mapping[str, Any], *, own: bool = True) -> None:
         resource = BY_KIND[str(body["kind"])]
@@ -125,14 +131,13 @@ class Executor:
         for body in workload.needs:
             await self._create(run, body)
         spec = workload.child["spec"]
-        attempt = workload.child["metadata"]["annotations"][ANNOTATION_ATTEMPT]
+        marks = workload.child["metadata"]["annotations"]
         operations = [
             {"op": "replace", "path": "/metadata/uid", "value": uid},
-            {
-                "op": "add",
-                "path": f"/metadata/annotations/{ANNOTATION_ATTEMPT.replace('/', '~1')}",
-                "value": attempt,
-            },
+            *(
+                {"op": "add", "path": f"/metadata/annotations/{key.replace('/', '~1')}", "value": value}
+                for key, value in marks.items()
+            ),
             {"op": "replace", "path": "/spec/template", "value": spec["template"]},
             {"op": "replace", "path": "/spec/replicas", "value": spec["replicas"]},
         ]
@@ -163,11 +168,15 @@ class Executor:
         )
         raise RefusedError(Refusal("NameConflict", message, final=True))
 
-    async def _delete(self, resource: Resource, run: Run, name: str, uid: str) -> None:
+    async def _delete(self, resource: Resource, run: Run, name: str, uid: str, version: str = "") -> bool:
+        """Whether it is gone. It is not when it changed since it was looked at: what follows is decided anew."""
         try:
-            await self._api.delete(resource, run.namespace, name, uid)
-        except (NotFoundError, ConflictError):
+            await self._api.delete(resource, run.namespace, name, uid, version)
+        except NotFoundError:
             log.debug("%s %s/%s is gone already", resource.kind, run.namespace, name)
+        except ConflictError:
+            return not version
+        return True
 
 
 @contextmanager

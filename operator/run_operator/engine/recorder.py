@@ -23,8 +23,8 @@ from run_operator.resources.times import stamp
 
 MAX_QUEUED: Final = 2000
 MAX_REMEMBERED: Final = 4096
-START_DELAY: Final = 10.0
-"""Seconds a line about a good start may wait."""
+DELAYS: Final = {"Started": 10.0, "Suspending": 3.0, "Suspended": 3.0, "Resumed": 3.0}
+"""Seconds that lines about what everybody expects may wait, by reason."""
 MAX_NOTE: Final = 1000
 """Characters; the API server refuses more than 1,024 bytes."""
 
@@ -72,15 +72,14 @@ class Recorder:
         if len(self._lines) >= MAX_QUEUED:
             self._lines.popleft()
             self._dropped()
-        calm = event.type == "Normal" and event.reason == "Started"
+        delay = DELAYS.get(event.reason, 0.0) if event.type == "Normal" else 0.0
         now = self._monotonic()
-        if not calm:
-            for line in self._lines:
-                if line.uid == run.uid:
-                    line.due = now
+        for line in self._lines:
+            if line.uid == run.uid:
+                line.due = min(line.due, now + delay)
         self._count += 1
-        due = now + START_DELAY if calm else now
-        self._lines.append(_Line(run.uid, run.namespace, _body(run, event, self._wall(), self._count), due))
+        body = _body(run, event, self._wall(), self._count)
+        self._lines.append(_Line(run.uid, run.namespace, body, now + delay))
         self._changed.set()
 
     async def work(self) -> None:

@@ -41,6 +41,7 @@ class Store:
         self._keys: dict[str, Key] = {}
         self._children: dict[str, dict[str, Child]] = {}
         self._owners: dict[str, str] = {}
+        self._gone: dict[str, PodView] = {}
 
     def __len__(self) -> int:
         return len(self._runs)
@@ -63,7 +64,13 @@ class Store:
 
     def observed(self, run: Run, refusal: Refusal | None = None) -> Observed:
         """What the streams told of the Run's children."""
-        return observed(self._children.get(run.uid, {}).values(), refusal=refusal)
+        children = self._children.get(run.uid, {}).values()
+        return observed(children, refusal=refusal, gone=self.gone(run))
+
+    def gone(self, run: Run) -> tuple[PodView, ...]:
+        """The Run's last pod that was deleted after its program had ended, as it was then."""
+        last = self._gone.get(run.uid)
+        return (last,) if last else ()
 
     def knows(self, uid: str, resource_version: str) -> bool:
         """Whether this object is held in this version or a newer one."""
@@ -90,6 +97,7 @@ class Store:
         if run is not None and run.uid == uid:
             del self._runs[key]
             self._keys.pop(uid, None)
+            self._gone.pop(uid, None)
             self._wake(key, False)
 
     def put_child(self, child: Child, *, own: bool = False) -> None:
@@ -109,7 +117,9 @@ class Store:
         children = self._children.get(run_uid) if run_uid is not None else None
         if run_uid is None or children is None:
             return
-        children.pop(uid, None)
+        last = children.pop(uid, None)
+        if isinstance(last, PodView) and run_uid in self._keys:
+            self._remember(run_uid, last)
         if not children:
             del self._children[run_uid]
         self._wake_owner(run_uid)
@@ -128,6 +138,13 @@ class Store:
             return set(self._keys)
         return {child.uid for child in self._all() if PLURALS[type(child)] == plural}
 
+    def _remember(self, run_uid: str, pod: PodView) -> None:
+        """One a Run: the newest that shows an exit code."""
+        known = self._gone.get(run_uid)
+        newer = known is None or (pod.created, pod.name) >= (known.created, known.name)
+        if newer and any(c.state == "terminated" for c in pod.facts.containers):
+            self._gone[run_uid] = pod
+
     def _version(self, uid: str) -> str | None:
         key = self._keys.get(uid)
         if key is not None:
@@ -144,7 +161,13 @@ class Store:
             self._wake(key, False)
 
 
-def observed(children: Iterable[Child], *, fresh: bool = False, refusal: Refusal | None = None) -> Observed:
+def observed(
+    children: Iterable[Child],
+    *,
+    fresh: bool = False,
+    refusal: Refusal | None = None,
+    gone: tuple[PodView, ...] = (),
+) -> Observed:
     """Sorted by kind. Of a Job or a Deployment there is at most one that is not being deleted: that one is taken."""
     found = list(children)
     jobs = sorted((c for c in found if isinstance(c, JobView)), key=lambda job: job.deleting)
@@ -156,6 +179,7 @@ def observed(children: Iterable[Child], *, fresh: bool = False, refusal: Refusal
         pods=tuple(c for c in found if isinstance(c, PodView)),
         fresh=fresh,
         refusal=refusal,
+        gone=gone,
     )
 
 

@@ -77,9 +77,15 @@ class Api:
         path = resource.path(namespace, name) + "?" + urlencode({"fieldManager": MANAGED_BY})
         return await self._write("patch", resource, path, operations, content_type=JSON_PATCH)
 
-    async def delete(self, resource: Resource, namespace: str, name: str, uid: str) -> None:
-        """Delete exactly the object of that uid; what it owns goes in the background."""
-        body = {"preconditions": {"uid": uid}, "propagationPolicy": "Background"}
+    async def delete(
+        self, resource: Resource, namespace: str, name: str, uid: str, version: str = ""
+    ) -> None:
+        """Delete exactly the object of that uid (and resourceVersion); what it owns goes in the background.
+
+        ConflictError when it is another one, or newer than `version`.
+        """
+        preconditions = {"uid": uid} | ({"resourceVersion": version} if version else {})
+        body = {"preconditions": preconditions, "propagationPolicy": "Background"}
         await self._write("delete", resource, resource.path(namespace, name), body)
 
     async def list_metadata(

@@ -25,6 +25,15 @@ class SuspendChild:
 
 
 @dataclass(frozen=True, slots=True)
+class SetDeadline:
+    """Give the Job another deadline: that of the Run was changed while it runs."""
+
+    name: str
+    uid: str
+    seconds: int
+
+
+@dataclass(frozen=True, slots=True)
 class ScaleChild:
     """Tell the Deployment how many pods it shall have; 0 ends them and keeps the Deployment."""
 
@@ -59,11 +68,13 @@ class PatchService:
 
 @dataclass(frozen=True, slots=True)
 class DeleteChild:
-    """Remove the child of an earlier attempt, which has no live pods any more, or an address no longer named."""
+    """Remove a child that is not to have pods any more, or an address no longer named."""
 
     name: str
     uid: str
     kind: str = "Job"
+    version: str = ""
+    """The resourceVersion it must still have; empty: any. A Job that has just ended is not to be removed unread."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +87,7 @@ class DeleteRun:
 Action = (
     CreateWorkload
     | SuspendChild
+    | SetDeadline
     | ScaleChild
     | RestartChild
     | CreateService

@@ -72,6 +72,32 @@ class Draft:
         """Whether an address was told already."""
         return bool(self._status.get("service"))
 
+    def suspended_by(self, whom: str) -> None:
+        """Whose wish holds the Run back now: `User`, `Queue`, `Other`; empty: nobody's."""
+        if whom:
+            self._status["suspendedBy"] = whom
+        else:
+            self._status.pop("suspendedBy", None)
+
+    @property
+    def ran(self) -> bool:
+        """Whether the program of the current attempt ever ran."""
+        began = parse(self._status.get("startTime"))
+        times = (
+            parse(t.get("time")) for t in self._status.get("transitions", ()) if t.get("status") == "RUNNING"
+        )
+        return began is not None and any(at is not None and at >= began for at in times)
+
+    @property
+    def active(self) -> int:
+        """Seconds of the ended attempts, and of this one as far as a queue interrupted it."""
+        return int(self._status.get("activeSeconds") or 0)
+
+    @property
+    def current(self) -> dict[str, Any]:
+        """The status as drafted so far."""
+        return self._status
+
     def begin_attempt(self) -> int:
         """Count the next attempt; to be stored before its pods exist. Returns its number."""
         number = self.attempt + 1
@@ -90,6 +116,25 @@ class Draft:
         self._status.setdefault("firstStartTime", moment)
         self._status["attempts"] = [{"attempt": number, "startTime": moment}]
 
+    def pause(self) -> None:
+        """Nothing of the Run is active, and its clock stands still until it begins or goes on."""
+        attempts = self._status.get("attempts", ())
+        if attempts and not attempts[-1].get("endTime"):
+            self._add_active(self._now)
+        self._status.pop("startTime", None)
+
+    def unpause(self) -> None:
+        """The queue let the attempt go on."""
+        if self.attempt and "startTime" not in self._status:
+            self._status["startTime"] = stamp(self._now)
+
+    def stopped_by(self, manager: str) -> None:
+        """Record who asked the current attempt to stop: a field manager, where it is known."""
+        attempts = list(self._status.get("attempts", ()))
+        if manager and attempts and not attempts[-1].get("endTime"):
+            attempts[-1] = {**attempts[-1], "stoppedBy": manager}
+            self._status["attempts"] = attempts
+
     def end_attempt(
         self, reason: str, message: str, exit_code: int | None, pod: str | None, ended: float
     ) -> None:
@@ -103,10 +148,13 @@ class Draft:
         if pod:
             end["podName"] = pod
         attempts[-1] = {**attempts[-1], **end}
-        began = parse(attempts[-1].get("startTime"))
-        active = max(0, round(ended - began)) if began is not None else 0
         self._status["attempts"] = attempts
-        self._status["activeSeconds"] = int(self._status.get("activeSeconds") or 0) + active
+        self._add_active(ended)
+
+    def _add_active(self, until: float) -> None:
+        began = parse(self._status.get("startTime"))
+        active = max(0, round(until - began)) if began is not None else 0
+        self._status["activeSeconds"] = self.active + active
 
     def completed_at(self, moment: float) -> None:
         """When the Run came to its final state."""

@@ -57,6 +57,7 @@ def after_the_end(here: Situation) -> Plan:
 
 def _end(here: Situation, state: State, outcome: str, reason: str, message: str) -> None:
     draft = here.draft
+    draft.suspended_by("")
     draft.become(state, message)
     draft.condition(conditions.RUNNING, status=False, reason="Finished", message=message)
     draft.condition(outcome, status=True, reason=reason, message=message)

@@ -28,6 +28,8 @@ class Observed:
     refusal: Refusal | None = None
     deployment: DeploymentView | None = None
     services: tuple[ServiceView, ...] = ()
+    gone: tuple[PodView, ...] = ()
+    """Pods that are deleted, as they were last seen with an exit code: the evidence of how they ended."""
 
     @property
     def live_pods(self) -> tuple[PodView, ...]:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import Final
 
-from run_operator.lifecycle.actions import Action, Plan
+from run_operator.lifecycle import deadlines, queueing
+from run_operator.lifecycle.actions import Action, Plan, SetDeadline
 from run_operator.lifecycle.situation import Situation
 from run_operator.lifecycle.starting import STARTING
 from run_operator.resources import conditions
 from run_operator.resources.states import State
 from run_operator.resources.times import parse
+from run_operator.workloads.deadline import remaining
 from run_operator.workloads.observe import Observation
+from run_operator.workloads.views import JobView
 
 PATIENCE: Final = 10.0
 """Seconds a pod may take to start before an ordinary reason (image being pulled...) is worth a status write."""
@@ -24,7 +27,7 @@ NOTEWORTHY: Final = frozenset(
         "FailedCreate",
         "ImagePullFailed",
         "SecretNotFound",
-        "Suspended",
+        "Queued",
         "Unschedulable",
     }
 )
@@ -33,21 +36,29 @@ TOLD_ANEW: Final = frozenset({"CrashLoopBackOff"})
 """Reasons whose words change only when there is news."""
 
 
-def under_way(here: Situation, seen: Observation) -> Plan:
+def under_way(here: Situation, job: JobView, seen: Observation) -> Plan:
     """Say what is seen, with few writes: the ordinary steps of a pod's start are not worth one each."""
     if seen.progress == "ENDING":
         return Plan()  # the Job's verdict is on its way, and its event with it
+    queueing.admitted(here)
+    deadline = _deadline(here, job)
     if seen.progress == "RUNNING":
-        return _running(here, seen)
-    return pending(here, seen)
+        return _running(here, seen, *deadline)
+    return pending(here, seen, *deadline, wake_at=deadlines.due(here))
 
 
-def _running(here: Situation, seen: Observation) -> Plan:
+def _deadline(here: Situation, job: JobView) -> tuple[Action, ...]:
+    """The Job's own deadline follows the Run's when that is changed."""
+    wanted = max(1, remaining(here.run.with_status(here.draft.current)))
+    return () if job.facts.deadline == wanted else (SetDeadline(job.name, job.uid, wanted),)
+
+
+def _running(here: Situation, seen: Observation, *actions: Action) -> Plan:
     if here.draft.state != State.RUNNING:
         here.draft.event("Started", f"Attempt {here.draft.attempt}: {seen.message}")
     here.draft.become(State.RUNNING, seen.message)
     here.draft.condition(conditions.RUNNING, status=True, reason=seen.reason, message=seen.message)
-    return here.decided()
+    return here.decided(*actions)
 
 
 def pending(here: Situation, seen: Observation, *actions: Action, wake_at: float | None = None) -> Plan:

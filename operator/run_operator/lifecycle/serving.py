@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from run_operator.lifecycle import running, starting, stopping
+from run_operator.lifecycle import deadlines, giving_up, running, starting, stopping
 from run_operator.lifecycle.actions import (
     Action,
     CreateService,
@@ -24,6 +24,7 @@ from run_operator.resources.states import State
 from run_operator.resources.times import parse
 from run_operator.workloads import service
 from run_operator.workloads.deployment import replicas
+from run_operator.workloads.digest import digest
 from run_operator.workloads.observe import Observation
 from run_operator.workloads.readiness import Readiness, read
 from run_operator.workloads.summary import summaries
@@ -43,6 +44,8 @@ MEMORY: Final = 600.0
 def with_deployment(here: Situation, deployment: DeploymentView) -> Plan:
     """The Deployment is there: up, down, or on its way."""
     here.draft.pods(summaries(here.observed.pods))
+    if verdict := deadlines.sealed(here):
+        return giving_up.give_up(here, verdict)
     halted = here.draft.state in (State.STOP, State.STOPPED)
     if here.run.suspend or halted or deployment.attempt != here.draft.attempt:
         return _down(here, deployment)
@@ -54,11 +57,12 @@ def _down(here: Situation, deployment: DeploymentView) -> Plan:
     if deployment.replicas:
         stopping.ending(here, "asked the Deployment to end its pods")
         return here.decided(ScaleChild(deployment.name, deployment.uid, 0))
-    if here.observed.live_pods or deployment.busy:
+    if here.writers or deployment.busy(len(here.lost)):
         return stopping.await_pods(here)
     if here.run.suspend:
         return stopping.stopped(here)
     if here.draft.state != State.PENDING:
+        starting.end_last(here)
         starting.count(here)
     workload = starting.prepare(here)
     return here.decided(
@@ -86,6 +90,13 @@ def _up(here: Situation, deployment: DeploymentView) -> Plan:
     wanted = replicas(here.run.spec)
     named = service.ports(here.run.spec)
     address = _service(here, service.service_name(here.run)) if named else None
+    if deployment.facts.digest != digest(here.run.spec):
+        here.draft.event(
+            "NotApplied",
+            "an edit made while the service runs, of more than its replicas, counts from the next attempt: "
+            "stop and resume the Run to apply it",
+            warning=True,
+        )
     if named and address is None:
         return _address_lost(here, service.service(here.run, named))
     scale = (ScaleChild(deployment.name, deployment.uid, wanted),) if deployment.replicas != wanted else ()
@@ -99,8 +110,13 @@ def _up(here: Situation, deployment: DeploymentView) -> Plan:
     else:
         serves = seen.settled >= wanted
     if not serves:
+        if verdict := deadlines.expired(here):
+            return giving_up.give_up(here, verdict)
         return running.pending(
-            here, Observation("PENDING", seen.reason, seen.message), *scale, wake_at=seen.settles_at
+            here,
+            Observation("PENDING", seen.reason, seen.message),
+            *scale,
+            wake_at=_earliest(seen.settles_at, deadlines.due(here)),
         )
     if address:
         here.draft.service(service.summary(address))
@@ -144,6 +160,10 @@ def _serving(here: Situation, seen: Readiness, wanted: int, address: ServiceView
     draft.become(State.RUNNING, message)
     draft.condition(conditions.RUNNING, status=True, reason=reason, message=message)
     return None
+
+
+def _earliest(*moments: float | None) -> float | None:
+    return min((at for at in moments if at is not None), default=None)
 
 
 def _service(here: Situation, name: str) -> ServiceView | None:

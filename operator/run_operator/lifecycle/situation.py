@@ -8,7 +8,9 @@ from run_operator.lifecycle.actions import Action, Plan
 from run_operator.lifecycle.draft import Draft
 from run_operator.lifecycle.observed import Observed
 from run_operator.resources.run import Run
+from run_operator.resources.times import parse
 from run_operator.workloads.options import Options
+from run_operator.workloads.views import PodView
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +23,32 @@ class Situation:
     """Seconds since the epoch."""
     options: Options
     draft: Draft
+
+    @property
+    def writers(self) -> tuple[PodView, ...]:
+        """Pods that can still write, without those that are given up."""
+        return tuple(pod for pod in self.observed.live_pods if self._given_up_at(pod) > self.now)
+
+    @property
+    def lost(self) -> tuple[PodView, ...]:
+        """Pods that were to be gone long ago and never confirmed it, as on a dead node."""
+        return tuple(pod for pod in self.observed.live_pods if self._given_up_at(pod) <= self.now)
+
+    @property
+    def next_loss(self) -> float | None:
+        """When the next pod that is ending is given up, if it does not end."""
+        moments = [self._given_up_at(pod) for pod in self.writers]
+        return min((at for at in moments if at != float("inf")), default=None)
+
+    @property
+    def witnesses(self) -> tuple[PodView, ...]:
+        """All pods of the Run that may tell how an attempt ended, also those that are deleted."""
+        there = {pod.uid for pod in self.observed.pods}
+        return (*(pod for pod in self.observed.gone if pod.uid not in there), *self.observed.pods)
+
+    def _given_up_at(self, pod: PodView) -> float:
+        due = parse(pod.facts.due)
+        return float("inf") if due is None else due + self.run.policy.pod_termination_timeout
 
     def decided(self, *actions: Action, wake_at: float | None = None) -> Plan:
         """The plan: the status as drafted by now, then the actions."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from run_operator.lifecycle import finishing
+from run_operator.lifecycle import deadlines, finishing, queueing
 from run_operator.lifecycle.actions import Action, CreateWorkload, DeleteChild, Plan
+from run_operator.lifecycle.evidence import record_stop
 from run_operator.lifecycle.observed import Refusal
 from run_operator.lifecycle.situation import Situation
 from run_operator.resources import conditions
@@ -19,21 +20,32 @@ STARTING: Final = "waiting for the pod to start"
 
 def next_attempt(here: Situation, leftover: JobView | None = None) -> Plan:
     """Count the next attempt, then create its child; `leftover` is the child of an earlier one."""
+    end_last(here)
+    if verdict := deadlines.used_up(here):
+        return finishing.impossible(here, verdict.reason, verdict.message)
     count(here)
     return create(here, leftover)
+
+
+def end_last(here: Situation) -> None:
+    """An attempt that was stopped and resumed before the stop was told has ended all the same."""
+    record_stop(here)
 
 
 def count(here: Situation) -> None:
     """The next attempt begins; its child comes after this is stored."""
     draft = here.draft
-    draft.end_attempt("Suspended", "stopped", None, None, here.now)
     number = draft.begin_attempt()
+    draft.suspended_by("")
     if number > 1:
         draft.event("Resumed", f"Attempt {number} begins")
     if conditions.find(here.run.status.get("conditions", ()), conditions.SUSPENDED):
         draft.condition(
             conditions.SUSPENDED, status=False, reason="JobResumed", message=f"attempt {number} begins"
         )
+    if here.run.queue and child_kind(here.run) == "Job":
+        queueing.held(here)
+        return
     draft.become(State.PENDING, STARTING)
     draft.condition(conditions.RUNNING, status=False, reason="Starting", message=STARTING)
 
@@ -47,7 +59,7 @@ def create(here: Situation, leftover: JobView | None = None) -> Plan:
 
 def prepare(here: Situation) -> Workload:
     """The workload of the attempt that is counted already; says what of the document is not applied."""
-    workload = build(here.run, here.draft.attempt, here.options)
+    workload = build(here.run.with_status(here.draft.current), here.draft.attempt, here.options)
     for warning in workload.warnings:
         here.draft.event("NotApplied", warning, warning=True)
     return workload

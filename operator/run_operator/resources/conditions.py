@@ -9,6 +9,8 @@ from run_operator.resources.times import stamp
 
 RUNNING: Final = "Running"
 SUSPENDED: Final = "Suspended"
+QUEUED: Final = "Queued"
+"""True while a queue holds the Run's Job back."""
 COMPLETE: Final = "Complete"
 FAILED: Final = "Failed"
 FINISHED: Final = "Finished"

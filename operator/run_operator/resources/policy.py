@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any, Final
 
 DEFAULT_BACKOFF_LIMIT: Final = 0
@@ -11,6 +12,19 @@ DEFAULT_ACTIVE_DEADLINE: Final = 259_200
 """Seconds: three days, the platform's own deadline of a job."""
 DEFAULT_GRACE_PERIOD: Final = 30
 """Seconds between SIGTERM and SIGKILL, Kubernetes' own default."""
+DEFAULT_TERMINATION_TIMEOUT: Final = 300
+"""Seconds: about as long as Kubernetes itself waits before it gives up on a node."""
+
+
+class DeadlinePolicy(StrEnum):
+    """What `activeDeadlineSeconds` counts."""
+
+    CUMULATIVE = "Cumulative"
+    """The active time of all attempts together; the time while the Run is stopped does not count."""
+    CONTINUOUS = "Continuous"
+    """The active time of one attempt; a resume starts it anew, as a Job's does."""
+    WALL_CLOCK = "WallClock"
+    """The time since the first attempt began, stopped or not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,21 +33,40 @@ class RunPolicy:
 
     backoff_limit: int = DEFAULT_BACKOFF_LIMIT
     active_deadline: int = DEFAULT_ACTIVE_DEADLINE
+    deadline_policy: DeadlinePolicy = DeadlinePolicy.CUMULATIVE
+    pending_deadline: int | None = None
+    """How long an attempt may take until its program runs; None: as long as the other deadline allows."""
     ttl_after_finished: int | None = None
     termination_grace_period: int = DEFAULT_GRACE_PERIOD
+    pod_termination_timeout: int = DEFAULT_TERMINATION_TIMEOUT
+    """How long after its grace period a pod that does not confirm its end is waited for."""
 
     @classmethod
     def from_object(cls, raw: Mapping[str, Any]) -> RunPolicy:
         """Read `.spec.runPolicy`; what is missing gets the default, which the CRD states as well."""
-        ttl = raw.get("ttlSecondsAfterFinished")
         return cls(
             backoff_limit=_int(raw, "backoffLimit", DEFAULT_BACKOFF_LIMIT),
             active_deadline=_int(raw, "activeDeadlineSeconds", DEFAULT_ACTIVE_DEADLINE),
-            ttl_after_finished=ttl if isinstance(ttl, int) else None,
+            deadline_policy=_deadline_policy(raw.get("deadlinePolicy")),
+            pending_deadline=_optional(raw, "pendingDeadlineSeconds"),
+            ttl_after_finished=_optional(raw, "ttlSecondsAfterFinished"),
             termination_grace_period=_int(raw, "terminationGracePeriodSeconds", DEFAULT_GRACE_PERIOD),
+            pod_termination_timeout=_int(raw, "podTerminationTimeoutSeconds", DEFAULT_TERMINATION_TIMEOUT),
         )
 
 
 def _int(raw: Mapping[str, Any], key: str, default: int) -> int:
+    value = _optional(raw, key)
+    return default if value is None else value
+
+
+def _optional(raw: Mapping[str, Any], key: str) -> int | None:
     value = raw.get(key)
-    return value if isinstance(value, int) else default
+    return value if isinstance(value, int) else None
+
+
+def _deadline_policy(value: Any) -> DeadlinePolicy:
+    try:
+        return DeadlinePolicy(value)
+    except ValueError:
+        return DeadlinePolicy.CUMULATIVE

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
+from run_operator.resources.constants import KUEUE_QUEUE
+from run_operator.resources.managers import last_writer
 from run_operator.resources.policy import RunPolicy
 
 JSON = Mapping[str, Any]
@@ -45,11 +47,22 @@ class Run:
     status: JSON
     labels: Mapping[str, str] = field(default_factory=dict)
     key_of_document: str = ""
+    suspended_by: str = ""
+    """The field manager that set `suspend` (`kubectl-patch`, `argocd-controller`...); empty where not known."""
 
     @property
     def key(self) -> Key:
         """Where this Run lives."""
         return Key(self.namespace, self.name)
+
+    @property
+    def queue(self) -> str:
+        """The queue that decides when it may run; empty when none does."""
+        return str(self.labels.get(KUEUE_QUEUE, ""))
+
+    def with_status(self, status: JSON) -> Run:
+        """The same Run as it will be once this status is stored."""
+        return replace(self, status=status)
 
     @classmethod
     def from_object(cls, raw: JSON) -> Run:
@@ -59,6 +72,7 @@ class Run:
         tightened; validation proper is the business of `workloads.build`.
         """
         metadata, spec = _map(raw.get("metadata")), _map(raw.get("spec"))
+        suspend = spec.get("suspend") is True
         return cls(
             namespace=str(metadata.get("namespace", "")),
             name=str(metadata.get("name", "")),
@@ -71,11 +85,12 @@ class Run:
             project=_text(spec.get("project")),
             id=_text(spec.get("id")),
             spec=_map(spec.get("spec")),
-            suspend=spec.get("suspend") is True,
+            suspend=suspend,
             policy=RunPolicy.from_object(_map(spec.get("runPolicy"))),
             status=_map(raw.get("status")),
             labels=_map(metadata.get("labels")),
             key_of_document=_text(spec.get("key")),
+            suspended_by=last_writer(metadata.get("managedFields"), "f:spec", "f:suspend") if suspend else "",
         )
 
 

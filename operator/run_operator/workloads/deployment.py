@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from run_operator.resources.constants import ANNOTATION_ATTEMPT, LABEL_RUN_UID
+from run_operator.resources.constants import ANNOTATION_ATTEMPT, ANNOTATION_SPEC, LABEL_RUN_UID
 from run_operator.resources.run import Run
 from run_operator.workloads import fields
+from run_operator.workloads.digest import digest
 from run_operator.workloads.errors import InvalidSpecError
 from run_operator.workloads.labels import labels, owner, queue_labels
 from run_operator.workloads.names import child_name
@@ -47,7 +48,7 @@ class Replicated:
                 "name": child_name(run.name),
                 "namespace": run.namespace,
                 "labels": labels(run) | queue_labels(run),
-                "annotations": {ANNOTATION_ATTEMPT: str(attempt)},
+                "annotations": {ANNOTATION_ATTEMPT: str(attempt), ANNOTATION_SPEC: digest(run.spec)},
                 "ownerReferences": owner(run),
             },
             "spec": {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from run_operator.resources.constants import ANNOTATION_ATTEMPT
 from run_operator.resources.run import Run
+from run_operator.workloads.deadline import remaining
 from run_operator.workloads.labels import labels, owner, queue_labels
 from run_operator.workloads.names import child_name
 from run_operator.workloads.options import Options
@@ -33,8 +34,10 @@ class ContainerJob:
             "spec": {
                 "parallelism": 1,
                 "completions": 1,
+                # A queue decides when it begins; without one it begins at once.
+                "suspend": bool(run.queue),
                 "backoffLimit": run.policy.backoff_limit,
-                "activeDeadlineSeconds": run.policy.active_deadline,
+                "activeDeadlineSeconds": max(1, remaining(run)),
                 # Never two pods of one Run writing at once: a new one only when the old one has ended.
                 "podReplacementPolicy": "Failed",
                 # Evictions and preemption are not the program's fault and use up no retry.

@@ -10,7 +10,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from run_operator.resources.constants import ANNOTATION_ATTEMPT, LABEL_ATTEMPT, LABEL_RUN_UID
+from run_operator.resources.constants import (
+    ANNOTATION_ATTEMPT,
+    ANNOTATION_SPEC,
+    LABEL_ATTEMPT,
+    LABEL_RUN_UID,
+)
 
 
 class ConditionView(NamedTuple):
@@ -52,6 +57,8 @@ class JobFacts(NamedTuple):
     active: bool
     failed: int
     terminating: int
+    deadline: int
+    """Its activeDeadlineSeconds; 0 for none."""
     conditions: tuple[ConditionView, ...]
 
 
@@ -82,10 +89,9 @@ class JobView:
         """Whether it is on its way out."""
         return self.facts.deleting
 
-    @property
-    def busy(self) -> bool:
-        """Whether the Job counts pods that are active or still ending."""
-        return self.facts.active or self.facts.terminating > 0
+    def busy(self, lost: int = 0) -> bool:
+        """Whether the Job counts pods that are active or still ending, other than `lost` ones that are given up."""
+        return self.facts.active or self.facts.terminating > lost
 
     def condition(self, kind: str) -> ConditionView | None:
         """The condition of that type, if it is True."""
@@ -102,6 +108,7 @@ class JobView:
             active=_number(status.get("active")) > 0,
             failed=_number(status.get("failed")),
             terminating=_number(status.get("terminating")),
+            deadline=_number(_map(raw.get("spec")).get("activeDeadlineSeconds")),
             conditions=tuple(map(_condition, _maps(status.get("conditions")))),
         )
         return cls(
@@ -119,13 +126,17 @@ class DeploymentFacts(NamedTuple):
     """What decisions depend on; an event that changes none of these wakes nobody."""
 
     attempt: int
+    digest: str
+    """Of the document its pods were made from."""
     replicas: int
     """How many pods it is asked for."""
     deleting: bool
     observed: bool
     """Whether its controller has seen the latest change of it."""
     pods: int
-    """How many pods its controller counts, those that are ending included where the cluster tells."""
+    """How many pods its controller counts that are not ending."""
+    terminating: int
+    """How many it counts that are, where the cluster tells."""
     conditions: tuple[ConditionView, ...]
 
 
@@ -155,10 +166,12 @@ class DeploymentView:
         """Whether it is on its way out."""
         return self.facts.deleting
 
-    @property
-    def busy(self) -> bool:
-        """Whether it counts pods, or may be about to make some because it has not seen its latest change."""
-        return self.facts.pods > 0 or not self.facts.observed
+    def busy(self, lost: int = 0) -> bool:
+        """Whether it counts pods, or may be about to make some because it has not seen its latest change.
+
+        `lost` pods that are ending are given up, and do not count.
+        """
+        return self.facts.pods > 0 or self.facts.terminating > lost or not self.facts.observed
 
     def condition(self, kind: str) -> ConditionView | None:
         """The condition of that type, whatever its status."""
@@ -171,10 +184,12 @@ class DeploymentView:
         asked = _map(raw.get("spec")).get("replicas")
         facts = DeploymentFacts(
             attempt=_number(_map(metadata.get("annotations")).get(ANNOTATION_ATTEMPT)),
+            digest=_text(_map(metadata.get("annotations")).get(ANNOTATION_SPEC)),
             replicas=1 if asked is None else _number(asked),
             deleting=bool(metadata.get("deletionTimestamp")),
             observed=_number(status.get("observedGeneration")) >= _number(metadata.get("generation")),
-            pods=_number(status.get("replicas")) + _number(status.get("terminatingReplicas")),
+            pods=_number(status.get("replicas")),
+            terminating=_number(status.get("terminatingReplicas")),
             # Progressing changes its times and words all the time, and the pods tell more.
             conditions=tuple(
                 c for c in map(_condition, _maps(status.get("conditions"))) if c.type != "Progressing"
@@ -252,9 +267,15 @@ class PodFacts(NamedTuple):
     reason: str
     message: str
     node: str
-    deleting: bool
+    due: str
+    """When it is expected to be gone (its deletion and its grace period); empty while nobody deletes it."""
     conditions: tuple[ConditionView, ...]
     containers: tuple[ContainerView, ...]
+
+    @property
+    def deleting(self) -> bool:
+        """Whether it was asked to end."""
+        return bool(self.due)
 
 
 @dataclass(frozen=True, slots=True)
@@ -301,7 +322,7 @@ class PodView:
             reason=_text(status.get("reason")),
             message=_text(status.get("message")),
             node=_text(_map(raw.get("spec")).get("nodeName")),
-            deleting=bool(metadata.get("deletionTimestamp")),
+            due=_text(metadata.get("deletionTimestamp")),
             conditions=tuple(map(_condition, _maps(status.get("conditions")))),
             containers=(
                 *(_container(c, init=True) for c in _maps(status.get("initContainerStatuses"))),
