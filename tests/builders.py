@@ -14,7 +14,8 @@ UID = "11111111-2222-3333-4444-555555555555"
 
 
 def run(spec: dict[str, Any] | None = None, *, kind: str = "container+job:run", **top: Any) -> Run:
-    """A Run of a busybox job; `top`: name, suspend, policy, status, labels, generation, deleting."""
+    """A Run of a busybox job; `top`: name, suspend, policy, status, labels, generation, deleting, and
+    manager: who wrote its suspend."""
     inner = (
         {"task": f"{kind.removesuffix(':run')}://demo/t", "image": "busybox:1.36"} if spec is None else spec
     )
@@ -38,6 +39,11 @@ def run(spec: dict[str, Any] | None = None, *, kind: str = "container+job:run", 
         },
         "status": top.get("status", {}),
     }
+    if "manager" in top:
+        fields = {"f:spec": {"f:suspend": {}}}
+        raw["metadata"]["managedFields"] = [
+            {"manager": top["manager"], "fieldsV1": fields, "time": stamp(NOW)}
+        ]
     if top.get("deleting"):
         raw["metadata"]["deletionTimestamp"] = stamp(NOW)
     return Run.from_object(raw)

@@ -138,6 +138,12 @@ def run_object(
     return {"apiVersion": "run-operator.io/v1alpha1", "kind": "Run", "metadata": {"name": name}, "spec": spec}
 
 
+def delta(before: dict[str, int], after: dict[str, int], *, events: bool = False) -> dict[str, int]:
+    """The writes between two readings. Events are told off the hot path, also those of earlier tests."""
+    found = {key: after[key] - before.get(key, 0) for key in after if after[key] != before.get(key, 0)}
+    return {key: count for key, count in found.items() if events or key != "create events"}
+
+
 def condition(status: dict[str, Any], kind: str) -> dict[str, Any]:
     """The condition of that type, or an empty one."""
     return next((c for c in status.get("conditions", ()) if c["type"] == kind), {})

@@ -43,7 +43,13 @@ def test_a_name_that_cannot_be_used_for_a_job_is_refused(person):
 def test_defaults(person):
     person.apply_run("defaults", suspend=True)
     policy = person.get("run", "defaults")["spec"]["runPolicy"]
-    assert policy == {"backoffLimit": 0, "activeDeadlineSeconds": 259200, "terminationGracePeriodSeconds": 30}
+    assert policy == {
+        "backoffLimit": 0,
+        "activeDeadlineSeconds": 259200,
+        "deadlinePolicy": "Cumulative",
+        "terminationGracePeriodSeconds": 30,
+        "podTerminationTimeoutSeconds": 300,
+    }
     assert person.status("defaults")["state"] in ("CREATED", "STOPPED")
 
 

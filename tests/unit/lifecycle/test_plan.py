@@ -299,3 +299,50 @@ def test_whatever_the_order_of_events_the_end_is_the_same_and_settles(events, su
     made = step(run(suspend=suspend, status=status), ending)
     assert made.status["state"] == "COMPLETED"
     assert step(run(status=made.status), last).status is None
+
+
+def test_a_stopped_attempt_keeps_the_exit_code_of_its_last_pod():
+    """Also when the pod is deleted by the time nothing can write any more."""
+    last = pod("Failed", exit_code=143, due=NOW)
+    one = run(suspend=True, status=status_of("STOP"))
+    for seen in (Observed(job(suspend=True), (last,)), Observed(job(suspend=True), gone=(last,))):
+        ended = step(one, seen).status["attempts"][-1]
+        assert (ended["reason"], ended["exitCode"], ended["podName"]) == ("Suspended", 143, "hello-x")
+        assert "SIGTERM" in ended["message"]
+
+
+def test_a_pod_on_a_dead_node_blocks_a_stop_for_a_bounded_time_and_the_status_says_so():
+    one = run(suspend=True, status=status_of("STOP"), policy={"podTerminationTimeoutSeconds": 60})
+    seen = Observed(job(suspend=True, terminating=1), (pod("Running", due=NOW),))
+    waiting = step(one, seen, NOW + 59)
+    assert (waiting.status["state"], waiting.wake_at) == ("STOP", NOW + 60)
+    made = step(one, seen, NOW + 60)
+    suspended = condition(made, "Suspended")
+    assert (made.status["state"], suspended["status"]) == ("STOPPED", "True")
+    assert suspended["reason"] == "PodTerminationTimeout"
+    assert "pod hello-x on node node-1 has not confirmed its end" in suspended["message"]
+    assert [event.type for event in made.events] == ["Warning"]
+
+
+def test_the_suspended_job_of_a_stopped_run_is_removed_after_a_while():
+    stopped = step(run(suspend=True, status=status_of("STOP")), Observed(job(suspend=True, version="44")))
+    one = run(suspend=True, status=stopped.status)
+    early = step(one, Observed(job(suspend=True, version="44")), NOW + 4)
+    assert (early.actions, early.wake_at) == ((), NOW + 5)
+    late = step(one, Observed(job(suspend=True, version="44")), NOW + 5)
+    assert late.actions == (DeleteChild("hello", "job-1", version="44"),)
+    assert late.status is None
+    gone = step(one, Observed(), NOW + 6)
+    assert (gone.status, gone.actions, gone.wake_at) == (None, (), None)
+
+
+def test_the_job_of_an_earlier_attempt_let_go_by_somebody_is_removed_first():
+    one = run(status=status_of("PENDING", 2))
+    made = step(one, Observed(job(attempt=1), (pod("Running"),)))
+    assert (kinds(made), made.status["state"]) == ([DeleteChild], "STOP")
+
+
+def test_before_a_stop_without_a_job_is_told_the_api_server_is_asked():
+    one = run(suspend=True, status=status_of("PENDING"))
+    assert step(one).reread
+    assert step(one, Observed(fresh=True)).status["state"] == "STOPPED"

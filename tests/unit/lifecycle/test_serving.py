@@ -309,3 +309,18 @@ def test_transitions_of_an_earlier_attempt_do_not_make_it_slower():
     old = [{"status": "RUNNING", "time": precise_stamp(NOW - 300)}] * 40
     one = serve(status=running() | {"transitions": old})
     assert step(one, seen(replica(False, since=NOW + 100)), NOW + 105).wake_at == NOW + 110
+
+
+def test_an_edit_of_more_than_the_replicas_is_told_to_count_later():
+    edited = serve(status=running(), more={"image": "http-echo:2", "replicas": 1})
+    made = step(edited, seen(replica()))
+    assert [event.reason for event in made.events] == ["NotApplied"]
+    scaled = serve(status=running(), more={"replicas": 3})
+    made = step(scaled, seen(replica()))
+    assert (kinds(made), made.events) == ([ScaleChild], ())
+
+
+def test_a_bad_edit_of_a_running_service_does_not_end_it():
+    made = step(serve(status=running(), more={"replicas": 0}), seen(replica()))
+    assert (made.status, made.actions) == (None, ())
+    assert "0 is not 1 to" in made.events[0].message

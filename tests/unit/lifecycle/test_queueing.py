@@ -1,0 +1,95 @@
+"""A queue and a person: kept apart, and neither is trampled."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from run_operator.lifecycle.actions import CreateWorkload, DeleteChild, SuspendChild
+from run_operator.lifecycle.observed import Observed
+from run_operator.lifecycle.plan import plan
+from run_operator.resources.run import Run
+from run_operator.resources.times import stamp
+from run_operator.workloads.options import Options
+from tests.builders import NOW, job, pod, run
+
+LABELS = {"kueue.x-k8s.io/queue-name": "team-a", "kueue.x-k8s.io/priority-class": "high", "other": "x"}
+
+
+def step(one: Run, observed: Observed | None = None, now: float = NOW):
+    return plan(one, observed or Observed(), now, Options())
+
+
+def condition(status: dict[str, Any], kind: str) -> dict[str, Any]:
+    return next((c for c in status["conditions"] if c["type"] == kind), {})
+
+
+def test_a_run_with_a_queue_begins_with_a_suspended_job_that_carries_its_labels():
+    made = step(run(labels=LABELS))
+    (create,) = made.actions
+    child = create.workload.child
+    assert child["spec"]["suspend"] is True
+    assert child["metadata"]["labels"].items() >= {k: v for k, v in LABELS.items() if k != "other"}.items()
+    assert "other" not in child["metadata"]["labels"]
+    assert (made.status["state"], made.status["suspendedBy"]) == ("PENDING", "Queue")
+    assert condition(made.status, "Queued")["status"] == "True"
+    assert made.status["message"] == "waiting in queue team-a"
+    assert "startTime" not in made.status
+
+
+def test_without_a_queue_it_begins_at_once():
+    (create,) = step(run()).actions
+    assert create.workload.child["spec"]["suspend"] is False
+
+
+def test_waiting_costs_nothing_and_the_clock_starts_when_it_is_let_in():
+    queued = step(run(labels=LABELS)).status
+    assert step(run(labels=LABELS, status=queued), Observed(job(suspend=True)), NOW + 500).status is None
+    made = step(run(labels=LABELS, status=queued), Observed(job(), (pod(),)), NOW + 500)
+    assert made.status["startTime"] == stamp(NOW + 500)
+    assert condition(made.status, "Queued")["reason"] == "Admitted"
+    assert "suspendedBy" not in made.status
+    assert made.actions == ()
+
+
+def test_a_run_put_back_into_its_queue_waits_and_keeps_its_attempt_and_active_time():
+    queued = step(run(labels=LABELS)).status
+    let_in = step(run(labels=LABELS, status=queued), Observed(job(active=1), (pod("Running"),)), NOW).status
+    assert let_in["state"] == "RUNNING"
+    back = step(
+        run(labels=LABELS, status=let_in),
+        Observed(job(suspend=True), (pod("Running", due=NOW + 60),)),
+        NOW + 40,
+    )
+    assert (back.status["state"], back.status["attempt"], back.status["activeSeconds"]) == ("PENDING", 1, 40)
+    assert back.actions == ()
+    again = step(run(labels=LABELS, status=back.status), Observed(job(active=1), (pod("Running"),)), NOW + 90)
+    assert (again.status["state"], again.status["startTime"]) == ("RUNNING", stamp(NOW + 90))
+
+
+def test_a_persons_stop_takes_the_job_away_from_the_queue():
+    let_in = step(run(labels=LABELS), Observed(job(active=1), (pod("Running"),))).status
+    one = run(labels=LABELS, suspend=True, status=let_in)
+    made = step(one, Observed(job(active=1, version="77"), (pod("Running"),)))
+    assert made.actions == (DeleteChild("hello", "job-1", version="77"),)
+    assert (made.status["state"], made.status["suspendedBy"]) == ("STOP", "User")
+    gone = step(run(labels=LABELS, suspend=True, status=made.status), Observed(fresh=True))
+    assert (gone.status["state"], gone.status["suspendedBy"]) == ("STOPPED", "User")
+    resumed = step(run(labels=LABELS, status=gone.status))
+    assert [type(action) for action in resumed.actions] == [CreateWorkload]
+    assert (resumed.status["attempt"], resumed.status["suspendedBy"]) == (2, "Queue")
+
+
+def test_a_job_suspended_by_hand_is_left_so_and_told():
+    running = step(run(), Observed(job(active=1), (pod("Running"),))).status
+    made = step(run(status=running), Observed(job(suspend=True)))
+    assert (made.status["state"], made.status["suspendedBy"], made.actions) == ("PENDING", "Other", ())
+    assert "somebody suspended its Job" in made.status["message"]
+    stop = step(run(suspend=True, status=made.status), Observed(job(suspend=True)))
+    assert stop.status["state"] == "STOPPED"
+
+
+def test_who_stopped_it_is_recorded_where_it_is_known():
+    running = step(run(), Observed(job(active=1), (pod("Running"),))).status
+    made = step(run(suspend=True, manager="argocd-controller", status=running), Observed(job(active=1)))
+    assert [type(action) for action in made.actions] == [SuspendChild]
+    assert made.status["attempts"][-1]["stoppedBy"] == "argocd-controller"

@@ -1,0 +1,101 @@
+"""docs/lifecycle.md is what the plan does: every line of its tables is tried."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from run_operator.lifecycle.actions import (
+    CreateWorkload,
+    DeleteChild,
+    RestartChild,
+    ScaleChild,
+    SuspendChild,
+)
+from run_operator.lifecycle.observed import Observed
+from run_operator.lifecycle.plan import plan
+from run_operator.resources.times import stamp
+from run_operator.workloads.options import Options
+from tests.builders import NOW, deployment, job, pod, replica, run, serve, service
+
+PAGE = Path(__file__).resolve().parents[3] / "docs" / "lifecycle.md"
+VERBS = {
+    CreateWorkload: "create",
+    DeleteChild: "delete",
+    SuspendChild: "suspend",
+    ScaleChild: "scale",
+    RestartChild: "restart",
+}
+CHILDREN = {
+    "none": {},
+    "runs": {"job": job(active=1)},
+    "suspending": {"job": job(suspend=True, told=False)},
+    "suspended": {"job": job(suspend=True)},
+    "complete": {"job": job(complete=True)},
+    "failed": {"job": job(failed_reason="BackoffLimitExceeded")},
+    "up": {"deployment": deployment(), "services": (service(),)},
+    "stopping": {"deployment": deployment(replicas=0, observed=False), "services": (service(),)},
+    "down": {"deployment": deployment(replicas=0), "services": (service(),)},
+}
+PODS = {
+    "gone": (),
+    "pending": (pod("Pending"),),
+    "running": (pod("Running"),),
+    "ending": (pod("Running", due=NOW + 30),),
+    "lost": (pod("Running", due=NOW - 301),),
+    "succeeded": (pod("Succeeded", exit_code=0),),
+    "exit 3": (pod("Failed", exit_code=3),),
+    "ready": (replica(),),
+}
+
+
+def table(heading: str) -> list[list[str]]:
+    """The rows of the first table below a heading, without its head."""
+    lines = PAGE.read_text().split(f"\n## {heading}\n")[1].splitlines()
+    first = next(i for i, line in enumerate(lines) if line.startswith("|---"))
+    rows = []
+    for line in lines[first + 1 :]:
+        if not line.startswith("|"):
+            return rows
+        rows.append([cell.strip() for cell in line.strip("|").split("|")])
+    return rows
+
+
+def status_of(state: str) -> dict[str, Any]:
+    """After one attempt, which ended where the state says so."""
+    began = {"attempt": 1, "startTime": stamp(NOW - 60), "firstStartTime": stamp(NOW - 60)}
+    ended = {"endTime": stamp(NOW)} if state in ("STOPPED", "COMPLETED", "ERROR") else {}
+    attempts = [{"attempt": 1, "startTime": stamp(NOW - 60)} | ended]
+    known = {} if state == "CREATED" else began | {"attempts": attempts}
+    if state == "STOPPED":
+        del known["startTime"]
+    return {"state": state, "observedGeneration": 1} | known
+
+
+def taken(row: list[str], make: Any) -> tuple[str, str]:
+    state, wish, child, pods, _, _ = row
+    one = make(suspend=wish == "stop", status=status_of(state))
+    made = plan(one, Observed(pods=PODS[pods], fresh=True, **CHILDREN[child]), NOW, Options())
+    after = (made.status or one.status)["state"]
+    words = "Deployment" if make is serve else "Job"
+    return after, ", ".join(f"{VERBS[type(action)]} {words}" for action in made.actions) or "-"
+
+
+@pytest.mark.parametrize("row", table("Jobs"), ids=" ".join)
+def test_jobs(row):
+    assert taken(row, run) == tuple(row[4:])
+
+
+@pytest.mark.parametrize("row", table("Services"), ids=" ".join)
+def test_services(row):
+    assert taken(row, serve) == tuple(row[4:])
+
+
+@pytest.mark.parametrize("row", [row for row in table("Jobs") if row[4] == "PENDING" and row[0] != "PENDING"])
+def test_every_way_back_to_pending_counts_the_next_attempt(row):
+    one = run(suspend=False, status=status_of(row[0]))
+    made = plan(one, Observed(pods=PODS[row[3]], fresh=True, **CHILDREN[row[2]]), NOW, Options())
+    expected = one.status.get("attempt", 0) + (0 if row[3] == "ending" else 1)
+    assert made.status["attempt"] == expected

@@ -1,0 +1,332 @@
+"""A small model of the cluster around one Run: Job controller, kubelet, people, and an operator that may be killed.
+
+It keeps the rules the real thing keeps (a Job's pods are never replaced before they end, a suspended Job says so only
+when it has asked its pods to go, a deleted Job leaves its pods to the kubelet) and leaves the order of everything to
+the test. What the operator sees of Jobs and pods may be older than what is there; a status write needs the Run's
+newest version, as on a real API server.
+"""
+
+from __future__ import annotations
+
+import copy
+import itertools
+from dataclasses import dataclass, field
+from typing import Any
+
+from run_operator.lifecycle.actions import (
+    CreateWorkload,
+    DeleteChild,
+    DeleteRun,
+    Plan,
+    SetDeadline,
+    SuspendChild,
+)
+from run_operator.lifecycle.observed import Observed
+from run_operator.lifecycle.plan import plan
+from run_operator.resources.constants import ANNOTATION_ATTEMPT, LABEL_ATTEMPT, LABEL_RUN_UID
+from run_operator.resources.run import Run
+from run_operator.resources.times import stamp
+from run_operator.workloads.options import Options
+from run_operator.workloads.views import JobView, PodView
+from tests.builders import NOW, UID
+
+OVER = ("COMPLETED", "ERROR")
+
+
+class BrokenRuleError(AssertionError):
+    """A truth rule does not hold."""
+
+
+@dataclass
+class World:
+    """Raw objects as an API server would hold them; `jobs` and `pods` by uid."""
+
+    queue: str = ""
+    backoff_limit: int = 0
+    now: float = NOW
+    jobs: dict[str, dict[str, Any]] = field(default_factory=dict)
+    pods: dict[str, dict[str, Any]] = field(default_factory=dict)
+    numbers: Any = field(default_factory=lambda: itertools.count(100))
+
+    def __post_init__(self) -> None:
+        labels = {"kueue.x-k8s.io/queue-name": self.queue} if self.queue else {}
+        inner = {"task": "container+job://demo/t", "image": "busybox:1.36"}
+        policy = {"backoffLimit": self.backoff_limit}
+        spec = {
+            "kind": "container+job:run",
+            "project": "demo",
+            "id": "hello",
+            "spec": inner,
+            "runPolicy": policy,
+        }
+        self.run: dict[str, Any] = {
+            "metadata": {"namespace": "ml", "name": "hello", "uid": UID, "generation": 1, "labels": labels},
+            "spec": spec | {"suspend": False},
+            "status": {"state": "CREATED"},
+        }
+        self._touch(self.run)
+        self.seen: tuple[list[JobView], list[PodView]] = ([], [])
+        self.won = False
+        self.by_hand = False
+
+    # People
+
+    def wish(self, *, suspend: bool) -> None:
+        """Stop or resume."""
+        if self.run["spec"]["suspend"] != suspend:
+            self.run["spec"]["suspend"] = suspend
+            self.run["metadata"]["generation"] += 1
+            self._touch(self.run)
+
+    def rob(self) -> None:
+        """Somebody deletes the Job by hand, and with it what it had to say."""
+        self.won = False
+        for uid in list(self.jobs):
+            self._delete_job(uid)
+
+    def admit(self, *, admitted: bool) -> None:
+        """The queue lets the Job go on, or takes it back."""
+        for job in self.jobs.values():
+            if self.queue and not self._verdict(job) and job["spec"]["suspend"] == admitted:
+                job["spec"]["suspend"] = not admitted
+                self._touch(job)
+
+    def unsuspend(self) -> None:
+        """Somebody lets a suspended Job go on by hand, and answers for what its pods do."""
+        self.by_hand = True
+        for job in self.jobs.values():
+            if not self._verdict(job) and not self.queue:
+                job["spec"]["suspend"] = False
+                self._touch(job)
+
+    # The cluster
+
+    def informer(self) -> None:
+        """The Job controller learns what Jobs there are and what they are asked for."""
+        for job in self.jobs.values():
+            job["known"] = job["spec"]["suspend"]
+
+    def job_controller(self) -> None:
+        """One step of the Job controller."""
+        for uid, job in self.jobs.items():
+            if "known" not in job:
+                continue
+            mine = [pod for pod in self.pods.values() if pod["job"] == uid]
+            live = [pod for pod in mine if self._live(pod)]
+            status = job["status"]
+            before = copy.deepcopy(status)
+            status["failed"] = sum(p["status"]["phase"] == "Failed" and not p["suspended"] for p in mine)
+            if not self._verdict(job):
+                self._steer(uid, job, mine, live)
+            if status != before:
+                self._touch(job)
+
+    def _steer(self, uid: str, job: dict[str, Any], mine: list[Any], live: list[Any]) -> None:
+        status, suspend = job["status"], job["known"]
+        ending = [pod for pod in live if pod["metadata"].get("deletionTimestamp")]
+        if any(pod["status"]["phase"] == "Succeeded" and not pod["suspended"] for pod in mine):
+            self._conclude(job, "Complete", live)
+        elif status["failed"] > job["spec"]["backoffLimit"]:
+            self._conclude(job, "Failed", live)
+        elif suspend:
+            for pod in live:
+                self._delete_pod(pod, suspended=True)
+            self._condition(job, "Suspended", "True")
+            status |= {"active": 0, "terminating": len(live)}
+        else:
+            self._condition(job, "Suspended", "False")
+            if not live:
+                self._new_pod(uid, job)
+            status |= {"active": 1 if not ending else 0, "terminating": len(ending)}
+
+    def kubelet(self, end: int | None) -> None:
+        """One step for every pod: it starts, or its program ends (`end`: with this exit code), or it is removed."""
+        for uid, pod in list(self.pods.items()):
+            phase, going = pod["status"]["phase"], pod["metadata"].get("deletionTimestamp")
+            if phase == "Pending" and not going:
+                self._phase(pod, "Running", {"running": {"startedAt": stamp(self.now)}})
+            elif phase in ("Pending", "Running") and (going or end is not None):
+                code = 143 if end is None else end
+                ended = {"exitCode": code, "startedAt": stamp(self.now - 1), "finishedAt": stamp(self.now)}
+                self._phase(pod, "Failed" if code else "Succeeded", {"terminated": ended})
+            elif going and phase in ("Succeeded", "Failed"):
+                del self.pods[uid]
+
+    def wait(self, seconds: float) -> None:
+        """Time passes."""
+        self.now += seconds
+
+    def calm(self) -> None:
+        """A round in which everybody does what is to be done, and no program ends."""
+        self.look()
+        self.reconcile()
+        self.admit(admitted=True)
+        self.informer()
+        self.job_controller()
+        self.kubelet(None)
+        self.now += 1
+
+    # The operator
+
+    def look(self, *, jobs: bool = True, pods: bool = True) -> None:
+        """The watch streams catch up, each for itself."""
+        self.seen = (
+            [JobView.from_object(job) for job in self.jobs.values()] if jobs else self.seen[0],
+            [PodView.from_object(pod) for pod in self.pods.values()] if pods else self.seen[1],
+        )
+
+    def reconcile(self, *, writes: int = 99) -> Plan:
+        """One decision, carried out until the operator is killed after so many writes."""
+        run = Run.from_object(copy.deepcopy(self.run))
+        decision = plan(run, self._observed(fresh=False), self.now, Options())
+        if decision.reread:
+            self.look()
+            decision = plan(run, self._observed(fresh=True), self.now, Options())
+        steps = [] if decision.status is None else [decision.status]
+        for step in [*steps, *decision.actions][:writes]:
+            self._carry_out(step)
+        self.check()
+        return decision
+
+    def _observed(self, *, fresh: bool) -> Observed:
+        jobs, pods = self.seen
+        return Observed(job=jobs[0] if jobs else None, pods=tuple(pods), fresh=fresh)
+
+    def _carry_out(self, step: Any) -> None:
+        match step:
+            case CreateWorkload(workload):
+                self._create_job(workload.child)
+            case SuspendChild(_, uid) if uid in self.jobs:
+                self.jobs[uid]["spec"]["suspend"] = True
+                self._touch(self.jobs[uid])
+            case DeleteChild(_, uid, _, version):
+                if uid in self.jobs and version in ("", self.jobs[uid]["metadata"]["resourceVersion"]):
+                    self._delete_job(uid)
+                self.look()  # our own write is known at once
+            case SetDeadline() | SuspendChild():
+                pass
+            case DeleteRun():
+                raise BrokenRuleError("a Run without a time to live is deleted")
+            case status:
+                self._store_status(status)
+
+    # The truth rules
+
+    def check(self) -> None:
+        """Rules that hold at every moment."""
+        status = self.run["status"]
+        live = [pod for pod in self.pods.values() if self._live(pod)]
+        attempts = {pod["metadata"]["labels"][LABEL_ATTEMPT] for pod in live}
+        self._rule(len(attempts) <= 1, f"pods of attempts {attempts} live at once")
+        self._rule(len(self.jobs) <= 1, "two Jobs")
+        if status["state"] in OVER:
+            self._rule(not live, f"{status['state']} while a pod can write")
+        for number in attempts:
+            self._rule(int(number) <= status.get("attempt", 0), "a pod of an attempt that is not recorded")
+
+    def _store_status(self, status: dict[str, Any]) -> None:
+        old, live = self.run["status"], [pod for pod in self.pods.values() if self._live(pod)]
+        said = old["state"] == "STOPPED" or status["state"] != "STOPPED" or not live
+        self._rule(said, "STOPPED is said while a pod can write")
+        self._rule(
+            old["state"] not in OVER or status["state"] == old["state"], f"{old['state']} was not final"
+        )
+        step = status.get("attempt", 0) - old.get("attempt", 0)
+        self._rule(step in (0, 1), f"the attempt number moves by {step}")
+        self._rule(step == 0 or not live, "the next attempt is counted while a pod can write")
+        self.run["status"] = copy.deepcopy(dict(status))
+        self._touch(self.run)
+
+    def settled(self) -> None:
+        """What must be true once nothing moves any more."""
+        state, suspend = self.run["status"]["state"], self.run["spec"]["suspend"]
+        expected = {"STOPPED", *OVER} if suspend else {"RUNNING", "PENDING", *OVER}
+        self._rule(state in expected, f"stuck in {state}, suspend is {suspend}")
+        self._rule(not self.won or state == "COMPLETED", f"{state}, though the Job completed")
+        if not suspend and not self.queue:
+            self._rule(state != "PENDING", "stuck in PENDING")
+
+    def _rule(self, holds: bool, text: str) -> None:
+        if not holds:
+            raise BrokenRuleError(f"{text}; run {self.run['status']}; jobs {self.jobs}; pods {self.pods}")
+
+    # Objects
+
+    def _create_job(self, child: dict[str, Any]) -> None:
+        if self.jobs:
+            return  # AlreadyExists, and ours
+        uid = f"job-{next(self.numbers)}"
+        job = copy.deepcopy(child)
+        job["metadata"] |= {"uid": uid}
+        job["status"] = {"failed": 0, "active": 0, "terminating": 0, "conditions": []}
+        self.jobs[uid] = job
+        self._touch(job)
+        stored = self.run["status"].get("attempt", 0)
+        self._rule(
+            int(job["metadata"]["annotations"][ANNOTATION_ATTEMPT]) == stored, "a Job of another attempt"
+        )
+
+    def _delete_job(self, uid: str) -> None:
+        del self.jobs[uid]
+        for pod in self.pods.values():
+            if pod["job"] == uid:
+                self._delete_pod(pod, suspended=True)
+
+    def _new_pod(self, uid: str, job: dict[str, Any]) -> None:
+        name = f"pod-{next(self.numbers)}"
+        labels = {
+            LABEL_RUN_UID: UID,
+            LABEL_ATTEMPT: job["spec"]["template"]["metadata"]["labels"][LABEL_ATTEMPT],
+        }
+        pod = {
+            "metadata": {
+                "namespace": "ml", "name": name, "uid": name, "labels": labels, "creationTimestamp": stamp(self.now)
+            },
+            "status": {"phase": "Pending"}, "job": uid, "suspended": False,
+        }  # fmt: skip
+        stopped = self.run["status"]["state"] == "STOPPED"
+        self._rule(self.by_hand or not stopped, "a pod is made while the Run is STOPPED")
+        self.pods[name] = pod
+        self._touch(pod)
+        self.check()
+
+    def _delete_pod(self, pod: dict[str, Any], *, suspended: bool) -> None:
+        if self._live(pod) and not pod["metadata"].get("deletionTimestamp"):
+            pod["suspended"] = suspended
+            pod["metadata"]["deletionTimestamp"] = stamp(self.now + 30)
+            self._touch(pod)
+        elif not self._live(pod):
+            pod["metadata"].setdefault("deletionTimestamp", stamp(self.now))
+
+    def _phase(self, pod: dict[str, Any], phase: str, state: dict[str, Any]) -> None:
+        main = {"name": "main", "image": "busybox:1.36", "restartCount": 0, "state": state}
+        pod["status"] |= {"phase": phase, "containerStatuses": [main]}
+        self._touch(pod)
+
+    def _conclude(self, job: dict[str, Any], verdict: str, live: list[Any]) -> None:
+        for pod in live:
+            self._delete_pod(pod, suspended=True)
+        if not live:  # a verdict is withheld while a pod can write
+            self._condition(job, verdict, "True")
+            self.won = verdict == "Complete"
+            job["status"] |= {"active": 0, "terminating": 0}
+
+    def _condition(self, job: dict[str, Any], kind: str, value: str) -> None:
+        rest = [c for c in job["status"]["conditions"] if c["type"] != kind]
+        new = {
+            "type": kind,
+            "status": value,
+            "reason": "BackoffLimitExceeded",
+            "lastTransitionTime": stamp(self.now),
+        }
+        job["status"]["conditions"] = [*rest, new]
+
+    def _verdict(self, job: dict[str, Any]) -> bool:
+        return any(c["type"] in ("Complete", "Failed") for c in job["status"]["conditions"])
+
+    def _touch(self, thing: dict[str, Any]) -> None:
+        thing["metadata"]["resourceVersion"] = str(next(self.numbers))
+
+    @staticmethod
+    def _live(pod: dict[str, Any]) -> bool:
+        return pod["status"]["phase"] in ("Pending", "Running")
