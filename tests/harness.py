@@ -190,12 +190,17 @@ class OperatorProcess:
             self.kill()
             raise
 
+    @property
+    def running(self) -> bool:
+        """Whether the process is there."""
+        return self._process is not None and self._process.poll() is None
+
     def kill(self) -> None:
-        """SIGKILL: nothing is finished."""
-        if self._process:
-            self._process.kill()
-            self._process.wait()
-            self._process = None
+        """SIGKILL: nothing is finished. May be called by any thread, and twice."""
+        process, self._process = self._process, None
+        if process:
+            process.kill()
+            process.wait()
 
     def stop(self) -> int:
         """SIGTERM; returns the exit code."""

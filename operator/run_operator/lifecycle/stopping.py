@@ -17,6 +17,8 @@ from run_operator.workloads.views import JobView
 
 LEFTOVER_KEPT: Final = 5.0
 """Seconds the suspended Job of a stopped Run is kept. Then it goes, and the next attempt begins without delay."""
+PATIENCE: Final = 10.0
+"""Seconds after which a stop that is not done says what it waits for."""
 TERMINATION_TIMEOUT: Final = "PodTerminationTimeout"
 
 
@@ -43,10 +45,14 @@ def end_leftover(here: Situation, leftover: JobView) -> Plan:
 
 
 def await_pods(here: Situation) -> Plan:
-    """Pods of this Run still live: nothing else may happen until they are gone."""
-    names = ", ".join(pod.name for pod in here.writers[:3]) or "a pod"
-    ending(here, f"waiting for {names} to end")
-    return here.decided(wake_at=here.next_loss)
+    """Pods of this Run still live, or may: nothing else happens until they are gone. Told which when it takes long."""
+    ending(here, "waiting for its pods to end")
+    told_at = _since(here) + PATIENCE
+    if here.writers and here.now >= told_at:
+        first = min(here.writers, key=lambda pod: pod.name)
+        ending(here, f"waiting for pod {first.name} on node {first.facts.node or '?'} to end", anew=True)
+    moments = [at for at in (here.next_loss, told_at) if at is not None and at > here.now]
+    return here.decided(wake_at=min(moments, default=None))
 
 
 def stopped(here: Situation, leftover: JobView | None = None) -> Plan:
@@ -69,16 +75,24 @@ def stopped(here: Situation, leftover: JobView | None = None) -> Plan:
     return _kept_for_a_while(here, leftover)
 
 
-def ending(here: Situation, message: str) -> None:
-    """STOP: asked to stop, and not there yet."""
+def ending(here: Situation, message: str, *, anew: bool = False) -> None:
+    """STOP: asked to stop, and not there yet. Said once, unless `anew`."""
     draft = here.draft
     if here.run.suspend:
         draft.suspended_by("User")
         draft.stopped_by(here.run.suspended_by)
+    if draft.state == State.STOP and not anew:
+        return
     if draft.state != State.STOP:
         draft.event("Suspending", f"Attempt {draft.attempt}: {message}")
     draft.become(State.STOP, message)
     draft.condition(conditions.SUSPENDED, status=False, reason="Suspending", message=message)
+
+
+def _since(here: Situation) -> float:
+    """When STOP was entered."""
+    transitions = here.draft.current.get("transitions", ())
+    return (parse(transitions[0].get("time")) if transitions else None) or here.now
 
 
 def _explained(here: Situation) -> tuple[str, str]:

@@ -12,6 +12,7 @@ from run_operator.lifecycle.actions import CreateWorkload, DeleteChild, DeleteRu
 from run_operator.lifecycle.observed import Observed, Refusal
 from run_operator.lifecycle.plan import plan
 from run_operator.resources.run import Run
+from run_operator.resources.times import stamp
 from run_operator.workloads.options import Options
 from tests.builders import NOW, UID, job, pod, run
 
@@ -154,7 +155,18 @@ def test_a_stop_works_while_the_image_cannot_be_pulled():
 
 def test_a_stop_once_begun_is_finished_though_the_wish_flips_back():
     seen = Observed(job(suspend=True), (pod("Running"),))
-    assert step(run(status=status_of("STOP")), seen).status["state"] == "STOP"
+    made = step(run(status=status_of("STOP")), seen)
+    assert (made.status, made.actions) == (None, ())  # STOP, until the pod is gone
+
+
+def test_a_stop_that_takes_long_says_what_it_waits_for():
+    begun = [{"status": "STOP", "time": stamp(NOW)}]
+    one = run(suspend=True, status=status_of("STOP", transitions=begun))
+    seen = Observed(job(suspend=True), (pod("Running", due=NOW + 30),))
+    assert step(one, seen, NOW + 9).wake_at == NOW + 10
+    late = step(one, seen, NOW + 10)
+    assert late.status["message"] == "waiting for pod hello-x on node node-1 to end"
+    assert late.wake_at == NOW + 330
 
 
 def test_a_resume_is_the_next_attempt_and_replaces_the_job():

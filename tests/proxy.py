@@ -1,0 +1,164 @@
+"""A proxy between the operator and the real API server, for faults that the real one does not produce on demand.
+
+It forwards everything, counts writes, and can be told to kill somebody before or after the n-th write, to answer in the
+API server's place, or to cut all watch streams.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+import ssl
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import yaml
+from aiohttp import web
+
+WRITES = ("POST", "PATCH", "PUT", "DELETE")
+HOP_BY_HOP = {"connection", "transfer-encoding", "content-length", "host", "content-encoding", "keep-alive"}
+START_DEADLINE = 10.0
+
+
+class Proxy:
+    """Runs in a thread of its own; `kubeconfig` is for whoever shall go through it."""
+
+    def __init__(self, kubeconfig: Path, folder: Path) -> None:
+        self._target = kubeconfig
+        self.kubeconfig = folder / "proxied-kubeconfig"
+        self.writes: list[str] = []
+        """`PATCH /apis/...` of every write that was forwarded, in order."""
+        self.answer: Callable[[str, str], web.Response | None] = lambda *_: None
+        """Asked for every request; what it returns is answered in the API server's place."""
+        self.before_write: Callable[[int], None] = lambda _: None
+        self.after_write: Callable[[int], None] = lambda _: None
+        self._loop = asyncio.new_event_loop()
+        self._streams: set[asyncio.Task[Any]] = set()
+        self._thread = threading.Thread(target=self._run, name="proxy", daemon=True)
+        self._started = threading.Event()
+        self._stop = asyncio.Event()
+        self._port = 0
+
+    def start(self) -> None:
+        """Listen, and write the kubeconfig."""
+        self._thread.start()
+        assert self._started.wait(START_DEADLINE), "the proxy did not start"
+        entry = {"name": "proxied"}
+        document = {
+            "apiVersion": "v1",
+            "kind": "Config",
+            "current-context": "proxied",
+            "clusters": [entry | {"cluster": {"server": f"http://127.0.0.1:{self._port}"}}],
+            "contexts": [entry | {"context": {"cluster": "proxied", "user": "proxied"}}],
+            "users": [entry | {"user": {}}],
+        }
+        self.kubeconfig.write_text(yaml.safe_dump(document))
+
+    def stop(self) -> None:
+        """End all connections and the thread."""
+        self._loop.call_soon_threadsafe(self._stop.set)
+        self._thread.join(START_DEADLINE)
+
+    def cut_streams(self) -> int:
+        """End all watches without a word; returns how many there were."""
+
+        async def cut() -> int:
+            count = len(self._streams)
+            for task in list(self._streams):
+                task.cancel()
+            return count
+
+        return asyncio.run_coroutine_threadsafe(cut(), self._loop).result(START_DEADLINE)
+
+    def _run(self) -> None:
+        try:
+            self._loop.run_until_complete(self._serve())
+        finally:
+            self._loop.close()
+
+    async def _serve(self) -> None:
+        with _tls(self._target) as (server, context):
+            self._server = server
+            connector = aiohttp.TCPConnector(ssl=context, limit=0)
+            async with aiohttp.ClientSession(connector=connector, auto_decompress=False) as session:
+                self._session = session
+                app = web.Application(client_max_size=16 * 1024**2)
+                app.router.add_route("*", "/{path:.*}", self._forward)
+                runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+                await runner.setup()
+                site = web.TCPSite(runner, "127.0.0.1", 0)
+                await site.start()
+                self._port = runner.addresses[0][1]
+                self._started.set()
+                await self._stop.wait()
+                await runner.cleanup()
+
+    async def _forward(self, request: web.Request) -> web.StreamResponse:
+        instead = self.answer(request.method, request.path_qs)
+        if instead is not None:
+            return instead
+        number = self._count(request)
+        if number:
+            await asyncio.to_thread(self.before_write, number)
+        body = await request.read()
+        headers = {k: v for k, v in request.headers.items() if k.lower() not in HOP_BY_HOP}
+        async with self._session.request(
+            request.method, self._server + request.path_qs, headers=headers, data=body
+        ) as upstream:
+            kept = {
+                k: v
+                for k, v in upstream.headers.items()
+                if k.lower() not in HOP_BY_HOP - {"content-encoding"}
+            }
+            response = web.StreamResponse(status=upstream.status, headers=kept)
+            if number:
+                await asyncio.to_thread(self.after_write, number)
+            await response.prepare(request)
+            await self._pass_on(request, upstream, response)
+            return response
+
+    async def _pass_on(
+        self, request: web.Request, upstream: aiohttp.ClientResponse, response: web.StreamResponse
+    ) -> None:
+        task = asyncio.current_task()
+        watching = "watch=true" in request.query_string.lower()
+        if watching and task:
+            self._streams.add(task)
+        try:
+            async for chunk in upstream.content.iter_any():
+                await response.write(chunk)
+            await response.write_eof()
+        finally:
+            if task:
+                self._streams.discard(task)
+
+    def _count(self, request: web.Request) -> int:
+        if request.method not in WRITES or request.path.endswith("/events"):
+            return 0
+        self.writes.append(f"{request.method} {request.path}")
+        return len(self.writes)
+
+
+@contextlib.contextmanager
+def _tls(kubeconfig: Path) -> Iterator[tuple[str, ssl.SSLContext]]:
+    document = yaml.safe_load(kubeconfig.read_text())
+    cluster, user = document["clusters"][0]["cluster"], document["users"][0]["user"]
+    with tempfile.TemporaryDirectory() as folder:
+        files = {}
+        for name, holder in (
+            ("certificate-authority", cluster),
+            ("client-certificate", user),
+            ("client-key", user),
+        ):
+            path = Path(folder) / name
+            data = holder.get(f"{name}-data")
+            path.write_bytes(base64.b64decode(data) if data else Path(holder[name]).read_bytes())
+            files[name] = str(path)
+        context = ssl.create_default_context(cafile=files["certificate-authority"])
+        context.load_cert_chain(files["client-certificate"], files["client-key"])
+        yield cluster["server"], context
