@@ -78,6 +78,10 @@ class Proxy:
     def _run(self) -> None:
         try:
             self._loop.run_until_complete(self._serve())
+            rest = asyncio.all_tasks(self._loop)
+            for task in rest:
+                task.cancel()
+            self._loop.run_until_complete(asyncio.gather(*rest, return_exceptions=True))
         finally:
             self._loop.close()
 
@@ -108,7 +112,7 @@ class Proxy:
         body = await request.read()
         headers = {k: v for k, v in request.headers.items() if k.lower() not in HOP_BY_HOP}
         async with self._session.request(
-            request.method, self._server + request.path_qs, headers=headers, data=body
+            request.method, self._server + request.path_qs, headers=headers, data=body or None
         ) as upstream:
             kept = {
                 k: v
