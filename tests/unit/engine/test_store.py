@@ -58,7 +58,9 @@ def test_children_come_and_go_with_their_run():
     store.drop_child("job-1")
     store.drop_child("uid-hello-x")
     assert (store.observed(one).job, store.observed(one).pods) == (None, ())
-    assert store.sizes == {"runs": 1, "jobs": 0, "deployments": 0, "services": 0, "pods": 0}
+    assert store.sizes == {"runs": 1} | dict.fromkeys(
+        ("jobs", "deployments", "services", "pods", "functions", "tasks", "configmaps"), 0
+    )
     assert calls[-1] == ("hello", False)
 
 

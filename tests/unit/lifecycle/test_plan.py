@@ -64,7 +64,7 @@ def test_a_run_created_suspended_starts_nothing():
 
 
 def test_an_impossible_document_is_told_even_when_created_suspended():
-    made = step(run({"task": "container+job://demo/t"}, suspend=True))
+    made = step(run({"task": "container+job://demo/t", "image": "x y"}, suspend=True))
     assert made.status["state"] == "ERROR"
 
 

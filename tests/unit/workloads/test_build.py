@@ -147,8 +147,7 @@ def test_what_is_wrong_is_named(spec, said):
 @pytest.mark.parametrize(
     ("export", "reason", "said"),
     [
-        ("container-job-function-only.yaml", "Unresolved", "Function container://demo/hello"),
-        ("container-job-minimal.yaml", "Unresolved", "its Function (none is named)"),
+        ("container-job-function-only.yaml", "InvalidSpec", "spec.spec.image: is missing"),
         ("container-build-full.yaml", "UnsupportedKind", "container+build is not supported yet"),
         ("python-job-full.yaml", "UnsupportedKind", "python+job"),
         ("dbt-transform.yaml", "UnsupportedKind", "dbt+transform"),
