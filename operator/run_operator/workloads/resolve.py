@@ -92,7 +92,7 @@ class _Lookup:
         recorded = Record.of_status(self.run.status)
         run, function, task = self.run, None, None
         if not run.spec.get("image"):
-            function, task = self._kept(recorded) or self._found()
+            function, task = self._function_and_task(recorded)
             run = replace(run, spec=self._merged(function, task))
         run, profile, warnings = self._profiled(run, recorded.profile)
         record = Record(function, task, profile)
@@ -106,24 +106,17 @@ class _Lookup:
             )
         return Resolution(run, record, tuple(self.wants), warnings=warnings)
 
-    def _kept(self, recorded: Record) -> tuple[Part, Part | None] | None:
-        """What was recorded, if the Run still asks for the same."""
-        if recorded.function is None:
-            return None
-        named = recorded.task.function if recorded.task else ""
-        asked = self.run.spec.get("function") or named
-        task = recorded.task.reference if recorded.task else None
-        same = asked == recorded.function.reference and self.run.spec.get("task") == task
-        return (recorded.function, recorded.task) if same else None
-
-    def _found(self) -> tuple[Part, Part]:
+    def _function_and_task(self, recorded: Record) -> tuple[Part, Part]:
+        """Each as it was recorded while the Run still names the same one."""
         own = fields.text(self.run.spec, "function")
-        task = self._task(needed=not own)
+        task = _kept(recorded.task, self.run.spec.get("task"))
+        if task is None or not (task.name or _kept(recorded.function, own)):
+            task = self._task(needed=not own)
         asked = own or task.function
         if not asked:
             what = f"Task {_short(task.reference)} (object {task.name})"
             raise InvalidSpecError(f"{fields.ROOT}.function", f"is missing, and the {what} names none either")
-        return self._function(asked), task
+        return _kept(recorded.function, asked) or self._function(asked), task
 
     def _merged(self, function: Part, task: Part | None) -> dict[str, object]:
         spec = merge(task.spec if task else {}, self.run.spec, function.spec)
@@ -171,7 +164,7 @@ class _Lookup:
         name = fields.text(run.spec, "profile")
         if not name:
             return run, None, ()
-        part = recorded if recorded and recorded.reference == name else self._profile(name)
+        part = _kept(recorded, name) or self._profile(name)
         made, warnings = apply(run, name, part.spec)
         return made, part, warnings
 
@@ -191,6 +184,11 @@ class _Lookup:
     def _apply(self, what: str, text: str, file: str, entity_id: str) -> str:
         command = f"runctl manifest {file}-{entity_id[:80]}.yaml | kubectl apply -n {self.run.namespace} -f -"
         return f"apply the {what} {_short(text)} to this namespace: {command}"
+
+
+def _kept(recorded: Part | None, asked: object) -> Part | None:
+    """What was recorded, if it is what is asked for now."""
+    return recorded if recorded and recorded.reference == asked else None
 
 
 def _others(versions: Sequence[EntityView]) -> str:
