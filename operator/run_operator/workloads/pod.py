@@ -107,7 +107,8 @@ def _shared(run: Run, file: Source | None, mounted: Volumes) -> None:
     elif file and not taken:
         mounted.add("shared", {"emptyDir": {}}, FOLDER)
     if file:
-        origin = {"configMap": {"name": files_name(run.name), "items": [{"key": KEY, "path": KEY}]}}
+        name = files_name(run.name, file.data)
+        origin = {"configMap": {"name": name, "items": [{"key": KEY, "path": KEY}]}}
         mounted.add("source", origin, f"{FOLDER}/{file.path}", subPath=KEY, readOnly=True)
 
 
@@ -116,7 +117,7 @@ def _config_map(run: Run, file: Source) -> dict[str, Any]:
         "apiVersion": "v1",
         "kind": "ConfigMap",
         "metadata": {
-            "name": files_name(run.name),
+            "name": files_name(run.name, file.data),
             "namespace": run.namespace,
             "labels": labels(run),
             "ownerReferences": owner(run),

@@ -67,6 +67,13 @@ def test_a_source_becomes_a_read_only_file_among_the_working_files():
     assert main_of(made)["workingDir"] == "/shared"
 
 
+def test_another_source_is_another_file_and_not_the_one_of_an_earlier_attempt():
+    first, second = (built({"source": {"source": "a.py", "code": code}}).needs[0] for code in ("one", "two"))
+    assert first["metadata"]["name"] != second["metadata"]["name"]
+    again = built({"source": {"source": "b.py", "code": "one"}}).needs[0]
+    assert again["metadata"]["name"] == first["metadata"]["name"]
+
+
 def test_the_four_volume_types():
     made = of_export("container-job-full.yaml")
     volumes = {v["name"]: v for v in made.child["spec"]["template"]["spec"]["volumes"]}
