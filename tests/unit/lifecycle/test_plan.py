@@ -15,6 +15,8 @@ from run_operator.resources.run import Run
 from run_operator.workloads.options import Options
 from tests.builders import NOW, UID, job, pod, run
 
+NO_CLAIM = '0/1 nodes are available: persistentvolumeclaim "team" not found. not found'
+
 
 def step(one: Run, observed: Observed | None = None, now: float = NOW):
     return plan(one, observed or Observed(), now, Options())
@@ -74,6 +76,7 @@ def test_an_impossible_document_is_told_even_when_created_suspended():
         (Observed(job(), (pod(waiting="ContainerCreating"),)), "PENDING", "Starting"),
         (Observed(job(), (pod(waiting="ImagePullBackOff"),)), "PENDING", "ImagePullFailed"),
         (Observed(job(), (pod(unschedulable="0/1 nodes"),)), "PENDING", "Unschedulable"),
+        (Observed(job(), (pod(unschedulable=NO_CLAIM),)), "PENDING", "ClaimNotFound"),
         (Observed(job(active=1), (pod("Running"),)), "RUNNING", "Running"),
         (Observed(job(complete=True), (pod("Succeeded", exit_code=0),)), "COMPLETED", "Finished"),
         (
@@ -87,6 +90,11 @@ def test_what_is_seen_becomes_the_state(observed, state, reason):
     made = step(run(status=status_of("PENDING", startTime="2027-01-15T07:59:59Z")), observed)
     assert made.status["state"] == state
     assert condition(made, "Running")["reason"] == reason
+
+
+def test_a_missing_claim_is_named():
+    made = step(run(status=status_of("PENDING")), Observed(job(), (pod(unschedulable=NO_CLAIM),)))
+    assert "needs the PersistentVolumeClaim team, which is not in this namespace" in made.status["message"]
 
 
 def test_between_the_end_of_the_program_and_the_verdict_nothing_is_said():
