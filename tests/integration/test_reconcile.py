@@ -62,7 +62,7 @@ def test_stop_and_resume(operator, person):
 @pytest.mark.parametrize(
     ("spec", "reason", "said"),
     [
-        ({"image": None}, "Unresolved", "image is missing"),
+        ({"image": "a b"}, "InvalidSpec", "'a b' is not the name of an image"),
         ({"resources": {"mem": "x"}}, "InvalidSpec", "not a quantity"),
         (
             {"volumes": [{"volume_type": "empty_dir", "name": "Bad_Name", "mount_path": "/x"}]},

@@ -42,6 +42,10 @@ def waits(person: Person, name: str, reason: str) -> dict[str, Any]:
     return person.status(name)
 
 
+def resolved_with(person: Person, name: str, what: str) -> None:
+    wait_for(what, lambda: what in condition(person.status(name), "Resolved").get("message", ""))
+
+
 def image(person: Person, name: str) -> str:
     pod = person.get("job", name)["spec"]["template"]["spec"]
     return str(pod["containers"][0]["image"]).removeprefix("example.org/")
@@ -91,7 +95,9 @@ def test_without_an_id_the_latest_version_and_with_one_that_version(operator, pe
             function("d", "other", name="bye", created="2026-04-01T00:00:00+00:00"),
         ]
     )
-    apply_run(person, "latest", HELLO)
+    apply_run(person, "latest", HELLO, suspend=True)
+    resolved_with(person, "latest", f"{HELLO}:b")
+    person.patch_run("latest", {"spec": {"suspend": False}})
     apply_run(person, "oldest", f"{HELLO}:a")
     apply_run(person, "missing", f"{HELLO}:x")
     for name in ("latest", "oldest"):
@@ -153,13 +159,15 @@ def test_a_stopped_run_edited_to_name_another_function_starts_with_that(operator
 
 
 def test_created_suspended_it_tells_whether_it_could_start(operator, person):
-    apply_run(person, "later", suspend=True)
+    apply_run(person, "later", HELLO, suspend=True)
     status = person.becomes("later", "STOPPED")
     assert "it would have to wait: apply the Function" in status["message"]
     person.apply(function())
-    waits(person, "later", "Resolved")
+    resolved_with(person, "later", f"{HELLO}:v1")
     assert person.items("jobs") == []
-    person.apply(function(image="two"))
+    assert "resolved" not in person.status("later")
+    person.apply(function("v2", "two", created="2027-01-01T00:00:00+00:00"))
+    resolved_with(person, "later", f"{HELLO}:v2")
     person.patch_run("later", {"spec": {"suspend": False}})
     assert person.becomes("later", "RUNNING")["attempt"] == 1
     assert image(person, "later") == "two"
