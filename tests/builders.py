@@ -200,17 +200,6 @@ def pod(phase: str = "Pending", *, name: str = "hello-x", attempt: int = 1, **fa
     if "due" in facts:
         metadata["deletionTimestamp"] = stamp(facts["due"])
     return PodView.from_object({"metadata": metadata, "spec": {"nodeName": "node-1"}, "status": status})
-    return PodView.from_object(
-        {
-            "metadata": {
-                "namespace": "ml", "name": name, "uid": f"uid-{name}", "resourceVersion": facts.get("version", "30"),
-                "creationTimestamp": facts.get("created", stamp(NOW)),
-                "labels": {"run-operator.io/run-uid": UID, "run-operator.io/attempt": str(attempt)},
-            },
-            "spec": {"nodeName": "node-1"},
-            "status": status,
-        }
-    )  # fmt: skip
 
 
 def entity(kind: str, entity_id: str, spec: dict[str, Any], **facts: Any) -> dict[str, Any]:

@@ -1,8 +1,8 @@
 """Profiles: what an admin offers by name (a GPU, a node pool, a queue), and how it changes a Run.
 
 Resources, replicas and ports override the document's. Node selector, tolerations, volumes, labels and environment
-are added. Affinity, priority and runtime class come from the profile alone. The pull policy and the number of
-retries count where the Run names none.
+are added; of a variable in both, the document's value counts. Affinity, priority and runtime class come from the
+profile alone. The pull policy, the queue and the number of retries count where the Run names none.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any, Final
 from run_operator.document.errors import DocumentError
 from run_operator.document.yaml_reader import Parsed, read
 from run_operator.resources.catalog import Profile
-from run_operator.resources.constants import GROUP
+from run_operator.resources.constants import GROUP, KUEUE_PREFIX
 from run_operator.resources.run import Run
 from run_operator.workloads import fields
 from run_operator.workloads.deployment import Replicated
@@ -73,8 +73,10 @@ def profile_spec(name: str, profile: Profile) -> Mapping[str, Any]:
 
 def apply(run: Run, name: str, profile: Mapping[str, Any]) -> tuple[Run, tuple[str, ...]]:
     """The Run with the profile applied to its spec, and what of the document does not count because of it."""
-    spec = dict(run.spec)
-    dropped = [key for key in ALONE if spec.pop(key, None)]
+    spec, labels = dict(run.spec), pairs(profile, "labels", "name")
+    dropped = _overridden(spec, profile)
+    for key in ALONE:
+        spec.pop(key, None)
     spec |= {key: profile[key] for key in (*OVERRIDING, *ALONE) if profile.get(key)}
     spec["resources"] = {**fields.mapping(spec, "resources"), **fields.mapping(profile, "resources")}
     spec["node_selector"] = pairs(spec, "node_selector", "key") | pairs(profile, "node_selector", "key")
@@ -84,14 +86,24 @@ def apply(run: Run, name: str, profile: Mapping[str, Any]) -> tuple[Run, tuple[s
     if not spec.get("image_pull_policy") and profile.get("image_pull_policy"):
         spec["image_pull_policy"] = profile["image_pull_policy"]
     retries = run.policy.backoff_limit or fields.number(profile, "backoff_limit") or 0
+    queue = {key: value for key, value in labels.items() if key.startswith(KUEUE_PREFIX)}
     made = replace(
         run,
         spec=spec,
         policy=replace(run.policy, backoff_limit=retries),
-        profile_labels=pairs(profile, "labels", "name"),
+        labels={**queue, **run.labels},
+        profile_labels=labels,
     )
-    warning = f"{', '.join(dropped)} of the document: with the profile {name}, only the profile's count"
+    warning = f"the document's {', '.join(dropped)}: the profile {name} decides"
     return made, (warning,) if dropped else ()
+
+
+def _overridden(spec: Mapping[str, Any], profile: Mapping[str, Any]) -> list[str]:
+    """The fields in which the document wants something else than it gets."""
+    resources, own = fields.mapping(profile, "resources"), fields.mapping(spec, "resources")
+    found = [f"resources.{key}" for key in resources if own.get(key) and own[key] != resources[key]]
+    found += [key for key in OVERRIDING if spec.get(key) and profile.get(key) not in (None, spec[key])]
+    return found + [key for key in ALONE if spec.get(key) and profile.get(key) != spec[key]]
 
 
 def _volumes(spec: Mapping[str, Any], name: str, profile: Mapping[str, Any]) -> list[Any]:

@@ -32,8 +32,10 @@ def pod_of(one: Run) -> dict[str, Any]:
 
 
 def test_its_resources_override_key_by_key():
-    made = applied("resources: {cpu: 8, gpu: '1'}", {"resources": {"cpu": "1", "mem": "1Gi", "disk": "4Gi"}})
-    assert made.spec["resources"] == {"cpu": 8, "mem": "1Gi", "disk": "4Gi", "gpu": "1"}
+    own = {"resources": {"cpu": "1", "mem": "1Gi", "disk": "4Gi"}}
+    made = with_profile("resources: {cpu: 8, gpu: '1'}", own)
+    assert made.run.spec["resources"] == {"cpu": 8, "mem": "1Gi", "disk": "4Gi", "gpu": "1"}
+    assert made.warnings == ("the document's resources.cpu: the profile gpu decides",)
 
 
 def test_its_replicas_and_ports_override():
@@ -62,9 +64,8 @@ def test_affinity_priority_and_runtime_class_come_from_the_profile_alone():
     assert spec["priorityClassName"] == "high"
     assert "runtimeClassName" not in spec
     assert "affinity" not in spec
-    assert made.warnings == (
-        "affinity, priority_class, runtime_class of the document: with the profile gpu, only the profile's count",
-    )
+    said = "the document's affinity, priority_class, runtime_class: the profile gpu decides"
+    assert made.warnings == (said,)
 
 
 def test_volumes_envs_and_labels_are_added_and_the_documents_environment_wins():
@@ -79,9 +80,15 @@ labels: {kueue.x-k8s.io/queue-name: gpus, team: ml}
     env = {entry["name"]: entry.get("value") for entry in pod["spec"]["containers"][0]["env"]}
     assert (env["NCCL_DEBUG"], env["MODE"]) == ("WARN", "mine")
     assert pod["spec"]["volumes"][0]["name"] == "shm"
-    assert made["metadata"]["labels"]["kueue.x-k8s.io/queue-name"] == "gpus"
+    assert (one.queue, made["metadata"]["labels"]["kueue.x-k8s.io/queue-name"]) == ("gpus", "gpus")
+    assert made["spec"]["suspend"] is True
     assert pod["metadata"]["labels"]["team"] == "ml"
     assert pod["metadata"]["labels"]["run-operator.io/attempt"] == "1"
+
+
+def test_a_queue_the_run_names_itself_wins():
+    own = {"kueue.x-k8s.io/queue-name": "mine"}
+    assert applied("labels: {kueue.x-k8s.io/queue-name: gpus}", labels=own).queue == "mine"
 
 
 def test_pull_policy_and_retries_count_where_the_run_names_none():
