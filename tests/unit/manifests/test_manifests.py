@@ -9,8 +9,12 @@ import yaml
 
 from run_operator.engine.watched import WATCHED
 from run_operator.resources import policy
+from run_operator.resources.catalog import Profile
+from run_operator.resources.constants import LABEL_PROFILES
 from run_operator.resources.manifest import KEPT
+from run_operator.resources.referred import ProfilesView
 from run_operator.resources.states import State
+from run_operator.workloads.profile import profile_spec
 
 ROOT = Path(__file__).parents[3]
 
@@ -94,3 +98,11 @@ def test_the_operators_pod_is_restricted():
     assert container["readOnlyRootFilesystem"] is True
     assert spec["enableServiceLinks"] is False
     assert deployment["spec"]["strategy"] == {"type": "Recreate"}
+
+
+def test_the_example_profiles_can_be_used():
+    raw = yaml.safe_load((ROOT / "manifests" / "examples" / "profiles.yaml").read_text())
+    assert raw["metadata"]["labels"][LABEL_PROFILES] == "true"
+    view = ProfilesView.from_object(raw)
+    for name, text in view.texts.items():
+        assert profile_spec(name, Profile(view, text))
