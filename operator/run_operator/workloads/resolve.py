@@ -182,7 +182,7 @@ class _Lookup:
         return Part.of_profile(name, found.source, profile_spec(name, found))
 
     def _apply(self, what: str, text: str, file: str, entity_id: str) -> str:
-        command = f"runctl manifest {file}-{entity_id[:80]}.yaml | kubectl apply -n {self.run.namespace} -f -"
+        command = f"runctl manifest {file}-{entity_id}.yaml | kubectl apply -n {self.run.namespace} -f -"
         return f"apply the {what} {_short(text)} to this namespace: {command}"
 
 
