@@ -22,6 +22,7 @@ OPERATOR_NAMESPACE: Final = "run-operator"
 RUNS_NAMESPACE: Final = "run-demo"
 EXPORT: Final = REPOSITORY / "manifests" / "examples" / "exports" / "container-job-selfcontained.yaml"
 RUN: Final = "job-selfcontained"
+CRDS: Final = tuple(f"crd/{name}.run-operator.io" for name in ("runs", "functions", "tasks"))
 PATIENCE: Final = 90.0
 """Seconds the Run may take."""
 FINAL: Final = ("COMPLETED", "ERROR", "STOPPED")
@@ -39,7 +40,7 @@ class Demo:
         """The way a user would: one kustomization, then wait for the Deployment."""
         with step("installing the operator (kubectl apply -k manifests/overlays/demo)"):
             self._run("apply", "-k", str(REPOSITORY / "manifests" / "overlays" / "demo"))
-            self._run("wait", "--for=condition=Established", "crd/runs.run-operator.io", "--timeout=30s")
+            self._run("wait", "--for=condition=Established", *CRDS, "--timeout=30s")
             if restart:
                 self._run("-n", OPERATOR_NAMESPACE, "rollout", "restart", "deployment/run-operator")
             try:

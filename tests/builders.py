@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from run_operator.resources.referred import EntityView, ProfilesView
 from run_operator.resources.run import Run
 from run_operator.resources.times import stamp
 from run_operator.workloads.digest import digest
@@ -199,3 +200,44 @@ def pod(phase: str = "Pending", *, name: str = "hello-x", attempt: int = 1, **fa
     if "due" in facts:
         metadata["deletionTimestamp"] = stamp(facts["due"])
     return PodView.from_object({"metadata": metadata, "spec": {"nodeName": "node-1"}, "status": status})
+
+
+def entity(kind: str, entity_id: str, spec: dict[str, Any], **facts: Any) -> dict[str, Any]:
+    """A Function or Task object; `facts`: name (of the document), created, object_name, namespace, version."""
+    document = {
+        "kind": kind,
+        "project": "demo",
+        "name": facts.get("name", entity_id),
+        "id": entity_id,
+        "spec": spec,
+    }
+    return {
+        "metadata": {
+            "namespace": facts.get("namespace", "ml"), "name": facts.get("object_name", entity_id),
+            "uid": facts.get("uid", f"uid-{entity_id}"), "resourceVersion": facts.get("version", "40"), "generation": 1,
+        },
+        "spec": document | {"metadata": {"created": facts.get("created", "2026-01-01T00:00:00Z")}},
+    }  # fmt: skip
+
+
+def function(entity_id: str = "v1", image: str | None = "busybox:1.36", **more: Any) -> EntityView:
+    """A version of the Function hello; `more`: as for `entity`, kind, and `spec` (more of the inner spec)."""
+    inner = ({"image": image} if image else {}) | more.pop("spec", {})
+    kind = more.pop("kind", "container")
+    return EntityView.function(entity(kind, entity_id, inner, **({"name": "hello"} | more)))
+
+
+def task(entity_id: str = "t", **more: Any) -> EntityView:
+    """A Task of the Function hello; `more`: as for `function`."""
+    inner = {"function": "container://demo/hello"} | more.pop("spec", {})
+    return EntityView.task(entity("container+job", entity_id, inner, **more))
+
+
+def profiles(texts: dict[str, str], **facts: Any) -> ProfilesView:
+    """A ConfigMap of profiles; `facts`: name, namespace, version."""
+    name, namespace = facts.get("name", "profiles"), facts.get("namespace", "ml")
+    metadata = {
+        "namespace": namespace, "name": name, "uid": f"uid-{namespace}-{name}",
+        "resourceVersion": facts.get("version", "50"),
+    }  # fmt: skip
+    return ProfilesView.from_object({"metadata": metadata, "data": texts})

@@ -21,6 +21,7 @@ from cluster.build import build
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 EXPORTS = REPOSITORY / "tests" / "data" / "exports"
+CRDS = tuple(f"crd/{name}.run-operator.io" for name in ("runs", "functions", "tasks"))
 DEADLINE = 60.0
 
 

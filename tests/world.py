@@ -23,12 +23,13 @@ from run_operator.lifecycle.actions import (
 )
 from run_operator.lifecycle.observed import Observed
 from run_operator.lifecycle.plan import plan
+from run_operator.resources.catalog import Catalog
 from run_operator.resources.constants import ANNOTATION_ATTEMPT, LABEL_ATTEMPT, LABEL_RUN_UID
 from run_operator.resources.run import Run
 from run_operator.resources.times import stamp
 from run_operator.workloads.options import Options
 from run_operator.workloads.views import JobView, PodView
-from tests.builders import NOW, UID
+from tests.builders import NOW, UID, function
 
 OVER = ("COMPLETED", "ERROR")
 
@@ -42,6 +43,8 @@ class World:
     """Raw objects as an API server would hold them; `jobs` and `pods` by uid."""
 
     queue: str = ""
+    named: bool = False
+    """Whether the Run names a Function instead of saying everything itself."""
     backoff_limit: int = 0
     now: float = NOW
     jobs: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -50,7 +53,8 @@ class World:
 
     def __post_init__(self) -> None:
         labels = {"kueue.x-k8s.io/queue-name": self.queue} if self.queue else {}
-        inner = {"task": "container+job://demo/t", "image": "busybox:1.36"}
+        inner = {"task": "container+job://demo/t"}
+        inner |= {"function": "container://demo/hello"} if self.named else {"image": "busybox:1.36"}
         policy = {"backoffLimit": self.backoff_limit}
         spec = {
             "kind": "container+job:run",
@@ -68,6 +72,8 @@ class World:
         self.seen: tuple[list[JobView], list[PodView]] = ([], [])
         self.won = False
         self.by_hand = False
+        self.catalog = Catalog()
+        self.images: set[str] = set()
 
     # People
 
@@ -77,6 +83,15 @@ class World:
             self.run["spec"]["suspend"] = suspend
             self.run["metadata"]["generation"] += 1
             self._touch(self.run)
+
+    def apply_function(self) -> None:
+        """Somebody applies the Function, each time with another image."""
+        version = str(next(self.numbers))
+        self.catalog.put(function("v1", f"image-{version}", version=version))
+
+    def delete_function(self) -> None:
+        """And deletes it again."""
+        self.catalog.drop("uid-v1")
 
     def rob(self) -> None:
         """Somebody deletes the Job by hand, and with it what it had to say."""
@@ -158,6 +173,8 @@ class World:
 
     def calm(self) -> None:
         """A round in which everybody does what is to be done, and no program ends."""
+        if not list(self.catalog):
+            self.apply_function()
         self.look()
         self.reconcile()
         self.admit(admitted=True)
@@ -190,7 +207,7 @@ class World:
 
     def _observed(self, *, fresh: bool) -> Observed:
         jobs, pods = self.seen
-        return Observed(job=jobs[0] if jobs else None, pods=tuple(pods), fresh=fresh)
+        return Observed(job=jobs[0] if jobs else None, pods=tuple(pods), fresh=fresh, catalog=self.catalog)
 
     def _carry_out(self, step: Any) -> None:
         match step:
@@ -265,6 +282,9 @@ class World:
         self._rule(
             int(job["metadata"]["annotations"][ANNOTATION_ATTEMPT]) == stored, "a Job of another attempt"
         )
+        image = job["spec"]["template"]["spec"]["containers"][0]["image"]
+        self.images.add(image)
+        self._rule(len(self.images) == 1, f"attempts run different images: {self.images}")
 
     def _delete_job(self, uid: str) -> None:
         del self.jobs[uid]

@@ -64,6 +64,12 @@ from run_operator.settings import Settings
     show_envvar=True,
     help="uid, gid and fsGroup of pods whose document names none.",
 )
+@click.option(
+    "--profiles-namespace",
+    default="run-operator",
+    show_envvar=True,
+    help="Where profiles for all namespaces are; one in the Run's own namespace wins.",
+)
 @click.version_option(__version__, prog_name="run-operator")
 def main(log_level: str, log_format: str, **options: object) -> None:
     """Reconcile Runs until SIGTERM. The cluster: KUBECONFIG, else the pod's service account, else ~/.kube/config."""
@@ -72,7 +78,9 @@ def main(log_level: str, log_format: str, **options: object) -> None:
     try:
         asyncio.run(_operate(settings))
     except NotFoundError as error:
-        sys.exit(f"run-operator: {error}\nThe CRDs are missing: kubectl apply -k crds")
+        sys.exit(
+            f"run-operator: a CRD is missing or older than this operator: kubectl apply -k crds ({error})"
+        )
     except (KubeError, NoClusterError, OSError) as error:
         sys.exit(f"run-operator: {error}")
 

@@ -27,3 +27,5 @@ class Settings:
     """Extended resource that `resources.gpu` asks for."""
     default_user: int
     """uid, gid and fsGroup of pods whose document names none."""
+    profiles_namespace: str
+    """Where profiles for all namespaces are."""

@@ -5,14 +5,16 @@ from __future__ import annotations
 import base64
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from tests.harness import EXPORTS, condition, wait_for
 
 
-def apply_export(person, name: str) -> str:
-    command = [sys.executable, "-m", "run_operator.client.cli", "manifest", str(EXPORTS / f"{name}.yaml")]
+def apply_export(person, export: str | Path) -> str:
+    path = export if isinstance(export, Path) else EXPORTS / f"{export}.yaml"
+    command = [sys.executable, "-m", "run_operator.client.cli", "manifest", str(path)]
     text = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     return person.kubectl("create", "-f", "-", "-o", "name", stdin=text).stdout.strip().partition("/")[2]
 
@@ -26,8 +28,6 @@ def apply_export(person, name: str) -> str:
         ("container-job-completed", "COMPLETED", "exited with code 0"),
         ("edge-exponent-id", "COMPLETED", "exited with code 0"),
         ("edge-numeric-id", "RUNNING", "runs on node"),
-        ("container-job-minimal", "ERROR", "image is missing"),
-        ("container-job-function-only", "ERROR", "Function container://demo/hello"),
         ("container-build-full", "ERROR", "container+build is not supported yet"),
         ("python-job-full", "ERROR", "python+job is not supported yet"),
     ],
@@ -35,6 +35,48 @@ def apply_export(person, name: str) -> str:
 def test_exports_run_to_the_state_they_should(person, export, state, said):
     name = apply_export(person, export)
     assert said in person.becomes(name, state)["message"]
+
+
+def resolution(person, name: str) -> str:
+    return condition(person.status(name), "Resolved").get("message", "")
+
+
+def test_an_export_that_names_its_function_waits_for_it_and_runs(person, tmp_path):
+    name = apply_export(person, "container-job-function-only")
+    reference = "container://demo/hello:1c2d3e4f5a6b47c8b9d0e1f2a3b4c5d6"
+    wait_for("the reason", lambda: f"apply the Function {reference}" in resolution(person, name))
+    assert person.status(name)["state"] == "CREATED"
+    text = (EXPORTS / "function-container.yaml").read_text()
+    path = tmp_path / "functions-1c2d3e4f5a6b47c8b9d0e1f2a3b4c5d6.yaml"
+    path.write_text(text.replace("cad9f044d9dc44d69390fadfb4ff02d3", "1c2d3e4f5a6b47c8b9d0e1f2a3b4c5d6"))
+    apply_export(person, path)
+    status = person.becomes(name, "COMPLETED")
+    assert status["resolved"]["function"]["spec"] == {
+        "image": "docker.io/library/busybox:1.36",
+        "command": "sh",
+    }
+
+
+def test_an_export_that_names_only_its_task_waits_for_that_and_for_the_tasks_function(person, tmp_path):
+    name = apply_export(person, "container-job-minimal")
+    wait_for("the reason", lambda: "apply the Task container+job://demo/8f0e" in resolution(person, name))
+    text = (EXPORTS / "task-container-job.yaml").read_text()
+    path = tmp_path / "task.yaml"
+    path.write_text(text.replace("3070feb080d04e1cbf38516f65bb3eaa", "8f0e3f0b7f6a4e0c9d1b5c2a3d4e5f60"))
+    apply_export(person, path)
+    wait_for("the reason", lambda: "apply the Function container://demo/hello" in resolution(person, name))
+    apply_export(person, "function-container")
+    person.becomes(name, "COMPLETED")
+
+
+def test_a_missing_claim_is_named(person):
+    volume = {"volume_type": "shared_volume", "name": "team", "mount_path": "/team"}
+    person.apply_run("sharing", "true", spec={"volumes": [volume]})
+    wait_for(
+        "the reason",
+        lambda: condition(person.status("sharing"), "Running").get("reason") == "ClaimNotFound",
+    )
+    assert "PersistentVolumeClaim team, which is not in this namespace" in person.status("sharing")["message"]
 
 
 def test_success_shows_output_and_story(person):

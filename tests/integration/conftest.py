@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness import REPOSITORY, OperatorProcess, Person, cluster_down, cluster_name, cluster_up
+from tests.harness import CRDS, REPOSITORY, OperatorProcess, Person, cluster_down, cluster_name, cluster_up
 
 NAME = cluster_name("integration")
 
@@ -23,7 +23,7 @@ def kubeconfig() -> Iterator[Path]:
     path = cluster_up(NAME, "control-plane")
     someone = Person(path)
     someone.kubectl("apply", "-k", str(REPOSITORY / "crds"))
-    someone.kubectl("wait", "--for=condition=Established", "crd/runs.run-operator.io", "--timeout=30s")
+    someone.kubectl("wait", "--for=condition=Established", *CRDS, "--timeout=30s")
     yield path
     cluster_down(NAME)
 

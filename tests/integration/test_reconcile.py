@@ -62,7 +62,7 @@ def test_stop_and_resume(operator, person):
 @pytest.mark.parametrize(
     ("spec", "reason", "said"),
     [
-        ({"image": None}, "Unresolved", "image is missing"),
+        ({"image": "a b"}, "InvalidSpec", "'a b' is not the name of an image"),
         ({"resources": {"mem": "x"}}, "InvalidSpec", "not a quantity"),
         (
             {"volumes": [{"volume_type": "empty_dir", "name": "Bad_Name", "mount_path": "/x"}]},
@@ -118,10 +118,12 @@ def test_deleting_a_run_deletes_what_it_owns_without_a_finalizer(operator, perso
     source = {"source": "main.py", "base64": "eA=="}
     person.apply_run("gone", spec={"volumes": [volume], "source": source})
     wait_for("the Job", lambda: person.get("job", "gone"))
+    assert len(person.items("configmaps", "-l", "run-operator.io/run=gone")) == 1
     assert "finalizers" not in person.get("run", "gone")["metadata"]
     person.kubectl("delete", "run", "gone")
     wait_for("nothing left", lambda: not person.items("jobs,pods,pvc"))
-    wait_for("no files left", lambda: person.get("configmap", "gone-files") is None)
+    files = ("configmaps", "-l", "run-operator.io/run=gone")
+    wait_for("no files left", lambda: not person.items(*files))
 
 
 def test_time_to_live(operator, person):

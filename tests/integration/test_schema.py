@@ -95,20 +95,76 @@ def test_columns(person):
 
 
 @pytest.mark.parametrize("path", sorted(EXPORTS.glob("*.yaml")), ids=lambda p: p.stem)
-def test_every_export_of_a_run_is_taken_and_its_strings_stay_strings(person, path):
+def test_every_export_is_taken_and_its_strings_stay_strings(person, path):
     from run_operator.document.entity import load  # noqa: PLC0415 - this test only
     from run_operator.document.kinds import EntityType  # noqa: PLC0415 - this test only
     from run_operator.document.yaml_writer import write  # noqa: PLC0415 - this test only
     from run_operator.resources.manifest import manifest  # noqa: PLC0415 - this test only
 
     entity = load(path.read_bytes())
-    if entity.type is not EntityType.RUN:
-        pytest.skip("Functions and Tasks have no CRD yet")
-    made = manifest(entity, suspend=True)
+    made = manifest(entity, suspend=entity.type is EntityType.RUN)
     person.kubectl("apply", "-f", "-", stdin=write(made))
-    stored = person.get("run", made["metadata"]["name"])["spec"]
-    del stored["runPolicy"]
+    stored = person.get(made["kind"], made["metadata"]["name"])["spec"]
+    stored.pop("runPolicy", None)
     assert stored == without_nulls(made["spec"])
+
+
+FUNCTION = {
+    "apiVersion": "run-operator.io/v1alpha1",
+    "kind": "Function",
+    "metadata": {"name": "v1"},
+    "spec": {"kind": "container", "project": "demo", "name": "hello", "id": "v1", "spec": {"image": "x"}},
+}
+TASK = {
+    "apiVersion": "run-operator.io/v1alpha1",
+    "kind": "Task",
+    "metadata": {"name": "t"},
+    "spec": {
+        "kind": "container+job",
+        "project": "demo",
+        "id": "t",
+        "spec": {"function": "container://demo/hello"},
+    },
+}
+
+
+@pytest.mark.parametrize(
+    ("document", "spec", "said"),
+    [
+        (FUNCTION, {"kind": "container+job"}, "a Function's kind is its runtime"),
+        (FUNCTION, {"name": None}, "spec.name: Required value"),
+        (FUNCTION, {"name": "a/b"}, "a name is made of letters"),
+        (FUNCTION, {"image": "x"}, 'unknown field "spec.image"'),
+        (TASK, {"kind": "container"}, "a Task's kind is <runtime>+<action>"),
+        (TASK, {"project": "a b"}, "a project is made of letters"),
+        (TASK, {"spec": {"function": 7}}, 'must be of type string: "integer"'),
+    ],
+)
+def test_functions_and_tasks_of_another_shape_are_refused(person, document, spec, said):
+    assert said in refused(person, changed(document, **spec))
+
+
+def test_what_runs_refer_to_keeps_its_identity_and_may_change_otherwise(person):
+    person.apply([FUNCTION, TASK])
+    for document, fields in (
+        (FUNCTION, ("kind", "project", "name", "id")),
+        (TASK, ("kind", "project", "id")),
+    ):
+        for field in fields:
+            other = {"kind": document["spec"]["kind"].replace("container", "python")}.get(field, "other")
+            assert f"spec.{field} cannot be changed" in refused(person, changed(document, **{field: other}))
+        person.apply(changed(document, spec={"function": "container://demo/bye"}))
+
+
+def test_columns_of_functions_and_tasks(person):
+    person.apply([FUNCTION, TASK])
+    head, line = person.kubectl("get", "functions").stdout.splitlines()
+    assert head.split() == ["NAME", "PROJECT", "KIND", "NAME", "AGE"]
+    assert line.split()[:4] == ["v1", "demo", "container", "hello"]
+    wide = person.kubectl("get", "tasks", "-o", "wide").stdout
+    assert "container://demo/hello" in wide
+    assert "v1" in person.kubectl("get", "functions", "--field-selector", "spec.name=hello").stdout
+    assert "keeps" in person.kubectl("explain", "function.spec.spec").stdout
 
 
 def without_nulls(value: Any) -> Any:

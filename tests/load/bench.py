@@ -20,6 +20,7 @@ from run_operator.kube.client import Api
 from run_operator.kube.fence import Unfenced
 from run_operator.kube.resource import JOBS, RUNS
 from tests.harness import (
+    CRDS,
     REPOSITORY,
     OperatorProcess,
     Person,
@@ -130,7 +131,7 @@ def main() -> None:
         operator = OperatorProcess(person.kubeconfig, Path(scratch) / "operator.log")
         try:
             person.kubectl("apply", "-k", str(REPOSITORY / "crds"))
-            person.kubectl("wait", "--for=condition=Established", "crd/runs.run-operator.io", "--timeout=30s")
+            person.kubectl("wait", "--for=condition=Established", *CRDS, "--timeout=30s")
             operator.start()
             asyncio.run(measure(person, operator, chosen.count, chosen.rounds))
         finally:

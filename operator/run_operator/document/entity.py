@@ -61,6 +61,9 @@ def _entity(document: dict[str, Any], parsed: Parsed) -> Entity:
         kind_type = entity_type(kind)
         if kind_type is EntityType.RUN:
             _check_run(document, parsed)
+        if kind_type is EntityType.FUNCTION and not document.get("name"):
+            message = "the field 'name' is missing: a Function is found by it"
+            raise errors.MissingFieldError(message, parsed.line())
     except errors.InvalidKindError as error:
         error.line = error.line or parsed.line("kind")
         raise

@@ -8,8 +8,10 @@ from typing import Final
 
 from run_operator.document.errors import InvalidReferenceError
 
+_WORD: Final = "[a-zA-Z0-9._+-]{1,256}"
+"""The platform's own rule for ids and names."""
 _SHAPE: Final = re.compile(
-    r"(?P<kind>[^:/\s]+)://(?P<project>[^:/\s]+)/(?P<name>[^:/\s]+)(?::(?P<id>[^:/\s]+))?"
+    rf"(?P<kind>{_WORD})://(?P<project>{_WORD})/(?P<name>{_WORD})(?::(?P<id>{_WORD}))?"
 )
 
 

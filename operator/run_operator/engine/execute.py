@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final
 
-from run_operator.engine.store import VIEWS, Child, Store, observed
+from run_operator.engine.store import Store, observed
+from run_operator.engine.watched import CHILDREN, Child
 from run_operator.kube.client import Api
 from run_operator.kube.errors import (
     AlreadyExistsError,
@@ -114,8 +115,8 @@ class Executor:
         kinds = (JOBS, PODS) if child_kind(run) == JOBS.kind else (DEPLOYMENTS, SERVICES, PODS)
         for resource in kinds:
             found = self._api.list_objects(resource, namespace=run.namespace, selector=selector)
-            children += [VIEWS[resource](raw) async for raw in found]
-        return observed(children, fresh=True, gone=self._store.gone(run))
+            children += [CHILDREN[resource](raw) async for raw in found]
+        return observed(children, catalog=self._store.catalog, fresh=True, gone=self._store.gone(run))
 
     async def _create(self, run: Run, body: Mapping[str, Any], *, own: bool = True) -> None:
         resource = BY_KIND[str(body["kind"])]
@@ -147,8 +148,8 @@ class Executor:
 
     def _keep(self, resource: Resource, answer: Mapping[str, Any], *, own: bool = False) -> None:
         """Remember what the API server answered, if it is a thing that is watched."""
-        if resource in VIEWS:
-            self._store.put_child(VIEWS[resource](answer), own=own)
+        if resource in CHILDREN:
+            self._store.put_child(CHILDREN[resource](answer), own=own)
 
     async def _ours(self, resource: Resource, run: Run, name: str) -> Mapping[str, Any]:
         """The existing object of that name, if it is this Run's; else a RefusedError or TransientError."""

@@ -22,7 +22,7 @@ from run_operator.kube import config
 from run_operator.kube.client import Api
 from run_operator.kube.errors import KubeError
 from run_operator.kube.fence import Unfenced
-from run_operator.kube.resource import RUNS
+from run_operator.kube.resource import FUNCTIONS, RUNS, TASKS
 from run_operator.observability.health import Health
 from run_operator.observability.metrics import Metrics, Readings
 from run_operator.observability.server import StatusServer
@@ -70,6 +70,11 @@ class Operator:
             log.info(
                 "serving %s on %s", ", ".join(settings.namespaces) or "all namespaces", configuration.host
             )
+            if settings.namespaces and settings.profiles_namespace not in settings.namespaces:
+                log.warning(
+                    "profiles of namespace %s are not seen: --namespace does not name it",
+                    settings.profiles_namespace,
+                )
             await self._run_parts(api, recorder, configuration)
         finally:
             await server.stop()
@@ -78,7 +83,11 @@ class Operator:
     async def _run_parts(self, api: Api, recorder: Recorder, configuration: Any) -> None:
         sweeper = Sweeper(api, self._store, self._settings.namespaces, time.monotonic)
         executor = Executor(api, self._store)
-        options = Options(gpu_resource=self._settings.gpu_resource, default_user=self._settings.default_user)
+        options = Options(
+            gpu_resource=self._settings.gpu_resource,
+            default_user=self._settings.default_user,
+            profiles_namespace=self._settings.profiles_namespace,
+        )
         reconciler = Reconciler(self._store, executor, recorder, time.time, options)
         workers = Workers(self._queue, reconciler, self._metrics, self._settings.workers)
         # Tasks made before kopf starts are spared by it when it ends; so all of ours come first.
@@ -161,10 +170,11 @@ class Operator:
             log.warning("stopped with work under way; the next start takes it up")
 
     async def _check_access(self, api: Api) -> None:
-        """Fail at start, in one line, when the CRD or the rights are missing."""
-        for namespace in self._settings.namespaces or (None,):
-            async for _ in api.list_metadata(RUNS, namespace=namespace):
-                break
+        """Fail at start, in one line, when a CRD or the rights are missing."""
+        for resource in (RUNS, FUNCTIONS, TASKS):
+            for namespace in self._settings.namespaces or (None,):
+                async for _ in api.list_metadata(resource, namespace=namespace):
+                    break
 
     def _seen(self, resource: str, kind: str | None) -> None:
         self._last_seen[resource] = time.monotonic()

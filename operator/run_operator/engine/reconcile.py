@@ -52,6 +52,7 @@ class Reconciler:
         decision = self._plan(run, observed)
         if decision.reread:
             decision = self._plan(run, await self._executor.reread(run))
+        self._store.follow(key, decision.wants)
         try:
             await self._execute(run, decision)
         except RefusedError as error:

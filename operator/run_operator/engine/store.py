@@ -6,24 +6,22 @@ uid it carries, so children of an earlier Run of the same name are never taken f
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, Final
+from typing import Final
 
-from run_operator.kube.resource import DEPLOYMENTS, JOBS, PODS, SERVICES, Resource
+from run_operator.engine.followers import Followers
+from run_operator.engine.watched import WATCHED, Child
+from run_operator.kube.resource import BY_KIND, CONFIG_MAPS, DEPLOYMENTS, JOBS, PODS, RUNS, SERVICES
 from run_operator.lifecycle.observed import Observed, Refusal
+from run_operator.resources.catalog import Catalog
+from run_operator.resources.raw import newer
+from run_operator.resources.referred import EntityView, Referred, Want
 from run_operator.resources.run import Key, Run
 from run_operator.workloads.views import DeploymentView, JobView, PodView, ServiceView
 
 Wake = Callable[[Key, bool], None]
 """Called with a Run's key and whether it is urgent (a person changed the Run)."""
-Child = JobView | DeploymentView | ServiceView | PodView
-VIEWS: Final[dict[Resource, Callable[[Any], Child]]] = {
-    JOBS: JobView.from_object,
-    DEPLOYMENTS: DeploymentView.from_object,
-    SERVICES: ServiceView.from_object,
-    PODS: PodView.from_object,
-}
-"""What is watched beside Runs, and how each is read."""
 PLURALS: Final[dict[type[Child], str]] = {
     JobView: JOBS.plural,
     DeploymentView: DEPLOYMENTS.plural,
@@ -42,6 +40,9 @@ class Store:
         self._children: dict[str, dict[str, Child]] = {}
         self._owners: dict[str, str] = {}
         self._gone: dict[str, PodView] = {}
+        self._followers = Followers()
+        self.catalog: Final = Catalog()
+        """What Runs refer to; changed through this store only."""
 
     def __len__(self) -> int:
         return len(self._runs)
@@ -49,10 +50,10 @@ class Store:
     @property
     def sizes(self) -> dict[str, int]:
         """How many objects of each kind are held."""
-        found = {"runs": len(self._runs)} | dict.fromkeys(PLURALS.values(), 0)
-        for child in self._all():
-            found[PLURALS[type(child)]] += 1
-        return found
+        counted = Counter(PLURALS[type(child)] for child in self._all())
+        counted.update(_plural(view) for view in self.catalog)
+        counted[RUNS.plural] = len(self._runs)
+        return {resource.plural: counted[resource.plural] for resource in WATCHED}
 
     def run(self, key: Key) -> Run | None:
         """The Run at this place, if any."""
@@ -65,22 +66,26 @@ class Store:
     def observed(self, run: Run, refusal: Refusal | None = None) -> Observed:
         """What the streams told of the Run's children."""
         children = self._children.get(run.uid, {}).values()
-        return observed(children, refusal=refusal, gone=self.gone(run))
+        return observed(children, refusal=refusal, gone=self.gone(run), catalog=self.catalog)
 
     def gone(self, run: Run) -> tuple[PodView, ...]:
         """The Run's last pod that was deleted after its program had ended, as it was then."""
         last = self._gone.get(run.uid)
         return (last,) if last else ()
 
+    def follow(self, key: Key, wants: tuple[Want, ...]) -> None:
+        """Wake this Run when one of these appears, changes or goes."""
+        self._followers.follow(key, wants if key in self._runs else ())
+
     def knows(self, uid: str, resource_version: str) -> bool:
         """Whether this object is held in this version or a newer one."""
         held = self._version(uid)
-        return held is not None and not _newer(resource_version, held)
+        return held is not None and not newer(resource_version, held)
 
     def put_run(self, run: Run, *, own: bool = False) -> None:
         """A Run appeared or changed; `own`: by our own write, which was decided with all that is known."""
         old = self._runs.get(run.key)
-        if old is not None and old.uid == run.uid and not _newer(run.resource_version, old.resource_version):
+        if old is not None and old.uid == run.uid and not newer(run.resource_version, old.resource_version):
             return
         if old is not None and old.uid != run.uid:
             self._keys.pop(old.uid, None)
@@ -98,13 +103,14 @@ class Store:
             del self._runs[key]
             self._keys.pop(uid, None)
             self._gone.pop(uid, None)
+            self._followers.follow(key, ())
             self._wake(key, False)
 
     def put_child(self, child: Child, *, own: bool = False) -> None:
         """A child of a Run appeared or changed; `own` as for `put_run`."""
         children = self._children.setdefault(child.run_uid, {})
         old = children.get(child.uid)
-        if old is not None and not _newer(child.resource_version, old.resource_version):
+        if old is not None and not newer(child.resource_version, old.resource_version):
             return
         children[child.uid] = child
         self._owners[child.uid] = child.run_uid
@@ -124,32 +130,43 @@ class Store:
             del self._children[run_uid]
         self._wake_owner(run_uid)
 
+    def put_referred(self, view: Referred) -> None:
+        """A Function, a Task or a ConfigMap with profiles appeared or changed."""
+        self._wake_followers(self.catalog.put(view))
+
+    def drop_referred(self, uid: str) -> None:
+        """One of these is gone."""
+        self._wake_followers(self.catalog.drop(uid))
+
     def drop(self, uid: str) -> None:
         """An object of whatever kind is gone though no stream told."""
         key = self._keys.get(uid)
         if key is not None:
             self.drop_run(key, uid)
+        elif self.catalog.get(uid) is not None:
+            self.drop_referred(uid)
         else:
             self.drop_child(uid)
 
     def uids(self, plural: str) -> set[str]:
         """The uids held of a resource."""
-        if plural == "runs":
+        if plural == RUNS.plural:
             return set(self._keys)
-        return {child.uid for child in self._all() if PLURALS[type(child)] == plural}
+        children = {child.uid for child in self._all() if PLURALS[type(child)] == plural}
+        return children | {view.uid for view in self.catalog if _plural(view) == plural}
 
     def _remember(self, run_uid: str, pod: PodView) -> None:
         """One a Run: the newest that shows an exit code."""
         known = self._gone.get(run_uid)
-        newer = known is None or (pod.created, pod.name) >= (known.created, known.name)
-        if newer and any(c.state == "terminated" for c in pod.facts.containers):
+        later = known is None or (pod.created, pod.name) >= (known.created, known.name)
+        if later and any(c.state == "terminated" for c in pod.facts.containers):
             self._gone[run_uid] = pod
 
     def _version(self, uid: str) -> str | None:
         key = self._keys.get(uid)
         if key is not None:
             return self._runs[key].resource_version
-        held = self._children.get(self._owners.get(uid, ""), {}).get(uid)
+        held = self._children.get(self._owners.get(uid, ""), {}).get(uid) or self.catalog.get(uid)
         return held.resource_version if held else None
 
     def _all(self) -> Iterator[Child]:
@@ -160,10 +177,15 @@ class Store:
         if key is not None:
             self._wake(key, False)
 
+    def _wake_followers(self, changed: Iterable[Want]) -> None:
+        for key in self._followers.of(changed):
+            self._wake(key, False)
+
 
 def observed(
     children: Iterable[Child],
     *,
+    catalog: Catalog,
     fresh: bool = False,
     refusal: Refusal | None = None,
     gone: tuple[PodView, ...] = (),
@@ -180,11 +202,9 @@ def observed(
         fresh=fresh,
         refusal=refusal,
         gone=gone,
+        catalog=catalog,
     )
 
 
-def _newer(version: str, than: str) -> bool:
-    """Whether a resourceVersion is newer. They are decimal numbers; what is not is taken as new."""
-    if version.isdecimal() and than.isdecimal():
-        return int(version) > int(than)
-    return version != than
+def _plural(view: Referred) -> str:
+    return BY_KIND[view.what].plural if isinstance(view, EntityView) else CONFIG_MAPS.plural

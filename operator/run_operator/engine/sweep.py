@@ -12,13 +12,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from run_operator.engine.store import VIEWS, Store
+from run_operator.engine.store import Store
+from run_operator.engine.watched import SELECTORS, WATCHED
 from run_operator.kube.client import Api
-from run_operator.kube.resource import RUNS, Resource
-from run_operator.resources.constants import LABEL_MANAGED_BY, MANAGED_BY
+from run_operator.kube.resource import Resource
 
-SELECTOR: Final = f"{LABEL_MANAGED_BY}={MANAGED_BY}"
-SWEPT: Final = ((RUNS, ""), *((resource, SELECTOR) for resource in VIEWS))
+SWEPT: Final = tuple((resource, SELECTORS.get(resource, "")) for resource in WATCHED)
 GRACE: Final = 15.0
 """Seconds a listed object may be missing in the store before the stream counts as standing still."""
 LOOK: Final = 0.1

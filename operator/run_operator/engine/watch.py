@@ -17,12 +17,13 @@ from typing import Any, Final
 import kopf
 from kubernetes.aio.client import Configuration
 
-from run_operator.engine.store import VIEWS, Child, Store
+from run_operator.engine.store import Store
+from run_operator.engine.watched import CHILDREN, REFERRED, SELECTORS, Child
 from run_operator.kube.resource import RUNS, Resource
-from run_operator.resources.constants import LABEL_MANAGED_BY, MANAGED_BY
+from run_operator.resources.constants import MANAGED_BY
+from run_operator.resources.referred import Referred
 from run_operator.resources.run import Run
 
-SELECTOR: Final = f"{LABEL_MANAGED_BY}={MANAGED_BY}"
 IDENTITY: Final[Any] = MANAGED_BY
 
 Handler = Callable[..., Any]
@@ -103,8 +104,8 @@ def settings() -> kopf.OperatorSettings:
     chosen.persistence.diffbase_storage = NoDiffs()
     chosen.persistence.progress_storage = NoProgress()
     chosen.process.ultimate_exiting_timeout = 25
-    for resource in VIEWS:
-        chosen.watching.label_selectors[resource.group, resource.version, resource.plural] = SELECTOR
+    for resource, selector in SELECTORS.items():
+        chosen.watching.label_selectors[resource.group, resource.version, resource.plural] = selector
     return chosen
 
 
@@ -117,8 +118,10 @@ def registry(store: Store, seen: Seen, configuration: Configuration) -> kopf.Ope
         return await connection(configuration)
 
     _watch(handlers, RUNS, _runs_into(store, seen))
-    for resource, read in VIEWS.items():
+    for resource, read in CHILDREN.items():
         _watch(handlers, resource, _children_into(store, seen, resource, read))
+    for resource, view in REFERRED.items():
+        _watch(handlers, resource, _referred_into(store, seen, resource, view))
     return handlers
 
 
@@ -183,3 +186,14 @@ def _children_into(store: Store, seen: Seen, resource: Resource, read: Callable[
             store.put_child(read(event["object"]))
 
     return child_changed
+
+
+def _referred_into(store: Store, seen: Seen, resource: Resource, read: Callable[[Any], Referred]) -> Handler:
+    async def referred_changed(event: Mapping[str, Any], **_: Any) -> None:
+        seen(resource.plural, event["type"])
+        if event["type"] == "DELETED":
+            store.drop_referred(str(event["object"]["metadata"]["uid"]))
+        else:
+            store.put_referred(read(event["object"]))
+
+    return referred_changed

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from run_operator.resources.constants import GROUP, RUN_PLURAL, VERSION
+from run_operator.resources.constants import FUNCTION_PLURAL, GROUP, RUN_PLURAL, TASK_PLURAL, VERSION
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +35,8 @@ class Resource:
 
 
 RUNS: Final = Resource(GROUP, VERSION, RUN_PLURAL, "Run")
+FUNCTIONS: Final = Resource(GROUP, VERSION, FUNCTION_PLURAL, "Function")
+TASKS: Final = Resource(GROUP, VERSION, TASK_PLURAL, "Task")
 JOBS: Final = Resource("batch", "v1", "jobs", "Job")
 DEPLOYMENTS: Final = Resource("apps", "v1", "deployments", "Deployment")
 SERVICES: Final = Resource("", "v1", "services", "Service")
@@ -45,5 +47,5 @@ EVENTS: Final = Resource("", "v1", "events", "Event")
 
 BY_KIND: Final = {
     resource.kind: resource
-    for resource in (RUNS, JOBS, DEPLOYMENTS, SERVICES, PODS, CLAIMS, CONFIG_MAPS, EVENTS)
+    for resource in (RUNS, FUNCTIONS, TASKS, JOBS, DEPLOYMENTS, SERVICES, PODS, CLAIMS, CONFIG_MAPS, EVENTS)
 }

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from run_operator.resources.referred import Want
 from run_operator.workloads.workload import Workload
 
 
@@ -119,3 +120,5 @@ class Plan:
     """Seconds since the epoch at which to look again even if nothing happens."""
     reread: bool = False
     """True: nothing else is in this plan; decide again with children read from the API server."""
+    wants: tuple[Want, ...] = ()
+    """What this decision was looking for: look again when one of them appears, changes or goes."""

@@ -56,6 +56,16 @@ class Draft:
             generation=self._run.generation,
         )
 
+    def resolved(self, record: dict[str, Any] | None) -> None:
+        """What came from elsewhere, for all later attempts; None: nothing does, and nothing is said about it."""
+        if record:
+            self._status["resolved"] = record
+            return
+        self._status.pop("resolved", None)
+        kept = [c for c in self._status.get("conditions", ()) if c.get("type") != conditions.RESOLVED]
+        if len(kept) < len(self._status.get("conditions", ())):
+            self._status["conditions"] = kept
+
     def pods(self, summaries: list[dict[str, Any]]) -> None:
         """The short pod summary."""
         self._status["pods"] = summaries

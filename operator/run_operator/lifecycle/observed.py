@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from run_operator.resources.catalog import Catalog
 from run_operator.workloads.views import DeploymentView, JobView, PodView, ServiceView
 
 
@@ -30,6 +31,8 @@ class Observed:
     services: tuple[ServiceView, ...] = ()
     gone: tuple[PodView, ...] = ()
     """Pods that are deleted, as they were last seen with an exit code: the evidence of how they ended."""
+    catalog: Catalog = field(default_factory=Catalog)
+    """Where what the Run refers to is looked up; only read."""
 
     @property
     def live_pods(self) -> tuple[PodView, ...]:

@@ -6,7 +6,7 @@ docs/architecture.md are kept in this room and nowhere else; docs/lifecycle.md i
 
 from __future__ import annotations
 
-from run_operator.lifecycle import batch, finishing, serving, starting
+from run_operator.lifecycle import batch, finishing, resolving, serving, starting
 from run_operator.lifecycle.actions import Plan
 from run_operator.lifecycle.draft import Draft
 from run_operator.lifecycle.observed import Observed
@@ -14,22 +14,26 @@ from run_operator.lifecycle.situation import Situation
 from run_operator.resources.run import Run
 from run_operator.resources.states import FINAL
 from run_operator.workloads.build import child_kind
-from run_operator.workloads.errors import WorkloadError
+from run_operator.workloads.errors import UnresolvedError, WorkloadError
 from run_operator.workloads.options import Options
+from run_operator.workloads.resolve import Resolution
 from run_operator.workloads.views import DeploymentView, JobView
 
 
 def plan(run: Run, observed: Observed, now: float, options: Options) -> Plan:
     """The next step. `now` is seconds since the epoch."""
-    here = Situation(run, observed, now, options, Draft(run, now))
+    here = Situation(run, observed, now, options, Draft(run, now), Resolution(run))
     if run.deleting:
         return Plan()
     if here.draft.state in FINAL:
         return finishing.after_the_end(here)
     if observed.refusal:
         return starting.refused(here, observed.refusal)
+    here = resolving.resolved(here)
     try:
         return _towards_the_wish(here)
+    except UnresolvedError as error:
+        return resolving.wait(here, error)
     except WorkloadError as error:
         return _cannot(here, error)
 

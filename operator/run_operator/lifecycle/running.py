@@ -20,6 +20,7 @@ PATIENCE: Final = 10.0
 
 NOTEWORTHY: Final = frozenset(
     {
+        "ClaimNotFound",
         "ConfigMapNotFound",
         "CreateContainerConfigError",
         "CrashLoopBackOff",

@@ -8,8 +8,10 @@ from run_operator.lifecycle.actions import Action, Plan
 from run_operator.lifecycle.draft import Draft
 from run_operator.lifecycle.observed import Observed
 from run_operator.resources.run import Run
+from run_operator.resources.states import State
 from run_operator.resources.times import parse
 from run_operator.workloads.options import Options
+from run_operator.workloads.resolve import Resolution
 from run_operator.workloads.views import PodView
 
 
@@ -18,11 +20,13 @@ class Situation:
     """One Run, what is seen of its children, the clock, and the status in the making."""
 
     run: Run
+    """With what came from elsewhere merged into its spec."""
     observed: Observed
     now: float
     """Seconds since the epoch."""
     options: Options
     draft: Draft
+    resolution: Resolution
 
     @property
     def writers(self) -> tuple[PodView, ...]:
@@ -52,6 +56,11 @@ class Situation:
 
     def decided(self, *actions: Action, wake_at: float | None = None) -> Plan:
         """The plan: the status as drafted by now, then the actions."""
+        waits = self.draft.state in (State.CREATED, State.STOPPED)
         return Plan(
-            status=self.draft.status(), actions=actions, events=tuple(self.draft.events), wake_at=wake_at
+            status=self.draft.status(),
+            actions=actions,
+            events=tuple(self.draft.events),
+            wake_at=wake_at,
+            wants=self.resolution.wants if waits else (),
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from run_operator.lifecycle import deadlines, finishing, queueing
+from run_operator.lifecycle import deadlines, finishing, queueing, resolving
 from run_operator.lifecycle.actions import Action, CreateWorkload, DeleteChild, Plan
 from run_operator.lifecycle.evidence import record_stop
 from run_operator.lifecycle.observed import Refusal
@@ -33,7 +33,8 @@ def end_last(here: Situation) -> None:
 
 
 def count(here: Situation) -> None:
-    """The next attempt begins; its child comes after this is stored."""
+    """The next attempt begins; its child comes after this is stored. Raises WorkloadError."""
+    resolving.require(here)
     draft = here.draft
     number = draft.begin_attempt()
     draft.suspended_by("")
@@ -58,9 +59,10 @@ def create(here: Situation, leftover: JobView | None = None) -> Plan:
 
 
 def prepare(here: Situation) -> Workload:
-    """The workload of the attempt that is counted already; says what of the document is not applied."""
+    """The workload of the attempt that is counted already; says what of the document is not applied. Raises WorkloadError."""
+    resolving.record(here)
     workload = build(here.run.with_status(here.draft.current), here.draft.attempt, here.options)
-    for warning in workload.warnings:
+    for warning in (*here.resolution.warnings, *workload.warnings):
         here.draft.event("NotApplied", warning, warning=True)
     return workload
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from run_operator.lifecycle import deadlines
+from run_operator.lifecycle import deadlines, resolving
 from run_operator.lifecycle.actions import DeleteChild, Plan, SuspendChild
 from run_operator.lifecycle.evidence import record_stop
 from run_operator.lifecycle.situation import Situation
@@ -58,7 +58,8 @@ def await_pods(here: Situation) -> Plan:
 def stopped(here: Situation, leftover: JobView | None = None) -> Plan:
     """Nothing of the Run can write any more, and it is to stay so."""
     draft = here.draft
-    if draft.attempt == 0:
+    missing = resolving.tell(here)
+    if draft.attempt == 0 and not missing.text:
         build(here.run, 1, here.options)  # an impossible document is told now, not at the resume
     reason, message = _explained(here)
     if draft.state != State.STOPPED:
@@ -67,9 +68,11 @@ def stopped(here: Situation, leftover: JobView | None = None) -> Plan:
             draft.event(reason, message, warning=True)
         else:
             draft.event("Suspended", f"Attempt {draft.attempt}: {message}" if draft.attempt else message)
-        draft.become(State.STOPPED, message)
+        draft.become(State.STOPPED, message + missing.text)
         draft.condition(conditions.SUSPENDED, status=True, reason=reason, message=message)
         draft.condition(conditions.RUNNING, status=False, reason="Suspended", message=message)
+    elif missing.news:
+        draft.become(State.STOPPED, message + missing.text)
     draft.pause()
     draft.suspended_by("User")
     return _kept_for_a_while(here, leftover)

@@ -7,6 +7,8 @@ from typing import Any, Final
 
 from run_operator.resources.times import stamp
 
+RESOLVED: Final = "Resolved"
+"""Whether what the Run refers to was found; only on Runs that refer to something."""
 RUNNING: Final = "Running"
 SUSPENDED: Final = "Suspended"
 QUEUED: Final = "Queued"

@@ -9,6 +9,8 @@ VERSION: Final = "v1alpha1"
 API_VERSION: Final = f"{GROUP}/{VERSION}"
 RUN_KIND: Final = "Run"
 RUN_PLURAL: Final = "runs"
+FUNCTION_PLURAL: Final = "functions"
+TASK_PLURAL: Final = "tasks"
 
 MANAGED_BY: Final = "run-operator"
 """Value of `app.kubernetes.io/managed-by`, and the field manager of every write."""
@@ -24,6 +26,9 @@ ANNOTATION_ATTEMPT: Final = f"{GROUP}/attempt"
 """On a child (Job, Deployment): the attempt it was last started for."""
 ANNOTATION_SPEC: Final = f"{GROUP}/spec-digest"
 """On a Deployment: which document its pods were made from."""
+
+LABEL_PROFILES: Final = f"{GROUP}/profiles"
+"""`"true"` on a ConfigMap: its keys are profiles."""
 
 KUEUE_PREFIX: Final = "kueue.x-k8s.io/"
 KUEUE_QUEUE: Final = f"{KUEUE_PREFIX}queue-name"

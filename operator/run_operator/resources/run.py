@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from run_operator.resources.constants import KUEUE_QUEUE
 from run_operator.resources.managers import last_writer
 from run_operator.resources.policy import RunPolicy
+from run_operator.resources.raw import mapping, text
 
 JSON = Mapping[str, Any]
 
@@ -47,6 +48,8 @@ class Run:
     status: JSON
     labels: Mapping[str, str] = field(default_factory=dict)
     key_of_document: str = ""
+    profile_labels: Mapping[str, str] = field(default_factory=dict)
+    """What an applied profile puts on the child and its pods; never read from the object."""
     suspended_by: str = ""
     """The field manager that set `suspend` (`kubectl-patch`, `argocd-controller`...); empty where not known."""
 
@@ -71,7 +74,7 @@ class Run:
         The CRD's schema refuses such objects, so this matters only for Runs stored before the schema was
         tightened; validation proper is the business of `workloads.build`.
         """
-        metadata, spec = _map(raw.get("metadata")), _map(raw.get("spec"))
+        metadata, spec = mapping(raw.get("metadata")), mapping(raw.get("spec"))
         suspend = spec.get("suspend") is True
         return cls(
             namespace=str(metadata.get("namespace", "")),
@@ -81,22 +84,14 @@ class Run:
             generation=int(metadata.get("generation", 0)),
             created=str(metadata.get("creationTimestamp") or ""),
             deleting=bool(metadata.get("deletionTimestamp")),
-            kind=_text(spec.get("kind")),
-            project=_text(spec.get("project")),
-            id=_text(spec.get("id")),
-            spec=_map(spec.get("spec")),
+            kind=text(spec.get("kind")),
+            project=text(spec.get("project")),
+            id=text(spec.get("id")),
+            spec=mapping(spec.get("spec")),
             suspend=suspend,
-            policy=RunPolicy.from_object(_map(spec.get("runPolicy"))),
-            status=_map(raw.get("status")),
-            labels=_map(metadata.get("labels")),
-            key_of_document=_text(spec.get("key")),
+            policy=RunPolicy.from_object(mapping(spec.get("runPolicy"))),
+            status=mapping(raw.get("status")),
+            labels=mapping(metadata.get("labels")),
+            key_of_document=text(spec.get("key")),
             suspended_by=last_writer(metadata.get("managedFields"), "f:spec", "f:suspend") if suspend else "",
         )
-
-
-def _map(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
-
-
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else ""

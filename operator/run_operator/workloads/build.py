@@ -25,27 +25,28 @@ SUPPORTED: Final = {kind: builder for builder in BUILDERS for kind in builder.ki
 def build(run: Run, attempt: int, options: Options) -> Workload:
     """The workload of one attempt.
 
-    Raises InvalidSpecError (the document is wrong), UnsupportedError (this operator cannot do it) or
-    UnresolvedError (something it refers to is not there).
+    The Run's spec is taken as it is: what came from elsewhere has been merged in (`workloads.resolve`). Raises
+    InvalidSpecError (the document is wrong) or UnsupportedError (this operator cannot do it).
     """
-    return _builder(run).build(run, attempt, options)
+    return builder(run).build(run, attempt, options)
 
 
 def child_kind(run: Run) -> str:
     """Which kind of object runs this Run: Job or Deployment; Job for what cannot be built at all."""
     try:
-        return _builder(run).child_kind
+        return builder(run).child_kind
     except WorkloadError:
         return "Job"
 
 
-def _builder(run: Run) -> Builder:
+def builder(run: Run) -> Builder:
+    """Who builds Runs of this kind. Raises InvalidSpecError or UnsupportedError."""
     try:
         kind = of_run(run.kind, fields.text(run.spec, "task"))
     except DocumentError as error:
         raise InvalidSpecError("spec.kind", str(error)) from error
-    builder = SUPPORTED.get(kind.label)
-    if builder is None:
+    found = SUPPORTED.get(kind.label)
+    if found is None:
         known = ", ".join(sorted(SUPPORTED))
         raise UnsupportedError("UnsupportedKind", f"{kind.label} is not supported yet; supported: {known}")
-    return builder
+    return found

@@ -11,7 +11,7 @@ from run_operator.resources.run import Run
 from run_operator.workloads import fields
 from run_operator.workloads.digest import digest
 from run_operator.workloads.errors import InvalidSpecError
-from run_operator.workloads.labels import labels, owner, queue_labels
+from run_operator.workloads.labels import child_labels, owner
 from run_operator.workloads.names import child_name
 from run_operator.workloads.options import Options
 from run_operator.workloads.pod import pod
@@ -47,7 +47,7 @@ class Replicated:
             "metadata": {
                 "name": child_name(run.name),
                 "namespace": run.namespace,
-                "labels": labels(run) | queue_labels(run),
+                "labels": child_labels(run),
                 "annotations": {ANNOTATION_ATTEMPT: str(attempt), ANNOTATION_SPEC: digest(run.spec)},
                 "ownerReferences": owner(run),
             },

@@ -24,7 +24,4 @@ class UnsupportedError(WorkloadError):
 
 
 class UnresolvedError(WorkloadError):
-    """The document refers to something that is needed and not there."""
-
-    def __init__(self, message: str) -> None:
-        super().__init__("Unresolved", message)
+    """The document refers to something that is needed and not there, or not usable, yet: the Run waits for it."""

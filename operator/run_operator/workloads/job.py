@@ -5,7 +5,7 @@ from __future__ import annotations
 from run_operator.resources.constants import ANNOTATION_ATTEMPT
 from run_operator.resources.run import Run
 from run_operator.workloads.deadline import remaining
-from run_operator.workloads.labels import labels, owner, queue_labels
+from run_operator.workloads.labels import child_labels, owner
 from run_operator.workloads.names import child_name
 from run_operator.workloads.options import Options
 from run_operator.workloads.pod import pod
@@ -27,7 +27,7 @@ class ContainerJob:
             "metadata": {
                 "name": child_name(run.name),
                 "namespace": run.namespace,
-                "labels": labels(run) | queue_labels(run),
+                "labels": child_labels(run),
                 "annotations": {ANNOTATION_ATTEMPT: str(attempt)},
                 "ownerReferences": owner(run),
             },

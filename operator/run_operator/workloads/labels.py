@@ -23,9 +23,15 @@ def labels(run: Run) -> dict[str, str]:
     return {key: value for key, value in found.items() if value}
 
 
-def queue_labels(run: Run) -> dict[str, str]:
-    """Kueue's labels pass from the Run to its child."""
-    return {key: value for key, value in run.labels.items() if key.startswith(names.KUEUE_PREFIX)}
+def child_labels(run: Run) -> dict[str, str]:
+    """On the Job or Deployment: those of its profile and Kueue's of the Run pass to it too."""
+    queue = {key: value for key, value in run.labels.items() if key.startswith(names.KUEUE_PREFIX)}
+    return {**run.profile_labels, **queue, **labels(run)}
+
+
+def pod_labels(run: Run, attempt: int) -> dict[str, str]:
+    """On the pods of one attempt: those of its profile pass to them too."""
+    return {**run.profile_labels, **labels(run), names.LABEL_ATTEMPT: str(attempt)}
 
 
 def owner(run: Run) -> list[dict[str, Any]]:

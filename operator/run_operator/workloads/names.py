@@ -19,9 +19,9 @@ def claim_name(run_name: str, volume: str) -> str:
     return shortened(f"{run_name}-{volume}")
 
 
-def files_name(run_name: str) -> str:
-    """The ConfigMap with the Run's source."""
-    return shortened(f"{run_name}-files")
+def files_name(run_name: str, content: bytes) -> str:
+    """The ConfigMap with the Run's source: another name for other content, since it is never changed."""
+    return shortened(f"{run_name}-files-{hashlib.sha256(content).hexdigest()[:8]}")
 
 
 def shortened(name: str) -> str:

@@ -12,3 +12,5 @@ class Options:
     gpu_resource: str = "nvidia.com/gpu"
     default_user: int = 1000
     """uid, gid and fsGroup of pods whose document names none."""
+    profiles_namespace: str = "run-operator"
+    """Where profiles for all namespaces are; one in the Run's own namespace wins."""

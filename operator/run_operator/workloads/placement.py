@@ -1,4 +1,4 @@
-"""Where the pod may run: the scheduling fields that documents before 0.14 carry."""
+"""Where the pod may run: the scheduling fields of profiles, and of documents from before 0.14."""
 
 from __future__ import annotations
 
@@ -6,20 +6,22 @@ from collections.abc import Mapping
 from typing import Any
 
 from run_operator.workloads import fields
+from run_operator.workloads.affinity import affinity, toleration
 from run_operator.workloads.errors import InvalidSpecError
 
 
 def placement(spec: Mapping[str, Any]) -> dict[str, Any]:
     """The pod spec's part; what is not asked for is not in it."""
-    found: dict[str, Any]
-    selector = _selector(spec)
     tolerations = [
-        dict(fields.checked_mapping(item, f"{fields.ROOT}.tolerations[{i}]"))
+        toleration(item, f"{fields.ROOT}.tolerations[{i}]")
         for i, item in enumerate(fields.items(spec, "tolerations"))
     ]
-    affinity = dict(fields.mapping(spec, "affinity"))
-    parts = {"nodeSelector": selector, "tolerations": tolerations, "affinity": affinity}
-    found = {key: value for key, value in parts.items() if value}
+    parts = {
+        "nodeSelector": pairs(spec, "node_selector", "key"),
+        "tolerations": tolerations,
+        "affinity": affinity(fields.mapping(spec, "affinity"), f"{fields.ROOT}.affinity"),
+    }
+    found: dict[str, Any] = {key: value for key, value in parts.items() if value}
     for key, name in (("priority_class", "priorityClassName"), ("runtime_class", "runtimeClassName")):
         wanted = fields.text(spec, key)
         if wanted and not fields.SUBDOMAIN.fullmatch(wanted):
@@ -29,10 +31,15 @@ def placement(spec: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-def _selector(spec: Mapping[str, Any]) -> dict[str, str]:
+def pairs(spec: Mapping[str, Any], key: str, name: str) -> dict[str, str]:
+    """Texts by name: a list of {`name`: ..., value: ...} as the platform writes it, or a plain map."""
+    given = spec.get(key)
+    if isinstance(given, Mapping):
+        path = f"{fields.ROOT}.{key}"
+        return {inner: fields.text(given, inner, path) or "" for inner in given}
     found = {}
-    for i, item in enumerate(fields.items(spec, "node_selector")):
-        path = f"{fields.ROOT}.node_selector[{i}]"
+    for i, item in enumerate(fields.items(spec, key)):
+        path = f"{fields.ROOT}.{key}[{i}]"
         entry = fields.checked_mapping(item, path)
-        found[fields.required_text(entry, "key", path)] = fields.text(entry, "value", path) or ""
+        found[fields.required_text(entry, name, path)] = fields.text(entry, "value", path) or ""
     return found

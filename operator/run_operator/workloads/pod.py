@@ -6,13 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from run_operator.resources.constants import LABEL_ATTEMPT
 from run_operator.resources.run import Run
 from run_operator.workloads import fields
 from run_operator.workloads.compute import compute, disk
 from run_operator.workloads.environment import environment, secret_sources
-from run_operator.workloads.errors import InvalidSpecError, UnresolvedError
-from run_operator.workloads.labels import labels, owner
+from run_operator.workloads.errors import InvalidSpecError
+from run_operator.workloads.labels import labels, owner, pod_labels
 from run_operator.workloads.names import files_name
 from run_operator.workloads.options import Options
 from run_operator.workloads.placement import placement
@@ -50,9 +49,9 @@ def pod(run: Run, attempt: int, options: Options) -> Pod:
         "containers": [container],
         **({"volumes": mounted.volumes} if mounted.volumes else {}),
     }
-    template = {"metadata": {"labels": labels(run) | {LABEL_ATTEMPT: str(attempt)}}, "spec": spec}
+    template = {"metadata": {"labels": pod_labels(run, attempt)}, "spec": spec}
     files = (_config_map(run, file),) if file else ()
-    return Pod(template, (*mounted.claims, *files), (*warnings, *_not_applied(run.spec)))
+    return Pod(template, (*mounted.claims, *files), tuple(warnings))
 
 
 def _container(
@@ -83,15 +82,8 @@ def _image(run: Run) -> str:
     image = fields.text(run.spec, "image")
     if image and image.strip() == image and image.isprintable() and " " not in image:
         return image
-    if image:
-        raise InvalidSpecError(f"{fields.ROOT}.image", f"{image[:80]!r} is not the name of an image")
-    function = run.spec.get("function")
-    what = (
-        f"Function {function}" if isinstance(function, str) and function else "its Function (none is named)"
-    )
-    raise UnresolvedError(
-        f"{fields.ROOT}.image is missing, and {what} is not looked up yet: put the image into {fields.ROOT}.image"
-    )
+    problem = f"{image[:80]!r} is not the name of an image" if image else "is missing"
+    raise InvalidSpecError(f"{fields.ROOT}.image", problem)
 
 
 def _pull_policy(spec: Mapping[str, Any]) -> str:
@@ -115,7 +107,8 @@ def _shared(run: Run, file: Source | None, mounted: Volumes) -> None:
     elif file and not taken:
         mounted.add("shared", {"emptyDir": {}}, FOLDER)
     if file:
-        origin = {"configMap": {"name": files_name(run.name), "items": [{"key": KEY, "path": KEY}]}}
+        name = files_name(run.name, file.data)
+        origin = {"configMap": {"name": name, "items": [{"key": KEY, "path": KEY}]}}
         mounted.add("source", origin, f"{FOLDER}/{file.path}", subPath=KEY, readOnly=True)
 
 
@@ -124,7 +117,7 @@ def _config_map(run: Run, file: Source) -> dict[str, Any]:
         "apiVersion": "v1",
         "kind": "ConfigMap",
         "metadata": {
-            "name": files_name(run.name),
+            "name": files_name(run.name, file.data),
             "namespace": run.namespace,
             "labels": labels(run),
             "ownerReferences": owner(run),
@@ -132,8 +125,3 @@ def _config_map(run: Run, file: Source) -> dict[str, Any]:
         "immutable": True,
         "binaryData": file.config_data(),
     }
-
-
-def _not_applied(spec: Mapping[str, Any]) -> list[str]:
-    profile = fields.text(spec, "profile")
-    return [f"the profile {profile!r} is not applied: profiles are not supported yet"] if profile else []

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from run_operator.workloads.views import ContainerView, PodView
+from run_operator.workloads.views import ConditionView, ContainerView, PodView
 
 IMAGE_REASONS: Final = frozenset(
     {
@@ -20,6 +21,7 @@ IMAGE_REASONS: Final = frozenset(
 )
 ORDINARY: Final = frozenset({"ContainerCreating", "PodInitializing", ""})
 MAX_TEXT: Final = 400
+_NO_CLAIM: Final = re.compile(r'persistentvolumeclaim "([^"]{1,253})" not found')
 
 
 class Waiting(NamedTuple):
@@ -42,13 +44,20 @@ def of_pod(pod: PodView) -> Waiting:
             return _of_container(pod, container)
     for condition in pod.facts.conditions:
         if condition.type == "PodScheduled" and condition.status == "False":
-            return Waiting(
-                condition.reason or "Unschedulable",
-                f"pod {pod.name} finds no node: {_line(condition.message)}",
-            )
+            return _unscheduled(pod, condition)
     reason = next((c.reason for c in pod.facts.containers if c.state == "waiting" and c.reason), "")
     return Waiting(
         reason or "ContainerCreating", f"pod {pod.name} is being prepared on {pod.facts.node or 'a node'}"
+    )
+
+
+def _unscheduled(pod: PodView, condition: ConditionView) -> Waiting:
+    claim = _NO_CLAIM.search(condition.message)
+    if claim:
+        text = f"pod {pod.name} needs the PersistentVolumeClaim {claim[1]}, which is not in this namespace: create it"
+        return Waiting("ClaimNotFound", text)
+    return Waiting(
+        condition.reason or "Unschedulable", f"pod {pod.name} finds no node: {_line(condition.message)}"
     )
 
 

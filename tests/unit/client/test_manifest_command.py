@@ -89,6 +89,28 @@ def test_two_runs_that_would_overwrite_each_other_are_refused(tmp_path):
     assert b"convert them apart" in done.stderr
 
 
+def test_versions_of_a_function_get_names_of_their_own_and_two_functions_never_share_one(tmp_path):
+    text = (EXPORTS / "function-container.yaml").read_text()
+    old, new = "cad9f044d9dc44d69390fadfb4ff02d3", "dad9f044d9dc44d69390fadfb4ff02d3"
+    (tmp_path / "a.yaml").write_text(text)
+    (tmp_path / "b.yaml").write_text(text.replace(old, new))
+    done = runctl("manifest", tmp_path)
+    assert [made["metadata"]["name"] for made in yaml.safe_load_all(done.stdout)] == [old, new]
+    assert done.stderr == b""
+    (tmp_path / "b.yaml").write_text(text.replace("\nname: hello", "\nname: bye"))
+    done = runctl("manifest", tmp_path)
+    assert done.returncode == 2
+    assert (
+        b"would be container bye of project demo here and container hello of project demo in" in done.stderr
+    )
+
+
+def test_a_function_without_a_name_is_refused(tmp_path):
+    path = tmp_path / "f.yaml"
+    path.write_text((EXPORTS / "function-container.yaml").read_text().replace("\nname: hello", ""))
+    assert b"the field 'name' is missing: a Function is found by it" in runctl("manifest", path).stderr
+
+
 def test_usage_errors():
     assert runctl("manifest").returncode == 2
     assert runctl("manifest", GOOD, "--name", "Not_A_Name").returncode == 2

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from run_operator.engine.execute import merge_patch
 from run_operator.engine.store import Store
-from tests.builders import UID, job, pod, run
+from run_operator.resources.referred import Want
+from run_operator.resources.run import Key
+from tests.builders import UID, function, job, pod, profiles, run, task
 
 
 def woken() -> tuple[Store, list]:
@@ -58,7 +60,9 @@ def test_children_come_and_go_with_their_run():
     store.drop_child("job-1")
     store.drop_child("uid-hello-x")
     assert (store.observed(one).job, store.observed(one).pods) == (None, ())
-    assert store.sizes == {"runs": 1, "jobs": 0, "deployments": 0, "services": 0, "pods": 0}
+    assert store.sizes == {"runs": 1} | dict.fromkeys(
+        ("jobs", "deployments", "services", "pods", "functions", "tasks", "configmaps"), 0
+    )
     assert calls[-1] == ("hello", False)
 
 
@@ -85,3 +89,52 @@ def test_merge_patches_turn_the_old_into_the_new():
     new = {"a": 1, "b": {"x": 3}, "c": [2], "d": 4}
     assert merge_patch(old, new) == {"b": {"x": 3, "y": None}, "c": [2], "d": 4}
     assert merge_patch(old, old) == {}
+
+
+HELLO = Want("Function", "ml", "container://demo/hello")
+
+
+def test_a_function_wakes_the_runs_that_look_for_it_and_no_others():
+    store, calls = woken()
+    for name in ("a", "b", "c"):
+        store.put_run(run(name=name))
+    store.follow(Key("ml", "a"), (HELLO,))
+    store.follow(Key("ml", "b"), (Want("Function", "other", HELLO.name), Want("Profile", "ml", "gpu")))
+    calls.clear()
+    store.put_referred(function("v1", version="1"))
+    assert calls == [("a", False)]
+    store.put_referred(function("v1", version="2"))
+    store.put_referred(profiles({"gpu": "x", "cpu": "y"}))
+    store.drop_referred("uid-v1")
+    assert calls == [("a", False), ("b", False), ("a", False)]
+
+
+def test_a_run_follows_what_its_last_decision_looked_for():
+    store, calls = woken()
+    store.put_run(run(name="a"))
+    store.follow(Key("ml", "a"), (HELLO,))
+    store.follow(Key("ml", "a"), ())
+    store.follow(Key("ml", "gone"), (HELLO,))
+    calls.clear()
+    store.put_referred(function())
+    assert calls == []
+    store.follow(Key("ml", "a"), (HELLO,))
+    store.drop_run(Key("ml", "a"), UID)
+    calls.clear()
+    store.drop("uid-v1")
+    assert calls == []
+
+
+def test_what_runs_refer_to_is_counted_known_and_swept_like_the_rest():
+    store, _ = woken()
+    store.put_referred(function(version="7"))
+    store.put_referred(task())
+    store.put_referred(profiles({"gpu": "x"}))
+    assert [store.sizes[name] for name in ("functions", "tasks", "configmaps")] == [1, 1, 1]
+    assert store.uids("functions") == {"uid-v1"}
+    assert store.uids("configmaps") == {"uid-ml-profiles"}
+    assert store.knows("uid-v1", "7")
+    assert not store.knows("uid-v1", "8")
+    store.drop("uid-v1")
+    assert store.uids("functions") == set()
+    assert store.observed(run()).catalog.functions(HELLO) == []

@@ -16,6 +16,8 @@ from run_operator.resources.times import stamp
 from run_operator.workloads.options import Options
 from tests.builders import NOW, UID, job, pod, run
 
+NO_CLAIM = '0/1 nodes are available: persistentvolumeclaim "team" not found. not found'
+
 
 def step(one: Run, observed: Observed | None = None, now: float = NOW):
     return plan(one, observed or Observed(), now, Options())
@@ -65,7 +67,7 @@ def test_a_run_created_suspended_starts_nothing():
 
 
 def test_an_impossible_document_is_told_even_when_created_suspended():
-    made = step(run({"task": "container+job://demo/t"}, suspend=True))
+    made = step(run({"task": "container+job://demo/t", "image": "x y"}, suspend=True))
     assert made.status["state"] == "ERROR"
 
 
@@ -75,6 +77,7 @@ def test_an_impossible_document_is_told_even_when_created_suspended():
         (Observed(job(), (pod(waiting="ContainerCreating"),)), "PENDING", "Starting"),
         (Observed(job(), (pod(waiting="ImagePullBackOff"),)), "PENDING", "ImagePullFailed"),
         (Observed(job(), (pod(unschedulable="0/1 nodes"),)), "PENDING", "Unschedulable"),
+        (Observed(job(), (pod(unschedulable=NO_CLAIM),)), "PENDING", "ClaimNotFound"),
         (Observed(job(active=1), (pod("Running"),)), "RUNNING", "Running"),
         (Observed(job(complete=True), (pod("Succeeded", exit_code=0),)), "COMPLETED", "Finished"),
         (
@@ -88,6 +91,11 @@ def test_what_is_seen_becomes_the_state(observed, state, reason):
     made = step(run(status=status_of("PENDING", startTime="2027-01-15T07:59:59Z")), observed)
     assert made.status["state"] == state
     assert condition(made, "Running")["reason"] == reason
+
+
+def test_a_missing_claim_is_named():
+    made = step(run(status=status_of("PENDING")), Observed(job(), (pod(unschedulable=NO_CLAIM),)))
+    assert "needs the PersistentVolumeClaim team, which is not in this namespace" in made.status["message"]
 
 
 def test_between_the_end_of_the_program_and_the_verdict_nothing_is_said():

@@ -15,6 +15,8 @@ from tests.world import BrokenRuleError, World
 
 STORIES = 2000
 STEPS = 60
+NAMED = 0.3
+"""How many Runs name a Function."""
 CALM = 40
 """Rounds in which everything has to come to rest."""
 
@@ -40,6 +42,8 @@ def steps(world: World, dice: random.Random) -> dict[str, tuple[int, Callable[[]
         "Job let go by hand": (1, world.unsuspend),
         "queue lets in": (2, lambda: world.admit(admitted=True)),
         "queue takes back": (1, lambda: world.admit(admitted=False)),
+        "Function applied": (1, world.apply_function),
+        "Function deleted": (1, world.delete_function),
         "time passes": (2, lambda: world.wait(dice.uniform(0, 10))),
     }
 
@@ -47,7 +51,9 @@ def steps(world: World, dice: random.Random) -> dict[str, tuple[int, Callable[[]
 def tell(seed: int) -> str:
     """Play one story to its end; returns the state the Run came to. Raises BrokenRuleError."""
     dice = random.Random(seed)
-    world = World(queue=dice.choice(["", "", "team-a"]), backoff_limit=dice.randint(0, 2))
+    world = World(
+        queue=dice.choice(["", "", "team-a"]), named=dice.random() < NAMED, backoff_limit=dice.randint(0, 2)
+    )
     choices = steps(world, dice)
     names, weights = list(choices), [weight for weight, _ in choices.values()]
     told: list[str] = []

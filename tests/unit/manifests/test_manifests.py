@@ -4,14 +4,34 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 import yaml
 
+from run_operator.engine.watched import WATCHED
 from run_operator.resources import policy
+from run_operator.resources.catalog import Profile
+from run_operator.resources.constants import LABEL_PROFILES
+from run_operator.resources.manifest import KEPT
+from run_operator.resources.referred import ProfilesView
 from run_operator.resources.states import State
+from run_operator.workloads.profile import profile_spec
 
 ROOT = Path(__file__).parents[3]
-CRD = yaml.safe_load((ROOT / "crds" / "runs.yaml").read_text())
-SCHEMA = CRD["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
+
+
+def schema_of(name: str) -> dict:
+    crd = yaml.safe_load((ROOT / "crds" / f"{name}.yaml").read_text())
+    return crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
+
+
+SCHEMA = schema_of("runs")
+
+
+RESOLVED = {
+    "function": {"reference", "id", "name", "uid", "generation", "spec"},
+    "task": {"reference", "function", "name", "uid", "generation", "spec"},
+    "profile": {"reference", "namespace", "name", "uid", "spec"},
+}
 
 
 def properties(schema: dict, path: str = ""):
@@ -23,11 +43,31 @@ def properties(schema: dict, path: str = ""):
         yield from properties(schema["items"], f"{path}[]")
 
 
-def test_every_field_says_what_it_is():
-    silent = [
-        path for path, inner in properties(SCHEMA) if "description" not in inner and path != ".metadata"
-    ]
-    assert silent == []
+@pytest.mark.parametrize("name", ["runs", "functions", "tasks"])
+def test_every_field_says_what_it_is(name):
+    found = properties(schema_of(name))
+    assert [path for path, inner in found if "description" not in inner and path != ".metadata"] == []
+
+
+@pytest.mark.parametrize("name", ["runs", "functions", "tasks"])
+def test_every_key_of_an_export_has_its_place(name):
+    assert set(KEPT) <= set(schema_of(name)["properties"]["spec"]["properties"])
+
+
+def test_the_operator_may_read_what_it_watches_and_people_may_write_what_runs_refer_to():
+    manifests = ROOT / "manifests" / "base"
+    rules = next(yaml.safe_load_all((manifests / "roles.yaml").read_text()))["rules"]
+    for resource in WATCHED:
+        allowed = {
+            verb
+            for rule in rules
+            if resource.group in rule["apiGroups"] and resource.plural in rule["resources"]
+            for verb in rule["verbs"]
+        }
+        assert {"list", "watch"} <= allowed, resource
+    view, edit = yaml.safe_load_all((manifests / "user-roles.yaml").read_text())
+    assert {"runs", "functions", "tasks"} <= set(view["rules"][0]["resources"])
+    assert {"runs", "functions", "tasks"} <= set(edit["rules"][0]["resources"])
 
 
 def test_the_schema_and_the_model_agree():
@@ -36,6 +76,8 @@ def test_the_schema_and_the_model_agree():
     assert run_policy["activeDeadlineSeconds"]["default"] == policy.DEFAULT_ACTIVE_DEADLINE
     assert run_policy["terminationGracePeriodSeconds"]["default"] == policy.DEFAULT_GRACE_PERIOD
     status = SCHEMA["properties"]["status"]["properties"]
+    parts = status["resolved"]["properties"]
+    assert {name: set(part["properties"]) for name, part in parts.items()} == RESOLVED
     assert {str(state) for state in State} <= set(status["state"]["enum"])
     assert status["conditions"]["x-kubernetes-list-map-keys"] == ["type"]
 
@@ -56,3 +98,11 @@ def test_the_operators_pod_is_restricted():
     assert container["readOnlyRootFilesystem"] is True
     assert spec["enableServiceLinks"] is False
     assert deployment["spec"]["strategy"] == {"type": "Recreate"}
+
+
+def test_the_example_profiles_can_be_used():
+    raw = yaml.safe_load((ROOT / "manifests" / "examples" / "profiles.yaml").read_text())
+    assert raw["metadata"]["labels"][LABEL_PROFILES] == "true"
+    view = ProfilesView.from_object(raw)
+    for name, text in view.texts.items():
+        assert profile_spec(name, Profile(view, text))

@@ -67,6 +67,13 @@ def test_a_source_becomes_a_read_only_file_among_the_working_files():
     assert main_of(made)["workingDir"] == "/shared"
 
 
+def test_another_source_is_another_file_and_not_the_one_of_an_earlier_attempt():
+    first, second = (built({"source": {"source": "a.py", "code": code}}).needs[0] for code in ("one", "two"))
+    assert first["metadata"]["name"] != second["metadata"]["name"]
+    again = built({"source": {"source": "b.py", "code": "one"}}).needs[0]
+    assert again["metadata"]["name"] == first["metadata"]["name"]
+
+
 def test_the_four_volume_types():
     made = of_export("container-job-full.yaml")
     volumes = {v["name"]: v for v in made.child["spec"]["template"]["spec"]["volumes"]}
@@ -107,6 +114,19 @@ def test_every_object_is_owned_by_the_run_and_the_pod_is_restricted():
     }
 
 
+def test_an_affinity_nested_without_end_is_refused():
+    deep: list = []
+    for _ in range(3000):
+        deep = [deep]
+    with pytest.raises(WorkloadError, match="nested more than"):
+        built({"affinity": {"nodeAffinity": deep}})
+
+
+def test_a_node_selector_may_be_a_plain_map():
+    spec = built({"node_selector": {"gpu": "a100"}}).child["spec"]["template"]["spec"]
+    assert spec["nodeSelector"] == {"gpu": "a100"}
+
+
 def test_kueues_labels_pass_to_the_job():
     made = built({}, labels={"kueue.x-k8s.io/queue-name": "q", "other": "x"})
     assert made.child["metadata"]["labels"]["kueue.x-k8s.io/queue-name"] == "q"
@@ -134,6 +154,10 @@ def test_kueues_labels_pass_to_the_job():
         ({"source": {"source": "../x", "base64": "eA=="}}, "use a relative path"),
         ({"source": {"base64": "%%%"}}, "is not base64"),
         ({"secrets": ["a b"]}, "cannot be the name of a Secret"),
+        ({"affinity": {"node_afinity": {}}}, "spec.spec.affinity.node_afinity: is not known to Kubernetes"),
+        ({"affinity": {"podAffinity": {"a b": 1}}}, "spec.spec.affinity.podAffinity.a b: is not known"),
+        ({"tolerations": [{"seconds": 1}]}, "spec.spec.tolerations[0].seconds: is not known"),
+        ({"node_selector": {"gpu": 1}}, "spec.spec.node_selector.gpu: must be a text, not a number"),
         ({"task": "container+serve://demo/t"}, "spec.kind: the kind says container+job"),
     ],
 )
@@ -147,8 +171,7 @@ def test_what_is_wrong_is_named(spec, said):
 @pytest.mark.parametrize(
     ("export", "reason", "said"),
     [
-        ("container-job-function-only.yaml", "Unresolved", "Function container://demo/hello"),
-        ("container-job-minimal.yaml", "Unresolved", "its Function (none is named)"),
+        ("container-job-function-only.yaml", "InvalidSpec", "spec.spec.image: is missing"),
         ("container-build-full.yaml", "UnsupportedKind", "container+build is not supported yet"),
         ("python-job-full.yaml", "UnsupportedKind", "python+job"),
         ("dbt-transform.yaml", "UnsupportedKind", "dbt+transform"),

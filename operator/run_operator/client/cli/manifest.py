@@ -12,7 +12,6 @@ import click
 from run_operator.client.cli.inputs import Input, InputError, inputs
 from run_operator.document.entity import Entity, load
 from run_operator.document.errors import DocumentError
-from run_operator.document.kinds import EntityType
 from run_operator.document.yaml_writer import write
 from run_operator.resources.manifest import manifest
 
@@ -35,11 +34,11 @@ def manifest_command(
     suspend: bool,
     output: str,
 ) -> None:
-    r"""Convert exported Runs (files, folders, or - for standard input) into manifests.
+    r"""Convert exported Runs, Functions and Tasks (files, folders, or - for standard input) into manifests.
 
     \b
     Example:
-      runctl manifest runs-3f2a.yaml | kubectl apply -f -
+      runctl manifest functions-1c2d.yaml runs-3f2a.yaml | kubectl apply -f -
       runctl manifest exports/ -n ml --suspend > runs.yaml
 
     Exit code 0: all were converted; 2: some were not (the others are printed all the same).
@@ -86,18 +85,16 @@ class _Batch:
         made = manifest(entity, namespace=self.namespace, name=self.name, suspend=self.suspend)
         self._check_twice(found.name, entity, f"{made['kind']} {made['metadata']['name']}")
         self.manifests.append(made)
-        if entity.type is not EntityType.RUN:
-            _say(
-                f"runctl: note: {found.name}: a {made['kind']} needs its own CRD, which this release does not have yet"
-            )
 
     def _check_twice(self, source: str, entity: Entity, name: str) -> None:
-        """The same Run twice is worth a note; two Runs that would overwrite each other are an error."""
-        first, project = self._seen.setdefault(name, (source, entity.project))
+        """The same document twice is worth a note; two that would overwrite each other are an error."""
+        title = entity.document.get("name", entity.id)
+        identity = f"{entity.kind} {title} of project {entity.project}"
+        first, other = self._seen.setdefault(name, (source, identity))
         if first == source:
             return
-        if project != entity.project:
-            problem = f"{name} would be of project {entity.project} here and of {project} in {first}; convert them apart"
+        if other != identity:
+            problem = f"{name} would be {identity} here and {other} in {first}; convert them apart"
             raise InputError(source, problem)
         _say(f"runctl: note: {source}: {name} is in {first} too; applied together, the later one counts")
 

@@ -1,0 +1,49 @@
+"""The platform's merge of a Run with its Task and its Function: who wins where, and what counts as said."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from run_operator.document.errors import TooLargeError
+from run_operator.document.yaml_reader import MAX_DEPTH
+
+IDENTITY: Final = frozenset({"task", "function", "workflow", "local_execution"})
+"""What a document says about itself; it never passes to another one."""
+
+Spec = Mapping[str, Any]
+
+
+def merge(task: Spec, own: Spec, function: Spec) -> dict[str, Any]:
+    """The inner spec that counts: Task fields only where the Run has none, then the Run's, and the Function's win.
+
+    Fields are taken whole, as the platform does: lists and maps of two documents are not mixed. Merging the
+    result again changes nothing. Raises TooLargeError for a document nested without end.
+    """
+    return passed_on(task) | said(own) | passed_on(function)
+
+
+def passed_on(spec: Spec) -> dict[str, Any]:
+    """What a Task or a Function says about the Runs made of it."""
+    return {key: value for key, value in said(spec).items() if key not in IDENTITY}
+
+
+def said(spec: Spec) -> dict[str, Any]:
+    """The fields that say something: null, `{}`, `[]` and `""` are how the SDK writes nothing.
+
+    Nulls deeper inside maps go too: a manifest applied by kubectl, and a status patch, do not keep them.
+    """
+    found = {key: _without_nulls(value) for key, value in spec.items()}
+    return {key: value for key, value in found.items() if not _empty(value)}
+
+
+def _empty(value: Any) -> bool:
+    return value is None or (isinstance(value, Mapping | list | str) and not value)
+
+
+def _without_nulls(value: Any, depth: int = 1) -> Any:
+    if depth > MAX_DEPTH:
+        raise TooLargeError(f"it is nested more than {MAX_DEPTH} levels deep")
+    if isinstance(value, Mapping):
+        return {key: _without_nulls(inner, depth + 1) for key, inner in value.items() if inner is not None}
+    return [_without_nulls(inner, depth + 1) for inner in value] if isinstance(value, list) else value
