@@ -29,11 +29,25 @@ def kubeconfig() -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session")
-def operator(kubeconfig: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OperatorProcess]:
+def shared(kubeconfig: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OperatorProcess]:
+    """The operator of all tests that do not harm it."""
     one = OperatorProcess(kubeconfig, tmp_path_factory.mktemp("operator") / "log", sweep_interval="30")
-    one.start()
     yield one
     one.kill()
+
+
+@pytest.fixture
+def operator(shared: OperatorProcess) -> OperatorProcess:
+    """It runs, and serves all namespaces."""
+    if not shared.running:
+        shared.start()
+    return shared
+
+
+@pytest.fixture
+def alone(shared: OperatorProcess) -> None:
+    """It does not run: the test brings an operator of its own, and nobody else must do that one's work."""
+    shared.kill()
 
 
 @pytest.fixture

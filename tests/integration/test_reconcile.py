@@ -178,7 +178,7 @@ def test_a_quota_that_forbids_the_job_is_told_and_waited_out(operator, person):
     person.becomes("limited", "RUNNING")
 
 
-def test_a_killed_operator_leaves_nothing_stuck_doubled_or_wrong(kubeconfig, person, tmp_path):
+def test_a_killed_operator_leaves_nothing_stuck_doubled_or_wrong(alone, kubeconfig, person, tmp_path):
     """Killed at five moments of a burst; in the end every Run ran exactly once."""
     names = [f"kill-{i}" for i in range(10)]
     one = OperatorProcess(kubeconfig, tmp_path / "log", namespaces=person.namespace)

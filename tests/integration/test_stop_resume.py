@@ -195,8 +195,8 @@ def proxy(kubeconfig: Path, tmp_path: Path) -> Iterator[Proxy]:
 
 
 @pytest.fixture
-def fragile(proxy: Proxy, person: Person, tmp_path: Path) -> Iterator[OperatorProcess]:
-    """An operator behind the proxy, for this test's namespace only."""
+def fragile(alone: None, proxy: Proxy, person: Person, tmp_path: Path) -> Iterator[OperatorProcess]:
+    """The only operator, behind the proxy."""
     one = OperatorProcess(proxy.kubeconfig, tmp_path / "log", namespaces=person.namespace)
     yield one
     one.kill()
