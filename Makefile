@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 CLUSTER_NAME ?= demo
 
 .DEFAULT_GOAL := help
-.PHONY: help setup prerequisites demo test test-unit test-integration test-e2e lint format bench cluster-up cluster-down lock
+.PHONY: help setup prerequisites demo test test-unit test-integration test-e2e lint format bench chaos cluster-up cluster-down lock
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -52,6 +52,9 @@ format: $(STAMP) ## Let ruff format and mend
 
 bench: $(STAMP) ## Runs beside bare Jobs, on one control plane
 	@$(BIN)/python -m tests.load.bench
+
+chaos: $(STAMP) ## Random stops, resumes and kills of the operator; no truth rule may break
+	@$(BIN)/python -m tests.load.chaos
 
 cluster-up: prerequisites ## Start the throw-away cluster
 	@$(BIN)/python -m cluster up --name $(CLUSTER_NAME) --shape full

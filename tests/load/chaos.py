@@ -1,0 +1,165 @@
+"""`make chaos`: random stops, resumes and kills of the operator on a real API server with fake nodes.
+
+Each sequence is one Run and a few wishes at random moments; meanwhile the operator is killed (SIGKILL) again and again.
+The history is then held against the truth rules (`history.py`), and every Run must have come to what was wished last.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import random
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from run_operator.kube import config
+from run_operator.kube.client import Api
+from run_operator.kube.fence import Unfenced
+from run_operator.kube.resource import RUNS
+from tests.harness import (
+    REPOSITORY,
+    OperatorProcess,
+    Person,
+    cluster_down,
+    cluster_name,
+    cluster_up,
+    run_object,
+)
+from tests.load.history import Judge, Recording
+
+CLUSTER = cluster_name("chaos")
+ABREAST = 12
+"""Sequences under way at once."""
+PATIENCE = 90.0
+LOOK = 0.5
+PROGRAMS = ((), (), (), ("kwok-complete",), ("kwok-fail",))
+SERVICE = {"kind": "container+serve", "spec": {"service_ports": [{"port": 80}], "replicas": 2}}
+
+
+class Chaos:
+    """One campaign; everything random comes from `dice`."""
+
+    def __init__(self, api: Api, operator: OperatorProcess, namespace: str, dice: random.Random) -> None:
+        self._api = api
+        self._operator = operator
+        self._namespace = namespace
+        self._dice = dice
+        self._gate = asyncio.Semaphore(ABREAST)
+        self.kills = 0
+        self.wishes: dict[str, bool] = {}
+
+    async def sequence(self, name: str) -> None:
+        """One Run and what is wished of it."""
+        async with self._gate:
+            suspend = self._dice.random() < 0.2
+            what = SERVICE if self._dice.random() < 0.2 else {}
+            program = () if what else self._dice.choice(PROGRAMS)
+            body = run_object(name, *program, suspend=suspend, **what)
+            await self._api.create(RUNS, self._namespace, body)
+            self.wishes[name] = suspend
+            for _ in range(self._dice.randint(1, 6)):
+                await asyncio.sleep(self._dice.choice((0.0, 0.02, 0.1, 0.3, 1.0)))
+                suspend = self._dice.random() < 0.5
+                patch = {"spec": {"suspend": suspend}}
+                await self._api.patch(RUNS, self._namespace, name, patch)
+                self.wishes[name] = suspend
+
+    async def kill_again_and_again(self) -> None:
+        """Until cancelled."""
+        while True:
+            await asyncio.sleep(self._dice.uniform(0.3, 4.0))
+            await asyncio.to_thread(self._operator.kill)
+            self.kills += 1
+            await asyncio.sleep(self._dice.choice((0.0, 0.0, 1.0)))
+            await asyncio.to_thread(self._operator.start)
+
+    async def astray(self) -> list[str]:
+        """Runs that are not where they were wished to be."""
+        found = []
+        async for item in self._api.list_objects(RUNS, namespace=self._namespace):
+            name, state = item["metadata"]["name"], item["status"].get("state")
+            expected = ("STOPPED",) if self.wishes[name] else ("RUNNING",)
+            if state not in (*expected, "COMPLETED", "ERROR"):
+                found.append(f"{name} is {state}, suspend is {self.wishes[name]}")
+        return found
+
+
+async def campaign(person: Person, operator: OperatorProcess, count: int, seed: int) -> Chaos:
+    """All sequences, then time to come to rest. Exits with what is stuck."""
+    os.environ["KUBECONFIG"] = str(person.kubeconfig)
+    api = Api(await config.load(ABREAST), Unfenced(), lambda *_: None, "chaos")
+    chaos = Chaos(api, operator, person.namespace, random.Random(seed))
+    killer = asyncio.create_task(chaos.kill_again_and_again())
+    try:
+        await asyncio.gather(*(chaos.sequence(f"s{number}") for number in range(count)))
+        killer.cancel()
+        await asyncio.gather(killer, return_exceptions=True)
+        if not operator.running:
+            await asyncio.to_thread(operator.start)
+        until = time.monotonic() + PATIENCE
+        astray = await chaos.astray()
+        while astray and time.monotonic() < until:
+            await asyncio.sleep(LOOK)
+            astray = await chaos.astray()
+        if astray:
+            sys.exit(f"chaos: seed {seed}: stuck after {PATIENCE:g} s:\n" + "\n".join(astray[:20]))
+    finally:
+        await api.close()
+    return chaos
+
+
+def main() -> None:
+    """See the module's docstring."""
+    parser = argparse.ArgumentParser(prog="make chaos")
+    parser.add_argument("--count", type=int, default=1000)
+    parser.add_argument("--seed", type=int, default=int(time.time()))
+    chosen = parser.parse_args()
+    print(f"chaos: {chosen.count} sequences, seed {chosen.seed}", flush=True)
+    person = Person(cluster_up(CLUSTER, "control-plane"), "chaos")
+    with tempfile.TemporaryDirectory() as scratch:
+        operator = OperatorProcess(person.kubeconfig, Path(scratch) / "operator.log")
+        try:
+            prepare(person)
+            operator.start()
+            recording = Recording(person, Path(scratch))
+            began = time.monotonic()
+            chaos = asyncio.run(campaign(person, operator, chosen.count, chosen.seed))
+            judge = judged(recording.stop())
+            tell(chosen, chaos, judge, time.monotonic() - began)
+        finally:
+            operator.kill()
+            cluster_down(CLUSTER)
+
+
+def prepare(person: Person) -> None:
+    """CRDs and a namespace."""
+    person.kubectl("apply", "-k", str(REPOSITORY / "crds"))
+    person.kubectl("wait", "--for=condition=Established", "crd/runs.run-operator.io", "--timeout=30s")
+    person.kubectl("create", "namespace", person.namespace)
+
+
+def judged(events: list[dict[str, Any]]) -> Judge:
+    """The history held against the rules."""
+    judge = Judge()
+    for event in events:
+        judge.hear(event)
+    return judge
+
+
+def tell(chosen: argparse.Namespace, chaos: Chaos, judge: Judge, seconds: float) -> None:
+    """The figures; exits with 1 when a rule was broken."""
+    entered = ", ".join(f"{state} {number}" for state, number in sorted(judge.states.items()))
+    print(
+        f"{chosen.count} Runs, {chaos.kills} kills of the operator, {seconds:.0f} s; states entered: {entered}"
+    )
+    print(f"{len(judge.broken)} broken rules")
+    if judge.broken:
+        sys.exit(f"chaos: seed {chosen.seed}:\n" + "\n".join(judge.broken[:20]))
+
+
+if __name__ == "__main__":
+    main()
