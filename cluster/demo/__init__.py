@@ -1,0 +1,1 @@
+"""`make demo`: from nothing to real Runs on a real cluster, showing every step."""

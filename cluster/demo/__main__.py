@@ -1,0 +1,99 @@
+"""`python -m cluster.demo`: a cluster with the operator in it, the scenes, and what to try next."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+from typing import Final
+
+from cluster import cli, current, images
+from cluster.build import build
+from cluster.demo.scenes import COUNTER, JOB, all_scenes, title
+from cluster.demo.stage import NAMESPACE, Stage, say
+from cluster.errors import ClusterError
+from cluster.full import load_images
+from cluster.paths import REPOSITORY, Home
+from cluster.progress import step
+
+NAME: Final = "demo"
+OPERATOR: Final = "run-operator"
+DEPLOYMENT: Final = "deployment/run-operator"
+
+
+def main() -> None:
+    """See the module's docstring."""
+    began = time.monotonic()
+    try:
+        stage = prepare()
+        all_scenes(stage)
+        tell(stage)
+    except ClusterError as error:
+        sys.exit(f"demo: {error}")
+    except KeyboardInterrupt:
+        sys.exit("\ndemo: interrupted; `make demo` goes on from here, `make cluster-down` removes everything")
+    say(f"\ndone in {time.monotonic() - began:.0f} s")
+
+
+def prepare() -> Stage:
+    """A cluster with the operator in it."""
+    if current.chosen():
+        say(current.check())
+        say(f"the operator's image {images.OPERATOR} must be in that cluster already")
+        stage = Stage(current.kubeconfig(), "kubectl")
+        install(stage, restart=False)
+        return stage
+    cli.cli(["up", "--name", NAME, "--shape", "full"], standalone_mode=False)
+    home = Home(NAME)
+    changed = _load_image(home)
+    kubectl = build("kubernetes") / "kubectl"
+    link = Path(sys.executable).parent / "kubectl"
+    if not link.exists():
+        link.unlink(missing_ok=True)
+        link.symlink_to(kubectl)
+    stage = Stage(home.kubeconfig, str(kubectl))
+    install(stage, restart=changed)
+    return stage
+
+
+def install(stage: Stage, *, restart: bool) -> None:
+    """The way a user would: one kustomization, then wait for the Deployment."""
+    with step("installing the operator (kubectl apply -k manifests/overlays/demo)"):
+        stage.run("apply", "-k", str(REPOSITORY / "manifests" / "overlays" / "demo"), namespace="")
+        stage.run("wait", "--for=condition=Established", "crd/runs.run-operator.io", "--timeout=30s")
+        if restart:
+            stage.run("rollout", "restart", DEPLOYMENT, namespace=OPERATOR)
+        try:
+            stage.run("rollout", "status", DEPLOYMENT, "--timeout=60s", namespace=OPERATOR)
+        except ClusterError as error:
+            logs = stage.run("logs", DEPLOYMENT, "--tail=5", namespace=OPERATOR)
+            raise ClusterError(f"the operator did not start: {error}\n{logs}") from error
+
+
+def tell(stage: Stage) -> None:
+    """What there is now, and what to try next."""
+    title("What there is now")
+    stage.show("get", "runs", "-o", "wide")
+    place = f"-n {NAMESPACE}"
+    say("\nTry next:")
+    say(f"  export KUBECONFIG={stage.kubeconfig} PATH={REPOSITORY / '.venv' / 'bin'}:$PATH")
+    say(f"  kubectl {place} describe run {COUNTER}")
+    say(f"  kubectl {place} logs job/{JOB}")
+    say(f"  kubectl {place} delete run {COUNTER}    # with its Job, pod and claim")
+    say("The cluster stays up; `make cluster-down` removes it without a trace.")
+
+
+def _load_image(home: Home) -> bool:
+    """Bring the operator's image up to date; whether a running operator has to be restarted for it."""
+    archive = images.ensure(["run-operator"])
+    mark = home.folder / "operator-image"
+    fresh = not mark.exists()
+    changed = not fresh and mark.read_text() != archive[0].name
+    if changed:
+        load_images(home, archive)
+    mark.write_text(archive[0].name)
+    return changed
+
+
+if __name__ == "__main__":
+    main()
