@@ -12,3 +12,5 @@ class Options:
     gpu_resource: str = "nvidia.com/gpu"
     default_user: int = 1000
     """uid, gid and fsGroup of pods whose document names none."""
+    metrics_url: str | None = None
+    """Address of the ingest as pods reach it, `https://host:port` without a path; None: pods report no metrics."""
