@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import ssl
 import threading
@@ -264,10 +265,8 @@ class _Listener(ThreadingHTTPServer):
 
     def cut(self) -> None:
         for one in list(self.open):
-            try:
+            with contextlib.suppress(OSError):
                 one.shutdown(2)
-            except OSError:
-                pass
 
 
 def _handler(ingest: Ingest, server: Server) -> type[BaseHTTPRequestHandler]:
@@ -279,7 +278,7 @@ def _handler(ingest: Ingest, server: Server) -> type[BaseHTTPRequestHandler]:
             super().setup()
             ingest.connections += 1
 
-        def do_POST(self) -> None:  # noqa: N802 - http.server's name
+        def do_POST(self) -> None:
             data = self.rfile.read(int(self.headers["Content-Length"]))
             server.wait_while_hanging()
             try:
