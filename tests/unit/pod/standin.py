@@ -6,6 +6,7 @@ import contextlib
 import json
 import ssl
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -53,6 +54,7 @@ class Ingest:
         self.writers: dict[str, Writer] = {}
         self.committed: list[dict[str, Any]] = []
         self.messages: list[dict[str, Any]] = []
+        self.times: list[float] = []
         self.tokens: list[str] = []
         self.connections = 0
         self.faults: deque[Fault] = deque()
@@ -68,6 +70,7 @@ class Ingest:
         with self.lock:
             message = json.loads(data, parse_constant=_refuse_constant)
             self.messages.append(message)
+            self.times.append(time.monotonic())
             self.tokens.append(token)
             for fault in (self.faults.popleft() if self.faults else None, self.always):
                 reply = fault(self, message) if fault else None

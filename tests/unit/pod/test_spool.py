@@ -159,22 +159,22 @@ def test_values_beyond_all_bounds_are_dropped_counted_and_told(lonely: Program):
     assert len([line for line in lonely.lines() if line.get("op") != "lost"]) + lost == 250_000 + 3000 + 1
 
 
-@pytest.mark.parametrize("state", ["up", "down", "hanging"])
-def test_a_million_values_need_little_memory(program: Program, server: Server, state: str):
-    if state != "up":
-        server.down() if state == "down" else server.hanging.set()
-    out, errors = program.start("""
+@pytest.mark.parametrize(("state", "count"), [("up", 200_000), ("hanging", 1_000_000)])
+def test_a_million_values_need_little_memory(program: Program, server: Server, state: str, count: int):
+    if state == "hanging":
+        server.hanging.set()
+    out, errors = program.start(f"""
         def used():
             return int(open("/proc/self/statm").read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
         log_metric("loss", 0); flush(0.1)
         before, most = used(), 0
-        for i in range(1_000_000):
+        for i in range({count}):
             log_metric("loss", 0.5 * i)
             if i % 10_000 == 0:
                 most = max(most, used())
         print(max(most, used()) - before)
     """, RUN_METRICS_FLUSH_TIMEOUT="30" if state == "up" else "1").communicate(timeout=90)  # fmt: skip
     assert int(out) < 50 << 20, errors
-    assert program.values("loss") == [0, *(0.5 * i for i in range(1_000_000))]
+    assert program.values("loss") == [0, *(0.5 * i for i in range(count))]
     if state == "up":
         assert server.ingest.metrics()["loss"] == program.values("loss")

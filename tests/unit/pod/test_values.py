@@ -126,7 +126,7 @@ def test_anything_else_is_refused_at_the_call_and_nothing_is_logged(
     assert queue.entries == []
 
 
-@pytest.mark.parametrize("key", ["", "x" * 129, "a\nb", "\x7f", "\ud800", None, 1, b"loss", []])
+@pytest.mark.parametrize("key", ["", "x" * 129, "a\nb", "\x7f", "a\u00a0b", "\ud800", None, 1, b"loss", []])
 def test_a_key_that_cannot_be_stored_is_refused_at_the_call(queue: Queue, key: Any):
     with pytest.raises(ValueError, match="Invalid metric key"):
         runmetrics.log_metric(key, 1.0)
@@ -266,7 +266,7 @@ def test_a_batch_ends_after_a_thousand_ops():
 
 def test_a_line_that_somebody_else_wrote_is_passed_over():
     lines = runmetrics.to_lines([(1.0, "m", runmetrics.APPEND, 1.0)], None).encode().splitlines(keepends=True)
-    assert runmetrics.to_ops([b"hello\n", *lines, b"[1]\n", b'{"key": []}\n'])[0] == [
+    assert runmetrics.to_ops([b"hello\n", *lines, b"[1]\n", b'{"key": []}\n', b"[" * 100_000])[0] == [
         {"k": "m", "append": [1.0]}
     ]
 

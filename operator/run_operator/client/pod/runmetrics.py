@@ -30,8 +30,6 @@ import struct
 import sys
 import threading
 import time
-import unicodedata
-import urllib.parse
 from typing import Any, Callable, Iterable, Mapping, NamedTuple, Sequence, Tuple
 
 __all__ = ("flush", "log_metric", "log_metrics", "truncate_metric")
@@ -61,12 +59,13 @@ WINDOW = 10_000
 NETWORK_SECONDS = 5.0
 FIRST_PAUSE, LONGEST_PAUSE, LONGEST_PAUSE_IN_FLUSH, LONGEST_ASKED_PAUSE = 0.5, 30.0, 1.0, 300.0
 """Seconds between two attempts: the first, the longest, and the longest that the server may ask for."""
-FLUSH_POLL = 0.25
-"""Seconds between two questions whether all is stored, while somebody waits."""
+POLLS, FLUSH_POLLS = (INTERVAL, LONGEST_PAUSE), (0.25, 2.0)
+"""Seconds between two questions whether all is stored: the first and the longest pause; while somebody waits."""
 FAILURES_TOLD = 4
 """In a row."""
 REFUSALS_OF_A_KEY, REFUSALS, REFUSALS_OF_SHAPE, DENIALS = 3, 1000, 20, 3
-"""In a row: until a key is no longer sent, until nothing is (the third: for 400), until a 403 or 404 is believed."""
+"""In a row: until a key is no longer sent, until nothing is (also for as many keys; the third: after a 400), and
+until a 403 or 404 is believed."""
 ANSWER_BYTES = 64 << 10
 MAX_KEY = 128
 
@@ -74,7 +73,7 @@ APPEND, PUT, SET, RESET, REPLACE, TRUNCATE = "append", "put", "set", "reset", "r
 """What a value does to its metric; RESET is a `set` with overwrite. The names are also those of the spool's lines."""
 MARK, LOST = "mark", "lost"
 INVALID_VALUE = "Invalid metric value. Must be a list of floats or ints or a float or an int."
-INVALID_KEY = "Invalid metric key. Must be a text of 1 to 128 characters without control characters."
+INVALID_KEY = "Invalid metric key. Must be a text of 1 to 128 printable characters."
 
 Entry = Tuple[float, str, str, Any]
 """Time, key, what to do, and a number, a list of numbers or a length."""
@@ -148,9 +147,7 @@ _MOST_KNOWN_KEYS = 4096
 
 
 def _checked_key(key: Any) -> str:
-    if not isinstance(key, str) or not 0 < len(key) <= MAX_KEY:
-        raise ValueError(INVALID_KEY)
-    if any(unicodedata.category(character) in ("Cc", "Cs") for character in key):
+    if not isinstance(key, str) or not 0 < len(key) <= MAX_KEY or not key.isprintable():
         raise ValueError(INVALID_KEY)
     plain = str.__str__(key)  # of a subclass, such as numpy's, the text itself
     if len(_known_keys) < _MOST_KNOWN_KEYS:
@@ -278,15 +275,17 @@ def _parsed(lines: Sequence[bytes]) -> list[Mapping[str, Any]]:
     try:
         found = json.loads(b"[" + b",".join(lines) + b"]")
     except ValueError:  # somebody wrote into the file
-        found = [_parsed_alone(line) for line in lines]
+        return [_as_object(line) for line in lines]
     return [record if isinstance(record, dict) else {} for record in found]
 
 
-def _parsed_alone(line: bytes) -> Any:
+def _as_object(text: bytes | str) -> Mapping[str, Any]:
+    """A JSON object; empty for anything else."""
     try:
-        return json.loads(line)
-    except ValueError:
+        found = json.loads(text, parse_constant=str)
+    except (ValueError, RecursionError):
         return {}
+    return found if isinstance(found, dict) else {}
 
 
 def _fold(ops: list[dict[str, Any]], latest: dict[str, Any], key: str, record: Mapping[str, Any]) -> None:
@@ -407,7 +406,9 @@ class Spool:
     """Every value as a line, in order. Positions are bytes since its beginning, over all parts."""
 
     def __init__(self, settings: Settings, host: str, name: str, tell: Callable[..., None]) -> None:
-        self._folder, self._limit = os.path.abspath(settings.folder), settings.folder_limit
+        self._folder, self._limit = settings.folder, settings.folder_limit
+        with contextlib.suppress(OSError):  # where the program runs may be gone
+            self._folder = os.path.abspath(self._folder)
         self._host, self._name, self._tell = host, name, tell
         self._lock = threading.Lock()  # between the two threads of this module, never held by a caller
         self._parts: list[Part] = []
@@ -517,7 +518,8 @@ class Spool:
     def _folder_bytes(self) -> int:
         try:
             with os.scandir(self._folder) as found:
-                return sum(entry.stat().st_size for entry in found if entry.name.startswith(self._host))
+                ours = (entry for entry in found if entry.name.startswith(f"{self._host}-"))
+                return sum(entry.stat().st_size for entry in ours)
         except OSError:
             return 0
 
@@ -558,9 +560,10 @@ class Endpoint:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        parts = urllib.parse.urlsplit(settings.url)
-        self._path = parts.path or "/"
-        self._host, self._tls = parts.netloc.rpartition("@")[2], parts.scheme == "https"
+        scheme, _, rest = settings.url.partition("://")
+        self._tls = scheme == "https"
+        self._host, _, path = rest.partition("/")
+        self._path = f"/{path}"
         self._connection: http.client.HTTPConnection | None = None
 
     def post(self, body: bytes) -> Answer:
@@ -620,14 +623,6 @@ def _retry_after(text: str | None) -> float:
     return min(float(text), LONGEST_ASKED_PAUSE) if text and re.fullmatch("[0-9]{1,6}", text) else 0.0
 
 
-def _as_object(data: bytes) -> Mapping[str, Any]:
-    try:
-        found = json.loads(data)
-    except (ValueError, RecursionError):
-        return {}
-    return found if isinstance(found, dict) else {}
-
-
 # ---- from the spool to the cluster
 
 
@@ -661,7 +656,7 @@ class Sender:
         self._refused: dict[str, int] = {}
         self._skipped: frozenset[str] = frozenset()
         self._wait_until = self._wait_until_in_flush = 0.0
-        self._asked_at, self._poll_pause = 0.0, INTERVAL
+        self._asked_at, self._polls = 0.0, 0
         self._goodbye_said = False
         self.bell: queue.SimpleQueue[None] = queue.SimpleQueue()
         self.hurry_until = 0.0
@@ -697,7 +692,8 @@ class Sender:
         if batch is None:
             if not self._batches:
                 return self._rest()
-            wait = self._asked_at + (FLUSH_POLL if hurry else self._poll_pause) - now
+            first, longest = FLUSH_POLLS if hurry else POLLS
+            wait = self._asked_at + min(longest, first * 1.5 ** min(self._polls, 20)) - now
             if wait > 0:
                 return wait
         try:
@@ -782,10 +778,9 @@ class Sender:
 
     def _read_again(self, batch: Batch) -> list[dict[str, Any]]:
         position, lines = self._spool.read(batch.start, batch.stop - batch.start)
-        if position != batch.start or not lines:
-            if batch.lines:
-                self._lose(f"values were deleted from {self._spool.files} before the cluster stored them")
-            return []
+        lines = lines if position == batch.start else []
+        if sum(map(len, lines)) < batch.stop - batch.start:
+            self._lose(f"values were deleted from {self._spool.files} before the cluster stored them")
         return to_ops(lines, batch.skipped)[0]
 
     def _settle(self) -> None:
@@ -802,7 +797,7 @@ class Sender:
         for note in answer.notes:
             self._tell(f"the operator says: {note}")
         status = answer.status
-        if status in (200, 202):
+        if status in (200, 202) and answer.number("accepted", -1) >= 0:
             return self._accepted(batch, answer)
         if status == 409 and batch is not None:
             return self._resync(batch, answer.number("expected", 0))
@@ -816,9 +811,8 @@ class Sender:
     def _failed(self, why: str, least: float = 0.0) -> float:
         """Try again later; told once it has gone on for some seconds."""
         self._failures += 1
-        pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(self._failures - 1, 10)) * self._random.uniform(
-            0.5, 1.0
-        )
+        pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(self._failures - 1, 10))
+        pause *= self._random.uniform(0.5, 1.0)
         now = time.monotonic()
         self._wait_until = now + max(pause, least)
         self._wait_until_in_flush = now + max(min(pause, LONGEST_PAUSE_IN_FLUSH), least)
@@ -828,14 +822,12 @@ class Sender:
 
     def _accepted(self, batch: Batch | None, answer: Answer) -> float:
         self._failures = self._denials = 0
-        accepted = answer.number("accepted", self._highest)
-        if batch is None:
-            self._poll_pause = min(self._poll_pause * 1.5, LONGEST_PAUSE)
-        else:
+        accepted, committed = answer.number("accepted", 0), answer.number("committed", 0)
+        self._polls += 1
+        if batch is not None:
+            self._polls = 0
             accepted = max(accepted, batch.seq)
-            self._poll_pause = INTERVAL
             self._praise(batch)
-        committed = answer.number("committed", accepted if answer.status == 200 else 0)
         self._highest = max(self._highest, min(accepted, self._seq))
         while self._batches and self._batches[0].seq <= min(committed, self._highest):
             self._batches.popleft()
@@ -899,9 +891,11 @@ class Sender:
         self._refusals += 1
         if self._refused[key] >= REFUSALS_OF_A_KEY:
             self._skipped |= {key}
+            del self._refused[key]
             self._tell(f"{key!r} is no longer sent; its values are kept in {self._spool.files}")
-        if self._refusals >= (REFUSALS_OF_SHAPE if answer.status == 400 else REFUSALS):
-            return self._give_up(f"the operator refuses everything: {answer.error}")
+        many = max(self._refusals, len(self._refused), len(self._skipped))
+        if many >= (REFUSALS_OF_SHAPE if answer.status == 400 else REFUSALS):
+            return self._give_up(f"the operator refuses too much: {answer.error}")
         return 0.0
 
     def _give_up(self, why: str) -> float:
@@ -943,6 +937,7 @@ class Recorder:
         )
         self._dropped = self._told_dropped = 0  # the first is the callers', the second the thread's
         self._lost = False
+        self._close_by: float | None = None
         self._bell: queue.SimpleQueue[None] = queue.SimpleQueue()
         self._rung = False
         self._beat = time.monotonic()
@@ -982,8 +977,10 @@ class Recorder:
         return sender.settled >= position and not (sender.lost or self._lost)
 
     def close(self) -> None:
-        """Say goodbye, and wait until that is stored, as long as the settings allow. May be called again."""
-        deadline = time.monotonic() + self.settings.flush_timeout
+        """Say goodbye, and wait until that is stored, as long as the settings allow; all calls together."""
+        if self._close_by is None:
+            self._close_by = time.monotonic() + self.settings.flush_timeout
+        deadline = self._close_by
         sender = self.sender
         if sender is not None:
             sender.hurry_until = deadline
@@ -1199,7 +1196,7 @@ def _watch(path: str) -> None:
 def _pairs(line: str) -> list[tuple[str, Any]]:
     """The metrics of a line; none if anything else is in it."""
     if line.lstrip().startswith("{"):
-        return list(_as_object(line.encode()).items())
+        return list(_as_object(line).items())
     found = []
     for word in line.split():
         key, _, text = word.rpartition("=")
