@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 CLUSTER_NAME ?= demo
 
 .DEFAULT_GOAL := help
-.PHONY: help setup prerequisites demo test test-unit test-integration test-e2e lint format bench cluster-up cluster-down lock
+.PHONY: help setup prerequisites demo test test-unit test-integration test-e2e lint format bench bench-runmetrics cluster-up cluster-down lock
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -52,6 +52,9 @@ format: $(STAMP) ## Let ruff format and mend
 
 bench: $(STAMP) ## Runs beside bare Jobs, on one control plane
 	@$(BIN)/python -m tests.load.bench
+
+bench-runmetrics: $(STAMP) ## What log_metric costs the program
+	@$(BIN)/python -m tests.load.bench_runmetrics
 
 cluster-up: prerequisites ## Start the throw-away cluster
 	@$(BIN)/python -m cluster up --name $(CLUSTER_NAME) --shape full

@@ -20,15 +20,17 @@ class Program:
 
     def __init__(self, folder: Path, environment: dict[str, str]) -> None:
         self.folder = folder
+        self.impatient = True
+        """Pauses between requests are short."""
         self.environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(MODULE.parent)} | environment
         self.environment["RUN_METRICS_FOLDER"] = str(folder)
 
     def start(self, code: str, *arguments: str, **environment: str) -> subprocess.Popen[str]:
         """`code` after `from runmetrics import *`; warnings of any kind are written to stderr."""
         text = "import os, signal, sys, threading, time\nimport runmetrics\nfrom runmetrics import *\n"
-        text += (
-            "runmetrics.FIRST_PAUSE = runmetrics.CATCH_UP_PAUSE = 0.01; runmetrics.FLUSH_POLLS = 0.01, 0.1\n"
-        )
+        if self.impatient:
+            text += "runmetrics.FIRST_PAUSE = runmetrics.CATCH_UP_PAUSE = 0.01\n"
+            text += "runmetrics.FLUSH_POLLS = 0.01, 0.1\n"
         self.folder.parent.mkdir(exist_ok=True)
         file = self.folder.parent / "program.py"
         file.write_text(text + textwrap.dedent(code))

@@ -101,7 +101,11 @@ def test_children_of_multiprocessing_say_goodbye(program: Program, server: Serve
             "threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGTERM)).start(); time.sleep(60)",
             -signal.SIGTERM,
         ),
-        ("os.kill(os.getpid(), signal.SIGINT); time.sleep(60)", -signal.SIGINT),
+        (
+            "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+            "        os.kill(os.getpid(), signal.SIGINT); time.sleep(60)",
+            -signal.SIGINT,
+        ),
     ],
     ids=["end", "exit", "exception", "SIGTERM", "SIGTERM-asleep", "SIGINT"],
 )

@@ -44,6 +44,19 @@ def test_many_values_are_written_without_waiting_for_the_interval(lonely: Progra
     process.communicate("\n", timeout=30)
 
 
+def test_a_program_that_never_stops_logging_is_sent_all_the_time(program: Program, server: Server):
+    process = program.start("""
+        runmetrics.LONGEST_PAUSE = 3600
+        print("begun", flush=True)
+        threading.Thread(target=sys.stdin.read, daemon=True).start()
+        while threading.active_count() > 3 or not runmetrics._recorder:
+            log_metric("loss", 1)
+    """)
+    assert process.stdout.readline() == "begun\n"
+    wait_for("batches arrive while it logs", lambda: len(server.ingest.committed) >= 3, deadline=30)
+    process.communicate(timeout=60)
+
+
 def test_files_are_rotated_and_the_oldest_given_up_at_the_limit(program: Program, server: Server):
     """Everything was sent before; files of other pods in the same folder are theirs."""
     program.folder.mkdir(parents=True)

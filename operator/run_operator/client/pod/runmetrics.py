@@ -68,6 +68,8 @@ REFUSALS_OF_A_KEY, REFUSALS, REFUSALS_OF_SHAPE, DENIALS = 3, 1000, 20, 3
 until a 403 or 404 is believed."""
 ANSWER_BYTES = 64 << 10
 MAX_KEY = 128
+MAX_LINE = 1 << 20
+"""Bytes of a line in a file that is watched."""
 
 APPEND, PUT, SET, RESET, REPLACE, TRUNCATE = "append", "put", "set", "reset", "replace", "truncate"
 """What a value does to its metric; RESET is a `set` with overwrite. The names are also those of the spool's lines."""
@@ -198,7 +200,12 @@ def _as_float(value: Any) -> float:
 
 
 def _is_float32(value: Any) -> bool:
-    return str(getattr(value, "dtype", "")).endswith("float32")
+    return _names_float32(getattr(value, "dtype", None))
+
+
+@functools.lru_cache(maxsize=64)
+def _names_float32(dtype: Any) -> bool:
+    return str(dtype).endswith("float32")
 
 
 def _shortest(value: float) -> float:
@@ -932,9 +939,7 @@ class Recorder:
         self.spool = Spool(self.settings, host, writer, self._tell)
         self.sender = Sender(self.settings, self.spool, writer, self._tell) if self.settings.url else None
         self._queue: collections.deque[Entry] = collections.deque()
-        self._weight = (
-            0  # about how many values wait inside lists; only a bound, so that a lost update is no harm
-        )
+        self._weight = 0  # of values inside lists, about: for bounds only, so that a lost update is no harm
         self._dropped = self._told_dropped = 0  # the first is the callers', the second the thread's
         self._lost = False
         self._close_by: float | None = None
@@ -1042,11 +1047,11 @@ class Recorder:
                 if entry[2] is MARK:
                     self._reach(entry[3])
             self._beat = time.monotonic()
+            if self.sender is None:
+                self.spool.release(self.spool.end)
+            else:
+                self.sender.ring()
         self._weight = 0
-        if self.sender is None:
-            self.spool.release(self.spool.end)
-        else:
-            self.sender.ring()
 
     def _reach(self, mark: Mark) -> None:
         if mark.last and self.sender is not None and self.sender.final is None:
@@ -1081,10 +1086,11 @@ class Recorder:
 
     def _help(self) -> None:
         """Do the work of threads that could not be started: too many, or the interpreter is about to end."""
-        if not self._spooling.is_alive():
-            self._drain()
-        if self.sender is not None and not self.sender.stopped and not self._sending.is_alive():
-            self.sender.step()
+        with contextlib.suppress(Exception):  # two callers may help at once
+            if not self._spooling.is_alive():
+                self._drain()
+            if self.sender is not None and not self.sender.stopped and not self._sending.is_alive():
+                self.sender.step()
 
 
 # ---- this process: its one recorder, and how it ends
@@ -1219,13 +1225,14 @@ def _appended(path: str) -> Iterable[str]:
             if os.fstat(file.fileno()).st_size < position:  # written anew
                 position, rest = 0, b""
             file.seek(position)
-            *lines, rest = (rest + file.read(1 << 20)).split(b"\n")
+            *lines, rest = (rest[-MAX_LINE:] + file.read(MAX_LINE)).split(b"\n")
             position = file.tell()
             for line in lines:
                 yield line.decode("utf-8", "replace")
             if lines:
                 continue
         if last:
+            yield rest.decode("utf-8", "replace")
             return
         time.sleep(0.2)
 
