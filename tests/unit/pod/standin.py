@@ -55,6 +55,8 @@ class Ingest:
         self.committed: list[dict[str, Any]] = []
         self.messages: list[dict[str, Any]] = []
         self.times: list[float] = []
+        self.statuses: list[int] = []
+        """0: cut off."""
         self.tokens: list[str] = []
         self.connections = 0
         self.faults: deque[Fault] = deque()
@@ -68,17 +70,23 @@ class Ingest:
     def post(self, data: bytes, token: str) -> Reply:
         """One request."""
         with self.lock:
-            message = json.loads(data, parse_constant=_refuse_constant)
-            self.messages.append(message)
-            self.times.append(time.monotonic())
-            self.tokens.append(token)
-            for fault in (self.faults.popleft() if self.faults else None, self.always):
-                reply = fault(self, message) if fault else None
-                if reply:
-                    return reply
-            if len(data) > self.largest:
-                return Reply(413, {"error": f"more than {self.largest} bytes"})
-            return self.take(message)
+            self.statuses.append(0)
+            reply = self._post(data, token)
+            self.statuses[-1] = reply.status
+            return reply
+
+    def _post(self, data: bytes, token: str) -> Reply:
+        message = json.loads(data, parse_constant=_refuse_constant)
+        self.messages.append(message)
+        self.times.append(time.monotonic())
+        self.tokens.append(token)
+        for fault in (self.faults.popleft() if self.faults else None, self.always):
+            reply = fault(self, message) if fault else None
+            if reply:
+                return reply
+        if len(data) > self.largest:
+            return Reply(413, {"error": f"more than {self.largest} bytes"})
+        return self.take(message)
 
     def take(self, message: dict[str, Any]) -> Reply:
         """What a faultless ingest does."""

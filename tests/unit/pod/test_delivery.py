@@ -106,10 +106,10 @@ def test_a_server_that_asks_for_time_gets_it(program: Program, server: Server, s
 
 
 def test_what_was_taken_and_lost_again_is_read_back_from_the_file(program: Program, server: Server):
-    """Ten batches are taken, none is stored, the ingest is started anew: it asks for the first one."""
+    """Ten batches are taken, none is stored, the ingest is started anew: it asks for the first one (409)."""
     server.ingest.commits = False
     process = program.start("""
-        runmetrics.INTERVAL = 0.01
+        runmetrics.INTERVAL, runmetrics.POLLS = 0.01, (3600, 3600)
         for i in range(10):
             log_metric("loss", i)
             while not any(open(f).read().count("loss") > i for f in __import__("glob").glob(sys.argv[1] + "/*")):
@@ -126,6 +126,8 @@ def test_what_was_taken_and_lost_again_is_read_back_from_the_file(program: Progr
     server.ingest.crash()
     process.communicate("go on\n", timeout=30)
     assert server.ingest.metrics() == {"loss": list(range(10))}
+    asked = server.ingest.statuses.index(409)
+    assert server.ingest.messages[asked + 1]["seq"] == 1
 
 
 def _values(messages: list[dict[str, Any]]) -> list[float]:
