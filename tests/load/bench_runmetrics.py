@@ -12,8 +12,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.unit.pod.programs import Program
-from tests.unit.pod.standin import Server
+from tests.pod.programs import Program
+from tests.pod.standin import Server
 
 LOOP = """
     import json

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from tests.harness import wait_for
-from tests.unit.pod.programs import Program
-from tests.unit.pod.standin import Server, answers, crash_after, cut_after, cut_before, refuses
+from tests.pod.programs import Program
+from tests.pod.standin import Server, answers, crash_after, cut_after, cut_before, refuses
 
 ROUNDS = """
     for i in range(100):

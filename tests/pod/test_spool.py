@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tests.harness import wait_for
-from tests.unit.pod.programs import Program
-from tests.unit.pod.standin import Server
+from tests.pod.programs import Program
+from tests.pod.standin import Server
 
 
 def test_outside_a_run_there_is_only_the_file_and_no_word(lonely: Program):

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.harness import wait_for
-from tests.unit.pod.programs import MODULE, Program
-from tests.unit.pod.standin import Server, answers
+from tests.pod.programs import MODULE, Program
+from tests.pod.standin import Server, answers
 
 
 def command(program: Program, *arguments: str) -> subprocess.Popen[str]:

@@ -16,8 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from run_operator.client.pod import runmetrics
-from tests.unit.pod.programs import MODULE
-from tests.unit.pod.standin import apply
+from tests.pod.programs import MODULE
+from tests.pod.standin import apply
 
 
 class Queue:

@@ -7,8 +7,8 @@ from collections import Counter
 
 import pytest
 
-from tests.unit.pod.programs import Program
-from tests.unit.pod.standin import Server
+from tests.pod.programs import Program
+from tests.pod.standin import Server
 
 INTERRUPTIBLE = "signal.signal(signal.SIGINT, signal.default_int_handler)"
 """Also where the tests themselves run in the background, and so ignore SIGINT."""

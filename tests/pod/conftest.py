@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.pod.programs import Program
-from tests.unit.pod.standin import Server
+from tests.pod.programs import Program
+from tests.pod.standin import Server
 
 
 @pytest.fixture
