@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 CLUSTER_NAME ?= demo
 
 .DEFAULT_GOAL := help
-.PHONY: help setup prerequisites demo test test-unit test-integration test-e2e lint format bench chaos cluster-up cluster-down lock
+.PHONY: help setup prerequisites demo test test-unit test-pod test-integration test-e2e lint format bench bench-runmetrics chaos cluster-up cluster-down lock
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,10 +29,13 @@ prerequisites: $(STAMP) ## Install the Debian packages of the full cluster (root
 demo: prerequisites ## A real export on a real cluster, from nothing
 	@$(BIN)/python -m cluster.demo
 
-test: lint test-unit test-integration test-e2e ## Everything that has to pass
+test: lint test-unit test-pod test-integration test-e2e ## Everything that has to pass
 
 test-unit: $(STAMP) ## Pure rooms and the command line: seconds, no cluster
 	@$(BIN)/python -m pytest tests/unit -q
+
+test-pod: $(STAMP) ## What runs inside pods, in real processes: a minute, no cluster
+	@$(BIN)/python -m pytest tests/pod -q
 
 test-integration: $(STAMP) ## A real API server with fake nodes
 	@$(BIN)/python -m pytest tests/integration -q
@@ -55,6 +58,9 @@ bench: $(STAMP) ## Runs beside bare Jobs, on one control plane
 
 chaos: $(STAMP) ## Random stops, resumes and kills of the operator; no truth rule may break
 	@$(BIN)/python -m tests.load.chaos
+
+bench-runmetrics: $(STAMP) ## What log_metric costs the program
+	@$(BIN)/python -m tests.load.bench_runmetrics
 
 cluster-up: prerequisites ## Start the throw-away cluster
 	@$(BIN)/python -m cluster up --name $(CLUSTER_NAME) --shape full

@@ -1,0 +1,165 @@
+"""What a pod needs to report metrics: the module, a token of this Run's own, a place for the spool, and where to."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from run_operator.resources import reporting as names
+from run_operator.resources.run import Run
+from run_operator.workloads import fields
+from run_operator.workloads.environment import environment
+from run_operator.workloads.errors import InvalidSpecError
+from run_operator.workloads.options import Options
+from run_operator.workloads.volumes import Volumes, volumes
+
+OURS: Final = (names.ENV_URL, names.ENV_TOKEN_FILE, names.ENV_AUTHORITY_FILE)
+"""Variables a document cannot set: they say where the token of this Run may go."""
+OFF: Final = ("off", "false", "no", "0")
+SPOOL_LIMIT: Final = "512Mi"
+"""Of the emptyDir: twice what the module keeps there, for a pod beyond it is evicted."""
+WORLD_READABLE: Final = 0o444
+"""Of the module and the authority. The kubelet makes the token 0640 with the pod's fsGroup, whoever runs in it."""
+FLUSH_SECONDS: Final = 10
+"""For the last flush when a program ends; less where the grace period is short."""
+
+
+def add_reporting(run: Run, options: Options, env: list[dict[str, Any]], mounted: Volumes) -> list[str]:
+    """Add variables to `env` and volumes to `mounted`, unless the operator or the document says no.
+
+    The answer: what of the document is not applied. Raises InvalidSpecError where a volume hides the module.
+    """
+    given = _values(env)
+    if options.metrics_url is None or _off(given):
+        return []
+    _refuse_hidden_folder(mounted)
+    variables = {
+        names.ENV_URL: options.metrics_url.rstrip("/") + names.path(run.namespace, run.name),
+        names.ENV_TOKEN_FILE: names.TOKEN_FILE,
+        names.ENV_AUTHORITY_FILE: names.AUTHORITY_FILE,
+        names.ENV_SPOOL_FOLDER: _folder(given),
+        names.ENV_FLUSH_TIMEOUT: given.get(names.ENV_FLUSH_TIMEOUT) or _flush_timeout(run),
+        "PYTHONPATH": ":".join(filter(None, (given.get("PYTHONPATH"), names.MODULE_FOLDER))),
+    }
+    _set(env, variables)
+    _mount(run, _folder(given), mounted)
+    return [
+        f"the environment variable {name} is set by the operator; the document's is not applied"
+        for name in OURS
+        if name in given
+    ]
+
+
+def spool_location(run: Run) -> str:
+    """Where the pod keeps every value in full, and what becomes of it; empty for a Run that reports nothing.
+
+    For `status.metricsIngest.fullResolution`. Raises InvalidSpecError for a document that cannot be built.
+    """
+    given = _values(environment(run)[0])
+    if _off(given):
+        return ""
+    folder = _folder(given)
+    files = f"{folder.rstrip('/')}/*.jsonl"
+    mounted = volumes(run)
+    mount = _mount_of(folder, mounted.mounts)
+    source = next((v for v in mounted.volumes if mount and v["name"] == mount["name"]), {})
+    if mount is None or "persistentVolumeClaim" not in source:
+        return f"{files} in the pod: gone with it, unless {names.ENV_SPOOL_FOLDER} names a folder on a claim"
+    claim = source["persistentVolumeClaim"]["claimName"]
+    owned = any(body["metadata"]["name"] == claim for body in mounted.claims)
+    inside = posixpath.join("/", mount.get("subPath", ""), _below(folder, mount["mountPath"]) or "")
+    kept = "kept until the Run is deleted" if owned else "outlives the Run"
+    return f"{files}, that is {inside.rstrip('/')}/*.jsonl of the claim {claim}: {kept}"
+
+
+def _folder(given: Mapping[str, str]) -> str:
+    return given.get(names.ENV_SPOOL_FOLDER) or names.SPOOL_FOLDER
+
+
+def _set(env: list[dict[str, Any]], variables: Mapping[str, str]) -> None:
+    """In place where the document has them, for later ones may refer to them; the others at the end."""
+    values = dict(variables)
+    for item in env:
+        if item["name"] in values:
+            item["value"] = values.pop(item["name"])
+    env.extend({"name": name, "value": value} for name, value in values.items())
+
+
+def _mount(run: Run, folder: str, mounted: Volumes) -> None:
+    mounted.add(_free("run-operator", mounted), _handed(run), names.FOLDER, readOnly=True)
+    if (
+        _below(folder, names.SPOOL_FOLDER) is not None
+        and _mount_of(names.SPOOL_FOLDER, mounted.mounts) is None
+    ):
+        scratch = {"emptyDir": {"sizeLimit": SPOOL_LIMIT}}
+        mounted.add(_free("run-metrics", mounted), scratch, names.SPOOL_FOLDER)
+
+
+def _handed(run: Run) -> dict[str, Any]:
+    """The projected volume. The ConfigMap is not optional: a pod waits for it rather than fail at its import."""
+    module = {
+        "key": names.MODULE_KEY,
+        "path": _below(f"{names.MODULE_FOLDER}/{names.MODULE_KEY}", names.FOLDER),
+    }
+    authority = {"key": names.AUTHORITY_KEY, "path": _below(names.AUTHORITY_FILE, names.FOLDER)}
+    token = {
+        "audience": names.audience(run.uid),
+        "expirationSeconds": names.TOKEN_SECONDS,
+        "path": _below(names.TOKEN_FILE, names.FOLDER),
+    }
+    sources = [
+        {"configMap": {"name": names.CONFIG_MAP, "items": [module, authority]}},
+        {"serviceAccountToken": token},
+    ]
+    return {"projected": {"defaultMode": WORLD_READABLE, "sources": sources}}
+
+
+def _flush_timeout(run: Run) -> str:
+    """Seconds that leave the program some of the grace period."""
+    grace = run.policy.termination_grace_period
+    return str(max(1, min(FLUSH_SECONDS, grace * 2 // 3)))
+
+
+def _refuse_hidden_folder(mounted: Volumes) -> None:
+    for i, mount in enumerate(mounted.mounts):  # the document's own come first
+        if _below(mount["mountPath"], names.FOLDER) is not None:
+            raise InvalidSpecError(
+                f"{fields.ROOT}.volumes[{i}].mount_path",
+                f"{mount['mountPath']!r} is where the operator puts what metrics need; mount the volume "
+                f"elsewhere, or set {names.ENV_SWITCH}=off in {fields.ROOT}.envs",
+            )
+
+
+def _values(env: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    return {item["name"]: item["value"] for item in env if "value" in item}
+
+
+def _off(given: Mapping[str, str]) -> bool:
+    return given.get(names.ENV_SWITCH, "").strip().lower() in OFF
+
+
+def _free(wanted: str, mounted: Volumes) -> str:
+    """A volume name the document does not use: ours give way."""
+    taken = {volume["name"] for volume in mounted.volumes}
+    return next(name for name in (wanted, *(f"{wanted}-{i}" for i in range(1, 1001))) if name not in taken)
+
+
+def _mount_of(folder: str, mounts: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
+    """The mount that a folder lies on."""
+    holding = [mount for mount in mounts if _below(folder, mount["mountPath"]) is not None]
+    return max(holding, key=lambda mount: len(_plain(mount["mountPath"])), default=None)
+
+
+def _below(path: str, folder: str) -> str | None:
+    """The path as seen from the folder, empty for the folder itself; None for one elsewhere."""
+    path, folder = _plain(path), _plain(folder)
+    if path == folder:
+        return ""
+    return path[len(folder) + 1 :] if path.startswith(f"{folder}/") else None
+
+
+def _plain(path: str) -> str:
+    """In images /var/run is a link to /run."""
+    clean = posixpath.normpath(path)
+    return clean.removeprefix("/var") if f"{clean}/".startswith("/var/run/") else clean

@@ -1,0 +1,30 @@
+"""A stand-in for the ingest, and programs that log to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.pod.programs import Program
+from tests.pod.standin import Server
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Server]:
+    one = Server(tmp_path / "server")
+    yield one
+    one.close()
+    assert one.ingest.complaints == []
+
+
+@pytest.fixture
+def program(tmp_path: Path, server: Server) -> Program:
+    return Program(tmp_path / "pod" / "spool", server.environment)
+
+
+@pytest.fixture
+def lonely(tmp_path: Path) -> Program:
+    """Outside a Run."""
+    return Program(tmp_path / "pod" / "spool", {})
