@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 CLUSTER_NAME ?= demo
 
 .DEFAULT_GOAL := help
-.PHONY: help setup prerequisites demo test test-unit test-pod test-integration test-e2e lint format bench bench-runmetrics chaos cluster-up cluster-down lock
+.PHONY: help setup prerequisites demo test test-unit test-pod test-integration test-e2e lint format bench bench-stop bench-runmetrics chaos cluster-up cluster-down lock
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -55,6 +55,9 @@ format: $(STAMP) ## Let ruff format and mend
 
 bench: $(STAMP) ## Runs beside bare Jobs, on one control plane
 	@$(BIN)/python -m tests.load.bench
+
+bench-stop: $(STAMP) ## How long a stop and a resume take
+	@$(BIN)/python -m tests.load.bench_stop
 
 chaos: $(STAMP) ## Random stops, resumes and kills of the operator; no truth rule may break
 	@$(BIN)/python -m tests.load.chaos

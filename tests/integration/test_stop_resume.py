@@ -257,3 +257,39 @@ def test_an_api_server_that_is_down_or_busy_for_a_while_is_waited_for(person, pr
     suspend(person, "x")
     person.becomes("x", "STOPPED")
     assert len(refusals) == 6
+
+
+@pytest.fixture
+def dead_node(person: Person) -> Iterator[str]:
+    """A node without a kubelet: pods get there, and nobody ever says that they have ended."""
+    name = f"dead-{person.namespace}"
+    room = {"cpu": "8", "memory": "8Gi", "pods": "100"}
+    node = {
+        "apiVersion": "v1",
+        "kind": "Node",
+        "metadata": {"name": name, "labels": {"dead": person.namespace}},
+    }
+    person.apply(node)
+    status = json.dumps({"status": {"allocatable": room, "capacity": room}})
+    person.kubectl("patch", "node", name, "--subresource=status", "--type=merge", "-p", status)
+    yield name
+    person.kubectl("delete", "node", name)
+
+
+def test_a_pod_on_a_dead_node_blocks_a_stop_for_a_bounded_time(operator, person, dead_node):
+    spec = {
+        "node_selector": [{"key": "dead", "value": person.namespace}],
+        "tolerations": [{"operator": "Exists"}],
+    }
+    policy = {"terminationGracePeriodSeconds": 1, "podTerminationTimeoutSeconds": 2}
+    person.apply_run("x", spec=spec, policy=policy)
+    wait_for("a pod there", lambda: any(p["spec"].get("nodeName") == dead_node for p in pods(person, "x")))
+    suspend(person, "x")
+    status = person.becomes("x", "STOPPED")
+    suspended = condition(status, "Suspended")
+    assert (suspended["status"], suspended["reason"]) == ("True", "PodTerminationTimeout")
+    assert dead_node in suspended["message"]
+    assert pods(person, "x") != []
+    suspend(person, "x", False)
+    wait_for("the next attempt", lambda: person.status("x")["attempt"] == 2)
+    person.kubectl("delete", "pods", "--all", "--force", "--grace-period=0")

@@ -1,0 +1,198 @@
+"""`make bench-stop`: how long a stop and a resume take, one at a time on an idle cluster and three hundred at once.
+
+Real API server, Job controller and scheduler, fake nodes: what is measured is the operator and the control plane,
+without images and kubelets. All times are seconds on one clock, from the moment the patch is sent.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+from run_operator.kube import config
+from run_operator.kube.client import Api
+from run_operator.kube.fence import Unfenced
+from run_operator.kube.resource import RUNS
+from tests.harness import (
+    REPOSITORY,
+    OperatorProcess,
+    Person,
+    cluster_down,
+    cluster_name,
+    cluster_up,
+    run_object,
+)
+from tests.load.watching import Watch
+
+CLUSTER = cluster_name("bench-stop")
+ABREAST = 16
+PATIENCE = 120.0
+LABEL_RUN = "run-operator.io/run"
+
+
+class Stopwatch:
+    """When what was first seen, by name of the thing that happened."""
+
+    def __init__(self) -> None:
+        self._seen: dict[str, float] = {}
+        self._news = threading.Condition()
+
+    def hear(self, event: dict[str, Any]) -> None:
+        """One watch event, told by the threads that read them."""
+        moment = time.monotonic()
+        with self._news:
+            for happening in happenings(event):
+                self._seen.setdefault(happening, moment)
+            self._news.notify_all()
+
+    def forget(self) -> None:
+        """Before the next measurement."""
+        with self._news:
+            self._seen.clear()
+
+    def wait(self, happening: str) -> float:
+        """The moment it was seen."""
+        with self._news:
+            if not self._news.wait_for(lambda: happening in self._seen, PATIENCE):
+                sys.exit(f"bench-stop: {happening}: not within {PATIENCE:g} s")
+            return self._seen[happening]
+
+
+def happenings(event: dict[str, Any]) -> list[str]:
+    """What an event means for its Run."""
+    item, gone = event["object"], event["type"] == "DELETED"
+    name, labels = item["metadata"]["name"], item["metadata"].get("labels", {})
+    if item["kind"] == "Run":
+        status = item.get("status", {})
+        return [f"{name} {status.get('state')} {status.get('attempt', 0)}"]
+    run = labels.get(LABEL_RUN, "")
+    if item["kind"] == "Job":
+        return [f"{run} suspended"] if item["spec"].get("suspend") and not gone else []
+    if gone or item["metadata"].get("deletionTimestamp"):
+        return [f"{run} ending"]
+    return [f"{run} pod {labels.get('run-operator.io/attempt')}"]
+
+
+class Bench:
+    """Stops and resumes."""
+
+    def __init__(self, api: Api, watch: Stopwatch, namespace: str) -> None:
+        self._api = api
+        self._watch = watch
+        self._namespace = namespace
+        self._gate = asyncio.Semaphore(ABREAST)
+
+    async def begin(self, names: list[str]) -> None:
+        """All of them RUNNING."""
+        await asyncio.gather(*(self._create(name) for name in names))
+        for name in names:
+            await asyncio.to_thread(self._watch.wait, f"{name} RUNNING 1")
+
+    async def one_by_one(self, names: list[str]) -> dict[str, list[float]]:
+        """The times of a stop and a resume of each."""
+        found: dict[str, list[float]] = {"suspended": [], "ending": [], "STOPPED": [], "new pod": []}
+        for name in names:
+            self._watch.forget()
+            began = await self._wish(name, suspend=True)
+            for what, happening in (
+                ("suspended", "suspended"),
+                ("ending", "ending"),
+                ("STOPPED", "STOPPED 1"),
+            ):
+                found[what].append(await asyncio.to_thread(self._watch.wait, f"{name} {happening}") - began)
+            self._watch.forget()
+            began = await self._wish(name, suspend=False)
+            found["new pod"].append(await asyncio.to_thread(self._watch.wait, f"{name} pod 2") - began)
+            await asyncio.to_thread(self._watch.wait, f"{name} RUNNING 2")
+        return found
+
+    async def at_once(self, names: list[str]) -> tuple[float, float]:
+        """Until the last child is suspended, and until the last Run is STOPPED."""
+        self._watch.forget()
+        began = time.monotonic()
+        await asyncio.gather(*(self._wish(name, suspend=True) for name in names))
+        suspended = [await asyncio.to_thread(self._watch.wait, f"{name} suspended") for name in names]
+        stopped = [await asyncio.to_thread(self._watch.wait, f"{name} STOPPED 1") for name in names]
+        return max(suspended) - began, max(stopped) - began
+
+    async def _create(self, name: str) -> None:
+        async with self._gate:
+            await self._api.create(RUNS, self._namespace, run_object(name))
+
+    async def _wish(self, name: str, *, suspend: bool) -> float:
+        async with self._gate:
+            began = time.monotonic()
+            await self._api.patch(RUNS, self._namespace, name, {"spec": {"suspend": suspend}})
+            return began
+
+
+def row(what: str, times: list[float]) -> str:
+    """One line of the table, in milliseconds."""
+    ordered = sorted(times)
+
+    def pick(share: float) -> float:
+        return 1000 * ordered[min(len(ordered) - 1, int(share * len(ordered)))]
+
+    return f"{what:<34} {pick(0.5):>8.0f} {pick(0.99):>8.0f} {1000 * ordered[-1]:>8.0f}"
+
+
+async def measure(person: Person, chosen: argparse.Namespace, watch: Stopwatch) -> None:
+    """Both measurements, printed."""
+    os.environ["KUBECONFIG"] = str(person.kubeconfig)
+    api = Api(await config.load(ABREAST), Unfenced(), lambda *_: None, "bench-stop")
+    bench = Bench(api, watch, person.namespace)
+    try:
+        names = [f"one-{number}" for number in range(chosen.single)]
+        await bench.begin(names)
+        found = await bench.one_by_one(names)
+        print(
+            f"{'one at a time (' + str(len(names)) + ' Runs), ms':<34} {'median':>8} {'p99':>8} {'longest':>8}"
+        )
+        print(row("patch to child suspended", found["suspended"]))
+        print(row("patch to pod ending", found["ending"]))
+        print(row("patch to STOPPED", found["STOPPED"]))
+        print(row("resume patch to new pod", found["new pod"]))
+        names = [f"all-{number}" for number in range(chosen.many)]
+        await bench.begin(names)
+        acknowledged, stopped = await bench.at_once(names)
+        print(
+            f"{len(names)} at once: all children suspended in {acknowledged:.1f} s, all STOPPED in {stopped:.1f} s"
+        )
+    finally:
+        await api.close()
+
+
+def main() -> None:
+    """See the module's docstring."""
+    parser = argparse.ArgumentParser(prog="make bench-stop")
+    parser.add_argument("--single", type=int, default=100)
+    parser.add_argument("--many", type=int, default=300)
+    chosen = parser.parse_args()
+    person = Person(cluster_up(CLUSTER, "control-plane"), "bench")
+    with tempfile.TemporaryDirectory() as scratch:
+        operator = OperatorProcess(person.kubeconfig, Path(scratch) / "operator.log")
+        stopwatch = Stopwatch()
+        watches: list[Watch] = []
+        try:
+            person.kubectl("apply", "-k", str(REPOSITORY / "crds"))
+            person.kubectl("wait", "--for=condition=Established", "crd/runs.run-operator.io", "--timeout=30s")
+            person.kubectl("create", "namespace", person.namespace)
+            operator.start()
+            watches += [Watch(person, kind, stopwatch.hear) for kind in ("runs", "jobs", "pods")]
+            asyncio.run(measure(person, chosen, stopwatch))
+        finally:
+            for watch in watches:
+                watch.stop()
+            operator.kill()
+            cluster_down(CLUSTER)
+
+
+if __name__ == "__main__":
+    main()
