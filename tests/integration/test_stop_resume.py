@@ -292,4 +292,4 @@ def test_a_pod_on_a_dead_node_blocks_a_stop_for_a_bounded_time(operator, person,
     assert pods(person, "x") != []
     suspend(person, "x", False)
     wait_for("the next attempt", lambda: person.status("x")["attempt"] == 2)
-    person.kubectl("delete", "pods", "--all", "--force", "--grace-period=0")
+    person.kubectl("delete", "pods", "--all", "--force", "--grace-period=0", "--wait=false")
