@@ -28,6 +28,7 @@ MAX_RETRY_AFTER: Final = 60.0
 
 MERGE_PATCH: Final = "application/merge-patch+json"
 JSON_PATCH: Final = "application/json-patch+json"
+METADATA: Final = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json"
 METADATA_LIST: Final = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json"
 
 JSON = Mapping[str, Any]
@@ -58,6 +59,13 @@ class Api:
         """One object."""
         return await self._request("get", resource, resource.path(namespace, name), deadline=READ_DEADLINE)
 
+    async def get_metadata(self, resource: Resource, namespace: str, name: str) -> JSON:
+        """The `metadata` of one object."""
+        path = resource.path(namespace, name)
+        answer = await self._request("get", resource, path, deadline=READ_DEADLINE, accept=METADATA)
+        metadata: JSON = answer.get("metadata") or {}
+        return metadata
+
     async def create(self, resource: Resource, namespace: str, body: JSON) -> JSON:
         """POST; AlreadyExistsError when the name is taken."""
         path = resource.path(namespace) + "?" + urlencode({"fieldManager": MANAGED_BY})
@@ -71,11 +79,23 @@ class Api:
         return await self._write("patch", resource, path, body, content_type=MERGE_PATCH)
 
     async def json_patch(
-        self, resource: Resource, namespace: str, name: str, operations: Sequence[JSON]
+        self,
+        resource: Resource,
+        namespace: str,
+        name: str,
+        operations: Sequence[JSON],
+        *,
+        subresource: str | None = None,
+        accept: str = "application/json",
     ) -> JSON:
-        """JSON patch: for parts that are to be replaced whole, where a merge would keep what is gone."""
-        path = resource.path(namespace, name) + "?" + urlencode({"fieldManager": MANAGED_BY})
-        return await self._write("patch", resource, path, operations, content_type=JSON_PATCH)
+        """JSON patch: for parts that are to be replaced whole, where a merge would keep what is gone.
+
+        InvalidError when a `test` in it fails. `accept`: METADATA where the object is large and known.
+        """
+        path = resource.path(namespace, name, subresource) + "?" + urlencode({"fieldManager": MANAGED_BY})
+        return await self._write(
+            "patch", resource, path, operations, content_type=JSON_PATCH, accept=accept
+        )
 
     async def delete(
         self, resource: Resource, namespace: str, name: str, uid: str, version: str = ""
@@ -118,14 +138,20 @@ class Api:
             query["continue"] = token
 
     async def _write(
-        self, verb: str, resource: Resource, path: str, body: Body, content_type: str = "application/json"
+        self,
+        verb: str,
+        resource: Resource,
+        path: str,
+        body: Body,
+        content_type: str = "application/json",
+        accept: str = "application/json",
     ) -> JSON:
         allowance = self._fence.allowance()
         if allowance <= 0:
             raise errors.FencedError(f"{verb} {path}: this replica is not the leader")
         deadline = min(WRITE_DEADLINE, allowance)
         return await self._request(
-            verb, resource, path, body=body, content_type=content_type, deadline=deadline
+            verb, resource, path, body=body, content_type=content_type, deadline=deadline, accept=accept
         )
 
     async def _request(

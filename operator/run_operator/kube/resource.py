@@ -44,6 +44,10 @@ PODS: Final = Resource("", "v1", "pods", "Pod")
 CLAIMS: Final = Resource("", "v1", "persistentvolumeclaims", "PersistentVolumeClaim")
 CONFIG_MAPS: Final = Resource("", "v1", "configmaps", "ConfigMap")
 EVENTS: Final = Resource("", "v1", "events", "Event")
+SECRETS: Final = Resource("", "v1", "secrets", "Secret")
+REPLICA_SETS: Final = Resource("apps", "v1", "replicasets", "ReplicaSet")
+TOKEN_REVIEWS: Final = Resource("authentication.k8s.io", "v1", "tokenreviews", "TokenReview")
+"""Not namespaced: its path is asked for without a namespace."""
 
 BY_KIND: Final = {
     resource.kind: resource

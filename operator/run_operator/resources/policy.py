@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
+from run_operator.resources.metrics_policy import MetricsPolicy
+
 DEFAULT_BACKOFF_LIMIT: Final = 0
 DEFAULT_ACTIVE_DEADLINE: Final = 259_200
 """Seconds: three days, the platform's own deadline of a job."""
@@ -40,6 +42,7 @@ class RunPolicy:
     termination_grace_period: int = DEFAULT_GRACE_PERIOD
     pod_termination_timeout: int = DEFAULT_TERMINATION_TIMEOUT
     """How long after its grace period a pod that does not confirm its end is waited for."""
+    metrics: MetricsPolicy = MetricsPolicy()
 
     @classmethod
     def from_object(cls, raw: Mapping[str, Any]) -> RunPolicy:
@@ -52,6 +55,7 @@ class RunPolicy:
             ttl_after_finished=_optional(raw, "ttlSecondsAfterFinished"),
             termination_grace_period=_int(raw, "terminationGracePeriodSeconds", DEFAULT_GRACE_PERIOD),
             pod_termination_timeout=_int(raw, "podTerminationTimeoutSeconds", DEFAULT_TERMINATION_TIMEOUT),
+            metrics=MetricsPolicy.from_object(raw.get("metrics")),
         )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from run_operator.resources.constants import KUEUE_QUEUE
 from run_operator.resources.managers import last_writer
@@ -12,6 +12,8 @@ from run_operator.resources.policy import RunPolicy
 from run_operator.resources.raw import mapping, text
 
 JSON = Mapping[str, Any]
+METRICS_FIELDS: Final = frozenset({"metrics", "metricsInfo", "metricsIngest", "metricsSummary"})
+"""Of status: written by the commits of metrics and by nobody else, up to half a megabyte a Run."""
 
 
 class Key(NamedTuple):
@@ -24,12 +26,31 @@ class Key(NamedTuple):
         return f"{self.namespace}/{self.name}"
 
 
+class MetricsState(NamedTuple):
+    """What a status says about metrics that are in the cluster."""
+
+    commit_id: str = ""
+    """Of the last commit; empty: nothing was ever logged."""
+    open_writers: int = 0
+    """Writers that have not said goodbye."""
+    lost_writers: int = 0
+    """Writers of earlier attempts that never did."""
+    refused: int = 0
+    """Values refused because of `onLimit: Fail`."""
+    thinned: bool = False
+    """Whether a list in the status is not complete."""
+
+
+NO_METRICS: Final = MetricsState()
+
+
 @dataclass(frozen=True, slots=True)
 class Run:
     """One `Run` object as the API server served it.
 
     `spec` is the *inner* spec of the exported document (`.spec.spec`); `status` is the operator's own
-    status (`.status`), never the one the export carried (`.spec.status`).
+    status (`.status`), never the one the export carried (`.spec.status`). The METRICS_FIELDS are not in it: they
+    are large, change every few seconds and decide nothing. What is needed of them is in `metrics`.
     """
 
     namespace: str
@@ -52,6 +73,7 @@ class Run:
     """What an applied profile puts on the child and its pods; never read from the object."""
     suspended_by: str = ""
     """The field manager that set `suspend` (`kubectl-patch`, `argocd-controller`...); empty where not known."""
+    metrics: MetricsState = NO_METRICS
 
     @property
     def key(self) -> Key:
@@ -75,6 +97,7 @@ class Run:
         tightened; validation proper is the business of `workloads.build`.
         """
         metadata, spec = mapping(raw.get("metadata")), mapping(raw.get("spec"))
+        status = mapping(raw.get("status"))
         suspend = spec.get("suspend") is True
         return cls(
             namespace=str(metadata.get("namespace", "")),
@@ -90,8 +113,28 @@ class Run:
             spec=mapping(spec.get("spec")),
             suspend=suspend,
             policy=RunPolicy.from_object(mapping(spec.get("runPolicy"))),
-            status=mapping(raw.get("status")),
+            status={key: value for key, value in status.items() if key not in METRICS_FIELDS},
             labels=mapping(metadata.get("labels")),
             key_of_document=text(spec.get("key")),
             suspended_by=last_writer(metadata.get("managedFields"), "f:spec", "f:suspend") if suspend else "",
+            metrics=_metrics(status),
         )
+
+
+def _metrics(status: JSON) -> MetricsState:
+    ingest = mapping(status.get("metricsIngest"))
+    if not ingest:
+        return NO_METRICS
+    writers, ended = mapping(ingest.get("writers")), ingest.get("ended")
+    infos = map(mapping, mapping(status.get("metricsInfo")).values())
+    return MetricsState(
+        commit_id=text(ingest.get("commitId")),
+        open_writers=len(writers) - (len(ended) if isinstance(ended, list) else 0),
+        lost_writers=_count(ingest.get("lostWriters")),
+        refused=_count(ingest.get("refused")),
+        thinned=any(_count(info.get("stride")) > 1 for info in infos),
+    )
+
+
+def _count(value: Any) -> int:
+    return value if isinstance(value, int) else 0

@@ -48,6 +48,22 @@ class ContainerView(NamedTuple):
     last_reason: str = ""
 
 
+class Controller(NamedTuple):
+    """The owner that made an object, as its owner reference says: only who may write the object can forge it."""
+
+    kind: str = ""
+    name: str = ""
+    uid: str = ""
+
+    @classmethod
+    def of(cls, metadata: Mapping[str, Any]) -> Controller:
+        """Read from an object's metadata; empty when it has none."""
+        for owner in _maps(metadata.get("ownerReferences")):
+            if owner.get("controller") is True:
+                return cls(_text(owner.get("kind")), _text(owner.get("name")), _text(owner.get("uid")))
+        return cls()
+
+
 class JobFacts(NamedTuple):
     """What decisions depend on; an event that changes none of these wakes nobody."""
 
@@ -73,6 +89,7 @@ class JobView:
     run_uid: str
     facts: JobFacts
     completion_time: str
+    controller: Controller = Controller()
 
     @property
     def attempt(self) -> int:
@@ -119,6 +136,7 @@ class JobView:
             run_uid=_text(_map(metadata.get("labels")).get(LABEL_RUN_UID)),
             facts=facts,
             completion_time=_text(status.get("completionTime")),
+            controller=Controller.of(metadata),
         )
 
 
@@ -150,6 +168,7 @@ class DeploymentView:
     resource_version: str
     run_uid: str
     facts: DeploymentFacts
+    controller: Controller = Controller()
 
     @property
     def attempt(self) -> int:
@@ -202,6 +221,7 @@ class DeploymentView:
             resource_version=_text(metadata.get("resourceVersion")),
             run_uid=_text(_map(metadata.get("labels")).get(LABEL_RUN_UID)),
             facts=facts,
+            controller=Controller.of(metadata),
         )
 
 
@@ -291,6 +311,7 @@ class PodView:
     created: str
     start_time: str
     facts: PodFacts
+    controller: Controller = Controller()
 
     @property
     def phase(self) -> str:
@@ -339,6 +360,7 @@ class PodView:
             created=_text(metadata.get("creationTimestamp")),
             start_time=_text(status.get("startTime")),
             facts=facts,
+            controller=Controller.of(metadata),
         )
 
 

@@ -138,3 +138,21 @@ def test_what_runs_refer_to_is_counted_known_and_swept_like_the_rest():
     store.drop("uid-v1")
     assert store.uids("functions") == set()
     assert store.observed(run()).catalog.functions(HELLO) == []
+
+
+def test_a_commit_of_metrics_wakes_nobody_and_its_lists_are_not_held():
+    store, calls = woken()
+    store.put_run(run(version="1", status={"state": "RUNNING"}))
+    ingest = {"commitId": "c1", "writers": {"a": 1, "b": 2}, "ended": ["a"]}
+    info = {"loss": {"stride": 2}}
+    logged = {
+        "metrics": {"loss": [1.0, 2.0]},
+        "metricsInfo": info,
+        "metricsIngest": ingest,
+        "metricsSummary": "x",
+    }
+    store.put_run(run(version="2", status={"state": "RUNNING"} | logged))
+    held = store.run(run().key)
+    assert len(calls) == 1
+    assert held.status == {"state": "RUNNING"}
+    assert held.metrics == ("c1", 1, 0, 0, True)

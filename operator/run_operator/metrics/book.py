@@ -1,0 +1,190 @@
+"""All metrics of one Run: the meaning of every operation, and the byte budget they share.
+
+What an operation does to what is there already is the platform's `log_metric`, repaired where that crashes (a list
+onto a single value becomes a list), and told where that is silent (a single value that is not stored is counted).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from run_operator.metrics.batch import Batch
+from run_operator.metrics.errors import UnacceptableError
+from run_operator.metrics.numbers import LONGEST, Value, key_bytes, text_bytes
+from run_operator.metrics.ops import Append, Op, Put, Replace, Set, Truncate
+from run_operator.metrics.series import Series
+from run_operator.metrics.single import Single
+
+MAX_KEYS: Final = 64
+"""Metrics of one Run."""
+MAX_NOTES: Final = 8
+LEAST: Final = LONGEST + 2
+"""Bytes a list of one value may need."""
+
+Metric = Series | Single
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a Run may put into its status."""
+
+    budget: int = 65_536
+    """Bytes of `status.metrics` in JSON."""
+    fail: bool = False
+    """True: at the budget further values are refused (`onLimit: Fail`); False: the lists are thinned."""
+
+
+@dataclass(slots=True)
+class Book:
+    """Name to metric. Changed in place, one batch at a time."""
+
+    metrics: dict[str, Metric] = field(default_factory=dict)
+    refused: int = 0
+    """Values that were not taken because the budget was full (`onLimit: Fail`)."""
+
+    @property
+    def size(self) -> int:
+        """Bytes of all metrics together as one JSON object; never less than they really need."""
+        return 2 + sum(key_bytes(key) + metric.size for key, metric in self.metrics.items())
+
+    def apply(self, batch: Batch, limits: Limits) -> list[str]:
+        """All operations, in order; returns what the sender should know.
+
+        Raises UnacceptableError, and then nothing has changed but the counts of refused values.
+        """
+        self._check_room(batch.ops, limits)
+        notes: list[str] = []
+        before = self.size if limits.fail else 0
+        stored = 0
+        for op in batch.ops:
+            note = self._refused(op, limits) if limits.fail else None
+            if note is None:
+                stored += 1
+                note = self._apply(op)
+            if note and len(notes) < MAX_NOTES:
+                notes.append(note)
+        if batch.ops and not stored:
+            raise UnacceptableError(notes[0])
+        if not limits.fail or before > limits.budget:
+            self.fit(limits.budget)
+        return notes
+
+    def fit(self, budget: int) -> None:
+        """Thin the largest lists until all metrics fit the budget (bytes), or nothing is left to thin."""
+        size = self.size
+        while size > budget:
+            largest = max(
+                (m for m in self.metrics.values() if isinstance(m, Series) and m.reducible),
+                key=lambda series: series.size,
+                default=None,
+            )
+            if largest is None:
+                return
+            size -= largest.size
+            largest.thin()
+            size += largest.size
+
+    def _check_room(self, ops: Iterable[Op], limits: Limits) -> None:
+        """Refuse new names that could not be stored even if every list were thinned to one value."""
+        new = {op.key: None for op in ops if op.key not in self.metrics and not isinstance(op, Truncate)}
+        if not new:
+            return
+        if len(self.metrics) + len(new) > MAX_KEYS:
+            raise UnacceptableError(f"{next(iter(new))!a} would be one more than {MAX_KEYS} metrics of a Run")
+        least = 2 + sum(key_bytes(key) + LEAST for key in (*self.metrics, *new))
+        if least > limits.budget:
+            raise UnacceptableError(
+                f"no room for {next(iter(new))!a}: the Run's metrics may have {limits.budget} bytes in its "
+                f"status (runPolicy.metrics.statusBudget)"
+            )
+
+    def _refused(self, op: Op, limits: Limits) -> str | None:
+        """With `onLimit: Fail`: the note for what does not fit, after counting it; None for what fits."""
+        there = self.metrics.get(op.key)
+        values = _appended(op, there)
+        if values is None:
+            return None
+        frozen = isinstance(there, Series) and there.refused > 0 and not isinstance(op, Replace | Set)
+        if not frozen and self.size + self._growth(op, there, values) <= limits.budget:
+            return None
+        self.refused += len(values)
+        if isinstance(there, Series):
+            there.refused += len(values)
+        return (
+            f"{op.key!a}: {len(values)} values refused: the Run's metrics have used up their "
+            f"{limits.budget} bytes (onLimit: Fail)"
+        )
+
+    def _growth(self, op: Op, there: Metric | None, values: Sequence[Value]) -> int:
+        """Bytes the metrics may grow by."""
+        if there is None:
+            return key_bytes(op.key) + LONGEST + text_bytes(values)
+        if isinstance(op, Replace | Set):
+            return LONGEST + text_bytes(values) - there.size
+        return LONGEST + text_bytes(there.fresh(values) if isinstance(there, Series) else values)
+
+    def _apply(self, op: Op) -> str | None:
+        there = self.metrics.get(op.key)
+        match op:
+            case Append(key, values):
+                self._list(key, there).append(values)
+            case Replace(key, values):
+                series = Series(ignored=there.ignored if there else 0)
+                series.append(values)
+                self.metrics[key] = series
+            case Put(key, value) if there is None:
+                self.metrics[key] = Single(value)
+            case Put(key, value):
+                self._list(key, there).append([value])
+            case Set():
+                return self._set(op, there)
+            case Truncate(key, length):
+                return _truncated(key, there, length)
+        return None
+
+    def _list(self, key: str, there: Metric | None) -> Series:
+        """The list of that name; a single value becomes the first of a list."""
+        if isinstance(there, Series):
+            return there
+        series = Series()
+        if there is not None:
+            series.ignored = there.ignored
+            series.append([there.value])
+        self.metrics[key] = series
+        return series
+
+    def _set(self, op: Set, there: Metric | None) -> str | None:
+        if there is None:
+            self.metrics[op.key] = Single(op.value)
+        elif not op.overwrite:
+            there.ignored += 1
+            kind = "list" if isinstance(there, Series) else "value"
+            return f"{op.key!a} has a {kind} already, which is kept; say overwrite to replace it"
+        elif isinstance(there, Single):
+            there.set(op.value)
+        else:
+            self.metrics[op.key] = Single(op.value, ignored=there.ignored)
+        return None
+
+
+def _appended(op: Op, there: Metric | None) -> Sequence[Value] | None:
+    """The values by which an operation may make the metrics longer; None for one that cannot."""
+    match op:
+        case Append(_, values) | Replace(_, values):
+            return values
+        case Put(_, value):
+            return [value]
+        case Set(_, value, overwrite) if there is None or (overwrite and isinstance(there, Series)):
+            return [value]
+    return None
+
+
+def _truncated(key: str, there: Metric | None, length: int) -> str | None:
+    if not isinstance(there, Series):
+        return f"{key!a} is no list: there is nothing to cut off"
+    if length > there.count:
+        return f"{key!a} has only {there.count} values: nothing was cut off"
+    there.truncate(length)
+    return None

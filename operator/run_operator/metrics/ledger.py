@@ -1,0 +1,204 @@
+"""The metrics of one live Run: what was taken, what of it is in the cluster, and the commit that brings the rest there.
+
+Exactly once rests on three rules:
+1. a batch is taken only if its number follows the last one taken of its writer;
+2. a commit carries the metrics together with the writers' numbers they contain, in one write;
+3. a commit is refused by the API server unless it follows the very commit it was made from (`commit_id`).
+So whatever is killed or repeated, the numbers in the cluster say exactly what the lists in the cluster contain.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from run_operator.metrics import layout
+from run_operator.metrics.batch import Batch
+from run_operator.metrics.book import Book, Limits
+from run_operator.metrics.errors import ClosedError, GapError, RefusedBatchError
+from run_operator.metrics.record import Record
+from run_operator.metrics.summary import summary
+
+FIELDS: Final = ("metrics", "metricsInfo", "metricsIngest", "metricsSummary")
+"""Of status; written by commits and by nobody else, but for the end of a Run, which drops the writers."""
+LEAST_BUDGET: Final = 1024
+
+JSON = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What a sender is told. Numbers are 0 for a batch without a writer."""
+
+    accepted: int
+    committed: int
+    settled: bool
+    """Whether everything of this writer is in the cluster."""
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """One JSON patch of a Run's status."""
+
+    operations: list[dict[str, Any]]
+    commit_id: str
+    writers: Mapping[str, int]
+    revision: int
+    size: int
+    """Bytes of the metrics."""
+
+
+class Ledger:
+    """Built from the status of a Run. One event loop owns it; times are seconds of one clock."""
+
+    def __init__(self, uid: str, status: JSON) -> None:
+        self.uid = uid
+        self._record = Record.restored(_map(status.get("metricsIngest")))
+        self._book = layout.restored(_map(status.get("metrics")), _map(status.get("metricsInfo")))
+        self._book.refused = self._record.refused
+        self._committed = dict(self._record.writers)
+        self._revision = 0
+        self._changed_at: float | None = None
+        self._squeeze = 1
+
+    @property
+    def commit_id(self) -> str | None:
+        """Of the commit this ledger follows."""
+        return self._record.commit_id
+
+    @property
+    def book(self) -> Book:
+        """The metrics as taken. To be read only."""
+        return self._book
+
+    @property
+    def dirty_since(self) -> float | None:
+        """When the oldest batch that is not in the cluster was taken; None: all of it is there."""
+        return self._changed_at
+
+    @property
+    def open_writers(self) -> int:
+        """Writers of the current attempt that have not said goodbye."""
+        return self._record.open_writers
+
+    @property
+    def values(self) -> int:
+        """How many values are held: a measure of the memory."""
+        return sum(len(getattr(metric, "kept", ())) + 1 for metric in self._book.metrics.values())
+
+    def take(
+        self,
+        writer: str | None,
+        batch: Batch,
+        attempt: int,
+        limits: Limits,
+        now: float,
+        gone: Callable[[str], bool],
+    ) -> Receipt:
+        """Take a batch of a pod of this attempt. `writer`: its name with the pod's uid before it.
+
+        Raises RefusedBatchError; then nothing was taken.
+        """
+        if writer is None:
+            notes = self._apply(batch, limits, now) if batch.ops else []
+            return Receipt(0, 0, self._changed_at is None, tuple(notes))
+        if batch.seq is None:
+            return self._receipt(writer)
+        if attempt < self._record.attempt:
+            raise ClosedError(
+                f"attempt {attempt} has ended; attempt {self._record.attempt} writes metrics now"
+            )
+        if self._record.begin(attempt):
+            self._committed = {}
+        last = self._record.writers.get(writer, 0)
+        if batch.seq <= last:
+            return self._receipt(writer)
+        if batch.seq > last + 1:
+            raise GapError(last + 1)
+        notes = self._take_next(writer, batch, limits, now, gone)
+        return self._receipt(writer, tuple(notes))
+
+    def commit(self, commit_id: str, limits: Limits, told: JSON) -> Commit:
+        """The patch that brings everything taken so far into the cluster.
+
+        `told`: further fields of `status.metricsIngest`.
+        """
+        budget = max(LEAST_BUDGET, limits.budget // self._squeeze)
+        self._book.fit(budget)
+        size = self._book.size
+        ingest = {**self._record.told(), **told, "commitId": commit_id, "bytes": size, "budgetBytes": budget}
+        status = {
+            "metrics": layout.values(self._book),
+            "metricsInfo": layout.info(self._book),
+            "metricsSummary": summary(self._book),
+            "metricsIngest": ingest,
+        }
+        operations: list[dict[str, Any]] = [
+            {"op": "test", "path": "/metadata/uid", "value": self.uid},
+            self._test(),
+        ]
+        operations += [{"op": "add", "path": f"/status/{name}", "value": status[name]} for name in FIELDS]
+        return Commit(operations, commit_id, dict(self._record.writers), self._revision, size)
+
+    def landed(self, commit: Commit, sent_at: float) -> None:
+        """The commit is in the cluster; what was taken after it was made is not."""
+        self._committed = dict(commit.writers)
+        self._record.commit_id = commit.commit_id
+        self._changed_at = None if self._revision == commit.revision else sent_at
+
+    def too_large(self) -> bool:
+        """The API server cannot hold the Run with its metrics: make do with half of the budget from now on.
+
+        False when there is nothing left to save.
+        """
+        self._squeeze *= 2
+        return self._squeeze <= 1024  # noqa: PLR2004 - 512 KiB over the least budget, and a bit
+
+    def _take_next(
+        self, writer: str, batch: Batch, limits: Limits, now: float, gone: Callable[[str], bool]
+    ) -> list[str]:
+        known = writer in self._record.writers
+        leaver = None if known else self._record.leaver(self._settled, gone)
+        notes = self._apply(batch, limits, now)
+        if leaver is not None:
+            self._record.release(leaver)
+        self._record.writers[writer] = batch.seq or 0
+        self._record.ended.pop(writer, None)
+        if batch.end:
+            self._record.ended[writer] = None
+        return notes
+
+    def _apply(self, batch: Batch, limits: Limits, now: float) -> list[str]:
+        refused = self._book.refused
+        try:
+            notes = self._book.apply(batch, limits)
+        except RefusedBatchError:
+            if self._book.refused != refused:
+                self._touch(now)  # that it was refused is news too
+            raise
+        self._touch(now)
+        return notes
+
+    def _touch(self, now: float) -> None:
+        self._record.refused = self._book.refused
+        self._revision += 1
+        if self._changed_at is None:
+            self._changed_at = now
+
+    def _receipt(self, writer: str, notes: tuple[str, ...] = ()) -> Receipt:
+        accepted, committed = self._record.writers.get(writer, 0), self._committed.get(writer, 0)
+        return Receipt(accepted, committed, self._settled(writer) or not accepted, notes)
+
+    def _settled(self, writer: str) -> bool:
+        return self._committed.get(writer) == self._record.writers.get(writer)
+
+    def _test(self) -> dict[str, Any]:
+        if self._record.commit_id is None:
+            return {"op": "test", "path": "/status/metricsIngest", "value": None}
+        return {"op": "test", "path": "/status/metricsIngest/commitId", "value": self._record.commit_id}
+
+
+def _map(value: Any) -> JSON:
+    return value if isinstance(value, Mapping) else {}

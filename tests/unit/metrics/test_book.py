@@ -1,0 +1,232 @@
+"""What an operation does to what is there, and the budget that all metrics of a Run share."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from run_operator.metrics import layout
+from run_operator.metrics.batch import Batch
+from run_operator.metrics.book import MAX_KEYS, Book, Limits
+from run_operator.metrics.errors import UnacceptableError
+from run_operator.metrics.ops import Append, Op, Put, Replace, Set, Truncate
+from run_operator.metrics.series import Series
+
+PLENTY = Limits()
+
+
+def batch(*ops: Op) -> Batch:
+    return Batch(None, None, None, ops, end=False)
+
+
+def start(value) -> Book:
+    book = Book()
+    if isinstance(value, list):
+        book.apply(batch(Replace("k", list(value))), PLENTY)
+    elif value is not None:
+        book.apply(batch(Set("k", value, overwrite=True)), PLENTY)
+    return book
+
+
+KEPT = "kept"
+TRUTH = [  # operation, then what becomes of: nothing, 1.0, [1.0]
+    (Append("k", [2.0]), [2.0], [1.0, 2.0], [1.0, 2.0]),
+    (Append("k", [2.0, 3.0]), [2.0, 3.0], [1.0, 2.0, 3.0], [1.0, 2.0, 3.0]),
+    (Append("k", []), [], [1.0], [1.0]),
+    (Replace("k", [2.0]), [2.0], [2.0], [2.0]),
+    (Replace("k", []), [], [], []),
+    (Set("k", 2.0, overwrite=False), 2.0, 1.0, [1.0]),
+    (Set("k", 2.0, overwrite=True), 2.0, 2.0, 2.0),
+    (Put("k", 2.0), 2.0, [1.0, 2.0], [1.0, 2.0]),
+    (Append("k", [None]), [None], [1.0, None], [1.0, None]),
+    (Set("k", None, overwrite=True), None, None, None),
+]
+
+
+@pytest.mark.parametrize(("op", "from_nothing", "from_single", "from_list"), TRUTH)
+def test_the_truth_table(op, from_nothing, from_single, from_list):
+    for before, after in ((None, from_nothing), (1.0, from_single), ([1.0], from_list)):
+        book = start(before)
+        book.apply(batch(op), PLENTY)
+        assert layout.values(book) == {"k": after}
+
+
+@pytest.mark.parametrize("before", [1.0, [1.0]])
+def test_a_value_that_is_not_stored_is_counted_and_told(before):
+    book = start(before)
+    notes = book.apply(batch(Set("k", 2.0, overwrite=False)), PLENTY)
+    assert "kept" in notes[0]
+    assert layout.info(book)["k"]["ignored"] == 1
+
+
+def test_a_replaced_list_starts_anew():
+    book = start([5.0, 7.0])
+    book.apply(batch(Replace("k", [1.0])), PLENTY)
+    told = layout.info(book)["k"]
+    assert (told["count"], told["min"], told["max"], told["sum"]) == (1, 1.0, 1.0, 1.0)
+
+
+@pytest.mark.parametrize(("before", "length"), [(None, 0), (1.0, 0), ([1.0], 2)])
+def test_a_rewind_of_what_is_not_there_is_told_and_changes_nothing(before, length):
+    book = start(before)
+    before = layout.values(book)
+    assert book.apply(batch(Truncate("k", length)), PLENTY)
+    assert layout.values(book) == before
+
+
+def test_one_metric_too_many_is_refused_and_nothing_of_the_batch_is_stored():
+    book = Book()
+    book.apply(batch(*(Put(f"k{i}", 1) for i in range(MAX_KEYS))), PLENTY)
+    with pytest.raises(UnacceptableError, match="one more than 64"):
+        book.apply(batch(Put("k0", 2), Put("more", 1)), PLENTY)
+    assert layout.values(book)["k0"] == 1
+
+
+def test_a_name_for_which_the_budget_has_no_room_is_refused():
+    with pytest.raises(UnacceptableError, match="statusBudget"):
+        Book().apply(batch(*(Put(f"{i}" * 64, 1) for i in range(10, 30))), Limits(budget=1024))
+
+
+def test_the_largest_list_is_thinned_first_and_single_values_never():
+    book = Book()
+    ops = [Append("long", [0.123456789] * 300), Append("short", [0.1, 0.2, 0.3]), Put("single", 0.987654321)]
+    book.apply(batch(*ops), Limits(budget=2048))
+    told = layout.info(book)
+    assert told["long"]["stride"] == 2
+    assert told["short"]["stride"] == 1
+    assert layout.values(book)["single"] == 0.987654321
+    assert told["long"]["count"] == 300
+
+
+class TestFail:
+    """`onLimit: Fail`: the lists stay whole, and what does not fit is refused and counted."""
+
+    limits = Limits(budget=1024, fail=True)
+
+    def full(self) -> Book:
+        book = Book()
+        book.apply(batch(Append("loss", [0.123456789] * 70)), self.limits)
+        return book
+
+    def test_what_does_not_fit_is_refused_and_counted(self):
+        book = self.full()
+        with pytest.raises(UnacceptableError, match="onLimit: Fail"):
+            book.apply(batch(Append("loss", [0.5] * 100)), self.limits)
+        told = layout.info(book)["loss"]
+        assert (told["count"], told["stride"], told["refused"], book.refused) == (70, 1, 100, 100)
+
+    def test_the_rest_of_the_batch_is_stored(self):
+        book = self.full()
+        notes = book.apply(batch(Append("loss", [0.5] * 100), Set("acc", 0.9, overwrite=True)), self.limits)
+        assert "100 values refused" in notes[0]
+        assert layout.values(book)["acc"] == 0.9
+
+    def test_a_list_with_a_hole_cannot_come_about(self):
+        book = self.full()
+        with pytest.raises(UnacceptableError):
+            book.apply(batch(Append("loss", [0.5] * 100)), self.limits)
+        with pytest.raises(UnacceptableError):
+            book.apply(batch(Append("loss", [1])), self.limits)
+
+    def test_a_rewind_makes_room(self):
+        book = self.full()
+        with pytest.raises(UnacceptableError):
+            book.apply(batch(Append("loss", [0.5] * 100)), self.limits)
+        book.apply(batch(Truncate("loss", 2), Append("loss", [7])), self.limits)
+        assert layout.values(book)["loss"] == [0.123456789, 0.123456789, 7]
+
+
+value = st.one_of(
+    st.none(),
+    st.integers(-(2**63), 2**63 - 1),
+    st.floats(allow_nan=False, allow_infinity=False),
+    st.sampled_from([1e16, 1.5e20, 1e21, 1e-5, 1.2345678901234567e-6, -1e-7, 5e-324, 1.7976931348623157e308]),
+)
+key = st.sampled_from(["loss", "acc", "a<b>&", "ü" * 20, '"quoted"', "x" * 100])
+op = st.one_of(
+    st.builds(Append, key, st.lists(value, max_size=200)),
+    st.builds(Replace, key, st.lists(value, max_size=50)),
+    st.builds(Put, key, value),
+    st.builds(Set, key, value, st.booleans()),
+    st.builds(Truncate, key, st.integers(0, 300)),
+)
+
+
+def in_go(book: Book) -> int:
+    """Bytes of the metrics as the API server writes them: encoding/json's rule for floats and its HTML escapes."""
+
+    def number(value) -> str:
+        if not isinstance(value, float):
+            return json.dumps(value)
+        plain = value == 0 or 1e-6 <= abs(value) < 1e21
+        return _shortest(value, plain=plain)
+
+    def text(name: str) -> str:
+        plain = json.dumps(name, ensure_ascii=False)
+        for letter in "<>&":
+            plain = plain.replace(letter, f"\\u{ord(letter):04x}")
+        return plain
+
+    parts = []
+    for name, metric in layout.values(book).items():
+        inner = f"[{','.join(map(number, metric))}]" if isinstance(metric, list) else number(metric)
+        parts.append(f"{text(name)}:{inner}")
+    return len(f"{{{','.join(parts)}}}".encode())
+
+
+def _shortest(value: float, *, plain: bool) -> str:
+    if not plain:
+        return repr(value)
+    digits, _, exponent = f"{value!r}".partition("e")
+    if not exponent:
+        return digits.removesuffix(".0")
+    whole, _, fraction = digits.lstrip("-").partition(".")
+    shift = int(exponent)
+    sign = "-" if value < 0 else ""
+    if shift < 0:
+        return f"{sign}0.{'0' * (-shift - 1)}{whole}{fraction}"
+    return f"{sign}{whole}{fraction.ljust(shift, '0')}"
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.lists(op, max_size=6), max_size=12), st.integers(2048, 8192), st.booleans())
+def test_the_budget_is_never_exceeded_whatever_the_mix(batches, budget, fail):
+    book = Book()
+    limits = Limits(budget, fail)
+    for ops in batches:
+        try:
+            book.apply(batch(*ops), limits)
+        except UnacceptableError:
+            assert fail
+        assert len(json.dumps(layout.values(book), separators=(",", ":"))) <= book.size <= budget
+        assert in_go(book) <= budget
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.lists(op, max_size=6), max_size=12), st.data())
+def test_what_is_in_the_status_is_enough_to_go_on(batches, data):
+    """One book lives on, the other is read back from the status, as JSON, at random points: no difference."""
+    one, other = Book(), Book()
+    limits = Limits(2048)
+    for ops in batches:
+        one.apply(batch(*ops), limits)
+        other.apply(batch(*ops), limits)
+        if data.draw(st.booleans()):
+            status = json.loads(json.dumps([layout.values(other), layout.info(other)]))
+            other = layout.restored(*status)
+    assert layout.values(other) == layout.values(one)
+    assert layout.info(other) == layout.info(one)
+
+
+def test_a_status_that_a_person_broke_is_read_as_far_as_it_makes_sense():
+    book = layout.restored(
+        {"a": [1, 2, 3], "b": "text", "c": [True], "d": 4, "e": [5]},
+        {"a": {"stride": 3, "count": 3}, "d": "what", "e": {"stride": 1, "count": 1, "min": "x"}},
+    )
+    assert layout.values(book) == {"a": [1, 2, 3], "d": 4, "e": [5]}
+    series = book.metrics["a"]
+    assert isinstance(series, Series)
+    assert (series.stride, series.count, series.figures.total) == (1, 3, 6.0)
