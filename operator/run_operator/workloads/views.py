@@ -89,7 +89,7 @@ class JobView:
     run_uid: str
     facts: JobFacts
     completion_time: str
-    controller: Controller = Controller()
+    controller: Controller
 
     @property
     def attempt(self) -> int:
@@ -168,7 +168,7 @@ class DeploymentView:
     resource_version: str
     run_uid: str
     facts: DeploymentFacts
-    controller: Controller = Controller()
+    controller: Controller
 
     @property
     def attempt(self) -> int:
@@ -311,7 +311,7 @@ class PodView:
     created: str
     start_time: str
     facts: PodFacts
-    controller: Controller = Controller()
+    controller: Controller
 
     @property
     def phase(self) -> str:
