@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from typing import Final
 
 from run_operator.engine.followers import Followers
@@ -17,7 +18,7 @@ from run_operator.lifecycle.observed import Observed, Refusal
 from run_operator.resources.catalog import Catalog
 from run_operator.resources.raw import newer
 from run_operator.resources.referred import EntityView, Referred, Want
-from run_operator.resources.run import Key, Run
+from run_operator.resources.run import Key, MetricsState, Run
 from run_operator.workloads.views import DeploymentView, JobView, PodView, ServiceView
 
 Wake = Callable[[Key, bool], None]
@@ -63,6 +64,10 @@ class Store:
         """All Runs; the store must not be changed meanwhile."""
         return iter(self._runs.values())
 
+    def child(self, uid: str) -> Child | None:
+        """The child of this uid, if it is held."""
+        return self._children.get(self._owners.get(uid, ""), {}).get(uid)
+
     def observed(self, run: Run, refusal: Refusal | None = None) -> Observed:
         """What the streams told of the Run's children."""
         children = self._children.get(run.uid, {}).values()
@@ -95,6 +100,14 @@ class Store:
             return
         if old is None or old.uid != run.uid or old.generation != run.generation or old.status != run.status:
             self._wake(run.key, old is None or old.generation != run.generation)
+
+    def advance(self, run: Run, version: str, metrics: MetricsState) -> None:
+        """A commit of metrics, which tested for exactly this version of the Run, made it into that one.
+
+        So what is held is what the API server has, but for the metrics: the next write need not wait for the event.
+        """
+        if self._runs.get(run.key) is run:
+            self._runs[run.key] = replace(run, resource_version=version, metrics=metrics)
 
     def drop_run(self, key: Key, uid: str) -> None:
         """A Run is gone; its children stay until they are gone themselves."""
@@ -166,7 +179,7 @@ class Store:
         key = self._keys.get(uid)
         if key is not None:
             return self._runs[key].resource_version
-        held = self._children.get(self._owners.get(uid, ""), {}).get(uid) or self.catalog.get(uid)
+        held = self.child(uid) or self.catalog.get(uid)
         return held.resource_version if held else None
 
     def _all(self) -> Iterator[Child]:

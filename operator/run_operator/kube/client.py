@@ -93,9 +93,7 @@ class Api:
         InvalidError when a `test` in it fails. `accept`: METADATA where the object is large and known.
         """
         path = resource.path(namespace, name, subresource) + "?" + urlencode({"fieldManager": MANAGED_BY})
-        return await self._write(
-            "patch", resource, path, operations, content_type=JSON_PATCH, accept=accept
-        )
+        return await self._write("patch", resource, path, operations, content_type=JSON_PATCH, accept=accept)
 
     async def delete(
         self, resource: Resource, namespace: str, name: str, uid: str, version: str = ""

@@ -14,7 +14,7 @@ class RefusedBatchError(Exception):
     def __init__(self, message: str, **more: Any) -> None:
         super().__init__(message)
         self.more: Mapping[str, Any] = more
-        """Further fields of the answer."""
+        """Further fields of the answer; `expected`: the number the next batch must have."""
 
 
 class MalformedError(RefusedBatchError):

@@ -18,11 +18,15 @@ from run_operator.metrics.batch import Batch
 from run_operator.metrics.book import Book, Limits
 from run_operator.metrics.errors import ClosedError, GapError, RefusedBatchError
 from run_operator.metrics.record import Record
+from run_operator.metrics.series import Series
 from run_operator.metrics.summary import summary
+from run_operator.resources.run import MetricsState
 
 FIELDS: Final = ("metrics", "metricsInfo", "metricsIngest", "metricsSummary")
 """Of status; written by commits and by nobody else, but for the end of a Run, which drops the writers."""
 LEAST_BUDGET: Final = 1024
+INFO_BYTES: Final = 250
+"""Of one metric in `metricsInfo`, about."""
 
 JSON = Mapping[str, Any]
 
@@ -47,7 +51,9 @@ class Commit:
     writers: Mapping[str, int]
     revision: int
     size: int
-    """Bytes of the metrics."""
+    """Bytes of all of it, about."""
+    state: MetricsState
+    """What the status says of metrics once it has landed."""
 
 
 class Ledger:
@@ -84,9 +90,18 @@ class Ledger:
         return self._record.open_writers
 
     @property
+    def ending(self) -> bool:
+        """Whether every writer there is has said goodbye."""
+        return bool(self._record.ended) and not self._record.open_writers
+
+    @property
     def values(self) -> int:
         """How many values are held: a measure of the memory."""
         return sum(len(getattr(metric, "kept", ())) + 1 for metric in self._book.metrics.values())
+
+    def accepted(self, writer: str | None) -> int:
+        """The number of the last batch taken of this writer; 0: none."""
+        return self._record.writers.get(writer, 0) if writer is not None else 0
 
     def take(
         self,
@@ -140,7 +155,9 @@ class Ledger:
             self._test(),
         ]
         operations += [{"op": "add", "path": f"/status/{name}", "value": status[name]} for name in FIELDS]
-        return Commit(operations, commit_id, dict(self._record.writers), self._revision, size)
+        writers = dict(self._record.writers)
+        about = size + INFO_BYTES * len(self._book.metrics) + sum(len(name) + 8 for name in writers)
+        return Commit(operations, commit_id, writers, self._revision, about, self._state(commit_id))
 
     def landed(self, commit: Commit, sent_at: float) -> None:
         """The commit is in the cluster; what was taken after it was made is not."""
@@ -190,6 +207,11 @@ class Ledger:
     def _receipt(self, writer: str, notes: tuple[str, ...] = ()) -> Receipt:
         accepted, committed = self._record.writers.get(writer, 0), self._committed.get(writer, 0)
         return Receipt(accepted, committed, self._settled(writer) or not accepted, notes)
+
+    def _state(self, commit_id: str) -> MetricsState:
+        record = self._record
+        thinned = any(isinstance(one, Series) and one.stride > 1 for one in self._book.metrics.values())
+        return MetricsState(commit_id, record.open_writers, record.lost, record.refused, thinned)
 
     def _settled(self, writer: str) -> bool:
         return self._committed.get(writer) == self._record.writers.get(writer)

@@ -1,0 +1,311 @@
+"""Bringing what was taken into the cluster: one guarded patch a Run, at a pace the API server's store can bear.
+
+Who is next: Runs that are about to end, then the one whose oldest batch waits the longest. How fast: so many bytes
+of rewritten objects and so many patches a second, and each Run at most once in an interval. No answer of the API
+server but success is believed: a patch that timed out may land later, so the Run is read and compared.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import itertools
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any, Final, NamedTuple
+
+from run_operator.ingest.counters import Counters
+from run_operator.ingest.directory import Directory
+from run_operator.ingest.ledgers import Entry, Ledgers, rest_bytes
+from run_operator.ingest.limits import Pace
+from run_operator.ingest.throttle import Bucket, Clock
+from run_operator.kube.client import METADATA, Api
+from run_operator.kube.errors import FencedError, InvalidError, KubeError, NotFoundError, ThrottledError
+from run_operator.kube.resource import RUNS
+from run_operator.metrics.book import Limits as BookLimits
+from run_operator.metrics.ledger import Commit
+from run_operator.resources.run import Key, Run
+from run_operator.resources.states import FINAL, State, state_of
+from run_operator.resources.times import stamp
+
+TOO_LARGE: Final = ("request is too large", "larger than max", "entity too large")
+"""What the API server says, as an internal error, of an object that its store cannot hold."""
+AT_ONCE: Final = 3
+"""Tries of one commit in a row, when others keep writing to the same Run."""
+ENDING: Final = FINAL | {State.STOP}
+
+log = logging.getLogger(__name__)
+
+
+class _Place(NamedTuple):
+    """In a queue, by the time it is due; entries are looked up by uid, and checked, when their turn comes."""
+
+    due: float
+    number: int
+    uid: str
+
+
+class Committer:
+    """Owns all commits of this replica.
+
+    `name`: unique among replicas and restarts. `settled` is told of each Run whose metrics are all in the cluster and
+    that is about to end. `where`: what `metricsIngest.fullResolution` says. `wall` is seconds since the epoch.
+    """
+
+    def __init__(
+        self,
+        api: Api,
+        directory: Directory,
+        ledgers: Ledgers,
+        counters: Counters,
+        pace: Pace,
+        clock: Clock,
+        wall: Clock,
+        name: str,
+        settled: Callable[[Key], None],
+        where: Callable[[Run], str],
+    ) -> None:
+        self._api = api
+        self._directory = directory
+        self._ledgers = ledgers
+        self._counters = counters
+        self._pace = pace
+        self._clock = clock
+        self._wall = wall
+        self._name = name
+        self._settled = settled
+        self._where = where
+        self._numbers = itertools.count(1)
+        self._bytes = Bucket(pace.bytes_per_second, pace.bytes_per_second, clock)
+        self._patches = Bucket(pace.commits_per_second, pace.commits_per_second, clock)
+        self._dirty: dict[str, Entry] = {}
+        self._ending_first: list[_Place] = []
+        self._by_due_time: list[_Place] = []
+        self._queued: set[str] = set()
+        self._hurried: set[str] = set()
+        self._news = asyncio.Event()
+        self._under_way: set[asyncio.Task[None]] = set()
+        self._pause = 0.0
+
+    def changed(self, entry: Entry) -> None:
+        """The entry has something to commit. Called with every batch, so it costs nothing when it is known."""
+        uid = entry.ledger.uid
+        self._dirty[uid] = entry
+        if entry.committing:
+            return  # queued again when that commit has ended
+        if uid not in self._hurried and self._ending(entry):
+            self._hurried.add(uid)
+            self._queue(self._ending_first, entry, self._pace.last_interval)
+        elif uid not in self._queued:
+            self._queued.add(uid)
+            self._queue(self._by_due_time, entry, self._pace.interval)
+
+    def freshness(self) -> float:
+        """Age in seconds of the oldest batch that is not in the cluster; 0: all of them are."""
+        since = [entry.ledger.dirty_since for entry in self._dirty.values()]
+        return self._clock() - min((at for at in since if at is not None), default=self._clock())
+
+    async def work(self) -> None:
+        """Commit, for ever. Costs nothing while nothing is logged."""
+        while True:
+            self._news.clear()
+            wait = self._begin_due()
+            try:
+                async with asyncio.timeout(wait):
+                    await self._news.wait()
+            except TimeoutError:
+                continue
+
+    async def flush(self) -> None:
+        """Before the operator ends: commit everything once more, without regard to the intervals."""
+        while self._under_way:
+            await asyncio.wait(self._under_way)
+        for entry in list(self._dirty.values()):
+            entry.committing = True
+            await self._commit(entry)
+
+    async def close(self) -> None:
+        """Give up what is under way."""
+        for task in self._under_way:
+            task.cancel()
+        await asyncio.gather(*self._under_way, return_exceptions=True)
+
+    def _begin_due(self) -> float | None:
+        """Begin the commits that are due; returns the seconds until the next one is, None: nothing is to be done."""
+        while len(self._under_way) < self._pace.at_once:
+            paused = max(self._pause - self._clock(), self._patches.wait(), self._bytes.wait(1.0))
+            if paused > 0:
+                return paused
+            entry, wait = self._next()
+            if entry is None:
+                return wait
+            entry.committing = True
+            self._patches.take()
+            task = asyncio.create_task(self._commit(entry), name=f"commit-{entry.key}")
+            self._under_way.add(task)
+            task.add_done_callback(self._ended)
+        return None
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._under_way.discard(task)
+        self._news.set()
+
+    def _next(self) -> tuple[Entry | None, float | None]:
+        """The entry whose turn it is; or none, and the seconds until there may be one."""
+        now = self._clock()
+        ready = self._first(self._ending_first, self._pace.last_interval, now)
+        ready = ready or self._first(self._by_due_time, self._pace.interval, now)
+        if ready is not None:
+            return ready, None
+        due = min((heap[0].due for heap in (self._ending_first, self._by_due_time) if heap), default=None)
+        return None, None if due is None else max(0.0, due - now)
+
+    def _first(self, heap: list[_Place], interval: float, now: float) -> Entry | None:
+        """Take the first one that is due out of a queue, and what is not waiting any more on the way."""
+        while heap and heap[0].due <= now:
+            uid = heapq.heappop(heap).uid
+            entry = self._dirty.get(uid)
+            if entry is None or entry.committing:
+                continue
+            if self._due(entry, interval) > now:
+                self._queue(heap, entry, interval)
+                continue
+            return entry
+        return None
+
+    def _queue(self, heap: list[_Place], entry: Entry, interval: float) -> None:
+        place = _Place(self._due(entry, interval), next(self._numbers), entry.ledger.uid)
+        heapq.heappush(heap, place)
+        if heap[0] is place:
+            self._news.set()
+
+    def _due(self, entry: Entry, interval: float) -> float:
+        return max(entry.committed_at + interval, entry.not_before)
+
+    def _ending(self, entry: Entry) -> bool:
+        run = self._directory.run(entry.key)
+        if run is None or entry.ledger.ending:
+            return True
+        return run.suspend or state_of(run.status.get("state")) in ENDING
+
+    async def _commit(self, entry: Entry) -> None:
+        """One commit, whatever it takes within bounds; never raises for what the cluster does."""
+        uid = entry.ledger.uid
+        self._queued.discard(uid)
+        self._hurried.discard(uid)
+        try:
+            for _ in range(AT_ONCE):
+                again = await self._try(entry)
+                if again is None:
+                    return
+            self._failed(entry, f"others keep writing to it: {again}")
+        except NotFoundError:
+            self._forget(entry)
+        except ThrottledError as error:
+            self._pause = self._clock() + error.retry_after
+        except (KubeError, FencedError) as error:
+            self._failed(entry, str(error))
+        finally:
+            entry.committing = False
+            if uid in self._dirty:
+                self.changed(self._dirty[uid])
+
+    async def _try(self, entry: Entry) -> KubeError | None:
+        """One patch; returns why to try again at once. Raises the errors of `kube.errors`."""
+        run = self._directory.run(entry.key)
+        if run is None or run.uid != entry.ledger.uid:
+            self._forget(entry)
+            return None
+        sent_at, since = self._clock(), entry.ledger.dirty_since
+        commit = self._made(entry, run)
+        size = entry.rest_bytes + commit.size
+        self._bytes.take(size)
+        version = {"op": "test", "path": "/metadata/resourceVersion", "value": run.resource_version}
+        operations = [version, *commit.operations]
+        try:
+            answer = await self._api.json_patch(
+                RUNS, run.namespace, run.name, operations, subresource="status", accept=METADATA
+            )
+        except InvalidError as error:
+            entry.doubt(commit)
+            return error if await self._look(entry, run) else None
+        except (NotFoundError, ThrottledError, FencedError):
+            raise
+        except KubeError as error:
+            entry.doubt(commit)
+            await self._after_failure(entry, run, error)
+            return None
+        self._landed(entry, commit, sent_at, "landed")
+        self._counters.landed(size, self._clock() - (sent_at if since is None else since))
+        version_now = str((answer.get("metadata") or {}).get("resourceVersion", ""))
+        self._directory.advance(run, version_now, commit.state)
+        self._tell(entry, run)
+        return None
+
+    def _made(self, entry: Entry, run: Run) -> Commit:
+        told: Mapping[str, Any] = {"lastCommitTime": stamp(self._wall()), "fullResolution": self._where(run)}
+        limits = BookLimits(run.policy.metrics.budget, run.policy.metrics.fail)
+        return entry.ledger.commit(f"{self._name}-{next(self._numbers)}", limits, told)
+
+    async def _after_failure(self, entry: Entry, run: Run, error: KubeError) -> None:
+        """Not success, and so not known: look. Raises when nothing can be seen."""
+        if any(said in error.message for said in TOO_LARGE):
+            if not entry.ledger.too_large():
+                self._failed(entry, f"the Run is too large for the cluster even without metrics: {error}")
+                return
+            log.warning("%s is too large: its metrics make do with half of their budget", entry.key)
+            return
+        if not await self._look(entry, run):
+            return
+        raise error
+
+    async def _look(self, entry: Entry, run: Run) -> bool:
+        """Compare what is in the cluster with what we sent; True: nothing of it landed, as things are now."""
+        raw = await self._api.get(RUNS, run.namespace, run.name)
+        found = Run.from_object(raw)
+        if found.uid != entry.ledger.uid:
+            self._forget(entry)
+            return False
+        entry.rest_bytes = rest_bytes(raw)
+        self._directory.put_run(found)
+        there = found.metrics.commit_id or None
+        if there is not None and there in entry.doubts:
+            self._landed(entry, entry.doubts[there], self._clock(), "found")
+            self._tell(entry, found)
+            return False
+        if there != entry.ledger.commit_id:
+            log.info("%s: another replica wrote its metrics; taking over what it wrote", entry.key)
+            self._counters.committed("overtaken")
+            self._ledgers.reload(entry, raw)
+            self._dirty.pop(entry.ledger.uid, None)
+            return False
+        self._counters.committed("repeated")
+        return True
+
+    def _landed(self, entry: Entry, commit: Commit, sent_at: float, how: str) -> None:
+        entry.ledger.landed(commit, sent_at)
+        entry.doubts.clear()
+        entry.failures, entry.not_before, entry.committed_at = 0, 0.0, self._clock()
+        self._counters.committed(how)
+        if entry.ledger.dirty_since is None:
+            self._dirty.pop(entry.ledger.uid, None)
+
+    def _tell(self, entry: Entry, run: Run) -> None:
+        """The lifecycle may wait for this."""
+        if entry.ledger.dirty_since is None and self._ending(entry):
+            self._settled(run.key)
+
+    def _failed(self, entry: Entry, why: str) -> None:
+        delay = min(self._pace.last_backoff, self._pace.first_backoff * 2.0 ** min(entry.failures, 10))
+        entry.failures += 1
+        entry.not_before = self._clock() + delay
+        self._counters.committed("failed")
+        log.warning(
+            "metrics of %s are not in the cluster yet: %s; trying again in %.0f s", entry.key, why, delay
+        )
+
+    def _forget(self, entry: Entry) -> None:
+        """The Run is gone, and its metrics with it."""
+        self._dirty.pop(entry.ledger.uid, None)
+        self._ledgers.drop(entry)
+        self._counters.committed("given_up")

@@ -1,0 +1,57 @@
+"""Every bound of the ingest in one place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Times in seconds, sizes in bytes."""
+
+    connections: int = 4096
+    handshake: float = 5.0
+    """For the TLS handshake."""
+    idle: float = 30.0
+    """A connection on which no request begins is closed after this."""
+    body: float = 10.0
+    """For a request's body to arrive."""
+    bodies: int = 67_108_864
+    """Of all request bodies being read at once."""
+    pod_rate: float = 10.0
+    """Requests a second of one pod, and how many at once."""
+    pod_burst: float = 30.0
+    run_rate: float = 100.0
+    run_burst: float = 300.0
+    reviews: int = 16
+    """Token reviews under way at once."""
+    review_rate: float = 50.0
+    """Token reviews a second."""
+    remembered: int = 20_000
+    """Tokens, pods and buckets remembered."""
+    trusted_for: float = 120.0
+    """How long a good token need not be asked about again. Whether its pod lives is looked at every time."""
+    distrusted_for: float = 10.0
+    last_words: float = 5.0
+    """How long after its pod is gone a batch may still come in, if the pod was known."""
+    held_values: int = 4_000_000
+    """Values in memory, of all Runs together: about 128 MiB."""
+    forgotten_after: float = 300.0
+    """A Run whose metrics are all in the cluster is held in memory for this long after its last batch."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How fast commits go to the API server; etcd keeps what is written for five to ten minutes."""
+
+    bytes_per_second: float = 1_048_576.0
+    """Of whole objects: every commit rewrites its Run."""
+    commits_per_second: float = 20.0
+    interval: float = 5.0
+    """Seconds between two commits of one Run."""
+    last_interval: float = 0.5
+    """The same for a Run that is about to end."""
+    at_once: int = 4
+    """Commits under way."""
+    first_backoff: float = 1.0
+    last_backoff: float = 30.0

@@ -1,0 +1,144 @@
+"""Whose token is it: asked of the API server once, remembered for a short while, whatever the answer.
+
+A pod's token is bound to the pod and made for one audience, this very Run. So it is worth nothing to another Run, to
+a later Run of the same name, and to the API server itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+import json
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from run_operator.ingest.answers import DeniedError
+from run_operator.ingest.limits import Limits
+from run_operator.ingest.throttle import Bucket, Clock
+from run_operator.kube.client import Api
+from run_operator.kube.errors import FencedError, KubeError, ThrottledError
+from run_operator.kube.resource import TOKEN_REVIEWS
+
+MAX_TOKEN: Final = 16_384
+PREFIX: Final = "system:serviceaccount:"
+POD_NAME: Final = "authentication.kubernetes.io/pod-name"
+POD_UID: Final = "authentication.kubernetes.io/pod-uid"
+_PARTS: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """The pod that a token was made for."""
+
+    namespace: str
+    pod: str
+    uid: str
+
+
+class Tokens:
+    """`clock` is monotonic seconds, `wall` seconds since the epoch."""
+
+    def __init__(self, api: Api, limits: Limits, clock: Clock, wall: Clock) -> None:
+        self._api = api
+        self._limits = limits
+        self._clock = clock
+        self._wall = wall
+        self._known: OrderedDict[bytes, tuple[float, Caller | None]] = OrderedDict()
+        self._asked: dict[bytes, asyncio.Task[Caller | None]] = {}
+        self._bucket = Bucket(limits.review_rate, limits.review_rate, clock)
+        self._gate = asyncio.Semaphore(limits.reviews)
+
+    async def caller(self, token: str, audience: str) -> Caller:
+        """The pod of this token, if it was made for this audience. Raises DeniedError: 401, 403 or 503."""
+        if not token:
+            raise DeniedError(401, "a bearer token is needed: the content of the file RUN_METRICS_TOKEN_FILE")
+        self._glance(token, audience)
+        name = hashlib.sha256(f"{audience}\n{token}".encode()).digest()
+        until, caller = self._known.get(name, (0.0, None))
+        if self._clock() >= until:
+            caller = await self._ask_once(name, token, audience)
+        if caller is None:
+            raise DeniedError(
+                401, "the token is not valid for this Run, or it has expired: read its file anew"
+            )
+        if not caller.uid:
+            raise DeniedError(403, "the token is not that of a pod")
+        return caller
+
+    def _glance(self, token: str, audience: str) -> None:
+        """Refuse what the API server would refuse anyway, without asking it."""
+        claims = _claims(token)
+        audiences, expires = claims.get("aud"), claims.get("exp")
+        if audience not in (audiences if isinstance(audiences, list) else [audiences]):
+            raise DeniedError(401, f"the token is not for this Run: its audience must be {audience}")
+        if not isinstance(expires, int | float) or expires <= self._wall():
+            raise DeniedError(401, "the token has expired: read its file anew")
+
+    async def _ask_once(self, name: bytes, token: str, audience: str) -> Caller | None:
+        """Many requests with one token at a time are one question."""
+        task = self._asked.get(name)
+        if task is None:
+            wait = self._bucket.wait()
+            if wait:
+                raise DeniedError(503, "too many new tokens at once", retry_after=wait)
+            self._bucket.take()
+            task = asyncio.ensure_future(self._ask(name, token, audience))
+            self._asked[name] = task
+            task.add_done_callback(lambda _: self._asked.pop(name, None))
+        try:
+            return await asyncio.shield(task)
+        except ThrottledError as error:
+            raise DeniedError(503, "the API server is busy", retry_after=error.retry_after) from error
+        except (KubeError, FencedError) as error:
+            raise DeniedError(503, "the API server cannot be asked about the token", retry_after=2) from error
+
+    async def _ask(self, name: bytes, token: str, audience: str) -> Caller | None:
+        body = {
+            "apiVersion": "authentication.k8s.io/v1",
+            "kind": "TokenReview",
+            "spec": {"token": token, "audiences": [audience]},
+        }
+        async with self._gate:
+            answer = await self._api.create(TOKEN_REVIEWS, "", body)
+        caller = _caller(answer.get("status") or {}, audience)
+        trusted = self._limits.trusted_for if caller else self._limits.distrusted_for
+        self._known[name] = (self._clock() + trusted, caller)
+        self._known.move_to_end(name)
+        if len(self._known) > self._limits.remembered:
+            self._known.popitem(last=False)
+        return caller
+
+
+def _claims(token: str) -> Mapping[str, Any]:
+    """What the token says of itself; nothing of it is believed, but what is not even said need not be asked."""
+    parts = token.split(".")
+    if len(token) > MAX_TOKEN or len(parts) != _PARTS:
+        raise DeniedError(401, "that is no token of a service account")
+    try:
+        padded = parts[1] + "=" * (-len(parts[1]) % 4)
+        claims = json.loads(base64.urlsafe_b64decode(padded))
+    except (ValueError, RecursionError) as error:
+        raise DeniedError(401, "that is no token of a service account") from error
+    return claims if isinstance(claims, dict) else {}
+
+
+def _caller(status: Mapping[str, Any], audience: str) -> Caller | None:
+    """Authenticated *for this audience*: an API server that knows no audiences leaves them out."""
+    user = status.get("user") or {}
+    name = str(user.get("username", ""))
+    if status.get("authenticated") is not True or audience not in (status.get("audiences") or ()):
+        return None
+    if not name.startswith(PREFIX):
+        return None
+    extra = user.get("extra") or {}
+    return Caller(
+        name.removeprefix(PREFIX).partition(":")[0], _first(extra, POD_NAME), _first(extra, POD_UID)
+    )
+
+
+def _first(extra: Mapping[str, Any], name: str) -> str:
+    values = extra.get(name)
+    return str(values[0]) if isinstance(values, list) and values else ""
