@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from urllib.parse import urlsplit
 
 import click
 
@@ -13,6 +14,13 @@ from run_operator.kube.config import NoClusterError
 from run_operator.kube.errors import KubeError, NotFoundError
 from run_operator.observability import logs
 from run_operator.settings import Settings
+
+
+def _checked_url(_: click.Context, __: click.Parameter, value: str) -> str:
+    parts = urlsplit(value)
+    if value and (parts.scheme != "https" or not parts.hostname or parts.path.strip("/")):
+        raise click.BadParameter("say https://HOST:PORT, without a path")
+    return value.rstrip("/")
 
 
 @click.command(
@@ -69,6 +77,39 @@ from run_operator.settings import Settings
     default="run-operator",
     show_envvar=True,
     help="Where profiles for all namespaces are; one in the Run's own namespace wins.",
+)
+@click.option(
+    "--own-namespace", default="run-operator", show_envvar=True, help="The operator's own, for its Secret."
+)
+@click.option(
+    "--metrics-url",
+    default="",
+    show_envvar=True,
+    callback=_checked_url,
+    help="https://HOST:PORT where pods send metrics; empty: they send none.",
+)
+@click.option("--metrics-listen", default="0.0.0.0", show_envvar=True, help="Address of the metrics port.")  # noqa: S104
+@click.option("--metrics-port", default=8443, show_envvar=True, help="Port of the metrics endpoint.")
+@click.option(
+    "--metrics-interval",
+    default=5.0,
+    type=click.FloatRange(0.1),
+    show_envvar=True,
+    help="Seconds between two writes of one Run's metrics.",
+)
+@click.option(
+    "--metrics-bytes",
+    default=1_048_576,
+    type=click.IntRange(65_536),
+    show_envvar=True,
+    help="Bytes a second of Runs rewritten for their metrics; etcd keeps them for five to ten minutes.",
+)
+@click.option(
+    "--export-run-metrics",
+    default=0,
+    type=click.IntRange(0, 100_000),
+    show_envvar=True,
+    help="Show the last values of at most so many metrics of Runs at /metrics.",
 )
 @click.version_option(__version__, prog_name="run-operator")
 def main(log_level: str, log_format: str, **options: object) -> None:

@@ -29,3 +29,15 @@ class Settings:
     """uid, gid and fsGroup of pods whose document names none."""
     profiles_namespace: str
     """Where profiles for all namespaces are."""
+    own_namespace: str
+    """Where the operator itself lives."""
+    metrics_url: str
+    """`https://host:port` of the metrics endpoint as pods reach it; empty: pods report no metrics."""
+    metrics_listen: str
+    metrics_port: int
+    metrics_interval: float
+    """Between two writes of one Run's metrics."""
+    metrics_bytes: int
+    """Bytes a second of Runs rewritten for their metrics."""
+    export_run_metrics: int
+    """Last values of Runs' own metrics at /metrics, at most so many; 0: none."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final
 
 from run_operator.engine.store import Store, observed
 from run_operator.engine.watched import CHILDREN, Child
+from run_operator.ingest.publisher import NotOursError
 from run_operator.kube.client import Api
 from run_operator.kube.errors import (
     AlreadyExistsError,
@@ -39,6 +40,8 @@ from run_operator.workloads.workload import Workload
 
 NAMESPACE_GOING: Final = "NamespaceTerminating"
 
+Prepare = Callable[[str], Awaitable[None]]
+
 log = logging.getLogger(__name__)
 
 
@@ -51,11 +54,15 @@ class RefusedError(Exception):
 
 
 class Executor:
-    """Does the writing. Answers of the API server go to the store at once: read your own writes."""
+    """Does the writing. Answers of the API server go to the store at once: read your own writes.
 
-    def __init__(self, api: Api, store: Store) -> None:
+    `prepare` is called with a namespace before a pod is made in it: what pods mount has to be there.
+    """
+
+    def __init__(self, api: Api, store: Store, prepare: Prepare | None = None) -> None:
         self._api = api
         self._store = store
+        self._prepare = prepare
 
     async def write_status(self, run: Run, status: Mapping[str, Any]) -> Run:
         """Replace the status, only if the Run is still the version that was decided about (ConflictError)."""
@@ -72,6 +79,7 @@ class Executor:
         """One action. Raises RefusedError, or an error of `kube.errors` that a later try may cure."""
         match action:
             case CreateWorkload(workload):
+                await self._prepare_namespace(run)
                 bodies = (*workload.needs, workload.service, workload.child)
                 for body in bodies:
                     if body is not None:
@@ -101,6 +109,7 @@ class Executor:
                 body = {"metadata": {"uid": uid}, "spec": {"replicas": replicas}}
                 self._keep(DEPLOYMENTS, await self._api.patch(DEPLOYMENTS, run.namespace, name, body))
             case RestartChild(name, uid, workload):
+                await self._prepare_namespace(run)
                 await self._restart(run, name, uid, workload)
             case CreateService(body):
                 await self._create(run, body, own=False)
@@ -126,6 +135,15 @@ class Executor:
         except AlreadyExistsError:
             answer = await self._ours(resource, run, str(body["metadata"]["name"]))
         self._keep(resource, answer, own=own)
+
+    async def _prepare_namespace(self, run: Run) -> None:
+        if self._prepare is None:
+            return
+        with _refusals():
+            try:
+                await self._prepare(run.namespace)
+            except NotOursError as error:
+                raise RefusedError(Refusal("NameConflict", str(error), final=False)) from error
 
     async def _restart(self, run: Run, name: str, uid: str, workload: Workload) -> None:
         """Template, number and attempt in one write: no pod can be of one attempt with the template of another."""

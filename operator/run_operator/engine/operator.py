@@ -15,6 +15,7 @@ from run_operator.engine.execute import Executor
 from run_operator.engine.queue import WorkQueue
 from run_operator.engine.reconcile import Reconciler
 from run_operator.engine.recorder import Recorder
+from run_operator.engine.reporting import Reporting
 from run_operator.engine.store import Store
 from run_operator.engine.sweep import Sweeper
 from run_operator.engine.workers import Workers
@@ -61,6 +62,8 @@ class Operator:
         configuration = await config.load(settings.workers + SPARE_CONNECTIONS)
         agent = f"run-operator/{__version__}"
         api = Api(configuration, Unfenced(), self._metrics.requested, agent)
+        # Commits of metrics are guarded by their own test, and tokens can be asked about by anybody: no lease is needed.
+        reporting = self._reporting(Api(configuration, Unfenced(), self._metrics.requested, agent))
         recorder = Recorder(api, time.monotonic, time.time, self._metrics.event_dropped)
         self._metrics.attach(self._readings(recorder))
         server = StatusServer(self._health, self._metrics, settings.listen, settings.port)
@@ -75,20 +78,35 @@ class Operator:
                     "profiles of namespace %s are not seen: --namespace does not name it",
                     settings.profiles_namespace,
                 )
-            await self._run_parts(api, recorder, configuration)
+            if reporting is not None:
+                await reporting.start()
+            await self._run_parts(api, recorder, reporting, configuration)
         finally:
             await server.stop()
             await api.close()
+            if reporting is not None:
+                await reporting.close()
 
-    async def _run_parts(self, api: Api, recorder: Recorder, configuration: Any) -> None:
+    def _reporting(self, api: Api) -> Reporting | None:
+        if not self._settings.metrics_url:
+            return None
+        return Reporting(
+            self._settings, api, self._store, self._metrics, self._queue.add, lambda: self._health.ready
+        )
+
+    async def _run_parts(
+        self, api: Api, recorder: Recorder, reporting: Reporting | None, configuration: Any
+    ) -> None:
         sweeper = Sweeper(api, self._store, self._settings.namespaces, time.monotonic)
-        executor = Executor(api, self._store)
+        executor = Executor(api, self._store, reporting.prepare if reporting else None)
         options = Options(
             gpu_resource=self._settings.gpu_resource,
             default_user=self._settings.default_user,
             profiles_namespace=self._settings.profiles_namespace,
+            metrics_url=self._settings.metrics_url or None,
         )
-        reconciler = Reconciler(self._store, executor, recorder, time.time, options)
+        uncommitted = reporting.uncommitted if reporting else lambda _: False
+        reconciler = Reconciler(self._store, executor, recorder, time.time, options, uncommitted)
         workers = Workers(self._queue, reconciler, self._metrics, self._settings.workers)
         # Tasks made before kopf starts are spared by it when it ends; so all of ours come first.
         background = [
@@ -102,7 +120,7 @@ class Operator:
         finally:
             self._health.stopping = True
             self._queue.close()
-            await self._drain(working, recorder)
+            await asyncio.gather(self._drain(working, recorder), _stopped(reporting))
             for task in background:
                 task.cancel()
             await asyncio.gather(*background, return_exceptions=True)
@@ -194,6 +212,11 @@ class Operator:
             events_queued=lambda: len(recorder),
             loop_lag=lambda: self._health.lag,
         )
+
+
+async def _stopped(reporting: Reporting | None) -> None:
+    if reporting is not None:
+        await reporting.stop()
 
 
 def _task(name: str, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Final
 
 from run_operator.engine.execute import Executor, RefusedError
@@ -24,7 +25,10 @@ log = logging.getLogger(__name__)
 
 
 class Reconciler:
-    """`reconcile(key)` is the only way anything in the cluster changes. `wall` is the clock, epoch seconds."""
+    """`reconcile(key)` is the only way anything in the cluster changes. `wall` is the clock, epoch seconds.
+
+    `uncommitted` tells whether metrics of a Run are on their way into its status.
+    """
 
     def __init__(
         self,
@@ -33,12 +37,14 @@ class Reconciler:
         recorder: Recorder,
         wall: Callable[[], float],
         options: Options,
+        uncommitted: Callable[[Run], bool] = lambda _: False,
     ) -> None:
         self._store = store
         self._executor = executor
         self._recorder = recorder
         self._wall = wall
         self._options = options
+        self._uncommitted = uncommitted
 
     async def reconcile(self, key: Key) -> float | None:
         """Bring one Run a step further; returns the seconds after which to look again, or None.
@@ -63,6 +69,7 @@ class Reconciler:
         return None if decision.wake_at is None else max(0.0, decision.wake_at - self._wall())
 
     def _plan(self, run: Run, observed: Observed) -> Plan:
+        observed = replace(observed, uncommitted=self._uncommitted(run))
         return plan(run, observed, self._wall(), self._options)
 
     async def _execute(self, run: Run, decision: Plan) -> None:

@@ -102,8 +102,8 @@ class Committer:
 
     def freshness(self) -> float:
         """Age in seconds of the oldest batch that is not in the cluster; 0: all of them are."""
-        since = [entry.ledger.dirty_since for entry in self._dirty.values()]
-        return self._clock() - min((at for at in since if at is not None), default=self._clock())
+        now, since = self._clock(), [entry.ledger.dirty_since for entry in self._dirty.values()]
+        return now - min((at for at in since if at is not None), default=now)
 
     async def work(self) -> None:
         """Commit, for ever. Costs nothing while nothing is logged."""

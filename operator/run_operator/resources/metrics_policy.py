@@ -34,6 +34,9 @@ class MetricsPolicy:
         return cls(budget, given.get("onLimit") == FAIL)
 
 
+DEFAULT: Final = MetricsPolicy()
+
+
 def _bytes(value: Any) -> int:
     """`65536`, `64Ki`, `512Ki`; the default for anything else."""
     match = _BYTES.fullmatch(str(value))

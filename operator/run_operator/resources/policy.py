@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
-from run_operator.resources.metrics_policy import MetricsPolicy
+from run_operator.resources.metrics_policy import DEFAULT, MetricsPolicy
 
 DEFAULT_BACKOFF_LIMIT: Final = 0
 DEFAULT_ACTIVE_DEADLINE: Final = 259_200
@@ -42,7 +42,7 @@ class RunPolicy:
     termination_grace_period: int = DEFAULT_GRACE_PERIOD
     pod_termination_timeout: int = DEFAULT_TERMINATION_TIMEOUT
     """How long after its grace period a pod that does not confirm its end is waited for."""
-    metrics: MetricsPolicy = MetricsPolicy()
+    metrics: MetricsPolicy = DEFAULT
 
     @classmethod
     def from_object(cls, raw: Mapping[str, Any]) -> RunPolicy:

@@ -57,6 +57,4 @@ def test_the_defaults_of_the_policy_agree():
     chosen = {name: inner["default"] for name, inner in declared.items()}
     assert MetricsPolicy.from_object(chosen) == MetricsPolicy()
     assert MetricsPolicy.from_object({"statusBudget": "9999Ki"}).budget == MOST_BUDGET
-    assert MetricsPolicy.from_object(
-        {"statusBudget": 2048, "onLimit": "Fail"}
-    ) == MetricsPolicy(2048, True)
+    assert MetricsPolicy.from_object({"statusBudget": 2048, "onLimit": "Fail"}) == MetricsPolicy(2048, True)

@@ -1,0 +1,109 @@
+"""Metrics of Runs in the operator: the ingest beside the engine, over the engine's store."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Final
+
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+import run_operator
+from run_operator.engine.store import Store
+from run_operator.ingest.ingest import Endpoint, Ingest
+from run_operator.ingest.limits import Pace
+from run_operator.ingest.publisher import Publisher
+from run_operator.kube.client import Api
+from run_operator.observability.metrics import Metrics
+from run_operator.resources.run import Key, Run
+from run_operator.resources.states import FINAL, state_of
+from run_operator.settings import Settings
+
+MODULE: Final = Path(run_operator.__file__).parent / "client" / "pod" / "runmetrics.py"
+
+
+class Reporting:
+    """Started before the engine, stopped with it. `settled` is told of Runs whose end need not wait any more."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        api: Api,
+        store: Store,
+        metrics: Metrics,
+        settled: Callable[[Key], None],
+        ready: Callable[[], bool],
+    ) -> None:
+        endpoint = Endpoint(
+            settings.metrics_url, settings.metrics_listen, settings.metrics_port, settings.own_namespace
+        )
+        pace = Pace(bytes_per_second=settings.metrics_bytes, interval=settings.metrics_interval)
+        self._api = api
+        self._store = store
+        self._ingest = Ingest(api, store, endpoint, metrics.registry, settled, lambda _: "", ready, pace=pace)
+        certificates = self._ingest.certificates
+        self._publisher = Publisher(
+            api, MODULE.read_text(encoding="utf-8"), lambda: certificates.bundle, time.monotonic
+        )
+        self._keeping: asyncio.Task[None] | None = None
+        metrics.registry.register(_Gauges(self._ingest, settings.export_run_metrics))
+
+    async def start(self) -> None:
+        """Raises the errors of `kube.errors`, or OSError when the port is taken."""
+        await self._ingest.start()
+        self._keeping = asyncio.create_task(self._publisher.keep(self._namespaces), name="publisher")
+
+    async def stop(self) -> None:
+        """Bring into the cluster what was taken, within bounds."""
+        if self._keeping is not None:
+            self._keeping.cancel()
+            await asyncio.gather(self._keeping, return_exceptions=True)
+        await self._ingest.stop()
+
+    async def close(self) -> None:
+        """Close the connections to the API server, whether it was started or not."""
+        await self._api.close()
+
+    async def prepare(self, namespace: str) -> None:
+        """What pods mount is there, in this namespace."""
+        await self._publisher.ensure(namespace)
+
+    def uncommitted(self, run: Run) -> bool:
+        """Whether metrics of this Run are on their way into its status; they hurry from then on."""
+        return self._ingest.uncommitted(run)
+
+    def _namespaces(self) -> Iterable[str]:
+        """Those with Runs that are not over."""
+        return {run.namespace for run in self._store.runs() if state_of(run.status.get("state")) not in FINAL}
+
+
+class _Gauges(Collector):
+    def __init__(self, ingest: Ingest, exported: int) -> None:
+        self._ingest = ingest
+        self._exported = exported
+
+    def collect(self) -> Iterable[GaugeMetricFamily]:
+        runs, values = self._ingest.held()
+        yield _gauge("run_operator_metrics_held_runs", "Runs whose metrics are in memory.", runs)
+        yield _gauge("run_operator_metrics_held_values", "Values in memory, of all these Runs.", values)
+        yield _gauge(
+            "run_operator_metrics_freshness_seconds",
+            "Age of the oldest values that are not in the cluster yet.",
+            self._ingest.freshness(),
+        )
+        if self._exported:
+            family = GaugeMetricFamily(
+                "run_operator_run_metric",
+                "The last value of a metric that a Run logged.",
+                labels=["namespace", "run", "metric"],
+            )
+            for key, name, value in self._ingest.last_values(self._exported):
+                family.add_metric([key.namespace, key.name, name], value)
+            yield family
+
+
+def _gauge(name: str, text: str, value: float) -> GaugeMetricFamily:
+    return GaugeMetricFamily(name, text, value=value)

@@ -1,0 +1,169 @@
+"""What pods trust: the authority, its renewal without a gap, and how it comes into every namespace."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import ssl
+
+import pytest
+
+from run_operator.ingest import authority
+from run_operator.ingest.authority import Authority
+from run_operator.ingest.certificates import SECRET, Certificates
+from run_operator.ingest.publisher import CHECKED_EVERY, NotOursError, Publisher
+from run_operator.kube.resource import CONFIG_MAPS, SECRETS
+from tests.ingest_world import FakeApi, utc
+
+HOME = "run-operator"
+
+
+class TestAuthorities:
+    def test_one_is_made_and_kept(self):
+        first = authority.renewed([], utc())
+        assert len(first) == 1
+        assert authority.renewed(first, utc(100)) == first
+
+    def test_a_new_one_is_told_a_day_before_it_signs_and_the_old_one_until_it_has_expired(self):
+        old = authority.renewed([], utc())
+        both = authority.renewed(old, utc(500))
+        assert both[0] == old[0]
+        assert len(both) == 2
+        assert authority.signer(both, utc(500)) == old[0]
+        assert authority.signer(both, utc(501.1)) == both[1]
+        assert authority.bundle(both).count("BEGIN CERTIFICATE") == 2
+        assert authority.renewed(both, utc(729)) == both
+        assert authority.renewed(both, utc(731)) == both[1:]
+
+    def test_at_every_moment_of_ten_years_the_signer_is_valid_and_was_told_before(self):
+        there = authority.renewed([], utc())
+        told = {there[0].certificate: utc(-1)}
+        for day in range(0, 3650, 5):
+            now = utc(day)
+            there = authority.renewed(there, now)
+            for one in there:
+                told.setdefault(one.certificate, now)
+            chosen = authority.signer(there, now)
+            assert chosen.begins <= now
+            assert chosen.ends > now + authority.SERVER_LIFE
+            assert told[chosen.certificate] <= now - authority.TOLD_BEFORE
+            assert len(there) <= authority.MOST
+
+
+def certificates(api: FakeApi, now: list[dt.datetime]) -> Certificates:
+    return Certificates(api, HOME, ["localhost", "127.0.0.1"], lambda: now[0])  # type: ignore[arg-type]
+
+
+async def shaken_hands(context: ssl.SSLContext, bundle: str, host: str = "localhost") -> bytes:
+    """The certificate a client of this bundle gets to see; raises ssl.SSLError when it does not trust it."""
+
+    async def serve(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=context)
+    port = server.sockets[0].getsockname()[1]
+    client = ssl.create_default_context(cadata=bundle)
+    try:
+        _, writer = await asyncio.open_connection("127.0.0.1", port, ssl=client, server_hostname=host)
+        found = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
+        writer.close()
+        return found
+    finally:
+        server.close()
+
+
+async def test_pods_trust_the_endpoint_by_name_and_by_address():
+    one = certificates(FakeApi(), [dt.datetime.now(dt.UTC)])
+    await one.refresh()
+    for host in ("localhost", "127.0.0.1"):
+        await shaken_hands(one.context, one.bundle, host)
+    with pytest.raises(ssl.SSLError):
+        await shaken_hands(one.context, one.bundle, "elsewhere")
+    stranger = authority.bundle([Authority.create(dt.datetime.now(dt.UTC))])
+    with pytest.raises(ssl.SSLError):
+        await shaken_hands(one.context, stranger)
+
+
+async def test_the_certificate_is_renewed_without_a_restart():
+    now = [dt.datetime.now(dt.UTC) - dt.timedelta(days=4)]
+    one = certificates(FakeApi(), now)
+    await one.refresh()
+    first = await shaken_hands(one.context, one.bundle)
+    await one.refresh()
+    assert await shaken_hands(one.context, one.bundle) == first
+    now[0] += dt.timedelta(days=4, minutes=1)
+    await one.refresh()
+    assert await shaken_hands(one.context, one.bundle) != first
+
+
+async def test_the_key_survives_a_restart_and_two_replicas_agree():
+    api, now = FakeApi(), [dt.datetime.now(dt.UTC)]
+    one, two, later = (certificates(api, now) for _ in range(3))
+    await asyncio.gather(one.refresh(), two.refresh())
+    await later.refresh()
+    await one.refresh()
+    assert one.bundle == later.bundle
+    await two.refresh()
+    assert two.bundle == one.bundle
+
+
+async def test_the_empty_secret_of_the_manifests_is_filled_and_a_broken_one_is_mended():
+    api, now = FakeApi(), [dt.datetime.now(dt.UTC)]
+    raw = {
+        "metadata": {"name": SECRET, "namespace": HOME},
+        "data": {"ca-0.crt": "bm90aGluZw==", "ca-0.key": "eA=="},
+    }
+    api.put(SECRETS, raw)
+    one = certificates(api, now)
+    await one.refresh()
+    await shaken_hands(one.context, one.bundle)
+    assert "create secrets" not in api.calls
+
+
+class TestPublisher:
+    def made(self, api: FakeApi, bundle: str = "ca") -> Publisher:
+        self.now, self.bundle = [0.0], [bundle]
+        return Publisher(api, "module", lambda: self.bundle[0], lambda: self.now[0])  # type: ignore[arg-type]
+
+    def there(self, api: FakeApi):
+        return api.objects.get((CONFIG_MAPS.plural, "ml", "run-operator-metrics"))
+
+    async def test_once_a_namespace_and_not_once_a_run(self):
+        api = FakeApi()
+        publisher = self.made(api)
+        await asyncio.gather(*(publisher.ensure("ml") for _ in range(50)))
+        assert api.calls == ["get configmaps", "create configmaps"]
+        assert self.there(api)["data"] == {"runmetrics.py": "module", "ca.crt": "ca"}
+
+    async def test_it_comes_back_when_it_was_deleted(self):
+        api = FakeApi()
+        publisher = self.made(api)
+        await publisher.ensure("ml")
+        api.objects.clear()
+        self.now[0] = CHECKED_EVERY + 1
+        await publisher.ensure("ml")
+        assert self.there(api)
+
+    async def test_a_new_authority_is_told_at_once(self):
+        api = FakeApi()
+        publisher = self.made(api)
+        await publisher.ensure("ml")
+        self.bundle[0] = "ca and another"
+        await publisher.ensure("ml")
+        assert self.there(api)["data"]["ca.crt"] == "ca and another"
+
+    async def test_what_is_right_is_not_written(self):
+        api = FakeApi()
+        await self.made(api).ensure("ml")
+        before = len(api.calls)
+        await self.made(api).ensure("ml")
+        assert api.calls[before:] == ["get configmaps"]
+
+    async def test_somebody_elses_is_left_alone(self):
+        api = FakeApi()
+        api.put(
+            CONFIG_MAPS, {"metadata": {"name": "run-operator-metrics", "namespace": "ml"}, "data": {"a": "b"}}
+        )
+        with pytest.raises(NotOursError, match="not the operator's"):
+            await self.made(api).ensure("ml")
+        assert self.there(api)["data"] == {"a": "b"}
