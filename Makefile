@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 CLUSTER_NAME ?= demo
 
 .DEFAULT_GOAL := help
-.PHONY: help setup prerequisites demo test test-unit test-pod test-integration test-e2e lint format bench bench-stop bench-runmetrics chaos cluster-up cluster-down lock
+.PHONY: help setup prerequisites demo test test-unit test-pod test-integration test-e2e lint format bench bench-stop bench-runmetrics bench-metrics chaos chaos-metrics cluster-up cluster-down lock
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -64,6 +64,12 @@ chaos: $(STAMP) ## Random stops, resumes and kills of the operator; no truth rul
 
 bench-runmetrics: $(STAMP) ## What log_metric costs the program
 	@$(BIN)/python -m tests.load.bench_runmetrics
+
+bench-metrics: $(STAMP) ## What taking and writing metrics costs
+	@$(BIN)/python -m tests.load.bench_metrics
+
+chaos-metrics: $(STAMP) ## Kill everything while metrics are logged: nothing lost, nothing doubled
+	@$(BIN)/python -m tests.load.chaos_metrics
 
 cluster-up: prerequisites ## Start the throw-away cluster
 	@$(BIN)/python -m cluster up --name $(CLUSTER_NAME) --shape full

@@ -48,7 +48,8 @@ def cli() -> None:
 @name_option
 @click.option("--shape", type=click.Choice(SHAPES), default=_default_shape, help="Default: full as root.")
 @click.option("--audit", is_flag=True, help="Write an audit log of every write (control-plane).")
-def up(name: str, shape: str, audit: bool) -> None:
+@click.option("--restarts", is_flag=True, help="Start components anew that die (control-plane).")
+def up(name: str, shape: str, audit: bool, restarts: bool) -> None:
     """Build what is missing, start the cluster, wait until it is ready. Running already: nothing to do."""
     if current.chosen():
         click.echo(current.check())
@@ -66,7 +67,7 @@ def up(name: str, shape: str, audit: bool) -> None:
     _clean(home)
     for folder in (home.folder, home.logs):
         folder.mkdir(parents=True, exist_ok=True)
-    started = full.up(home) if shape == "full" else control_plane.up(home, audit=audit)
+    started = full.up(home) if shape == "full" else control_plane.up(home, audit=audit, restarts=restarts)
     click.echo(f"{name} is up at {started.server}; export KUBECONFIG={home.kubeconfig}")
 
 

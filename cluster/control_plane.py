@@ -33,11 +33,11 @@ AUDIT_POLICY: Final = {
 }
 
 
-def up(home: Home, *, audit: bool) -> State:
+def up(home: Home, *, audit: bool, restarts: bool = False) -> State:
     """Start it and wait until its nodes are ready. Raises ClusterError."""
     programs = {module: build(module) for module in MODULES}
     with step(f"starting the control plane {home.name}"):
-        layout = _prepare(home, programs, audit=audit)
+        layout = _prepare(home, programs, audit=audit, restarts=restarts)
         state = _spawn(home, layout)
         try:
             wait_ready(home, programs["kubernetes"], lambda: state.running)
@@ -57,7 +57,7 @@ def up(home: Home, *, audit: bool) -> State:
     return state
 
 
-def _prepare(home: Home, programs: dict[str, Path], *, audit: bool) -> components.Layout:
+def _prepare(home: Home, programs: dict[str, Path], *, audit: bool, restarts: bool) -> components.Layout:
     names = ("etcd", "etcd-peer", "api", "controller-manager", "scheduler")
     ports = dict(zip(names, _free_ports(len(names)), strict=True))
     pki.create(home.pki, ["127.0.0.1", "localhost", components.SERVICE_API, "kubernetes.default.svc"], [])
@@ -71,6 +71,7 @@ def _prepare(home: Home, programs: dict[str, Path], *, audit: bool) -> component
         api=layout.api,
         ca=str(home.pki / "ca.crt"),
         logs=str(home.logs),
+        restarts=restarts,
         components=[
             components.etcd(layout),
             components.apiserver(layout, "127.0.0.1"),

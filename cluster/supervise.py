@@ -1,7 +1,8 @@
 """The supervisor of one cluster: starts what a plan says, in order, and ends everything when it ends.
 
 `python -m cluster.supervise PLAN.json`. In the shape `full` it is PID 1 of the cluster's own namespaces. When a
-component dies, it writes `failed` beside the plan, with the component's name, and ends.
+component dies, it writes `failed` beside the plan, with the component's name, and ends; or starts it anew, as the
+kubelet of a control plane does, where the plan says so.
 """
 
 from __future__ import annotations
@@ -45,6 +46,8 @@ class Plan:
     logs: str
     components: list[Component]
     setup: list[list[str]] = field(default_factory=list)
+    restarts: bool = False
+    """Whether a component that dies is started anew: for tests that kill some."""
 
     def write(self, path: Path) -> None:
         """As JSON."""
@@ -84,16 +87,19 @@ class Supervisor:
     def _start(self, *, after_api: bool) -> None:
         for component in self._plan.components:
             if component.after_api == after_api:
-                log = Path(self._plan.logs, f"{component.name}.log").open("ab")  # noqa: SIM115 - the child keeps it
-                self._children[component.name] = subprocess.Popen(
-                    component.argv,
-                    stdin=subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=log,
-                    env=os.environ | component.env,
-                    preexec_fn=die_with_parent,  # noqa: PLW1509 - no threads here
-                )
-                log.close()
+                self._spawn(component)
+
+    def _spawn(self, component: Component) -> None:
+        log = Path(self._plan.logs, f"{component.name}.log").open("ab")  # noqa: SIM115 - the child keeps it
+        self._children[component.name] = subprocess.Popen(
+            component.argv,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            env=os.environ | component.env,
+            preexec_fn=die_with_parent,  # noqa: PLW1509 - no threads here
+        )
+        log.close()
 
     def _api_ready(self) -> bool:
         context = ssl.create_default_context(cafile=self._plan.ca)
@@ -107,10 +113,12 @@ class Supervisor:
         return False
 
     def _watch(self) -> int:
-        while not self._stop.wait(0.5):
+        while not self._stop.wait(0.1 if self._plan.restarts else 0.5):
             _reap_orphans(self._children.values())
             dead = self._dead()
-            if dead:
+            if dead and self._plan.restarts:
+                self._spawn(next(one for one in self._plan.components if one.name == dead))
+            elif dead:
                 self._failed.write_text(dead)
                 return 1
         return 0

@@ -159,6 +159,8 @@ class OperatorProcess:
         self._settings = {f"RUN_OPERATOR_{key.upper()}": value for key, value in settings.items()}
         self._process: subprocess.Popen[bytes] | None = None
         self.port = _free_port()
+        self.metrics_port = _free_port()
+        self.metrics_url = f"https://127.0.0.1:{self.metrics_port}"
 
     @property
     def pid(self) -> int:
@@ -175,6 +177,9 @@ class OperatorProcess:
                 "KUBECONFIG": str(self._kubeconfig),
                 "RUN_OPERATOR_PORT": str(self.port),
                 "RUN_OPERATOR_LISTEN": "127.0.0.1",
+                "RUN_OPERATOR_METRICS_URL": self.metrics_url,
+                "RUN_OPERATOR_METRICS_LISTEN": "127.0.0.1",
+                "RUN_OPERATOR_METRICS_PORT": str(self.metrics_port),
             }
         )
         with self._log.open("ab") as log:

@@ -29,6 +29,11 @@ def changed(document: dict, **spec: object) -> dict:
         ({"suspended": True}, 'unknown field "spec.suspended"'),
         ({"runPolicy": {"backoffLimit": -1}}, "should be greater than or equal to 0"),
         ({"spec": {"image": "x"}}, "spec.spec.task: Required value"),
+        ({"runPolicy": {"metrics": {"statusBudget": "513Ki"}}}, "from 1Ki to 512Ki"),
+        ({"runPolicy": {"metrics": {"statusBudget": 1023}}}, "from 1Ki to 512Ki"),
+        ({"runPolicy": {"metrics": {"statusBudget": "64Mi"}}}, "from 1Ki to 512Ki"),
+        ({"runPolicy": {"metrics": {"statusBudget": "much"}}}, "from 1Ki to 512Ki"),
+        ({"runPolicy": {"metrics": {"onLimit": "Explode"}}}, "Unsupported value"),
         ({"id": 12345678}, 'must be of type string: "integer"'),
     ],
 )
@@ -77,7 +82,12 @@ def test_the_inner_spec_is_fixed_while_the_run_runs_and_free_while_it_is_stopped
 def test_what_may_change_at_any_time(operator, person):
     person.apply_run("free")
     person.becomes("free", "RUNNING")
-    for spec in ({"metadata": {"labels": ["x"]}}, {"runPolicy": {"ttlSecondsAfterFinished": 9}}):
+    for spec in (
+        {"metadata": {"labels": ["x"]}},
+        {"runPolicy": {"ttlSecondsAfterFinished": 9}},
+        {"runPolicy": {"metrics": {"statusBudget": 2048}}},
+        {"runPolicy": {"metrics": {"statusBudget": "512Ki", "onLimit": "Fail"}}},
+    ):
         assert person.patch_run("free", {"spec": spec}).returncode == 0
 
 
@@ -90,7 +100,7 @@ def test_explain_helps(person):
 def test_columns(person):
     person.apply_run("shown", suspend=True)
     head = person.kubectl("get", "runs", "-o", "wide").stdout.splitlines()[0].split()
-    assert head == ["NAME", "STATE", "ATTEMPT", "AGE", "PROJECT", "KIND", "MESSAGE"]
+    assert head == ["NAME", "STATE", "ATTEMPT", "AGE", "PROJECT", "KIND", "SUMMARY", "MESSAGE"]
     assert "shown" in person.kubectl("get", "runs", "--field-selector", "spec.project=demo").stdout
 
 

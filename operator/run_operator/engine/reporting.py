@@ -19,7 +19,7 @@ from run_operator.ingest.publisher import Publisher
 from run_operator.kube.client import Api
 from run_operator.observability.metrics import Metrics
 from run_operator.resources.run import Key, Run
-from run_operator.resources.states import FINAL, state_of
+from run_operator.resources.states import FINAL, State, state_of
 from run_operator.settings import Settings
 
 MODULE: Final = Path(run_operator.__file__).parent / "client" / "pod" / "runmetrics.py"
@@ -76,8 +76,14 @@ class Reporting:
         return self._ingest.uncommitted(run)
 
     def _namespaces(self) -> Iterable[str]:
-        """Those with Runs that are not over."""
-        return {run.namespace for run in self._store.runs() if state_of(run.status.get("state")) not in FINAL}
+        """Those with Runs that have pods, or may have some soon."""
+        return {
+            run.namespace for run in self._store.runs() if run.status.get("attempt") and not _at_rest(run)
+        }
+
+
+def _at_rest(run: Run) -> bool:
+    return run.deleting or state_of(run.status.get("state")) in FINAL | {State.STOPPED}
 
 
 class _Gauges(Collector):

@@ -42,6 +42,7 @@ class Publisher:
         self._bundle = bundle
         self._clock = clock
         self._checked: dict[str, tuple[float, str]] = {}
+        self._failed: dict[str, float] = {}
         self._locks: dict[str, asyncio.Lock] = {}
         self._digested = "", ""
 
@@ -59,10 +60,12 @@ class Publisher:
         while True:
             await asyncio.sleep(PAUSE)
             wanted = set(namespaces())
-            for gone in self._checked.keys() - wanted:
-                self._checked.pop(gone, None)
-                self._locks.pop(gone, None)
+            for gone in (self._checked.keys() | self._failed.keys()) - wanted:
+                for known in (self._checked, self._failed, self._locks):
+                    known.pop(gone, None)
             for namespace in wanted:
+                if self._clock() - self._failed.get(namespace, float("-inf")) < CHECKED_EVERY:
+                    continue
                 try:
                     await self.ensure(namespace)
                 except (KubeError, NotOursError) as error:

@@ -61,6 +61,7 @@ class IngestServer:
             self._handle,
             most=self._limits.connections,
             access_log=None,
+            logger=logging.Logger("silent", logging.CRITICAL),  # whoever sends garbage could fill the log with it
             keepalive_timeout=self._limits.idle,
             lingering_time=LINGER,
             auto_decompress=False,
@@ -109,8 +110,6 @@ class IngestServer:
             return await self._service.post(
                 key, token.strip() if scheme.lower() == "bearer" else "", lambda: self._body(request)
             )
-        except (ConnectionError, asyncio.CancelledError):
-            raise
         except Exception:
             # The one place that catches everything: a mistake about one batch must not stop the others.
             log.exception("a batch of metrics could not be handled", extra={"run": str(key)})
@@ -128,6 +127,8 @@ class IngestServer:
         try:
             async with asyncio.timeout(self._limits.body):
                 return await _read(request)
+        except (ConnectionError, web.RequestPayloadError) as error:
+            raise DeniedError(400, "the request was cut off") from error
         except TimeoutError as error:
             raise DeniedError(408, f"the body did not arrive within {self._limits.body:g} s") from error
         finally:

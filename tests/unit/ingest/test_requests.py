@@ -206,6 +206,17 @@ class TestBounds:
         async with World(Limits(idle=0.1)) as world:
             assert await self.half(world, "Content-") == b""
 
+    async def test_a_request_that_is_cut_off_or_garbled_is_no_error_of_ours(self, caplog):
+        async with World() as world:
+            assert b" 400 " in await self.half(world, "Transfer-Encoding: chunked\r\n\r\nnonsense\r\n")
+            _, writer = await asyncio.open_connection("127.0.0.1", world.port)
+            head = f"POST /v1/namespaces/{NAMESPACE}/runs/{NAME}/metrics HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n"
+            writer.write(f"{head}Authorization: Bearer {world.token()}\r\n\r\n{{".encode())
+            await world.until(lambda: world.ingest._server._reading)
+            writer.transport.abort()
+            await world.until(lambda: not world.ingest._server._reading)
+        assert [record for record in caplog.records if record.levelname == "ERROR"] == []
+
     async def half(self, world: World, rest: str) -> bytes:
         """Send the beginning of a request and nothing more; what comes back until the connection is closed."""
         reader, writer = await asyncio.open_connection("127.0.0.1", world.port)

@@ -1,0 +1,183 @@
+"""Metrics on a real API server: tokens, pods and patches are real, only the kubelet is not."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from run_operator.resources.reporting import audience
+from tests.harness import wait_for
+from tests.metrics_pod import MetricsPod, running_pod, token
+
+
+@pytest.fixture
+def logging(operator, person):
+    """A Run whose pod is about to log, by name; `again`: of a Run that runs already."""
+    made = []
+
+    def start(name: str, *, again: bool = False, **top) -> MetricsPod:
+        if not again:
+            person.apply_run(name, **top)
+        person.becomes(name, "RUNNING")
+        made.append(MetricsPod(person, operator.metrics_url, name))
+        return made[-1]
+
+    yield start
+    for pod in made:
+        pod.close()
+
+
+def printed(person, run: str, path: str) -> str:
+    return person.kubectl("get", "run", run, "-o", f"jsonpath={{{path}}}").stdout
+
+
+def test_a_logged_list_is_printed_as_a_plain_list_within_seconds(person, logging):
+    pod = logging("train")
+    code, told = pod.log("loss", 0.5, 1.0, 2.25, 1e-7, 1e22, None)
+    assert (code, told["accepted"]) == (202, 1)
+    wait_for("the list", lambda: printed(person, "train", ".status.metrics.loss"), 7)
+    assert printed(person, "train", ".status.metrics.loss") == "[0.5,1,2.25,1e-7,1e+22,null]"
+    assert pod.poll() == {"accepted": 1, "committed": 1, "notes": []}
+    status = person.status("train")
+    assert status["metricsInfo"]["loss"] == {
+        "kind": "List", "count": 6, "stride": 1, "min": 1e-7, "minIndex": 3, "max": 1e22, "maxIndex": 4,
+        "sum": 1e22, "sumRest": pytest.approx(3.7500001), "nonFinite": 1, "firstNonFinite": 5,
+    }  # fmt: skip
+    assert set(status["metricsIngest"]["writers"].values()) == {1}
+    pod.log("loss", 0.125)
+    wait_for("the next", lambda: printed(person, "train", ".status.metrics.loss").endswith(",null,0.125]"), 7)
+    shown = person.kubectl("get", "run", "train").stdout
+    assert "SUMMARY" in shown
+    assert "loss 0.125 (n=7)" in shown
+
+
+def test_single_values_and_all_operations(person, logging):
+    pod = logging("ops")
+    ops = [
+        {"k": "acc", "set": 0.9}, {"k": "acc", "set": 0.1}, {"k": "lr", "put": 1}, {"k": "lr", "put": 2},
+        {"k": "loss", "append": [1, 2, 3]}, {"k": "loss", "truncate": 2}, {"k": "a/b~c", "replace": [9]},
+    ]  # fmt: skip
+    code, told = pod.post({"writer": "main", "seq": 1, "ops": ops})
+    assert (code, len(told["notes"])) == (202, 1)
+    wait_for("them", lambda: person.status("ops").get("metrics"))
+    assert person.status("ops")["metrics"] == {"acc": 0.9, "lr": [1, 2], "loss": [1, 2], "a/b~c": [9]}
+    assert person.status("ops")["metricsInfo"]["acc"]["ignored"] == 1
+
+
+class TestWhoIsRefused:
+    def test_without_a_token_of_this_run(self, person, logging):
+        pod = logging("guarded")
+        batch = {"ops": [{"k": "x", "put": 1}]}
+        assert pod.post(batch, token="")[0] == 401
+        assert pod.post(batch, token="a.b.c")[0] == 401
+        assert pod.post(batch, token=token(person, pod.name, "https://kubernetes.default.svc"))[0] == 401
+        assert pod.post(batch, token=token(person, "", audience(pod.uid)))[0] == 403
+        forged = pod.token[:-4] + ("AAAA" if not pod.token.endswith("AAAA") else "BBBB")
+        assert pod.post(batch, token=forged)[0] == 401
+        assert pod.post(batch)[0] == 202
+
+    def test_another_runs_pod(self, person, logging):
+        one, other = logging("one"), logging("other")
+        batch = {"ops": [{"k": "x", "put": 1}]}
+        assert one.post(batch, token=other.token)[0] == 401
+        assert one.post(batch, token=token(person, other.name, audience(one.uid)))[0] == 403
+
+    def test_a_pod_with_forged_labels(self, person, logging):
+        pod = logging("target")
+        raw = person.get("pod", pod.name)
+        forged = {
+            "apiVersion": "v1", "kind": "Pod",
+            "metadata": {"name": "forged", "labels": raw["metadata"]["labels"]},
+            "spec": {"containers": [{"name": "main", "image": "busybox"}], "nodeName": "fake-0"},
+        }  # fmt: skip
+        for label in ("batch.kubernetes.io/controller-uid", "controller-uid", "job-name"):
+            forged["metadata"]["labels"].pop(label, None)
+        person.apply(forged)
+        code, told = pod.post(
+            {"ops": [{"k": "x", "put": 1}]}, token=token(person, "forged", audience(pod.uid))
+        )
+        assert (code, "does not belong" in told["error"]) == (403, True)
+
+    def test_a_deleted_pod_and_a_late_attempt(self, person, logging):
+        pod = logging("twice")
+        assert pod.log("loss", 1)[0] == 202
+        person.patch_run("twice", {"spec": {"suspend": True}})
+        person.becomes("twice", "STOPPED")
+        wait_for("refused", lambda: pod.post({"writer": "main", "ops": []})[0] == 410)
+        person.patch_run("twice", {"spec": {"suspend": False}})
+        wait_for("the next attempt", lambda: person.status("twice")["attempt"] == 2)
+        person.becomes("twice", "RUNNING")
+        assert pod.log("loss", 2)[0] == 410
+        second = logging("twice", again=True)
+        assert second.name != pod.name
+        assert second.log("loss", 3)[0] in (200, 202)
+        wait_for("both attempts' values", lambda: person.status("twice").get("metrics") == {"loss": [1, 3]})
+        assert person.status("twice")["metricsIngest"]["attempt"] == 2
+
+    def test_a_run_recreated_under_its_name(self, person, logging):
+        old = logging("phoenix")
+        assert old.log("loss", 1)[0] == 202
+        person.kubectl("delete", "run", "phoenix")
+        person.apply_run("phoenix")
+        person.becomes("phoenix", "RUNNING")
+        running_pod(person, "phoenix")
+        assert old.log("loss", 2)[0] in (401, 410)
+        new = logging("phoenix", again=True)
+        assert new.log("loss", 7)[0] == 202
+        wait_for("the new ones", lambda: person.status("phoenix").get("metrics") == {"loss": [7]})
+
+
+def test_the_operators_own_status_passes_at_the_largest_budget(person, logging):
+    """Half a megabyte of metrics, and a stop is still said; the lists survive it."""
+    pod = logging("large", policy={"metrics": {"statusBudget": "512Ki"}})
+    for _ in range(3):
+        for key in "abc":
+            assert pod.log(key, *[0.12345678901234567 + i for i in range(4000)])[0] in (200, 202)
+    pod.settle()
+    text = json.dumps(person.status("large")["metrics"], separators=(",", ":"))
+    assert 262_144 < len(text) <= 524_288
+    person.patch_run("large", {"spec": {"suspend": True}})
+    status = person.becomes("large", "STOPPED")
+    assert status["metricsInfo"]["a"]["count"] == 12_000
+
+
+def test_a_commit_costs_one_patch_and_no_reconcile(operator, person, logging):
+    pod = logging("cheap")
+    pod.log("loss", 1)
+    pod.settle()
+    wait_for("quiet", lambda: _value(operator, "run_operator_events_queued") == 0)
+    writes, reconciles = operator.writes(), _value(operator, "run_operator_reconciles_total")
+    pod.log("loss", 2)
+    pod.settle()
+    assert operator.writes()["patch runs"] == writes["patch runs"] + 1
+    assert _value(operator, "run_operator_reconciles_total") == reconciles
+
+
+def test_what_pods_need_is_there_before_the_first_pod_and_written_once(operator, person):
+    for name in ("first", "second"):
+        person.apply_run(name)
+        person.becomes(name, "RUNNING")
+    found = person.get("configmap", "run-operator-metrics")
+    assert set(found["data"]) == {"ca.crt", "runmetrics.py"}
+    assert found["metadata"]["creationTimestamp"] <= min(
+        pod["metadata"]["creationTimestamp"] for pod in person.items("pods")
+    )
+
+
+def test_an_operator_that_was_killed_goes_on_from_the_status(operator, person, logging):
+    pod = logging("again")
+    pod.log("loss", 1, 2)
+    pod.settle()
+    operator.kill()
+    pod.close()
+    operator.start()
+    code, told = pod.log("loss", 3)
+    assert (code, told["accepted"]) == (202, 2)
+    pod.settle()
+    assert person.status("again")["metrics"] == {"loss": [1, 2, 3]}
+    assert running_pod(person, "again") == pod.name
+
+
+def _value(operator, name: str) -> float:
+    return sum(value for found, _, value in operator.metrics() if found == name)
