@@ -26,6 +26,8 @@ DRAIN: Final = 5.0
 BUSY_RETRY: Final = 2.0
 
 log = logging.getLogger(__name__)
+_SILENT: Final = logging.Logger("silent", logging.CRITICAL)  # noqa: LOG001 - nobody else's
+"""Whoever sends garbage could fill the log with it; what goes wrong on our side is told by `log`."""
 
 
 class _Bounded(web.Server):
@@ -61,7 +63,7 @@ class IngestServer:
             self._handle,
             most=self._limits.connections,
             access_log=None,
-            logger=logging.Logger("silent", logging.CRITICAL),  # whoever sends garbage could fill the log with it
+            logger=_SILENT,
             keepalive_timeout=self._limits.idle,
             lingering_time=LINGER,
             auto_decompress=False,

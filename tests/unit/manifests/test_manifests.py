@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from run_operator.engine.watched import WATCHED
+from run_operator.ingest.certificates import SECRET
 from run_operator.resources import policy
 from run_operator.resources.catalog import Profile
 from run_operator.resources.constants import LABEL_PROFILES
@@ -82,11 +83,34 @@ def test_the_schema_and_the_model_agree():
     assert status["conditions"]["x-kubernetes-list-map-keys"] == ["type"]
 
 
+def documents(name: str) -> list:
+    return list(yaml.safe_load_all((ROOT / "manifests" / "base" / name).read_text()))
+
+
 def test_the_operator_may_read_no_secrets_and_nothing_by_wildcard():
-    roles = list(yaml.safe_load_all((ROOT / "manifests" / "base" / "roles.yaml").read_text()))
-    rules = roles[0]["rules"]
+    rules = documents("roles.yaml")[0]["rules"]
     assert not [rule for rule in rules if "secrets" in rule["resources"]]
     assert not [rule for rule in rules if "*" in rule["resources"] + rule["verbs"] + rule["apiGroups"]]
+
+
+def test_but_for_its_own_one_by_name():
+    _, role, _ = documents("metrics-ca.yaml")
+    assert role["metadata"]["namespace"] == "run-operator"
+    assert role["rules"] == [
+        {"apiGroups": [""], "resources": ["secrets"], "resourceNames": [SECRET], "verbs": ["get", "patch"]}
+    ]
+
+
+def test_the_service_of_metrics_leads_where_the_pods_are_sent():
+    container = documents("deployment.yaml")[0]["spec"]["template"]["spec"]["containers"][0]
+    url = next(e["value"] for e in container["env"] if e["name"] == "RUN_OPERATOR_METRICS_URL")
+    (service,) = documents("metrics-service.yaml")
+    (port,) = service["spec"]["ports"]
+    name, namespace = service["metadata"]["name"], service["metadata"]["namespace"]
+    assert url == f"https://{name}.{namespace}.svc:{port['port']}"
+    assert {"name": port["targetPort"], "containerPort": 8443} in container["ports"]
+    policy = documents("network-policy.yaml")[0]["spec"]["ingress"]
+    assert {"ports": [{"port": 8443}], "from": [{"namespaceSelector": {}}]} in policy
 
 
 def test_the_operators_pod_is_restricted():
