@@ -7,7 +7,7 @@ import json
 import pytest
 
 from run_operator.resources.reporting import audience
-from tests.harness import wait_for
+from tests.harness import condition, wait_for
 from tests.metrics_pod import MetricsPod, running_pod, token
 
 
@@ -181,3 +181,48 @@ def test_an_operator_that_was_killed_goes_on_from_the_status(operator, person, l
 
 def _value(operator, name: str) -> float:
     return sum(value for found, _, value in operator.metrics() if found == name)
+
+
+class TestTheEnd:
+    """`kwok-complete` pods end at once: here the pod's end is written by hand."""
+
+    def ended(self, person, pod: MetricsPod) -> None:
+        done = {"exitCode": 0, "reason": "Completed", "startedAt": None, "finishedAt": None}
+        status = {"phase": "Succeeded", "containerStatuses": [
+            {"name": "main", "image": "x", "imageID": "", "ready": False, "restartCount": 0, "state": {"terminated": done}},
+        ]}  # fmt: skip
+        patch = json.dumps({"status": status})
+        person.kubectl("patch", "pod", pod.name, "--subresource=status", "--type=merge", "-p", patch)
+
+    def test_a_program_that_said_goodbye_has_all_its_points_in_the_status(self, person, logging):
+        pod = logging("good")
+        pod.log("loss", 3, 2, 1)
+        assert condition(person.status("good"), "MetricsComplete").get("reason") in (None, "Receiving")
+        pod.log("loss", 0, end=True)
+        pod.settle()
+        assert condition(person.status("good"), "MetricsComplete")["status"] == "Unknown"
+        self.ended(person, pod)
+        status = person.becomes("good", "COMPLETED")
+        assert condition(status, "MetricsComplete")["reason"] == "AllPointsInStatus"
+        assert status["metrics"] == {"loss": [3, 2, 1, 0]}
+        assert "writers" not in status["metricsIngest"]
+        assert pod.poll()["error"] == "the Run is over: its metrics are closed"
+
+    def test_one_that_was_killed_has_lost_a_writer_and_what_came_in_is_there(self, person, logging):
+        pod = logging("bad")
+        pod.log("loss", 3)
+        pod.settle()
+        pod.log("loss", 2)
+        self.ended(person, pod)
+        status = person.becomes("bad", "COMPLETED")
+        assert status["metrics"] == {"loss": [3, 2]}
+        assert condition(status, "MetricsComplete")["reason"] == "WriterLost"
+
+    def test_a_list_that_was_thinned(self, person, logging):
+        pod = logging("long", policy={"metrics": {"statusBudget": 2048}})
+        pod.log("loss", *[0.123456789] * 5000, end=True)
+        pod.settle()
+        self.ended(person, pod)
+        status = person.becomes("long", "COMPLETED")
+        assert condition(status, "MetricsComplete")["reason"] == "Decimated"
+        assert status["metricsInfo"]["loss"]["count"] == 5000

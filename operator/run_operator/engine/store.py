@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
 from typing import Final
 
 from run_operator.engine.followers import Followers
@@ -18,7 +17,7 @@ from run_operator.lifecycle.observed import Observed, Refusal
 from run_operator.resources.catalog import Catalog
 from run_operator.resources.raw import newer
 from run_operator.resources.referred import EntityView, Referred, Want
-from run_operator.resources.run import Key, MetricsState, Run
+from run_operator.resources.run import Key, Run
 from run_operator.workloads.views import DeploymentView, JobView, PodView, ServiceView
 
 Wake = Callable[[Key, bool], None]
@@ -101,13 +100,13 @@ class Store:
         if old is None or old.uid != run.uid or old.generation != run.generation or old.status != run.status:
             self._wake(run.key, old is None or old.generation != run.generation)
 
-    def advance(self, run: Run, version: str, metrics: MetricsState) -> None:
-        """A commit of metrics, which tested for exactly this version of the Run, made it into that one.
+    def advance(self, before: Run, after: Run) -> None:
+        """A commit of metrics, which tested for exactly the version of `before`, made it `after`.
 
-        So what is held is what the API server has, but for the metrics: the next write need not wait for the event.
+        So what is held is what the API server has: the next write need not wait for the event, and nobody is woken.
         """
-        if self._runs.get(run.key) is run:
-            self._runs[run.key] = replace(run, resource_version=version, metrics=metrics)
+        if self._runs.get(before.key) is before:
+            self._runs[before.key] = after
 
     def drop_run(self, key: Key, uid: str) -> None:
         """A Run is gone; its children stay until they are gone themselves."""

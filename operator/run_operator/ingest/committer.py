@@ -1,48 +1,40 @@
 """Bringing what was taken into the cluster: one guarded patch a Run, at a pace the API server's store can bear.
 
-Who is next: Runs that are about to end, then the one whose oldest batch waits the longest. How fast: so many bytes
-of rewritten objects and so many patches a second, and each Run at most once in an interval. No answer of the API
-server but success is believed: a patch that timed out may land later, so the Run is read and compared.
+How fast: so many bytes of rewritten objects and so many patches a second, and each Run at most once in an interval.
+No answer of the API server but success is believed: a patch that timed out may land later, so the Run is read and
+compared.
 """
 
 from __future__ import annotations
 
 import asyncio
-import heapq
 import itertools
 import logging
 from collections.abc import Callable, Mapping
-from typing import Any, Final, NamedTuple
+from dataclasses import replace
+from typing import Any, Final
 
+from run_operator.ingest import patches
 from run_operator.ingest.counters import Counters
 from run_operator.ingest.directory import Directory
 from run_operator.ingest.ledgers import Entry, Ledgers, rest_bytes
 from run_operator.ingest.limits import Pace
 from run_operator.ingest.throttle import Bucket, Clock
+from run_operator.ingest.turns import Turns
 from run_operator.kube.client import METADATA, Api
 from run_operator.kube.errors import FencedError, InvalidError, KubeError, NotFoundError, ThrottledError
 from run_operator.kube.resource import RUNS
 from run_operator.metrics.book import Limits as BookLimits
 from run_operator.metrics.ledger import Commit
 from run_operator.resources.run import Key, Run
-from run_operator.resources.states import FINAL, State, state_of
 from run_operator.resources.times import stamp
 
 TOO_LARGE: Final = ("request is too large", "larger than max", "entity too large")
 """What the API server says, as an internal error, of an object that its store cannot hold."""
 AT_ONCE: Final = 3
 """Tries of one commit in a row, when others keep writing to the same Run."""
-ENDING: Final = FINAL | {State.STOP}
 
 log = logging.getLogger(__name__)
-
-
-class _Place(NamedTuple):
-    """In a queue, by the time it is due; entries are looked up by uid, and checked, when their turn comes."""
-
-    due: float
-    number: int
-    uid: str
 
 
 class Committer:
@@ -78,31 +70,19 @@ class Committer:
         self._numbers = itertools.count(1)
         self._bytes = Bucket(pace.bytes_per_second, pace.bytes_per_second, clock)
         self._patches = Bucket(pace.commits_per_second, pace.commits_per_second, clock)
-        self._dirty: dict[str, Entry] = {}
-        self._ending_first: list[_Place] = []
-        self._by_due_time: list[_Place] = []
-        self._queued: set[str] = set()
-        self._hurried: set[str] = set()
+        self._turns = Turns(directory, pace, clock)
         self._news = asyncio.Event()
         self._under_way: set[asyncio.Task[None]] = set()
         self._pause = 0.0
 
     def changed(self, entry: Entry) -> None:
         """The entry has something to commit. Called with every batch, so it costs nothing when it is known."""
-        uid = entry.ledger.uid
-        self._dirty[uid] = entry
-        if entry.committing:
-            return  # queued again when that commit has ended
-        if uid not in self._hurried and self._ending(entry):
-            self._hurried.add(uid)
-            self._queue(self._ending_first, entry, self._pace.last_interval)
-        elif uid not in self._queued:
-            self._queued.add(uid)
-            self._queue(self._by_due_time, entry, self._pace.interval)
+        if self._turns.add(entry):
+            self._news.set()
 
     def freshness(self) -> float:
         """Age in seconds of the oldest batch that is not in the cluster; 0: all of them are."""
-        now, since = self._clock(), [entry.ledger.dirty_since for entry in self._dirty.values()]
+        now, since = self._clock(), [entry.ledger.dirty_since for entry in self._turns.waiting]
         return now - min((at for at in since if at is not None), default=now)
 
     async def work(self) -> None:
@@ -120,7 +100,7 @@ class Committer:
         """Before the operator ends: commit everything once more, without regard to the intervals."""
         while self._under_way:
             await asyncio.wait(self._under_way)
-        for entry in list(self._dirty.values()):
+        for entry in self._turns.waiting:
             entry.committing = True
             await self._commit(entry)
 
@@ -136,7 +116,7 @@ class Committer:
             paused = max(self._pause - self._clock(), self._patches.wait(), self._bytes.wait(1.0))
             if paused > 0:
                 return paused
-            entry, wait = self._next()
+            entry, wait = self._turns.next()
             if entry is None:
                 return wait
             entry.committing = True
@@ -150,49 +130,9 @@ class Committer:
         self._under_way.discard(task)
         self._news.set()
 
-    def _next(self) -> tuple[Entry | None, float | None]:
-        """The entry whose turn it is; or none, and the seconds until there may be one."""
-        now = self._clock()
-        ready = self._first(self._ending_first, self._pace.last_interval, now)
-        ready = ready or self._first(self._by_due_time, self._pace.interval, now)
-        if ready is not None:
-            return ready, None
-        due = min((heap[0].due for heap in (self._ending_first, self._by_due_time) if heap), default=None)
-        return None, None if due is None else max(0.0, due - now)
-
-    def _first(self, heap: list[_Place], interval: float, now: float) -> Entry | None:
-        """Take the first one that is due out of a queue, and what is not waiting any more on the way."""
-        while heap and heap[0].due <= now:
-            uid = heapq.heappop(heap).uid
-            entry = self._dirty.get(uid)
-            if entry is None or entry.committing:
-                continue
-            if self._due(entry, interval) > now:
-                self._queue(heap, entry, interval)
-                continue
-            return entry
-        return None
-
-    def _queue(self, heap: list[_Place], entry: Entry, interval: float) -> None:
-        place = _Place(self._due(entry, interval), next(self._numbers), entry.ledger.uid)
-        heapq.heappush(heap, place)
-        if heap[0] is place:
-            self._news.set()
-
-    def _due(self, entry: Entry, interval: float) -> float:
-        return max(entry.committed_at + interval, entry.not_before)
-
-    def _ending(self, entry: Entry) -> bool:
-        run = self._directory.run(entry.key)
-        if run is None or entry.ledger.ending:
-            return True
-        return run.suspend or state_of(run.status.get("state")) in ENDING
-
     async def _commit(self, entry: Entry) -> None:
         """One commit, whatever it takes within bounds; never raises for what the cluster does."""
-        uid = entry.ledger.uid
-        self._queued.discard(uid)
-        self._hurried.discard(uid)
+        self._turns.begun(entry)
         try:
             for _ in range(AT_ONCE):
                 again = await self._try(entry)
@@ -207,8 +147,7 @@ class Committer:
             self._failed(entry, str(error))
         finally:
             entry.committing = False
-            if uid in self._dirty:
-                self.changed(self._dirty[uid])
+            self._turns.again(entry)
 
     async def _try(self, entry: Entry) -> KubeError | None:
         """One patch; returns why to try again at once. Raises the errors of `kube.errors`."""
@@ -220,11 +159,11 @@ class Committer:
         commit = self._made(entry, run)
         size = entry.rest_bytes + commit.size
         self._bytes.take(size)
-        version = {"op": "test", "path": "/metadata/resourceVersion", "value": run.resource_version}
-        operations = [version, *commit.operations]
+        receiving = patches.receiving(run, self._wall())
+        patch = patches.operations(run, receiving, commit)
         try:
             answer = await self._api.json_patch(
-                RUNS, run.namespace, run.name, operations, subresource="status", accept=METADATA
+                RUNS, run.namespace, run.name, patch, subresource="status", accept=METADATA
             )
         except InvalidError as error:
             entry.doubt(commit)
@@ -237,8 +176,9 @@ class Committer:
             return None
         self._landed(entry, commit, sent_at, "landed")
         self._counters.landed(size, self._clock() - (sent_at if since is None else since))
-        version_now = str((answer.get("metadata") or {}).get("resourceVersion", ""))
-        self._directory.advance(run, version_now, commit.state)
+        version = str((answer.get("metadata") or {}).get("resourceVersion", ""))
+        after = replace(receiving, resource_version=version, metrics=commit.state)
+        self._directory.advance(run, after)
         self._tell(entry, run)
         return None
 
@@ -277,7 +217,7 @@ class Committer:
             log.info("%s: another replica wrote its metrics; taking over what it wrote", entry.key)
             self._counters.committed("overtaken")
             self._ledgers.reload(entry, raw)
-            self._dirty.pop(entry.ledger.uid, None)
+            self._turns.remove(entry)
             return False
         self._counters.committed("repeated")
         return True
@@ -288,11 +228,11 @@ class Committer:
         entry.failures, entry.not_before, entry.committed_at = 0, 0.0, self._clock()
         self._counters.committed(how)
         if entry.ledger.dirty_since is None:
-            self._dirty.pop(entry.ledger.uid, None)
+            self._turns.remove(entry)
 
     def _tell(self, entry: Entry, run: Run) -> None:
         """The lifecycle may wait for this."""
-        if entry.ledger.dirty_since is None and self._ending(entry):
+        if entry.ledger.dirty_since is None and self._turns.ending(entry):
             self._settled(run.key)
 
     def _failed(self, entry: Entry, why: str) -> None:
@@ -306,6 +246,6 @@ class Committer:
 
     def _forget(self, entry: Entry) -> None:
         """The Run is gone, and its metrics with it."""
-        self._dirty.pop(entry.ledger.uid, None)
+        self._turns.remove(entry)
         self._ledgers.drop(entry)
         self._counters.committed("given_up")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from run_operator.resources.run import Key, MetricsState, Run
+from run_operator.resources.run import Key, Run
 from run_operator.workloads.views import DeploymentView, JobView, PodView, ServiceView
 
 Child = JobView | DeploymentView | ServiceView | PodView
@@ -22,5 +22,5 @@ class Directory(Protocol):
     def put_run(self, run: Run) -> None:
         """This is how the API server has the Run now."""
 
-    def advance(self, run: Run, version: str, metrics: MetricsState) -> None:
+    def advance(self, before: Run, after: Run) -> None:
         """A commit turned exactly this version of the Run into that one."""

@@ -170,6 +170,10 @@ class Draft:
         """When the Run came to its final state."""
         self._status["completionTime"] = stamp(moment)
 
+    def forget_writers(self) -> None:
+        """Drop who wrote metrics, which this status does not show: None is how a merge patch says it."""
+        self._status["metricsIngest"] = {"writers": None, "ended": None}
+
     def event(self, reason: str, message: str, *, warning: bool = False) -> None:
         """Add a line to the story."""
         self.events.append(RunEvent("Warning" if warning else "Normal", reason, message))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from run_operator.lifecycle import settling
 from run_operator.lifecycle.actions import DeleteRun, Plan
 from run_operator.lifecycle.situation import Situation
 from run_operator.resources import conditions
@@ -16,6 +17,8 @@ ALREADY_FINISHED: Final = "AlreadyFinished"
 
 def finished(here: Situation, seen: Observation) -> Plan:
     """The Job says it is over; no pod of it runs any more."""
+    if (at := settling.until(here, seen.finished_at)) is not None:
+        return Plan(wake_at=at)
     ended = seen.finished_at if seen.finished_at is not None else here.now
     good = seen.progress == "SUCCEEDED"
     draft = here.draft
@@ -62,6 +65,7 @@ def _end(here: Situation, state: State, outcome: str, reason: str, message: str)
     draft.condition(conditions.RUNNING, status=False, reason="Finished", message=message)
     draft.condition(outcome, status=True, reason=reason, message=message)
     draft.condition(conditions.FINISHED, status=True, reason=reason, message=message)
+    settling.told(here)
 
 
 def _expiry(here: Situation, ended: float) -> float | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from run_operator.lifecycle import finishing
+from run_operator.lifecycle import finishing, settling
 from run_operator.lifecycle.actions import Action, DeleteChild, Plan, ScaleChild
 from run_operator.lifecycle.deadlines import Verdict
 from run_operator.lifecycle.situation import Situation
@@ -14,6 +14,8 @@ def give_up(here: Situation, verdict: Verdict) -> Plan:
     """End whatever may still have pods; the verdict is kept in the Running condition until they are gone."""
     actions = _ends(here)
     if not actions and not here.writers:
+        if (at := settling.until(here)) is not None:
+            return Plan(wake_at=at)
         return finishing.impossible(here, verdict.reason, verdict.message)
     here.draft.become(State.STOP, verdict.message)
     here.draft.condition(conditions.RUNNING, status=False, reason=verdict.reason, message=verdict.message)

@@ -17,6 +17,13 @@ COMPLETE: Final = "Complete"
 FAILED: Final = "Failed"
 FINISHED: Final = "Finished"
 """True on either outcome, so that one `kubectl wait` never hangs on a failure."""
+METRICS_COMPLETE: Final = "MetricsComplete"
+"""Whether every value that was logged is in status.metrics; Unknown while more may come. Only where any was logged."""
+RECEIVING: Final = "Receiving"
+ALL_POINTS: Final = "AllPointsInStatus"
+DECIMATED: Final = "Decimated"
+WRITER_LOST: Final = "WriterLost"
+LIMIT_REACHED: Final = "LimitReached"
 
 MAX_MESSAGE: Final = 1024
 """Characters. The API allows 32,768; a long message in every condition makes the object slow for everybody."""
@@ -39,14 +46,14 @@ def with_condition(
     conditions: Sequence[Condition],
     kind: str,
     *,
-    status: bool,
+    status: bool | None,
     reason: str,
     message: str,
     now: float,
     generation: int,
 ) -> list[Condition]:
-    """The conditions with one of them set; order kept, `lastTransitionTime` moved only when the status flips."""
-    value = "True" if status else "False"
+    """The conditions with one of them set, None: Unknown; order kept, `lastTransitionTime` moved only when the status flips."""
+    value = "Unknown" if status is None else str(status)
     old = find(conditions, kind)
     since = old["lastTransitionTime"] if old and old.get("status") == value else stamp(now)
     new = {

@@ -197,13 +197,13 @@ class TestPace:
         committer = self.committer(world, now)
         entry = self.entry(world, "a")
         committer.changed(entry)
-        assert committer._next() == (entry, None)
+        assert committer._turns.next() == (entry, None)
         entry.committed_at = 100.0
-        committer._queued.clear()
+        committer._turns.begun(entry)
         committer.changed(entry)
-        assert committer._next() == (None, 5.0)
+        assert committer._turns.next() == (None, 5.0)
         now[0] = 105.0
-        assert committer._next() == (entry, None)
+        assert committer._turns.next() == (entry, None)
 
     async def test_runs_that_end_go_first(self):
         now = [100.0]
@@ -215,8 +215,8 @@ class TestPace:
         ending.committed_at = 99.5
         for entry in (old, ending):
             committer.changed(entry)
-        assert committer._next()[0] is ending
-        assert committer._next()[0] is old
+        assert committer._turns.next()[0] is ending
+        assert committer._turns.next()[0] is old
 
     async def test_a_run_that_turns_to_its_end_while_it_waits_need_not_wait_longer(self):
         now = [100.0]
@@ -225,10 +225,10 @@ class TestPace:
         entry = self.entry(world, "a")
         entry.committed_at = 99.0
         committer.changed(entry)
-        assert committer._next() == (None, 4.0)
+        assert committer._turns.next() == (None, 4.0)
         world.store.put_run(_run("a", state="STOP", version="9"))
         committer.changed(entry)
-        assert committer._next()[0] is entry
+        assert committer._turns.next()[0] is entry
 
     async def test_the_bytes_of_a_second_are_not_exceeded(self):
         now = [100.0]
