@@ -9,15 +9,8 @@ import pytest
 from tests.harness import OperatorProcess, condition, delta, wait_for
 
 
-def warm(person) -> None:
-    """The first Run of a namespace also brings what pods need to log metrics: one write, once."""
-    person.apply_run("warm")
-    person.becomes("warm", "RUNNING")
-    wait_for("its event", lambda: person.items("events", "--field-selector=reason=Started"))
-
-
 def test_the_start_of_a_run_costs_one_post_and_two_patches(operator, person):
-    warm(person)
+    person.warm()
     before = operator.writes()
     person.apply_run("start")
     person.becomes("start", "RUNNING")
@@ -25,7 +18,7 @@ def test_the_start_of_a_run_costs_one_post_and_two_patches(operator, person):
 
 
 def test_the_whole_life_of_a_run_costs_at_most_six_writes(operator, person):
-    warm(person)
+    person.warm()
     before = operator.writes()
     person.apply_run("life", "kwok-complete")
     status = person.becomes("life", "COMPLETED")

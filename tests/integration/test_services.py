@@ -20,6 +20,7 @@ def address(person: Person, name: str) -> str:
 
 
 def test_a_service_starts_with_four_writes_and_is_then_silent(operator, person):
+    person.warm()
     before = operator.writes()
     serve(person, "echo", spec={"replicas": 2})
     status = person.becomes("echo", "RUNNING")
