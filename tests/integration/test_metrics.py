@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
+import os
+import subprocess
+import sys
 
 import pytest
 
-from run_operator.resources.reporting import audience
+from run_operator.resources.reporting import audience, path
 from tests.harness import condition, wait_for
 from tests.metrics_pod import MetricsPod, running_pod, token
 
@@ -28,8 +32,8 @@ def logging(operator, person):
         pod.close()
 
 
-def printed(person, run: str, path: str) -> str:
-    return person.kubectl("get", "run", run, "-o", f"jsonpath={{{path}}}").stdout
+def printed(person, run: str, where: str) -> str:
+    return person.kubectl("get", "run", run, "-o", f"jsonpath={{{where}}}").stdout
 
 
 def test_a_logged_list_is_printed_as_a_plain_list_within_seconds(person, logging):
@@ -181,6 +185,55 @@ def test_an_operator_that_was_killed_goes_on_from_the_status(operator, person, l
 
 def _value(operator, name: str) -> float:
     return sum(value for found, _, value in operator.metrics() if found == name)
+
+
+PROGRAM = """
+from runmetrics import flush, log_metric, log_metrics, truncate_metric
+
+for step in range(5000):
+    log_metric("loss", 1 / (step + 1))
+    log_metrics({"step": step})
+log_metric("accuracy", 0.9, single_value=True)
+log_metric("accuracy", 0.93, single_value=True, overwrite=True)
+log_metric("odd", [float("nan"), 1, 2.5])
+assert flush(60)
+truncate_metric("loss", 4000)
+log_metric("loss", [7.0] * 3)
+"""
+
+
+def test_the_module_in_the_pods_speaks_the_language_of_the_ingest(person, logging, operator, tmp_path):
+    """The program runs here instead of in the fake pod, with the pod's token and the published authority."""
+    pod = logging("module", policy={"metrics": {"statusBudget": "512Ki"}})
+    published = person.get("configmap", "run-operator-metrics")["data"]
+    (tmp_path / "runmetrics.py").write_text(published["runmetrics.py"])
+    (tmp_path / "ca.crt").write_text(published["ca.crt"])
+    (tmp_path / "token").write_text(pod.token)
+    environment = {
+        "PYTHONPATH": str(tmp_path), "RUN_ATTEMPT": "1", "PATH": os.environ["PATH"],
+        "RUN_METRICS_URL": operator.metrics_url + path(person.namespace, "module"),
+        "RUN_METRICS_TOKEN_FILE": str(tmp_path / "token"), "RUN_METRICS_CA_FILE": str(tmp_path / "ca.crt"),
+        "RUN_METRICS_FOLDER": str(tmp_path / "spool"),
+    }  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    status = person.status("module")
+    loss = [1 / (step + 1) for step in range(4000)] + [7.0] * 3
+    assert status["metrics"]["loss"] == loss
+    assert status["metrics"]["step"] == list(range(5000))
+    assert status["metrics"]["accuracy"] == 0.93
+    assert status["metrics"]["odd"] == [None, 1, 2.5]
+    info = status["metricsInfo"]["loss"]
+    assert (info["count"], info["rewinds"], info["sum"]) == (4003, 1, math.fsum(loss))
+    assert len(status["metricsIngest"]["ended"]) == 1
+    assert "*.jsonl" in status["metricsIngest"]["fullResolution"]
 
 
 class TestTheEnd:

@@ -37,7 +37,7 @@ def test_a_service_starts_with_four_writes_and_is_then_silent(operator, person):
         "ports": [port],
         "url": f"echo.{person.namespace}:80",
     }
-    assert len(person.items("pods")) == 2
+    assert len(person.items("pods", "-l", "run-operator.io/run=echo")) == 2
 
 
 def test_stop_and_resume_keep_the_address(operator, person):

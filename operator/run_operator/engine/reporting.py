@@ -21,6 +21,8 @@ from run_operator.observability.metrics import Metrics
 from run_operator.resources.run import Key, Run
 from run_operator.resources.states import FINAL, State, state_of
 from run_operator.settings import Settings
+from run_operator.workloads.errors import WorkloadError
+from run_operator.workloads.reporting import spool_location
 
 MODULE: Final = Path(run_operator.__file__).parent / "client" / "pod" / "runmetrics.py"
 
@@ -43,7 +45,7 @@ class Reporting:
         pace = Pace(bytes_per_second=settings.metrics_bytes, interval=settings.metrics_interval)
         self._api = api
         self._store = store
-        self._ingest = Ingest(api, store, endpoint, metrics.registry, settled, lambda _: "", ready, pace=pace)
+        self._ingest = Ingest(api, store, endpoint, metrics.registry, settled, _where, ready, pace=pace)
         certificates = self._ingest.certificates
         self._publisher = Publisher(
             api, MODULE.read_text(encoding="utf-8"), lambda: certificates.bundle, time.monotonic
@@ -80,6 +82,13 @@ class Reporting:
         return {
             run.namespace for run in self._store.runs() if run.status.get("attempt") and not _at_rest(run)
         }
+
+
+def _where(run: Run) -> str:
+    try:
+        return spool_location(run)
+    except WorkloadError:
+        return ""
 
 
 def _at_rest(run: Run) -> bool:
