@@ -178,15 +178,16 @@ class OperatorProcess:
         """Start it and wait until it is ready."""
         environment = (
             os.environ
-            | self._settings
             | {
                 "KUBECONFIG": str(self._kubeconfig),
                 "RUN_OPERATOR_PORT": str(self.port),
                 "RUN_OPERATOR_LISTEN": "127.0.0.1",
+                "RUN_OPERATOR_OWN_NAMESPACE": "default",
                 "RUN_OPERATOR_METRICS_URL": self.metrics_url,
                 "RUN_OPERATOR_METRICS_LISTEN": "127.0.0.1",
                 "RUN_OPERATOR_METRICS_PORT": str(self.metrics_port),
             }
+            | self._settings
         )
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(

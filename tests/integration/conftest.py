@@ -24,7 +24,6 @@ def kubeconfig() -> Iterator[Path]:
     someone = Person(path)
     someone.kubectl("apply", "-k", str(REPOSITORY / "crds"))
     someone.kubectl("wait", "--for=condition=Established", *CRDS, "--timeout=30s")
-    someone.kubectl("create", "namespace", "run-operator")
     yield path
     cluster_down(NAME)
 

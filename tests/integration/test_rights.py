@@ -7,7 +7,7 @@ import yaml
 from tests.harness import REPOSITORY, OperatorProcess, Person, condition, wait_for
 from tests.metrics_pod import MetricsPod
 
-NEEDED = ("service-account.yaml", "roles.yaml", "metrics-ca.yaml")
+NEEDED = ("namespace.yaml", "service-account.yaml", "roles.yaml", "metrics-ca.yaml")
 
 
 def service_account(kubeconfig, path):
@@ -24,7 +24,8 @@ def service_account(kubeconfig, path):
 
 def test_the_rights_of_the_manifests_are_enough(alone, kubeconfig, person, tmp_path):
     log = tmp_path / "log"
-    operator = OperatorProcess(service_account(kubeconfig, tmp_path / "kubeconfig"), log)
+    account = service_account(kubeconfig, tmp_path / "kubeconfig")
+    operator = OperatorProcess(account, log, own_namespace="run-operator")
     try:
         operator.start()
         for name, kind in (("job", "container+job"), ("web", "container+deploy")):

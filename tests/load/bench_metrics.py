@@ -28,7 +28,7 @@ from run_operator.metrics.batch import read
 from run_operator.metrics.book import Limits
 from run_operator.metrics.ledger import Ledger
 from run_operator.resources.run import Key, Run
-from tests.harness import REPOSITORY, OperatorProcess, Person, cluster_down, cluster_name, cluster_up
+from tests.harness import CRDS, REPOSITORY, OperatorProcess, Person, cluster_down, cluster_name, cluster_up
 from tests.ingest_world import NAME, NAMESPACE, World
 from tests.load.bench import cpu_seconds
 from tests.metrics_pod import MetricsPod
@@ -178,8 +178,7 @@ def bench_cluster() -> None:
         operator = OperatorProcess(person.kubeconfig, log, metrics_interval="0.1", metrics_bytes="100000000")
         try:
             person.kubectl("apply", "-k", str(REPOSITORY / "crds"))
-            person.kubectl("wait", "--for=condition=Established", "crd/runs.run-operator.io", "--timeout=30s")
-            person.kubectl("create", "namespace", "run-operator")
+            person.kubectl("wait", "--for=condition=Established", *CRDS, "--timeout=30s")
             operator.start()
             person.apply_run("full")
             person.becomes("full", "RUNNING")

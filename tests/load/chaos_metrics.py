@@ -24,7 +24,7 @@ from typing import Any
 
 from cluster.paths import Home
 from cluster.state import State
-from tests.harness import REPOSITORY, OperatorProcess, Person, cluster_down, cluster_name, cluster_up
+from tests.harness import CRDS, REPOSITORY, OperatorProcess, Person, cluster_down, cluster_name, cluster_up
 from tests.metrics_pod import MetricsPod
 
 CLUSTER = cluster_name("chaos")
@@ -249,8 +249,7 @@ def main() -> None:
         good = False
         try:
             person.kubectl("apply", "-k", str(REPOSITORY / "crds"))
-            person.kubectl("wait", "--for=condition=Established", "crd/runs.run-operator.io", "--timeout=30s")
-            person.kubectl("create", "namespace", "run-operator")
+            person.kubectl("wait", "--for=condition=Established", *CRDS, "--timeout=30s")
             for operator in operators:
                 operator.start()
             good = fire(person, operators, chosen.kills, chosen.seed)

@@ -99,11 +99,20 @@ class Certificates:
         if raw is None:
             named = metadata | {"name": SECRET, "namespace": self._namespace}
             body = {"apiVersion": "v1", "kind": "Secret", "metadata": named, "data": data}
-            await self._api.create(SECRETS, self._namespace, body)
+            await self._create(body)
             return
         gone = {name: None for name in raw.get("data") or {} if name not in data}
         metadata["resourceVersion"] = raw["metadata"]["resourceVersion"]
         await self._api.patch(SECRETS, self._namespace, SECRET, {"metadata": metadata, "data": data | gone})
+
+    async def _create(self, body: Mapping[str, Any]) -> None:
+        try:
+            await self._api.create(SECRETS, self._namespace, body)
+        except NotFoundError as error:
+            told = (
+                f"there is no namespace {self._namespace}: say with --own-namespace where the operator lives"
+            )
+            raise KubeError(f"create Secret {SECRET}", error.status, told) from error
 
 
 def _read(raw: Mapping[str, Any] | None) -> list[Authority]:

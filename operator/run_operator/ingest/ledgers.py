@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -10,6 +9,7 @@ from dataclasses import dataclass, field
 from run_operator.ingest.answers import DeniedError
 from run_operator.ingest.directory import Directory
 from run_operator.ingest.limits import Limits
+from run_operator.ingest.once import Once
 from run_operator.ingest.throttle import Clock
 from run_operator.kube.client import JSON, Api
 from run_operator.kube.errors import KubeError, NotFoundError, ThrottledError
@@ -53,7 +53,7 @@ class Ledgers:
         self._limits = limits
         self._clock = clock
         self._entries: dict[str, Entry] = {}
-        self._loading: dict[str, asyncio.Task[Entry]] = {}
+        self._loading: Once[Entry] = Once()
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -74,12 +74,7 @@ class Ledgers:
         """The entry of a Run, read from its status if need be. Raises DeniedError: 404 or 503."""
         entry = self._entries.get(run.uid)
         if entry is None:
-            task = self._loading.get(run.uid)
-            if task is None:
-                task = asyncio.ensure_future(self._load(run))
-                self._loading[run.uid] = task
-                task.add_done_callback(lambda _: self._loading.pop(run.uid, None))
-            entry = await asyncio.shield(task)
+            entry = await self._loading.ask(run.uid, lambda: self._load(run))
         entry.used_at = self._clock()
         return entry
 

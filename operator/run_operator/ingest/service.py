@@ -65,6 +65,8 @@ class Service:
     async def _post(self, key: Key, token: str, read: Callable[[], Awaitable[bytes]]) -> Answer:
         if not self._ready():
             raise DeniedError(503, "the operator is starting", retry_after=READY_RETRY)
+        if not token:
+            raise DeniedError(401, "a bearer token is needed: the content of the file RUN_METRICS_TOKEN_FILE")
         run = self._run(key)
         caller = await self._tokens.caller(token, audience(run.uid))
         self._throttle(self._pods, caller.uid, "this pod sends")

@@ -17,6 +17,7 @@ from typing import Any, Final
 
 from run_operator.ingest.answers import DeniedError
 from run_operator.ingest.limits import Limits
+from run_operator.ingest.once import Once
 from run_operator.ingest.throttle import Bucket, Clock
 from run_operator.kube.client import Api
 from run_operator.kube.errors import FencedError, KubeError, ThrottledError
@@ -47,14 +48,12 @@ class Tokens:
         self._clock = clock
         self._wall = wall
         self._known: OrderedDict[bytes, tuple[float, Caller | None]] = OrderedDict()
-        self._asked: dict[bytes, asyncio.Task[Caller | None]] = {}
+        self._asked: Once[Caller | None] = Once()
         self._bucket = Bucket(limits.review_rate, limits.review_rate, clock)
         self._gate = asyncio.Semaphore(limits.reviews)
 
     async def caller(self, token: str, audience: str) -> Caller:
         """The pod of this token, if it was made for this audience. Raises DeniedError: 401, 403 or 503."""
-        if not token:
-            raise DeniedError(401, "a bearer token is needed: the content of the file RUN_METRICS_TOKEN_FILE")
         self._glance(token, audience)
         name = hashlib.sha256(f"{audience}\n{token}".encode()).digest()
         until, caller = self._known.get(name, (0.0, None))
@@ -78,18 +77,13 @@ class Tokens:
             raise DeniedError(401, "the token has expired: read its file anew")
 
     async def _ask_once(self, name: bytes, token: str, audience: str) -> Caller | None:
-        """Many requests with one token at a time are one question."""
-        task = self._asked.get(name)
-        if task is None:
+        if name not in self._asked:
             wait = self._bucket.wait()
             if wait:
                 raise DeniedError(503, "too many new tokens at once", retry_after=wait)
             self._bucket.take()
-            task = asyncio.ensure_future(self._ask(name, token, audience))
-            self._asked[name] = task
-            task.add_done_callback(lambda _: self._asked.pop(name, None))
         try:
-            return await asyncio.shield(task)
+            return await self._asked.ask(name, lambda: self._ask(name, token, audience))
         except ThrottledError as error:
             raise DeniedError(503, "the API server is busy", retry_after=error.retry_after) from error
         except (KubeError, FencedError) as error:
