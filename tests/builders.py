@@ -168,12 +168,17 @@ def replica(ready: bool | None = True, *, since: float = NOW, restarts: int = 0,
 
 def pod(phase: str = "Pending", *, name: str = "hello-x", attempt: int = 1, **facts: Any) -> PodView:
     """A pod of that Job; `facts`: waiting, message, exit_code, reason, unschedulable, version, pod_reason, created,
-    due: when it is expected to be gone, in seconds since the epoch."""
+    due: when it is expected to be gone, in seconds since the epoch; said: its last words."""
     container: dict[str, Any] = {"name": "main", "image": "busybox:1.36", "restartCount": 0}
     if "exit_code" in facts:
         times = {"startedAt": stamp(NOW - 10), "finishedAt": stamp(NOW)}
         container["state"] = {
-            "terminated": {"exitCode": facts["exit_code"], "reason": facts.get("reason", "Error")} | times
+            "terminated": {
+                "exitCode": facts["exit_code"],
+                "reason": facts.get("reason", "Error"),
+                "message": facts.get("said", ""),
+            }
+            | times
         }
     elif "waiting" in facts:
         container["state"] = {"waiting": {"reason": facts["waiting"], "message": facts.get("message", "")}}

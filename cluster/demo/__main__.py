@@ -9,7 +9,7 @@ from typing import Final
 
 from cluster import cli, current, images
 from cluster.build import build
-from cluster.demo.scenes import COUNTER, JOB, all_scenes, title
+from cluster.demo.scenes import JOB, TRAIN, all_scenes, title
 from cluster.demo.stage import NAMESPACE, Stage, say
 from cluster.errors import ClusterError
 from cluster.full import load_images
@@ -77,9 +77,10 @@ def tell(stage: Stage) -> None:
     place = f"-n {NAMESPACE}"
     say("\nTry next:")
     say(f"  export KUBECONFIG={stage.kubeconfig} PATH={REPOSITORY / '.venv' / 'bin'}:$PATH")
-    say(f"  kubectl {place} describe run {COUNTER}")
+    say(f"  kubectl {place} describe run {TRAIN}")
+    say(f"  kubectl {place} get run {TRAIN} -o jsonpath='{{.status.metricsInfo}}'")
     say(f"  kubectl {place} logs job/{JOB}")
-    say(f"  kubectl {place} delete run {COUNTER}    # with its Job, pod and claim")
+    say(f"  kubectl {place} delete run {TRAIN}    # with its Job, pod and claim")
     say("The cluster stays up; `make cluster-down` removes it without a trace.")
 
 

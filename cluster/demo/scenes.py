@@ -1,4 +1,4 @@
-"""The demo's scenes: an export that runs, a Run that is stopped and resumed, a service that keeps its address."""
+"""The demo's scenes: an export that runs, a Run that is stopped and resumed with its metrics, a service's address."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ from cluster.paths import REPOSITORY
 EXAMPLES: Final = REPOSITORY / "manifests" / "examples"
 JOB: Final = "job-selfcontained"
 JOB_EXPORT: Final = EXAMPLES / "exports" / "container-job-selfcontained.yaml"
-COUNTER: Final = "counter"
+TRAIN: Final = "train"
+TRAINING: Final = EXAMPLES / "train.yaml"
+SHOWN: Final = 60
+"""Characters of a list of values that a line of the demo holds."""
 SERVICE: Final = "serve-minimal"
 SERVICE_EXPORT: Final = EXAMPLES / "exports" / "container-serve-minimal.yaml"
 EVENTS_DEADLINE: Final = 10.0
@@ -23,7 +26,7 @@ def all_scenes(stage: Stage) -> None:
     """One after the other."""
     if not stage.run("get", "namespace", NAMESPACE, "--ignore-not-found", "-o", "name"):
         stage.run("create", "namespace", NAMESPACE)
-    for name in (JOB, COUNTER, SERVICE):
+    for name in (JOB, TRAIN, SERVICE):
         stage.clear(name)
     job(stage)
     stop_and_resume(stage)
@@ -42,19 +45,27 @@ def job(stage: Stage) -> None:
 
 
 def stop_and_resume(stage: Stage) -> None:
-    """A program that remembers on its claim how far it came."""
-    title("A Run is stopped and resumed: the claim stays, no retry is used up")
-    say(f"$ kubectl -n {NAMESPACE} apply -f {(EXAMPLES / 'counter.yaml').relative_to(REPOSITORY)}")
-    say(stage.run("apply", "-f", str(EXAMPLES / "counter.yaml")).strip())
-    stage.follow(COUNTER, "RUNNING")
+    """A program that logs a metric and remembers on its claim how far it came."""
+    title("A Run logs a metric, is stopped and resumed: claim and values stay, no retry is used up")
+    say(f"$ kubectl -n {NAMESPACE} apply -f {TRAINING.relative_to(REPOSITORY)}")
+    say(stage.run("apply", "-f", str(TRAINING)).strip())
+    stage.follow(TRAIN, "RUNNING")
     _lines(stage, 3)
-    stage.show("patch", "run", COUNTER, "--type=merge", "-p", '{"spec":{"suspend":true}}')
-    stage.follow(COUNTER, "STOPPED")
-    stage.show("patch", "run", COUNTER, "--type=merge", "-p", '{"spec":{"suspend":false}}')
-    stage.follow(COUNTER, "RUNNING")
+    say(f"\n$ kubectl -n {NAMESPACE} get run {TRAIN} -o jsonpath='{{.status.metrics.loss}}'")
+    _values(stage, longer_than=0)
+    _values(stage, longer_than=_count(stage))
+    stage.show("patch", "run", TRAIN, "--type=merge", "-p", '{"spec":{"suspend":true}}')
+    stage.follow(TRAIN, "STOPPED")
+    before = _values(stage, longer_than=0)
+    stage.show("patch", "run", TRAIN, "--type=merge", "-p", '{"spec":{"suspend":false}}')
+    stage.follow(TRAIN, "RUNNING")
     _lines(stage, 2)
+    after = _values(stage, longer_than=len(before))
+    if after[: len(before)] != before:
+        raise ClusterError(f"the values of the first attempt are not what they were: {before} and {after}")
+    say(f"  the {len(before)} values of the first attempt, and those of the second behind them")
     columns = "ATTEMPT:.attempt,REASON:.reason,EXIT:.exitCode,STOPPED BY:.stoppedBy,MESSAGE:.message"
-    _table(columns, _get(stage, COUNTER)["status"]["attempts"])
+    _table(columns, _get(stage, TRAIN)["status"]["attempts"])
 
 
 def service(stage: Stage) -> None:
@@ -87,12 +98,31 @@ def _lines(stage: Stage, count: int) -> None:
     """The first lines of the running pod's output."""
     pods = "-o=jsonpath={.items[?(@.status.phase=='Running')].metadata.name}"
     pod = stage.until(
-        "a running pod", lambda: stage.run("get", "pods", f"-l=run-operator.io/run={COUNTER}", pods)
+        "a running pod", lambda: stage.run("get", "pods", f"-l=run-operator.io/run={TRAIN}", pods)
     )
     enough = stage.until(
         f"{count} lines of {pod}", lambda: out if (out := stage.run("logs", pod)).count("\n") >= count else ""
     )
     say("\n".join(f"           | {line}" for line in enough.splitlines()[:count]))
+
+
+def _count(stage: Stage) -> int:
+    return len(_get(stage, TRAIN)["status"].get("metrics", {}).get("loss", ()))
+
+
+def _values(stage: Stage, longer_than: int) -> list[float]:
+    """The list of values, once it is longer than it was; printed, cut in the middle where it is long."""
+    path = "-o=jsonpath={.status.metrics.loss}"
+
+    def longer() -> str:
+        text = stage.run("get", "run", TRAIN, path)
+        return text if text and len(json.loads(text)) > longer_than else ""
+
+    text = stage.until(f"more than {longer_than} values", longer)
+    values: list[float] = json.loads(text)
+    cut = text if len(text) <= SHOWN else f"{text[: SHOWN // 2]} ... {text[-SHOWN // 2 :]}"
+    say(f"{cut}  ({len(values)} values)")
+    return values
 
 
 def _address(stage: Stage) -> tuple[str, str]:

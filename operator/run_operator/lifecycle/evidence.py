@@ -13,4 +13,4 @@ def record_stop(here: Situation) -> None:
     if ended is None or ended.exit_code is None:
         here.draft.end_attempt("Suspended", "stopped", None, None, here.now)
     else:
-        here.draft.end_attempt("Suspended", f"stopped: {ended.message}", ended.exit_code, ended.pod, here.now)
+        here.draft.end_attempt("Suspended", f"stopped: {ended.brief}", ended.exit_code, ended.pod, here.now)

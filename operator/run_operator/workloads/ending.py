@@ -21,6 +21,9 @@ class Ending(NamedTuple):
 
     reason: str
     message: str
+    """With what the program said last, where it ended badly."""
+    brief: str
+    """Without."""
     exit_code: int | None
     pod: str
     started_at: float | None
@@ -44,11 +47,15 @@ def _of(pod: PodView, container: ContainerView | None) -> Ending:
         why = (
             " ".join(f"{pod.facts.reason} {pod.facts.message}".split())[:MAX_TEXT] or "no container of it ran"
         )
-        return Ending(pod.facts.reason, f"pod {pod.name} failed: {why}", None, pod.name, None, None)
+        text = f"pod {pod.name} failed: {why}"
+        return Ending(pod.facts.reason, text, text, None, pod.name, None, None)
     reason = _reason(pod, container)
+    brief = _message(pod, container, reason)
+    said = " ".join(container.message.split())[:MAX_TEXT] if reason not in ("OOMKilled", "Evicted") else ""
     return Ending(
         reason,
-        _message(pod, container, reason),
+        f"{brief}: {said}" if said else brief,
+        brief,
         container.exit_code,
         pod.name,
         parse(container.started_at),
@@ -74,5 +81,4 @@ def _message(pod: PodView, container: ContainerView, reason: str) -> str:
         return f"pod {pod.name} was evicted: {' '.join(pod.facts.message.split())[:MAX_TEXT]}"
     what = f"{container.name} exited with code {code}"
     hint = SIGNALS.get(code or 0) or HINTS.get(code or 0)
-    said = " ".join(container.message.split())[:MAX_TEXT]
-    return what + (f", {hint}" if hint else "") + f" (pod {pod.name})" + (f": {said}" if said else "")
+    return what + (f", {hint}" if hint else "") + f" (pod {pod.name})"

@@ -323,12 +323,12 @@ def test_whatever_the_order_of_events_the_end_is_the_same_and_settles(events, su
 
 def test_a_stopped_attempt_keeps_the_exit_code_of_its_last_pod():
     """Also when the pod is deleted by the time nothing can write any more."""
-    last = pod("Failed", exit_code=143, due=NOW)
+    last = pod("Failed", exit_code=143, due=NOW, said="step 7")
     one = run(suspend=True, status=status_of("STOP"))
     for seen in (Observed(job(suspend=True), (last,)), Observed(job(suspend=True), gone=(last,))):
         ended = step(one, seen).status["attempts"][-1]
         assert (ended["reason"], ended["exitCode"], ended["podName"]) == ("Suspended", 143, "hello-x")
-        assert "SIGTERM" in ended["message"]
+        assert ended["message"] == "stopped: main exited with code 143, SIGTERM (pod hello-x)"
 
 
 def test_a_pod_on_a_dead_node_blocks_a_stop_for_a_bounded_time_and_the_status_says_so():
