@@ -8,7 +8,6 @@ import logging
 import re
 import ssl
 from typing import Any, Final
-from urllib.parse import unquote
 
 from aiohttp import web
 
@@ -106,7 +105,7 @@ class IngestServer:
             )
         if request.method != "POST":
             return Answer(405, {"error": "metrics are sent by POST"}, {"Allow": "POST"})
-        key = Key(unquote(match[1]), unquote(match[2]))
+        key = Key(match[1], match[2])
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
         try:
             return await self._service.post(

@@ -148,6 +148,13 @@ async def test_the_last_words_of_a_pod_that_has_just_gone_are_heard():
         assert (await world.post(token, batch(3, 3)))[0] == 410
 
 
+async def test_a_pod_that_the_streams_have_not_told_of_yet_is_looked_up():
+    async with World() as world:
+        world.store.drop_child("uid-of-pod-1")
+        assert (await world.post(world.token(), batch(1, 1)))[0] == 202
+        assert "get pods" in world.api.calls
+
+
 async def test_many_requests_with_a_new_token_are_one_question():
     async with World() as world:
         token = world.token()
