@@ -201,6 +201,9 @@ def test_a_bad_value_is_dropped_alone(program: Program, server: Server):
     assert "'bad' is no longer sent; its values are kept in" in errors
     assert errors.count("\n") == 2
     assert program.values("bad") == [i for i in range(200) if i % 7 == 3]
+    alone = [message for message in server.ingest.messages if [op["k"] for op in message["ops"]] == ["bad"]]
+    assert len(alone) == 3
+    assert len(server.ingest.messages) < 100, "batches grow again"
 
 
 def test_an_ingest_that_refuses_everything_is_left_alone(program: Program, server: Server):
