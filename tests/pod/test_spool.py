@@ -33,11 +33,12 @@ def test_a_call_is_in_the_file_within_the_interval_without_a_flush(lonely: Progr
     process.communicate("\n", timeout=30)
 
 
-def test_many_values_are_written_without_waiting_for_the_interval(lonely: Program):
-    process = lonely.start("""
+@pytest.mark.parametrize(("calls", "value"), [(2000, "i"), (3, "[i] * 900")], ids=["numbers", "lists"])
+def test_many_values_are_written_without_waiting_for_the_interval(lonely: Program, calls: int, value: str):
+    process = lonely.start(f"""
         runmetrics.INTERVAL = 3600
-        for i in range(2000):
-            log_metric("loss", i)
+        for i in range({calls}):
+            log_metric("loss", {value})
         sys.stdin.readline()
     """)
     wait_for("the first values are in the file", lambda: len(lonely.values("loss")) >= 1000, deadline=20)
