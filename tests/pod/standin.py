@@ -238,7 +238,11 @@ class Server:
         assert self._server
         self._server.shutdown()
         self._server.server_close()
-        self._server.cut()  # type: ignore[attr-defined]
+        self.cut()
+
+    def cut(self) -> None:
+        """Close all connections."""
+        self._server.cut()  # type: ignore[union-attr]
 
     def close(self) -> None:
         """The end of the test."""

@@ -134,6 +134,30 @@ def _values(messages: list[dict[str, Any]]) -> list[float]:
     return [value for message in messages for op in message["ops"] for value in op.get("append", ())]
 
 
+def test_a_kept_connection_that_was_closed_is_opened_again_at_once(program: Program, server: Server):
+    process = program.start("""
+        runmetrics.FIRST_PAUSE = 3600
+        log_metric("loss", 1); assert flush()
+        print("stored", flush=True); sys.stdin.readline()
+        log_metric("loss", 2); assert flush()
+    """)
+    assert process.stdout.readline() == "stored\n"
+    server.cut()
+    _, errors = process.communicate("go on\n", timeout=30)
+    assert (process.returncode, errors) == (0, "")
+    assert server.ingest.metrics() == {"loss": [1, 2]}
+
+
+def test_something_else_that_says_200_is_no_ingest(program: Program, server: Server):
+    server.ingest.always = answers(200)
+    errors = program.run(
+        'log_metric("loss", 1); assert not flush(3)', quiet=False, RUN_METRICS_FLUSH_TIMEOUT="1"
+    )
+    assert (
+        "the operator does not take metrics (it answers 200: a test says so); they are sent later" in errors
+    )
+
+
 def test_an_ingest_that_is_down_is_waited_for(program: Program, server: Server):
     server.down()
     process = program.start("""
@@ -184,6 +208,7 @@ def test_a_batch_that_is_too_large_is_split(program: Program, server: Server):
             log_metric("loss", i)
     """)
     assert server.ingest.metrics() == {"loss": list(range(3000))}
+    assert server.ingest.statuses.count(413) < 12, "what is too large is remembered"
 
 
 def test_a_bad_value_is_dropped_alone(program: Program, server: Server):
@@ -201,6 +226,9 @@ def test_a_bad_value_is_dropped_alone(program: Program, server: Server):
     assert "'bad' is no longer sent; its values are kept in" in errors
     assert errors.count("\n") == 2
     assert program.values("bad") == [i for i in range(200) if i % 7 == 3]
+    alone = [message for message in server.ingest.messages if [op["k"] for op in message["ops"]] == ["bad"]]
+    assert len(alone) == 3
+    assert len(server.ingest.messages) < 100, "batches grow again"
 
 
 def test_an_ingest_that_refuses_everything_is_left_alone(program: Program, server: Server):

@@ -142,7 +142,12 @@ def test_sigterm_in_the_middle_of_the_last_flush_does_not_cut_it_short(program: 
 
 def test_the_first_process_of_a_container_ends_with_143(program: Program, server: Server):
     """The kernel spares process 1 the signals it has no handler for; here only its number is pretended."""
-    process = program.start('log_metric("a", 1); os.getpid = lambda: 1; signal.raise_signal(signal.SIGTERM)')
+    process = program.start("""
+        log_metric("a", 1)
+        os.getpid = lambda: 1
+        os.kill = lambda *_: os._exit(99)
+        signal.raise_signal(signal.SIGTERM)
+    """)
     process.communicate(timeout=30)
     assert process.returncode == 143
     assert server.ingest.metrics() == {"a": [1]}

@@ -254,6 +254,25 @@ def test_putting_values_together_changes_nothing_wherever_a_batch_ends(batches: 
     assert found == plainly([call for batch in batches for call in batch])
 
 
+@pytest.mark.parametrize(
+    ("whats", "ops"),
+    [
+        (["append", "append"], [{"append": [0, 1]}]),
+        (["put", "put", "put"], [{"put": 0}, {"append": [1, 2]}]),
+        (["replace", "append", "put"], [{"replace": [0, 1, 2]}]),
+        (["reset", "reset", "replace"], [{"replace": [2]}]),
+        (["set", "reset", "set"], [{"set": 0}, {"set": 1, "overwrite": True}, {"set": 2}]),
+        (["truncate", "put"], [{"truncate": 0}, {"put": 1}]),
+    ],
+)
+def test_a_batch_holds_no_more_ops_than_it_needs(whats: list[str], ops: list[dict[str, Any]]):
+    queue = Queue()
+    for number, what in enumerate(whats):
+        constant = getattr(runmetrics, what.upper())
+        queue.record("m", constant, [number] if what in ("append", "replace") else number)
+    assert queue.ops == [{"k": "m"} | op for op in ops]
+
+
 def test_a_batch_ends_after_a_thousand_ops():
     queue = Queue()
     for i in range(1500):

@@ -47,7 +47,7 @@ PART_BYTES = 16 << 20
 FOLDER_BYTES = 256 << 20
 """Of all files of this pod in the folder; beyond it a process deletes its own oldest. RUN_METRICS_FOLDER_LIMIT."""
 MEMORY_PART_BYTES, MEMORY_BYTES = 1 << 20, 8 << 20
-"""Of the spool where no file can be written."""
+"""Of the spool where no file can be written: the latest of it."""
 FLUSH_SECONDS = 10.0
 """Of the last flush of a program. RUN_METRICS_FLUSH_TIMEOUT."""
 BATCH_BYTES, BATCH_LINES, BATCH_OPS = 512 << 10, 10_000, 1000
@@ -456,12 +456,6 @@ class Spool:
         lines = data[: data.rfind(b"\n") + 1].splitlines(keepends=True)
         return (start, lines) if lines else (part.end, [])
 
-    def release(self, position: int) -> None:
-        """Nobody reads what lies before the position any more: memory is freed, files stay."""
-        with self._lock:
-            old, current = self._parts[:-1], self._parts[-1:]  # the last one is being written
-            self._parts = [part for part in old if part.path or part.end > position] + current
-
     def abandon(self) -> None:
         """In a forked child: the file is the parent's."""
         with contextlib.suppress(Exception):
@@ -792,7 +786,6 @@ class Sender:
 
     def _settle(self) -> None:
         self.settled = self._batches[0].start if self._batches else self._cut
-        self._spool.release(self.settled)
 
     def _lose(self, why: str) -> None:
         self.lost = True
@@ -908,7 +901,6 @@ class Sender:
     def _give_up(self, why: str) -> float:
         self._tell(f"{why}; metrics are no longer sent, and kept in {self._spool.files}", last=True)
         self.gave_up = self.stopped = True
-        self._spool.release(sys.maxsize)
         return 0.0
 
 
@@ -1047,9 +1039,7 @@ class Recorder:
                 if entry[2] is MARK:
                     self._reach(entry[3])
             self._beat = time.monotonic()
-            if self.sender is None:
-                self.spool.release(self.spool.end)
-            else:
+            if self.sender is not None:
                 self.sender.ring()
         self._weight = 0
 
