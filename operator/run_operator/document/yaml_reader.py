@@ -12,16 +12,13 @@ from typing import Any, Final
 import yaml
 
 from run_operator.document import errors
+from run_operator.document.yaml_scalars import Scalars, short
 
 MAX_BYTES: Final = 1024 * 1024
 """etcd refuses objects above 1.5 MiB."""
 MAX_DEPTH: Final = 64
 MAX_NODES: Final = 100_000
-INT64: Final = 2**63
 
-_TIMESTAMP: Final = "tag:yaml.org,2002:timestamp"
-_STRING: Final = "tag:yaml.org,2002:str"
-_MERGE: Final = "tag:yaml.org,2002:merge"
 
 Path = tuple[str | int, ...]
 
@@ -53,8 +50,10 @@ def read(data: bytes) -> Parsed:
         mark = error.problem_mark or error.context_mark
         problem = " ".join(str(error.problem or error.context).split())[:200]
         raise errors.NotYamlError(f"this is not YAML: {problem}", mark.line + 1 if mark else None) from error
-    except yaml.YAMLError as error:
-        raise errors.NotYamlError(f"this is not YAML: {' '.join(str(error).split())[:200]}") from error
+    except yaml.reader.ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        message = f"the character U+{ord(text[error.position]):04X} is not allowed in YAML"
+        raise errors.NotYamlError(f"this is not YAML: {message}", line) from error
 
 
 def _text(data: bytes) -> str:
@@ -75,14 +74,31 @@ class _Loader(yaml.reader.Reader, yaml.scanner.Scanner, yaml.parser.Parser, yaml
         yaml.parser.Parser.__init__(self)
         yaml.resolver.Resolver.__init__(self)
 
+    def scan_flow_scalar_non_spaces(self, double: bool, start_mark: Any) -> Any:
+        """PyYAML lets Python's error through for an escape beyond Unicode."""
+        try:
+            return super().scan_flow_scalar_non_spaces(double, start_mark)
+        except ValueError as error:
+            problem = "an escape names a character beyond U+10FFFF"
+            raise yaml.scanner.ScannerError(None, None, problem, self.get_mark()) from error
+
+
+@dataclass(frozen=True, slots=True)
+class _Built:
+    """A value with its aliases expanded: how many nodes it has, and how many levels lie below it."""
+
+    value: Any
+    size: int = 1
+    height: int = 0
+
 
 class _Builder:
     """Events to values: with bounds, lines, and every refusal a sentence."""
 
     def __init__(self, loader: Any) -> None:
         self._loader = loader
-        self._scalars = yaml.constructor.SafeConstructor()
-        self._anchors: dict[str, tuple[Any, int]] = {}
+        self._scalars = Scalars(loader)
+        self._anchors: dict[str, _Built] = {}
         self._lines: dict[Path, int] = {}
         self._nodes = 0
         self._events: Iterator[Any] = self._stream()
@@ -97,7 +113,7 @@ class _Builder:
         event = next(self._events)
         if isinstance(event, yaml.StreamEndEvent):
             raise errors.ManyDocumentsError("the file is empty")
-        value, _ = self._value(next(self._events), (), 0)
+        value = self._value(next(self._events), (), 0).value
         next(self._events)  # document end
         event = next(self._events)
         if not isinstance(event, yaml.StreamEndEvent):
@@ -105,101 +121,76 @@ class _Builder:
             raise errors.ManyDocumentsError("a second document begins here; put one export into a file", line)
         return Parsed(value, self._lines)
 
-    def _value(self, event: Any, path: Path, depth: int) -> tuple[Any, int]:
-        """The value and how many nodes it has with its aliases expanded."""
+    def _value(self, event: Any, path: Path, depth: int) -> _Built:
         line = event.start_mark.line + 1
         self._lines.setdefault(path, line)
         if isinstance(event, yaml.AliasEvent):
-            value, size = self._alias(event, line)
-            self._count(size, line)
-            return value, size
-        if depth > MAX_DEPTH:
-            raise errors.TooLargeError(f"the document is nested more than {MAX_DEPTH} levels deep", line)
+            built = self._alias(event, line)
+            self._check_depth(depth + built.height, line)
+            self._count(built.size, line)
+            return built
+        self._check_depth(depth, line)
         self._count(1, line)
         if isinstance(event, yaml.ScalarEvent):
-            value, size = self._scalar(event, line), 1
+            built = _Built(self._scalars.value(event, line))
         elif isinstance(event, yaml.SequenceStartEvent):
-            value, size = self._sequence(event, path, depth)
+            built = self._sequence(event, path, depth)
         else:
-            value, size = self._mapping(event, path, depth)
+            built = self._mapping(event, path, depth)
         if event.anchor:
-            self._anchors[event.anchor] = (value, size)
-        return value, size
+            self._anchors[event.anchor] = built
+        return built
+
+    def _check_depth(self, depth: int, line: int) -> None:
+        if depth > MAX_DEPTH:
+            raise errors.TooLargeError(f"the document is nested more than {MAX_DEPTH} levels deep", line)
 
     def _count(self, nodes: int, line: int) -> None:
         self._nodes += nodes
         if self._nodes > MAX_NODES:
             raise errors.TooLargeError(f"the document holds more than {MAX_NODES} values", line)
 
-    def _alias(self, event: Any, line: int) -> tuple[Any, int]:
+    def _alias(self, event: Any, line: int) -> _Built:
         if event.anchor not in self._anchors:
             raise errors.NotYamlError(
                 f"the alias *{event.anchor[:40]} stands before its anchor is complete", line
             )
         return self._anchors[event.anchor]
 
-    def _sequence(self, start: Any, path: Path, depth: int) -> tuple[list[Any], int]:
+    def _sequence(self, start: Any, path: Path, depth: int) -> _Built:
         self._check_tag(start)
         found: list[Any] = []
-        total = 1
+        inner: list[_Built] = []
         while not isinstance(event := next(self._events), yaml.SequenceEndEvent):
-            value, size = self._value(event, (*path, len(found)), depth + 1)
-            found.append(value)
-            total += size
-        return found, total
+            inner.append(self._value(event, (*path, len(found)), depth + 1))
+            found.append(inner[-1].value)
+        return _around(found, inner)
 
-    def _mapping(self, start: Any, path: Path, depth: int) -> tuple[dict[str, Any], int]:
+    def _mapping(self, start: Any, path: Path, depth: int) -> _Built:
         self._check_tag(start)
         found: dict[str, Any] = {}
-        total = 1
+        inner: list[_Built] = []
         while not isinstance(event := next(self._events), yaml.MappingEndEvent):
             line = event.start_mark.line + 1
-            key, size = self._value(event, (*path, "<key>"), depth + 1)
+            inner.append(self._value(event, (*path, "<key>"), depth + 1))
+            key = inner[-1].value
             self._lines.pop((*path, "<key>"), None)
             if not isinstance(key, str):
-                raise errors.UnrepresentableError(f"the key {_short(key)} is not a text; quote it", line)
+                raise errors.UnrepresentableError(f"the key {short(key)} is not a text; quote it", line)
             if key in found:
-                raise errors.NotYamlError(f"the key {_short(key)} stands twice in one map", line)
+                raise errors.NotYamlError(f"the key {short(key)} stands twice in one map", line)
             self._lines[*path, key] = line
-            found[key], inner = self._value(next(self._events), (*path, key), depth + 1)
-            total += size + inner
-        return found, total
-
-    def _scalar(self, event: Any, line: int) -> Any:
-        tag = event.tag
-        if tag is None or tag == "!":
-            tag = self._loader.resolve(yaml.ScalarNode, event.value, event.implicit)
-        if tag in (_TIMESTAMP, _STRING):
-            return event.value
-        if tag == _MERGE:
-            raise errors.UnrepresentableError("merge keys (<<) are not part of an export", line)
-        node = yaml.ScalarNode(tag, event.value, event.start_mark, event.end_mark)
-        try:
-            value = self._scalars.construct_object(node)
-        except (ValueError, OverflowError) as error:
-            raise errors.NotYamlError(f"{_short(event.value)} cannot be read: {error}", line) from error
-        return _checked(value, event.value, line)
+            inner.append(self._value(next(self._events), (*path, key), depth + 1))
+            found[key] = inner[-1].value
+        return _around(found, inner)
 
     def _check_tag(self, event: Any) -> None:
         if event.tag not in (None, "!", "tag:yaml.org,2002:seq", "tag:yaml.org,2002:map"):
             line = event.start_mark.line + 1
-            raise errors.UnrepresentableError(f"the tag {_short(event.tag)} is not part of an export", line)
+            raise errors.UnrepresentableError(f"the tag {short(event.tag)} is not part of an export", line)
 
 
-def _checked(value: Any, text: str, line: int) -> Any:
-    """Only what JSON and Kubernetes can hold."""
-    if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))):  # noqa: PLR0124 - NaN
-        raise errors.UnrepresentableError(
-            f"{_short(text)} is not a number Kubernetes can hold; quote it", line
-        )
-    if isinstance(value, int) and not -INT64 <= value < INT64:
-        raise errors.UnrepresentableError(f"{_short(text)} has more than 64 bits; quote it", line)
-    if value is None or isinstance(value, bool | int | float):
-        return value
-    raise errors.UnrepresentableError(
-        f"{_short(text)} is a {type(value).__name__}, which no export holds", line
-    )
-
-
-def _short(value: Any) -> str:
-    return repr(value)[:60]
+def _around(value: Any, inner: list[_Built]) -> _Built:
+    """A list or map of what is in it."""
+    height = max((built.height + 1 for built in inner), default=0)
+    return _Built(value, 1 + sum(built.size for built in inner), height)

@@ -73,6 +73,13 @@ def test_there_are_exports():
         (GOOD + b"user: !!python/object:os.system x\n", errors.NotYamlError, 6, ""),
         (b"apiVersion: v1\nkind: Pod\n", errors.NotAnExportError, 1, "manifest already"),
         (b"[" * 200, errors.TooLargeError, 1, "levels deep"),
+        (GOOD + b"user: 'a\0b'\n", errors.NotYamlError, 6, "U+0000 is not allowed"),
+        (GOOD + b'user: "\\U00110000"\n', errors.NotYamlError, 6, "beyond U+10FFFF"),
+        (GOOD + b'user: "\\ud83d"\n', errors.UnrepresentableError, 6, "half of a character"),
+        (GOOD + b"metadata:\n  a: !!bool x\n", errors.NotYamlError, 7, "cannot be read as 'bool'; quote it"),
+        (GOOD + b"user: !!int ''\n", errors.NotYamlError, 6, "cannot be read as 'int'; quote it"),
+        (GOOD + b"user: " + b"9" * 9999 + b"\n", errors.NotYamlError, 6, "quote it"),
+        (GOOD + b"metadata: {<<: {a: 1}}\n", errors.UnrepresentableError, 6, "merge keys"),
     ],
 )
 def test_what_is_wrong_is_said_with_its_line(data, error, line, said):
@@ -89,6 +96,18 @@ def test_a_yaml_bomb_is_refused_before_it_grows():
     lines += [f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]" for i in range(1, 12)]
     with pytest.raises(errors.TooLargeError, match="more than"):
         load("\n".join(lines).encode())
+
+
+def test_aliases_cannot_hide_how_deep_a_document_is():
+    lines = [f"a0: &a0 {'[' * 40}{']' * 40}"]
+    lines += [f"a{i}: &a{i} {'[' * 40}*a{i - 1}{']' * 40}" for i in range(1, 40)]
+    with pytest.raises(errors.TooLargeError, match="levels deep") as caught:
+        load("\n".join(lines).encode())
+    assert caught.value.line == 2
+
+
+def test_an_emoji_that_json_wrote_as_two_escapes_is_one_character():
+    assert read(rb'["\ud83d\ude00", "\U0001F600"]').value == ["\U0001f600"] * 2
 
 
 def test_an_alias_of_an_export_is_expanded():
