@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from run_operator.client.cli.inputs import InputError, inputs
+
 EXPORTS = Path(__file__).parents[2] / "data" / "exports"
 GOOD = EXPORTS / "container-job-selfcontained.yaml"
 
@@ -70,6 +72,63 @@ def test_whatever_is_named_ends_in_one_line_and_no_traceback(tmp_path, make):
     assert done.stdout == b""
     assert len(done.stderr.splitlines()) == 1
     assert done.stderr.decode().startswith(f"runctl: {path}")
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("x" * 300, "File name too long"),
+        ("/etc/passwd/x", "Not a directory"),
+        ("", "an empty name is no file"),
+        ("/dev/zero", "not a regular file"),
+    ],
+)
+def test_odd_names_spoil_only_themselves(name, said):
+    done = runctl("manifest", name, GOOD)
+    assert (done.returncode, b"job-selfcontained" in done.stdout) == (2, True)
+    assert said in done.stderr.decode().splitlines()[0]
+
+
+def test_a_file_in_a_folder_that_may_not_be_entered(monkeypatch):
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "stat", refuse)
+        patched.setattr(os, "open", refuse)
+        (found,) = inputs(("locked/a.yaml",))
+        with pytest.raises(InputError, match="Permission denied"):
+            found.read()
+
+
+def test_standard_input_is_read_once():
+    done = runctl("manifest", "-", "-", stdin=GOOD.read_bytes())
+    assert b"runctl: standard input: it can be named only once" in done.stderr
+    assert yaml.safe_load(done.stdout)["kind"] == "Run"
+
+
+@pytest.mark.parametrize("output", ["yaml", "json"])
+def test_the_output_is_utf_8_whatever_the_locale(tmp_path, monkeypatch, output):
+    monkeypatch.setenv("PYTHONIOENCODING", "latin-1")
+    (tmp_path / "a.yaml").write_text(GOOD.read_text() + "user: 'é日'\n", encoding="utf-8")
+    done = runctl("manifest", tmp_path / "a.yaml", "-o", output)
+    assert yaml.safe_load(done.stdout.decode("utf-8"))["spec"]["user"] == "é日"
+
+
+@pytest.mark.parametrize(
+    ("redirection", "code", "said"),
+    [
+        (f"{GOOD} > /dev/full", 1, "could not be written: No space left on device"),
+        (f"{GOOD} >&-", 1, "standard output is closed"),
+        ("- <&-", 2, "standard input: it is closed"),
+    ],
+)
+def test_what_cannot_be_read_or_written_is_said(redirection, code, said):
+    command = f"{sys.executable} -m run_operator.client.cli manifest {redirection}"
+    done = subprocess.run(["sh", "-c", command], capture_output=True, check=False, timeout=30, text=True)
+    assert done.returncode == code
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_control_characters_never_reach_the_terminal(tmp_path):

@@ -34,7 +34,7 @@ class Input:
     def read(self) -> bytes:
         """At most one byte more than a document may have. Raises InputError."""
         if self.path is None:
-            return sys.stdin.buffer.read(MAX_BYTES + 1)
+            return _standard_input()
         try:
             # Without O_NONBLOCK, opening a pipe nobody writes to would wait for ever.
             descriptor = os.open(self.path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -48,10 +48,14 @@ class Input:
 
 def inputs(names: tuple[str, ...]) -> Iterator[Input | InputError]:
     """Every file named, and every *.yaml and *.yml directly inside every folder named, in order."""
-    for name in names:
-        if name == STDIN:
+    for position, name in enumerate(names):
+        if name == STDIN and STDIN in names[:position]:
+            yield InputError("standard input", "it can be named only once")
+        elif name == STDIN:
             yield Input("standard input", None)
-        elif Path(name).is_dir():
+        elif not name:
+            yield InputError("''", "an empty name is no file; is a variable unset?")
+        elif os.path.isdir(name):  # noqa: PTH112 - Path.is_dir raises for a name that is too long
             yield from _folder(Path(name))
         else:
             yield Input(name, Path(name))
@@ -68,6 +72,15 @@ def _folder(folder: Path) -> Iterator[Input | InputError]:
             str(folder), f"no {' or '.join('*' + suffix for suffix in SUFFIXES)} file is in this folder"
         )
     yield from (Input(str(path), path) for path in found)
+
+
+def _standard_input() -> bytes:
+    if sys.stdin is None:
+        raise InputError("standard input", "it is closed")
+    try:
+        return sys.stdin.buffer.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise InputError("standard input", _said(error)) from error
 
 
 def _said(error: OSError) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -41,7 +42,7 @@ def manifest_command(
       runctl manifest functions-1c2d.yaml runs-3f2a.yaml | kubectl apply -f -
       runctl manifest exports/ -n ml --suspend > runs.yaml
 
-    Exit code 0: all were converted; 2: some were not (the others are printed all the same).
+    Exit code 0: all were converted; 2: some were not (the others are printed all the same); 1: nothing could be written.
     """
     _check_name("--namespace", namespace)
     _check_name("--name", name)
@@ -114,9 +115,22 @@ def _print(manifests: list[dict[str, Any]], output: str) -> None:
             manifests[0] if len(manifests) == 1 else {"apiVersion": "v1", "kind": "List", "items": manifests}
         )
         if manifests:
-            click.echo(json.dumps(whole, indent=2))
+            _out(json.dumps(whole, indent=2) + "\n")
         return
-    click.echo("---\n".join(write(made) for made in manifests), nl=False)
+    _out("---\n".join(write(made) for made in manifests))
+
+
+def _out(text: str) -> None:
+    """As UTF-8, whatever the locale: that is what YAML and JSON are. Nothing may be lost unnoticed."""
+    try:
+        if sys.stdout is None:
+            raise click.ClickException("standard output is closed; nothing was printed")
+        sys.stdout.buffer.write(text.encode())
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise click.ClickException(f"the manifests could not be written: {error.strerror}") from error
 
 
 def _check_name(option: str, value: str | None) -> None:
