@@ -1,0 +1,188 @@
+"""The CRDs say what the Python code means: every field explained, every state, condition, policy and status field declared."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+import yaml
+
+from run_operator.lifecycle.draft import MAX_ATTEMPTS, MAX_TRANSITIONS, Draft
+from run_operator.resources import conditions
+from run_operator.resources.manifest import KEPT
+from run_operator.resources.policy import DeadlinePolicy, RunPolicy
+from run_operator.resources.resolved import Part, Record
+from run_operator.resources.states import State
+from run_operator.workloads.service import summary
+from run_operator.workloads.summary import MAX_PODS, summaries
+from tests.builders import NOW, replica, run, service
+from tests.world import World
+
+Schema = dict[str, Any]
+CRDS: Final = Path(__file__).parents[3] / "crds"
+NAMES: Final = ("runs", "functions", "tasks")
+STANDARD: Final = (".metadata",)
+"""Kubernetes explains it itself."""
+TYPES: Final[dict[str, type | tuple[type, ...]]] = {
+    "string": str, "integer": int, "number": (int, float), "boolean": bool, "object": dict, "array": list,
+}  # fmt: skip
+
+
+def version(name: str) -> Schema:
+    (only,) = yaml.safe_load((CRDS / f"{name}.yaml").read_text())["spec"]["versions"]
+    return only
+
+
+def schema(name: str) -> Schema:
+    return version(name)["schema"]["openAPIV3Schema"]
+
+
+def fields(node: Schema, path: str = "") -> Iterator[tuple[str, Schema]]:
+    """Every field below `node`, items of lists included."""
+    for name, inner in node.get("properties", {}).items():
+        yield f"{path}.{name}", inner
+        yield from fields(inner, f"{path}.{name}")
+    if "items" in node:
+        yield f"{path}[]", node["items"]
+        yield from fields(node["items"], f"{path}[]")
+
+
+def undeclared(value: Any, node: Schema, path: str = "") -> Iterator[str]:
+    """What an API server would drop or refuse of a status."""
+    if not isinstance(value, TYPES[node["type"]]) or (isinstance(value, bool) and node["type"] != "boolean"):
+        yield f"{path} is no {node['type']}"
+    elif isinstance(value, dict):
+        for key, inner in value.items():
+            if key in node.get("properties", {}):
+                yield from undeclared(inner, node["properties"][key], f"{path}.{key}")
+            elif not node.get("x-kubernetes-preserve-unknown-fields"):
+                yield f"{path}.{key} is not declared"
+    elif isinstance(value, list):
+        if len(value) > node["maxItems"]:
+            yield f"{path} is too long"
+        for inner in value:
+            yield from undeclared(inner, node["items"], f"{path}[]")
+    elif "enum" in node and value not in node["enum"]:
+        yield f"{path} may not be {value}"
+
+
+RUN: Final = schema("runs")["properties"]
+STATUS: Final = RUN["status"]
+POLICY: Final = RUN["spec"]["properties"]["runPolicy"]["properties"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_field_is_explained_in_sentences(name):
+    top = schema(name)
+    for path, field in [("", top), *fields(top)]:
+        if path not in STANDARD:
+            said = field.get("description", "")
+            assert said, f"{name}{path} has no description"
+            assert said.endswith("."), f"{name}{path}: {said}"
+            assert len(said) <= 500, f"{name}{path}: nobody reads that much"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_column_and_every_default_is_explained(name):
+    for column in version(name)["additionalPrinterColumns"]:
+        assert column.get("description", "").endswith("."), column["name"]
+    for path, field in fields(schema(name)):
+        if isinstance(field.get("default"), int | str) and path.startswith(".spec.runPolicy"):
+            assert f"{field['default']}" in field["description"], f"{path} does not say its default"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_keys_of_an_export_are_those_of_the_spec(name):
+    assert set(schema(name)["properties"]["spec"]["properties"]) - {"suspend", "runPolicy"} == set(KEPT)
+
+
+def test_every_state_is_declared():
+    assert {str(state) for state in State} <= set(STATUS["properties"]["state"]["enum"])
+    assert STATUS["properties"]["state"]["default"] == State.CREATED
+
+
+def test_every_condition_is_named_where_conditions_are_explained():
+    names = [conditions.RESOLVED, conditions.RUNNING, conditions.SUSPENDED, conditions.QUEUED]
+    for name in [*names, conditions.COMPLETE, conditions.FAILED, conditions.FINISHED]:
+        assert name in STATUS["properties"]["conditions"]["description"]
+
+
+def test_the_policy_has_the_same_defaults_in_both_places():
+    stated = {name: field["default"] for name, field in POLICY.items() if "default" in field}
+    assert RunPolicy.from_object(stated) == RunPolicy.from_object({}) == RunPolicy()
+    assert set(POLICY["deadlinePolicy"]["enum"]) == {str(policy) for policy in DeadlinePolicy}
+
+
+@pytest.mark.parametrize("name", POLICY)
+def test_every_field_of_the_policy_has_an_effect(name):
+    other = {name: "WallClock" if POLICY[name]["type"] == "string" else 77}
+    assert RunPolicy.from_object(other) != RunPolicy()
+
+
+def test_every_field_of_the_model_is_declared():
+    assert len(dataclasses.fields(RunPolicy)) == len(POLICY)
+
+
+def test_the_lists_are_as_long_as_the_operator_makes_them():
+    lists = {"transitions": MAX_TRANSITIONS, "attempts": MAX_ATTEMPTS, "pods": MAX_PODS}
+    assert {name: STATUS["properties"][name]["maxItems"] for name in lists} == lists
+
+
+def full_status() -> dict[str, Any]:
+    """A status in which everything is said that can be said."""
+    draft = Draft(run(), NOW)
+    draft.begin_attempt()
+    draft.become(State.PENDING, "waiting")
+    draft.condition(conditions.RUNNING, status=False, reason="Pending", message="m")
+    draft.suspended_by("User")
+    draft.stopped_by("kubectl-patch")
+    draft.end_attempt("Suspended", "stopped", 143, "hello-1", NOW + 5)
+    draft.completed_at(NOW + 6)
+    draft.pods(summaries([replica(last_exit=3)]))
+    draft.service(summary(service(type="NodePort", ports=[{"name": "port80", "port": 80, "targetPort": 1, "nodePort": 30001}])))  # fmt: skip
+    part = Part(reference="r", name="n", uid="u", spec={"image": "i"})
+    function = dataclasses.replace(part, id="v1", generation=2)
+    task = dataclasses.replace(part, function="container://demo/hello", generation=2)
+    draft.resolved(Record(function, task, dataclasses.replace(part, namespace="ml")).to_object())
+    return draft.current
+
+
+def test_whatever_the_status_can_say_is_declared():
+    assert list(undeclared(full_status(), STATUS)) == []
+
+
+def test_every_declared_field_of_the_status_is_written():
+    def written(value: Any, node: Schema, path: str) -> Iterator[str]:
+        for key, inner in value.items():
+            yield f"{path}.{key}"
+            below = node["properties"].get(key, {})
+            for one in inner if isinstance(inner, list) else [inner]:
+                if isinstance(one, dict) and "properties" in below.get("items", below):
+                    yield from written(one, below.get("items", below), f"{path}.{key}")
+
+    declared = {path.replace("[]", "") for path, _ in fields(STATUS)} - {".service.ip", ".service.hostname"}
+    assert declared - {*written(full_status(), STATUS, "")} == set()
+
+
+@pytest.mark.parametrize("story", [{"named": True}, {"queue": "team-a"}, {"backoff_limit": 1}], ids=str)
+def test_what_a_whole_story_writes_is_declared(story):
+    world = World(**story)
+    seen: set[str] = set()
+
+    def calmly() -> None:
+        for _ in range(12):
+            world.calm()
+            assert list(undeclared(world.run["status"], STATUS)) == []
+            seen.add(world.run["status"]["state"])
+
+    calmly()
+    for suspend in (True, False):
+        world.wish(suspend=suspend)
+        calmly()
+    for _ in range(2):
+        world.kubelet(3)
+        calmly()
+    assert {"RUNNING", "STOPPED", "ERROR"} <= seen
