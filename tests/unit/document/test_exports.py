@@ -223,6 +223,12 @@ def test_ids_that_differ_only_by_case_or_dropped_characters_get_different_names(
     assert len({object_name(v) for v in variants}) == len(variants)
 
 
+@given(IDS)
+def test_an_id_that_is_the_name_of_another_one_gets_a_name_of_its_own(entity_id):
+    name = object_name(entity_id)
+    assert name == entity_id or object_name(name) != name
+
+
 def test_a_good_id_stays_as_it_is():
     assert object_name("963b10d7b2dc477f8027357441adc477") == "963b10d7b2dc477f8027357441adc477"
 
