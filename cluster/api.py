@@ -14,6 +14,7 @@ from cluster.processes import wait_until
 
 READY_PATIENCE: Final = 90.0
 LAST_LINES: Final = 12
+ANSWER_PATIENCE: Final = 120.0
 
 
 def kubectl(home: Home, programs: Path, *arguments: str, stdin: str | None = None) -> str:
@@ -39,6 +40,8 @@ def explain(home: Home) -> str:
     failed = home.folder / "failed"
     name = failed.read_text().strip() if failed.exists() else "kube-apiserver"
     log = home.logs / f"{name}.log"
+    if not log.exists():  # nothing was started: the preparations failed
+        name, log = "the supervisor", home.logs / "supervisor.log"
     last = log.read_text(errors="replace").splitlines()[-LAST_LINES:] if log.exists() else []
     return "\n".join([f"{name} did not come up; the end of {log}:", *(f"    {line[:300]}" for line in last)])
 
@@ -46,12 +49,16 @@ def explain(home: Home) -> str:
 def _run(
     home: Home, programs: Path, *arguments: str, stdin: str | None = None
 ) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [str(programs / "kubectl"), *arguments],
-        input=stdin,
-        text=True,
-        capture_output=True,
-        check=False,
-        timeout=120,
-        env=os.environ | {"KUBECONFIG": str(home.kubeconfig)},
-    )
+    command = [str(programs / "kubectl"), *arguments]
+    try:
+        return subprocess.run(
+            command,
+            input=stdin,
+            text=True,
+            capture_output=True,
+            check=False,
+            timeout=ANSWER_PATIENCE,
+            env=os.environ | {"KUBECONFIG": str(home.kubeconfig)},
+        )
+    except subprocess.TimeoutExpired:
+        return subprocess.CompletedProcess(command, 1, "", f"no answer within {ANSWER_PATIENCE:g} s")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import os
 import re
@@ -10,12 +9,11 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
 from cluster.errors import ClusterError
+from cluster.locks import alone
 from cluster.paths import SOURCE, cache
 from cluster.progress import Step, step
 
@@ -36,7 +34,7 @@ def build(module: str) -> Path:
     if target.is_dir():
         return target
     target.parent.mkdir(parents=True, exist_ok=True)
-    with _lock(target.with_suffix(".lock")):
+    with alone(target.with_suffix(".lock")):  # a second one waits and finds the work done
         if not target.is_dir():
             with step(f"building {module}") as current:
                 _compile(module, source, target, current)
@@ -132,11 +130,3 @@ def _digest(source: Path) -> str:
         if path.is_file():
             found.update(path.relative_to(source).as_posix().encode() + b"\0" + path.read_bytes())
     return found.hexdigest()[:16]
-
-
-@contextmanager
-def _lock(path: Path) -> Iterator[None]:
-    """One builder at a time; a second one waits and finds the work done."""
-    with path.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield

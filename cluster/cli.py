@@ -14,9 +14,13 @@ import click
 
 from cluster import control_plane, current, full, images, prerequisites
 from cluster.errors import ClusterError
+from cluster.locks import alone
 from cluster.paths import Home
+from cluster.processes import with_arguments
 from cluster.state import State, known
+from cluster.supervise import MODULE
 
+INTERRUPTED: Final = 130
 SHAPES: Final = ("full", "control-plane")
 NAME: Final = re.compile(r"[a-z0-9]([a-z0-9-]{0,18}[a-z0-9])?")
 
@@ -55,9 +59,19 @@ def up(name: str, shape: str, audit: bool, restarts: bool) -> None:
         click.echo(current.check())
         return
     home = Home(name)
+    try:
+        with alone(home.lock, lambda: _busy(name)):
+            _up(home, shape, audit=audit, restarts=restarts)
+    except KeyboardInterrupt:
+        again = f"run it again to go on; `python -m cluster down --name {name}` removes what was begun"
+        click.echo(f"\ncluster: interrupted; {again}", err=True)
+        sys.exit(INTERRUPTED)
+
+
+def _up(home: Home, shape: str, *, audit: bool, restarts: bool) -> None:
     state = State.load(home)
-    if state and state.running and state.shape == shape:
-        click.echo(f"{name} is running already; export KUBECONFIG={home.kubeconfig}")
+    if state and state.running and state.ready and state.shape == shape:
+        click.echo(f"{home.name} is running already; export KUBECONFIG={home.kubeconfig}")
         return
     problems = prerequisites.check(shape)
     if problems:
@@ -68,7 +82,11 @@ def up(name: str, shape: str, audit: bool, restarts: bool) -> None:
     for folder in (home.folder, home.logs):
         folder.mkdir(parents=True, exist_ok=True)
     started = full.up(home) if shape == "full" else control_plane.up(home, audit=audit, restarts=restarts)
-    click.echo(f"{name} is up at {started.server}; export KUBECONFIG={home.kubeconfig}")
+    click.echo(f"{home.name} is up at {started.server}; export KUBECONFIG={home.kubeconfig}")
+
+
+def _busy(name: str) -> None:
+    click.echo(f"  another command is at work on {name}; waiting for its end", err=True)
 
 
 @cli.command()
@@ -79,12 +97,16 @@ def down(name: str) -> None:
         click.echo("CLUSTER=current: that cluster is yours; nothing was touched")
         return
     home = Home(name)
-    click.echo(f"{name} is gone" if _clean(home) else f"{name}: nothing to do")
+    with alone(home.lock, lambda: _busy(name)):
+        click.echo(f"{name} is gone" if _clean(home) else f"{name}: nothing to do")
 
 
 @cli.command()
 def status() -> None:
     """All clusters on this machine."""
+    if current.chosen():
+        click.echo(current.check())
+        return
     rows = [("NAME", "SHAPE", "STATE", "SERVER", "UPTIME", "KUBECONFIG")]
     for home in known():
         state = State.load(home)
@@ -92,8 +114,7 @@ def status() -> None:
             rows.append((home.name, "?", "broken", "", "", ""))
             continue
         uptime = f"{(time.time() - state.since) / 60:.0f}m" if state.running else ""
-        running = "running" if state.running else "dead"
-        rows.append((home.name, state.shape, running, state.server, uptime, str(home.kubeconfig)))
+        rows.append((home.name, state.shape, state.word, state.server, uptime, str(home.kubeconfig)))
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     for row in rows:
         click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
@@ -108,7 +129,7 @@ def kubeconfig(name: str) -> None:
         return
     home = Home(name)
     state = State.load(home)
-    if not state or not state.running:
+    if not state or not state.running or not state.ready:
         raise ClusterError(f"no cluster {name} is running; start it with: python -m cluster up --name {name}")
     click.echo(home.kubeconfig)
 
@@ -137,10 +158,12 @@ def images_command(names: tuple[str, ...], name: str, load: bool) -> None:
 def _clean(home: Home) -> bool:
     """End what runs, put back what was changed, remove the folder; whether there was anything."""
     state = State.load(home)
-    if state is not None:
-        if state.shape == "full":
-            full.down(home, state)
+    if state.shape == "full" if state else os.geteuid() == 0:
+        full.down(home, state)
+    if state:
         state.supervisor.stop(15)
+    for process in with_arguments(MODULE, str(home.plan)):
+        process.stop(15)
     existed = home.folder.exists()
     _remove(home.folder)
     return existed
@@ -161,6 +184,8 @@ def main() -> None:
     except ClusterError as error:
         click.echo(f"cluster: {error}", err=True)
         sys.exit(1)
+    except OSError as error:
+        click.echo(f"cluster: {error.filename or 'the machine'}: {error.strerror or error}", err=True)
+        sys.exit(1)
     except (click.Abort, KeyboardInterrupt):
-        click.echo("\ncluster: interrupted; `python -m cluster down` removes what was begun", err=True)
-        sys.exit(130)
+        sys.exit(INTERRUPTED)

@@ -19,7 +19,7 @@ from cluster.paths import SOURCE, Home
 from cluster.processes import Process
 from cluster.progress import step
 from cluster.state import State
-from cluster.supervise import Plan
+from cluster.supervise import MODULE, Plan
 
 MODULES: Final = ("etcd", "kubernetes", "kwok")
 NODES: Final = 10
@@ -54,7 +54,7 @@ def up(home: Home, *, audit: bool, restarts: bool = False) -> State:
         except BaseException:
             state.supervisor.stop(10)
             raise
-    return state
+    return state.finished(home)
 
 
 def _prepare(home: Home, programs: dict[str, Path], *, audit: bool, restarts: bool) -> components.Layout:
@@ -85,7 +85,7 @@ def _prepare(home: Home, programs: dict[str, Path], *, audit: bool, restarts: bo
 
 
 def _spawn(home: Home, layout: components.Layout) -> State:
-    command = [sys.executable, "-m", "cluster.supervise", str(home.plan)]
+    command = [sys.executable, "-m", MODULE, str(home.plan)]
     with (home.logs / "supervisor.log").open("ab") as log:
         child = subprocess.Popen(
             command,
@@ -95,7 +95,7 @@ def _spawn(home: Home, layout: components.Layout) -> State:
             stderr=log,
             start_new_session=True,
         )
-    state = State(home.name, "control-plane", layout.api, Process.of(child.pid), time.time(), {})
+    state = State(home.name, "control-plane", layout.api, Process.of(child.pid), time.time(), {}, ready=False)
     state.save(home)
     return state
 

@@ -14,11 +14,12 @@ from cluster import components, dns, host, images, kubeconfig, pki, storage
 from cluster.api import explain, kubectl, wait_ready
 from cluster.build import build
 from cluster.errors import ClusterError
-from cluster.paths import SOURCE, Home
-from cluster.processes import Process, wait_until
+from cluster.locks import alone
+from cluster.paths import SOURCE, Home, cache
+from cluster.processes import Process, wait_until, with_arguments
 from cluster.progress import step
 from cluster.state import State
-from cluster.supervise import Plan
+from cluster.supervise import MODULE, Plan
 
 MODULES: Final = ("etcd", "kubernetes", "containerd", "cni")
 NODE: Final = "node-1"
@@ -28,6 +29,10 @@ PORTS: Final = {"etcd": 2379, "etcd-peer": 2380, "api": 6443, "controller-manage
 """The cluster has its own network namespace: the usual ports are free."""
 SOCKET: Final = "/run/containerd/containerd.sock"
 START_PATIENCE: Final = 10.0
+NAMESPACES: Final = (
+    "unshare", "--net", "--mount", "--pid", "--fork", "--mount-proc", "--kill-child", "--propagation", "slave",
+)  # fmt: skip
+"""Slave: where systemd shares all mounts, those made in here (a tmpfs over /run!) must not come to the host."""
 
 
 def up(home: Home) -> State:
@@ -45,20 +50,21 @@ def up(home: Home) -> State:
     except BaseException:
         down(home, state)
         raise
-    return state
+    return state.finished(home)
 
 
-def down(home: Home, state: State) -> None:
-    """End every process, then put the host back as it was."""
-    inner = state.leftovers.get("inner")
+def down(home: Home, state: State | None) -> None:
+    """End every process, then put the host back as it was; without a state, what was begun before there was one."""
+    inner = state and state.leftovers.get("inner")
     if inner:
         Process.from_json(inner).stop(15)
-    state.supervisor.stop(5)
-    host.remove_link(state.leftovers["link"])
-    if not host.remove_cgroup(state.leftovers["cgroup"]):
-        raise ClusterError(
-            f"processes are left in the cgroup {state.leftovers['cgroup']}; end them and try again"
-        )
+    if state:
+        state.supervisor.stop(5)
+    for process in with_arguments(MODULE, str(home.plan)):
+        process.stop(15)
+    host.remove_link(home.name)
+    if not host.remove_cgroup(_cgroup(home)):
+        raise ClusterError(f"processes are left in the cgroup {_cgroup(home)}; end them and try again")
     host.restore_sysctls(home.name)
 
 
@@ -78,24 +84,32 @@ def load_images(home: Home, archives: list[Path]) -> None:
                 raise ClusterError(f"loading {path.name} failed: {done.stderr.strip()[-400:]}")
 
 
+def _cgroup(home: Home) -> str:
+    return f"run-operator-{home.name}"
+
+
 def _start(home: Home, programs: dict[str, Path]) -> State:
+    """One cluster at a time: each looks for a network that is free."""
+    with alone(cache() / "locks" / "networks"):
+        return _start_alone(home, programs)
+
+
+def _start_alone(home: Home, programs: dict[str, Path]) -> State:
     number = host.free_link()
     address = host.cluster_address(number)
-    cgroup = f"run-operator-{home.name}"
     layout = components.Layout(programs, home.folder, home.pki, NODE_ADDRESS, dict(PORTS))
-    _configure(home, layout, cgroup, address)
+    _configure(home, layout, _cgroup(home), address)
     host.save_sysctls(home.name)
-    host.make_cgroup(cgroup)
+    host.make_cgroup(_cgroup(home))
     outer = _spawn(home)
-    leftovers: dict[str, Any] = {"link": f"runop{number}", "cgroup": cgroup, "inner": None}
-    state = State(
-        home.name, "full", f"https://{address}:{PORTS['api']}", Process.of(outer.pid), time.time(), leftovers
-    )
+    server = f"https://{address}:{PORTS['api']}"
+    leftovers: dict[str, Any] = {"inner": None}
+    state = State(home.name, "full", server, _process(home, outer), time.time(), leftovers, ready=False)
     state.save(home)
     try:
         inner = _inner(home, outer)
         leftovers["inner"] = inner.to_json()
-        host.link(number, inner.pid)
+        host.link(home.name, number, inner.pid)
         state.save(home)
     except BaseException:
         down(home, state)
@@ -104,10 +118,7 @@ def _start(home: Home, programs: dict[str, Path]) -> State:
 
 
 def _spawn(home: Home) -> subprocess.Popen[bytes]:
-    command = [
-        "unshare", "--net", "--mount", "--pid", "--fork", "--mount-proc", "--kill-child", "--propagation", "unchanged",
-        sys.executable, "-m", "cluster.supervise", str(home.plan),
-    ]  # fmt: skip
+    command = [*NAMESPACES, sys.executable, "-m", MODULE, str(home.plan)]
     with (home.logs / "supervisor.log").open("ab") as log:
         return subprocess.Popen(
             command,
@@ -119,6 +130,20 @@ def _spawn(home: Home) -> subprocess.Popen[bytes]:
         )
 
 
+def _process(home: Home, outer: subprocess.Popen[bytes]) -> Process:
+    try:
+        return Process.of(outer.pid)
+    except ProcessLookupError as error:
+        raise _no_namespaces(home) from error
+
+
+def _no_namespaces(home: Home) -> ClusterError:
+    last = (home.logs / "supervisor.log").read_text(errors="replace").strip()[-400:]
+    return ClusterError(
+        f"the namespaces could not be made (is this a container without CAP_SYS_ADMIN?): {last}"
+    )
+
+
 def _inner(home: Home, outer: subprocess.Popen[bytes]) -> Process:
     """PID 1 of the cluster, as the host numbers it."""
     children = Path(f"/proc/{outer.pid}/task/{outer.pid}/children")
@@ -128,9 +153,7 @@ def _inner(home: Home, outer: subprocess.Popen[bytes]) -> Process:
 
     wait_until(found, START_PATIENCE)
     if outer.poll() is not None:
-        raise ClusterError(
-            f"the namespaces could not be made: {(home.logs / 'supervisor.log').read_text()[-400:]}"
-        )
+        raise _no_namespaces(home)
     return Process.of(int(children.read_text().split()[0]))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import fcntl
+import hashlib
 import json
 import shutil
 import subprocess
@@ -11,12 +11,14 @@ from pathlib import Path
 from typing import Any, Final
 
 from cluster.errors import ClusterError
+from cluster.locks import alone
 from cluster.paths import cache
 from cluster.processes import wait_until
 
 CGROUPS: Final = Path("/sys/fs/cgroup")
 SYSCTLS: Final = ("kernel/panic", "kernel/panic_on_oops", "vm/overcommit_memory", "vm/panic_on_oom")
 """The kubelet sets these for the whole machine."""
+NETWORKS: Final = Path("/sys/class/net")
 LINKS: Final = 64
 """Point-to-point networks 10.245.255.0/30 and following, one a cluster."""
 
@@ -69,9 +71,7 @@ def _saved() -> Path:
 def _with_saved(change: Callable[[dict[str, Any]], None]) -> None:
     """Change what is saved about the host, one cluster at a time."""
     path = _saved()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.with_suffix(".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with alone(path.with_suffix(".lock")):
         held: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {"users": [], "values": {}}
         change(held)
         path.write_text(json.dumps(held))
@@ -98,7 +98,8 @@ def restore_sysctls(name: str) -> None:
                 (Path("/proc/sys") / key).write_text(value)
             held["values"] = {}
 
-    _with_saved(change)
+    if _saved().exists():
+        _with_saved(change)
 
 
 def free_link() -> int:
@@ -120,10 +121,15 @@ def cluster_address(number: int) -> str:
     return f"10.245.255.{4 * number + 2}"
 
 
-def link(number: int, pid: int) -> str:
-    """Join the host and the network namespace of `pid`; returns the name of the host's end."""
-    name = f"runop{number}"
-    remove_link(name)
+def link_name(cluster: str) -> str:
+    """The host's end of the cluster's link: at most 15 characters, and never another cluster's."""
+    return f"runop-{hashlib.sha256(cluster.encode()).hexdigest()[:8]}"
+
+
+def link(cluster: str, number: int, pid: int) -> None:
+    """Join the host and the network namespace of `pid`."""
+    name = link_name(cluster)
+    remove_link(cluster)
     _ip("link", "add", name, "type", "veth", "peer", "name", "host0", "netns", str(pid))
     _ip("addr", "add", f"{host_address(number)}/30", "dev", name)
     _ip("link", "set", name, "up")
@@ -133,12 +139,13 @@ def link(number: int, pid: int) -> str:
         ["link", "set", "host0", "up"],
     ):
         subprocess.run([*inside, *command], check=True)
-    return name
 
 
-def remove_link(name: str) -> None:
-    """Both ends."""
-    subprocess.run([_program(), "link", "del", name], stderr=subprocess.DEVNULL, check=False)
+def remove_link(cluster: str) -> None:
+    """Both ends, if they are there."""
+    name = link_name(cluster)
+    if (NETWORKS / name).exists():
+        subprocess.run([_program(), "link", "del", name], stderr=subprocess.DEVNULL, check=False)
 
 
 def _ip(*arguments: str) -> str:

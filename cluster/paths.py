@@ -49,6 +49,11 @@ class Home:
         return self.folder / "state.json"
 
     @property
+    def lock(self) -> Path:
+        """Held by whoever starts or removes the cluster; outside its folder, which goes with it."""
+        return cache() / "locks" / f"{self.name}.lock"
+
+    @property
     def plan(self) -> Path:
         """What the supervisor is to start: see `supervise.py`."""
         return self.folder / "supervise.json"

@@ -6,6 +6,7 @@ import ctypes
 import os
 import signal
 import time
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -21,6 +22,8 @@ class Process:
 
     pid: int
     started: int
+    boot: str = ""
+    """Which boot of the machine; numbers and times begin anew with each. Empty: not known."""
 
     @classmethod
     def of(cls, pid: int) -> Process:
@@ -28,21 +31,21 @@ class Process:
         started = _started(pid)
         if started is None:
             raise ProcessLookupError(pid)
-        return cls(pid, started)
+        return cls(pid, started, _boot())
 
     @classmethod
     def from_json(cls, raw: dict[str, Any]) -> Process:
         """The inverse of `to_json`."""
-        return cls(int(raw["pid"]), int(raw["started"]))
+        return cls(int(raw["pid"]), int(raw["started"]), str(raw.get("boot", "")))
 
-    def to_json(self) -> dict[str, int]:
+    def to_json(self) -> dict[str, Any]:
         """For a state file."""
         return asdict(self)
 
     @property
     def alive(self) -> bool:
         """Whether this very process still runs (a zombie does not)."""
-        return _started(self.pid) == self.started
+        return self.boot in ("", _boot()) and _started(self.pid) == self.started
 
     def stop(self, patience: float) -> None:
         """SIGTERM, and after `patience` seconds SIGKILL; returns when it is gone."""
@@ -52,6 +55,24 @@ class Process:
             os.kill(self.pid, sign)
             if wait_until(lambda: not self.alive, seconds):
                 return
+
+
+def with_arguments(*arguments: str) -> list[Process]:
+    """Processes whose command line holds these arguments, one after the other; those started last come first."""
+    wanted = b"\0" + b"\0".join(argument.encode() for argument in arguments) + b"\0"
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdecimal() and wanted in _command_line(entry):
+            with suppress(ProcessLookupError):  # it has just ended
+                found.append(Process.of(int(entry.name)))
+    return sorted(found, key=lambda process: (process.started, process.pid), reverse=True)
+
+
+def _command_line(entry: Path) -> bytes:
+    try:
+        return (entry / "cmdline").read_bytes()
+    except OSError:
+        return b""
 
 
 def wait_until(true: Any, seconds: float, every: float = 0.05) -> bool:
@@ -67,6 +88,10 @@ def wait_until(true: Any, seconds: float, every: float = 0.05) -> bool:
 def die_with_parent() -> None:
     """For `preexec_fn`: this process gets SIGKILL when the thread that started it ends."""
     ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def _boot() -> str:
+    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
 
 
 def _started(pid: int) -> int | None:

@@ -23,6 +23,7 @@ from typing import Any, Final
 
 from cluster.processes import die_with_parent
 
+MODULE: Final = "cluster.supervise"
 GATE_PATIENCE: Final = 90.0
 STOP_PATIENCE: Final = 5.0
 
