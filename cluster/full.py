@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -16,6 +17,7 @@ from cluster.build import build
 from cluster.errors import ClusterError
 from cluster.locks import alone
 from cluster.paths import SOURCE, Home, cache
+from cluster.prerequisites import search_path
 from cluster.processes import Process, wait_until, with_arguments
 from cluster.progress import step
 from cluster.state import State
@@ -127,6 +129,7 @@ def _spawn(home: Home) -> subprocess.Popen[bytes]:
             stdout=log,
             stderr=log,
             start_new_session=True,
+            env=os.environ | {"PATH": search_path()},
         )
 
 

@@ -13,6 +13,7 @@ from typing import Any, Final
 from cluster.errors import ClusterError
 from cluster.locks import alone
 from cluster.paths import cache
+from cluster.prerequisites import search_path
 from cluster.processes import wait_until
 
 CGROUPS: Final = Path("/sys/fs/cgroup")
@@ -133,7 +134,7 @@ def link(cluster: str, number: int, pid: int) -> None:
     _ip("link", "add", name, "type", "veth", "peer", "name", "host0", "netns", str(pid))
     _ip("addr", "add", f"{host_address(number)}/30", "dev", name)
     _ip("link", "set", name, "up")
-    inside = ["nsenter", "-t", str(pid), "-n", "ip"]
+    inside = ["nsenter", "-t", str(pid), "-n", _program()]
     for command in (
         ["addr", "add", f"{cluster_address(number)}/30", "dev", "host0"],
         ["link", "set", "host0", "up"],
@@ -156,4 +157,4 @@ def _ip(*arguments: str) -> str:
 
 
 def _program() -> str:
-    return shutil.which("ip") or "/sbin/ip"
+    return shutil.which("ip", path=search_path()) or "ip"

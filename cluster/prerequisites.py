@@ -48,8 +48,12 @@ def check(shape: str) -> list[Problem]:
 
 def missing_packages() -> list[str]:
     """Debian packages whose program is not there."""
-    places = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/sbin"])
-    return [package for package, program in PACKAGES.items() if not shutil.which(program, path=places)]
+    return [package for package, program in PACKAGES.items() if not shutil.which(program, path=search_path())]
+
+
+def search_path() -> str:
+    """Where programs are looked for: Debian's `su` leaves a root whose PATH has no sbin."""
+    return os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"])
 
 
 def install(say: Callable[[str], None]) -> None:

@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 
-from cluster import pki, prerequisites
+from cluster import full, pki, prerequisites
 from cluster.images import catalogue
 from cluster.images.archive import Config, Layer, write
-from cluster.paths import cache
+from cluster.paths import Home, cache
 from cluster.processes import Process
 from cluster.progress import step
 from cluster.supervise import Component, Plan
@@ -97,6 +97,17 @@ def test_what_is_missing_is_named_in_one_line(monkeypatch):
     assert any("needs root" in line for line in lines)
     assert any("apt-get install runc iptables" in line for line in lines)
     assert all("\n" not in line for line in lines)
+
+
+def test_a_root_whose_path_has_no_sbin_finds_what_is_there(monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", "/usr/bin:/bin")
+    assert prerequisites.search_path() == "/usr/bin:/bin:/usr/sbin:/sbin"
+    started = {}
+    monkeypatch.setenv("RUN_OPERATOR_CACHE", str(tmp_path))
+    monkeypatch.setattr(full.subprocess, "Popen", lambda *_, env, **__: started.update(env))
+    Home("one").logs.mkdir(parents=True)
+    full._spawn(Home("one"))
+    assert started["PATH"] == "/usr/bin:/bin:/usr/sbin:/sbin"
 
 
 def test_the_cache_can_be_moved(monkeypatch, tmp_path):
