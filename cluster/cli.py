@@ -139,15 +139,20 @@ def kubeconfig(name: str) -> None:
 @name_option
 @click.option("--load", is_flag=True, help="Build what changed and load it into the running cluster.")
 def images_command(names: tuple[str, ...], name: str, load: bool) -> None:
-    """The images the cluster has; with --load bring them (or the named ones) up to date."""
+    """The images the cluster has; with --load bring them (or the named ones) up to date.
+
+    With CLUSTER=current, --load prints the archive's path (of the operator, or of those named): that cluster has
+    its own way of taking it.
+    """
     if not load:
         for image in images.catalogue():
             click.echo(f"{image.name:<24} {', '.join(image.references)}")
         return
     if current.chosen():
-        raise ClusterError(
-            "CLUSTER=current: load images the way that cluster wants it, e.g. `kind load image-archive`"
-        )
+        for archive in images.ensure(names or ["run-operator"]):
+            click.echo(archive)
+        click.echo("load it the way that cluster wants it, e.g. `kind load image-archive FILE`", err=True)
+        return
     home = Home(name)
     state = State.load(home)
     if not state or not state.running or state.shape != "full":

@@ -29,6 +29,7 @@ NODE_ADDRESS: Final = "10.245.0.1"
 BRIDGE: Final = "cni0"
 PORTS: Final = {"etcd": 2379, "etcd-peer": 2380, "api": 6443, "controller-manager": 10257, "scheduler": 10259}
 """The cluster has its own network namespace: the usual ports are free."""
+OPERATOR: Final = "run-operator"
 SOCKET: Final = "/run/containerd/containerd.sock"
 START_PATIENCE: Final = 10.0
 NAMESPACES: Final = (
@@ -84,6 +85,13 @@ def load_images(home: Home, archives: list[Path]) -> None:
             done = subprocess.run(command, capture_output=True, text=True, check=False)
             if done.returncode:
                 raise ClusterError(f"loading {path.name} failed: {done.stderr.strip()[-400:]}")
+            if path.name.startswith(f"{OPERATOR}-"):
+                operator_image(home).write_text(path.name)
+
+
+def operator_image(home: Home) -> Path:
+    """The file that says which archive of the operator the cluster has."""
+    return home.folder / "operator-image"
 
 
 def _cgroup(home: Home) -> str:

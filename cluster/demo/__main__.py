@@ -12,7 +12,7 @@ from cluster.build import build
 from cluster.demo.scenes import JOB, TRAIN, all_scenes, title
 from cluster.demo.stage import NAMESPACE, Stage, say
 from cluster.errors import ClusterError
-from cluster.full import load_images
+from cluster.full import load_images, operator_image
 from cluster.paths import REPOSITORY, Home
 from cluster.progress import step
 
@@ -39,7 +39,10 @@ def prepare() -> Stage:
     """A cluster with the operator in it."""
     if current.chosen():
         say(current.check())
-        say(f"the operator's image {images.OPERATOR} must be in that cluster already")
+        say(
+            f"the operator's image {images.OPERATOR} must be in that cluster already; its archive comes from:"
+        )
+        say("  CLUSTER=current .venv/bin/python -m cluster images --load")
         stage = Stage(current.kubeconfig(), "kubectl")
         install(stage, restart=False)
         return stage
@@ -86,14 +89,11 @@ def tell(stage: Stage) -> None:
 
 def _load_image(home: Home) -> bool:
     """Bring the operator's image up to date; whether a running operator has to be restarted for it."""
-    archive = images.ensure(["run-operator"])
-    mark = home.folder / "operator-image"
-    fresh = not mark.exists()
-    changed = not fresh and mark.read_text() != archive[0].name
-    if changed:
-        load_images(home, archive)
-    mark.write_text(archive[0].name)
-    return changed
+    archives, loaded = images.ensure([OPERATOR]), operator_image(home)
+    if loaded.exists() and loaded.read_text() == archives[0].name:
+        return False
+    load_images(home, archives)
+    return True
 
 
 if __name__ == "__main__":

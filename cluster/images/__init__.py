@@ -12,7 +12,8 @@ from cluster.build import build
 from cluster.errors import ClusterError
 from cluster.images import archive, operator, rootfs
 from cluster.images.archive import Config, Layer
-from cluster.paths import SOURCE, cache
+from cluster.locks import alone
+from cluster.paths import REPOSITORY, SOURCE, cache
 from cluster.progress import step
 
 OWN: Final = "run-operator.local"
@@ -86,12 +87,13 @@ def ensure(names: Iterable[str] | None = None) -> list[Path]:
 
 def _archive(image: Image) -> Path:
     target = cache() / "images" / f"{image.name}-{_digest(image)}.tar"
-    if not target.exists():
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with step(f"making the image {image.name}"):
-            layers = image.layers()
-            archive.write(target, image.references, image.config, layers)
-        _forget_older(image.name, target)
+    if target.exists():
+        return target
+    with alone(target.parent / f"{image.name}.lock"):  # a second one waits and finds the work done
+        if not target.exists():
+            with step(f"making the image {image.name}"):
+                archive.write(target, image.references, image.config, image.layers())
+            _forget_older(image.name, target)
     return target
 
 
@@ -103,7 +105,7 @@ def _digest(image: Image) -> str:
         sources += sorted(path for path in (SOURCE / "go").rglob("go.sum"))
         sources += sorted((SOURCE / "go").rglob("*.go"))
     for path in [*sources, *image.inputs()]:
-        found.update(path.as_posix().encode() + b"\0" + path.read_bytes())
+        found.update(path.relative_to(REPOSITORY).as_posix().encode() + b"\0" + path.read_bytes())
     return found.hexdigest()[:16]
 
 

@@ -5,18 +5,20 @@ from __future__ import annotations
 import io
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tarfile
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from cryptography import x509
 
-from cluster import full, pki, prerequisites
+from cluster import cli, full, images, pki, prerequisites
 from cluster.images import catalogue
 from cluster.images.archive import Config, Layer, write
-from cluster.paths import Home, cache
+from cluster.paths import REPOSITORY, Home, cache
 from cluster.processes import Process
 from cluster.progress import step
 from cluster.supervise import Component, Plan
@@ -49,6 +51,26 @@ def test_the_images_that_exports_name_are_there():
         "docker.io/library/python:3.12-slim",
         "docker.io/hashicorp/http-echo:1.0",
     } <= references
+
+
+def test_an_image_is_known_by_its_content_and_not_by_where_the_checkout_is(tmp_path):
+    for part in ("cluster", "operator", "requirements"):
+        ignored = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(REPOSITORY / part, tmp_path / part, ignore=ignored)
+    program = "from cluster import images; print([images._digest(image) for image in images.catalogue()])"
+    here, there = (
+        subprocess.run([sys.executable, "-c", program], cwd=place, capture_output=True, check=True).stdout
+        for place in (REPOSITORY, tmp_path)
+    )
+    assert here == there
+
+
+def test_archives_of_the_operator_are_for_a_cluster_of_ones_own_too(monkeypatch):
+    monkeypatch.setenv("CLUSTER", "current")
+    monkeypatch.setattr(images, "ensure", lambda names: [Path(f"/cache/{name}.tar") for name in names])
+    done = CliRunner().invoke(cli.cli, ["images", "--load"])
+    assert done.stdout == "/cache/run-operator.tar\n"
+    assert "kind load image-archive FILE" in done.stderr
 
 
 def test_certificates(tmp_path):
