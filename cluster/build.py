@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -39,6 +40,15 @@ def build(module: str) -> Path:
             with step(f"building {module}") as current:
                 _compile(module, source, target, current)
     return target
+
+
+def link_kubectl() -> None:
+    """Put kubectl beside the Python of this virtual environment, where there is none; never outside of one."""
+    link = Path(sys.executable).parent / "kubectl"
+    if sys.prefix != sys.base_prefix and not link.exists():
+        link.unlink(missing_ok=True)  # one that points to a build that is gone
+        with suppress(FileExistsError):  # somebody else was faster
+            link.symlink_to(build("kubernetes") / "kubectl")
 
 
 def go() -> str:

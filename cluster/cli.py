@@ -13,6 +13,7 @@ from typing import Final
 import click
 
 from cluster import control_plane, current, full, images, prerequisites
+from cluster.build import link_kubectl
 from cluster.errors import ClusterError
 from cluster.locks import alone
 from cluster.paths import Home
@@ -71,6 +72,7 @@ def up(name: str, shape: str, audit: bool, restarts: bool) -> None:
 def _up(home: Home, shape: str, *, audit: bool, restarts: bool) -> None:
     state = State.load(home)
     if state and state.running and state.ready and state.shape == shape:
+        link_kubectl()
         click.echo(f"{home.name} is running already; export KUBECONFIG={home.kubeconfig}")
         return
     problems = prerequisites.check(shape)
@@ -82,6 +84,7 @@ def _up(home: Home, shape: str, *, audit: bool, restarts: bool) -> None:
     for folder in (home.folder, home.logs):
         folder.mkdir(parents=True, exist_ok=True)
     started = full.up(home) if shape == "full" else control_plane.up(home, audit=audit, restarts=restarts)
+    link_kubectl()
     click.echo(f"{home.name} is up at {started.server}; export KUBECONFIG={home.kubeconfig}")
 
 

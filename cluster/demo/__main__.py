@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 import time
-from pathlib import Path
 from typing import Final
 
 from cluster import cli, current, images
@@ -49,12 +48,7 @@ def prepare() -> Stage:
     cli.cli(["up", "--name", NAME, "--shape", "full"], standalone_mode=False)
     home = Home(NAME)
     changed = _load_image(home)
-    kubectl = build("kubernetes") / "kubectl"
-    link = Path(sys.executable).parent / "kubectl"
-    if not link.exists():
-        link.unlink(missing_ok=True)
-        link.symlink_to(kubectl)
-    stage = Stage(home.kubeconfig, str(kubectl))
+    stage = Stage(home.kubeconfig, str(build("kubernetes") / "kubectl"))
     install(stage, restart=changed)
     return stage
 

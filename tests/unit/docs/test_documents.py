@@ -1,0 +1,75 @@
+"""What the documents name is there: files, targets, commands, reasons."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+from typing import Final
+
+import click
+import pytest
+
+from cluster import cli as launcher
+from run_operator.client.cli.main import cli as runctl
+
+ROOT: Final = Path(__file__).parents[3]
+DOCUMENTS: Final = sorted(
+    [
+        ROOT / "README.md",
+        ROOT / "CONTRIBUTING.md",
+        ROOT / "cluster" / "README.md",
+        *(ROOT / "docs").glob("*.md"),
+    ]
+)
+COMING: Final = {"metrics.md"}
+CAMEL: Final = re.compile(r"`([A-Z][a-z]+(?:[A-Z][a-z]+)+|OOMKilled|Evicted|Unschedulable)`")
+KUBERNETES: Final = {"BackoffLimitExceeded"}
+"""Passed on as the Job controller says it."""
+
+
+def ids(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=ids)
+def test_links_lead_somewhere(path):
+    for target in re.findall(r"\]\(([^)#]+)", path.read_text()):
+        if "://" not in target and target not in COMING:
+            assert (path.parent / target).exists(), target
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=ids)
+def test_commands_exist(path):
+    text = path.read_text()
+    targets = set(re.findall(r"^([a-z0-9-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    assert set(re.findall(r"(?:`|^|current )make ([a-z0-9-]+)", text, re.MULTILINE)) <= targets
+    for folder in re.findall(r"apply -k ([a-z/]+)", text):
+        assert (ROOT / folder / "kustomization.yaml").exists(), folder
+    for group, shown in (
+        (runctl, r"^\$? ?runctl ([a-z]+) "),
+        (launcher.cli, r"python -m cluster ([a-z]+)\b"),
+    ):
+        assert isinstance(group, click.Group)
+        assert set(re.findall(shown, text, re.MULTILINE)) <= set(group.commands)
+
+
+def test_make_help_lists_every_target_that_is_explained():
+    done = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True)
+    explained = re.findall(r"^([a-z0-9-]+):.*## ", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert [line.split()[0] for line in done.stdout.splitlines()] == explained
+
+
+def test_every_document_is_in_the_table_of_contents():
+    readme = (ROOT / "README.md").read_text()
+    for path in (ROOT / "docs").glob("*.md"):
+        assert f"(docs/{path.name})" in readme, path.name
+
+
+def test_every_reason_of_the_readme_is_explained_and_none_is_made_up():
+    row = next(line for line in (ROOT / "README.md").read_text().splitlines() if line.startswith("| Reasons"))
+    explained = set(CAMEL.findall((ROOT / "docs" / "troubleshooting.md").read_text()))
+    assert set(CAMEL.findall(row)) <= explained
+    code = "".join(path.read_text() for path in (ROOT / "operator" / "run_operator").rglob("*.py"))
+    for reason in explained - KUBERNETES - {"Running", "Failed", "Resolved"}:
+        assert f'"{reason}"' in code, reason
