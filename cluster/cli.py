@@ -72,7 +72,6 @@ def up(name: str, shape: str, audit: bool, restarts: bool) -> None:
 def _up(home: Home, shape: str, *, audit: bool, restarts: bool) -> None:
     state = State.load(home)
     if state and state.running and state.ready and state.shape == shape:
-        link_kubectl()
         click.echo(f"{home.name} is running already; export KUBECONFIG={home.kubeconfig}")
         return
     problems = prerequisites.check(shape)

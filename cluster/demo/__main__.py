@@ -7,7 +7,7 @@ import time
 from typing import Final
 
 from cluster import cli, current, images
-from cluster.build import build
+from cluster.build import build, link_kubectl
 from cluster.demo.scenes import JOB, TRAIN, all_scenes, title
 from cluster.demo.stage import NAMESPACE, Stage, say
 from cluster.errors import ClusterError
@@ -47,6 +47,7 @@ def prepare() -> Stage:
         return stage
     cli.cli(["up", "--name", NAME, "--shape", "full"], standalone_mode=False)
     home = Home(NAME)
+    link_kubectl()
     changed = _load_image(home)
     stage = Stage(home.kubeconfig, str(build("kubernetes") / "kubectl"))
     install(stage, restart=changed)
