@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from cluster import current
 from cluster.build import go
 from cluster.errors import ClusterError
 from cluster.paths import cache
@@ -138,6 +139,8 @@ def main() -> None:
     parser.add_argument("--shape", choices=sorted(DISK), default="full")
     parser.add_argument("--install", action="store_true", help="install missing Debian packages (root)")
     chosen = parser.parse_args()
+    if current.chosen():
+        return  # nothing is built or started here
     try:
         if chosen.install and chosen.shape == "full":
             install(print)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import sys
 import time
 from collections.abc import Iterator
@@ -12,6 +14,7 @@ from typing import Final, TextIO
 PLAIN_EVERY: Final = 15.0
 """Seconds between two lines about the same long step where there is no terminal."""
 BAR: Final = 24
+CLEAR: Final = "\r\x1b[2K"
 
 
 @dataclass
@@ -27,8 +30,9 @@ class Step:
         """Say how far it is; `share` (0 to 1) draws a bar."""
         elapsed = time.monotonic() - self.began
         line = f"  {self.title}: {_bar(share)}{detail}  {elapsed:.0f} s"
-        if self.out.isatty():
-            self.out.write(f"\r\x1b[2K{line}")
+        if _live(self.out):
+            width = shutil.get_terminal_size().columns - 1  # a line that wraps could not be cleared
+            self.out.write(f"{CLEAR}{line[:width]}")
             self.out.flush()
         elif time.monotonic() - self._said > PLAIN_EVERY:
             self._said = time.monotonic()
@@ -41,7 +45,7 @@ def step(title: str, out: TextIO | None = None) -> Iterator[Step]:
     """A step with its time; the mark at the end says whether it went well."""
     stream = out or sys.stderr
     current = Step(title, stream)
-    if stream.isatty():
+    if _live(stream):
         stream.write(f"  {title} ...")
     else:
         stream.write(f"  {title} ...\n")
@@ -51,9 +55,14 @@ def step(title: str, out: TextIO | None = None) -> Iterator[Step]:
         yield current
         mark = "done in"
     finally:
-        clear = "\r\x1b[2K" if stream.isatty() else ""
+        clear = CLEAR if _live(stream) else ""
         stream.write(f"{clear}  {title}: {mark} {time.monotonic() - current.began:.1f} s\n")
         stream.flush()
+
+
+def _live(out: TextIO) -> bool:
+    """Whether a line can be written over: a terminal that knows how."""
+    return out.isatty() and os.environ.get("TERM", "dumb") != "dumb"
 
 
 def _bar(share: float | None) -> str:

@@ -111,6 +111,42 @@ def test_progress_says_how_it_ended():
     assert "breaking: failed after" in out.getvalue()
 
 
+class Terminal(io.StringIO):
+    """A stream that a person looks at."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_the_live_line_fits_a_narrow_terminal_and_is_cleared(monkeypatch):
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "40")
+    out = Terminal()
+    with step("building kubernetes", out) as current:
+        current.update("a long tale of 1234 packages", 0.5)
+    shown = out.getvalue().split("\r\x1b[2K")
+    assert [len(line) for line in shown if "####" in line] == [39]
+    assert shown[-1].endswith(" s\n")
+    assert "\n" not in "".join(shown[:-1])
+
+
+def test_a_terminal_that_cannot_clear_a_line_gets_plain_ones(monkeypatch):
+    monkeypatch.setenv("TERM", "dumb")
+    out = Terminal()
+    with step("building", out) as current:
+        current.update("1 package", 0.5)
+    assert "\x1b" not in out.getvalue()
+    assert out.getvalue().startswith("  building ...\n")
+
+
+def test_a_cluster_of_ones_own_needs_nothing_of_the_throw_away_one(monkeypatch):
+    monkeypatch.setenv("CLUSTER", "current")
+    monkeypatch.setattr(sys, "argv", ["prerequisites", "--install", "--shape", "full"])
+    monkeypatch.setattr(prerequisites, "install", lambda _: pytest.fail("it installs packages"))
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    prerequisites.main()
+
+
 def test_what_is_missing_is_named_in_one_line(monkeypatch):
     monkeypatch.setenv("PATH", "/nonexistent")
     monkeypatch.setattr(prerequisites.shutil, "which", lambda *_, **__: None)
