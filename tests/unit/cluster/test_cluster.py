@@ -19,7 +19,7 @@ from cluster import cli, full, images, pki, prerequisites
 from cluster.images import catalogue
 from cluster.images.archive import Config, Layer, write
 from cluster.paths import REPOSITORY, Home, cache
-from cluster.processes import Process
+from cluster.processes import Process, wait_until
 from cluster.progress import step
 from cluster.supervise import Component, Plan
 
@@ -128,6 +128,13 @@ def test_the_live_line_fits_a_narrow_terminal_and_is_cleared(monkeypatch):
     assert [len(line) for line in shown if "####" in line] == [39]
     assert shown[-1].endswith(" s\n")
     assert "\n" not in "".join(shown[:-1])
+
+
+def test_the_live_line_moves_while_the_work_is_silent(monkeypatch):
+    monkeypatch.setenv("TERM", "xterm")
+    out = Terminal()
+    with step("linking", out, every=0.01):
+        assert wait_until(lambda: out.getvalue().count("linking ...  0 s") > 2, 10)
 
 
 def test_a_terminal_that_cannot_clear_a_line_gets_plain_ones(monkeypatch):
