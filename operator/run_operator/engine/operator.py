@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import signal
 import time
 from collections import Counter
 from collections.abc import Coroutine
@@ -55,6 +56,7 @@ class Operator:
         self._stop = asyncio.Event()
         self._streams_stop = asyncio.Event()
         self._streams_open = asyncio.Event()
+        self._begin = asyncio.Event()
 
     async def run(self) -> None:
         """Work until SIGTERM or SIGINT. Raises NoClusterError, KubeError (no rights, no CRD) or OSError (port)."""
@@ -67,6 +69,7 @@ class Operator:
         recorder = Recorder(api, time.monotonic, time.time, self._metrics.event_dropped)
         self._metrics.attach(self._readings(recorder))
         server = StatusServer(self._health, self._metrics, settings.listen, settings.port)
+        self._take_signals()
         try:
             await self._check_access(api)
             await server.start()
@@ -80,7 +83,7 @@ class Operator:
                 )
             if reporting is not None:
                 await reporting.start()
-            await self._run_parts(api, recorder, reporting, configuration)
+            await self._run_parts(api, recorder, server, reporting, configuration)
         finally:
             await server.stop()
             await api.close()
@@ -95,7 +98,12 @@ class Operator:
         )
 
     async def _run_parts(
-        self, api: Api, recorder: Recorder, reporting: Reporting | None, configuration: Any
+        self,
+        api: Api,
+        recorder: Recorder,
+        server: StatusServer,
+        reporting: Reporting | None,
+        configuration: Any,
     ) -> None:
         sweeper = Sweeper(api, self._store, self._settings.namespaces, time.monotonic)
         executor = Executor(api, self._store, reporting.prepare if reporting else None)
@@ -108,30 +116,46 @@ class Operator:
         uncommitted = reporting.uncommitted if reporting else lambda _: False
         reconciler = Reconciler(self._store, executor, recorder, time.time, options, uncommitted)
         workers = Workers(self._queue, reconciler, self._metrics, self._settings.workers)
-        # Tasks made before kopf starts are spared by it when it ends; so all of ours come first.
+        # Tasks made before kopf starts are spared by it when it ends; so all of ours come first, each worker too.
+        working = _task("workers", workers.work(self._begin))
         background = [
             _task("loop-lag", self._health.beat()),
             _task("recorder", recorder.work()),
             _task("sweeps", self._sweep(sweeper)),
+            _task("beginning", self._begin_work(sweeper)),
         ]
-        working = _task("workers", self._work(sweeper, workers))
+        stopping = asyncio.create_task(self._stop.wait(), name="stopping")
+        watching = _task("watching", self._keep_watching(configuration))
         try:
-            await self._keep_watching(configuration)
+            await asyncio.wait((stopping, watching), return_when=asyncio.FIRST_COMPLETED)
         finally:
+            log.info("stopping: finishing what was begun")
+            # In this order: the last decisions are made on a store that still hears, and kopf finds nothing to wait for.
             self._health.stopping = True
             self._queue.close()
+            self._begin.set()
             await asyncio.gather(self._drain(working, recorder), _stopped(reporting))
-            for task in background:
+            for task in (working, *background):
                 task.cancel()
-            await asyncio.gather(*background, return_exceptions=True)
+            await asyncio.gather(working, *background, return_exceptions=True)
+            await server.stop()
+            self._stop.set()
+            self._streams_stop.set()
+            await watching
 
-    async def _work(self, sweeper: Sweeper, workers: Workers) -> None:
+    def _take_signals(self) -> None:
+        """SIGTERM and SIGINT end the operator in order; a second one changes nothing."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stop.set)
+
+    async def _begin_work(self, sweeper: Sweeper) -> None:
         """Begin only when the store is complete: a child not listed yet must not look like one that is missing."""
         if not await self._synced(sweeper):
             log.warning("the first lists are not complete after %g s", self._settings.sync_deadline)
         self._health.ready = True
         log.info("ready: %s", self._store.sizes)
-        await workers.work()
+        self._begin.set()
 
     async def _synced(self, sweeper: Sweeper) -> bool:
         await self._streams_open.wait()
@@ -144,22 +168,35 @@ class Operator:
         return False
 
     async def _keep_watching(self, configuration: Any) -> None:
-        """Keep kopf's streams open; it returns on a signal, and is started again over the warm store if it dies."""
+        """Keep kopf's streams open until the operator stops; started again over the warm store when they end."""
         failures = 0
         while not self._stop.is_set():
             self._streams_stop.clear()
             began = time.monotonic()
             handlers = watch.registry(self._store, self._seen, configuration)
             try:
-                await watch.run(handlers, self._settings.namespaces, self._streams_stop, self._streams_open)
+                await watch.run(
+                    handlers,
+                    self._settings.namespaces,
+                    self._streams_stop,
+                    self._streams_open,
+                    self._take_signals,
+                )
             except Exception:
                 log.exception("the watch streams failed")
-            else:
-                if not self._streams_stop.is_set():
-                    return  # a signal
             failures = 0 if time.monotonic() - began > STREAMS_BACKOFF[-1] else failures + 1
-            self._metrics.restarted()
-            await asyncio.sleep(STREAMS_BACKOFF[min(failures, len(STREAMS_BACKOFF) - 1)])
+            await self._pause(STREAMS_BACKOFF[min(failures, len(STREAMS_BACKOFF) - 1)])
+
+    async def _pause(self, seconds: float) -> None:
+        """Before the streams are opened anew; the end of the operator does not wait for it."""
+        if self._stop.is_set():
+            return
+        self._metrics.restarted()
+        try:
+            async with asyncio.timeout(seconds):
+                await self._stop.wait()
+        except TimeoutError:
+            return
 
     async def _sweep(self, sweeper: Sweeper) -> None:
         while True:

@@ -103,7 +103,8 @@ def settings() -> kopf.OperatorSettings:
     chosen.networking.error_backoffs = Backoffs()
     chosen.persistence.diffbase_storage = NoDiffs()
     chosen.persistence.progress_storage = NoProgress()
-    chosen.process.ultimate_exiting_timeout = 25
+    # Else kopf would kill the process some seconds after it died of an error, though it was started again.
+    chosen.process.ultimate_exiting_timeout = None
     for resource, selector in SELECTORS.items():
         chosen.watching.label_selectors[resource.group, resource.version, resource.plural] = selector
     return chosen
@@ -141,11 +142,20 @@ async def connection(configuration: Configuration) -> kopf.ConnectionInfo:
 
 
 async def run(
-    handlers: kopf.OperatorRegistry, namespaces: Sequence[str], stop: asyncio.Event, ready: asyncio.Event
+    handlers: kopf.OperatorRegistry,
+    namespaces: Sequence[str],
+    stop: asyncio.Event,
+    ready: asyncio.Event,
+    take_signals: Callable[[], None],
 ) -> None:
-    """Keep the streams open until `stop` is set or a signal comes; raises what kopf itself dies of."""
+    """Keep the streams open until `stop` is set; raises what kopf itself dies of.
+
+    kopf takes the process's signals; `take_signals` is called to take them back. When kopf ends it waits for every
+    task it does not know from its own start, 5 s, and then cancels it.
+    """
     logging.getLogger("kopf.objects").setLevel(logging.WARNING)
-    await kopf.operator(
+    spared = asyncio.all_tasks()
+    tasks = await kopf.spawn_tasks(
         registry=handlers,
         settings=settings(),
         identity=IDENTITY,  # else kopf asks for the user's name, and a pod's user has none
@@ -155,6 +165,8 @@ async def run(
         stop_flag=stop,
         ready_flag=ready,
     )
+    take_signals()
+    await kopf.run_tasks(tasks, ignored=spared)
 
 
 def _watch(handlers: kopf.OperatorRegistry, resource: Resource, handler: Handler) -> None:

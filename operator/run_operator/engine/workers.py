@@ -28,13 +28,14 @@ class Workers:
         self._metrics = metrics
         self._count = count
 
-    async def work(self) -> None:
-        """Work until the queue is closed and every worker has finished what it had begun."""
+    async def work(self, begin: asyncio.Event) -> None:
+        """From `begin` on, work until the queue is closed and every worker has finished what it had begun."""
         async with asyncio.TaskGroup() as group:
             for number in range(self._count):
-                group.create_task(self._worker(), name=f"worker-{number}")
+                group.create_task(self._worker(begin), name=f"worker-{number}")
 
-    async def _worker(self) -> None:
+    async def _worker(self, begin: asyncio.Event) -> None:
+        await begin.wait()
         while (key := await self._queue.take()) is not None:
             began = time.perf_counter()
             try:

@@ -1,0 +1,179 @@
+"""The workers outlive the watch streams, and end before them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import signal
+import threading
+import urllib.parse
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from run_operator.engine import sweep
+from run_operator.engine.operator import Operator
+from run_operator.engine.watched import WATCHED
+from run_operator.kube.resource import Resource
+from run_operator.settings import Settings
+
+KNOWN = (
+    *WATCHED,
+    Resource("", "v1", "namespaces", "Namespace"),  # kopf waits for these two to be there
+    Resource("apiextensions.k8s.io", "v1", "customresourcedefinitions", "CustomResourceDefinition"),
+)
+UNSEEN = {"metadata": {"namespace": "ml", "name": "unseen", "uid": "unseen", "resourceVersion": "5"}}
+LATE = {
+    "metadata": {"namespace": "ml", "name": "late", "uid": "late", "resourceVersion": "9", "generation": 1},
+    "spec": {"kind": "container+job:run", "project": "p", "id": "i", "suspend": True,
+             "spec": {"task": "container+job://p/t", "image": "x"}},
+    "status": {},
+}  # fmt: skip
+
+
+class ApiServer(ThreadingHTTPServer):
+    """Lists nothing, and tells nothing by its watches; what it was asked to write is in `writes`."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.closed = threading.Event()
+        self.writes: list[str] = []
+        self.runs: list[Any] = []
+        self.unseen = False
+        self.watching = 0
+
+
+class Handler(BaseHTTPRequestHandler):
+    server: ApiServer
+
+    def do_GET(self) -> None:
+        path, _, query = self.path.partition("?")
+        asked = urllib.parse.parse_qs(query)
+        if "watch" in asked:
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.flush()
+            self.server.watching += 1
+            self.server.closed.wait()
+            return
+        of_sweep = "PartialObjectMetadataList" in self.headers.get("Accept", "")
+        self._answer(200, self._discovered(path) or self._listed(path, of_sweep))
+
+    def do_PATCH(self) -> None:
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        self.server.writes.append(self.path.partition("?")[0])
+        self._answer(200, LATE | {"status": {"state": "STOPPED"}})
+
+    def _listed(self, path: str, of_sweep: bool) -> Any:
+        items = self.server.runs if path.endswith("/runs") else []
+        if of_sweep and self.server.unseen and path.endswith("/configmaps"):
+            items = [UNSEEN]
+        return {"metadata": {"resourceVersion": "10"}, "items": items}
+
+    def _discovered(self, path: str) -> Any:
+        groups = {(r.group, r.version) for r in KNOWN}
+        if path == "/api":
+            return {"versions": ["v1"]}
+        if path == "/apis":
+            named = [(group, f"{group}/{version}", version) for group, version in groups if group]
+            versions = [
+                {"name": group, "versions": [{"groupVersion": both, "version": version}],
+                 "preferredVersion": {"groupVersion": both, "version": version}}
+                for group, both, version in named
+            ]  # fmt: skip
+            return {"groups": versions}
+        there = [r for r in KNOWN if r.root == path]
+        verbs = ["get", "list", "watch", "patch"]
+        return there and {
+            "resources": [
+                {
+                    "name": r.plural,
+                    "kind": r.kind,
+                    "singularName": r.kind.lower(),
+                    "namespaced": True,
+                    "verbs": verbs,
+                }
+                for r in there
+            ]
+        }
+
+    def _answer(self, status: int, body: Any) -> None:
+        data = json.dumps(body).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    def log_message(self, *_: object) -> None:
+        """Be quiet."""
+
+
+@pytest.fixture
+def cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ApiServer]:
+    server = ApiServer()
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    named = {"cluster": {"server": f"http://127.0.0.1:{server.server_port}"}, "name": "c"}
+    context = {"context": {"cluster": "c", "user": "u"}, "name": "x"}
+    config = {"clusters": [named], "contexts": [context], "users": [{"name": "u", "user": {}}]}
+    path = tmp_path / "kubeconfig"
+    path.write_text(json.dumps({"apiVersion": "v1", "kind": "Config", "current-context": "x"} | config))
+    monkeypatch.setenv("KUBECONFIG", str(path))
+    yield server
+    server.closed.set()
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def operator(port: int = 0) -> Operator:
+    return Operator(
+        Settings(
+            namespaces=(), workers=2, sweep_interval=0.2, sync_deadline=1, listen="127.0.0.1", port=port,
+            log_level="info", log_format="text", gpu_resource="x", default_user=1, profiles_namespace="ml",
+            own_namespace="ml", metrics_url="", metrics_listen="127.0.0.1", metrics_port=0, metrics_interval=1,
+            metrics_bytes=1, export_run_metrics=0,
+        )
+    )  # fmt: skip
+
+
+async def until(question: Any) -> None:
+    async with asyncio.timeout(30):
+        while not question():  # noqa: ASYNC110 - the questions are about another thread
+            await asyncio.sleep(0.02)
+
+
+async def test_workers_go_on_when_the_streams_are_opened_anew(cluster, monkeypatch):
+    monkeypatch.setattr(sweep, "GRACE", 0.1)
+    running = asyncio.create_task(operator().run())
+    await until(lambda: cluster.watching >= len(WATCHED))
+    cluster.runs, cluster.unseen = [LATE], True  # the streams stand still: they tell of neither
+    await until(lambda: cluster.writes)
+    assert cluster.writes[0].endswith("/runs/late/status")
+    os.kill(os.getpid(), signal.SIGTERM)
+    await running
+
+
+async def test_a_signal_ends_the_workers_first_and_leaves_kopf_nothing_to_wait_for(
+    cluster, caplog, unused_tcp_port
+):
+    caplog.set_level(logging.DEBUG, "kopf")
+    running = asyncio.create_task(operator(unused_tcp_port).run())
+    await until(lambda: cluster.watching >= len(WATCHED))
+    async with aiohttp.ClientSession() as probe:  # its connection stays open, as a scraper's
+        async with probe.get(f"http://127.0.0.1:{unused_tcp_port}/healthz") as answer:
+            assert answer.status == 200
+        os.kill(os.getpid(), signal.SIGTERM)
+        await running
+    assert [text for text in caplog.messages if text.startswith("Hung tasks")] == [
+        "Hung tasks stopping is skipped: no tasks given."
+    ]
