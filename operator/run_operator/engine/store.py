@@ -1,6 +1,7 @@
 """What the watch streams told: slim views of Runs and their children, indexed by Run.
 
-Guarantees: an older version never replaces a newer one of the same object; a child belongs to the Run whose
+Guarantees: an older version never replaces a newer one of the same object, nor a late word about a deleted Run one
+that has its name now; a child belongs to the Run whose
 uid it carries, so children of an earlier Run of the same name are never taken for this one's.
 """
 
@@ -89,10 +90,13 @@ class Store:
     def put_run(self, run: Run, *, own: bool = False) -> None:
         """A Run appeared or changed; `own`: by our own write, which was decided with all that is known."""
         old = self._runs.get(run.key)
-        if old is not None and old.uid == run.uid and not newer(run.resource_version, old.resource_version):
+        if old is not None and not newer(run.resource_version, old.resource_version):
             return
+        if own and (old is None or old.uid != run.uid):
+            return  # it was deleted while the answer was on its way
         if old is not None and old.uid != run.uid:
             self._keys.pop(old.uid, None)
+            self._gone.pop(old.uid, None)
         self._runs[run.key] = run
         self._keys[run.uid] = run.key
         if own:

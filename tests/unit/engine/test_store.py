@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from run_operator.engine.execute import merge_patch
 from run_operator.engine.store import Store
 from run_operator.resources.referred import Want
@@ -72,6 +74,29 @@ def test_a_deletion_of_an_earlier_run_of_the_name_is_ignored():
     store.drop_run(run().key, "another-uid")
     assert store.run(run().key) is not None
     store.drop(UID)
+    assert store.run(run().key) is None
+
+
+def test_a_late_word_about_a_deleted_run_does_not_hide_the_one_that_has_its_name_now():
+    store, calls = woken()
+    earlier, now = replace(run(version="5"), uid="earlier"), run(version="20")
+    store.put_run(earlier)
+    store.put_child(replace(pod("Failed", exit_code=3), run_uid="earlier"))
+    store.drop_child("uid-hello-x")
+    store.put_run(now)
+    calls.clear()
+    store.put_run(replace(earlier, resource_version="6"))
+    assert (store.run(now.key), calls) == (now, [])
+    store.drop_run(now.key, "earlier")
+    assert store.run(now.key) is now
+    assert store.gone(earlier) == ()
+
+
+def test_our_own_write_does_not_bring_back_a_run_that_was_deleted_meanwhile():
+    store, _ = woken()
+    store.put_run(run(version="1"))
+    store.drop_run(run().key, UID)
+    store.put_run(run(version="2"), own=True)
     assert store.run(run().key) is None
 
 
