@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import Any
 
 from run_operator.engine.store import Store, observed
 from run_operator.engine.watched import CHILDREN, Child
@@ -37,8 +37,6 @@ from run_operator.resources.constants import LABEL_RUN_UID, RUN_KIND
 from run_operator.resources.run import Run
 from run_operator.workloads.build import child_kind
 from run_operator.workloads.workload import Workload
-
-NAMESPACE_GOING: Final = "NamespaceTerminating"
 
 Prepare = Callable[[str], Awaitable[None]]
 
@@ -85,8 +83,8 @@ class Executor:
                     if body is not None:
                         await self._create(run, body)
             case DeleteChild(name, uid, kind, version):
-                if await self._delete(BY_KIND[kind], run, name, uid, version):
-                    self._store.drop_child(uid)
+                await self._delete(BY_KIND[kind], run, name, uid, version)
+                self._store.drop_child(uid)
             case DeleteRun(uid):
                 await self._delete(RUNS, run, run.name, uid)
             case _:
@@ -115,7 +113,9 @@ class Executor:
                 await self._create(run, body, own=False)
             case PatchService(uid, wanted):
                 name, body = wanted["metadata"]["name"], {"metadata": {"uid": uid}, "spec": wanted["spec"]}
-                self._keep(SERVICES, await self._api.patch(SERVICES, run.namespace, name, body))
+                with _refusals():
+                    answer = await self._api.patch(SERVICES, run.namespace, name, body)
+                self._keep(SERVICES, answer)
 
     async def reread(self, run: Run) -> Observed:
         """The Run's children as the API server has them now."""
@@ -133,7 +133,8 @@ class Executor:
             with _refusals():
                 answer = await self._api.create(resource, run.namespace, body)
         except AlreadyExistsError:
-            answer = await self._ours(resource, run, str(body["metadata"]["name"]))
+            # News: it may be of another attempt, or ended by now, and its event would bring the same version again.
+            answer, own = await self._ours(resource, run, str(body["metadata"]["name"])), False
         self._keep(resource, answer, own=own)
 
     async def _prepare_namespace(self, run: Run) -> None:
@@ -187,15 +188,15 @@ class Executor:
         )
         raise RefusedError(Refusal("NameConflict", message, final=True))
 
-    async def _delete(self, resource: Resource, run: Run, name: str, uid: str, version: str = "") -> bool:
-        """Whether it is gone. It is not when it changed since it was looked at: what follows is decided anew."""
+    async def _delete(self, resource: Resource, run: Run, name: str, uid: str, version: str = "") -> None:
+        """Raises ConflictError when it changed since it was looked at: what follows is to be decided anew."""
         try:
             await self._api.delete(resource, run.namespace, name, uid, version)
         except NotFoundError:
             log.debug("%s %s/%s is gone already", resource.kind, run.namespace, name)
         except ConflictError:
-            return not version
-        return True
+            if version:
+                raise
 
 
 @contextmanager

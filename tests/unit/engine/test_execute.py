@@ -1,0 +1,115 @@
+"""What the API server answers, and what follows from it: nothing waits for news that were taken already."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from run_operator.engine.execute import Executor, RefusedError
+from run_operator.engine.store import Store
+from run_operator.kube.errors import (
+    AlreadyExistsError,
+    ConflictError,
+    ForbiddenError,
+    KubeError,
+    NotFoundError,
+)
+from run_operator.lifecycle.actions import CreateWorkload, DeleteChild, PatchService
+from run_operator.lifecycle.observed import Observed
+from run_operator.lifecycle.plan import plan
+from run_operator.resources.constants import ANNOTATION_ATTEMPT
+from run_operator.workloads.options import Options
+from tests.builders import NOW, UID, job, run, serve, service
+
+
+class Server:
+    """Answers every write with one error, and every read with one object."""
+
+    def __init__(self, error: type[KubeError] | None = None, there: dict[str, Any] | None = None) -> None:
+        self.error, self.there = error, there
+
+    def _fail(self) -> None:
+        if self.error:
+            raise self.error("write", 409, "no")
+
+    async def create(self, *_: Any) -> Any:
+        self._fail()
+        return self.there
+
+    async def delete(self, *_: Any) -> None:
+        self._fail()
+
+    async def patch(self, *_: Any, **__: Any) -> Any:
+        self._fail()
+        return self.there
+
+    async def get(self, *_: Any) -> Any:
+        return self.there
+
+
+def executor(server: Server) -> tuple[Executor, Store, list[str]]:
+    calls: list[str] = []
+    store = Store(lambda key, _: calls.append(key.name))
+    store.put_run(run())
+    calls.clear()
+    one: Any = server
+    return Executor(one, store), store, calls
+
+
+def creation() -> CreateWorkload:
+    (action,) = plan(run(), Observed(), NOW, Options()).actions
+    assert isinstance(action, CreateWorkload)
+    return action
+
+
+def child(attempt: int, owner: str = UID) -> dict[str, Any]:
+    return {
+        "kind": "Job",
+        "metadata": {
+            "namespace": "ml", "name": "hello", "uid": "job-1", "resourceVersion": "20",
+            "labels": {"run-operator.io/run-uid": UID}, "annotations": {ANNOTATION_ATTEMPT: str(attempt)},
+            "ownerReferences": [{"kind": "Run", "name": "hello", "uid": owner, "controller": True}],
+        },
+        "spec": {}, "status": {"active": 1},
+    }  # fmt: skip
+
+
+async def test_a_job_that_is_there_already_is_news():
+    """It may have ended, or be of another attempt, and the event about it will say nothing new any more."""
+    one, store, calls = executor(Server(AlreadyExistsError, child(attempt=1)))
+    await one.carry_out(run(), creation())
+    assert store.observed(run()).job is not None
+    assert calls == ["hello"]
+
+
+async def test_a_job_we_made_is_no_news():
+    one, _, calls = executor(Server(None, child(attempt=1)))
+    await one.carry_out(run(), creation())
+    assert calls == []
+
+
+async def test_a_job_that_changed_meanwhile_is_not_deleted_and_decided_about_again():
+    """The event may bring nothing but a new version, which wakes nobody."""
+    one, store, _ = executor(Server(ConflictError))
+    store.put_child(job())
+    with pytest.raises(ConflictError):
+        await one.carry_out(run(), DeleteChild("hello", "job-1", version="20"))
+    assert store.observed(run()).job is not None
+
+
+@pytest.mark.parametrize(
+    ("error", "version"), [(NotFoundError, "20"), (NotFoundError, ""), (ConflictError, "")]
+)
+async def test_a_job_that_is_gone_or_another_one_by_now_is_dropped(error, version):
+    one, store, _ = executor(Server(error))
+    store.put_child(job())
+    await one.carry_out(run(), DeleteChild("hello", "job-1", version=version))
+    assert store.observed(run()).job is None
+
+
+async def test_an_address_that_the_api_server_will_not_have_is_a_refusal():
+    one, _, _ = executor(Server(ForbiddenError))
+    body = {"metadata": {"name": "hello"}, "spec": {"type": "LoadBalancer"}}
+    with pytest.raises(RefusedError, match="no"):
+        await one.carry_out(serve(), PatchService(service().uid, body))
