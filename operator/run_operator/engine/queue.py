@@ -4,7 +4,7 @@ Five guarantees, each with a test of its name:
 1. a key waits at most once, however often it is added;
 2. a key is worked on by at most one worker at a time;
 3. a key added while it is worked on is worked on again afterwards;
-4. urgent keys (a person's change) go before the rest, and the rest still moves;
+4. urgent keys (a person's change) go before the rest, also those that waited already, and the rest still moves;
 5. a key that failed comes back after a growing, jittered, bounded delay, which success resets.
 """
 
@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections import deque
+from collections import OrderedDict
 from collections.abc import Callable
 from typing import Final
 
@@ -29,8 +29,8 @@ class WorkQueue:
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
-        self._urgent: deque[Key] = deque()
-        self._ordinary: deque[Key] = deque()
+        self._urgent: OrderedDict[Key, None] = OrderedDict()
+        self._ordinary: OrderedDict[Key, None] = OrderedDict()
         self._waiting: dict[Key, float] = {}
         self._processing: set[Key] = set()
         self._again: dict[Key, bool] = {}
@@ -59,13 +59,18 @@ class WorkQueue:
 
     def add(self, key: Key, *, urgent: bool = False) -> None:
         """Have the key worked on soon."""
-        if self._closed or key in self._waiting:
+        if self._closed:
+            return
+        if key in self._waiting:
+            if urgent and key in self._ordinary:
+                del self._ordinary[key]
+                self._urgent[key] = None
             return
         if key in self._processing:
             self._again[key] = self._again.get(key, False) or urgent
             return
         self._waiting[key] = self._clock()
-        (self._urgent if urgent else self._ordinary).append(key)
+        (self._urgent if urgent else self._ordinary)[key] = None
         self._wakeup.set()
 
     def add_after(self, key: Key, delay: float) -> None:
@@ -131,9 +136,9 @@ class WorkQueue:
     def _next(self) -> Key | None:
         if self._urgent and (self._streak < URGENT_SHARE or not self._ordinary):
             self._streak += 1
-            return self._urgent.popleft()
+            return self._urgent.popitem(last=False)[0]
         self._streak = 0
-        return self._ordinary.popleft() if self._ordinary else None
+        return self._ordinary.popitem(last=False)[0] if self._ordinary else None
 
     def _due(self, key: Key) -> None:
         self._timers.pop(key, None)

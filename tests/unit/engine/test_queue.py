@@ -43,6 +43,15 @@ async def test_urgent_keys_go_first_and_the_rest_still_moves():
     assert A in order
 
 
+async def test_a_key_that_waits_already_becomes_urgent():
+    q = queue()
+    for key in (A, B, C):
+        q.add(key)
+    q.add(C, urgent=True)
+    assert [await q.take() for _ in range(3)] == [C, A, B]
+    assert len(q) == 0
+
+
 async def test_a_failed_key_comes_back_later_and_later_within_bounds_and_success_resets():
     q = queue()
     delays = [q.retry(A) for _ in range(20)]
