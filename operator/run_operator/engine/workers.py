@@ -5,16 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from typing import Final
 
 from run_operator.engine.queue import WorkQueue
 from run_operator.engine.reconcile import Reconciler
 from run_operator.kube.errors import ConflictError, FencedError, KubeError, ThrottledError, TransientError
 from run_operator.observability.metrics import Metrics
 from run_operator.resources.run import Key
-
-STALE: Final = 0.2
-"""Seconds until a Run that changed under our hands is looked at again, if no event comes earlier."""
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +45,7 @@ class Workers:
         try:
             delay = await self._reconciler.reconcile(key)
         except ConflictError:
-            self._queue.add_after(key, STALE)
+            self._queue.retry(key)  # the event about the newer version comes earlier, if the streams are well
             return "conflict"
         except ThrottledError as error:
             self._queue.retry(key, at_least=error.retry_after)
