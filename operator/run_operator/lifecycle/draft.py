@@ -12,6 +12,8 @@ from run_operator.resources.times import parse, precise_stamp, stamp
 
 MAX_TRANSITIONS: Final = 50
 MAX_ATTEMPTS: Final = 20
+MAX_MESSAGE: Final = 4096
+"""Characters, as the CRD has it: a status with a longer one would be refused as a whole."""
 
 
 class Draft:
@@ -36,6 +38,7 @@ class Draft:
 
     def become(self, state: State, message: str, at: float | None = None) -> None:
         """Enter a state, or stay in it with another message."""
+        message = message[:MAX_MESSAGE]
         if self._status.get("state") != state:
             entry = {"status": str(state), "time": precise_stamp(self._now if at is None else at)}
             if message:
@@ -152,7 +155,7 @@ class Draft:
         attempts = list(self._status.get("attempts", ()))
         if not attempts or attempts[-1].get("endTime"):
             return
-        end: dict[str, Any] = {"endTime": stamp(ended), "reason": reason, "message": message}
+        end: dict[str, Any] = {"endTime": stamp(ended), "reason": reason, "message": message[:MAX_MESSAGE]}
         if exit_code is not None:
             end["exitCode"] = exit_code
         if pod:

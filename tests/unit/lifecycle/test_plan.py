@@ -366,3 +366,13 @@ def test_before_a_stop_without_a_job_is_told_the_api_server_is_asked():
     one = run(suspend=True, status=status_of("PENDING"))
     assert step(one).reread
     assert step(one, Observed(fresh=True)).status["state"] == "STOPPED"
+
+
+def test_no_message_is_longer_than_the_schema_allows():
+    """The API server would refuse the whole status, and the Run would be silent for ever."""
+    spec = {"task": "container+job://demo/t", "image": "busybox:1.36", "resources": {"x" * 9000: "1"}}
+    made = step(run(spec))
+    assert made.status["state"] == "ERROR"
+    assert len(made.status["message"]) <= 4096
+    assert made.status["message"].startswith("spec.spec.resources.xxx")
+    assert all(len(entry.get("message", "")) <= 4096 for entry in made.status["transitions"])
