@@ -58,8 +58,8 @@ def _of(pod: PodView, container: ContainerView | None) -> Ending:
         brief,
         container.exit_code,
         pod.name,
-        parse(container.started_at),
-        parse(container.finished_at),
+        parse(container.started_at) or None,  # 1970 where it never began
+        parse(container.finished_at) or None,
     )
 
 

@@ -14,6 +14,7 @@ from run_operator.lifecycle.plan import plan
 from run_operator.resources.run import Run
 from run_operator.resources.times import stamp
 from run_operator.workloads.options import Options
+from run_operator.workloads.views import PodView
 from tests.builders import NOW, UID, job, pod, run
 
 NO_CLAIM = '0/1 nodes are available: persistentvolumeclaim "team" not found. not found'
@@ -376,3 +377,22 @@ def test_no_message_is_longer_than_the_schema_allows():
     assert len(made.status["message"]) <= 4096
     assert made.status["message"].startswith("spec.spec.resources.xxx")
     assert all(len(entry.get("message", "")) <= 4096 for entry in made.status["transitions"])
+
+
+def test_a_program_that_never_began_did_not_run_in_1970():
+    """The kubelet says so of a container it could not start."""
+    ended = {
+        "exitCode": 128,
+        "reason": "StartError",
+        "startedAt": "1970-01-01T00:00:00Z",
+        "finishedAt": stamp(NOW),
+    }
+    raw = {
+        "metadata": {"name": "hello-x", "uid": "u", "creationTimestamp": stamp(NOW),
+                     "labels": {"run-operator.io/run-uid": UID, "run-operator.io/attempt": "1"}},
+        "status": {"phase": "Failed", "containerStatuses": [{"name": "main", "state": {"terminated": ended}}]},
+    }  # fmt: skip
+    pods = (PodView.from_object(raw),)
+    made = step(run(status=status_of("PENDING")), Observed(job(failed_reason="BackoffLimitExceeded"), pods))
+    assert [entry["status"] for entry in made.status["transitions"]] == ["ERROR"]
+    assert [event.reason for event in made.events] == ["StartError"]
