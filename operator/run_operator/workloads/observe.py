@@ -93,7 +93,13 @@ def _undecided(job: JobView, pods: Sequence[PodView]) -> bool:
     """Whether a pod ended that the Job has not drawn its conclusion from: retry, success or failure."""
     if job.condition("SuccessCriteriaMet") or job.condition("FailureTarget"):
         return True
-    return len(pods) > job.facts.failed
+    return sum(not _disrupted(pod) for pod in pods) > job.facts.failed
+
+
+def _disrupted(pod: PodView) -> bool:
+    """Whether it ended by eviction or preemption, which its Job does not count (see its podFailurePolicy)."""
+    found = pod.condition("DisruptionTarget")
+    return found is not None and found.status == "True" and pod.phase != "Succeeded"
 
 
 def _under_way(job: JobView, pods: Sequence[PodView], ending: Ending | None) -> Observation:
@@ -106,7 +112,10 @@ def _under_way(job: JobView, pods: Sequence[PodView], ending: Ending | None) -> 
         )
     again = f"; before: {ending.message}" if ending and ending.exit_code not in (0, None) else ""
     if newest is None:
-        return Observation("PENDING", "NoPod", f"waiting for the Job to make a pod{again}"[:MAX_MESSAGE])
+        # A pod that is refused (quota, priority class) leaves no mark on the Job but an Event.
+        advice = f"if none comes, kubectl describe job {job.name} says why"
+        text = f"waiting for the Job to make a pod ({advice}){again}"
+        return Observation("PENDING", "NoPod", text[:MAX_MESSAGE])
     running = next((c for c in newest.facts.containers if not c.init and c.state == "running"), None)
     if running is not None:
         where = f" on node {newest.facts.node}" if newest.facts.node else ""

@@ -396,3 +396,18 @@ def test_a_program_that_never_began_did_not_run_in_1970():
     made = step(run(status=status_of("PENDING")), Observed(job(failed_reason="BackoffLimitExceeded"), pods))
     assert [entry["status"] for entry in made.status["transitions"]] == ["ERROR"]
     assert [event.reason for event in made.events] == ["StartError"]
+
+
+def test_an_evicted_pod_is_not_taken_for_one_whose_verdict_is_on_its_way():
+    """The Job does not count it as failed: until it has another pod, the program does not run, and that is told."""
+    raw = {
+        "metadata": {"name": "hello-x", "uid": "u", "creationTimestamp": stamp(NOW),
+                     "labels": {"run-operator.io/run-uid": UID, "run-operator.io/attempt": "1"}},
+        "status": {"phase": "Failed", "reason": "Evicted",
+                   "conditions": [{"type": "DisruptionTarget", "status": "True"}]},
+    }  # fmt: skip
+    made = step(
+        run(status=status_of("RUNNING")), Observed(job(failed=0), (PodView.from_object(raw),)), NOW + 60
+    )
+    assert (made.status["state"], condition(made, "Running")["reason"]) == ("PENDING", "NoPod")
+    assert "kubectl describe job hello" in made.status["message"]
