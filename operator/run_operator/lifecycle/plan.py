@@ -53,7 +53,8 @@ def _towards_the_wish(here: Situation) -> Plan:
     if child is None:
         return batch.without_child(here)
     if child.deleting:
-        return Plan()  # somebody deletes it: the next step follows when it is gone
+        # Somebody deletes it, and nothing begins until it is gone. A stop does not wait for that: it may be never.
+        return batch.without_child(here) if here.run.suspend else Plan()
     if child.attempt > here.draft.attempt:
         here.draft.adopt(child.attempt)
     if isinstance(child, DeploymentView):

@@ -411,3 +411,19 @@ def test_an_evicted_pod_is_not_taken_for_one_whose_verdict_is_on_its_way():
     )
     assert (made.status["state"], condition(made, "Running")["reason"]) == ("PENDING", "NoPod")
     assert "kubectl describe job hello" in made.status["message"]
+
+
+@pytest.mark.parametrize("pods", [(pod("Running", due=NOW + 30),), ()])
+def test_a_stop_is_taken_up_while_somebody_deletes_the_job(pods):
+    """A Job that is deleted in the foreground stays until its last pod is gone, which may be never on a dead node."""
+    one = run(suspend=True, status=status_of("RUNNING"))
+    made = step(one, Observed(job(deleting=True), pods, fresh=True))
+    assert made.status["state"] == ("STOP" if pods else "STOPPED")
+    lost = step(
+        run(suspend=True, status=status_of("STOP")),
+        Observed(job(deleting=True), (pod("Running", due=NOW - 301),), fresh=True),
+    )
+    assert (lost.status["state"], condition(lost, "Suspended")["reason"]) == (
+        "STOPPED",
+        "PodTerminationTimeout",
+    )
