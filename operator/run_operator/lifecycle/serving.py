@@ -25,6 +25,7 @@ from run_operator.resources.times import parse
 from run_operator.workloads import service
 from run_operator.workloads.deployment import replicas
 from run_operator.workloads.digest import digest
+from run_operator.workloads.errors import WorkloadError
 from run_operator.workloads.observe import Observation
 from run_operator.workloads.readiness import Readiness, read
 from run_operator.workloads.summary import summaries
@@ -87,9 +88,7 @@ def _address(here: Situation, wanted: Mapping[str, Any] | None) -> list[Action]:
 
 
 def _up(here: Situation, deployment: DeploymentView) -> Plan:
-    wanted = replicas(here.run.spec)
-    named = service.ports(here.run.spec)
-    address = _service(here, service.service_name(here.run)) if named else None
+    wanted = _wanted(here, deployment)
     if deployment.facts.digest != digest(here.run.spec):
         here.draft.event(
             "NotApplied",
@@ -97,8 +96,12 @@ def _up(here: Situation, deployment: DeploymentView) -> Plan:
             "stop and resume the Run to apply it",
             warning=True,
         )
-    if named and address is None:
-        return _address_lost(here, service.service(here.run, named))
+        address = next((one for one in here.observed.services if not one.facts.deleting), None)
+    else:
+        named = service.ports(here.run.spec)
+        address = _service(here, service.service_name(here.run)) if named else None
+        if named and address is None:
+            return _address_lost(here, service.service(here.run, named))
     scale = (ScaleChild(deployment.name, deployment.uid, wanted),) if deployment.replicas != wanted else ()
     steady = _steady(here)
     seen = read(deployment, here.observed.pods, here.now, steady)
@@ -121,6 +124,15 @@ def _up(here: Situation, deployment: DeploymentView) -> Plan:
     if address:
         here.draft.service(service.summary(address))
     return here.decided(*scale, wake_at=_serving(here, seen, wanted, address))
+
+
+def _wanted(here: Situation, deployment: DeploymentView) -> int:
+    """How many pods the document asks for; as many as there are to be now, where an edit asks for what cannot be."""
+    try:
+        return replicas(here.run.spec)
+    except WorkloadError as error:
+        here.draft.event(error.reason, f"not applied: {error}", warning=True)
+        return deployment.replicas
 
 
 def _address_lost(here: Situation, wanted: Mapping[str, Any]) -> Plan:

@@ -123,7 +123,7 @@ def test_stop_is_no_replicas_and_stopped_only_when_no_pod_is_left():
     down = deployment(replicas=0)
     ending = step(serve(status=asked.status, suspend=True), seen(replica(deleting=True), deployment=down))
     assert (ending.status, ending.actions) == (None, ())
-    done = step(serve(status=asked.status, suspend=True), seen(deployment=down))
+    done = step(serve(status=asked.status, suspend=True), seen(deployment=down, fresh=True))
     assert done.status["state"] == "STOPPED"
     assert condition(done, "Suspended")["status"] == "True"
     assert done.status["service"] == status["service"]
@@ -142,7 +142,7 @@ def test_a_stop_once_begun_is_finished_and_then_the_resume_happens():
     status = status_of("STOP")
     down = deployment(replicas=0)
     assert step(serve(status=status), seen(replica(deleting=True), deployment=down)).actions == ()
-    made = step(serve(status=status), seen(deployment=down))
+    made = step(serve(status=status), seen(deployment=down, fresh=True))
     assert (made.status["attempt"], made.status["state"]) == (2, "PENDING")
     assert kinds(made) == [RestartChild]
 
@@ -154,7 +154,7 @@ def test_a_resume_is_the_next_attempt_counted_before_its_pods_exist():
     template = made.actions[0].workload.child["spec"]
     assert template["replicas"] == 2
     assert template["template"]["metadata"]["labels"]["run-operator.io/attempt"] == "2"
-    again = step(serve(status=made.status), seen(deployment=down))
+    again = step(serve(status=made.status), seen(deployment=down, fresh=True))
     assert (again.status, kinds(again)) == (None, [RestartChild])
 
 
@@ -324,3 +324,24 @@ def test_a_bad_edit_of_a_running_service_does_not_end_it():
     made = step(serve(status=running(), more={"replicas": 0}), seen(replica()))
     assert (made.status, made.actions) == (None, ())
     assert "0 is not 1 to" in made.events[0].message
+
+
+def test_a_bad_edit_of_a_service_without_pods_does_not_end_it_either():
+    """Its Deployment goes on trying: ERROR would be said of a Run whose pods come later."""
+    quota = deployment(failure="exceeded quota")
+    made = step(serve(status=status_of("PENDING"), more={"replicas": 0}), seen(deployment=quota))
+    assert (made.status["state"], made.actions) == ("PENDING", ())
+    assert "0 is not 1 to" in made.events[0].message
+    assert "exceeded quota" in made.status["message"]
+    up = step(serve(status=made.status, more={"replicas": 0}), seen(replica()))
+    assert up.status["state"] == "RUNNING"
+
+
+@pytest.mark.parametrize(
+    "edit", [{"service_name": "other"}, {"service_ports": [{"port": "x"}]}, {"service_type": "?"}]
+)
+def test_an_edit_that_slips_through_with_the_replicas_does_not_touch_the_address(edit):
+    one = serve(status=running(), more={"replicas": 2} | edit)
+    made = step(one, seen(replica(), fresh=True))
+    assert (kinds(made), [event.reason for event in made.events]) == ([ScaleChild], ["NotApplied"])
+    assert made.status is None
