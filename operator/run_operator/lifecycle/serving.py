@@ -60,6 +60,8 @@ def _down(here: Situation, deployment: DeploymentView) -> Plan:
         return here.decided(ScaleChild(deployment.name, deployment.uid, 0))
     if here.writers or deployment.busy(len(here.lost)):
         return stopping.await_pods(here)
+    if here.draft.state != State.STOPPED and not here.observed.fresh:
+        return Plan(reread=True)  # not every cluster's Deployments count pods that end: a stream may be late
     if here.run.suspend:
         return stopping.stopped(here)
     if here.draft.state != State.PENDING:

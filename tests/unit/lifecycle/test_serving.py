@@ -345,3 +345,12 @@ def test_an_edit_that_slips_through_with_the_replicas_does_not_touch_the_address
     made = step(one, seen(replica(), fresh=True))
     assert (kinds(made), [event.reason for event in made.events]) == ([ScaleChild], ["NotApplied"])
     assert made.status is None
+
+
+def test_stopped_is_said_after_a_look_at_the_pods_themselves():
+    """A Deployment may not count pods that are ending, and the stream of pods may be behind its own."""
+    down = deployment(replicas=0)
+    for suspend in (True, False):
+        assert step(serve(status=status_of("STOP"), suspend=suspend), seen(deployment=down)).reread
+    found = seen(replica(deleting=True), deployment=down, fresh=True)
+    assert step(serve(status=status_of("STOP"), suspend=True), found).status["state"] == "STOP"
