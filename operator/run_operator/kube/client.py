@@ -13,6 +13,7 @@ from urllib.parse import urlencode
 
 import aiohttp
 from kubernetes.aio.client import ApiClient, Configuration
+from kubernetes.aio.config import ConfigException
 
 from run_operator.kube import errors
 from run_operator.kube.fence import Fence
@@ -165,8 +166,8 @@ class Api:
     ) -> JSON:
         what = f"{verb} {path.partition('?')[0]}"
         headers = {"Accept": accept, "Content-Type": content_type, "User-Agent": self._agent}
-        await self._client.update_params_for_auth(headers, [], ["BearerToken"], path, verb, body)
         try:
+            await self._client.update_params_for_auth(headers, [], ["BearerToken"], path, verb, body)
             answer = await self._client.rest_client.request(
                 _METHODS[verb],
                 self._host + path,
@@ -175,7 +176,7 @@ class Api:
                 _request_timeout=aiohttp.ClientTimeout(total=deadline),
             )
             status, payload = answer.status, await answer.read()
-        except (TimeoutError, aiohttp.ClientError, OSError) as error:
+        except (TimeoutError, aiohttp.ClientError, OSError, ConfigException) as error:
             self._observe(verb, resource.plural, "error")
             text = str(error) or f"no answer within {deadline:g} s"
             raise errors.TransientError(what, 0, text) from error

@@ -1,0 +1,34 @@
+"""Every way a request can fail is one of the typed errors: whoever calls knows what to expect."""
+
+from __future__ import annotations
+
+import pytest
+from kubernetes.aio.client import Configuration
+from kubernetes.aio.config import ConfigException
+
+from run_operator.kube.client import Api
+from run_operator.kube.errors import TransientError
+from run_operator.kube.fence import Unfenced
+from run_operator.kube.resource import RUNS
+
+
+@pytest.mark.parametrize(
+    "error", [FileNotFoundError("token"), ConfigException("Token file exists but empty.")]
+)
+async def test_a_token_that_cannot_be_read_just_now_is_a_transient_error(error):
+    """It would end the tasks that write Events and compare the store, which expect no other errors."""
+
+    async def refresh(_: Configuration) -> None:
+        raise error
+
+    configuration = Configuration(host="http://127.0.0.1:9")
+    configuration.api_key = {"BearerToken": "x"}
+    configuration.refresh_api_key_hook = refresh
+    seen: list[str] = []
+    api = Api(configuration, Unfenced(), lambda *told: seen.append(told[2]), "test")
+    try:
+        with pytest.raises(TransientError, match="oken"):
+            await api.get(RUNS, "ml", "hello")
+    finally:
+        await api.close()
+    assert seen == ["error"]
