@@ -10,8 +10,8 @@ from typing import Final
 from run_operator.engine.execute import Executor, RefusedError
 from run_operator.engine.recorder import Recorder
 from run_operator.engine.store import Store
-from run_operator.kube.errors import NotFoundError
-from run_operator.lifecycle.actions import Plan
+from run_operator.kube.errors import ForbiddenError, InvalidError, NotFoundError
+from run_operator.lifecycle.actions import Plan, RunEvent
 from run_operator.lifecycle.observed import Observed, Refusal
 from run_operator.lifecycle.plan import plan
 from run_operator.resources.run import Key, Run
@@ -20,6 +20,8 @@ from run_operator.workloads.options import Options
 
 REFUSED_AGAIN: Final = 15.0
 """Seconds until a refusal that may pass (quota, policy) is put to the test again."""
+LONGEST_WAIT: Final = 3600.0
+"""Seconds after which a Run is looked at whatever it waits for: timers do not hear of a clock that was set."""
 
 log = logging.getLogger(__name__)
 
@@ -66,7 +68,14 @@ class Reconciler:
         except NotFoundError as error:
             log.debug("%s is gone: %s", key, error)  # its DELETED event is on the way
             return None
-        return None if decision.wake_at is None else max(0.0, decision.wake_at - self._wall())
+        except (InvalidError, ForbiddenError) as error:
+            # The status says what was to be done, or is itself what is refused: an Event can say that it is not.
+            text = f"{error}; it is tried again until it is let through"
+            self._recorder.record(run, RunEvent("Warning", "WriteRefused", text))
+            raise
+        if decision.wake_at is None:
+            return None
+        return min(LONGEST_WAIT, max(0.0, decision.wake_at - self._wall()))
 
     def _plan(self, run: Run, observed: Observed) -> Plan:
         observed = replace(observed, uncommitted=self._uncommitted(run))

@@ -1,0 +1,82 @@
+"""One Run through the whole of it: what is told when a write is refused, and how long nothing is done."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from run_operator.engine.reconcile import LONGEST_WAIT, Reconciler
+from run_operator.engine.store import Store
+from run_operator.kube.errors import ForbiddenError, InvalidError, KubeError, TransientError
+from run_operator.lifecycle.actions import RunEvent
+from run_operator.resources.run import Run
+from run_operator.resources.times import stamp
+from run_operator.workloads.options import Options
+from tests.builders import NOW, job, pod, run
+
+
+class Hands:
+    """An executor that writes nothing, or fails to."""
+
+    def __init__(self, status: KubeError | None = None, action: KubeError | None = None) -> None:
+        self.status, self.action = status, action
+
+    async def write_status(self, *_: Any) -> None:
+        if self.status:
+            raise self.status
+
+    async def carry_out(self, *_: Any) -> None:
+        if self.action:
+            raise self.action
+
+
+class Story:
+    """A recorder."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def record(self, _: Run, event: RunEvent) -> None:
+        self.lines.append(f"{event.type} {event.reason}: {event.message}")
+
+
+def reconciler(one: Run, hands: Hands) -> tuple[Any, Story]:
+    store, story = Store(lambda *_: None), Story()
+    store.put_run(one)
+    store.put_child(job())
+    store.put_child(pod("Running"))
+    parts: Any = (store, hands, story)
+    return Reconciler(*parts, lambda: NOW, Options()), story
+
+
+RUNNING = {"state": "RUNNING", "attempt": 1, "startTime": stamp(NOW), "attempts": [{"attempt": 1}]}
+
+
+@pytest.mark.parametrize("error", [InvalidError, ForbiddenError])
+@pytest.mark.parametrize("where", ["status", "action"])
+async def test_a_write_that_is_refused_is_told_by_an_event(error, where):
+    """The Run's status says what was to be done; only an Event can say that it is not."""
+    stopped = run(suspend=True, status=RUNNING)
+    one, story = reconciler(stopped, Hands(**{where: error("patch jobs/hello", 403, "policy says no")}))
+    with pytest.raises(error):
+        await one.reconcile(stopped.key)
+    assert story.lines[-1] == (
+        "Warning WriteRefused: patch jobs/hello: 403: policy says no; it is tried again until it is let through"
+    )
+
+
+async def test_a_failure_that_passes_is_no_event():
+    stopped = run(suspend=True, status=RUNNING)
+    one, story = reconciler(stopped, Hands(action=TransientError("patch", 503, "down")))
+    with pytest.raises(TransientError):
+        await one.reconcile(stopped.key)
+    assert [line.split(":")[0] for line in story.lines] == ["Normal Suspending"]
+
+
+async def test_nothing_waits_longer_than_an_hour_without_a_look_at_the_clock():
+    """A machine that slept, or a clock that was set: timers count other seconds than deadlines do."""
+    over = {"state": "COMPLETED", "completionTime": stamp(NOW), "observedGeneration": 1}
+    done = run(status=over, policy={"ttlSecondsAfterFinished": 10 * 24 * 3600})
+    one, _ = reconciler(done, Hands())
+    assert await one.reconcile(done.key) == LONGEST_WAIT
