@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from run_operator.lifecycle import deadlines, finishing, queueing, resolving
-from run_operator.lifecycle.actions import Action, CreateWorkload, DeleteChild, Plan
+from run_operator.lifecycle.actions import CreateWorkload, DeleteChild, Plan
 from run_operator.lifecycle.evidence import record_stop
 from run_operator.lifecycle.observed import Refusal
 from run_operator.lifecycle.situation import Situation
@@ -54,8 +54,11 @@ def count(here: Situation) -> None:
 def create(here: Situation, leftover: JobView | None = None) -> Plan:
     """Create the child of the attempt that is counted already. Raises WorkloadError."""
     workload = prepare(here)
-    clear: tuple[Action, ...] = (DeleteChild(leftover.name, leftover.uid),) if leftover else ()
-    return here.decided(*clear, CreateWorkload(workload))
+    if leftover is None:
+        return here.decided(CreateWorkload(workload))
+    # Only as it was seen: one that was let go by hand meanwhile has pods again, which end before others begin.
+    clear = DeleteChild(leftover.name, leftover.uid, version=leftover.resource_version)
+    return here.decided(clear, CreateWorkload(workload))
 
 
 def prepare(here: Situation) -> Workload:
