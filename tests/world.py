@@ -74,6 +74,7 @@ class World:
         self.by_hand = False
         self.catalog = Catalog()
         self.images: set[str] = set()
+        self.lost = False
 
     # People
 
@@ -98,6 +99,14 @@ class World:
         self.won = False
         for uid in list(self.jobs):
             self._delete_job(uid)
+
+    def lose_status(self) -> None:
+        """Somebody wipes the status (`kubectl replace --subresource=status`, a restore of a backup)."""
+        self.run["status"] = {"state": "CREATED"}
+        self.images.clear()  # what it was started with is forgotten too
+        self.lost = True
+        self._touch(self.run)
+        self.look()  # a person is slower than a stream is late
 
     def admit(self, *, admitted: bool) -> None:
         """The queue lets the Job go on, or takes it back."""
@@ -130,7 +139,8 @@ class World:
             live = [pod for pod in mine if self._live(pod)]
             status = job["status"]
             before = copy.deepcopy(status)
-            status["failed"] = sum(p["status"]["phase"] == "Failed" and not p["suspended"] for p in mine)
+            counted = [p for p in mine if not p["suspended"] and not p["status"].get("conditions")]
+            status["failed"] = sum(p["status"]["phase"] == "Failed" for p in counted)
             if not self._verdict(job):
                 self._steer(uid, job, mine, live)
             if status != before:
@@ -166,6 +176,13 @@ class World:
                 self._phase(pod, "Failed" if code else "Succeeded", {"terminated": ended})
             elif going and phase in ("Succeeded", "Failed"):
                 del self.pods[uid]
+
+    def evict(self) -> None:
+        """A pod is evicted: it fails, and its Job does not count that."""
+        for pod in self.pods.values():
+            if pod["status"]["phase"] == "Running":
+                pod["status"]["conditions"] = [{"type": "DisruptionTarget", "status": "True"}]
+                self._phase(pod, "Failed", {"terminated": {"exitCode": 137, "finishedAt": stamp(self.now)}})
 
     def wait(self, seconds: float) -> None:
         """Time passes."""
@@ -238,19 +255,25 @@ class World:
         self._rule(len(self.jobs) <= 1, "two Jobs")
         if status["state"] in OVER:
             self._rule(not live, f"{status['state']} while a pod can write")
-        for number in attempts:
-            self._rule(int(number) <= status.get("attempt", 0), "a pod of an attempt that is not recorded")
+        known = status.get("attempt", 0)
+        for number in attempts if known or not self.lost else ():
+            self._rule(int(number) <= known, "a pod of an attempt that is not recorded")
 
     def _store_status(self, status: dict[str, Any]) -> None:
-        old, live = self.run["status"], [pod for pod in self.pods.values() if self._live(pod)]
+        seen = {pod.uid for pod in self.seen[1]}
+        live = [
+            pod for uid, pod in self.pods.items() if self._live(pod) and (uid in seen or not self.by_hand)
+        ]
+        old = self.run["status"]  # a Job let go by hand makes pods that no stream may have told of yet
         said = old["state"] == "STOPPED" or status["state"] != "STOPPED" or not live
         self._rule(said, "STOPPED is said while a pod can write")
         self._rule(
             old["state"] not in OVER or status["state"] == old["state"], f"{old['state']} was not final"
         )
         step = status.get("attempt", 0) - old.get("attempt", 0)
-        self._rule(step in (0, 1), f"the attempt number moves by {step}")
-        self._rule(step == 0 or not live, "the next attempt is counted while a pod can write")
+        found = self.lost and not old.get("attempt")
+        self._rule(step in (0, 1) or found, f"the attempt number moves by {step}")
+        self._rule(step == 0 or found or not live, "the next attempt is counted while a pod can write")
         self.run["status"] = copy.deepcopy(dict(status))
         self._touch(self.run)
 

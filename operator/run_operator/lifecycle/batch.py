@@ -45,6 +45,8 @@ def _onwards(here: Situation, job: JobView, seen: Observation) -> Plan:
     """The wish is that it runs."""
     if not job.suspend:
         return running.under_way(here, job, seen)
+    if here.draft.state == State.CREATED and not here.run.queue:
+        return stopping.stop(here, job)  # the status was lost: most likely this stop had been begun here
     if here.draft.state != State.STOPPED:
         return queueing.held(here)
     if here.writers or job.busy(len(here.lost)):

@@ -47,7 +47,10 @@ def with_deployment(here: Situation, deployment: DeploymentView) -> Plan:
     here.draft.pods(summaries(here.observed.pods))
     if verdict := deadlines.sealed(here):
         return giving_up.give_up(here, verdict)
-    halted = here.draft.state in (State.STOP, State.STOPPED)
+    lost = (
+        here.draft.state == State.CREATED and not deployment.replicas
+    )  # the status of a stop that was begun
+    halted = lost or here.draft.state in (State.STOP, State.STOPPED)
     if here.run.suspend or halted or deployment.attempt != here.draft.attempt:
         return _down(here, deployment)
     return _up(here, deployment)

@@ -211,6 +211,14 @@ def test_a_lost_status_is_found_again_from_the_deployment():
     assert (made.status["attempt"], made.status["state"]) == (3, "RUNNING")
 
 
+def test_a_status_lost_while_stopped_does_not_let_an_old_attempt_go_on():
+    down = deployment(attempt=3, replicas=0)
+    ending = step(serve(), seen(replica(attempt=3, deleting=True), deployment=down))
+    assert (ending.status["state"], ending.actions) == ("STOP", ())
+    made = step(serve(), seen(deployment=down, fresh=True))
+    assert (made.status["attempt"], kinds(made)) == (4, [RestartChild])
+
+
 def test_a_moment_of_unreadiness_is_not_told_and_a_longer_one_is():
     one = serve(status=running())
     gone = seen(replica(False, since=NOW + 100))

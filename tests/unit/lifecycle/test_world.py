@@ -38,6 +38,8 @@ def steps(world: World, dice: random.Random) -> dict[str, tuple[int, Callable[[]
         "kubelet works": (6, lambda: world.kubelet(None)),
         "program ends well": (1, lambda: world.kubelet(0)),
         "program fails": (1, lambda: world.kubelet(3)),
+        "pod evicted": (1, world.evict),
+        "status lost": (1, world.lose_status),
         "Job deleted by hand": (1, world.rob),
         "Job let go by hand": (1, world.unsuspend),
         "queue lets in": (2, lambda: world.admit(admitted=True)),
