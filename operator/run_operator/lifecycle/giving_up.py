@@ -13,9 +13,14 @@ from run_operator.resources.states import State
 def give_up(here: Situation, verdict: Verdict) -> Plan:
     """End whatever may still have pods; the verdict is kept in the Running condition until they are gone."""
     actions = _ends(here)
-    if not actions and not here.writers:
+    deployment = here.observed.deployment
+    counted = deployment is not None and deployment.busy(len(here.lost))
+    if not actions and not here.writers and not counted:
         if (at := settling.until(here)) is not None:
             return Plan(wake_at=at)
+        if not here.observed.fresh:
+            # A pod made a moment ago may be there although no stream has told of it yet.
+            return Plan(reread=True)
         return finishing.impossible(here, verdict.reason, verdict.message)
     here.draft.become(State.STOP, verdict.message)
     here.draft.condition(conditions.RUNNING, status=False, reason=verdict.reason, message=verdict.message)
