@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from run_operator.lifecycle import deadlines, finishing, queueing, resolving
@@ -82,9 +83,17 @@ def refused(here: Situation, refusal: Refusal) -> Plan:
     serving = here.observed.deployment is not None and here.observed.deployment.replicas > 0
     if refusal.final and not serving:  # with pods that go on running it cannot be the end
         return finishing.impossible(here, refusal.reason, refusal.message)
-    draft = here.draft
-    if here.run.status.get("message") != refusal.message:
-        draft.event(refusal.reason, refusal.message, warning=True)
-    draft.become(State.PENDING, refusal.message)
-    draft.condition(conditions.RUNNING, status=False, reason=refusal.reason, message=refusal.message)
+    draft, message = here.draft, refusal.message
+    said = str(here.run.status.get("message") or "")
+    if _words(said) == _words(message):
+        message = said  # a quota's numbers change with what others do: a write each time would never end
+    else:
+        draft.event(refusal.reason, message, warning=True)
+    draft.become(State.PENDING, message)
+    draft.condition(conditions.RUNNING, status=False, reason=refusal.reason, message=message)
     return here.decided()
+
+
+def _words(message: str) -> str:
+    """The message without its numbers."""
+    return re.sub(r"\d+", "", message)

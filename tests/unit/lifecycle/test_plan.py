@@ -218,6 +218,21 @@ def test_a_lost_status_is_found_again_from_the_job():
     assert (made.status["attempt"], made.status["state"]) == (3, "RUNNING")
 
 
+def test_a_quota_whose_numbers_change_is_told_once():
+    def refused(one: Run, used: int):
+        text = (
+            f"exceeded quota: jobs, requested: count/jobs.batch=1, used: count/jobs.batch={used}, limited: 20"
+        )
+        return step(one, Observed(refusal=Refusal("Forbidden", text, final=False)))
+
+    first = refused(run(status=status_of("PENDING")), 20)
+    assert first.events[0].reason == "Forbidden"
+    again = refused(run(status=first.status), 21)
+    assert (again.status, again.events) == (None, ())
+    other = step(run(status=first.status), Observed(refusal=Refusal("Forbidden", "policy", final=False)))
+    assert other.status["message"] == "policy"
+
+
 def test_a_final_refusal_ends_the_run_and_another_one_keeps_it_waiting():
     final = step(
         run(status=status_of("PENDING")), Observed(refusal=Refusal("NameConflict", "taken", final=True))
