@@ -56,4 +56,6 @@ def person(kubeconfig: Path) -> Iterator[Person]:
     one = Person(kubeconfig, name)
     one.kubectl("create", "namespace", name)
     yield one
+    # Runs first: one that loses its Job to the namespace's end is written to, and the next test counts writes.
+    one.kubectl("delete", "runs", "--all", "--wait=false")
     one.kubectl("delete", "namespace", name, "--wait=false")
