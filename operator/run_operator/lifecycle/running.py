@@ -7,16 +7,13 @@ from typing import Final
 from run_operator.lifecycle import deadlines, queueing
 from run_operator.lifecycle.actions import Action, Plan, SetDeadline
 from run_operator.lifecycle.situation import Situation
-from run_operator.lifecycle.starting import STARTING
+from run_operator.lifecycle.starting import PATIENCE, STARTING
 from run_operator.resources import conditions
 from run_operator.resources.states import State
 from run_operator.resources.times import parse
 from run_operator.workloads.deadline import remaining
 from run_operator.workloads.observe import Observation
 from run_operator.workloads.views import JobView
-
-PATIENCE: Final = 10.0
-"""Seconds a pod may take to start before an ordinary reason (image being pulled...) is worth a status write."""
 
 NOTEWORTHY: Final = frozenset(
     {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Final
 
@@ -17,6 +18,8 @@ from run_operator.workloads.views import JobView
 from run_operator.workloads.workload import Workload
 
 STARTING: Final = "waiting for the pod to start"
+PATIENCE: Final = 10.0
+"""Seconds a pod may take to start before an ordinary reason (image being pulled...) is worth a status write."""
 
 
 def next_attempt(here: Situation, leftover: JobView | None = None) -> Plan:
@@ -55,11 +58,13 @@ def count(here: Situation) -> None:
 def create(here: Situation, leftover: JobView | None = None) -> Plan:
     """Create the child of the attempt that is counted already. Raises WorkloadError."""
     workload = prepare(here)
+    # A Job whose pod is refused (priority class, quota) says nothing at all: nobody else would wake us.
+    wake_at = min(here.now + PATIENCE, deadlines.due(here) or math.inf)
     if leftover is None:
-        return here.decided(CreateWorkload(workload))
+        return here.decided(CreateWorkload(workload), wake_at=wake_at)
     # Only as it was seen: one that was let go by hand meanwhile has pods again, which end before others begin.
     clear = DeleteChild(leftover.name, leftover.uid, version=leftover.resource_version)
-    return here.decided(clear, CreateWorkload(workload))
+    return here.decided(clear, CreateWorkload(workload), wake_at=wake_at)
 
 
 def prepare(here: Situation) -> Workload:
