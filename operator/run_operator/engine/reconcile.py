@@ -73,6 +73,9 @@ class Reconciler:
             text = f"{error}; it is tried again until it is let through"
             self._recorder.record(run, RunEvent("Warning", "WriteRefused", text))
             raise
+        return self._delay(decision)
+
+    def _delay(self, decision: Plan) -> float | None:
         if decision.wake_at is None:
             return None
         return min(LONGEST_WAIT, max(0.0, decision.wake_at - self._wall()))
@@ -97,5 +100,6 @@ class Reconciler:
             return None
         decision = self._plan(run, self._store.observed(run, refusal))
         await self._execute(run, decision)
-        ended = state_of((decision.status or run.status).get("state")) in FINAL
-        return None if ended else REFUSED_AGAIN
+        if state_of((decision.status or run.status).get("state")) in FINAL:
+            return self._delay(decision)
+        return min(REFUSED_AGAIN, self._delay(decision) or REFUSED_AGAIN)

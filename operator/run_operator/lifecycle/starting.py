@@ -96,7 +96,7 @@ def refused(here: Situation, refusal: Refusal) -> Plan:
         draft.event(refusal.reason, message, warning=True)
     draft.become(State.PENDING, message)
     draft.condition(conditions.RUNNING, status=False, reason=refusal.reason, message=message)
-    return here.decided()
+    return here.decided(wake_at=deadlines.due(here))
 
 
 def _words(message: str) -> str:

@@ -6,10 +6,12 @@ from typing import Any
 
 import pytest
 
-from run_operator.engine.reconcile import LONGEST_WAIT, Reconciler
+from run_operator.engine.execute import RefusedError
+from run_operator.engine.reconcile import LONGEST_WAIT, REFUSED_AGAIN, Reconciler
 from run_operator.engine.store import Store
-from run_operator.kube.errors import ForbiddenError, InvalidError, KubeError, TransientError
+from run_operator.kube.errors import ForbiddenError, InvalidError, TransientError
 from run_operator.lifecycle.actions import RunEvent
+from run_operator.lifecycle.observed import Refusal
 from run_operator.resources.run import Run
 from run_operator.resources.times import stamp
 from run_operator.workloads.options import Options
@@ -19,7 +21,7 @@ from tests.builders import NOW, job, pod, run
 class Hands:
     """An executor that writes nothing, or fails to."""
 
-    def __init__(self, status: KubeError | None = None, action: KubeError | None = None) -> None:
+    def __init__(self, status: Exception | None = None, action: Exception | None = None) -> None:
         self.status, self.action = status, action
 
     async def write_status(self, *_: Any) -> None:
@@ -41,11 +43,14 @@ class Story:
         self.lines.append(f"{event.type} {event.reason}: {event.message}")
 
 
-def reconciler(one: Run, hands: Hands) -> tuple[Any, Story]:
+UNDER_WAY = (job(), pod("Running"))
+
+
+def reconciler(one: Run, hands: Hands, children: Any = UNDER_WAY) -> tuple[Any, Story]:
     store, story = Store(lambda *_: None), Story()
     store.put_run(one)
-    store.put_child(job())
-    store.put_child(pod("Running"))
+    for child in children:
+        store.put_child(child)
     parts: Any = (store, hands, story)
     return Reconciler(*parts, lambda: NOW, Options()), story
 
@@ -80,3 +85,21 @@ async def test_nothing_waits_longer_than_an_hour_without_a_look_at_the_clock():
     done = run(status=over, policy={"ttlSecondsAfterFinished": 10 * 24 * 3600})
     one, _ = reconciler(done, Hands())
     assert await one.reconcile(done.key) == LONGEST_WAIT
+
+
+@pytest.mark.parametrize(
+    ("policy", "final", "delay"),
+    [
+        ({}, False, REFUSED_AGAIN),
+        ({"pendingDeadlineSeconds": 5}, False, 5),
+        ({"pendingDeadlineSeconds": 50}, False, REFUSED_AGAIN),
+        ({}, True, None),
+        ({"ttlSecondsAfterFinished": 60}, True, 60),
+    ],
+)
+async def test_after_a_refusal_deadlines_and_the_time_to_live_still_count(policy, final, delay):
+    waiting = {"state": "PENDING", "attempt": 1, "startTime": stamp(NOW), "attempts": [{"attempt": 1}]}
+    refused = RefusedError(Refusal("Forbidden", "quota", final=final))
+    pending = run(policy=policy, status=waiting)
+    one, _ = reconciler(pending, Hands(action=refused), children=())
+    assert await one.reconcile(pending.key) == delay
