@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp import web
 
 from tests.harness import OperatorProcess, Person, condition, delta, wait_for
 from tests.proxy import Proxy
@@ -239,9 +240,23 @@ def test_cut_watches_are_opened_again_and_nothing_is_missed(person, proxy, fragi
     person.becomes("y", "RUNNING")
 
 
-def test_an_api_server_that_is_down_or_busy_for_a_while_is_waited_for(person, proxy, fragile):
-    from aiohttp import web  # noqa: PLC0415 - this test only
+def test_an_api_server_that_does_not_know_runs_yet_is_asked_again(person, proxy, fragile):
+    """As while it starts: its discovery is empty for a moment, and who asks only once would never watch."""
+    asked: list[str] = []
 
+    def young(_: str, path: str) -> web.Response | None:
+        if path.partition("?")[0] != "/apis/run-operator.io/v1alpha1" or len(asked) >= 3:
+            return None
+        asked.append(path)
+        return web.json_response({"kind": "APIResourceList", "groupVersion": "x/v1", "resources": []})
+
+    proxy.answer = young
+    fragile.start()
+    assert len(asked) == 3
+    running(person, "x")
+
+
+def test_an_api_server_that_is_down_or_busy_for_a_while_is_waited_for(person, proxy, fragile):
     fragile.start()
     running(person, "x")
     refusals: list[str] = []

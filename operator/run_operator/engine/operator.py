@@ -19,12 +19,13 @@ from run_operator.engine.recorder import Recorder
 from run_operator.engine.reporting import Reporting
 from run_operator.engine.store import Store
 from run_operator.engine.sweep import Sweeper
+from run_operator.engine.watched import WATCHED
 from run_operator.engine.workers import Workers
 from run_operator.kube import config
 from run_operator.kube.client import Api
 from run_operator.kube.errors import KubeError
 from run_operator.kube.fence import Unfenced
-from run_operator.kube.resource import FUNCTIONS, RUNS, TASKS
+from run_operator.kube.resource import FUNCTIONS, RUNS, TASKS, Resource
 from run_operator.observability.health import Health
 from run_operator.observability.metrics import Metrics, Readings
 from run_operator.observability.server import StatusServer
@@ -34,6 +35,7 @@ from run_operator.workloads.options import Options
 
 STREAMS_BACKOFF: Final = (1.0, 2.0, 5.0, 10.0, 30.0)
 """Seconds before the streams are opened anew after a failure; the last one is repeated."""
+DISCOVERY_PAUSE: Final = 1.0
 DRAIN: Final = 10.0
 """Seconds the workers get to finish what they have begun."""
 FLUSH: Final = 5.0
@@ -125,7 +127,7 @@ class Operator:
             _task("beginning", self._begin_work(sweeper)),
         ]
         stopping = asyncio.create_task(self._stop.wait(), name="stopping")
-        watching = _task("watching", self._keep_watching(configuration))
+        watching = _task("watching", self._keep_watching(api, configuration))
         try:
             await asyncio.wait((stopping, watching), return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -151,8 +153,13 @@ class Operator:
 
     async def _begin_work(self, sweeper: Sweeper) -> None:
         """Begin only when the store is complete: a child not listed yet must not look like one that is missing."""
-        if not await self._synced(sweeper):
-            log.warning("the first lists are not complete after %g s", self._settings.sync_deadline)
+        while not await self._synced(sweeper):
+            log.error(
+                "the first lists are not complete after %g s: opening the streams anew",
+                self._settings.sync_deadline,
+            )
+            self._streams_open.clear()
+            self._streams_stop.set()
         self._health.ready = True
         log.info("ready: %s", self._store.sizes)
         self._begin.set()
@@ -167,7 +174,23 @@ class Operator:
                 await asyncio.sleep(delay)
         return False
 
-    async def _keep_watching(self, configuration: Any) -> None:
+    async def _discovered(self, api: Api) -> None:
+        """Wait until discovery names everything that is to be watched: kopf asks once and never again."""
+        for resource in WATCHED:
+            while not self._stop.is_set() and not await self._served(api, resource):
+                await self._wait_for_stop(DISCOVERY_PAUSE)
+
+    async def _served(self, api: Api, resource: Resource) -> bool:
+        try:
+            served = await api.serves(resource)
+        except KubeError as error:
+            log.warning("cannot ask what the API server knows: %s", error)
+            return False
+        if not served:
+            log.warning("the API server does not know %s yet", resource.plural)
+        return served
+
+    async def _keep_watching(self, api: Api, configuration: Any) -> None:
         """Keep kopf's streams open until the operator stops; started again over the warm store when they end."""
         failures = 0
         while not self._stop.is_set():
@@ -175,6 +198,7 @@ class Operator:
             began = time.monotonic()
             handlers = watch.registry(self._store, self._seen, configuration)
             try:
+                await self._discovered(api)
                 await watch.run(
                     handlers,
                     self._settings.namespaces,
@@ -192,6 +216,9 @@ class Operator:
         if self._stop.is_set():
             return
         self._metrics.restarted()
+        await self._wait_for_stop(seconds)
+
+    async def _wait_for_stop(self, seconds: float) -> None:
         try:
             async with asyncio.timeout(seconds):
                 await self._stop.wait()

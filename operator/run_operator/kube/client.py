@@ -67,6 +67,14 @@ class Api:
         metadata: JSON = answer.get("metadata") or {}
         return metadata
 
+    async def serves(self, resource: Resource) -> bool:
+        """Whether discovery names the resource: an API server that has just started may not know its CRDs yet."""
+        try:
+            answer = await self._request("get", resource, resource.root, deadline=READ_DEADLINE)
+        except errors.NotFoundError:
+            return False
+        return any(entry.get("name") == resource.plural for entry in answer.get("resources") or ())
+
     async def create(self, resource: Resource, namespace: str, body: JSON) -> JSON:
         """POST; AlreadyExistsError when the name is taken."""
         path = resource.path(namespace) + "?" + urlencode({"fieldManager": MANAGED_BY})
