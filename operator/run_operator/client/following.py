@@ -6,9 +6,10 @@ expired (410), silent, or the API server restarted.
 
 from __future__ import annotations
 
+import contextlib
 import random
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from typing import Any, Final
 
 from run_operator.client.errors import (
@@ -68,7 +69,7 @@ class Following:
         self._failures = 0
         self._answered = time.monotonic()
 
-    def __iter__(self) -> Iterator[JSON]:
+    def __iter__(self) -> Generator[JSON]:
         """See the class."""
         while True:
             try:
@@ -82,7 +83,7 @@ class Following:
                     raise
             self._pause()
 
-    def _one_stream(self) -> Iterator[JSON]:
+    def _one_stream(self) -> Generator[JSON]:
         raw = self._read()
         yield raw
         version = str(raw["metadata"]["resourceVersion"])
@@ -90,16 +91,17 @@ class Following:
             RUNS, self._name, version,
             seconds=self._deadline.left(STREAM) + 1, silence=max(0.05, self._deadline.left(SILENCE)),
         )  # fmt: skip
-        for event in events:
-            self._failures, self._answered = 0, time.monotonic()
-            kind, found = event.get("type"), mapping(event.get("object"))
-            if kind == "ERROR":
-                return
-            if kind == "DELETED":
-                raise self._deleted()
-            if kind in ("ADDED", "MODIFIED"):
-                yield self._same(found)
-            self._check_time()
+        with contextlib.closing(events):
+            for event in events:
+                self._failures, self._answered = 0, time.monotonic()
+                kind, found = event.get("type"), mapping(event.get("object"))
+                if kind == "ERROR":
+                    return
+                if kind == "DELETED":
+                    raise self._deleted()
+                if kind in ("ADDED", "MODIFIED"):
+                    yield self._same(found)
+                self._check_time()
 
     def _read(self) -> JSON:
         self._check_time()

@@ -10,7 +10,7 @@ import contextlib
 import json
 import random
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from typing import Any, Final, Self
 from urllib.parse import urlencode
 
@@ -111,7 +111,7 @@ class Cluster:
 
     def watch(
         self, resource: Resource, name: str, version: str, *, seconds: float, silence: float
-    ) -> Iterator[dict[str, Any]]:
+    ) -> Generator[dict[str, Any]]:
         """Events of one object after `version`, for at most `seconds`.
 
         Raises UnavailableError when the stream breaks or says nothing for `silence` seconds (bookmarks come once a
@@ -121,9 +121,10 @@ class Cluster:
             "watch": "true", "fieldSelector": f"metadata.name={name}", "resourceVersion": version,
             "allowWatchBookmarks": "true", "timeoutSeconds": str(max(1, int(seconds))),
         }  # fmt: skip
-        for line in self.lines(resource.path(self.namespace), query, silence=silence):
-            if line.strip():
-                yield _parsed(line, "watch")
+        with contextlib.closing(self.lines(resource.path(self.namespace), query, silence=silence)) as lines:
+            for line in lines:
+                if line.strip():
+                    yield _parsed(line, "watch")
 
     def lines(
         self,
@@ -132,7 +133,7 @@ class Cluster:
         *,
         silence: float,
         opened: Callable[[Any], None] | None = None,
-    ) -> Iterator[bytes]:
+    ) -> Generator[bytes]:
         """The lines of a stream as they come, without their ends; the last one also if nothing ends it.
 
         `opened` gets the response, whose `shutdown()` ends the stream from another thread.

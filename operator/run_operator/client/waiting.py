@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
@@ -89,15 +90,16 @@ def wait(
     told = _Locked(observer) if observer else None
     follower = Follower(cluster, name, told.line) if told else None
     try:
-        for raw in Following(cluster, name, Deadline(timeout), uid):
-            if told and follower:
-                if services_too or not is_service(raw):
-                    follower.look()
-                told.changed(raw)
-            if arrived(raw):
-                if follower and (services_too or not is_service(raw)):
-                    follower.finish()
-                return raw
+        with contextlib.closing(iter(Following(cluster, name, Deadline(timeout), uid))) as changes:
+            for raw in changes:
+                if told and follower:
+                    if services_too or not is_service(raw):
+                        follower.look()
+                    told.changed(raw)
+                if arrived(raw):
+                    if follower and (services_too or not is_service(raw)):
+                        follower.finish()
+                    return raw
     finally:
         if follower:
             follower.close()
