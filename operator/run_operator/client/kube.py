@@ -67,19 +67,19 @@ class Cluster:
         """One object."""
         return self._json("GET", resource.path(self.namespace, name, subresource))
 
-    def create(self, resource: Resource, body: JSON) -> dict[str, Any]:
-        """POST; EntityAlreadyExistsError when the name is taken."""
-        return self._json("POST", resource.path(self.namespace), {"fieldManager": MANAGER}, body=body)
+    def create(self, resource: Resource, body: JSON, *, dry_run: bool = False) -> dict[str, Any]:
+        """POST; EntityAlreadyExistsError when the name is taken. `dry_run`: everything but storing it."""
+        return self._json("POST", resource.path(self.namespace), _writing(dry_run), body=body)
 
     def merge_patch(self, resource: Resource, name: str, body: JSON) -> dict[str, Any]:
         """With `metadata.resourceVersion` in the body, ConflictError when the object is newer."""
         return self._patch(resource.path(self.namespace, name), body, MERGE_PATCH)
 
     def json_patch(
-        self, resource: Resource, name: str, body: Sequence[JSON], subresource: str | None = None
+        self, resource: Resource, name: str, body: Sequence[JSON], *, dry_run: bool = False
     ) -> dict[str, Any]:
         """For parts that are replaced whole; a failed `test` is a BadRequestError."""
-        return self._patch(resource.path(self.namespace, name, subresource), body, JSON_PATCH)
+        return self._patch(resource.path(self.namespace, name), body, JSON_PATCH, dry_run)
 
     def delete(self, resource: Resource, name: str, uid: str = "") -> dict[str, Any]:
         """Delete the object (of that uid, else ConflictError); what it owns goes in the background."""
@@ -87,6 +87,13 @@ class Cluster:
         if uid:
             body["preconditions"] = {"uid": uid}
         return self._json("DELETE", resource.path(self.namespace, name), body=body)
+
+    def page(
+        self, resource: Resource, *, limit: int, deadline: float, everywhere: bool = False
+    ) -> dict[str, Any]:
+        """The first objects of a list, asked for once."""
+        path = resource.path(None if everywhere else self.namespace)
+        return self._once("GET", f"{path}?limit={limit}", None, {}, deadline)
 
     def list(
         self,
@@ -186,8 +193,10 @@ class Cluster:
         except (urllib3.exceptions.HTTPError, OSError) as error:
             raise unavailable(f"{method} {path.partition('?')[0]}", error) from error
 
-    def _patch(self, path: str, body: JSON | Sequence[JSON], kind: str) -> dict[str, Any]:
-        return self._json("PATCH", path, {"fieldManager": MANAGER}, body=body, kind=kind)
+    def _patch(
+        self, path: str, body: JSON | Sequence[JSON], kind: str, dry_run: bool = False
+    ) -> dict[str, Any]:
+        return self._json("PATCH", path, _writing(dry_run), body=body, kind=kind)
 
     def _json(
         self,
@@ -224,6 +233,10 @@ class Cluster:
             raise unavailable(what, error) from error
         finally:
             response.release_conn()
+
+
+def _writing(dry_run: bool) -> dict[str, str]:
+    return {"fieldManager": MANAGER} | ({"dryRun": "All"} if dry_run else {})
 
 
 def _again(method: str, error: errors.UnavailableError, until: float) -> bool:

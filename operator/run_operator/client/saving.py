@@ -14,7 +14,7 @@ from run_operator.client.errors import (
 )
 from run_operator.client.kube import Cluster
 from run_operator.document.errors import DocumentError
-from run_operator.kube.resource import RUNS
+from run_operator.kube.resource import BY_KIND, RUNS, Resource
 from run_operator.resources.manifest import KEPT, manifest
 
 JSON = Mapping[str, Any]
@@ -47,11 +47,33 @@ def update(cluster: Cluster, document: JSON, name: str) -> dict[str, Any]:
         there = cluster.get(RUNS, name)
     except EntityNotExistsError:
         return create(cluster, document, name)
-    spec = there["spec"]
+    return _change(cluster, RUNS, there, document, dry_run=False) or there
+
+
+def apply(cluster: Cluster, body: JSON, *, dry_run: bool = False) -> str:
+    """Create the object of a manifest, or bring its document up to date: `created`, `changed` or `unchanged`.
+
+    Unlike `kubectl apply` it touches the document only, and the wish to run or stop stays what it is.
+    """
+    resource = BY_KIND[str(body["kind"])]
+    try:
+        cluster.create(resource, body, dry_run=dry_run)
+    except EntityAlreadyExistsError:
+        there = cluster.get(resource, str(body["metadata"]["name"]))
+        changed = _change(cluster, resource, there, body["spec"], dry_run=dry_run)
+        return "unchanged" if changed is None else "changed"
+    return "created"
+
+
+def _change(
+    cluster: Cluster, resource: Resource, there: JSON, document: JSON, *, dry_run: bool
+) -> dict[str, Any] | None:
+    """Replace what differs, field by field; None if nothing does."""
+    spec, name = there["spec"], str(there["metadata"]["name"])
     for key in UNCHANGEABLE:
         if spec.get(key) != document[key]:
             raise EntityError(
-                f"the {key} of run {name} is {spec.get(key)!r} and cannot become {document[key]!r}; "
+                f"the {key} of {resource.kind.lower()} {name} is {spec.get(key)!r} and cannot become {document[key]!r}; "
                 "save the document under another id"
             )
     changes = [
@@ -60,18 +82,10 @@ def update(cluster: Cluster, document: JSON, name: str) -> dict[str, Any]:
         if key in document and key != "status" and spec.get(key) != document[key]
     ]
     if not changes:
-        return there
-    return _patched(cluster, name, [{"op": "test", "path": "/metadata/uid", "value": _uid(there)}, *changes])
-
-
-def _patched(cluster: Cluster, name: str, operations: list[JSON]) -> dict[str, Any]:
+        return None
+    same = {"op": "test", "path": "/metadata/uid", "value": there["metadata"]["uid"]}
     try:
-        return cluster.json_patch(RUNS, name, operations)
+        return cluster.json_patch(resource, name, [same, *changes], dry_run=dry_run)
     except BadRequestError as error:
-        raise BadRequestError(
-            f"run {name} was not changed: {error}", status=error.status, reason=error.reason
-        ) from error
-
-
-def _uid(raw: JSON) -> str:
-    return str(raw["metadata"]["uid"])
+        message = f"{resource.kind.lower()} {name} was not changed: {error}"
+        raise BadRequestError(message, status=error.status, reason=error.reason) from error

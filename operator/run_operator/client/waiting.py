@@ -11,6 +11,7 @@ from run_operator.client.following import Deadline, Following
 from run_operator.client.kube import Cluster
 from run_operator.client.lines import Follower
 from run_operator.client.logs import LogLine
+from run_operator.client.text import visible
 from run_operator.document.errors import DocumentError
 from run_operator.document.kinds import of_run
 from run_operator.resources.raw import mapping, text
@@ -147,8 +148,3 @@ def action_of(document: JSON) -> str:
         return of_run(text(document.get("kind")), text(mapping(document.get("spec")).get("task"))).action
     except DocumentError:
         return ""
-
-
-def visible(said: str) -> str:
-    """One line without control characters: messages and names come from strangers."""
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in said)
