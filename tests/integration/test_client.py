@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -34,7 +35,7 @@ from run_operator.client.errors import (
 )
 from run_operator.document.entity import load
 from run_operator.document.kinds import EntityType
-from tests.harness import EXPORTS, Person, run_object, wait_for
+from tests.harness import EXPORTS, REPOSITORY, Person, run_object, wait_for
 from tests.proxy import Proxy
 
 JOB = {
@@ -264,6 +265,7 @@ def test_a_deletion_ends_the_wait(operator, cluster, person):
 
 def test_stop_and_resume_keep_their_promises(operator, cluster, person):
     run = job(cluster)
+    person.becomes("x", "RUNNING")
     run.stop(wait=True, timeout=60)
     assert run.status.state == "STOPPED"
     assert person.items("pods") == []
@@ -420,3 +422,97 @@ def test_runs_are_listed_in_pages(cluster, person, monkeypatch):
     monkeypatch.setattr(kube, "PAGE", 7)
     person.apply([run_object(f"r{number:02}", suspend=True) for number in range(20)])
     assert [run.id for run in list_runs("demo", cluster=cluster)] == [f"r{number:02}" for number in range(20)]
+
+
+# -- what a kubelet would answer, which fake nodes do not have
+
+
+def kubelet(proxy: Proxy, *lines: str) -> list[str]:
+    """Answer requests for logs, and to services, in its place; returns the paths that were asked for."""
+    from aiohttp import web  # noqa: PLC0415
+
+    asked: list[str] = []
+
+    def answer(method: str, path: str) -> web.Response | None:
+        if "/log?" not in path and "/proxy/" not in path:
+            return None
+        asked.append(f"{method} {path}")
+        if "/proxy/" in path:
+            return web.json_response({"path": path}, status=200)
+        stamped = (f"2026-11-24T10:00:00.{at:09}Z {line}" for at, line in enumerate(lines))
+        return web.Response(
+            text="".join(f"{line}\n" for line in (stamped if "timestamps" in path else lines))
+        )
+
+    proxy.answer = answer
+    return asked
+
+
+def test_logs_are_told_by_pod_and_attempt_and_each_line_once(operator, person, proxy, through, capsys):
+    asked = kubelet(proxy, "one", "two \N{SNOWMAN}", "")
+    run = job(through, args=["kwok-complete"])
+    run.wait(timeout=60)
+    said = [line for line in capsys.readouterr().out.splitlines() if not line.startswith("run x:")]
+    assert said == ["one", "two \N{SNOWMAN}", ""]
+    (log,) = run.logs()
+    assert (log.text, log.container, log.attempt) == ("one\ntwo \N{SNOWMAN}\n\n", "main", 1)
+    assert [line.text for line in run.logs(follow=True)] == said
+    assert run.logs(attempt=2) == list(run.logs(follow=True, attempt=2)) == []
+    assert all("container=main" in path for path in asked)
+
+
+def test_a_log_that_is_cut_goes_on_where_it_was(operator, person, proxy, through):
+    """The stream of a container that still runs ends; what it tells again is not told twice."""
+    asked = kubelet(proxy, "one", "two")
+    run = job(through)
+    person.becomes("x", "RUNNING")
+    lines = run.logs(follow=True)
+    assert [next(lines).text, next(lines).text] == ["one", "two"]
+    wait_for("more tries", lambda: sum("sinceTime=2026-11-24T10" in path for path in asked) >= 2)
+    run.stop()
+    assert list(lines) == []
+
+
+def test_a_service_is_called_through_the_api_server(operator, person, proxy, through):
+    asked = kubelet(proxy)
+    run = new_run("demo", uuid="s", cluster=through, **SERVICE).wait(log_info=False, timeout=60)
+    base = f"http://s.{person.namespace}:80"
+    proxied = f"/api/v1/namespaces/{person.namespace}/services/s:80/proxy"
+    assert run.invoke().json() == {"path": f"{proxied}/"}
+    assert run.invoke(url=f"{base}/v2/models?a=1", params={"b": "c d"}).ok
+    assert run.invoke(json={"x": 1}).status_code == 200
+    assert run.invoke("put", data="text").text.startswith("{")
+    assert asked == [
+        f"GET {proxied}/",
+        f"GET {proxied}/v2/models?a=1&b=c+d",
+        f"POST {proxied}/",
+        f"PUT {proxied}/",
+    ]
+    for foreign in ("http://elsewhere/", f"{base}@evil/", f"{base}/../../../secrets"):
+        with pytest.raises(EntityError, match="Invalid URL"):
+            run.invoke(url=foreign)
+    assert len(asked) == 4
+
+
+def test_the_script_of_the_readme(operator, proxy, person, tmp_path, monkeypatch, capsys):
+    """As it is printed there; the program is ended, while it is stopped, by an edit that fake nodes understand."""
+    kubelet(proxy, "hello")
+    (script,) = re.findall(r"```python\n(.*?)```", (REPOSITORY / "README.md").read_text(), re.DOTALL)
+    assert len([line for line in script.splitlines() if line and not line.startswith((" ", "from"))]) <= 10
+    config = yaml.safe_load(proxy.kubeconfig.read_text())
+    config["contexts"][0]["context"]["namespace"] = person.namespace
+    proxy.kubeconfig.write_text(yaml.safe_dump(config))
+    monkeypatch.setenv("KUBECONFIG", str(proxy.kubeconfig))
+    monkeypatch.chdir(tmp_path)
+    resume = 3  # the script's writes: create, stop, resume
+    ending = {"spec": {"spec": {"args": ["kwok-complete"]}}}
+    proxy.before_write = lambda number: (
+        person.patch_run("hello", ending) and None if number == resume else None
+    )
+    names: dict[str, Any] = {}
+    exec(compile(script, "README.md", "exec"), names)  # noqa: S102 - that is the test
+    names["run"].cluster.close()
+    said = capsys.readouterr().out
+    assert "hello" in said.splitlines()
+    assert (tmp_path / "runs-hello.yaml").exists()
+    assert person.items("runs")

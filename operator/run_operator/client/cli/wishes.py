@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -81,7 +82,7 @@ def delete_command(
 ) -> None:
     """Delete Runs with their pods and claims. Asks first on a terminal when they were selected by label."""
     runs = the_runs(connect(namespace, context, kubeconfig), names, selector)
-    if selector and not yes and click.get_text_stream("stdin").isatty():
+    if selector and not yes and sys.stdin.isatty():
         click.confirm(f"Delete {len(runs)} Runs, with their pods and claims?", abort=True)
     _each(runs, lambda run: run.delete(), "is deleted")
 
