@@ -373,7 +373,6 @@ def test_what_is_made_visible_is_one_line(text):
     assert visible(text).isprintable()
 
 
-# -- imports
 
 
 def modules_after(program: str) -> set[str]:
