@@ -76,10 +76,16 @@ class Cluster:
         return self._patch(resource.path(self.namespace, name), body, MERGE_PATCH)
 
     def json_patch(
-        self, resource: Resource, name: str, body: Sequence[JSON], *, dry_run: bool = False
+        self,
+        resource: Resource,
+        name: str,
+        body: Sequence[JSON],
+        *,
+        subresource: str | None = None,
+        dry_run: bool = False,
     ) -> dict[str, Any]:
         """For parts that are replaced whole; a failed `test` is a BadRequestError."""
-        return self._patch(resource.path(self.namespace, name), body, JSON_PATCH, dry_run)
+        return self._patch(resource.path(self.namespace, name, subresource), body, JSON_PATCH, dry_run)
 
     def delete(self, resource: Resource, name: str, uid: str = "") -> dict[str, Any]:
         """Delete the object (of that uid, else ConflictError); what it owns goes in the background."""

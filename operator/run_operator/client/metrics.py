@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Mapping
+from importlib import import_module
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from run_operator.client.errors import UnsupportedError
+from run_operator.client import committing
+from run_operator.client.kube import Cluster
 from run_operator.resources.reporting import ENV_URL, path
 
 INVALID: Final = "Invalid metric value. Must be a list of floats or ints or a float or an int."
@@ -37,29 +39,46 @@ def inside(namespace: str, name: str) -> bool:
     return urlsplit(os.environ.get(ENV_URL, "")).path.endswith(path(namespace, name))
 
 
-def log(namespace: str, name: str, values: Mapping[str, Metric], overwrite: bool, single_value: bool) -> None:
-    """`log_metric` of one key; in the Run's own pod by the in-pod sender, which never fails for the network."""
-    _check_inside(namespace, name)
-    from run_operator.client.pod import runmetrics  # noqa: PLC0415 - it starts threads at its first call
-
-    for key, value in values.items():
-        runmetrics.log_metric(key, value, overwrite=overwrite, single_value=single_value)
-
-
-def log_all(namespace: str, name: str, values: Mapping[str, Metric], overwrite: bool) -> None:
-    """`log_metrics`, as above."""
-    _check_inside(namespace, name)
-    from run_operator.client.pod import runmetrics  # noqa: PLC0415 - it starts threads at its first call
-
-    runmetrics.log_metrics(values, overwrite=overwrite)
+def log(
+    cluster: Cluster, name: str, uid: str, key: str, value: Metric, *, overwrite: bool, single_value: bool
+) -> None:
+    """`log_metric`; in the Run's own pod by the in-pod sender, which never fails for the network."""
+    if inside(cluster.namespace, name):
+        _sender().log_metric(key, value, overwrite=overwrite, single_value=single_value)
+    else:
+        committing.log(cluster, name, [op(key, value, overwrite, single_value)], uid)
 
 
-def _check_inside(namespace: str, name: str) -> None:
-    if not inside(namespace, name):
-        raise UnsupportedError(
-            f"metrics of run {name} can be logged from its own pods only: call log_metric of runmetrics there "
-            "(from runmetrics import log_metric; docs/runmetrics.md)"
+def log_all(cluster: Cluster, name: str, uid: str, values: Mapping[str, Metric], *, overwrite: bool) -> None:
+    """`log_metrics`, as above; all of them in one write."""
+    if inside(cluster.namespace, name):
+        _sender().log_metrics(values, overwrite=overwrite)
+    else:
+        committing.log(
+            cluster, name, [op_of_many(key, value, overwrite) for key, value in values.items()], uid
         )
+
+
+def op(key: str, value: Metric, overwrite: bool, single_value: bool) -> dict[str, Any]:
+    """What `log_metric` means, as an operation of the ingest."""
+    if single_value and not isinstance(value, list):
+        return {"k": key, "set": value, "overwrite": overwrite}
+    return {"k": key, "replace" if overwrite else "append": value if isinstance(value, list) else [value]}
+
+
+def op_of_many(key: str, value: Metric, overwrite: bool) -> dict[str, Any]:
+    """What `log_metrics` means for one of them."""
+    if isinstance(value, list):
+        return op(key, value, overwrite, False)
+    return {"k": key, "set": value, "overwrite": True} if overwrite else {"k": key, "put": value}
+
+
+def _sender() -> Any:
+    """The module that is mounted into the pod, which the program may use as well; else our own copy of it."""
+    try:
+        return import_module("runmetrics")
+    except ImportError:
+        return import_module("run_operator.client.pod.runmetrics")
 
 
 def _number(value: object) -> Number:

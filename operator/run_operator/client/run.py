@@ -153,16 +153,26 @@ class Run(Results):
     ) -> None:
         """Append a number, or a list of them, to a metric; `overwrite` replaces it.
 
-        `single_value`: the metric is this number and no list; one that is there stays, unless `overwrite`. Raises
-        ValueError for what is no number.
+        `single_value`: the metric is this number and no list; one that is there stays, unless `overwrite` (a warning
+        tells it). Each value is stored exactly once, whoever else logs. In the Run's own pod the in-pod sender takes it;
+        elsewhere it needs the right to patch runs/status (ClusterRole run-operator-log-metrics; ForbiddenError without
+        it). Raises ValueError for what is no number.
         """
         found = metrics_of.checked(key, value)
-        metrics_of.log(self.cluster.namespace, self.object_name, {key: found}, overwrite, single_value)
+        metrics_of.log(
+            self.cluster,
+            self.object_name,
+            self._uid,
+            key,
+            found,
+            overwrite=overwrite,
+            single_value=single_value,
+        )
 
     def log_metrics(self, metrics: Mapping[str, Metric], overwrite: bool = False) -> None:
         """Log several. A list as in `log_metric`; a number is the single value of a new metric, else appended."""
         found = {key: metrics_of.checked(key, value) for key, value in metrics.items()}
-        metrics_of.log_all(self.cluster.namespace, self.object_name, found, overwrite)
+        metrics_of.log_all(self.cluster, self.object_name, self._uid, found, overwrite=overwrite)
 
     # -- of some kinds
 

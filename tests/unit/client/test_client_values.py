@@ -373,8 +373,6 @@ def test_what_is_made_visible_is_one_line(text):
     assert visible(text).isprintable()
 
 
-
-
 def modules_after(program: str) -> set[str]:
     done = subprocess.run(
         [sys.executable, "-c", f"{program}\nimport sys; print(*sys.modules, sep='\\n')"],
