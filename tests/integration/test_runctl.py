@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 import yaml
 
+from run_operator import Cluster, get_run
 from tests.harness import EXPORTS, REPOSITORY, Person, run_object, wait_for
 
 RUNCTL = (sys.executable, "-m", "run_operator.client.cli")
@@ -220,6 +221,44 @@ def test_ctrl_c_ends_the_wait_and_leaves_the_run_alone(operator, person, runctl)
         assert waiting.wait(30) == 130
     assert "Traceback" not in rest
     assert person.status("x")["state"] == "RUNNING"
+
+
+def test_kubectl_finds_it_as_a_plugin(operator, person, runctl):
+    person.apply_run("x", suspend=True)
+    folders = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    done = subprocess.run(
+        [person.program, "runs", "list", "-n", person.namespace],
+        env=runctl.environment(PATH=folders), capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+    assert "x" in done.stdout, done.stderr
+
+
+def test_metrics_as_table_chart_and_csv(operator, person, runctl, tmp_path):
+    person.apply_run("x", suspend=True)
+    assert "has logged no metrics" in runctl.run("metrics", "x").stderr
+    run = get_run("x", cluster=Cluster.connect(kubeconfig=str(person.kubeconfig), namespace=person.namespace))
+    run.log_metrics({"loss": [4, 2, 1], "acc": 0.5})
+    assert runctl.says("metrics", "x").split() == [
+        "METRIC", "COUNT", "LAST", "MIN", "MAX", "acc", "1", "0.5", "loss", "3", "1", "1", "4",
+    ]  # fmt: skip
+    assert (
+        runctl.says("metrics", "x", "loss", "-o", "csv")
+        == "metric,index,value\nloss,0,4\nloss,1,2\nloss,2,1\n"
+    )
+    runctl.says("metrics", "x", "--csv", tmp_path / "m.csv")
+    assert (tmp_path / "m.csv").read_text().count("\n") == 5
+    assert json.loads(runctl.says("metrics", "x", "-o", "json")) == {"acc": 0.5, "loss": [4, 2, 1]}
+    chart = runctl.says("metrics", "x", "loss", "--plot").splitlines()
+    assert (chart[0], chart[1].split()[0], chart[-1].split()[0]) == ("loss (3 values)", "4", "1")
+    assert "acc 0.5" in runctl.says("describe", "x")
+    run.cluster.close()
+
+
+def test_top_says_that_it_needs_a_metrics_server(operator, person, runctl):
+    person.apply_run("x")
+    done = runctl.run("top")
+    assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
+    assert "this cluster has no metrics server" in done.stderr
 
 
 def test_completion_names_runs(operator, person, runctl):

@@ -22,7 +22,7 @@ TRIES: Final = 3
 """Of a pod whose log cannot be read."""
 PAUSE: Final = 0.3
 """Seconds until a stream that ended before its container is opened again."""
-IDLE: Final = 0.4
+IDLE: Final = 0.3
 """Seconds without a line after which, at the end of the Run, no more is expected."""
 LOOK: Final = 1.0
 """Seconds between two looks for pods, while nothing else wakes."""

@@ -48,7 +48,7 @@ def follow_lines(cluster: Cluster, name: str, attempt: int | None = None) -> Ite
 
     def run() -> None:
         try:
-            waiting.wait(cluster, name, observer=hand, until=until, services_too=True)
+            waiting.wait(cluster, name, observer=hand, until=until, lines=lambda _: True)
             hand.put(None)
         except BaseException as error:  # noqa: BLE001 - it is raised where the lines are read
             hand.put(error)

@@ -79,26 +79,26 @@ def wait(
     timeout: float | None = None,
     uid: str = "",
     until: Callable[[JSON], bool] | None = None,
-    services_too: bool = False,
+    lines: Callable[[JSON], bool] | None = None,
 ) -> JSON:
     """The Run at the moment `until` is true of it: for jobs and builds the end, for services readiness, or a stop.
 
-    `services_too`: tell the lines of services as well.
+    `lines`: whether to tell the program's lines; by default, of everything but services.
 
     Raises what `Following` raises. Interrupting it (Ctrl-C) leaves the Run alone.
     """
-    arrived = until or settled
+    arrived, telling = until or settled, lines or with_lines
     told = _Locked(observer) if observer else None
     follower = Follower(cluster, name, told.line) if told else None
     try:
         with contextlib.closing(iter(Following(cluster, name, Deadline(timeout), uid))) as changes:
             for raw in changes:
                 if told and follower:
-                    if services_too or not is_service(raw):
+                    if telling(raw):
                         follower.look()
                     told.changed(raw)
                 if arrived(raw):
-                    if follower and (services_too or not is_service(raw)):
+                    if follower and telling(raw):
                         follower.finish()
                     return raw
     finally:
@@ -140,6 +140,11 @@ def stopping(raw: JSON) -> bool:
 def is_service(raw: JSON) -> bool:
     """Whether the Run serves until it is stopped."""
     return action_of(mapping(raw.get("spec"))) in SERVICES
+
+
+def with_lines(raw: JSON) -> bool:
+    """A service has lines without end; whoever waits for it waits for its address."""
+    return not is_service(raw)
 
 
 def action_of(document: JSON) -> str:

@@ -29,15 +29,9 @@ class Live:
         self._began = time.monotonic()
         self._said = self._live = ""
         self._raw: Mapping[str, Any] = {}
-        self._lines = True
         self._lock = threading.RLock()
         self._over = threading.Event()
         self._ticker = threading.Thread(target=self._tick, name="live", daemon=True)
-
-    def without_lines(self) -> Self:
-        """Show states only."""
-        self._lines = False
-        return self
 
     def __enter__(self) -> Self:
         if self._tty:
@@ -63,10 +57,9 @@ class Live:
 
     def line(self, line: LogLine) -> None:
         """As the program wrote it."""
-        if self._lines:
-            with self._lock:
-                self._print(line.text, sys.stdout)
-                self._draw()
+        with self._lock:
+            self._print(line.text, sys.stdout)
+            self._draw()
 
     def _print(self, said: str, stream: Any) -> None:
         self._erase()

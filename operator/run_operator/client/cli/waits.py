@@ -55,5 +55,5 @@ def _wait(run: Run, *, quiet: bool, lines: bool, timeout: float | None) -> Any:
     if quiet:
         return waiting.wait(run.cluster, run.object_name, timeout=timeout)
     with Live(run.object_name) as live:
-        observer = live if lines else live.without_lines()
-        return waiting.wait(run.cluster, run.object_name, observer=observer, timeout=timeout)
+        telling = None if lines else lambda _: False
+        return waiting.wait(run.cluster, run.object_name, observer=live, timeout=timeout, lines=telling)
