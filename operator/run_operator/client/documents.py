@@ -55,11 +55,11 @@ def checked(document: JSON) -> Entity:
 def of_object(raw: JSON) -> dict[str, Any]:
     """The document an object carries, with what happened in the cluster as its status.
 
-    The status that the document was exported with elsewhere counts only while the operator has not seen the Run.
+    The status that the document was exported with elsewhere counts only while nothing has happened here.
     """
     spec, status = mapping(raw.get("spec")), mapping(raw.get("status"))
     found = {key: spec[key] for key in ORDER if key in spec}
-    seen = bool(status.get("observedGeneration") or status.get("conditions") or status.get("transitions"))
+    seen = bool(status.keys() - {"state"})
     found["status"] = dict(status) if seen else {**mapping(spec.get("status")), "state": "CREATED"}
     found["status"].setdefault("state", "CREATED")
     found.setdefault("metadata", {})
