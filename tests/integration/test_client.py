@@ -104,6 +104,11 @@ def test_a_run_under_another_name_is_found_by_its_id(operator, cluster, person):
     cluster.delete(following.RUNS, "x")
     wait_for("x gone", lambda: person.get("run", "x") is None)
     assert get_run("x", "demo", cluster=cluster).object_name == "other"
+    assert get_run("other", cluster=cluster).id == "x"
+    hashed = job(cluster, "ends-like-a-hash-0123456789")
+    assert hashed.object_name != hashed.id
+    for identifier in (hashed.id, hashed.object_name, hashed.key):
+        assert get_run(identifier, cluster=cluster).object_name == hashed.object_name
 
 
 def test_save_creates_once_and_updates_what_may_change(operator, cluster, person):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
@@ -16,6 +17,8 @@ from run_operator.resources.raw import mapping, text
 
 _KEY: Final = re.compile(r"store://(?P<project>[^/]+)/run/(?P<kind>[^/]+)/(?P<id>[^/:]+)(?::[^/]*)?")
 
+LABEL: Final = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+
 JSON = Mapping[str, Any]
 
 
@@ -23,13 +26,12 @@ def find(cluster: Cluster, identifier: str, project: str | None = None) -> JSON:
     """The object of a Run: by store key, id or object name. Raises EntityNotExistsError."""
     match = _KEY.fullmatch(identifier)
     run_id, wanted = (match["id"], match["project"]) if match else (identifier, project)
-    try:
-        raw = cluster.get(RUNS, object_name(run_id))
-    except EntityNotExistsError as error:
-        found = _under_another_name(cluster, run_id, wanted)
-        if found is None:
-            raise missing(cluster, run_id, error) from error
-        return found
+    raw = _under_its_name(cluster, run_id, by_name=match is None) or _under_another_name(
+        cluster, run_id, wanted
+    )
+    if raw is None:
+        error = EntityNotExistsError("there is none of that name, id or key", status=404, reason="NotFound")
+        raise missing(cluster, run_id, error)
     there = text(mapping(raw.get("spec")).get("project"))
     if wanted and there != wanted:
         raise EntityNotExistsError(
@@ -37,6 +39,18 @@ def find(cluster: Cluster, identifier: str, project: str | None = None) -> JSON:
             status=404,
         )
     return raw
+
+
+def _under_its_name(cluster: Cluster, run_id: str, *, by_name: bool) -> JSON | None:
+    """The object whose name follows from the id; `by_name`: or that has this very name."""
+    for name in dict.fromkeys((object_name(run_id), run_id)):
+        if not LABEL.fullmatch(name):
+            continue
+        with contextlib.suppress(EntityNotExistsError):
+            raw = cluster.get(RUNS, name)
+            if by_name or mapping(raw.get("spec")).get("id") == run_id:
+                return raw
+    return None
 
 
 def _under_another_name(cluster: Cluster, run_id: str, project: str | None) -> JSON | None:

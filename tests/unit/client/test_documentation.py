@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import inspect
 import re
+import shlex
 from pathlib import Path
+
+import click
 
 import run_operator
 from run_operator import Run
@@ -50,3 +53,16 @@ def test_every_error_is_documented():
         if isinstance(kind, type) and kind.__module__ == errors.__name__
     }
     assert names(first_column("client.md", "error")) - {"ValueError"} == ours
+
+
+def test_every_example_of_runctl_is_a_command_it_takes(tmp_path, monkeypatch):
+    (tmp_path / "exports").mkdir()
+    monkeypatch.chdir(tmp_path)
+    text = (DOCS / "runctl.md").read_text().replace("\\|", "|")
+    examples = [line.partition("|")[0] for line in re.findall(r"`runctl ([a-z][^`]*)`", text)]
+    assert len(examples) >= 10
+    for example in examples:
+        verb, *arguments = shlex.split(example)
+        command = main.cli.get_command(click.Context(main.cli), verb)
+        assert command is not None, example
+        command.make_context(verb, arguments)
