@@ -284,6 +284,20 @@ def test_stop_and_resume_keep_their_promises(operator, cluster, person):
     assert (run.status.state, run.status.attempt) == ("RUNNING", 2)
 
 
+def test_a_stop_right_after_a_resume_is_over_only_when_the_operator_knows_of_it(operator, cluster, person):
+    run = job(cluster)
+    run.stop(wait=True, timeout=60)
+    for _ in range(10):
+        run.resume()
+        run.stop(wait=True, timeout=60)
+        raw = person.get("run", "x")
+        assert raw["status"]["observedGeneration"] == raw["metadata"]["generation"]
+        assert not [pod for pod in person.items("pods") if pod["status"]["phase"] in ("Pending", "Running")]
+    run.metadata["description"] = "edited while it is stopped"
+    run.save(update=True)
+    assert run.wait(log_info=False, timeout=60).status.state == "STOPPED"
+
+
 def test_wait_right_after_a_resume_does_not_take_the_old_stop_for_the_end(operator, cluster):
     run = job(cluster, args=["kwok-complete"], suspend=True)
     run.wait(log_info=False, timeout=60)

@@ -14,7 +14,7 @@ from run_operator.client.logs import LogLine
 from run_operator.client.text import visible
 from run_operator.document.errors import DocumentError
 from run_operator.document.kinds import of_run
-from run_operator.resources.raw import mapping, text
+from run_operator.resources.raw import mapping, number, text
 from run_operator.resources.states import FINAL, State, state_of
 
 SERVICES = ("serve", "deploy")
@@ -113,7 +113,7 @@ def settled(raw: JSON) -> bool:
     if state in FINAL:
         return True
     if state is State.STOPPED:
-        return suspended  # else it is about to be resumed
+        return suspended and seen(raw)  # else it is about to be resumed
     return state is State.RUNNING and is_service(raw) and not suspended
 
 
@@ -124,7 +124,14 @@ def ended(raw: JSON) -> bool:
 
 def stopped(raw: JSON) -> bool:
     """Whether a stop has come to its end."""
-    return state_of(mapping(raw.get("status")).get("state")) in (FINAL | {State.STOPPED})
+    state = state_of(mapping(raw.get("status")).get("state"))
+    return state in FINAL or (state is State.STOPPED and seen(raw))
+
+
+def seen(raw: JSON) -> bool:
+    """Whether the operator has answered the newest wish: between two of them it may be about to follow the older one."""
+    generation = number(mapping(raw.get("metadata")).get("generation"))
+    return number(mapping(raw.get("status")).get("observedGeneration")) >= generation
 
 
 def running(raw: JSON) -> bool:

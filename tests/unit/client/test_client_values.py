@@ -243,6 +243,16 @@ def test_what_wait_waits_for(kind, state, suspend, over):
     assert waiting.settled(raw) is over
 
 
+def test_a_stop_counts_once_the_operator_has_answered_the_newest_wish():
+    raw = object_of({"state": "STOPPED", "observedGeneration": 4}, suspend=True)
+    raw["metadata"]["generation"] = 4
+    assert waiting.settled(raw)
+    assert waiting.stopped(raw)
+    raw["metadata"]["generation"] = 5
+    assert not waiting.settled(raw)
+    assert not waiting.stopped(raw)
+
+
 # -- finding
 
 

@@ -30,7 +30,11 @@ class Server:
         self.then = lambda: None
 
     def get(self, *_: object) -> dict[str, Any]:
-        return {"metadata": {"name": "a", "uid": self.uid}, "spec": DOCUMENT, "status": copy.deepcopy(self.status)}
+        return {
+            "metadata": {"name": "a", "uid": self.uid},
+            "spec": DOCUMENT,
+            "status": copy.deepcopy(self.status),
+        }
 
     def json_patch(self, _: object, __: str, operations: list[dict[str, Any]], *, subresource: str) -> None:
         assert subresource == "status"
