@@ -18,6 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from cluster.build import build
+from cluster.paths import Home
+from cluster.state import State
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 EXPORTS = REPOSITORY / "tests" / "data" / "exports"
@@ -59,6 +61,19 @@ def cluster_up(name: str, shape: str, *flags: str) -> Path:
 def cluster_down(name: str) -> None:
     """Remove it."""
     subprocess.run([sys.executable, "-m", "cluster", "down", "--name", name], cwd=REPOSITORY, check=True)
+
+
+def kill_api_server(cluster: str, person: Person) -> None:
+    """SIGKILL to the API server of a cluster started with --restarts, once it is ready; it is started again."""
+    wait_for(
+        "the API server ready", lambda: not person.kubectl("get", "--raw", "/readyz", check=False).returncode
+    )
+    state = State.load(Home(cluster))
+    assert state is not None
+    children = Path(f"/proc/{state.supervisor.pid}/task/{state.supervisor.pid}/children").read_text().split()
+    for pid in map(int, children):
+        if "kube-apiserver" in Path(f"/proc/{pid}/cmdline").read_text().partition("\0")[0]:
+            os.kill(pid, signal.SIGKILL)
 
 
 @dataclass

@@ -43,6 +43,7 @@ class Proxy:
         self._started = threading.Event()
         self._stop = asyncio.Event()
         self._port = 0
+        self._paused = False
 
     def start(self) -> None:
         """Listen, and write the kubeconfig."""
@@ -64,6 +65,14 @@ class Proxy:
         self._loop.call_soon_threadsafe(self._stop.set)
         self._thread.join(START_DEADLINE)
 
+    def pause(self) -> None:
+        """Break every request off, as an API server does that is starting again."""
+        self._paused = True
+
+    def unpause(self) -> None:
+        """Be there again."""
+        self._paused = False
+
     def cut_streams(self) -> int:
         """End all watches without a word; returns how many there were."""
 
@@ -81,7 +90,8 @@ class Proxy:
             rest = asyncio.all_tasks(self._loop)
             for task in rest:
                 task.cancel()
-            self._loop.run_until_complete(asyncio.gather(*rest, return_exceptions=True))
+            if rest:
+                self._loop.run_until_complete(asyncio.gather(*rest, return_exceptions=True))
         finally:
             self._loop.close()
 
@@ -103,6 +113,10 @@ class Proxy:
                 await runner.cleanup()
 
     async def _forward(self, request: web.Request) -> web.StreamResponse:
+        if self._paused:
+            assert request.transport is not None
+            request.transport.abort()
+            return web.Response(status=500)
         instead = self.answer(request.method, request.path_qs)
         if instead is not None:
             return instead

@@ -9,7 +9,15 @@ from urllib.parse import urlsplit
 import click
 
 from run_operator import __version__
-from run_operator.engine.operator import Operator
+
+try:
+    from run_operator.engine.operator import Operator
+except ModuleNotFoundError as error:
+    if (error.name or "").startswith("run_operator"):
+        raise
+    sys.exit(
+        f"run-operator: {error.name} is not installed; the operator needs: pip install 'run-operator[operator]'"
+    )
 from run_operator.kube.config import NoClusterError
 from run_operator.kube.errors import KubeError, NotFoundError
 from run_operator.observability import logs

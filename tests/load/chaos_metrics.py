@@ -10,10 +10,8 @@ from __future__ import annotations
 import argparse
 import collections
 import http.client
-import os
 import random
 import shutil
-import signal
 import sys
 import tempfile
 import threading
@@ -22,9 +20,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from cluster.paths import Home
-from cluster.state import State
-from tests.harness import CRDS, REPOSITORY, OperatorProcess, Person, cluster_down, cluster_name, cluster_up
+from tests.harness import (
+    CRDS,
+    REPOSITORY,
+    OperatorProcess,
+    Person,
+    cluster_down,
+    cluster_name,
+    cluster_up,
+    kill_api_server,
+)
 from tests.metrics_pod import MetricsPod
 
 CLUSTER = cluster_name("chaos")
@@ -152,18 +157,6 @@ def kill_operator(operator: OperatorProcess) -> None:
             return
 
 
-def kill_api_server(person: Person) -> None:
-    """SIGKILL to the API server that the launcher started, once it is ready; it starts it again."""
-    while person.kubectl("get", "--raw", "/readyz", check=False).returncode:
-        time.sleep(0.2)
-    state = State.load(Home(CLUSTER))
-    assert state is not None
-    children = Path(f"/proc/{state.supervisor.pid}/task/{state.supervisor.pid}/children").read_text().split()
-    for pid in map(int, children):
-        if "kube-apiserver" in Path(f"/proc/{pid}/cmdline").read_text().partition("\0")[0]:
-            os.kill(pid, signal.SIGKILL)
-
-
 def verdict(person: Person, programs: list[Program], figures: Figures) -> bool:
     """Compare what is in the cluster with what was sent; prints the figures."""
     lost = doubled = disordered = 0
@@ -203,7 +196,7 @@ def fire(person: Person, operators: list[OperatorProcess], kills: int, seed: int
     programs = [
         Program(person, urls, name, number, seed, figures) for name in names for number in range(WRITERS)
     ]
-    killers = [Killer("the API server", lambda: kill_api_server(person), seed, figures)]
+    killers = [Killer("the API server", lambda: kill_api_server(CLUSTER, person), seed, figures)]
     for number, operator in enumerate(operators):
         killers.append(Killer(f"operator {number}", lambda one=operator: kill_operator(one), seed, figures))
     began = time.monotonic()

@@ -66,9 +66,11 @@ def test_the_operator_may_read_what_it_watches_and_people_may_write_what_runs_re
             for verb in rule["verbs"]
         }
         assert {"list", "watch"} <= allowed, resource
-    view, edit = yaml.safe_load_all((manifests / "user-roles.yaml").read_text())
+    view, edit, log_metrics = yaml.safe_load_all((manifests / "user-roles.yaml").read_text())
     assert {"runs", "functions", "tasks"} <= set(view["rules"][0]["resources"])
     assert {"runs", "functions", "tasks"} <= set(edit["rules"][0]["resources"])
+    assert not any("runs/status" in rule["resources"] for rule in edit["rules"])
+    assert "labels" not in log_metrics["metadata"], "it is aggregated to nobody"
 
 
 def test_the_schema_and_the_model_agree():

@@ -1,33 +1,102 @@
-"""`runctl`: Runs from the command line. One verb a module, loaded when it is used."""
+"""`runctl`: Runs from the command line. One module for a few verbs, loaded when one of them is used."""
 
 from __future__ import annotations
 
 import sys
+from importlib import import_module
+from typing import Final
 
 import click
 
 from run_operator import __version__
-from run_operator.client.cli.manifest import manifest_command
+from run_operator.client.text import visible
+
+FAILED: Final = 1
+USAGE: Final = 2
+NOT_FOUND: Final = 3
+TIMED_OUT: Final = 4
+INTERRUPTED: Final = 130
+
+VERBS: Final[dict[str, tuple[str, str]]] = {
+    "manifest": ("manifest", "Convert exported files into manifests."),
+    "apply": ("apply", "Create or change what exported files or manifests say."),
+    "list": ("listing", "List Runs."),
+    "get": ("listing", "Show Runs by name, also as YAML or JSON."),
+    "describe": ("describe", "Tell everything about a Run, for people."),
+    "wait": ("waits", "Wait for the end of Runs (of services: until they are ready)."),
+    "logs": ("logs", "Show what the program wrote; -f: as it writes it."),
+    "stop": ("wishes", "Stop Runs; resume goes on."),
+    "resume": ("wishes", "Let stopped Runs go on."),
+    "delete": ("wishes", "Delete Runs, with their pods and claims."),
+    "metrics": ("metrics", "Show metrics; --plot: as a chart."),
+    "export": ("export", "Write runs-<id>.yaml, with status and metrics."),
+    "invoke": ("invoke", "Send a request to a Run's service."),
+    "top": ("top", "What the pods of Runs use of CPU and memory."),
+    "completion": ("completion", "Print what your shell needs to complete runctl."),
+}
+"""Verb to its module and its line in the help, so that the help loads none of them."""
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+class _Verbs(click.Group):
+    """Finds a verb in its module."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        del ctx
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        del ctx
+        if cmd_name not in VERBS:
+            return None
+        module = import_module(f"run_operator.client.cli.{VERBS[cmd_name][0]}")
+        command: click.Command = getattr(module, f"{cmd_name}_command")
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        del ctx
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, told) for name, (_, told) in VERBS.items()])
+
+
+@click.command(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name="runctl")
 def cli() -> None:
-    """Work with DigitalHub Runs on Kubernetes."""
+    """Work with DigitalHub Runs on Kubernetes. The cluster: KUBECONFIG, else the pod's own, else ~/.kube/config.
 
-
-cli.add_command(manifest_command)
+    Exit codes: 0 done, 1 the Run or the request failed, 2 usage or bad input, 3 not found, 4 timeout.
+    """
 
 
 def main() -> None:
-    """The entry point: no traceback for what a person did, quiet on Ctrl-C and on a closed pipe."""
+    """The entry point: no traceback for what a person or a cluster did, quiet on Ctrl-C and on a closed pipe."""
     try:
         sys.exit(cli(standalone_mode=False))
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
-        sys.exit(130)
+        sys.exit(INTERRUPTED)
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(141)
+    except Exception as error:
+        code = _code(error)
+        if code is None:
+            raise
+        click.echo(f"runctl: {visible(str(error))}", err=True)
+        sys.exit(code)
+
+
+def _code(error: Exception) -> int | None:
+    """The exit code for what the client raises; None for a mistake of ours, which shows its traceback."""
+    from run_operator.client import errors  # noqa: PLC0415 - the help needs none
+
+    if isinstance(error, errors.EntityNotExistsError):
+        return NOT_FOUND
+    if isinstance(error, errors.WaitTimeoutError):
+        return TIMED_OUT
+    if isinstance(error, errors.BackendError):
+        return FAILED
+    if isinstance(error, errors.EntityError | errors.ClientError | ValueError | OSError):
+        return USAGE
+    return None

@@ -11,6 +11,7 @@ from typing import Any, Final
 import click
 
 from run_operator.client.cli.inputs import Input, InputError, inputs
+from run_operator.client.text import visible
 from run_operator.document.entity import Entity, load
 from run_operator.document.errors import DocumentError
 from run_operator.document.yaml_writer import write
@@ -106,7 +107,7 @@ class _Batch:
 
 
 def _say(line: str) -> None:
-    click.echo(_visible(line), err=True)
+    click.echo(visible(line), err=True)
 
 
 def _print(manifests: list[dict[str, Any]], output: str) -> None:
@@ -135,9 +136,4 @@ def _out(text: str) -> None:
 
 def _check_name(option: str, value: str | None) -> None:
     if value is not None and not NAME.fullmatch(value):
-        raise click.UsageError(f"{option} {_visible(value)[:80]!r}: use at most 63 of a-z, 0-9 and -")
-
-
-def _visible(text: str) -> str:
-    """One line without control characters: file names and values come from strangers."""
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+        raise click.UsageError(f"{option} {visible(value)[:80]!r}: use at most 63 of a-z, 0-9 and -")

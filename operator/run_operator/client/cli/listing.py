@@ -1,0 +1,119 @@
+"""`runctl list` and `runctl get`: the server's own columns, or the objects."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from run_operator.client.cli import output as shown
+from run_operator.client.cli.options import cluster_options, connect, run_argument, selector_option
+
+if TYPE_CHECKING:
+    from run_operator.client.kube import Cluster
+
+FORMATS: Final = click.Choice(["table", "wide", "name", "json", "yaml"])
+
+
+@click.command("list")
+@cluster_options(everywhere=True)
+@selector_option()
+@click.option("--project", help="Only Runs of this project.")
+@click.option("--state", help="Only Runs in this state, e.g. RUNNING.")
+@click.option("--kind", help="Only Runs of this kind, e.g. container+job:run.")
+@click.option("-o", "--output", type=FORMATS, default="table", show_default=True)
+def list_command(
+    namespace: str | None,
+    context: str | None,
+    kubeconfig: str | None,
+    all_namespaces: bool,
+    selector: str,
+    project: str | None,
+    state: str | None,
+    kind: str | None,
+    output: str,
+) -> None:
+    """List Runs. The comparisons are made by the API server."""
+    from run_operator.client.finding import selector as fields_of  # noqa: PLC0415 - a help text needs none
+
+    cluster = connect(namespace, context, kubeconfig)
+    fields = fields_of(project=project, kind=kind, state=state.upper() if state else None)
+    how = {"labels": selector, "fields": fields, "everywhere": all_namespaces}
+    if output in ("table", "wide"):
+        found = _table(cluster, output == "wide", all_namespaces, how)
+        if not found:
+            where = "in any namespace" if all_namespaces else f"in the namespace {cluster.namespace}"
+            click.echo(f"no Runs {where}" + (" that match" if fields or selector else ""), err=True)
+        return
+    from run_operator.kube.resource import RUNS  # noqa: PLC0415
+
+    items = [raw for page in cluster.list(RUNS, **how) for raw in page.get("items") or ()]  # type: ignore[arg-type]
+    _objects(items, output, alone=False)
+
+
+@click.command("get")
+@run_argument(many=True)
+@cluster_options()
+@click.option("-o", "--output", type=FORMATS, default="table", show_default=True)
+def get_command(
+    names: tuple[str, ...], namespace: str | None, context: str | None, kubeconfig: str | None, output: str
+) -> None:
+    """Show Runs by name, id or key."""
+    from run_operator.client.finding import find  # noqa: PLC0415 - a help text needs none
+
+    if not names:
+        raise click.UsageError("name a Run; runctl list shows them all")
+    cluster = connect(namespace, context, kubeconfig)
+    items = [dict(find(cluster, name)) for name in names]
+    if output in ("table", "wide"):
+        _rows(items, output == "wide")
+    else:
+        _objects(items, output, alone=True)
+
+
+def _table(cluster: Cluster, wide: bool, all_namespaces: bool, how: Mapping[str, Any]) -> bool:
+    """The columns of the CRD, as kubectl shows them; whether there was a row."""
+    from run_operator.client.kube import TABLE  # noqa: PLC0415
+    from run_operator.kube.resource import RUNS  # noqa: PLC0415
+
+    header: list[str] = []
+    kept: list[int] = []
+    rows: list[list[Any]] = []
+    for page in cluster.list(RUNS, accept=TABLE, **how):
+        if page.get("columnDefinitions"):  # of the first page only
+            columns = page["columnDefinitions"]
+            kept = [at for at, column in enumerate(columns) if wide or not column.get("priority")]
+            header = [str(columns[at]["name"]).upper() for at in kept]
+        for row in page.get("rows") or ():
+            rows.append([("" if row["cells"][at] is None else row["cells"][at]) for at in kept])
+            if all_namespaces:
+                rows[-1].insert(0, row["object"]["metadata"].get("namespace", ""))
+    if rows:
+        shown.table((["NAMESPACE"] if all_namespaces else []) + header, rows)
+    return bool(rows)
+
+
+def _rows(items: list[dict[str, Any]], wide: bool) -> None:
+    header = ["NAME", "STATE", "ATTEMPT", "PROJECT", "KIND"] + (["MESSAGE"] if wide else [])
+    shown.table(header, [list(_cells(raw, wide)) for raw in items])
+
+
+def _cells(raw: Mapping[str, Any], wide: bool) -> Iterator[Any]:
+    status, spec = raw.get("status") or {}, raw["spec"]
+    yield from (raw["metadata"]["name"], status.get("state", ""), status.get("attempt", ""))
+    yield from (spec.get("project", ""), spec.get("kind", ""))
+    if wide:
+        yield status.get("message", "")
+
+
+def _objects(items: list[dict[str, Any]], output: str, *, alone: bool) -> None:
+    if output == "name":
+        for raw in items:
+            click.echo(f"run.run-operator.io/{raw['metadata']['name']}")
+        return
+    for raw in items:
+        raw["metadata"].pop("managedFields", None)
+        raw.setdefault("apiVersion", "run-operator.io/v1alpha1")
+        raw.setdefault("kind", "Run")
+    shown.structured(shown.as_list(items, alone), output)

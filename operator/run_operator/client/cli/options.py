@@ -1,0 +1,119 @@
+"""What many verbs have in common: which cluster, which Runs, which output."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import click
+from click.shell_completion import CompletionItem
+
+if TYPE_CHECKING:
+    from run_operator.client.kube import Cluster
+    from run_operator.client.run import Run
+
+Decorator = Callable[[Any], Any]
+COMPLETION_SECONDS = 3.0
+
+
+def cluster_options(everywhere: bool = False) -> Decorator:
+    """-n, --context, --kubeconfig, and -A where a verb can do with all namespaces."""
+    options: list[Decorator] = [
+        click.option("-n", "--namespace", help="Default: that of the context.", shell_complete=_namespaces),
+        click.option("--context", help="A context of the kubeconfig.", shell_complete=_contexts),
+        click.option("--kubeconfig", type=click.Path(), help="Default: KUBECONFIG, else ~/.kube/config."),
+    ]
+    if everywhere:
+        options.append(click.option("-A", "--all-namespaces", is_flag=True, help="Of all namespaces."))
+    return _all(options)
+
+
+def run_argument(many: bool = False) -> Decorator:
+    """The name, id or key of a Run, or several."""
+    count: dict[str, Any] = {"nargs": -1} if many else {}
+    name = "names" if many else "name"
+    metavar = "RUN..." if many else "RUN"
+    return click.argument(name, required=not many, metavar=metavar, shell_complete=_runs, **count)
+
+
+def selector_option() -> Decorator:
+    """-l."""
+    return click.option("-l", "--selector", default="", help="Only Runs with these labels, e.g. team=a.")
+
+
+def connect(namespace: str | None, context: str | None, kubeconfig: str | None) -> Cluster:
+    """The cluster the options mean."""
+    from run_operator.client.kube import Cluster  # noqa: PLC0415 - a help text needs none
+
+    return Cluster.connect(namespace=namespace, context=context, kubeconfig=kubeconfig)
+
+
+def the_run(cluster: Cluster, name: str) -> Run:
+    """The Run of this name, id or key."""
+    from run_operator.client.runs import get_run  # noqa: PLC0415 - a help text needs none
+
+    return get_run(name, cluster=cluster)
+
+
+def the_runs(cluster: Cluster, names: tuple[str, ...], selector: str) -> list[Run]:
+    """Those named, or those selected. Raises UsageError when nothing is asked for."""
+    from run_operator.client.runs import list_runs  # noqa: PLC0415 - a help text needs none
+
+    if bool(names) == bool(selector):
+        raise click.UsageError("name Runs, or select them with -l")
+    if selector:
+        return list_runs(selector_labels=selector, cluster=cluster)
+    return [the_run(cluster, name) for name in names]
+
+
+def _all(options: list[Decorator]) -> Decorator:
+    def decorate(command: Any) -> Any:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
+
+
+def _runs(context: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """The names of Runs, with state and project; nothing when the cluster does not answer at once."""
+    from run_operator.client.kube import Cluster  # noqa: PLC0415 - completion only
+    from run_operator.kube.resource import RUNS  # noqa: PLC0415
+
+    given = {key: context.params.get(key) for key in ("namespace", "context", "kubeconfig")}
+    try:
+        cluster = Cluster.connect(**given)
+        page = cluster.page(RUNS, limit=200, deadline=COMPLETION_SECONDS)
+    except Exception:  # noqa: BLE001 - a completion has nobody to tell
+        return []
+    found = []
+    for raw in page.get("items") or ():
+        name = str(raw["metadata"]["name"])
+        if name.startswith(incomplete):
+            told = f"{raw.get('status', {}).get('state', '')} {raw.get('spec', {}).get('project', '')}"
+            found.append(CompletionItem(name, help=told))
+    return found
+
+
+def _contexts(context: click.Context, _: click.Parameter, incomplete: str) -> list[str]:
+    from run_operator.client.config import contexts  # noqa: PLC0415 - completion only
+
+    return [name for name in contexts(context.params.get("kubeconfig")) if name.startswith(incomplete)]
+
+
+def _namespaces(context: click.Context, _: click.Parameter, incomplete: str) -> list[str]:
+    from run_operator.client.kube import Cluster  # noqa: PLC0415 - completion only
+    from run_operator.kube.resource import Resource  # noqa: PLC0415
+
+    given = {key: context.params.get(key) for key in ("context", "kubeconfig")}
+    try:
+        page = Cluster.connect(**given).page(
+            Resource("", "v1", "namespaces", "Namespace"),
+            limit=200,
+            deadline=COMPLETION_SECONDS,
+            everywhere=True,
+        )
+    except Exception:  # noqa: BLE001 - a completion has nobody to tell
+        return []
+    names = [str(raw["metadata"]["name"]) for raw in page.get("items") or ()]
+    return [name for name in names if name.startswith(incomplete)]

@@ -1,0 +1,68 @@
+"""How things are shown: columns, colours, JSON and YAML."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import click
+
+from run_operator.client.text import visible
+
+COLOURS: Final = {
+    "RUNNING": "cyan", "COMPLETED": "green", "ERROR": "red", "STOPPED": "yellow", "STOP": "yellow",
+    "PENDING": "blue", "CREATED": "blue",
+}  # fmt: skip
+GAP: Final = "   "
+
+
+def coloured() -> bool:
+    """On a terminal, unless NO_COLOR or a dumb terminal says otherwise."""
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def echo(text: str) -> None:
+    """Print, with colours where they are wanted."""
+    click.echo(text, color=coloured())
+
+
+def state(name: str) -> str:
+    """A state in its colour."""
+    return click.style(name, fg=COLOURS.get(name))
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    """Columns as wide as they need; the last one as long as it is; states in their colours."""
+    cells = [[visible(cell) for cell in row] for row in rows]
+    widths = [max(len(row[at]) for row in [list(header), *cells]) for at in range(len(header))]
+    for row in [list(header), *cells]:
+        echo(_line(row, widths))
+
+
+def structured(found: Any, how: str) -> None:
+    """As `json` or as `yaml`."""
+    if how == "json":
+        click.echo(json.dumps(found, indent=2))
+        return
+    from run_operator.document.yaml_writer import write  # noqa: PLC0415 - PyYAML only where it is needed
+
+    click.echo(write(found), nl=False)
+
+
+def as_list(items: Sequence[Mapping[str, Any]], alone: bool) -> Any:
+    """One object as it is, several as a `v1` List."""
+    return (
+        items[0] if alone and len(items) == 1 else {"apiVersion": "v1", "kind": "List", "items": list(items)}
+    )
+
+
+def _line(row: Sequence[str], widths: Sequence[int]) -> str:
+    padded = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
+    padded[-1] = row[-1]
+    return GAP.join(
+        state(cell.strip()) + cell[len(cell.rstrip()) :] if cell.strip() in COLOURS else cell
+        for cell in padded
+    ).rstrip()

@@ -1,0 +1,104 @@
+"""`runctl stop`, `resume` and `delete`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from run_operator.client.cli import output as shown
+from run_operator.client.cli.options import cluster_options, connect, run_argument, selector_option, the_runs
+from run_operator.client.text import visible
+
+if TYPE_CHECKING:
+    from run_operator.client.run import Run
+
+
+def _waiting(verb: Callable[..., Any]) -> Callable[..., Any]:
+    verb = click.option("--timeout", type=click.FloatRange(0), help="Seconds to wait at most; exit code 4.")(
+        verb
+    )
+    return click.option("--wait", "-w", is_flag=True, help="Return when it is done, not when it is taken.")(
+        verb
+    )
+
+
+@click.command("stop")
+@run_argument(many=True)
+@cluster_options()
+@selector_option()
+@_waiting
+def stop_command(
+    names: tuple[str, ...],
+    namespace: str | None,
+    context: str | None,
+    kubeconfig: str | None,
+    selector: str,
+    wait: bool,
+    timeout: float | None,
+) -> None:
+    """Stop Runs from whatever state they are in. Stopped already: nothing happens; finished: an error."""
+    runs = the_runs(connect(namespace, context, kubeconfig), names, selector)
+    _each(runs, lambda run: run.stop(), "stops")
+    if wait:
+        _each(runs, lambda run: run.stop(wait=True, timeout=timeout), "is stopped")
+
+
+@click.command("resume")
+@run_argument(many=True)
+@cluster_options()
+@selector_option()
+@_waiting
+def resume_command(
+    names: tuple[str, ...],
+    namespace: str | None,
+    context: str | None,
+    kubeconfig: str | None,
+    selector: str,
+    wait: bool,
+    timeout: float | None,
+) -> None:
+    """Let stopped Runs go on, as their next attempt."""
+    runs = the_runs(connect(namespace, context, kubeconfig), names, selector)
+    _each(runs, lambda run: run.resume(), "is resumed")
+    if wait:
+        _each(runs, lambda run: run.resume(wait=True, timeout=timeout), "runs")
+
+
+@click.command("delete")
+@run_argument(many=True)
+@cluster_options()
+@selector_option()
+@click.option("--yes", "-y", is_flag=True, help="Do not ask.")
+def delete_command(
+    names: tuple[str, ...],
+    namespace: str | None,
+    context: str | None,
+    kubeconfig: str | None,
+    selector: str,
+    yes: bool,
+) -> None:
+    """Delete Runs with their pods and claims. Asks first on a terminal when they were selected by label."""
+    runs = the_runs(connect(namespace, context, kubeconfig), names, selector)
+    if selector and not yes and sys.stdin.isatty():
+        click.confirm(f"Delete {len(runs)} Runs, with their pods and claims?", abort=True)
+    _each(runs, lambda run: run.delete(), "is deleted")
+
+
+def _each(runs: list[Run], do: Callable[[Run], None], said: str) -> None:
+    """All of them, also when one fails; the first error is the one that counts, the others are told."""
+    from run_operator.client.errors import BackendError, EntityError  # noqa: PLC0415 - a help text needs none
+
+    first: Exception | None = None
+    for run in runs:
+        try:
+            do(run)
+            shown.echo(f"run {run.object_name} {said}")
+        except (BackendError, EntityError) as error:
+            if first is not None:
+                click.echo(f"runctl: {visible(error)}", err=True)
+            first = first or error
+    if first is not None:
+        raise first

@@ -1,0 +1,217 @@
+"""The `Run` object, as people know it from the DigitalHub SDK, on the cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Literal, Self, overload
+
+from run_operator.client import logs as logs_of
+from run_operator.client import metrics as metrics_of
+from run_operator.client import saving, waiting, wishes
+from run_operator.client.documents import of_object
+from run_operator.client.errors import EntityError, EntityNotExistsError
+from run_operator.client.files import export_path, write_document
+from run_operator.client.kinds import Results, image_of
+from run_operator.client.kube import Cluster
+from run_operator.client.listening import follow_lines
+from run_operator.client.logs import Log, LogLine
+from run_operator.client.metrics import Metric
+from run_operator.client.section import Section
+from run_operator.client.services import Answer, invoke
+from run_operator.document.names import object_name
+from run_operator.kube.resource import RUNS
+from run_operator.resources.raw import mapping
+from run_operator.resources.states import FINAL, State, state_of
+
+
+class Run(Results):
+    """One execution of a function.
+
+    What a method is told or changes is in the cluster at once; the attributes are as of the last `save`, `refresh` or
+    `wait`. All methods raise BackendError (or what is derived from it) when the cluster refuses or does not answer.
+    """
+
+    def __init__(self, document: Mapping[str, Any], cluster: Cluster, name: str = "", uid: str = "") -> None:
+        self.cluster = cluster
+        self.object_name = name or object_name(str(document["id"]))
+        """The name in the cluster, for kubectl. It follows from the id unless the manifest chose another one."""
+        self.folder: str | Path = "./"
+        """Where `export` writes."""
+        self._uid = uid
+        self._take(document)
+
+    @classmethod
+    def from_object(cls, raw: Mapping[str, Any], cluster: Cluster) -> Self:
+        """Of the object in the cluster."""
+        metadata = raw["metadata"]
+        return cls(of_object(raw), cluster, str(metadata["name"]), str(metadata["uid"]))
+
+    def __repr__(self) -> str:
+        return f"Run({self.kind} {self.project}/{self.id}, {self.status.get('state')})"
+
+    # -- the entity
+
+    def to_dict(self) -> dict[str, Any]:
+        """The document, in the SDK's order; what says nothing (None) is left out."""
+        found = {
+            "kind": self.kind, "metadata": dict(self.metadata), "spec": dict(self.spec), "status": dict(self.status),
+            "user": self.user, "project": self.project, "id": self.id, "name": self.name, "key": self.key,
+            "extensions": list(self.extensions),
+        }  # fmt: skip
+        return {key: value for key, value in found.items() if value is not None}
+
+    def save(self, update: bool = False) -> Self:
+        """Create the Run; with `update`, change what may change of it, or create it if it is not there.
+
+        The document's metadata and extensions may always change, its spec only while the Run is STOPPED
+        (BadRequestError), kind, project and id never (EntityError). Raises EntityAlreadyExistsError without `update`.
+        """
+        make = saving.update if update else saving.create
+        return self._now(make(self.cluster, self.to_dict(), self.object_name))
+
+    def refresh(self) -> Self:
+        """Take the cluster's state. Raises EntityNotExistsError."""
+        return self._now(self._read())
+
+    def export(self) -> str:
+        """Write `runs-<id>.yaml` into `folder`; returns its path.
+
+        The document as this object has it: with the status, outputs, results and metrics of the last `refresh`, and
+        loadable by the original SDK. An older file is replaced whole. Raises OSError.
+        """
+        target = export_path(Path(self.folder), self.id)
+        write_document(target, self.to_dict())
+        return str(target)
+
+    def delete(self) -> None:
+        """Delete the Run, its pods and claims. Raises EntityNotExistsError."""
+        wishes.delete(self.cluster, self.object_name, self._uid)
+
+    # -- its life
+
+    def wait(self, log_info: bool = True, timeout: float | None = None) -> Self:
+        """Until COMPLETED, ERROR or STOPPED; a service: until it is ready, or one of these.
+
+        `log_info`: print states and the program's lines as they come. `timeout`: seconds, then WaitTimeoutError.
+        Survives cut connections and restarts of the API server; after ten minutes without it, UnavailableError.
+        A Run deleted meanwhile: RunDeletedError. Ctrl-C leaves the Run alone.
+        """
+        observer = waiting.Printer(self.object_name) if log_info else None
+        return self._now(self._wait(observer=observer, timeout=timeout))
+
+    def stop(self, wait: bool = False, timeout: float | None = None) -> None:
+        """Stop the Run, from whatever state; claims and address stay, `resume` goes on.
+
+        Returns when the cluster has taken the wish, with `wait` when no pod can write any more. Stopped already:
+        nothing happens. A Run that is finished cannot be stopped: EntityError.
+        """
+        wishes.stop(self.cluster, self.object_name)
+        if wait:
+            self._now(self._wait(until=waiting.stopped, timeout=timeout))
+            if state_of(self.status.get("state")) in FINAL:
+                raise EntityError(
+                    f"run {self.object_name} came to its own end first: it is {self.status.state}"
+                )
+
+    def resume(self, wait: bool = False, timeout: float | None = None) -> None:
+        """Let a stopped Run go on, as its next attempt, which uses up no retry.
+
+        Returns when the cluster has taken the wish, with `wait` when the program runs (or has failed: EntityError).
+        Not stopped: nothing happens. A Run that is finished cannot be resumed: EntityError.
+        """
+        wishes.resume(self.cluster, self.object_name)
+        if wait:
+            self._now(self._wait(until=waiting.running, timeout=timeout))
+            if self.status.get("state") == State.ERROR:
+                raise EntityError(f"run {self.object_name} failed: {self.status.get('message', '')}")
+
+    @overload
+    def logs(self, follow: Literal[False] = False, attempt: int | None = None) -> list[Log]: ...
+    @overload
+    def logs(self, follow: Literal[True], attempt: int | None = None) -> Iterator[LogLine]: ...
+    def logs(self, follow: bool = False, attempt: int | None = None) -> list[Log] | Iterator[LogLine]:
+        """What the programs wrote: a Log for each container of each pod there is, the oldest first.
+
+        `attempt`: of this one only. The pods of a stopped attempt are gone, and their logs with them. `follow`: the
+        lines as they come instead, until the Run has ended or is stopped.
+        """
+        self._read()  # so that a Run that is not there is an error, not an empty list
+        if follow:
+            return follow_lines(self.cluster, self.object_name, attempt)
+        return logs_of.read(self.cluster, self.object_name, attempt)
+
+    # -- metrics
+
+    @property
+    def metrics(self) -> dict[str, Metric]:
+        """As the cluster has them now: a number or a list of numbers for each name; None stands for NaN and infinity."""
+        return dict(mapping(mapping(self._read().get("status")).get("metrics")))
+
+    def log_metric(
+        self, key: str, value: Metric, overwrite: bool = False, single_value: bool = False
+    ) -> None:
+        """Append a number, or a list of them, to a metric; `overwrite` replaces it.
+
+        `single_value`: the metric is this number and no list; one that is there stays, unless `overwrite` (a warning
+        tells it). Each value is stored exactly once, whoever else logs. In the Run's own pod the in-pod sender takes it;
+        elsewhere it needs the right to patch runs/status (ClusterRole run-operator-log-metrics; ForbiddenError without
+        it). Raises ValueError for what is no number.
+        """
+        found = metrics_of.checked(key, value)
+        metrics_of.log(
+            self.cluster,
+            self.object_name,
+            self._uid,
+            key,
+            found,
+            overwrite=overwrite,
+            single_value=single_value,
+        )
+
+    def log_metrics(self, metrics: Mapping[str, Metric], overwrite: bool = False) -> None:
+        """Log several. A list as in `log_metric`; a number is the single value of a new metric, else appended."""
+        found = {key: metrics_of.checked(key, value) for key, value in metrics.items()}
+        metrics_of.log_all(self.cluster, self.object_name, self._uid, found, overwrite=overwrite)
+
+    # -- of some kinds
+
+    def invoke(self, method: str = "POST", url: str | None = None, **kwargs: Any) -> Answer:
+        """Call the Run's service; `kwargs`: params, data, json, headers, timeout (seconds). See `services.invoke`."""
+        self._check_kind("invoke", waiting.SERVICES)
+        raw = self._read()
+        return invoke(self.cluster, mapping(raw.get("status")), method, url, **kwargs)
+
+    @property
+    def image(self) -> str:
+        """The image that a build made."""
+        self._check_kind("image", ("build",))
+        return image_of(self.status, self.object_name)
+
+    # --
+
+    def _read(self) -> Mapping[str, Any]:
+        try:
+            return self.cluster.get(RUNS, self.object_name)
+        except EntityNotExistsError as error:
+            raise wishes.missing(self.cluster, self.object_name, error) from error
+
+    def _wait(self, **how: Any) -> Mapping[str, Any]:
+        return waiting.wait(self.cluster, self.object_name, uid=self._uid, **how)
+
+    def _now(self, raw: Mapping[str, Any]) -> Self:
+        self._uid = str(raw["metadata"]["uid"])
+        self._take(of_object(raw))
+        return self
+
+    def _take(self, document: Mapping[str, Any]) -> None:
+        self.kind: str = document["kind"]
+        self.project: str = document["project"]
+        self.id: str = document["id"]
+        self.name: str = document.get("name") or self.id
+        self.key: str = document.get("key", "")
+        self.user: str | None = document.get("user")
+        self.metadata = Section(document.get("metadata") or {})
+        self.spec = Section(document["spec"])
+        self.status = Section(document.get("status") or {"state": "CREATED"})
+        self.extensions: list[Any] = list(document.get("extensions") or ())

@@ -1,0 +1,147 @@
+"""Runs by name, by file, and new: the functions beside the `Run` object, with the original's names and arguments."""
+
+from __future__ import annotations
+
+import uuid as uuids
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from run_operator.client import saving
+from run_operator.client.documents import new_document
+from run_operator.client.errors import EntityAlreadyExistsError, EntityError
+from run_operator.client.files import read_run
+from run_operator.client.finding import find, matches, selector
+from run_operator.client.kube import Cluster
+from run_operator.client.run import Run
+from run_operator.document.names import object_name
+from run_operator.kube.resource import RUNS
+
+
+def new_run(
+    project: str,
+    kind: str,
+    uuid: str | None = None,
+    labels: list[str] | None = None,
+    task: str | None = None,
+    *,
+    suspend: bool = False,
+    cluster: Cluster | None = None,
+    **kwargs: Any,
+) -> Run:
+    """Create a Run in the cluster; it starts at once unless `suspend`.
+
+    `task`: `<runtime>+<action>://<project>/<id>`, compulsory. `kwargs`: the fields of its spec (image, command, args,
+    ...), passed on as they are. Raises ValueError for a `uuid` that is no slug, EntityError, EntityAlreadyExistsError.
+
+    >>> run = new_run("churn", "container+job:run", task="container+job://churn/t", image="busybox", command="true")
+    """
+    document = new_document(project, kind, uuid, labels, {"task": task, **kwargs})
+    there = cluster or Cluster.connect()
+    raw = saving.create(there, document, object_name(document["id"]), suspend=suspend)
+    return Run.from_object(raw, there)
+
+
+def get_run(identifier: str, project: str | None = None, *, cluster: Cluster | None = None) -> Run:
+    """A Run by its key (`store://...`), its id, or its name in the cluster. Raises EntityNotExistsError."""
+    there = cluster or Cluster.connect()
+    return Run.from_object(find(there, identifier, project), there)
+
+
+def list_runs(
+    project: str | None = None,
+    q: str | None = None,
+    name: str | None = None,
+    kind: str | None = None,
+    user: str | None = None,
+    state: str | None = None,
+    created: str | None = None,
+    updated: str | None = None,
+    function: str | None = None,
+    workflow: str | None = None,
+    task: str | None = None,
+    action: str | None = None,
+    *,
+    selector_labels: str = "",
+    cluster: Cluster | None = None,
+) -> list[Run]:
+    """The Runs of the namespace that match all that is given, by name.
+
+    Project, kind and state are compared by the server. `q`: a part of id, kind or state. `created`, `updated`: the
+    beginning of the document's timestamp, such as `2026-11`. `selector_labels`: a label selector of Kubernetes.
+    """
+    there = cluster or Cluster.connect()
+    wanted = {
+        "name": name, "user": user, "created": created, "updated": updated, "function": function,
+        "workflow": workflow, "task": task, "action": action, "q": q,
+    }  # fmt: skip
+    fields = selector(project=project, kind=kind, state=state)
+    found = (Run.from_object(raw, there) for raw in _objects(there, fields, selector_labels))
+    return sorted((run for run in found if matches(run.to_dict(), wanted)), key=lambda run: run.object_name)
+
+
+def import_run(
+    file: str | Path | None = None,
+    key: str | None = None,
+    reset_id: bool = False,
+    context: str | None = None,
+    *,
+    suspend: bool = False,
+    cluster: Cluster | None = None,
+) -> Run:
+    """Create the Run of an exported file; its status is dropped, so that it starts anew.
+
+    `reset_id`: under a new id. `context`: into another project. Raises EntityError for a file that is no export and
+    for a Run that exists.
+    """
+    if file is None or key is not None:
+        raise EntityError(
+            "import_run needs a file; a key of the platform's store cannot be read from a cluster"
+        )
+    document = dict(read_run(file).document)
+    document |= {"status": {}}
+    if reset_id:
+        document["id"] = document["name"] = uuids.uuid4().hex
+    if context:
+        document["project"] = context
+    if reset_id or context:
+        document.pop("key", None)
+    there = cluster or Cluster.connect()
+    try:
+        raw = saving.create(there, document, object_name(document["id"]), suspend=suspend)
+    except EntityAlreadyExistsError as error:
+        raise EntityError(
+            f"Entity {document['id']} already exists. If you want to update it, use load instead."
+        ) from error
+    return Run.from_object(raw, there)
+
+
+def load_run(file: str | Path, *, cluster: Cluster | None = None) -> Run:
+    """Make the Run in the cluster what the exported file says (see `Run.save(update=True)`), or create it from it.
+
+    The file's status is kept in the document, beside the one that the cluster reports.
+    """
+    there = cluster or Cluster.connect()
+    document = read_run(file).document
+    return Run.from_object(saving.update(there, document, object_name(document["id"])), there)
+
+
+def update_run(entity: Run) -> Run:
+    """As `entity.save(update=True)`."""
+    return entity.save(update=True)
+
+
+def delete_run(
+    identifier: str,
+    project: str | None = None,
+    entity_id: str | None = None,
+    *,
+    cluster: Cluster | None = None,
+) -> None:
+    """Delete a Run by its key, id or name. Raises EntityNotExistsError."""
+    get_run(entity_id or identifier, project, cluster=cluster).delete()
+
+
+def _objects(cluster: Cluster, fields: str, labels: str) -> Iterator[Mapping[str, Any]]:
+    for page in cluster.list(RUNS, fields=fields, labels=labels):
+        yield from page.get("items") or ()

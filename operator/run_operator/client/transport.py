@@ -1,0 +1,162 @@
+"""Requests to the API server: credentials, deadlines, errors, and what is sent again.
+
+It stands on the Kubernetes client's connection pool and credentials. Reads are repeated when the connection breaks; a write
+is sent once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import random
+import time
+from collections.abc import Callable, Generator, Mapping, Sequence
+from typing import Any, Final
+from urllib.parse import urlencode
+
+import urllib3
+from kubernetes.client import ApiClient
+
+from run_operator import __version__
+from run_operator.client import errors
+from run_operator.client.answers import error_of, unavailable
+
+DEADLINE: Final = 20.0
+CONNECT: Final = 5.0
+"""Seconds until a connection stands."""
+READ_TRIES: Final = 4
+LONGEST_PAUSE: Final = 10.0
+MAX_ANSWER: Final = 256 * 1024 * 1024
+MAX_LINE: Final = 8 * 1024 * 1024
+"""Bytes of one event or log line; etcd's objects are far smaller."""
+
+JSON = Mapping[str, Any]
+
+
+class Transport:
+    """The connections to one API server. May be shared by threads."""
+
+    def __init__(self, configuration: Any) -> None:
+        self._host = str(configuration.host).rstrip("/")
+        self._client = ApiClient(configuration)
+
+    def close(self) -> None:
+        """End the connections; the next request opens new ones."""
+        self._client.rest_client.close()
+
+    def lines(
+        self,
+        path: str,
+        query: Mapping[str, str],
+        *,
+        silence: float,
+        opened: Callable[[Any], None] | None = None,
+    ) -> Generator[bytes]:
+        """The lines of a stream as they come, without their ends; the last one also if nothing ends it.
+
+        `opened` gets the response, whose `shutdown()` ends the stream from another thread.
+        """
+        headers = {"Accept": "application/json, */*"}
+        response = self.send("GET", f"{path}?{urlencode(query)}", headers=headers, deadline=silence)
+        if opened is not None:
+            opened(response)
+        rest = b""
+        try:
+            for chunk in response.stream(65536):
+                *whole, rest = (rest + chunk).split(b"\n")
+                yield from whole
+                if len(rest) > MAX_LINE:
+                    raise errors.BackendError(f"{path}: a line of more than {MAX_LINE} bytes")
+        except (urllib3.exceptions.HTTPError, OSError) as error:
+            raise unavailable(f"watch {path}", error) from error
+        finally:
+            response.close()
+        if rest:
+            yield rest
+
+    def send(
+        self, method: str, path: str, *, body: bytes | None = None, headers: JSON | None = None,
+        deadline: float = DEADLINE,
+    ) -> Any:  # fmt: skip
+        """The answer (a urllib3 response, its body unread) of one request; raises for a status from 400 on."""
+        response = self.raw(method, path, body=body, headers=headers, deadline=deadline)
+        if response.status < 400:  # noqa: PLR2004 - HTTP
+            return response
+        with contextlib.closing(response):
+            try:
+                told = response.read(65536, decode_content=True)
+            except (urllib3.exceptions.HTTPError, OSError):
+                told = b""
+        raise error_of(f"{method} {path.partition('?')[0]}", response.status, response.headers, told)
+
+    def raw(
+        self, method: str, path: str, *, body: bytes | None = None, headers: JSON | None = None,
+        deadline: float = DEADLINE,
+    ) -> Any:  # fmt: skip
+        """As `send`, whatever the status."""
+        sent = {"User-Agent": f"runctl/{__version__}", "Accept": "application/json", **(headers or {})}
+        try:
+            self._client.update_params_for_auth(sent, [], ["BearerToken"], path, method, None)
+            return self._client.rest_client.pool_manager.request(
+                method, self._host + path, body=body, headers=sent, preload_content=False, redirect=False,
+                timeout=urllib3.Timeout(connect=min(CONNECT, deadline), read=deadline), retries=False,
+            )  # fmt: skip
+        except (urllib3.exceptions.HTTPError, OSError) as error:
+            raise unavailable(f"{method} {path.partition('?')[0]}", error) from error
+
+    def json(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str] | None = None,
+        *,
+        body: JSON | Sequence[JSON] | None = None,
+        kind: str = "application/json",
+        accept: str = "application/json",
+        deadline: float = DEADLINE,
+    ) -> dict[str, Any]:
+        """The JSON object that is answered."""
+        url = f"{path}?{urlencode(query)}" if query else path
+        data = None if body is None else json.dumps(body, allow_nan=False).encode()
+        headers = {"Accept": accept} | ({} if data is None else {"Content-Type": kind})
+        until = time.monotonic() + deadline
+        for attempt in range(READ_TRIES):
+            try:
+                return self.once(method, url, data, headers, deadline)
+            except errors.UnavailableError as error:
+                if attempt == READ_TRIES - 1 or not _again(method, error, until):
+                    raise
+                time.sleep(max(error.retry_after, random.uniform(0.5, 1.0) * 0.2 * 2**attempt))  # noqa: S311 - jitter
+        raise AssertionError("unreachable: the last try returns or raises")
+
+    def once(
+        self, method: str, url: str, data: bytes | None, headers: JSON, deadline: float
+    ) -> dict[str, Any]:
+        """As `json`, without a second try."""
+        what = f"{method} {url.partition('?')[0]}"
+        response = self.send(method, url, body=data, headers=headers, deadline=deadline)
+        try:
+            return parsed(response.read(MAX_ANSWER, decode_content=True), what)
+        except (urllib3.exceptions.HTTPError, OSError) as error:
+            raise unavailable(what, error) from error
+        finally:
+            response.release_conn()
+
+
+def _again(method: str, error: errors.UnavailableError, until: float) -> bool:
+    """A read may be repeated; a write only if the server said that it did not do it (429)."""
+    harmless = method == "GET" or error.status == 429  # noqa: PLR2004 - HTTP
+    return harmless and error.retry_after <= LONGEST_PAUSE and time.monotonic() < until
+
+
+def parsed(data: bytes, what: str) -> dict[str, Any]:
+    """The JSON object in an answer. Raises BackendError."""
+    try:
+        found = json.loads(data)
+    except ValueError as error:
+        raise errors.BackendError(
+            f"{what}: the answer is not JSON: is this a Kubernetes API server?"
+        ) from error
+    if not isinstance(found, dict):
+        raise errors.BackendError(f"{what}: the answer is no object")
+    return found
