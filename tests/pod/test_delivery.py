@@ -215,7 +215,7 @@ def test_a_run_that_wants_no_more_gets_no_more(program: Program, server: Server,
 
 
 def test_a_batch_that_is_too_large_is_split(program: Program, server: Server):
-    server.ingest.largest = 2000
+    server.ingest.largest = 600
     program.run("""
         for i in range(3000):
             log_metric("loss", i)

@@ -161,7 +161,7 @@ def test_lists_take_up_room_only_while_they_wait(lonely: Program):
             log_metric("loss", [i] * 1000)
             assert flush()
     """)
-    assert len(lonely.values("loss")) == 300_000 > 250_000
+    assert len(lonely.values("loss")) == 300_000  # more than may wait at once
 
 
 def test_values_beyond_all_bounds_are_dropped_counted_and_told(lonely: Program):
