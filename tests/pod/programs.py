@@ -21,7 +21,7 @@ class Program:
     def __init__(self, folder: Path, environment: dict[str, str]) -> None:
         self.folder = folder
         self.impatient = True
-        """Pauses between requests are short."""
+        """Short pauses between attempts and while it waits in `flush`; no questions at other times."""
         self.environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(MODULE.parent)} | environment
         self.environment["RUN_METRICS_FOLDER"] = str(folder)
 
@@ -30,7 +30,7 @@ class Program:
         text = "import os, signal, sys, threading, time\nimport runmetrics\nfrom runmetrics import *\n"
         if self.impatient:
             text += "runmetrics.FIRST_PAUSE = runmetrics.CATCH_UP_PAUSE = 0.01\n"
-            text += "runmetrics.FLUSH_POLLS = 0.01, 0.1\n"
+            text += "runmetrics.POLLS, runmetrics.FLUSH_POLLS = (3600, 3600), (0.01, 0.1)\n"
         self.folder.parent.mkdir(exist_ok=True)
         file = self.folder.parent / "program.py"
         file.write_text(text + textwrap.dedent(code))

@@ -109,7 +109,7 @@ def test_what_was_taken_and_lost_again_is_read_back_from_the_file(program: Progr
     """Ten batches are taken, none is stored, the ingest is started anew: it asks for the first one (409)."""
     server.ingest.commits = False
     process = program.start("""
-        runmetrics.INTERVAL, runmetrics.POLLS = 0.01, (3600, 3600)
+        runmetrics.INTERVAL = 0.01
         for i in range(10):
             log_metric("loss", i)
             while not any(open(f).read().count("loss") > i for f in __import__("glob").glob(sys.argv[1] + "/*")):
@@ -128,6 +128,19 @@ def test_what_was_taken_and_lost_again_is_read_back_from_the_file(program: Progr
     assert server.ingest.metrics() == {"loss": list(range(10))}
     asked = server.ingest.statuses.index(409)
     assert server.ingest.messages[asked + 1]["seq"] == 1
+
+
+def test_replicas_that_disagree_are_not_asked_without_end(program: Program, server: Server):
+    def disagree(ingest: Any, message: dict[str, Any]) -> Any:
+        return answers(409, expected=1)(ingest, message) if message.get("seq") == 2 else None
+
+    server.ingest.always, server.ingest.commits = disagree, False
+    program.run("""
+        runmetrics.FLUSH_POLLS = 3600, 3600
+        log_metric("loss", 1); assert not flush(0.3)
+        log_metric("loss", 2); assert not flush(1)
+    """, quiet=False, RUN_METRICS_FLUSH_TIMEOUT="0.1")  # fmt: skip
+    assert 4 <= len(server.ingest.messages) < 60
 
 
 def _values(messages: list[dict[str, Any]]) -> list[float]:
@@ -202,7 +215,7 @@ def test_a_run_that_wants_no_more_gets_no_more(program: Program, server: Server,
 
 
 def test_a_batch_that_is_too_large_is_split(program: Program, server: Server):
-    server.ingest.largest = 2000
+    server.ingest.largest = 600
     program.run("""
         for i in range(3000):
             log_metric("loss", i)

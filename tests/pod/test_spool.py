@@ -46,16 +46,18 @@ def test_many_values_are_written_without_waiting_for_the_interval(lonely: Progra
 
 
 def test_a_program_that_never_stops_logging_is_sent_all_the_time(program: Program, server: Server):
+    """Whenever something was written, more is waiting."""
     process = program.start("""
         runmetrics.LONGEST_PAUSE = 3600
-        print("begun", flush=True)
-        threading.Thread(target=sys.stdin.read, daemon=True).start()
-        while threading.active_count() > 3 or not runmetrics._recorder:
-            log_metric("loss", 1)
+        log_metric("loss", 0)
+        spool = runmetrics._recorder.spool
+        write, busy = spool.write, [True]
+        spool.write = lambda data: (write(data), busy and log_metric("loss", 1))
+        sys.stdin.readline()
+        busy.clear()
     """)
-    assert process.stdout.readline() == "begun\n"
     wait_for("batches arrive while it logs", lambda: len(server.ingest.committed) >= 3, deadline=30)
-    process.communicate(timeout=60)
+    process.communicate("\n", timeout=60)
 
 
 def test_files_are_rotated_and_the_oldest_given_up_at_the_limit(program: Program, server: Server):
@@ -151,6 +153,15 @@ def test_a_full_disk_leaves_no_half_line_and_loses_nothing(program: Program, ser
     assert server.ingest.metrics() == {"loss": list(range(10))}
     assert program.values("loss")[0] == 0
     assert program.values("loss")[-1] == 9
+
+
+def test_lists_take_up_room_only_while_they_wait(lonely: Program):
+    lonely.run("""
+        for i in range(300):
+            log_metric("loss", [i] * 1000)
+            assert flush()
+    """)
+    assert len(lonely.values("loss")) == 300_000  # more than may wait at once
 
 
 def test_values_beyond_all_bounds_are_dropped_counted_and_told(lonely: Program):

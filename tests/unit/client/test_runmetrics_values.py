@@ -283,6 +283,17 @@ def test_a_batch_ends_after_a_thousand_ops():
     assert [op["set"] for op in runmetrics.to_ops(lines[used:])[0]] == list(range(1000, 1500))
 
 
+def test_a_long_list_waits_in_pieces(monkeypatch: pytest.MonkeyPatch):
+    """So that one call of a million values neither becomes one line of work nor one batch."""
+    recorder = runmetrics.Recorder()
+    monkeypatch.setattr(recorder, "start", lambda: None)
+    recorder.record("m", runmetrics.REPLACE, list(range(5500)))
+    entries = list(recorder._queue)
+    assert [entry[2] for entry in entries] == ["replace", *["append"] * 5]
+    assert max(len(entry[3]) for entry in entries) == runmetrics.WAKE_AT
+    assert [value for entry in entries for value in entry[3]] == list(range(5500))
+
+
 def test_a_line_that_somebody_else_wrote_is_passed_over():
     lines = runmetrics.to_lines([(1.0, "m", runmetrics.APPEND, 1.0)], None).encode().splitlines(keepends=True)
     assert runmetrics.to_ops([b"hello\n", *lines, b"[1]\n", b'{"key": []}\n', b"[" * 100_000])[0] == [
