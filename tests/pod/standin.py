@@ -288,6 +288,7 @@ def _handler(ingest: Ingest, server: Server) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
         timeout = 30
+        wbufsize = -1  # an answer is one packet
 
         def setup(self) -> None:
             super().setup()
