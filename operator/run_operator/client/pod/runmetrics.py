@@ -1089,6 +1089,9 @@ class Recorder:
 _recorder: Recorder | None = None
 _starting = threading.RLock()
 _hooked = False
+_dying = False
+_wakeup: tuple[int, int] | None = None
+"""The two ends of the pipe by which `_insist` learns of a signal."""
 
 
 def _start() -> Recorder:
@@ -1111,16 +1114,56 @@ def _hook() -> None:
             os.register_at_fork(after_in_child=_forget)
         atexit.register(_end)
     multiprocessing = sys.modules.get("multiprocessing.process")
-    if multiprocessing is not None and multiprocessing.parent_process() is not None:
+    worker = multiprocessing is not None and multiprocessing.parent_process() is not None
+    if worker:
         # Its children end without atexit, after these functions.
         sys.modules["multiprocessing.util"].Finalize(None, _end, exitpriority=100)
     with contextlib.suppress(ValueError):  # not the main thread
         if signal.getsignal(signal.SIGTERM) == signal.SIG_DFL:
             signal.signal(signal.SIGTERM, _terminate)
+            if worker:
+                _insist()
+
+
+def _insist() -> None:
+    """In a worker of multiprocessing: have a SIGTERM repeated until it is noticed.
+
+    One that comes just before the main thread begins to wait for a lock in C is seen when that wait ends: never, and
+    `Pool.terminate` of the parent waits for the worker. A program with a wake-up descriptor of its own keeps it.
+    """
+    global _wakeup  # noqa: PLW0603 - one for each process
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    before = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+    if before == -1:
+        with contextlib.suppress(RuntimeError):  # no thread can be started
+            threading.Thread(target=_repeat, args=(reader,), name="runmetrics-signal", daemon=True).start()
+            _wakeup = reader, writer
+            return
+    signal.set_wakeup_fd(before)
+    os.close(reader)
+    os.close(writer)
+
+
+def _repeat(reader: int) -> None:
+    """Every number of a signal that comes is in the pipe; SIGTERM is sent again while nothing follows from it."""
+    while signal.SIGTERM not in os.read(reader, 64):
+        pass
+    while not _dying and signal.getsignal(signal.SIGTERM) is _terminate:
+        time.sleep(0.1)
+        if not _dying and signal.getsignal(signal.SIGTERM) is _terminate:
+            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)
 
 
 def _forget() -> None:
     """In a forked child: it is a writer of its own, from its first call on."""
+    global _wakeup  # noqa: PLW0603 - as above
+    if _wakeup is not None:
+        with contextlib.suppress(ValueError, OSError):
+            signal.set_wakeup_fd(-1)
+        for end in _wakeup:
+            os.close(end)
+        _wakeup = None
     global _recorder, _starting  # noqa: PLW0603 - as above
     parents, _recorder = _recorder, None
     _starting = threading.RLock()
@@ -1135,6 +1178,10 @@ def _end() -> None:
 
 def _terminate(_number: int, _frame: Any) -> None:
     """SIGTERM, where the program has no handler of its own: send the last values, then die of it all the same."""
+    global _dying  # noqa: PLW0603 - once, and for good
+    if _dying:
+        return  # repeated, and under way already
+    _dying = True
     _end()
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     if os.getpid() != 1:  # the first process of a container would survive
