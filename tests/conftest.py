@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
+
 from hypothesis import settings
 
 # A deadline for an example would be a test of the machine: the suite has one for each test (pyproject.toml).
-settings.register_profile("patient", deadline=None)
-settings.load_profile("patient")
+settings.register_profile("explore", deadline=None)
+# The same examples in every run of CI: new ones are looked for where somebody sees what they find.
+settings.register_profile("ci", deadline=None, derandomize=True)
+settings.load_profile("ci" if os.environ.get("CI") else "explore")

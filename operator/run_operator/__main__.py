@@ -100,7 +100,7 @@ def _checked_url(_: click.Context, __: click.Parameter, value: str) -> str:
 @click.option("--metrics-port", default=8443, show_envvar=True, help="Port of the metrics endpoint.")
 @click.option(
     "--metrics-interval",
-    default=5.0,
+    default=4.0,
     type=click.FloatRange(0.1),
     show_envvar=True,
     help="Seconds between two writes of one Run's metrics.",

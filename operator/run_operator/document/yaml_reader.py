@@ -99,6 +99,7 @@ class _Builder:
         self._loader = loader
         self._scalars = Scalars(loader)
         self._anchors: dict[str, _Built] = {}
+        self._named: set[str] = set()
         self._lines: dict[Path, int] = {}
         self._nodes = 0
         self._events: Iterator[Any] = self._stream()
@@ -129,6 +130,7 @@ class _Builder:
             self._check_depth(depth + built.height, line)
             self._count(built.size, line)
             return built
+        self._name(event.anchor, line)
         self._check_depth(depth, line)
         self._count(1, line)
         if isinstance(event, yaml.ScalarEvent):
@@ -140,6 +142,13 @@ class _Builder:
         if event.anchor:
             self._anchors[event.anchor] = built
         return built
+
+    def _name(self, anchor: str | None, line: int) -> None:
+        """YAML allows an anchor to be named anew; PyYAML, by whose rules exports are read, does not."""
+        if anchor in self._named:
+            raise errors.NotYamlError(f"the anchor &{str(anchor)[:40]} stands twice", line)
+        if anchor:
+            self._named.add(anchor)
 
     def _check_depth(self, depth: int, line: int) -> None:
         if depth > MAX_DEPTH:

@@ -168,6 +168,12 @@ def test_what_the_sdk_writes_every_reader_takes_for_the_same_value_after_convers
     assert exactly(yaml.safe_load(text)) == exactly(yaml_1_2(text)) == wanted
 
 
+@pytest.mark.parametrize("text", ["&a\n- &a", "[&a 1, &a 2]", "&a {x: &a 1}"])
+def test_an_anchor_that_stands_twice_is_refused_as_pyyaml_does(text):
+    with pytest.raises(errors.NotYamlError, match="the anchor &a stands twice"):
+        read(text.encode())
+
+
 @settings(max_examples=1000, deadline=None)
 @given(FRAGMENTS)
 def test_what_is_read_at_all_is_read_as_pyyaml_reads_it(text):
