@@ -144,18 +144,27 @@ def test_a_stop_of_a_finished_run_is_answered(operator, person):
     wait_for("the event", lambda: person.items("events", "--field-selector=reason=AlreadyFinished"))
 
 
-def test_finished_runs_cost_nothing(operator, person):
+@pytest.fixture
+def own(alone, kubeconfig, person, tmp_path):
+    """An operator for this test's namespace only: nobody else's Runs are in its counts."""
+    one = OperatorProcess(kubeconfig, tmp_path / "log", namespaces=person.namespace)
+    one.start()
+    yield one
+    one.kill()
+
+
+def test_finished_runs_cost_nothing(own, person):
     names = [f"idle-{i}" for i in range(20)]
     for name in names:
         person.apply_run(name, "kwok-complete")
     for name in names:
         person.becomes(name, "COMPLETED")
-    wait_for("all events written", lambda: _queued(operator) == 0)
-    before = operator.writes()
+    wait_for("all events written", lambda: _queued(own) == 0)
+    before = own.writes()
     person.apply_run("marker", suspend=True)
     person.becomes("marker", "STOPPED")
     wait_for("marker's event", lambda: person.items("events", "--field-selector=involvedObject.name=marker"))
-    after = delta(before, operator.writes(), events=True)
+    after = delta(before, own.writes(), events=True)
     assert after == {"patch runs": 1, "create events": 1}
 
 

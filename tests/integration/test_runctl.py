@@ -209,16 +209,27 @@ def test_a_terminal_gets_colours_and_a_live_line_unless_it_does_not_want_them(op
     assert "\x1b" not in runctl.says("list")
 
 
+INTERRUPTIBLE = [
+    sys.executable,
+    "-c",
+    "import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); os.execv(sys.argv[1], sys.argv[1:])",
+]
+"""Before a command: SIGINT has its effect also where the tests run in the background, and so ignore it."""
+
+
 def test_ctrl_c_ends_the_wait_and_leaves_the_run_alone(operator, person, runctl):
     person.apply_run("x")
     person.becomes("x", "RUNNING")
-    command = [*RUNCTL, "wait", "x", "-n", person.namespace]
+    command = [*INTERRUPTIBLE, *RUNCTL, "wait", "x", "-n", person.namespace]
     with subprocess.Popen(command, env=runctl.environment(), stderr=subprocess.PIPE, text=True) as waiting:
-        assert waiting.stderr is not None
-        assert waiting.stderr.readline().startswith("run x: RUNNING")
-        waiting.send_signal(signal.SIGINT)
-        rest = waiting.stderr.read()
-        assert waiting.wait(30) == 130
+        try:
+            assert waiting.stderr is not None
+            assert waiting.stderr.readline().startswith("run x: RUNNING")
+            waiting.send_signal(signal.SIGINT)
+            rest = waiting.stderr.read()
+            assert waiting.wait(30) == 130
+        finally:
+            waiting.kill()
     assert "Traceback" not in rest
     assert person.status("x")["state"] == "RUNNING"
 
