@@ -53,7 +53,7 @@ def run(spec: dict[str, Any] | None = None, *, kind: str = "container+job:run", 
 def job(
     *, attempt: int = 1, suspend: bool = False, uid: str = "job-1", version: str = "20", **status: Any
 ) -> JobView:
-    """A Job of that Run; `status`: active, failed, terminating, complete, failed_reason, target, deadline, and
+    """A Job of that Run; `status`: active, failed, terminating, complete, failed_reason, target, deadline, created, and
     told: whether its controller has seen that it is suspended."""
     conditions = []
     if suspend and status.get("told", True):
@@ -72,6 +72,8 @@ def job(
         "namespace": "ml", "name": "hello", "uid": uid, "resourceVersion": version,
         "labels": {"run-operator.io/run-uid": UID}, "annotations": {"run-operator.io/attempt": str(attempt)},
     }  # fmt: skip
+    if "created" in status:
+        metadata["creationTimestamp"] = status["created"]
     if status.get("deleting"):
         metadata["deletionTimestamp"] = stamp(NOW)
     return JobView.from_object(

@@ -256,8 +256,9 @@ class World:
         if status["state"] in OVER:
             self._rule(not live, f"{status['state']} while a pod can write")
         known = status.get("attempt", 0)
+        untold = known or int(status["state"] == "CREATED")  # the first Job comes before its status
         for number in attempts if known or not self.lost else ():
-            self._rule(int(number) <= known, "a pod of an attempt that is not recorded")
+            self._rule(int(number) <= untold, "a pod of an attempt that is not recorded")
 
     def _store_status(self, status: dict[str, Any]) -> None:
         seen = {pod.uid for pod in self.seen[1]}
@@ -271,7 +272,7 @@ class World:
             old["state"] not in OVER or status["state"] == old["state"], f"{old['state']} was not final"
         )
         step = status.get("attempt", 0) - old.get("attempt", 0)
-        found = self.lost and not old.get("attempt")
+        found = old["state"] == "CREATED" and not old.get("attempt")
         self._rule(step in (0, 1) or found, f"the attempt number moves by {step}")
         self._rule(step == 0 or found or not live, "the next attempt is counted while a pod can write")
         self.run["status"] = copy.deepcopy(dict(status))
@@ -301,10 +302,9 @@ class World:
         job["status"] = {"failed": 0, "active": 0, "terminating": 0, "conditions": []}
         self.jobs[uid] = job
         self._touch(job)
-        stored = self.run["status"].get("attempt", 0)
-        self._rule(
-            int(job["metadata"]["annotations"][ANNOTATION_ATTEMPT]) == stored, "a Job of another attempt"
-        )
+        stored, number = self.run["status"], int(job["metadata"]["annotations"][ANNOTATION_ATTEMPT])
+        first = number == 1 and stored["state"] == "CREATED" and not stored.get("attempt")
+        self._rule(first or number == stored.get("attempt"), "a Job of another attempt")
         image = job["spec"]["template"]["spec"]["containers"][0]["image"]
         self.images.add(image)
         self._rule(len(self.images) == 1, f"attempts run different images: {self.images}")

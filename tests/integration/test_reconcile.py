@@ -9,12 +9,14 @@ import pytest
 from tests.harness import OperatorProcess, condition, delta, wait_for
 
 
-def test_the_start_of_a_run_costs_one_post_and_two_patches(operator, person):
+def test_the_start_of_a_run_costs_one_post_and_one_or_two_patches(operator, person):
     person.warm()
     before = operator.writes()
     person.apply_run("start")
-    person.becomes("start", "RUNNING")
-    assert delta(before, operator.writes()) == {"create jobs": 1, "patch runs": 2}
+    status = person.becomes("start", "RUNNING")
+    writes = delta(before, operator.writes())
+    assert writes in ({"create jobs": 1, "patch runs": 1}, {"create jobs": 1, "patch runs": 2})
+    assert [entry["status"] for entry in status["transitions"]] == ["RUNNING", "PENDING"]
 
 
 def test_the_whole_life_of_a_run_costs_at_most_six_writes(operator, person):

@@ -85,9 +85,11 @@ class Judge:
             return
         status = self.runs.get(str(run), {})
         if name not in pods:
-            self._rule(
-                run, status.get("attempt", 0) >= attempt, f"pod {name} of attempt {attempt} is not recorded"
-            )
+            first = (
+                attempt == 1 and status.get("state", "CREATED") == "CREATED"
+            )  # its Job comes before its status
+            recorded = first or status.get("attempt", 0) >= attempt
+            self._rule(run, recorded, f"pod {name} of attempt {attempt} is not recorded")
             self._rule(
                 run,
                 status.get("state") not in (*OVER, "STOPPED"),

@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 from run_operator.engine.store import Store, observed
 from run_operator.engine.watched import CHILDREN, Child
 from run_operator.ingest.publisher import NotOursError
-from run_operator.kube.client import Api
+from run_operator.kube.client import METADATA, Api
 from run_operator.kube.errors import (
     AlreadyExistsError,
     ConflictError,
@@ -68,8 +69,17 @@ class Executor:
             "metadata": {"resourceVersion": run.resource_version},
             "status": merge_patch(run.status, status),
         }
-        answer = await self._api.patch(RUNS, run.namespace, run.name, body, subresource="status")
-        stored = Run.from_object(answer)
+        settled = "metricsIngest" in body["status"]  # what is kept of metrics has to be read anew
+        answer = await self._api.patch(
+            RUNS,
+            run.namespace,
+            run.name,
+            body,
+            subresource="status",
+            accept="application/json" if settled else METADATA,
+        )
+        version = str((answer.get("metadata") or {}).get("resourceVersion", ""))
+        stored = Run.from_object(answer) if settled else replace(run, resource_version=version, status=status)
         self._store.put_run(stored, own=True)
         return stored
 

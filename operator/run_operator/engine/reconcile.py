@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
 from run_operator.engine.execute import Executor, RefusedError
+from run_operator.engine.patience import Patience
 from run_operator.engine.recorder import Recorder
 from run_operator.engine.store import Store
 from run_operator.kube.errors import ForbiddenError, InvalidError, NotFoundError
@@ -29,7 +31,7 @@ log = logging.getLogger(__name__)
 class Reconciler:
     """`reconcile(key)` is the only way anything in the cluster changes. `wall` is the clock, epoch seconds.
 
-    `uncommitted` tells whether metrics of a Run are on their way into its status.
+    `uncommitted` tells whether metrics of a Run are on their way into its status; `clock` is monotonic seconds.
     """
 
     def __init__(
@@ -40,6 +42,7 @@ class Reconciler:
         wall: Callable[[], float],
         options: Options,
         uncommitted: Callable[[Run], bool] = lambda _: False,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._store = store
         self._executor = executor
@@ -47,6 +50,7 @@ class Reconciler:
         self._wall = wall
         self._options = options
         self._uncommitted = uncommitted
+        self._patience = Patience(clock)
 
     async def reconcile(self, key: Key) -> float | None:
         """Bring one Run a step further; returns the seconds after which to look again, or None.
@@ -55,12 +59,17 @@ class Reconciler:
         """
         run = self._store.run(key)
         if run is None:
+            self._patience.forget(key)
             return None
         observed = self._store.observed(run)
         decision = self._plan(run, observed)
         if decision.reread:
             decision = self._plan(run, await self._executor.reread(run))
         self._store.follow(key, decision.wants)
+        if not decision.can_wait:
+            self._patience.forget(key)
+        elif wait := self._patience.wait(key):
+            return wait
         try:
             await self._execute(run, decision)
         except RefusedError as error:

@@ -32,6 +32,9 @@ JSON_PATCH: Final = "application/json-patch+json"
 METADATA: Final = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json"
 METADATA_LIST: Final = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json"
 
+WRITTEN: Final = "?" + urlencode({"fieldManager": MANAGED_BY, "fieldValidation": "Ignore"})
+"""Nobody reads the API server's warnings about unknown fields, and looking for them costs it time; tests do look."""
+
 JSON = Mapping[str, Any]
 Body = JSON | Sequence[JSON]
 Observer = Callable[[str, str, str], None]
@@ -77,15 +80,24 @@ class Api:
 
     async def create(self, resource: Resource, namespace: str, body: JSON) -> JSON:
         """POST; AlreadyExistsError when the name is taken."""
-        path = resource.path(namespace) + "?" + urlencode({"fieldManager": MANAGED_BY})
+        path = resource.path(namespace) + WRITTEN
         return await self._write("create", resource, path, body)
 
     async def patch(
-        self, resource: Resource, namespace: str, name: str, body: JSON, subresource: str | None = None
+        self,
+        resource: Resource,
+        namespace: str,
+        name: str,
+        body: JSON,
+        subresource: str | None = None,
+        accept: str = "application/json",
     ) -> JSON:
-        """Merge patch; with `metadata.resourceVersion` or `metadata.uid` in it, ConflictError when they differ."""
-        path = resource.path(namespace, name, subresource) + "?" + urlencode({"fieldManager": MANAGED_BY})
-        return await self._write("patch", resource, path, body, content_type=MERGE_PATCH)
+        """Merge patch; with `metadata.resourceVersion` or `metadata.uid` in it, ConflictError when they differ.
+
+        `accept`: METADATA where the answer is known but for its version.
+        """
+        path = resource.path(namespace, name, subresource) + WRITTEN
+        return await self._write("patch", resource, path, body, content_type=MERGE_PATCH, accept=accept)
 
     async def json_patch(
         self,
@@ -101,7 +113,7 @@ class Api:
 
         InvalidError when a `test` in it fails. `accept`: METADATA where the object is large and known.
         """
-        path = resource.path(namespace, name, subresource) + "?" + urlencode({"fieldManager": MANAGED_BY})
+        path = resource.path(namespace, name, subresource) + WRITTEN
         return await self._write("patch", resource, path, operations, content_type=JSON_PATCH, accept=accept)
 
     async def delete(

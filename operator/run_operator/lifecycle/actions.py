@@ -118,6 +118,8 @@ class Plan:
     events: tuple[RunEvent, ...] = ()
     wake_at: float | None = None
     """Seconds since the epoch at which to look again even if nothing happens."""
+    can_wait: bool = False
+    """True: the status says nothing that anybody has to act on; in a burst it may come some seconds later."""
     reread: bool = False
     """True: nothing else is in this plan; decide again with children read from the API server."""
     wants: tuple[Want, ...] = ()

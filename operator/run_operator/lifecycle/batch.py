@@ -62,7 +62,8 @@ def _up(here: Situation, leftover: JobView | None) -> Plan:
 
 def _down(here: Situation, leftover: JobView | None) -> Plan:
     """A child asked for a moment ago may be there although no stream has told of it yet: look before it is said."""
-    if here.draft.state not in (State.STOPPED, State.CREATED) and not here.observed.fresh:
+    born_suspended = here.draft.state == State.CREATED and here.run.generation == 1
+    if here.draft.state != State.STOPPED and not born_suspended and not here.observed.fresh:
         return Plan(reread=True)
     return stopping.stopped(here, leftover)
 

@@ -122,9 +122,9 @@ class Draft:
         self._status["attempts"] = [*self._status.get("attempts", ()), entry][-MAX_ATTEMPTS:]
         return number
 
-    def adopt(self, number: int) -> None:
-        """Take over an attempt that runs although the status does not know it (a status that was lost)."""
-        moment = stamp(self._now)
+    def adopt(self, number: int, began: float | None = None) -> None:
+        """Take over an attempt that the status does not know: its child was there first, or the status was lost."""
+        moment = stamp(self._now if began is None else began)
         self._status.update({"attempt": number, "startTime": moment})
         self._status.setdefault("firstStartTime", moment)
         self._status["attempts"] = [{"attempt": number, "startTime": moment}]

@@ -51,12 +51,13 @@ def _towards_the_wish(here: Situation) -> Plan:
     if child_kind(here.run) == "Deployment":
         child = here.observed.deployment
     if child is None:
+        starting.adopt_pods(here)
         return batch.without_child(here)
     if child.deleting:
         # Somebody deletes it, and nothing begins until it is gone. A stop does not wait for that: it may be never.
         return batch.without_child(here) if here.run.suspend else Plan()
     if child.attempt > here.draft.attempt:
-        here.draft.adopt(child.attempt)
+        starting.adopt(here, child)
     if isinstance(child, DeploymentView):
         return serving.with_deployment(here, child)
     if child.attempt != here.draft.attempt:

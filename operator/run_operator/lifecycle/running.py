@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 from run_operator.lifecycle import deadlines, queueing
 from run_operator.lifecycle.actions import Action, Plan, SetDeadline
 from run_operator.lifecycle.situation import Situation
-from run_operator.lifecycle.starting import PATIENCE, STARTING
+from run_operator.lifecycle.starting import PATIENCE, STARTING, UNTOLD
 from run_operator.resources import conditions
-from run_operator.resources.states import State
+from run_operator.resources.states import State, state_of
 from run_operator.resources.times import parse
 from run_operator.workloads.deadline import remaining
 from run_operator.workloads.observe import Observation
@@ -42,7 +43,21 @@ def under_way(here: Situation, job: JobView, seen: Observation) -> Plan:
     deadline = _deadline(here, job)
     if seen.progress == "RUNNING":
         return _running(here, seen, *deadline)
+    if not deadline and (told_at := _untold_until(here, job, seen)):
+        return Plan(wake_at=told_at)
     return pending(here, seen, *deadline, wake_at=deadlines.due(here))
+
+
+def _untold_until(here: Situation, job: JobView, seen: Observation) -> float | None:
+    """A new Run that most likely runs in a moment: PENDING then comes into the same write as RUNNING."""
+    created = parse(job.created)
+    if (
+        state_of(here.run.status.get("state")) != State.CREATED
+        or seen.reason in NOTEWORTHY
+        or created is None
+    ):
+        return None
+    return created + UNTOLD if created <= here.now < created + UNTOLD else None
 
 
 def _deadline(here: Situation, job: JobView) -> tuple[Action, ...]:
@@ -75,4 +90,6 @@ def pending(here: Situation, seen: Observation, *actions: Action, wake_at: float
     here.draft.become(State.PENDING, message)
     here.draft.condition(conditions.RUNNING, status=False, reason=reason, message=message)
     moments = [at for at in (wake_at, None if told else patience_ends) if at is not None]
-    return here.decided(*actions, wake_at=min(moments, default=None))
+    decision = here.decided(*actions, wake_at=min(moments, default=None))
+    first = state_of(here.run.status.get("state")) == State.CREATED
+    return replace(decision, can_wait=first and not told and not actions)

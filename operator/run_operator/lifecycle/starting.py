@@ -1,9 +1,14 @@
-"""Beginning an attempt: counted and stored first, then its child is created."""
+"""Beginning an attempt: counted and stored first, then its child is created.
+
+The first attempt of a job that needs nothing from elsewhere is the exception: its Job says all there is to store, so it
+comes first and the status follows it, at RUNNING if that is soon.
+"""
 
 from __future__ import annotations
 
 import math
 import re
+from dataclasses import replace
 from typing import Final
 
 from run_operator.lifecycle import deadlines, finishing, queueing, resolving
@@ -12,12 +17,15 @@ from run_operator.lifecycle.evidence import record_stop
 from run_operator.lifecycle.observed import Refusal
 from run_operator.lifecycle.situation import Situation
 from run_operator.resources import conditions
-from run_operator.resources.states import State
+from run_operator.resources.states import State, state_of
+from run_operator.resources.times import parse
 from run_operator.workloads.build import build, child_kind
-from run_operator.workloads.views import JobView
+from run_operator.workloads.views import DeploymentView, JobView
 from run_operator.workloads.workload import Workload
 
 STARTING: Final = "waiting for the pod to start"
+UNTOLD: Final = 1.0
+"""Seconds after the Job's creation in which a new Run says nothing: its next event may well be RUNNING."""
 PATIENCE: Final = 10.0
 """Seconds a pod may take to start before an ordinary reason (image being pulled...) is worth a status write."""
 
@@ -28,7 +36,39 @@ def next_attempt(here: Situation, leftover: JobView | None = None) -> Plan:
     if verdict := deadlines.used_up(here):
         return finishing.impossible(here, verdict.reason, verdict.message)
     count(here)
-    return create(here, leftover)
+    plan = create(here, leftover)
+    if leftover is None and _told_by_its_job(here):
+        return replace(plan, status=None, wake_at=here.now + UNTOLD)
+    return plan
+
+
+def _told_by_its_job(here: Situation) -> bool:
+    """Whether the Job alone is enough to find the attempt again: its number is 1, its document cannot change."""
+    first = state_of(here.run.status.get("state")) == State.CREATED and here.draft.attempt == 1
+    return first and child_kind(here.run) == "Job" and not here.run.queue and here.resolution.record is None
+
+
+def adopt(here: Situation, child: JobView | DeploymentView) -> None:
+    """The child is of an attempt that the status does not know: its Job came first, or the status was lost."""
+    if isinstance(child, JobView) and not child.suspend:
+        _adopt(here, child.attempt, parse(child.created) or here.now)
+    else:
+        _adopt(here, child.attempt, None)
+
+
+def adopt_pods(here: Situation) -> None:
+    """The same when the Job is gone again already and only its pods are left."""
+    pods = [pod for pod in here.observed.live_pods if pod.attempt > here.draft.attempt]
+    if pods:
+        last = max(pods, key=lambda pod: pod.attempt)
+        _adopt(here, last.attempt, parse(last.created) or here.now)
+
+
+def _adopt(here: Situation, attempt: int, began: float | None) -> None:
+    here.draft.adopt(attempt, began)
+    if began is not None and here.draft.state == State.CREATED:
+        here.draft.become(State.PENDING, STARTING, at=began)
+        here.draft.condition(conditions.RUNNING, status=False, reason="Starting", message=STARTING)
 
 
 def end_last(here: Situation) -> None:
@@ -85,6 +125,8 @@ def record_loss(here: Situation) -> None:
 
 def refused(here: Situation, refusal: Refusal) -> Plan:
     """The API server said no to the child: for good, or for now (quota, policy)."""
+    if not here.draft.attempt:
+        here.draft.begin_attempt()
     serving = here.observed.deployment is not None and here.observed.deployment.replicas > 0
     if refusal.final and not serving:  # with pods that go on running it cannot be the end
         return finishing.impossible(here, refusal.reason, refusal.message)

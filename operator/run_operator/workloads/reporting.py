@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import posixpath
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
@@ -142,7 +143,8 @@ def _off(given: Mapping[str, str]) -> bool:
 def _free(wanted: str, mounted: Volumes) -> str:
     """A volume name the document does not use: ours give way."""
     taken = {volume["name"] for volume in mounted.volumes}
-    return next(name for name in (wanted, *(f"{wanted}-{i}" for i in range(1, 1001))) if name not in taken)
+    names = itertools.chain((wanted,), (f"{wanted}-{i}" for i in itertools.count(1)))
+    return next(name for name in names if name not in taken)
 
 
 def _mount_of(folder: str, mounts: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:

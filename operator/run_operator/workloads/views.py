@@ -88,6 +88,7 @@ class JobView:
     resource_version: str
     run_uid: str
     facts: JobFacts
+    created: str
     completion_time: str
     controller: Controller
 
@@ -135,6 +136,7 @@ class JobView:
             resource_version=_text(metadata.get("resourceVersion")),
             run_uid=_text(_map(metadata.get("labels")).get(LABEL_RUN_UID)),
             facts=facts,
+            created=_text(metadata.get("creationTimestamp")),
             completion_time=_text(status.get("completionTime")),
             controller=Controller.of(metadata),
         )

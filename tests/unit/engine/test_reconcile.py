@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from run_operator.engine.execute import RefusedError
+from run_operator.engine.patience import RATE
 from run_operator.engine.reconcile import LONGEST_WAIT, REFUSED_AGAIN, Reconciler
 from run_operator.engine.store import Store
 from run_operator.kube.errors import ForbiddenError, InvalidError, TransientError
@@ -103,3 +105,24 @@ async def test_after_a_refusal_deadlines_and_the_time_to_live_still_count(policy
     pending = run(policy=policy, status=waiting)
     one, _ = reconciler(pending, Hands(action=refused), children=())
     assert await one.reconcile(pending.key) == delay
+
+
+async def test_in_a_burst_what_can_wait_is_written_one_after_the_other():
+    store, wrote = Store(lambda *_: None), []
+
+    class Writing(Hands):
+        async def write_status(self, one: Run, *_: Any) -> None:
+            wrote.append(one.name)
+
+    first, second = run(name="first"), replace(run(name="second"), uid="second")
+    for one in (first, second):
+        store.put_run(one)
+        store.put_child(replace(job(), uid=f"job-{one.name}", run_uid=one.uid))
+    clock = iter([0.0, 0.0, 0.0, 1.0])
+    parts: Any = (store, Writing(), Story(), lambda: NOW, Options())
+    reconciler_ = Reconciler(*parts, clock=lambda: next(clock))
+    await reconciler_.reconcile(first.key)
+    assert await reconciler_.reconcile(second.key) == 1 / RATE
+    assert wrote == ["first"]
+    await reconciler_.reconcile(second.key)
+    assert wrote == ["first", "second"]

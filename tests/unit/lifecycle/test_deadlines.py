@@ -104,9 +104,14 @@ def test_a_program_that_does_not_begin_to_run_in_time_is_given_up_when_its_pods_
 
 def test_a_run_whose_job_says_nothing_is_looked_at_all_the_same():
     """A Job whose pod is refused has no condition, no count and no pod: no event would wake anybody."""
-    assert step(run()).wake_at == NOW + 10
-    assert step(run(policy={"pendingDeadlineSeconds": 5})).wake_at == NOW + 5
-    assert step(run(policy={"pendingDeadlineSeconds": 60})).wake_at == NOW + 10
+    silent = Observed(job())
+
+    def wakes(**policy: int) -> float | None:
+        return step(run(policy=policy), silent).wake_at
+
+    assert wakes() == NOW + 10
+    assert wakes(pendingDeadlineSeconds=5) == NOW + 5
+    assert wakes(pendingDeadlineSeconds=60) == NOW + 10
 
 
 def test_a_program_that_ran_once_is_not_pending_any_more():

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from run_operator.lifecycle.actions import CreateWorkload, DeleteChild, DeleteRun, SuspendChild
 from run_operator.lifecycle.observed import Observed, Refusal
 from run_operator.lifecycle.plan import plan
+from run_operator.lifecycle.starting import UNTOLD
 from run_operator.resources.run import Run
 from run_operator.resources.times import stamp
 from run_operator.workloads.options import Options
@@ -38,22 +39,70 @@ def condition(made, kind: str) -> dict[str, Any]:
     return next(c for c in made.status["conditions"] if c["type"] == kind)
 
 
-def test_a_new_run_is_counted_before_its_job_is_created():
+def test_the_job_of_a_new_run_comes_before_its_status():
     made = step(run())
-    assert made.status["attempt"] == 1
-    assert made.status["state"] == "PENDING"
-    assert kinds(made) == [CreateWorkload]
+    assert (made.status, kinds(made), made.wake_at) == (None, [CreateWorkload], NOW + UNTOLD)
+
+
+def test_a_new_run_says_nothing_for_a_moment_and_then_tells_all_in_one_write():
+    one, seen = run(), (pod(),)
+    early = step(one, Observed(job(created=stamp(NOW)), seen), NOW + UNTOLD - 0.1)
+    assert (early.status, early.actions, early.wake_at) == (None, (), NOW + UNTOLD)
+    late = step(one, Observed(job(created=stamp(NOW)), seen), NOW + UNTOLD)
+    assert (late.status["state"], late.status["attempt"], late.can_wait) == ("PENDING", 1, True)
+    quick = step(one, Observed(job(created=stamp(NOW), active=1), (pod("Running"),)), NOW + 0.5)
+    told = [entry["status"] for entry in quick.status["transitions"]]
+    assert (told, quick.status["startTime"], quick.can_wait) == (["RUNNING", "PENDING"], stamp(NOW), False)
+
+
+@pytest.mark.parametrize("created", ["", stamp(NOW + 60), stamp(NOW - 60)])
+def test_a_clock_that_differs_silences_nobody(created):
+    assert step(run(), Observed(job(created=created), (pod(),))).status["state"] == "PENDING"
+
+
+def test_what_a_person_has_to_act_on_is_told_at_once():
+    seen = Observed(job(created=stamp(NOW)), (pod(waiting="ImagePullBackOff"),))
+    made = step(run(), seen)
+    assert (made.status["state"], made.can_wait) == ("PENDING", False)
+
+
+def test_a_stop_in_that_moment_ends_the_job_that_nobody_was_told_of():
+    made = step(run(suspend=True, generation=2), Observed(job(created=stamp(NOW)), (pod(),)))
+    assert (made.status["state"], made.status["attempt"], kinds(made)) == ("STOP", 1, [SuspendChild])
+
+
+def test_a_stop_looks_whether_the_job_was_asked_for_already():
+    assert step(run(suspend=True, generation=2)).reread
+    assert not step(run(suspend=True, generation=1)).reread
+
+
+def test_a_job_deleted_before_it_was_told_of_counts_as_an_attempt():
+    made = step(run(generation=1), Observed(pods=(pod("Running", due=NOW + 30),), fresh=True))
+    assert (made.status["state"], made.status["attempts"][0]["reason"]) == ("STOP", "ChildDeleted")
+    assert made.actions == ()
+
+
+@pytest.mark.parametrize("final", [True, False])
+def test_a_first_job_that_is_refused_counts_as_an_attempt(final):
+    refused = Refusal("Forbidden", "exceeded quota", final=final)
+    made = step(run(), Observed(refusal=refused))
+    assert (made.status["state"], made.status["attempt"]) == ("ERROR" if final else "PENDING", 1)
+
+
+def test_a_resume_is_stored_before_its_pods_exist():
+    made = step(run(status=status_of("STOPPED")), Observed(fresh=True))
+    assert (made.status["attempt"], kinds(made)) == (2, [CreateWorkload])
 
 
 def test_nothing_is_written_when_nothing_changed():
-    first = step(run())
+    first = step(run(), Observed(job(), (pod(),)))
     again = step(run(status=first.status), Observed(job(), (pod(),)))
     assert again.status is None
     assert again.actions == ()
 
 
 def test_an_attempt_counted_but_not_created_is_created_and_not_counted_again():
-    made = step(run(status=step(run()).status))
+    made = step(run(status=status_of("PENDING")))
     assert made.status is None
     assert [a.workload.child["metadata"]["annotations"]["run-operator.io/attempt"] for a in made.actions] == [
         "1"
@@ -259,7 +308,7 @@ def test_a_run_being_deleted_is_left_alone():
 
 def test_an_ordinary_wait_is_told_only_when_it_takes_long():
     waiting = Observed(job(), (pod(waiting="ContainerCreating"),))
-    began = step(run()).status
+    began = step(run(), Observed(job())).status
     early = step(run(status=began), waiting, NOW + 1)
     assert early.status is None
     assert early.wake_at == pytest.approx(NOW + 10, abs=1)
@@ -314,14 +363,17 @@ def test_whatever_is_seen_the_truth_rules_hold(jobs, pods, state, suspend, fresh
         assert made.actions == ()
     if CreateWorkload in kinds(made):
         assert not suspend
-        assert (made.status or one.status)["attempt"] >= max(1, attempt)
+        counted = (state == "CREATED" and not attempt) or (made.status or one.status)["attempt"] >= max(
+            1, attempt
+        )
+        assert counted
 
 
 @settings(max_examples=300, deadline=None)
 @given(events=st.lists(st.tuples(JOBS, PODS), max_size=6), suspend=st.booleans())
 def test_whatever_the_order_of_events_the_end_is_the_same_and_settles(events, suspend):
     last = Observed(job(complete=True), (pod("Succeeded", exit_code=0),), fresh=True)
-    status: Any = step(run()).status
+    status: Any = step(run(), Observed(job())).status
     for jobs, pods in events:
         keep = jobs if jobs is None or jobs.attempt == 1 else None
         if keep is not None and (keep.condition("Complete") or keep.condition("Failed")):

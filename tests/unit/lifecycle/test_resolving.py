@@ -62,7 +62,7 @@ def test_it_starts_when_the_function_is_there_and_stores_what_it_starts_with():
 
 
 def test_a_run_with_an_image_gets_no_condition_and_no_record():
-    made = step(run(), function())
+    made = step(run(), function(), job=job())
     assert condition(made, "Resolved") == {}
     assert "resolved" not in made.status
 

@@ -1,0 +1,30 @@
+"""Statuses that can wait get a moment each: few at once, none for long, and none that nobody waits for any more."""
+
+from __future__ import annotations
+
+from run_operator.engine.patience import LONGEST, RATE, Patience
+from run_operator.resources.run import Key
+
+
+def test_one_alone_is_written_at_once():
+    assert Patience(lambda: 0.0).wait(Key("ml", "a")) == 0
+
+
+def test_a_burst_is_spread_and_none_waits_longer_than_the_longest():
+    now = 0.0
+    patience = Patience(lambda: now)
+    keys = [Key("ml", str(i)) for i in range(200)]
+    waits = [patience.wait(key) for key in keys]
+    assert waits[:3] == [0, 1 / RATE, 2 / RATE]
+    assert max(waits) == LONGEST
+    now = 1 / RATE
+    assert [patience.wait(key) == 0 for key in keys[1:4]] == [True, False, False]
+    assert patience.wait(keys[2]) == 1 / RATE  # asking again does not put it back
+
+
+def test_who_has_something_else_to_say_leaves_the_row():
+    patience = Patience(lambda: 0.0)
+    patience.wait(Key("ml", "a"))
+    assert patience.wait(Key("ml", "b")) > 0
+    patience.forget(Key("ml", "b"))
+    assert patience._promised == {}
