@@ -21,12 +21,16 @@ BAD_INPUT: Final = 2
 
 
 @click.command("apply")
-@click.argument("files", nargs=-1, required=True, metavar="FILE...", type=click.Path())
+@click.argument("files", nargs=-1, metavar="FILE...", type=click.Path())
+@click.option(
+    "-f", "--filename", multiple=True, type=click.Path(), help="As FILE, for hands that know kubectl."
+)
 @cluster_options()
 @click.option("--suspend", is_flag=True, help="Create the Runs stopped; runctl resume starts them.")
 @click.option("--dry-run", is_flag=True, help="Let the server check everything, and store nothing.")
 def apply_command(
     files: tuple[str, ...],
+    filename: tuple[str, ...],
     namespace: str | None,
     context: str | None,
     kubeconfig: str | None,
@@ -38,8 +42,10 @@ def apply_command(
     A file that is no export, or that the cluster refuses, is named with the reason; the others are applied all the
     same. Exit code 2 if a file was bad, 1 if the cluster refused one.
     """
+    if not files and not filename:
+        raise click.UsageError("name a file or a folder, or - for standard input")
     cluster = connect(namespace, context, kubeconfig)
-    found = list(inputs(files))
+    found = list(inputs((*files, *filename)))
     code = 0
     for one in _with_bar(found):
         code = max(code, _apply(cluster, one, suspend, dry_run))

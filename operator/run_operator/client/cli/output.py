@@ -45,11 +45,16 @@ def table(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
 def structured(found: Any, how: str) -> None:
     """As `json` or as `yaml`."""
     if how == "json":
-        click.echo(json.dumps(found, indent=2))
+        data(json.dumps(found, indent=2) + "\n")
         return
     from run_operator.document.yaml_writer import write  # noqa: PLC0415 - PyYAML only where it is needed
 
-    click.echo(write(found), nl=False)
+    data(write(found))
+
+
+def data(text: str) -> None:
+    """For programs: as UTF-8, whatever the locale."""
+    click.echo(text.encode(), nl=False)
 
 
 def as_list(items: Sequence[Mapping[str, Any]], alone: bool) -> Any:
