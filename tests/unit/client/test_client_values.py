@@ -33,6 +33,7 @@ from run_operator.client.errors import (
     UnavailableError,
 )
 from run_operator.client.finding import matches, selector
+from run_operator.client.run import Run
 from run_operator.client.services import path_below
 from run_operator.client.text import visible
 from run_operator.document.entity import load
@@ -251,6 +252,27 @@ def test_a_stop_counts_once_the_operator_has_answered_the_newest_wish():
     raw["metadata"]["generation"] = 5
     assert not waiting.settled(raw)
     assert not waiting.stopped(raw)
+
+
+# -- what some kinds have
+
+
+def test_image_outputs_and_results_are_read_from_the_status():
+    task = {"task": "container+build://p/t"}
+    raw = object_of(
+        {"state": "COMPLETED", "outputs": {"image": "x:1"}}, kind="container+build:run", spec=task
+    )
+    assert Run.from_object(raw, None).image == "x:1"
+    status = {"state": "COMPLETED", "outputs": {"m": "store://p/model/m"}, "results": {"acc": 0.5, "n": None}}
+    spec = {"task": "python+job://p/t", "inputs": {"d": "store://p/d"}}
+    run = Run.from_object(object_of(status, kind="python+job:run", spec=spec), None)
+    assert (run.inputs(), run.outputs()) == ({"d": "store://p/d"}, {"m": "store://p/model/m"})
+    assert (run.output("m"), run.output("x"), run.results()) == (
+        "store://p/model/m",
+        None,
+        {"acc": 0.5, "n": None},
+    )
+    assert (run.result("acc"), run.result("x")) == (0.5, None)
 
 
 # -- finding
