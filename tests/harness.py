@@ -123,6 +123,19 @@ class Person:
         """Apply a Run; `args` are its program and arguments; `top`: kind, suspend, policy, spec (more of the inner spec)."""
         self.apply(run_object(name, *args, image=image, **top))
 
+    def install_crds(self) -> None:
+        """Our kinds, and wait until the API server serves them."""
+        self.kubectl("apply", "-k", str(REPOSITORY / "crds"))
+        self.kubectl("wait", "--for=condition=Established", *CRDS, "--timeout=30s")
+
+    def end_pod(self, pod: str) -> None:
+        """Report that its program ended well, in the place of the kubelet that a fake node does not have."""
+        done = {"exitCode": 0, "reason": "Completed", "startedAt": None, "finishedAt": None}
+        ended = {"name": "main", "image": "x", "imageID": "", "ready": False, "restartCount": 0}
+        status = {"phase": "Succeeded", "containerStatuses": [ended | {"state": {"terminated": done}}]}
+        patch = json.dumps({"status": status})
+        self.kubectl("patch", "pod", pod, "--subresource=status", "--type=merge", "-p", patch)
+
     def warm(self) -> None:
         """Start a first Run: it also brings what pods need to log metrics, in one write, once a namespace."""
         self.apply_run("warm")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from run_operator import Cluster
-from tests.harness import CRDS, REPOSITORY, OperatorProcess, Person, cluster_down, cluster_name, cluster_up
+from tests.harness import OperatorProcess, Person, cluster_down, cluster_name, cluster_up
 from tests.proxy import Proxy
 from tests.terminal import Terminal
 
@@ -24,9 +24,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def kubeconfig() -> Iterator[Path]:
     path = cluster_up(NAME, "control-plane")
-    someone = Person(path)
-    someone.kubectl("apply", "-k", str(REPOSITORY / "crds"))
-    someone.kubectl("wait", "--for=condition=Established", *CRDS, "--timeout=30s")
+    Person(path).install_crds()
     yield path
     cluster_down(NAME)
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -14,8 +17,10 @@ from run_operator import (
 from run_operator.client.errors import (
     ForbiddenError,
 )
+from run_operator.resources.reporting import path
 from tests.clients import in_thread, job
 from tests.harness import REPOSITORY, wait_for
+from tests.metrics_pod import MetricsPod
 
 ONE = {"single_value": True}
 OVER = {"overwrite": True}
@@ -130,3 +135,37 @@ def test_without_the_right_it_says_what_to_bind(cluster, person, kubeconfig, tmp
     run.log_metric("loss", 1)
     assert run.metrics == {"loss": [1]}
     theirs.close()
+
+
+INSIDE = """
+import sys
+from run_operator import Cluster, get_run
+run = get_run("x", cluster=Cluster.connect(namespace=sys.argv[1], kubeconfig=sys.argv[2]))
+for step in range(100):
+    run.log_metric("loss", step)
+run.log_metrics({"acc": 0.5, "both": [1, 2]})
+run.log_metric("acc", 0.9, overwrite=True, single_value=True)
+"""
+
+
+def test_in_the_runs_own_pod_the_in_pod_sender_takes_it(operator, person, kubeconfig, tmp_path):
+    """The program runs here instead of in the fake pod: with its token, the published module and no right to patch."""
+    person.apply_run("x")
+    pod = MetricsPod(person, operator.metrics_url, "x")
+    published = person.get("configmap", "run-operator-metrics")["data"]
+    for name, text in (published | {"token": pod.token}).items():
+        (tmp_path / name).write_text(text)
+    environment = {
+        "PYTHONPATH": f"{REPOSITORY / 'operator'}:{tmp_path}", "RUN_ATTEMPT": "1", "PATH": os.environ["PATH"],
+        "RUN_METRICS_URL": operator.metrics_url + path(person.namespace, "x"),
+        "RUN_METRICS_TOKEN_FILE": str(tmp_path / "token"), "RUN_METRICS_CA_FILE": str(tmp_path / "ca.crt"),
+        "RUN_METRICS_FOLDER": str(tmp_path / "spool"),
+    }  # fmt: skip
+    command = [sys.executable, "-c", INSIDE, person.namespace, str(kubeconfig)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=100, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    status = person.status("x")
+    assert status["metrics"] == {"loss": list(range(100)), "acc": 0.9, "both": [1, 2]}
+    assert not [writer for writer in status["metricsIngest"].get("writers", {}) if "client" in writer]
+    spooled = "".join(file.read_text() for file in (tmp_path / "spool").rglob("*.jsonl"))
+    assert spooled.count("loss") == 100
