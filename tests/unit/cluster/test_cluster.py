@@ -15,7 +15,8 @@ import pytest
 from click.testing import CliRunner
 from cryptography import x509
 
-from cluster import cli, full, images, pki, prerequisites
+from cluster import cli, images, pki, prerequisites
+from cluster.full import spawning
 from cluster.images import catalogue
 from cluster.images.archive import Config, Layer, write
 from cluster.paths import REPOSITORY, Home, cache
@@ -169,9 +170,9 @@ def test_a_root_whose_path_has_no_sbin_finds_what_is_there(monkeypatch, tmp_path
     assert prerequisites.search_path() == "/usr/bin:/bin:/usr/sbin:/sbin"
     started = {}
     monkeypatch.setenv("RUN_OPERATOR_CACHE", str(tmp_path))
-    monkeypatch.setattr(full.subprocess, "Popen", lambda *_, env, **__: started.update(env))
+    monkeypatch.setattr(spawning.subprocess, "Popen", lambda *_, env, **__: started.update(env))
     Home("one").logs.mkdir(parents=True)
-    full._spawn(Home("one"))
+    spawning.spawn(Home("one"))
     assert started["PATH"] == "/usr/bin:/bin:/usr/sbin:/sbin"
 
 
