@@ -7,33 +7,18 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import os
 import sys
-import tempfile
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
-from run_operator.kube import config
 from run_operator.kube.client import Api
-from run_operator.kube.fence import Unfenced
 from run_operator.kube.resource import JOBS, RUNS
-from tests.harness import (
-    CRDS,
-    REPOSITORY,
-    OperatorProcess,
-    Person,
-    cluster_down,
-    cluster_name,
-    cluster_up,
-    run_object,
-)
+from tests.harness import OperatorProcess, Person, run_object
+from tests.load.stage import connected, cpu_seconds, stage
 
-CLUSTER = cluster_name("bench")
 CONCURRENCY = 16
 DEADLINE = 300.0
-TICKS = os.sysconf("SC_CLK_TCK")
 
 
 def bare_job(name: str) -> dict[str, Any]:
@@ -77,18 +62,10 @@ async def timed(
     sys.exit(f"bench: not all of {len(bodies)} {resource.plural} ran within {DEADLINE:g} s")
 
 
-def cpu_seconds(pid: int) -> float:
-    """User and system time of a process."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / TICKS
-
-
 async def measure(person: Person, operator: OperatorProcess, count: int, rounds: int) -> None:
     """Jobs and Runs in turn; one line a round."""
-    os.environ["KUBECONFIG"] = str(person.kubeconfig)
-    api = Api(await config.load(CONCURRENCY), Unfenced(), lambda *_: None, "bench")
     print(f"{'round':>5} {'Jobs/s':>8} {'Runs/s':>8} {'ratio':>6} {'writes/Run':>11} {'CPU ms/Run':>11}")
-    try:
+    async with connected(person, CONCURRENCY, "bench") as api:
         for number in range(1, rounds + 1):
             names = [f"r{number}-{i}" for i in range(count)]
             for kind in ("jobs", "runs"):
@@ -116,8 +93,6 @@ async def measure(person: Person, operator: OperatorProcess, count: int, rounds:
                 flush=True,
             )
             person.kubectl("delete", "namespace", f"runs-{number}")
-    finally:
-        await api.close()
 
 
 def main() -> None:
@@ -126,17 +101,8 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=300)
     parser.add_argument("--rounds", type=int, default=3)
     chosen = parser.parse_args()
-    person = Person(cluster_up(CLUSTER, "control-plane"))
-    with tempfile.TemporaryDirectory() as scratch:
-        operator = OperatorProcess(person.kubeconfig, Path(scratch) / "operator.log")
-        try:
-            person.kubectl("apply", "-k", str(REPOSITORY / "crds"))
-            person.kubectl("wait", "--for=condition=Established", *CRDS, "--timeout=30s")
-            operator.start()
-            asyncio.run(measure(person, operator, chosen.count, chosen.rounds))
-        finally:
-            operator.kill()
-            cluster_down(CLUSTER)
+    with stage("bench") as (person, operator, _):
+        asyncio.run(measure(person, operator, chosen.count, chosen.rounds))
 
 
 if __name__ == "__main__":

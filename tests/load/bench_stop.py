@@ -8,30 +8,17 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import os
 import sys
-import tempfile
 import threading
 import time
-from pathlib import Path
 from typing import Any
 
-from run_operator.kube import config
 from run_operator.kube.client import Api
-from run_operator.kube.fence import Unfenced
 from run_operator.kube.resource import RUNS
-from tests.harness import (
-    REPOSITORY,
-    OperatorProcess,
-    Person,
-    cluster_down,
-    cluster_name,
-    cluster_up,
-    run_object,
-)
+from tests.harness import Person, run_object
+from tests.load.stage import connected, stage
 from tests.load.watching import Watch
 
-CLUSTER = cluster_name("bench-stop")
 ABREAST = 16
 PATIENCE = 120.0
 LABEL_RUN = "run-operator.io/run"
@@ -145,10 +132,8 @@ def row(what: str, times: list[float]) -> str:
 
 async def measure(person: Person, chosen: argparse.Namespace, watch: Stopwatch) -> None:
     """Both measurements, printed."""
-    os.environ["KUBECONFIG"] = str(person.kubeconfig)
-    api = Api(await config.load(ABREAST), Unfenced(), lambda *_: None, "bench-stop")
-    bench = Bench(api, watch, person.namespace)
-    try:
+    async with connected(person, ABREAST, "bench-stop") as api:
+        bench = Bench(api, watch, person.namespace)
         names = [f"one-{number}" for number in range(chosen.single)]
         await bench.begin(names)
         found = await bench.one_by_one(names)
@@ -165,8 +150,6 @@ async def measure(person: Person, chosen: argparse.Namespace, watch: Stopwatch) 
         print(
             f"{len(names)} at once: all children suspended in {acknowledged:.1f} s, all STOPPED in {stopped:.1f} s"
         )
-    finally:
-        await api.close()
 
 
 def main() -> None:
@@ -175,23 +158,14 @@ def main() -> None:
     parser.add_argument("--single", type=int, default=100)
     parser.add_argument("--many", type=int, default=300)
     chosen = parser.parse_args()
-    person = Person(cluster_up(CLUSTER, "control-plane"), "bench")
-    with tempfile.TemporaryDirectory() as scratch:
-        operator = OperatorProcess(person.kubeconfig, Path(scratch) / "operator.log")
-        stopwatch = Stopwatch()
-        watches: list[Watch] = []
+    stopwatch = Stopwatch()
+    with stage("bench-stop", "bench") as (person, _, _):
+        watches = [Watch(person, kind, stopwatch.hear) for kind in ("runs", "jobs", "pods")]
         try:
-            person.kubectl("apply", "-k", str(REPOSITORY / "crds"))
-            person.kubectl("wait", "--for=condition=Established", "crd/runs.run-operator.io", "--timeout=30s")
-            person.kubectl("create", "namespace", person.namespace)
-            operator.start()
-            watches += [Watch(person, kind, stopwatch.hear) for kind in ("runs", "jobs", "pods")]
             asyncio.run(measure(person, chosen, stopwatch))
         finally:
             for watch in watches:
                 watch.stop()
-            operator.kill()
-            cluster_down(CLUSTER)
 
 
 if __name__ == "__main__":

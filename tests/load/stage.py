@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+from run_operator.kube import config
+from run_operator.kube.client import Api
+from run_operator.kube.fence import Unfenced
 from tests.harness import OperatorProcess, Person, cluster_down, cluster_name, cluster_up
+
+TICKS = os.sysconf("SC_CLK_TCK")
 
 
 class Stage(NamedTuple):
@@ -35,3 +41,20 @@ def stage(purpose: str, namespace: str = "default", **settings: str) -> Iterator
         finally:
             operator.kill()
             cluster_down(cluster)
+
+
+@asynccontextmanager
+async def connected(person: Person, connections: int, manager: str) -> AsyncIterator[Api]:
+    """The operator's own way to the API server, for programs that load it; `manager` is who writes."""
+    os.environ["KUBECONFIG"] = str(person.kubeconfig)
+    api = Api(await config.load(connections), Unfenced(), lambda *_: None, manager)
+    try:
+        yield api
+    finally:
+        await api.close()
+
+
+def cpu_seconds(pid: int) -> float:
+    """User and system time of a process."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / TICKS
