@@ -42,11 +42,15 @@ class Terminal:
         return done.stdout
 
     def on_a_terminal(self, *arguments: str, **environment: str) -> str:
-        """Everything a person sees, until the program ends."""
+        """Everything a person sees of it, until it ends."""
+        return self.shows(*RUNCTL, *arguments, "-n", self._person.namespace, **environment)
+
+    def shows(self, *command: str, **environment: str) -> str:
+        """What a terminal shows of any command, until it ends."""
         pid, screen = pty.fork()
         if pid == 0:  # pragma: no cover - the child
-            env = self.environment(TERM="xterm", COLUMNS="100", **environment)
-            os.execvpe(RUNCTL[0], [*RUNCTL, *arguments, "-n", self._person.namespace], env)  # noqa: S606
+            env = self.environment(**({"TERM": "xterm", "COLUMNS": "100"} | environment))
+            os.execvpe(command[0], command, env)  # noqa: S606
         seen = b""
         until = time.monotonic() + 60
         while time.monotonic() < until and select.select([screen], [], [], 1)[0] is not None:

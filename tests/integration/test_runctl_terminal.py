@@ -108,6 +108,29 @@ def test_an_unreachable_cluster_and_a_broken_kubeconfig_are_one_line(person, run
     assert runctl.run("list", "--context", "none").returncode == 2
 
 
+def test_many_files_have_a_bar_below_what_is_said_of_each(operator, person, runctl, tmp_path):
+    for number in range(6):
+        text = GOOD.read_text().replace("job-selfcontained", f"job-{number}")
+        (tmp_path / f"{number}.yaml").write_text(text)
+    (tmp_path / "bad.yaml").write_text("a: 1\n")
+    seen = runctl.on_a_terminal("apply", "--suspend", str(tmp_path))
+    assert f"\r\x1b[2Kapplying [{'#' * 17}{'-' * 13}] 4/7" in seen
+    *lines, last = (line.rpartition("\x1b[2K")[2] for line in seen.split("\r\n"))
+    assert [line.partition(" ")[0] for line in lines] == ["run"] * 6 + ["runctl:"]
+    assert last == ""
+    assert "\x1b" not in runctl.on_a_terminal("apply", str(tmp_path), TERM="dumb")
+
+
+def test_colours_are_for_the_stream_that_is_a_terminal(operator, person, runctl, tmp_path):
+    """`wait` says its states on standard error: that one counts, whatever standard output is."""
+    person.apply_run("x", "kwok-complete")
+    person.becomes("x", "COMPLETED")
+    call = f"{' '.join(RUNCTL)} wait x -n {person.namespace}"
+    assert "\x1b" not in runctl.shows("sh", "-c", f"{call} 2> {tmp_path}/err; cat {tmp_path}/err")
+    assert "\x1b[32mCOMPLETED" in runctl.shows("sh", "-c", f"{call} > /dev/null")
+    assert "\x1b" not in runctl.shows("sh", "-c", call, TERM="dumb")
+
+
 def test_ctrl_c_ends_an_apply_between_two_files(operator, person, runctl, tmp_path):
     for number in range(300):
         text = GOOD.read_text().replace("job-selfcontained", f"job-{number:03}")

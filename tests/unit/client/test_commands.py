@@ -35,7 +35,7 @@ def runctl(*arguments: str, **environment: str) -> subprocess.CompletedProcess[s
     "wrong",
     [
         "frobnicate", "list --nonsense", "list -o nonsense", "apply", "wait", "wait x --timeout nan", "wait x --timeout -1",
-        "get", "stop", "list", "list -n a/b", "list --context x", "manifest /nowhere",
+        "get", "stop", "list", "list -n a/b", "list --context x", "manifest /nowhere", "metrics x --plot -o json",
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_one_line_and_exit_code_2(wrong):

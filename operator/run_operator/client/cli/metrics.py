@@ -47,6 +47,8 @@ def metrics_command(
 
     Written to files, they are not shown too, unless --plot asks for it.
     """
+    if plot and output != "table":
+        raise click.UsageError(f"--plot draws, -o {output} does not: choose one of them")
     run = the_run(connect(namespace, context, kubeconfig), name)
     found = run.metrics
     missing = [key for key in keys if key not in found]

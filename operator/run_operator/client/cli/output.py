@@ -17,16 +17,23 @@ COLOURS: Final = {
     "PENDING": "blue", "CREATED": "blue",
 }  # fmt: skip
 GAP: Final = "   "
+CLEAR: Final = "\r\x1b[2K"
+"""To the beginning of the line, and empty it: for terminals that are `clever`."""
 
 
-def coloured() -> bool:
+def clever(stream: Any) -> bool:
+    """Whether it is a terminal that can do more than show letters."""
+    return stream is not None and bool(stream.isatty()) and os.environ.get("TERM") != "dumb"
+
+
+def coloured(stream: Any) -> bool:
     """On a terminal, unless NO_COLOR or a dumb terminal says otherwise."""
-    return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    return clever(stream) and not os.environ.get("NO_COLOR")
 
 
 def echo(text: str) -> None:
     """Print, with colours where they are wanted."""
-    click.echo(text, color=coloured())
+    click.echo(text, color=coloured(sys.stdout))
 
 
 def state(name: str) -> str:
