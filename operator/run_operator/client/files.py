@@ -49,10 +49,8 @@ def write_document(path: Path, document: Mapping[str, Any]) -> None:
 
 def read_run(path: str | Path) -> Entity:
     """The Run in an exported file. Raises EntityError, with the file and the line, and OSError."""
-    descriptor = os.open(
-        path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
-    )  # a pipe nobody writes to must not hang
-    with os.fdopen(descriptor, "rb") as file:
+    # Not blocking: a pipe nobody writes to must not hang.
+    with open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as file:
         data = file.read(MAX_BYTES + 1) or b""
     try:
         entity = load(data)

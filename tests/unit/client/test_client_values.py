@@ -71,6 +71,20 @@ def test_a_function_is_no_run():
         checked(function)
 
 
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ({"image": object()}, r"^spec\.image is of the type object; a document holds"),
+        ({"args": ["a", {1, 2}]}, r"^spec\.args\[1\] is of the type set"),
+        ({"x": {"y": float("nan")}}, r"^spec\.x\.y is nan, which is no number"),
+        ({"envs": {1: "a"}}, r"^the key 1 in spec\.envs is no text; write '1'"),
+    ],
+)
+def test_a_value_that_no_file_can_hold_is_named(value, said):
+    with pytest.raises(EntityError, match=said):
+        checked(new_document("p", "container+job:run", "a", None, {"task": TASK, **value}))
+
+
 def object_of(happened: dict[str, Any], **spec: Any) -> dict[str, Any]:
     document = {"kind": "container+job:run", "project": "p", "id": "a", "spec": {"task": TASK}}
     return {"metadata": {"name": "a", "uid": "u"}, "spec": document | spec, "status": happened}
@@ -151,16 +165,18 @@ def test_a_name_too_long_for_a_file_is_shortened():
     assert len(files.export_path(Path("x"), "a" * 256).name) < 80
 
 
-@pytest.mark.parametrize("make", ["junk", "fifo", "function", "missing"])
+@pytest.mark.parametrize("make", ["junk", "fifo", "function", "folder", "missing"])
 def test_a_file_that_is_no_run_is_an_error_with_its_name(tmp_path, make):
     path = tmp_path / "x.yaml"
     if make == "junk":
         path.write_bytes(os.urandom(4096))
     elif make == "fifo":
         os.mkfifo(path)
+    elif make == "folder":
+        path.mkdir()
     elif make == "function":
         path.write_bytes((EXPORTS / "function-container.yaml").read_bytes())
-    with pytest.raises((EntityError, FileNotFoundError), match=r"x\.yaml"):
+    with pytest.raises((EntityError, FileNotFoundError, IsADirectoryError), match=r"x\.yaml"):
         files.read_run(path)
 
 
