@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 CLUSTER_NAME ?= demo
 
 .DEFAULT_GOAL := help
-.PHONY: help setup prerequisites demo test test-unit test-pod test-integration test-e2e lint format bench bench-stop bench-runmetrics bench-metrics chaos chaos-metrics cluster-up cluster-down lock
+.PHONY: help setup prerequisites demo test test-unit test-pod test-integration test-e2e lint format bench bench-stop bench-client bench-runmetrics bench-metrics chaos chaos-metrics cluster-up cluster-down lock
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -58,6 +58,9 @@ bench: $(STAMP) ## Runs beside bare Jobs, on one control plane
 
 bench-stop: $(STAMP) ## How long a stop and a resume take
 	@$(BIN)/python -m tests.load.bench_stop
+
+bench-client: $(STAMP) ## How soon wait returns, and what a list of a thousand Runs costs
+	@$(BIN)/python -m tests.load.bench_client
 
 chaos: $(STAMP) ## Random stops, resumes and kills of the operator; no truth rule may break
 	@$(BIN)/python -m tests.load.chaos

@@ -17,6 +17,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from cluster.build import build
 from cluster.paths import Home
 from cluster.state import State
@@ -61,6 +63,18 @@ def cluster_up(name: str, shape: str, *flags: str) -> Path:
 def cluster_down(name: str) -> None:
     """Remove it."""
     subprocess.run([sys.executable, "-m", "cluster", "down", "--name", name], cwd=REPOSITORY, check=True)
+
+
+def operators_account(kubeconfig: Path, path: Path) -> Path:
+    """A kubeconfig of the operator's own account, with the rights of the manifests and no others, for an hour."""
+    home = Person(kubeconfig, "run-operator")
+    for name in ("namespace.yaml", "service-account.yaml", "roles.yaml", "metrics-ca.yaml"):
+        home.kubectl("apply", "-f", str(REPOSITORY / "manifests" / "base" / name))
+    token = home.kubectl("create", "token", "run-operator", "--duration=1h").stdout.strip()
+    config = yaml.safe_load(kubeconfig.read_text())
+    config["users"] = [{"name": config["users"][0]["name"], "user": {"token": token}}]
+    path.write_text(yaml.safe_dump(config))
+    return path
 
 
 def kill_api_server(cluster: str, person: Person) -> None:
@@ -122,6 +136,19 @@ class Person:
     ) -> None:
         """Apply a Run; `args` are its program and arguments; `top`: kind, suspend, policy, spec (more of the inner spec)."""
         self.apply(run_object(name, *args, image=image, **top))
+
+    def install_crds(self) -> None:
+        """Our kinds, and wait until the API server serves them."""
+        self.kubectl("apply", "-k", str(REPOSITORY / "crds"))
+        self.kubectl("wait", "--for=condition=Established", *CRDS, "--timeout=30s")
+
+    def end_pod(self, pod: str) -> None:
+        """Report that its program ended well, in the place of the kubelet that a fake node does not have."""
+        done = {"exitCode": 0, "reason": "Completed", "startedAt": None, "finishedAt": None}
+        ended = {"name": "main", "image": "x", "imageID": "", "ready": False, "restartCount": 0}
+        status = {"phase": "Succeeded", "containerStatuses": [ended | {"state": {"terminated": done}}]}
+        patch = json.dumps({"status": status})
+        self.kubectl("patch", "pod", pod, "--subresource=status", "--type=merge", "-p", patch)
 
     def warm(self) -> None:
         """Start a first Run: it also brings what pods need to log metrics, in one write, once a namespace."""

@@ -8,7 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness import CRDS, REPOSITORY, OperatorProcess, Person, cluster_down, cluster_name, cluster_up
+from run_operator import Cluster
+from tests.harness import OperatorProcess, Person, cluster_down, cluster_name, cluster_up
+from tests.proxy import Proxy
+from tests.terminal import Terminal
 
 NAME = cluster_name("integration")
 
@@ -21,9 +24,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def kubeconfig() -> Iterator[Path]:
     path = cluster_up(NAME, "control-plane")
-    someone = Person(path)
-    someone.kubectl("apply", "-k", str(REPOSITORY / "crds"))
-    someone.kubectl("wait", "--for=condition=Established", *CRDS, "--timeout=30s")
+    Person(path).install_crds()
     yield path
     cluster_down(NAME)
 
@@ -59,3 +60,34 @@ def person(kubeconfig: Path) -> Iterator[Person]:
     # Runs first: one that loses its Job to the namespace's end is written to, and the next test counts writes.
     one.kubectl("delete", "runs", "--all", "--wait=false")
     one.kubectl("delete", "namespace", name, "--wait=false")
+
+
+@pytest.fixture
+def cluster(kubeconfig: Path, person: Person) -> Iterator[Cluster]:
+    """The person's namespace, for the `Run` object."""
+    one = Cluster.connect(kubeconfig=str(kubeconfig), namespace=person.namespace)
+    yield one
+    one.close()
+
+
+@pytest.fixture
+def proxy(kubeconfig: Path, tmp_path: Path) -> Iterator[Proxy]:
+    """The API server, with somebody in between who can break things."""
+    one = Proxy(kubeconfig, tmp_path)
+    one.start()
+    yield one
+    one.stop()
+
+
+@pytest.fixture
+def through(proxy: Proxy, person: Person) -> Iterator[Cluster]:
+    """As `cluster`, through the proxy."""
+    one = Cluster.connect(kubeconfig=str(proxy.kubeconfig), namespace=person.namespace)
+    yield one
+    one.close()
+
+
+@pytest.fixture
+def runctl(person: Person) -> Terminal:
+    """runctl in the person's namespace."""
+    return Terminal(person)

@@ -10,8 +10,6 @@ from pathlib import Path
 import pytest
 
 from tests.harness import (
-    CRDS,
-    REPOSITORY,
     OperatorProcess,
     Person,
     cluster_down,
@@ -28,8 +26,7 @@ NAME = cluster_name("restart")
 def person(tmp_path: Path) -> Iterator[Person]:
     one = Person(cluster_up(NAME, "control-plane", "--restarts"))
     try:
-        one.kubectl("apply", "-k", str(REPOSITORY / "crds"))
-        one.kubectl("wait", "--for=condition=Established", *CRDS, "--timeout=30s")
+        one.install_crds()
         operator = OperatorProcess(one.kubeconfig, tmp_path / "log")
         operator.start()
         yield one

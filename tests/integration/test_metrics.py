@@ -239,14 +239,6 @@ def test_the_module_in_the_pods_speaks_the_language_of_the_ingest(person, loggin
 class TestTheEnd:
     """`kwok-complete` pods end at once: here the pod's end is written by hand."""
 
-    def ended(self, person, pod: MetricsPod) -> None:
-        done = {"exitCode": 0, "reason": "Completed", "startedAt": None, "finishedAt": None}
-        status = {"phase": "Succeeded", "containerStatuses": [
-            {"name": "main", "image": "x", "imageID": "", "ready": False, "restartCount": 0, "state": {"terminated": done}},
-        ]}  # fmt: skip
-        patch = json.dumps({"status": status})
-        person.kubectl("patch", "pod", pod.name, "--subresource=status", "--type=merge", "-p", patch)
-
     def test_a_program_that_said_goodbye_has_all_its_points_in_the_status(self, person, logging):
         pod = logging("good")
         pod.log("loss", 3, 2, 1)
@@ -254,7 +246,7 @@ class TestTheEnd:
         pod.log("loss", 0, end=True)
         pod.settle()
         assert condition(person.status("good"), "MetricsComplete")["status"] == "Unknown"
-        self.ended(person, pod)
+        person.end_pod(pod.name)
         status = person.becomes("good", "COMPLETED")
         assert condition(status, "MetricsComplete")["reason"] == "AllPointsInStatus"
         assert status["metrics"] == {"loss": [3, 2, 1, 0]}
@@ -266,7 +258,7 @@ class TestTheEnd:
         pod.log("loss", 3)
         pod.settle()
         pod.log("loss", 2)
-        self.ended(person, pod)
+        person.end_pod(pod.name)
         status = person.becomes("bad", "COMPLETED")
         assert status["metrics"] == {"loss": [3, 2]}
         assert condition(status, "MetricsComplete")["reason"] == "WriterLost"
@@ -275,7 +267,7 @@ class TestTheEnd:
         pod = logging("long", policy={"metrics": {"statusBudget": 2048}})
         pod.log("loss", *[0.123456789] * 5000, end=True)
         pod.settle()
-        self.ended(person, pod)
+        person.end_pod(pod.name)
         status = person.becomes("long", "COMPLETED")
         assert condition(status, "MetricsComplete")["reason"] == "Decimated"
         assert status["metricsInfo"]["loss"]["count"] == 5000

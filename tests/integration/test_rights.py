@@ -2,29 +2,13 @@
 
 from __future__ import annotations
 
-import yaml
-
-from tests.harness import REPOSITORY, OperatorProcess, Person, condition, wait_for
+from tests.harness import OperatorProcess, condition, operators_account, wait_for
 from tests.metrics_pod import MetricsPod
-
-NEEDED = ("namespace.yaml", "service-account.yaml", "roles.yaml", "metrics-ca.yaml")
-
-
-def service_account(kubeconfig, path):
-    """A kubeconfig of the operator's own account."""
-    home = Person(kubeconfig, "run-operator")
-    for name in NEEDED:
-        home.kubectl("apply", "-f", str(REPOSITORY / "manifests" / "base" / name))
-    token = home.kubectl("create", "token", "run-operator", "--duration=1h").stdout.strip()
-    config = yaml.safe_load(kubeconfig.read_text())
-    config["users"] = [{"name": config["users"][0]["name"], "user": {"token": token}}]
-    path.write_text(yaml.safe_dump(config))
-    return path
 
 
 def test_the_rights_of_the_manifests_are_enough(alone, kubeconfig, person, tmp_path):
     log = tmp_path / "log"
-    account = service_account(kubeconfig, tmp_path / "kubeconfig")
+    account = operators_account(kubeconfig, tmp_path / "kubeconfig")
     operator = OperatorProcess(account, log, own_namespace="run-operator")
     try:
         operator.start()

@@ -1,72 +1,43 @@
-"""`runctl` as a person has it: the real program, a real API server, a real pseudo-terminal."""
+"""Every verb of `runctl` on a real API server."""
 
 from __future__ import annotations
 
 import json
 import os
-import pty
-import re
-import select
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
-from typing import Any
 
-import pytest
 import yaml
 
 from run_operator import Cluster, get_run
-from tests.harness import EXPORTS, REPOSITORY, Person, run_object, wait_for
+from tests.harness import EXPORTS, run_object, wait_for
 
-RUNCTL = (sys.executable, "-m", "run_operator.client.cli")
 GOOD = EXPORTS / "container-job-selfcontained.yaml"
 
 
-class Terminal:
-    """`runctl` with the test's kubeconfig and namespace."""
-
-    def __init__(self, person: Person) -> None:
-        self._person = person
-
-    def environment(self, **more: str) -> dict[str, str]:
-        paths = f"{REPOSITORY / 'operator'}"
-        return {**os.environ, "KUBECONFIG": str(self._person.kubeconfig), "PYTHONPATH": paths, **more}
-
-    def run(self, verb: str, *arguments: object, stdin: str = "") -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [*RUNCTL, verb, *map(str, arguments), "-n", self._person.namespace],
-            env=self.environment(), input=stdin, capture_output=True, text=True, check=False, timeout=90,
-        )  # fmt: skip
-
-    def says(self, *arguments: object) -> str:
-        done = self.run(*arguments)  # type: ignore[arg-type]
-        assert done.returncode == 0, done.stderr
-        return done.stdout
-
-    def on_a_terminal(self, *arguments: str, **environment: str) -> str:
-        """Everything a person sees, until the program ends."""
-        pid, screen = pty.fork()
-        if pid == 0:  # pragma: no cover - the child
-            env = self.environment(TERM="xterm", COLUMNS="100", **environment)
-            os.execvpe(RUNCTL[0], [*RUNCTL, *arguments, "-n", self._person.namespace], env)  # noqa: S606
-        seen = b""
-        until = time.monotonic() + 60
-        while time.monotonic() < until and select.select([screen], [], [], 1)[0] is not None:
-            try:
-                chunk = os.read(screen, 4096) if select.select([screen], [], [], 0.2)[0] else None
-            except OSError:
-                break
-            seen += chunk or b""
-        os.close(screen)
-        os.waitpid(pid, 0)
-        return seen.decode()
+def test_metrics_are_written_to_files_and_shown_beside_when_asked(operator, person, runctl, tmp_path):
+    person.apply_run("x", suspend=True)
+    with Cluster.connect(kubeconfig=str(person.kubeconfig), namespace=person.namespace) as cluster:
+        get_run("x", cluster=cluster).log_metrics({"loss": [4, 2, 1], "acc": 0.5})
+    files = ("--csv", tmp_path / "m.csv", "--png", tmp_path / "m.png")
+    assert runctl.says("metrics", "x", *files) == ""
+    assert (tmp_path / "m.csv").read_text().count("\n") == 5
+    assert (tmp_path / "m.png").read_bytes().startswith(b"\x89PNG")
+    assert runctl.says("metrics", "x", "acc", "--plot", "--csv", tmp_path / "n.csv") == "acc 0.5\n"
+    assert (tmp_path / "n.csv").read_text() == "metric,index,value\nacc,0,0.5\n"
+    done = runctl.run("metrics", "x", "--png", tmp_path / "nowhere" / "m.png")
+    assert done.stderr == f"runctl: {tmp_path}/nowhere/m.png: No such file or directory\n"
 
 
-@pytest.fixture
-def runctl(person: Person) -> Terminal:
-    return Terminal(person)
+def test_apply_takes_what_kubectl_takes(operator, person, runctl):
+    done = runctl.run("apply", "-f", "-", "--suspend", stdin=GOOD.read_text())
+    assert (done.returncode, done.stdout) == (0, "run job-selfcontained created\n")
+
+
+def test_a_selector_that_matches_nothing_says_so(operator, person, runctl):
+    for verb in ("stop", "resume", "delete", "export"):
+        done = runctl.run(verb, "-l", "team=x")
+        assert (done.returncode, done.stdout) == (0, "")
+        assert done.stderr == f"no Runs in the namespace {person.namespace} have these labels\n"
 
 
 def test_from_apply_to_export(operator, person, runctl, tmp_path):
@@ -112,20 +83,6 @@ def test_the_exit_codes_are_the_documented_ones(operator, person, runctl):
         assert "Traceback" not in found[what].stderr
 
 
-def test_an_unreachable_cluster_and_a_broken_kubeconfig_are_one_line(person, runctl, tmp_path):
-    nobody = tmp_path / "nobody"
-    document = yaml.safe_load(person.kubeconfig.read_text())
-    document["clusters"][0]["cluster"]["server"] = "https://127.0.0.1:1"
-    nobody.write_text(yaml.safe_dump(document))
-    done = runctl.run("get", "x", "--kubeconfig", nobody)
-    assert (done.returncode, len(done.stderr.splitlines())) == (1, 1)
-    for text in ("", "[", "a: 1", "\x00", "apiVersion: v1\nclusters: 3\n"):
-        nobody.write_text(text)
-        done = runctl.run("list", "--kubeconfig", nobody)
-        assert (done.returncode, len(done.stderr.splitlines())) == (2, 1), done.stderr
-    assert runctl.run("list", "--context", "none").returncode == 2
-
-
 def test_get_shows_objects_that_can_be_applied_again(operator, person, runctl):
     person.apply([run_object("a", suspend=True), run_object("b", suspend=True)])
     one = json.loads(runctl.says("get", "a", "-o", "json"))
@@ -158,15 +115,6 @@ def test_describe_tells_the_whole_story(operator, person, runctl):
         assert part in told
 
 
-def test_hostile_texts_never_reach_the_terminal_as_they_are(operator, person, runctl):
-    evil = run_object("x", suspend=True)
-    evil["spec"]["user"] = "\x1b[31mred"
-    evil["spec"]["spec"]["image"] = "\x1b]0;owned\x07"
-    person.apply(evil)
-    assert "\x1b" not in runctl.says("describe", "x")
-    assert "\x1b" not in runctl.says("list", "-o", "wide") + runctl.says("get", "x", "-o", "yaml")
-
-
 def test_many_files_are_applied_and_the_bad_ones_named(operator, person, runctl, tmp_path):
     for number in range(7):
         text = GOOD.read_text().replace("job-selfcontained", f"job-{number}")
@@ -196,54 +144,6 @@ def test_selected_runs_are_stopped_and_deleted_together(operator, person, runctl
     wait_for("the two are gone", lambda: [run["metadata"]["name"] for run in person.items("runs")] == ["c"])
 
 
-def test_a_terminal_gets_colours_and_a_live_line_unless_it_does_not_want_them(operator, person, runctl):
-    person.apply_run("x", "kwok-complete")
-    seen = runctl.on_a_terminal("wait", "x")
-    assert "\x1b[32mCOMPLETED\x1b[0m" in seen
-    assert re.search(r"\x1b\[2K(PENDING|RUNNING|CREATED|COMPLETED)  0:0\d", seen)
-    assert seen.rstrip().splitlines()[-1].startswith("\x1b[2K") or "COMPLETED" in seen.splitlines()[-1]
-    assert "\x1b[32mCOMPLETED" in runctl.on_a_terminal("list")
-    plain = runctl.on_a_terminal("list", NO_COLOR="1")
-    assert "COMPLETED" in plain
-    assert "\x1b" not in plain
-    assert "\x1b" not in runctl.says("list")
-
-
-INTERRUPTIBLE = [
-    sys.executable,
-    "-c",
-    "import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); os.execv(sys.argv[1], sys.argv[1:])",
-]
-"""Before a command: SIGINT has its effect also where the tests run in the background, and so ignore it."""
-
-
-def test_ctrl_c_ends_the_wait_and_leaves_the_run_alone(operator, person, runctl):
-    person.apply_run("x")
-    person.becomes("x", "RUNNING")
-    command = [*INTERRUPTIBLE, *RUNCTL, "wait", "x", "-n", person.namespace]
-    with subprocess.Popen(command, env=runctl.environment(), stderr=subprocess.PIPE, text=True) as waiting:
-        try:
-            assert waiting.stderr is not None
-            assert waiting.stderr.readline().startswith("run x: RUNNING")
-            waiting.send_signal(signal.SIGINT)
-            rest = waiting.stderr.read()
-            assert waiting.wait(30) == 130
-        finally:
-            waiting.kill()
-    assert "Traceback" not in rest
-    assert person.status("x")["state"] == "RUNNING"
-
-
-def test_kubectl_finds_it_as_a_plugin(operator, person, runctl):
-    person.apply_run("x", suspend=True)
-    folders = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-    done = subprocess.run(
-        [person.program, "runs", "list", "-n", person.namespace],
-        env=runctl.environment(PATH=folders), capture_output=True, text=True, check=False, timeout=60,
-    )  # fmt: skip
-    assert "x" in done.stdout, done.stderr
-
-
 def test_metrics_as_table_chart_and_csv(operator, person, runctl, tmp_path):
     person.apply_run("x", suspend=True)
     assert "has logged no metrics" in runctl.run("metrics", "x").stderr
@@ -270,29 +170,3 @@ def test_top_says_that_it_needs_a_metrics_server(operator, person, runctl):
     done = runctl.run("top")
     assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
     assert "this cluster has no metrics server" in done.stderr
-
-
-def test_completion_names_runs(operator, person, runctl):
-    person.apply([run_object("train-1", suspend=True), run_object("other", suspend=True)])
-    for shell in ("bash", "zsh", "fish"):
-        assert (
-            "_RUNCTL_COMPLETE"
-            in subprocess.run(
-                [*RUNCTL, "completion", shell], capture_output=True, text=True, check=True
-            ).stdout
-        )
-    asked: dict[str, Any] = {
-        "_RUNCTL_COMPLETE": "zsh_complete",
-        "COMP_WORDS": f"runctl stop -n {person.namespace} tr",
-        "COMP_CWORD": "4",
-    }
-    program = "import sys; sys.argv[0] = 'runctl'; from run_operator.client.cli.main import main; main()"
-    done = subprocess.run(
-        [sys.executable, "-c", program],
-        env=runctl.environment(**asked),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert "train-1" in done.stdout
-    assert "other" not in done.stdout

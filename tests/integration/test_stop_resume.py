@@ -188,14 +188,6 @@ def _admit(person: Person, admitted: bool) -> None:
 
 
 @pytest.fixture
-def proxy(kubeconfig: Path, tmp_path: Path) -> Iterator[Proxy]:
-    one = Proxy(kubeconfig, tmp_path)
-    one.start()
-    yield one
-    one.stop()
-
-
-@pytest.fixture
 def fragile(alone: None, proxy: Proxy, person: Person, tmp_path: Path) -> Iterator[OperatorProcess]:
     """The only operator, behind the proxy."""
     one = OperatorProcess(proxy.kubeconfig, tmp_path / "log", namespaces=person.namespace)

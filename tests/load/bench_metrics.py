@@ -15,9 +15,7 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
 import time
-from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -28,9 +26,9 @@ from run_operator.metrics.batch import read
 from run_operator.metrics.book import Limits
 from run_operator.metrics.ledger import Ledger
 from run_operator.resources.run import Key, Run
-from tests.harness import CRDS, REPOSITORY, OperatorProcess, Person, cluster_down, cluster_name, cluster_up
+from tests.harness import REPOSITORY
 from tests.ingest_world import NAME, NAMESPACE, World
-from tests.load.bench import cpu_seconds
+from tests.load.stage import cpu_seconds, stage
 from tests.metrics_pod import MetricsPod
 
 CLIENTS = 4
@@ -171,39 +169,28 @@ async def bench_pace() -> None:
 
 def bench_cluster() -> None:
     """Part 4."""
-    cluster = cluster_name("bench-m")
-    person = Person(cluster_up(cluster, "control-plane"))
-    with tempfile.TemporaryDirectory() as scratch:
-        log = Path(scratch) / "operator.log"
-        operator = OperatorProcess(person.kubeconfig, log, metrics_interval="0.1", metrics_bytes="100000000")
-        try:
-            person.kubectl("apply", "-k", str(REPOSITORY / "crds"))
-            person.kubectl("wait", "--for=condition=Established", *CRDS, "--timeout=30s")
-            operator.start()
-            person.apply_run("full")
-            person.becomes("full", "RUNNING")
-            pod = MetricsPod(person, operator.metrics_url, "full")
-            for k in range(10):
-                pod.log(f"m{k}", *[value(i) for i in range(320)])
-            pod.settle()
-            before, patches = cpu_seconds(operator.pid), operator.writes()["patch runs"]
-            began = time.monotonic()
-            for number in range(100):
-                pod.log("m0", value(number))
-                while pod.poll().get("committed") != pod.seq:
-                    time.sleep(0.2)
-            commits = operator.writes()["patch runs"] - patches
-            spent, took = cpu_seconds(operator.pid) - before, time.monotonic() - began
-            before, began, polls = cpu_seconds(operator.pid), time.monotonic(), 0
-            while time.monotonic() - began < took:
-                polls += 1
-                pod.poll()
+    with stage("bench-m", metrics_interval="0.1", metrics_bytes="100000000") as (person, operator, _):
+        person.apply_run("full")
+        person.becomes("full", "RUNNING")
+        pod = MetricsPod(person, operator.metrics_url, "full")
+        for k in range(10):
+            pod.log(f"m{k}", *[value(i) for i in range(320)])
+        pod.settle()
+        before, patches = cpu_seconds(operator.pid), operator.writes()["patch runs"]
+        began = time.monotonic()
+        for number in range(100):
+            pod.log("m0", value(number))
+            while pod.poll().get("committed") != pod.seq:
                 time.sleep(0.2)
-            quiet = cpu_seconds(operator.pid) - before
-            pod.close()
-        finally:
-            operator.kill()
-            cluster_down(cluster)
+        commits = operator.writes()["patch runs"] - patches
+        spent, took = cpu_seconds(operator.pid) - before, time.monotonic() - began
+        before, began, polls = cpu_seconds(operator.pid), time.monotonic(), 0
+        while time.monotonic() - began < took:
+            polls += 1
+            pod.poll()
+            time.sleep(0.2)
+        quiet = cpu_seconds(operator.pid) - before
+        pod.close()
     print(
         f"whole operator: {1000 * (spent - quiet) / commits:.1f} ms CPU a commit at 64 KiB over {commits} commits, with its batch "
         f"and the event that follows; {1000 * quiet / took:.1f} ms a second are spent without any, on {polls / took:.0f} polls"

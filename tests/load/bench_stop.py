@@ -8,31 +8,19 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import os
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable
-from pathlib import Path
+from contextlib import ExitStack
 from typing import Any
 
-from run_operator.kube import config
 from run_operator.kube.client import Api
-from run_operator.kube.fence import Unfenced
 from run_operator.kube.resource import RUNS
-from tests.harness import (
-    REPOSITORY,
-    OperatorProcess,
-    Person,
-    cluster_down,
-    cluster_name,
-    cluster_up,
-    run_object,
-)
+from tests.harness import Person, run_object
+from tests.load.stage import connected, stage
 from tests.load.watching import Watch
 
-CLUSTER = cluster_name("bench-stop")
 ABREAST = 16
 PATIENCE = 120.0
 LABEL_RUN = "run-operator.io/run"
@@ -147,11 +135,9 @@ def row(what: str, times: list[float]) -> str:
 async def measure(
     person: Person, chosen: argparse.Namespace, watch: Stopwatch, only_runs: Callable[[], None]
 ) -> None:
-    """Both measurements, printed. `only_runs` ends the watches of children: three hundred at once would wait for them."""
-    os.environ["KUBECONFIG"] = str(person.kubeconfig)
-    api = Api(await config.load(ABREAST), Unfenced(), lambda *_: None, "bench-stop")
-    bench = Bench(api, watch, person.namespace)
-    try:
+    """Both measurements, printed. `only_runs` ends the watches of children, which three hundred at once would wait for."""
+    async with connected(person, ABREAST, "bench-stop") as api:
+        bench = Bench(api, watch, person.namespace)
         names = [f"one-{number}" for number in range(chosen.single)]
         await bench.begin(names)
         found = await bench.one_by_one(names)
@@ -167,14 +153,6 @@ async def measure(
         only_runs()
         taken, stopped = await bench.at_once(names)
         print(f"{len(names)} at once: all STOP in {taken:.1f} s, all STOPPED in {stopped:.1f} s")
-    finally:
-        await api.close()
-
-
-def end(watches: list[Watch]) -> None:
-    """Stop these watches, and take them off the list."""
-    while watches:
-        watches.pop().stop()
 
 
 def main() -> None:
@@ -183,24 +161,12 @@ def main() -> None:
     parser.add_argument("--single", type=int, default=100)
     parser.add_argument("--many", type=int, default=300)
     chosen = parser.parse_args()
-    person = Person(cluster_up(CLUSTER, "control-plane"), "bench")
-    with tempfile.TemporaryDirectory() as scratch:
-        operator = OperatorProcess(person.kubeconfig, Path(scratch) / "operator.log")
-        stopwatch = Stopwatch()
-        watches: list[Watch] = []
-        children: list[Watch] = []
-        try:
-            person.kubectl("apply", "-k", str(REPOSITORY / "crds"))
-            person.kubectl("wait", "--for=condition=Established", "crd/runs.run-operator.io", "--timeout=30s")
-            person.kubectl("create", "namespace", person.namespace)
-            operator.start()
-            watches.append(Watch(person, "runs", stopwatch.hear))
-            children += [Watch(person, kind, stopwatch.hear) for kind in ("jobs", "pods")]
-            asyncio.run(measure(person, chosen, stopwatch, lambda: end(children)))
-        finally:
-            end(watches + children)
-            operator.kill()
-            cluster_down(CLUSTER)
+    stopwatch = Stopwatch()
+    with stage("bench-stop", "bench") as (person, _, _), ExitStack() as watches, ExitStack() as children:
+        watches.enter_context(Watch(person, "runs", stopwatch.hear))
+        for kind in ("jobs", "pods"):
+            children.enter_context(Watch(person, kind, stopwatch.hear))
+        asyncio.run(measure(person, chosen, stopwatch, children.close))
 
 
 if __name__ == "__main__":

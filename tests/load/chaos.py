@@ -8,30 +8,17 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import os
 import random
 import sys
-import tempfile
 import time
-from pathlib import Path
 from typing import Any
 
-from run_operator.kube import config
 from run_operator.kube.client import Api
-from run_operator.kube.fence import Unfenced
 from run_operator.kube.resource import RUNS
-from tests.harness import (
-    REPOSITORY,
-    OperatorProcess,
-    Person,
-    cluster_down,
-    cluster_name,
-    cluster_up,
-    run_object,
-)
+from tests.harness import OperatorProcess, Person, run_object
 from tests.load.history import Judge, Recording
+from tests.load.stage import connected, stage
 
-CLUSTER = cluster_name("chaos")
 ABREAST = 12
 """Sequences under way at once."""
 PATIENCE = 90.0
@@ -90,11 +77,9 @@ class Chaos:
 
 async def campaign(person: Person, operator: OperatorProcess, count: int, seed: int) -> Chaos:
     """All sequences, then time to come to rest. Exits with what is stuck."""
-    os.environ["KUBECONFIG"] = str(person.kubeconfig)
-    api = Api(await config.load(ABREAST), Unfenced(), lambda *_: None, "chaos")
-    chaos = Chaos(api, operator, person.namespace, random.Random(seed))
-    killer = asyncio.create_task(chaos.kill_again_and_again())
-    try:
+    async with connected(person, ABREAST, "chaos") as api:
+        chaos = Chaos(api, operator, person.namespace, random.Random(seed))
+        killer = asyncio.create_task(chaos.kill_again_and_again())
         await asyncio.gather(*(chaos.sequence(f"s{number}") for number in range(count)))
         killer.cancel()
         await asyncio.gather(killer, return_exceptions=True)
@@ -107,8 +92,6 @@ async def campaign(person: Person, operator: OperatorProcess, count: int, seed: 
             astray = await chaos.astray()
         if astray:
             sys.exit(f"chaos: seed {seed}: stuck after {PATIENCE:g} s:\n" + "\n".join(astray[:20]))
-    finally:
-        await api.close()
     return chaos
 
 
@@ -119,27 +102,12 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=int(time.time()))
     chosen = parser.parse_args()
     print(f"chaos: {chosen.count} sequences, seed {chosen.seed}", flush=True)
-    person = Person(cluster_up(CLUSTER, "control-plane"), "chaos")
-    with tempfile.TemporaryDirectory() as scratch:
-        operator = OperatorProcess(person.kubeconfig, Path(scratch) / "operator.log")
-        try:
-            prepare(person)
-            operator.start()
-            recording = Recording(person, Path(scratch))
-            began = time.monotonic()
-            chaos = asyncio.run(campaign(person, operator, chosen.count, chosen.seed))
-            judge = judged(recording.stop())
-            tell(chosen, chaos, judge, time.monotonic() - began)
-        finally:
-            operator.kill()
-            cluster_down(CLUSTER)
-
-
-def prepare(person: Person) -> None:
-    """CRDs and a namespace."""
-    person.kubectl("apply", "-k", str(REPOSITORY / "crds"))
-    person.kubectl("wait", "--for=condition=Established", "crd/runs.run-operator.io", "--timeout=30s")
-    person.kubectl("create", "namespace", person.namespace)
+    with stage("chaos", "chaos") as (person, operator, scratch):
+        recording = Recording(person, scratch)
+        began = time.monotonic()
+        chaos = asyncio.run(campaign(person, operator, chosen.count, chosen.seed))
+        judge = judged(recording.stop())
+        tell(chosen, chaos, judge, time.monotonic() - began)
 
 
 def judged(events: list[dict[str, Any]]) -> Judge:

@@ -21,8 +21,6 @@ from pathlib import Path
 from typing import Any
 
 from tests.harness import (
-    CRDS,
-    REPOSITORY,
     OperatorProcess,
     Person,
     cluster_down,
@@ -241,8 +239,7 @@ def main() -> None:
         ]
         good = False
         try:
-            person.kubectl("apply", "-k", str(REPOSITORY / "crds"))
-            person.kubectl("wait", "--for=condition=Established", *CRDS, "--timeout=30s")
+            person.install_crds()
             for operator in operators:
                 operator.start()
             good = fire(person, operators, chosen.kills, chosen.seed)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import uuid
 from collections.abc import Mapping
@@ -43,6 +44,7 @@ def new_document(
 
 def checked(document: JSON) -> Entity:
     """The document of a Run. Raises EntityError."""
+    _check_plain(document, "")
     try:
         entity = parse(Parsed(dict(document), {}))
     except DocumentError as error:
@@ -73,6 +75,26 @@ def of_object(raw: JSON) -> dict[str, Any]:
 def store_key(project: str, kind: str, run_id: str) -> str:
     """The key under which the platform knows a Run."""
     return f"store://{project}/run/{kind}/{run_id}"
+
+
+def _check_plain(value: Any, where: str) -> None:
+    """What a program puts into a document must be what a file can hold: it is told which field is not."""
+    if isinstance(value, Mapping):
+        for key, one in value.items():
+            if not isinstance(key, str):
+                raise EntityError(
+                    f"the key {key!r} in {where or 'the document'} is no text; write {str(key)!r}"
+                )
+            _check_plain(one, f"{where}.{key}" if where else key)
+    elif isinstance(value, list | tuple):
+        for at, one in enumerate(value):
+            _check_plain(one, f"{where}[{at}]")
+    elif isinstance(value, float) and not math.isfinite(value):
+        raise EntityError(f"{where} is {value}, which is no number that a cluster can hold")
+    elif value is not None and not isinstance(value, str | int | float):
+        raise EntityError(
+            f"{where} is of the type {type(value).__name__}; a document holds texts, numbers, booleans, lists and maps"
+        )
 
 
 def _as_the_sdk(text: str) -> str:

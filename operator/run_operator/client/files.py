@@ -32,25 +32,25 @@ def write_document(path: Path, document: Mapping[str, Any]) -> None:
     The SDK's layout, but every text that some YAML reader takes for a number or a date is quoted.
     """
     temporary = path.with_name(f".{secrets.token_hex(8)}.partial")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
     try:
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             file.write(write(dict(document)))
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
-    except BaseException:
+    except OSError as error:
+        # By the name that was asked for, not by that of a file nobody knows of.
+        raise OSError(error.errno, error.strerror, str(path)) from error
+    finally:
         with contextlib.suppress(OSError):
             temporary.unlink()
-        raise
 
 
 def read_run(path: str | Path) -> Entity:
     """The Run in an exported file. Raises EntityError, with the file and the line, and OSError."""
-    descriptor = os.open(
-        path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
-    )  # a pipe nobody writes to must not hang
-    with os.fdopen(descriptor, "rb") as file:
+    # Not blocking: a pipe nobody writes to must not hang.
+    with open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as file:
         data = file.read(MAX_BYTES + 1) or b""
     try:
         entity = load(data)

@@ -104,7 +104,8 @@ class Following:
                 self._check_time()
 
     def _read(self) -> JSON:
-        self._check_time()
+        if self._state:  # without any time left, one look is due all the same
+            self._check_time()
         try:
             raw = self._cluster.get(RUNS, self._name)
         except EntityNotExistsError as error:

@@ -13,9 +13,14 @@ from run_operator.resources.raw import mapping, text
 WITH_RESULTS: Final = ("python", "openinference", "guardrail", "dbt", "hera", "kfp")
 """Runtimes whose programs report outputs and results."""
 
+UNSUPPORTED_KIND: Final = "UnsupportedKind"
+"""The reason in the conditions of a Run that the operator knows and cannot run."""
+
 
 class Results:
     """Inputs, outputs and results, of the runtimes that have them; else UnsupportedError.
+
+    So it is too with outputs and results of a Run that this cluster's operator cannot run yet.
 
     As of the last `refresh`. Where the original fetches an artifact, this gives its store key: the platform's store
     is not part of the cluster.
@@ -32,7 +37,7 @@ class Results:
 
     def outputs(self) -> dict[str, str]:
         """Name to store key; empty before the program has reported any."""
-        self._check_runtime("outputs")
+        self._check_ran("outputs")
         return dict(mapping(self.status.get("outputs")))
 
     def output(self, output_name: str) -> str | None:
@@ -41,7 +46,7 @@ class Results:
 
     def results(self) -> dict[str, Any]:
         """Name to plain value."""
-        self._check_runtime("results")
+        self._check_ran("results")
         return dict(mapping(self.status.get("results")))
 
     def result(self, result_name: str) -> Any:
@@ -54,6 +59,12 @@ class Results:
             raise UnsupportedError(
                 f"a Run of kind {self.kind} has no {what}; those of {', '.join(WITH_RESULTS)} have"
             )
+
+    def _check_ran(self, what: str) -> None:
+        self._check_runtime(what)
+        for condition in self.status.get("conditions") or ():
+            if mapping(condition).get("reason") == UNSUPPORTED_KIND:
+                raise UnsupportedError(f"this Run has no {what}: {condition.get('message', '')}")
 
     def _check_kind(self, what: str, actions: Sequence[str]) -> None:
         if action_of({"kind": self.kind, "spec": self.spec}) not in actions:

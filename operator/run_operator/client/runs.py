@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from run_operator.client import saving
-from run_operator.client.documents import new_document
+from run_operator.client.documents import new_document, of_object
 from run_operator.client.errors import EntityAlreadyExistsError, EntityError
 from run_operator.client.files import read_run
 from run_operator.client.finding import find, matches, selector
@@ -89,16 +89,15 @@ def import_run(
     suspend: bool = False,
     cluster: Cluster | None = None,
 ) -> Run:
-    """Create the Run of an exported file; its status is dropped, so that it starts anew.
+    """Create the Run of an exported file, or of another Run, by its key; the status is dropped, so that it starts anew.
 
     `reset_id`: under a new id. `context`: into another project. Raises EntityError for a file that is no export and
-    for a Run that exists.
+    for a Run that exists, which the one of a key does unless `reset_id`; EntityNotExistsError for a key of no Run.
     """
-    if file is None or key is not None:
-        raise EntityError(
-            "import_run needs a file; a key of the platform's store cannot be read from a cluster"
-        )
-    document = dict(read_run(file).document)
+    if (file is None) == (key is None):
+        raise EntityError("Provide key or file, not both." if key else "import_run needs a file or a key")
+    there = cluster or Cluster.connect()
+    document = dict(read_run(file).document if file is not None else of_object(find(there, str(key))))
     document |= {"status": {}}
     if reset_id:
         document["id"] = document["name"] = uuids.uuid4().hex
@@ -106,7 +105,6 @@ def import_run(
         document["project"] = context
     if reset_id or context:
         document.pop("key", None)
-    there = cluster or Cluster.connect()
     try:
         raw = saving.create(there, document, object_name(document["id"]), suspend=suspend)
     except EntityAlreadyExistsError as error:

@@ -11,7 +11,7 @@ import json
 import random
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, Self
 from urllib.parse import urlencode
 
 import urllib3
@@ -39,6 +39,12 @@ class Transport:
     def __init__(self, configuration: Any) -> None:
         self._host = str(configuration.host).rstrip("/")
         self._client = ApiClient(configuration)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def close(self) -> None:
         """End the connections; the next request opens new ones."""

@@ -33,6 +33,7 @@ from run_operator.client.errors import (
     UnavailableError,
 )
 from run_operator.client.finding import matches, selector
+from run_operator.client.run import Run
 from run_operator.client.services import path_below
 from run_operator.client.text import visible
 from run_operator.document.entity import load
@@ -68,6 +69,20 @@ def test_a_function_is_no_run():
     function = {"kind": "container", "project": "p", "id": "a", "name": "f", "spec": {}}
     with pytest.raises(EntityError, match="this is a Function"):
         checked(function)
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ({"image": object()}, r"^spec\.image is of the type object; a document holds"),
+        ({"args": ["a", {1, 2}]}, r"^spec\.args\[1\] is of the type set"),
+        ({"x": {"y": float("nan")}}, r"^spec\.x\.y is nan, which is no number"),
+        ({"envs": {1: "a"}}, r"^the key 1 in spec\.envs is no text; write '1'"),
+    ],
+)
+def test_a_value_that_no_file_can_hold_is_named(value, said):
+    with pytest.raises(EntityError, match=said):
+        checked(new_document("p", "container+job:run", "a", None, {"task": TASK, **value}))
 
 
 def object_of(happened: dict[str, Any], **spec: Any) -> dict[str, Any]:
@@ -150,16 +165,18 @@ def test_a_name_too_long_for_a_file_is_shortened():
     assert len(files.export_path(Path("x"), "a" * 256).name) < 80
 
 
-@pytest.mark.parametrize("make", ["junk", "fifo", "function", "missing"])
+@pytest.mark.parametrize("make", ["junk", "fifo", "function", "folder", "missing"])
 def test_a_file_that_is_no_run_is_an_error_with_its_name(tmp_path, make):
     path = tmp_path / "x.yaml"
     if make == "junk":
         path.write_bytes(os.urandom(4096))
     elif make == "fifo":
         os.mkfifo(path)
+    elif make == "folder":
+        path.mkdir()
     elif make == "function":
         path.write_bytes((EXPORTS / "function-container.yaml").read_bytes())
-    with pytest.raises((EntityError, FileNotFoundError), match=r"x\.yaml"):
+    with pytest.raises((EntityError, FileNotFoundError, IsADirectoryError), match=r"x\.yaml"):
         files.read_run(path)
 
 
@@ -251,6 +268,27 @@ def test_a_stop_counts_once_the_operator_has_answered_the_newest_wish():
     raw["metadata"]["generation"] = 5
     assert not waiting.settled(raw)
     assert not waiting.stopped(raw)
+
+
+# -- what some kinds have
+
+
+def test_image_outputs_and_results_are_read_from_the_status():
+    task = {"task": "container+build://p/t"}
+    raw = object_of(
+        {"state": "COMPLETED", "outputs": {"image": "x:1"}}, kind="container+build:run", spec=task
+    )
+    assert Run.from_object(raw, None).image == "x:1"
+    status = {"state": "COMPLETED", "outputs": {"m": "store://p/model/m"}, "results": {"acc": 0.5, "n": None}}
+    spec = {"task": "python+job://p/t", "inputs": {"d": "store://p/d"}}
+    run = Run.from_object(object_of(status, kind="python+job:run", spec=spec), None)
+    assert (run.inputs(), run.outputs()) == ({"d": "store://p/d"}, {"m": "store://p/model/m"})
+    assert (run.output("m"), run.output("x"), run.results()) == (
+        "store://p/model/m",
+        None,
+        {"acc": 0.5, "n": None},
+    )
+    assert (run.result("acc"), run.result("x")) == (0.5, None)
 
 
 # -- finding

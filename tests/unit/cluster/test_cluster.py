@@ -15,7 +15,9 @@ import pytest
 from click.testing import CliRunner
 from cryptography import x509
 
-from cluster import cli, full, images, pki, prerequisites
+from cluster import cli, current, images, pki, prerequisites
+from cluster.errors import ClusterError
+from cluster.full import spawning
 from cluster.images import catalogue
 from cluster.images.archive import Config, Layer, write
 from cluster.paths import REPOSITORY, Home, cache
@@ -154,6 +156,28 @@ def test_a_cluster_of_ones_own_needs_nothing_of_the_throw_away_one(monkeypatch):
     prerequisites.main()
 
 
+def test_several_kubeconfigs_are_merged_by_kubectl_into_a_file_nobody_else_reads(tmp_path, monkeypatch):
+    kubectl, first, second = tmp_path / "kubectl", tmp_path / "first", tmp_path / "second"
+    kubectl.write_text('#!/bin/sh\necho "$KUBECONFIG $@"\n')
+    kubectl.chmod(0o755)
+    first.touch()
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.setenv("RUN_OPERATOR_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("KUBECONFIG", f"{first}:{second}:")
+    assert current.kubeconfig() == first
+    second.touch()
+    for _ in range(2):
+        merged = current.kubeconfig()
+    assert merged.read_text() == f"{first}:{second} config view --raw --flatten\n"
+    assert merged.stat().st_mode & 0o777 == 0o600
+    kubectl.write_text("#!/bin/sh\necho broken >&2; exit 1\n")
+    with pytest.raises(ClusterError, match="cannot be merged: broken"):
+        current.kubeconfig()
+    monkeypatch.setenv("KUBECONFIG", "/nowhere")
+    with pytest.raises(ClusterError, match="/nowhere does not exist; set KUBECONFIG"):
+        current.kubeconfig()
+
+
 def test_what_is_missing_is_named_in_one_line(monkeypatch):
     monkeypatch.setenv("PATH", "/nonexistent")
     monkeypatch.setattr(prerequisites.shutil, "which", lambda *_, **__: None)
@@ -169,9 +193,9 @@ def test_a_root_whose_path_has_no_sbin_finds_what_is_there(monkeypatch, tmp_path
     assert prerequisites.search_path() == "/usr/bin:/bin:/usr/sbin:/sbin"
     started = {}
     monkeypatch.setenv("RUN_OPERATOR_CACHE", str(tmp_path))
-    monkeypatch.setattr(full.subprocess, "Popen", lambda *_, env, **__: started.update(env))
+    monkeypatch.setattr(spawning.subprocess, "Popen", lambda *_, env, **__: started.update(env))
     Home("one").logs.mkdir(parents=True)
-    full._spawn(Home("one"))
+    spawning.spawn(Home("one"))
     assert started["PATH"] == "/usr/bin:/bin:/usr/sbin:/sbin"
 
 

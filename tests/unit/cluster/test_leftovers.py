@@ -15,7 +15,8 @@ from typing import Any
 
 import pytest
 
-from cluster import cli, full, host, processes
+from cluster import cli, host, processes
+from cluster.full.spawning import NAMESPACES
 from cluster.locks import alone
 from cluster.paths import Home
 from cluster.processes import Process, wait_until, with_arguments
@@ -166,9 +167,7 @@ def test_what_was_changed_on_the_host_before_there_was_a_state_is_put_back(monke
 def test_what_is_mounted_in_a_cluster_does_not_come_to_a_host_that_shares_its_mounts():
     """As systemd does: without this a tmpfs would lie over the host's /run."""
     inner = "mount --make-rshared / && mount -t tmpfs marked /mnt && echo mounted"
-    script = (
-        f"mount --make-rshared / && {' '.join(full.NAMESPACES)} sh -c '{inner}'; cat /proc/self/mountinfo"
-    )
+    script = f"mount --make-rshared / && {' '.join(NAMESPACES)} sh -c '{inner}'; cat /proc/self/mountinfo"
     done = subprocess.run(
         ["unshare", "--mount", "sh", "-c", script], capture_output=True, text=True, check=False
     )

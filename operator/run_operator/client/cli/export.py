@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from run_operator.client.cli import output as shown
 from run_operator.client.cli.options import cluster_options, connect, run_argument, selector_option, the_runs
 
 
@@ -35,7 +36,7 @@ def export_command(
 
         if len(runs) != 1:
             raise click.UsageError("--stdout goes with exactly one Run")
-        click.echo(write(runs[0].to_dict()), nl=False)
+        shown.data(write(runs[0].to_dict()))
         return
     for run in runs:
         run.folder = directory

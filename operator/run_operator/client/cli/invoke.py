@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from run_operator.client.cli.options import cluster_options, connect, run_argument, the_run
+from run_operator.client.cli.options import Seconds, cluster_options, connect, run_argument, the_run
 
 
 @click.command("invoke")
@@ -17,7 +17,7 @@ from run_operator.client.cli.options import cluster_options, connect, run_argume
 @click.option("-d", "--data", help="The body; @FILE reads it from a file, @- from standard input.")
 @click.option("--json", "is_json", is_flag=True, help="The body is JSON, and says so.")
 @click.option("-H", "--header", "headers", multiple=True, help="'Name: value'; repeatable.")
-@click.option("--timeout", type=click.FloatRange(0.001), default=60.0, show_default=True, help="Seconds.")
+@click.option("--timeout", type=Seconds(0.001), default=60.0, show_default=True, help="Seconds.")
 @click.option("-i", "--include", is_flag=True, help="Print status and headers too, on standard error.")
 def invoke_command(
     name: str,

@@ -16,7 +16,6 @@ from run_operator.client.text import visible
 from run_operator.resources.raw import mapping, text
 
 TICK: Final = 1.0
-CLEAR: Final = "\r\x1b[2K"
 
 
 class Live:
@@ -24,8 +23,8 @@ class Live:
 
     def __init__(self, name: str) -> None:
         self._name = name
-        self._tty = sys.stderr.isatty()
-        self._colours = shown.coloured()
+        self._tty = shown.clever(sys.stderr)
+        self._colours = shown.coloured(sys.stderr)
         self._began = time.monotonic()
         self._said = self._live = ""
         self._raw: Mapping[str, Any] = {}
@@ -68,7 +67,7 @@ class Live:
 
     def _erase(self) -> None:
         if self._live:
-            sys.stderr.write(CLEAR)
+            sys.stderr.write(shown.CLEAR)
             sys.stderr.flush()
             self._live = ""
 
@@ -80,7 +79,7 @@ class Live:
         elapsed = int(time.monotonic() - self._began)
         said = f"{status.get('state', '...')}  {elapsed // 60}:{elapsed % 60:02}  {last_metrics(status)}"
         self._live = visible(said)[:width].rstrip()
-        sys.stderr.write(CLEAR + self._live)
+        sys.stderr.write(shown.CLEAR + self._live)
         sys.stderr.flush()
 
     def _tick(self) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib import import_module
+from io import TextIOWrapper
 from typing import Final
 
 import click
@@ -69,22 +71,57 @@ def cli() -> None:
 
 def main() -> None:
     """The entry point: no traceback for what a person or a cluster did, quiet on Ctrl-C and on a closed pipe."""
+    _never_fail_for_a_letter()
     try:
-        sys.exit(cli(standalone_mode=False))
-    except click.ClickException as error:
+        code = cli(standalone_mode=False)
+        if sys.stdout is not None:
+            sys.stdout.flush()  # here, and not at the interpreter's end, an error of it can be told
+        sys.exit(code)
+    except click.exceptions.NoArgsIsHelpError as error:
         error.show()
+        sys.exit(error.exit_code)
+    except click.UsageError as error:
+        asked = error.ctx.command_path if error.ctx else "runctl"
+        _say(f"{error.format_message().rstrip('.')}; see {asked} --help")
+        sys.exit(error.exit_code)
+    except click.ClickException as error:
+        _say(error.format_message())
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
         sys.exit(INTERRUPTED)
     except BrokenPipeError:
-        sys.stderr.close()
-        sys.exit(141)
+        _forget_output()
+        sys.exit(FAILED)  # as click ends when it is the one that notices
     except Exception as error:
-        code = _code(error)
-        if code is None:
+        status = _code(error)
+        if status is None:
             raise
-        click.echo(f"runctl: {visible(str(error))}", err=True)
-        sys.exit(code)
+        _say(_text(error))
+        sys.exit(status)
+
+
+def _never_fail_for_a_letter() -> None:
+    """A terminal that cannot show a letter shows `?`; the rest of what is asked for is not lost."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")
+
+
+def _forget_output() -> None:
+    """What nobody reads any more must not fail once again at the interpreter's end."""
+    if sys.stdout is not None:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _say(text: str) -> None:
+    click.echo(visible(f"runctl: {text}"), err=True)
+
+
+def _text(error: Exception) -> str:
+    """What happened, and to which file, without the number of the error."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    return str(error)
 
 
 def _code(error: Exception) -> int | None:

@@ -1,17 +1,21 @@
-"""`runctl metrics`: as a table, a chart in the terminal, CSV or JSON."""
+"""`runctl metrics`: as a table, a chart in the terminal or in a file, CSV or JSON."""
 
 from __future__ import annotations
 
 import csv
-import sys
-from collections.abc import Mapping, Sequence
-from typing import Any
+import io
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from run_operator.client.cli import output as shown
 from run_operator.client.cli.options import cluster_options, connect, run_argument, the_run
 from run_operator.client.text import visible
+from run_operator.resources.raw import mapping, number
+
+if TYPE_CHECKING:
+    from run_operator.client.run import Run
 
 Value = Any
 
@@ -21,9 +25,12 @@ Value = Any
 @click.argument("keys", nargs=-1, metavar="[METRIC]...")
 @cluster_options()
 @click.option("-o", "--output", type=click.Choice(["table", "json", "yaml", "csv"]), default="table")
-@click.option("--plot", is_flag=True, help="Draw each list as a chart.")
+@click.option("--plot", is_flag=True, help="Draw each list as a chart, in the terminal.")
 @click.option(
     "--csv", "csv_file", type=click.Path(dir_okay=False), help="Write metric,index,value to this file."
+)
+@click.option(
+    "--png", "png_file", type=click.Path(dir_okay=False), help="Write charts to this file (needs matplotlib)."
 )
 def metrics_command(
     name: str,
@@ -34,8 +41,14 @@ def metrics_command(
     output: str,
     plot: bool,
     csv_file: str | None,
+    png_file: str | None,
 ) -> None:
-    """Show the metrics of a Run, or some of them. An empty value stands for NaN or infinity."""
+    """Show the metrics of a Run, or some of them. An empty value stands for NaN or infinity.
+
+    Written to files, they are not shown too, unless --plot asks for it.
+    """
+    if plot and output != "table":
+        raise click.UsageError(f"--plot draws, -o {output} does not: choose one of them")
     run = the_run(connect(namespace, context, kubeconfig), name)
     found = run.metrics
     missing = [key for key in keys if key not in found]
@@ -43,21 +56,29 @@ def metrics_command(
         there = ", ".join(sorted(found)) or "none"
         raise click.UsageError(f"run {run.object_name} has no metric {missing[0]!r}; it has: {there}")
     chosen = {key: found[key] for key in keys or sorted(found)}
+    if not chosen:
+        click.echo(f"run {run.object_name} has logged no metrics", err=True)
     if csv_file:
         with open(csv_file, "w", newline="", encoding="utf-8") as file:  # noqa: PTH123 - a path a person typed
             _csv(chosen, file)
-    elif plot:
+    if png_file:
+        _png(run, chosen, png_file)
+    if plot:
         _plots(chosen)
-    elif output in ("json", "yaml"):
-        shown.structured(chosen, output)
+    elif not csv_file and not png_file:
+        _show(chosen, output)
+
+
+def _show(metrics: Mapping[str, Value], output: str) -> None:
+    if output in ("json", "yaml"):
+        shown.structured(metrics, output)
     elif output == "csv":
-        _csv(chosen, sys.stdout)
-    elif chosen:
-        shown.table(
-            ["METRIC", "COUNT", "LAST", "MIN", "MAX"], [_row(key, value) for key, value in chosen.items()]
-        )
-    if not chosen:
-        click.echo(f"run {run.object_name} has logged no metrics", err=True)
+        made = io.StringIO()
+        _csv(metrics, made)
+        shown.data(made.getvalue())
+    elif metrics:
+        rows = [_row(key, value) for key, value in metrics.items()]
+        shown.table(["METRIC", "COUNT", "LAST", "MIN", "MAX"], rows)
 
 
 def _row(key: str, value: Value) -> list[str]:
@@ -87,7 +108,19 @@ def _plots(metrics: Mapping[str, Value]) -> None:
     from run_operator.client.cli.plot import chart  # noqa: PLC0415 - where one is asked for
 
     for key, value in metrics.items():
-        values: Sequence[float | None] = value if isinstance(value, list) else [value]
-        click.echo(visible(f"{key} ({len(values)} values)"))
-        for line in chart(values):
+        if not isinstance(value, list):
+            click.echo(visible(f"{key} {_number(value)}"))
+            continue
+        click.echo(visible(f"{key} ({len(value)} value{'' if len(value) == 1 else 's'})"))
+        for line in chart(value):
             click.echo(line)
+
+
+def _png(run: Run, metrics: Mapping[str, Value], path: str) -> None:
+    from run_operator.client.cli.png import png  # noqa: PLC0415 - where one is asked for
+
+    info = mapping(run.status.get("metricsInfo"))
+    strides = {key: number(mapping(info.get(key)).get("stride")) or 1 for key in metrics}
+    made = png(f"run {run.object_name}", metrics, strides)
+    with open(path, "wb") as file:  # noqa: PTH123 - a path a person typed
+        file.write(made)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,22 @@ if TYPE_CHECKING:
 
 Decorator = Callable[[Any], Any]
 COMPLETION_SECONDS = 3.0
+
+
+class Seconds(click.FloatRange):
+    """A time from 0 on, or from `least`; what is no number is none, although Python reads `nan`."""
+
+    name = "seconds"
+
+    def __init__(self, least: float = 0.0) -> None:
+        super().__init__(least)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """As the base class, without NaN."""
+        found = super().convert(value, param, ctx)
+        if math.isnan(found):
+            self.fail(f"{value!r} is no number of seconds.", param, ctx)
+        return found
 
 
 def cluster_options(everywhere: bool = False) -> Decorator:
@@ -56,13 +73,16 @@ def the_run(cluster: Cluster, name: str) -> Run:
 
 
 def the_runs(cluster: Cluster, names: tuple[str, ...], selector: str) -> list[Run]:
-    """Those named, or those selected. Raises UsageError when nothing is asked for."""
+    """Those named, or those selected, of which there may be none. Raises UsageError when nothing is asked for."""
     from run_operator.client.runs import list_runs  # noqa: PLC0415 - a help text needs none
 
     if bool(names) == bool(selector):
         raise click.UsageError("name Runs, or select them with -l")
     if selector:
-        return list_runs(selector_labels=selector, cluster=cluster)
+        found = list_runs(selector_labels=selector, cluster=cluster)
+        if not found:
+            click.echo(f"no Runs in the namespace {cluster.namespace} have these labels", err=True)
+        return found
     return [the_run(cluster, name) for name in names]
 
 

@@ -17,16 +17,23 @@ COLOURS: Final = {
     "PENDING": "blue", "CREATED": "blue",
 }  # fmt: skip
 GAP: Final = "   "
+CLEAR: Final = "\r\x1b[2K"
+"""To the beginning of the line, and empty it: for terminals that are `clever`."""
 
 
-def coloured() -> bool:
+def clever(stream: Any) -> bool:
+    """Whether it is a terminal that can do more than show letters."""
+    return stream is not None and bool(stream.isatty()) and os.environ.get("TERM") != "dumb"
+
+
+def coloured(stream: Any) -> bool:
     """On a terminal, unless NO_COLOR or a dumb terminal says otherwise."""
-    return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    return clever(stream) and not os.environ.get("NO_COLOR")
 
 
 def echo(text: str) -> None:
     """Print, with colours where they are wanted."""
-    click.echo(text, color=coloured())
+    click.echo(text, color=coloured(sys.stdout))
 
 
 def state(name: str) -> str:
@@ -45,11 +52,16 @@ def table(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
 def structured(found: Any, how: str) -> None:
     """As `json` or as `yaml`."""
     if how == "json":
-        click.echo(json.dumps(found, indent=2))
+        data(json.dumps(found, indent=2) + "\n")
         return
     from run_operator.document.yaml_writer import write  # noqa: PLC0415 - PyYAML only where it is needed
 
-    click.echo(write(found), nl=False)
+    data(write(found))
+
+
+def data(text: str) -> None:
+    """For programs: as UTF-8, whatever the locale."""
+    click.echo(text.encode(), nl=False)
 
 
 def as_list(items: Sequence[Mapping[str, Any]], alone: bool) -> Any:

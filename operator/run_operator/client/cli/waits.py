@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from run_operator.client.cli.options import cluster_options, connect, run_argument, the_run
+from run_operator.client.cli.options import Seconds, cluster_options, connect, run_argument, the_run
 
 if TYPE_CHECKING:
     from run_operator.client.run import Run
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 @click.command("wait")
 @run_argument(many=True)
 @cluster_options()
-@click.option("--timeout", type=click.FloatRange(0), help="Seconds for all of them; then exit code 4.")
+@click.option("--timeout", type=Seconds(), help="Seconds for all of them; then exit code 4.")
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing; the exit code says it.")
 @click.option("--no-logs", is_flag=True, help="Do not print the program's lines.")
 def wait_command(

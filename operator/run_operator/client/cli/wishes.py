@@ -4,67 +4,58 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from run_operator.client.cli import output as shown
-from run_operator.client.cli.options import cluster_options, connect, run_argument, selector_option, the_runs
+from run_operator.client.cli.options import (
+    Seconds,
+    cluster_options,
+    connect,
+    run_argument,
+    selector_option,
+    the_runs,
+)
 from run_operator.client.text import visible
 
 if TYPE_CHECKING:
     from run_operator.client.run import Run
 
 
-def _waiting(verb: Callable[..., Any]) -> Callable[..., Any]:
-    verb = click.option("--timeout", type=click.FloatRange(0), help="Seconds to wait at most; exit code 4.")(
-        verb
-    )
-    return click.option("--wait", "-w", is_flag=True, help="Return when it is done, not when it is taken.")(
-        verb
-    )
+def _wish(verb: str, explained: str, taken: str, done: str) -> click.Command:
+    """A verb that can wait for what it wishes: the method of that name, with and without `wait`."""
+
+    @click.command(verb, help=explained)
+    @run_argument(many=True)
+    @cluster_options()
+    @selector_option()
+    @click.option("--wait", "-w", is_flag=True, help="Return when it is done, not when it is taken.")
+    @click.option("--timeout", type=Seconds(), help="Seconds to wait at most for each; exit code 4.")
+    def command(
+        names: tuple[str, ...],
+        namespace: str | None,
+        context: str | None,
+        kubeconfig: str | None,
+        selector: str,
+        wait: bool,
+        timeout: float | None,
+    ) -> None:
+        runs = the_runs(connect(namespace, context, kubeconfig), names, selector)
+        _each(runs, lambda run: getattr(run, verb)(), taken)
+        if wait:
+            _each(runs, lambda run: getattr(run, verb)(wait=True, timeout=timeout), done)
+
+    return command
 
 
-@click.command("stop")
-@run_argument(many=True)
-@cluster_options()
-@selector_option()
-@_waiting
-def stop_command(
-    names: tuple[str, ...],
-    namespace: str | None,
-    context: str | None,
-    kubeconfig: str | None,
-    selector: str,
-    wait: bool,
-    timeout: float | None,
-) -> None:
-    """Stop Runs from whatever state they are in. Stopped already: nothing happens; finished: an error."""
-    runs = the_runs(connect(namespace, context, kubeconfig), names, selector)
-    _each(runs, lambda run: run.stop(), "stops")
-    if wait:
-        _each(runs, lambda run: run.stop(wait=True, timeout=timeout), "is stopped")
-
-
-@click.command("resume")
-@run_argument(many=True)
-@cluster_options()
-@selector_option()
-@_waiting
-def resume_command(
-    names: tuple[str, ...],
-    namespace: str | None,
-    context: str | None,
-    kubeconfig: str | None,
-    selector: str,
-    wait: bool,
-    timeout: float | None,
-) -> None:
-    """Let stopped Runs go on, as their next attempt."""
-    runs = the_runs(connect(namespace, context, kubeconfig), names, selector)
-    _each(runs, lambda run: run.resume(), "is resumed")
-    if wait:
-        _each(runs, lambda run: run.resume(wait=True, timeout=timeout), "runs")
+stop_command = _wish(
+    "stop",
+    "Stop Runs from whatever state they are in. Stopped already: nothing happens; finished: an error.",
+    "stops",
+    "is stopped",
+)
+resume_command = _wish("resume", "Let stopped Runs go on, as their next attempt.", "is resumed", "runs")
 
 
 @click.command("delete")
@@ -82,7 +73,7 @@ def delete_command(
 ) -> None:
     """Delete Runs with their pods and claims. Asks first on a terminal when they were selected by label."""
     runs = the_runs(connect(namespace, context, kubeconfig), names, selector)
-    if selector and not yes and sys.stdin.isatty():
+    if selector and runs and not yes and sys.stdin.isatty():
         click.confirm(f"Delete {len(runs)} Runs, with their pods and claims?", abort=True)
     _each(runs, lambda run: run.delete(), "is deleted")
 

@@ -1,0 +1,78 @@
+"""What the views have in common: values of whatever type as the type they should be, identity, owner, conditions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from run_operator.resources.constants import LABEL_RUN_UID
+
+
+class ConditionView(NamedTuple):
+    """One entry of `status.conditions`."""
+
+    type: str
+    status: str
+    reason: str
+    message: str
+    time: str
+
+
+class Controller(NamedTuple):
+    """The owner that made an object, as its owner reference says: only who may write the object can forge it."""
+
+    kind: str = ""
+    name: str = ""
+    uid: str = ""
+
+    @classmethod
+    def of(cls, metadata: Mapping[str, Any]) -> Controller:
+        """Read from an object's metadata; empty when it has none."""
+        for owner in maps(metadata.get("ownerReferences")):
+            if owner.get("controller") is True:
+                return cls(text(owner.get("kind")), text(owner.get("name")), text(owner.get("uid")))
+        return cls()
+
+
+def identity(metadata: Mapping[str, Any]) -> tuple[str, str, str, str, str]:
+    """Namespace, name, uid, resource version, and the uid of the Run: every view begins with these."""
+    return (
+        text(metadata.get("namespace")),
+        text(metadata.get("name")),
+        text(metadata.get("uid")),
+        text(metadata.get("resourceVersion")),
+        text(a_map(metadata.get("labels")).get(LABEL_RUN_UID)),
+    )
+
+
+def condition(raw: Mapping[str, Any]) -> ConditionView:
+    """One entry of `status.conditions`."""
+    return ConditionView(
+        text(raw.get("type")),
+        text(raw.get("status")),
+        text(raw.get("reason")),
+        text(raw.get("message")),
+        text(raw.get("lastTransitionTime")),
+    )
+
+
+def a_map(value: Any) -> Mapping[str, Any]:
+    """A map, or an empty one."""
+    return value if isinstance(value, dict) else {}
+
+
+def maps(value: Any) -> list[Mapping[str, Any]]:
+    """The maps of a list, or an empty list."""
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
+def text(value: Any) -> str:
+    """A text, or an empty one."""
+    return value if isinstance(value, str) else ""
+
+
+def number(value: Any) -> int:
+    """An int, or the text of one as labels and annotations hold it; 0 for anything else."""
+    if isinstance(value, int):
+        return value
+    return int(value) if isinstance(value, str) and value.isdecimal() and len(value) < 10 else 0  # noqa: PLR2004

@@ -1,0 +1,65 @@
+"""What every bench and chaos begins and ends with: a control plane, our kinds in it, an operator, and nothing left."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from run_operator.kube import config
+from run_operator.kube.client import Api
+from run_operator.kube.fence import Unfenced
+from tests.harness import OperatorProcess, Person, cluster_down, cluster_name, cluster_up, operators_account
+
+TICKS = os.sysconf("SC_CLK_TCK")
+
+
+class Stage(NamedTuple):
+    """`scratch` is a folder that goes with the stage; the operator's log is in it."""
+
+    person: Person
+    operator: OperatorProcess
+    scratch: Path
+
+
+@contextmanager
+def stage(purpose: str, namespace: str = "default", **settings: str) -> Iterator[Stage]:
+    """A cluster of this checkout's own with fake nodes, and an operator that is ready, under its own account.
+
+    `settings` are the operator's.
+    """
+    cluster = cluster_name(purpose)
+    person = Person(cluster_up(cluster, "control-plane"), namespace)
+    with tempfile.TemporaryDirectory() as scratch:
+        account = operators_account(person.kubeconfig, Path(scratch) / "kubeconfig")
+        given = {"own_namespace": "run-operator"} | settings
+        operator = OperatorProcess(account, Path(scratch) / "operator.log", **given)
+        try:
+            person.install_crds()
+            if namespace != "default":
+                person.kubectl("create", "namespace", namespace)
+            operator.start()
+            yield Stage(person, operator, Path(scratch))
+        finally:
+            operator.kill()
+            cluster_down(cluster)
+
+
+@asynccontextmanager
+async def connected(person: Person, connections: int, manager: str) -> AsyncIterator[Api]:
+    """The operator's own way to the API server, for programs that load it; `manager` is who writes."""
+    os.environ["KUBECONFIG"] = str(person.kubeconfig)
+    api = Api(await config.load(connections), Unfenced(), lambda *_: None, manager)
+    try:
+        yield api
+    finally:
+        await api.close()
+
+
+def cpu_seconds(pid: int) -> float:
+    """User and system time of a process."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / TICKS

@@ -1,0 +1,194 @@
+"""runctl without a cluster: usage, completion, pictures, and the package as it is installed."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from run_operator.client.cli.plugin import answer
+from run_operator.client.cli.png import MAX_CHARTS, png
+from run_operator.client.errors import UnsupportedError
+
+ROOT = Path(__file__).parents[3]
+EXPORT = ROOT / "tests" / "data" / "exports" / "container-job-minimal.yaml"
+RUNCTL = [sys.executable, "-m", "run_operator.client.cli"]
+PNG = b"\x89PNG\r\n\x1a\n"
+
+
+def runctl(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    paths = {"PYTHONPATH": str(ROOT / "operator"), "KUBECONFIG": "/nowhere"}
+    return subprocess.run(
+        [*RUNCTL, *arguments],
+        env=os.environ | paths | environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "frobnicate", "list --nonsense", "list -o nonsense", "apply", "wait", "wait x --timeout nan", "wait x --timeout -1",
+        "get", "stop", "list", "list -n a/b", "list --context x", "manifest /nowhere", "metrics x --plot -o json",
+    ],
+)  # fmt: skip
+def test_what_is_wrong_is_one_line_and_exit_code_2(wrong):
+    done = runctl(*wrong.split())
+    assert (done.returncode, done.stdout, len(done.stderr.splitlines())) == (2, "", 1), done.stderr
+    assert done.stderr.startswith("runctl: ")
+
+
+@pytest.mark.parametrize("arguments", [["manifest", str(EXPORT)], ["completion", "bash"], ["--version"]])
+def test_an_output_nobody_reads_ends_it_in_silence(arguments):
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [*RUNCTL, *arguments]
+    paths = os.environ | {"PYTHONPATH": str(ROOT / "operator")}
+    done = subprocess.run(command, env=paths, stdout=writer, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (1, "")
+
+
+# -- completion for kubectl
+
+
+def test_kubectl_is_told_verbs_options_and_whether_the_shell_may_offer_files():
+    verbs = list(answer([], "re"))
+    assert [line.partition("\t")[0] for line in verbs] == ["resume", ":4"]
+    assert list(answer(["apply"], "x")) == [":0"]
+    assert "--selector\tOnly Runs with these labels, e.g. team=a." in list(answer(["list"], "--"))
+    assert list(
+        answer(
+            ["stop"],
+            "x",
+        )
+    ) == [":4"]
+
+
+def test_kubectls_program_answers_on_standard_output():
+    program = "import sys; from run_operator.client.cli.plugin import main; main()"
+    done = subprocess.run(
+        [sys.executable, "-c", program, "describe", "--kube"],
+        env=os.environ | {"PYTHONPATH": str(ROOT / "operator")}, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert done.stdout.splitlines() == ["--kubeconfig\tDefault: KUBECONFIG, else ~/.kube/config.", ":4"]
+
+
+# -- pictures
+
+
+def test_a_picture_is_drawn_of_whatever_there_is():
+    metrics = {
+        "loss": [1, None, 0.5],
+        "$x$ \N{SNOWMAN}\x1b": [1e300],
+        "empty": [],
+        "none": [None],
+        "acc": 0.5,
+    }
+    made = png("run x", metrics, {"loss": 4})
+    assert made.startswith(PNG)
+    height = int.from_bytes(made[20:24])
+    assert height == 240 * 4
+    assert int.from_bytes(png("run x", {}, {})[20:24]) == 240
+
+
+def test_too_many_charts_are_refused():
+    with pytest.raises(UnsupportedError, match=f"name {MAX_CHARTS} metrics at most"):
+        png("x", {f"m{number}": [1] for number in range(MAX_CHARTS + 1)}, {})
+
+
+def test_without_matplotlib_it_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    with pytest.raises(UnsupportedError, match=r"pip install 'run-operator\[plot\]'"):
+        png("x", {"loss": [1]}, {})
+
+
+# -- as it is installed
+
+EMPTY = """
+import importlib.abc, sys
+class Absent(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path, target=None):
+        if name.partition(".")[0] in {"kopf", "aiohttp", "prometheus_client", "cryptography", "matplotlib"}:
+            raise ModuleNotFoundError(name)
+sys.meta_path.insert(0, Absent())
+sys.path.insert(0, sys.argv.pop(1))
+from run_operator.client.cli.main import main
+main()
+"""
+"""runctl from a folder, where nothing but the client's own dependencies is installed."""
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel that pip makes of this checkout, unpacked."""
+    folder = tmp_path_factory.mktemp("wheel")
+    build = "import sys; from hatchling.build import build_wheel; build_wheel(sys.argv[1])"
+    subprocess.run([sys.executable, "-c", build, str(folder)], cwd=ROOT, check=True, capture_output=True)
+    (wheel,) = folder.glob("*.whl")
+    zipfile.ZipFile(wheel).extractall(folder / "site")
+    return folder / "site"
+
+
+def test_the_wheel_asks_for_the_clients_dependencies_only(installed):
+    (metadata,) = installed.glob("*.dist-info/METADATA")
+    needed = [line for line in metadata.read_text().splitlines() if line.startswith("Requires-Dist: ")]
+    always = {
+        line.split()[1].partition("<")[0].partition(">")[0].lower()
+        for line in needed
+        if "extra ==" not in line
+    }
+    assert always == {"kubernetes", "pyyaml", "click"}
+    (scripts,) = installed.glob("*.dist-info/entry_points.txt")
+    assert {line.partition(" =")[0] for line in scripts.read_text().splitlines()[1:] if line} == {
+        "runctl", "kubectl-runs", "kubectl_complete-runs",
+    }  # fmt: skip
+    assert {path.name for path in installed.iterdir() if "dist-info" not in path.name} == {"run_operator"}
+
+
+@pytest.mark.parametrize(
+    ("verb", "code"),
+    [
+        (["--help"], 0),
+        (["list"], 2),
+        (["logs", "x"], 2),
+        (["metrics", "x", "--png", "y"], 2),
+        (["manifest"], 0),
+    ],
+    ids=lambda one: "-".join(one) if isinstance(one, list) else None,
+)
+def test_runctl_of_the_wheel_works_where_the_operators_dependencies_are_missing(
+    installed, tmp_path, verb, code
+):
+    export = [str(EXPORT)] if verb == ["manifest"] else []
+    done = subprocess.run(
+        [sys.executable, "-S", "-X", "importtime", "-c", EMPTY, str(installed), *verb, *export],
+        env=_without_checkout() | {"KUBECONFIG": "/nowhere"}, cwd=tmp_path, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == code, done.stderr[-2000:]
+    imported = {
+        line.rpartition("|")[2].strip()
+        for line in done.stderr.splitlines()
+        if line.startswith("import time:")
+    }
+    assert "run_operator.client.cli.main" in imported
+    assert not {name.partition(".")[0] for name in imported} & {
+        "kopf",
+        "aiohttp",
+        "prometheus_client",
+        "matplotlib",
+    }
+
+
+def _without_checkout() -> dict[str, str]:
+    """-S leaves out the editable install; what is installed beside it is named instead."""
+    import kubernetes  # noqa: PLC0415
+
+    found = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
+    return found | {"PYTHONPATH": str(Path(kubernetes.__file__).parents[1])}
