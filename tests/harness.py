@@ -23,7 +23,7 @@ from cluster.state import State
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 EXPORTS = REPOSITORY / "tests" / "data" / "exports"
-CRDS = tuple(f"crd/{name}.run-operator.io" for name in ("runs", "functions", "tasks"))
+CRDS = tuple(f"crd/{name}.run-operator.io" for name in ("runs", "functions", "tasks", "runlogs"))
 DEADLINE = 60.0
 
 

@@ -5,7 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from run_operator.resources.constants import FUNCTION_PLURAL, GROUP, RUN_PLURAL, TASK_PLURAL, VERSION
+from run_operator.resources.constants import (
+    FUNCTION_PLURAL,
+    GROUP,
+    RUN_LOG_KIND,
+    RUN_LOG_PLURAL,
+    RUN_PLURAL,
+    TASK_PLURAL,
+    VERSION,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +45,7 @@ class Resource:
 RUNS: Final = Resource(GROUP, VERSION, RUN_PLURAL, "Run")
 FUNCTIONS: Final = Resource(GROUP, VERSION, FUNCTION_PLURAL, "Function")
 TASKS: Final = Resource(GROUP, VERSION, TASK_PLURAL, "Task")
+RUN_LOGS: Final = Resource(GROUP, VERSION, RUN_LOG_PLURAL, RUN_LOG_KIND)
 JOBS: Final = Resource("batch", "v1", "jobs", "Job")
 DEPLOYMENTS: Final = Resource("apps", "v1", "deployments", "Deployment")
 SERVICES: Final = Resource("", "v1", "services", "Service")

@@ -44,7 +44,7 @@ def properties(schema: dict, path: str = ""):
         yield from properties(schema["items"], f"{path}[]")
 
 
-@pytest.mark.parametrize("name", ["runs", "functions", "tasks"])
+@pytest.mark.parametrize("name", ["runs", "functions", "tasks", "runlogs"])
 def test_every_field_says_what_it_is(name):
     found = properties(schema_of(name))
     assert [path for path, inner in found if "description" not in inner and path != ".metadata"] == []
