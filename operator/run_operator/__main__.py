@@ -119,6 +119,34 @@ def _checked_url(_: click.Context, __: click.Parameter, value: str) -> str:
     show_envvar=True,
     help="Show the last values of at most so many metrics of Runs at /metrics.",
 )
+@click.option(
+    "--log-tail-bytes",
+    default=262_144,
+    type=click.IntRange(0, 16_777_216),
+    show_envvar=True,
+    help="Kept of what a container wrote when its pod ends; 0: nothing.",
+)
+@click.option(
+    "--log-run-bytes",
+    default=4_194_304,
+    type=click.IntRange(1_048_576),
+    show_envvar=True,
+    help="Kept of all logs of one Run, compressed; the oldest go first.",
+)
+@click.option(
+    "--log-namespace-bytes",
+    default=67_108_864,
+    type=click.IntRange(1_048_576),
+    show_envvar=True,
+    help="Kept of all logs of a namespace, compressed.",
+)
+@click.option(
+    "--log-total-bytes",
+    default=536_870_912,
+    type=click.IntRange(1_048_576),
+    show_envvar=True,
+    help="Kept of all logs, compressed; etcd holds them.",
+)
 @click.version_option(__version__, prog_name="run-operator")
 def main(log_level: str, log_format: str, **options: object) -> None:
     """Reconcile Runs until SIGTERM. The cluster: KUBECONFIG, else the pod's service account, else ~/.kube/config."""

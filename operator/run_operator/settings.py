@@ -41,3 +41,9 @@ class Settings:
     """Bytes a second of Runs rewritten for their metrics."""
     export_run_metrics: int
     """Last values of Runs' own metrics at /metrics, at most so many; 0: none."""
+    log_tail_bytes: int
+    """Kept of the log of a container that ended; 0: nothing is kept."""
+    log_run_bytes: int
+    """Compressed bytes kept of one Run."""
+    log_namespace_bytes: int
+    log_total_bytes: int

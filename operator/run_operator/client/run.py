@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import chain
 from pathlib import Path
 from typing import Any, Literal, Self, overload
 
@@ -131,15 +132,19 @@ class Run(Results):
     @overload
     def logs(self, follow: Literal[True], attempt: int | None = None) -> Iterator[LogLine]: ...
     def logs(self, follow: bool = False, attempt: int | None = None) -> list[Log] | Iterator[LogLine]:
-        """What the programs wrote: a Log for each container of each pod there is, the oldest first.
+        """What the programs wrote: a Log for each container of each pod, the oldest first.
 
-        `attempt`: of this one only. The pods of a stopped attempt are gone, and their logs with them. `follow`: the
-        lines as they come instead, until the Run has ended or is stopped.
+        `attempt`: of this one only. Of pods that are gone it is what the operator kept: the end, at least 256 KiB unless
+        an admin says otherwise (`Log.kept`, `Log.truncated`). `follow`: the lines as they come instead, until the Run has
+        ended or is stopped; first those of pods that are gone, of an attempt that is named or a Run that is over.
         """
-        self._read()  # so that a Run that is not there is an error, not an empty list
-        if follow:
-            return follow_lines(self.cluster, self.object_name, attempt)
-        return logs_of.read(self.cluster, self.object_name, attempt)
+        raw = self._read()  # so that a Run that is not there is an error, not an empty list
+        if not follow:
+            return logs_of.read_soon(self.cluster, raw, attempt)
+        lines = follow_lines(self.cluster, self.object_name, attempt)
+        if attempt or waiting.ended(raw):
+            return chain(logs_of.kept_lines(self.cluster, self.object_name, attempt), lines)
+        return lines
 
     # -- metrics
 

@@ -7,7 +7,7 @@ times the CPU of the request itself.
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -75,10 +75,12 @@ class Api:
             return False
         return any(entry.get("name") == resource.plural for entry in answer.get("resources") or ())
 
-    async def create(self, resource: Resource, namespace: str, body: JSON) -> JSON:
-        """POST; AlreadyExistsError when the name is taken."""
+    async def create(
+        self, resource: Resource, namespace: str, body: JSON, *, accept: str = "application/json"
+    ) -> JSON:
+        """POST; AlreadyExistsError when the name is taken. `accept`: METADATA where the object is large."""
         path = resource.path(namespace) + "?" + urlencode({"fieldManager": MANAGED_BY})
-        return await self._write("create", resource, path, body)
+        return await self._write("create", resource, path, body, accept=accept)
 
     async def patch(
         self, resource: Resource, namespace: str, name: str, body: JSON, subresource: str | None = None
@@ -143,6 +145,30 @@ class Api:
             if not token:
                 return
             query["continue"] = token
+
+    async def stream(
+        self, resource: Resource, path: str, query: Mapping[str, str], *, deadline: float
+    ) -> AsyncGenerator[bytes, None]:
+        """The pieces of an answer that is no JSON as they come, for at most `deadline` seconds; the end ends it."""
+        what = f"get {path}"
+        headers = {"Accept": "*/*", "User-Agent": self._agent}
+        try:
+            await self._client.update_params_for_auth(headers, [], ["BearerToken"], path, "get", None)
+            answer = await self._client.rest_client.request(
+                "GET",
+                f"{self._host}{path}?{urlencode(query)}",
+                headers=headers,
+                _request_timeout=aiohttp.ClientTimeout(total=deadline),
+            )
+            async with answer.response:
+                self._observe("get", resource.plural, str(answer.status))
+                if answer.status >= _FIRST_ERROR:
+                    raise _error("get", what, answer.status, await answer.read(), answer.headers)
+                async for piece in answer.response.content.iter_any():
+                    yield piece
+        except (TimeoutError, aiohttp.ClientError, OSError, ConfigException) as error:
+            self._observe("get", resource.plural, "error")
+            raise errors.TransientError(what, 0, str(error) or f"no answer within {deadline:g} s") from error
 
     async def _write(
         self,
