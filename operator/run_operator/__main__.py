@@ -96,6 +96,13 @@ def _checked_url(_: click.Context, __: click.Parameter, value: str) -> str:
     callback=_checked_url,
     help="https://HOST:PORT where pods send metrics; empty: they send none.",
 )
+@click.option(
+    "--gateway-url",
+    default="",
+    show_envvar=True,
+    callback=_checked_url,
+    help="https://HOST:PORT where the DigitalHub SDK in pods finds its API; empty: it is not told.",
+)
 @click.option("--metrics-listen", default="0.0.0.0", show_envvar=True, help="Address of the metrics port.")  # noqa: S104
 @click.option("--metrics-port", default=8443, show_envvar=True, help="Port of the metrics endpoint.")
 @click.option(

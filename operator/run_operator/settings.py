@@ -33,6 +33,8 @@ class Settings:
     """Where the operator itself lives."""
     metrics_url: str
     """`https://host:port` of the metrics endpoint as pods reach it; empty: pods report no metrics."""
+    gateway_url: str
+    """`https://host:port` where the DigitalHub SDK in pods finds its API; empty: pods are told nothing of it."""
     metrics_listen: str
     metrics_port: int
     metrics_interval: float

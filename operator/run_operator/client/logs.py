@@ -103,10 +103,15 @@ def kept_lines(cluster: Cluster, name: str, attempt: int | None = None) -> Itera
     """The lines of pods that are gone, as far as they were kept."""
     there = {text(pod["metadata"]["name"]) for pod in pods(cluster, name, attempt)}
     with contextlib.suppress(ForbiddenError):
-        for _, log in sorted(kept(cluster, name, attempt), key=lambda one: (one[1].attempt, one[0])):
-            if log.pod not in there:
-                for line in log.text.splitlines():
-                    yield LogLine(line, log.pod, log.container, log.attempt)
+        old = sorted(kept(cluster, name, attempt), key=lambda one: (one[1].attempt, one[0]))
+        yield from lines_of([log for _, log in old if log.pod not in there])
+
+
+def lines_of(logs: list[Log]) -> Iterator[LogLine]:
+    """Line by line."""
+    for log in logs:
+        for line in log.text.splitlines():
+            yield LogLine(line, log.pod, log.container, log.attempt)
 
 
 def kept(cluster: Cluster, name: str, attempt: int | None = None) -> list[tuple[str, Log]]:

@@ -22,7 +22,7 @@ from run_operator.client.section import Section
 from run_operator.client.services import Answer, invoke
 from run_operator.document.names import object_name
 from run_operator.kube.resource import RUNS
-from run_operator.resources.raw import mapping
+from run_operator.resources.raw import mapping, number
 from run_operator.resources.states import FINAL, State, state_of
 
 
@@ -141,6 +141,8 @@ class Run(Results):
         raw = self._read()  # so that a Run that is not there is an error, not an empty list
         if not follow:
             return logs_of.read_soon(self.cluster, raw, attempt)
+        if attempt and attempt < number(mapping(raw.get("status")).get("attempt")):
+            return logs_of.lines_of(logs_of.read_soon(self.cluster, raw, attempt))  # nothing more comes
         lines = follow_lines(self.cluster, self.object_name, attempt)
         if attempt or waiting.ended(raw):
             return chain(logs_of.kept_lines(self.cluster, self.object_name, attempt), lines)

@@ -124,6 +124,7 @@ class Operator:
             default_user=self._settings.default_user,
             profiles_namespace=self._settings.profiles_namespace,
             metrics_url=self._settings.metrics_url or None,
+            sdk_url=self._settings.gateway_url or None,
         )
         uncommitted = reporting.uncommitted if reporting else lambda _: False
         reconciler = Reconciler(self._store, executor, recorder, time.time, options, uncommitted)

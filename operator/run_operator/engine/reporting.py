@@ -18,13 +18,14 @@ from run_operator.ingest.limits import Pace
 from run_operator.ingest.publisher import Publisher
 from run_operator.kube.client import Api
 from run_operator.observability.metrics import Metrics
+from run_operator.resources.reporting import MODULE_KEY, SITE_KEY
 from run_operator.resources.run import Key, Run
 from run_operator.resources.states import FINAL, State, state_of
 from run_operator.settings import Settings
 from run_operator.workloads.errors import WorkloadError
 from run_operator.workloads.reporting import spool_location
 
-MODULE: Final = Path(run_operator.__file__).parent / "client" / "pod" / "runmetrics.py"
+MODULES: Final = Path(run_operator.__file__).parent / "client" / "pod"
 
 
 class Reporting:
@@ -48,7 +49,10 @@ class Reporting:
         self._ingest = Ingest(api, store, endpoint, metrics.registry, settled, _where, ready, pace=pace)
         certificates = self._ingest.certificates
         self._publisher = Publisher(
-            api, MODULE.read_text(encoding="utf-8"), lambda: certificates.bundle, time.monotonic
+            api,
+            {key: (MODULES / key).read_text(encoding="utf-8") for key in (MODULE_KEY, SITE_KEY)},
+            lambda: certificates.bundle,
+            time.monotonic,
         )
         self._keeping: asyncio.Task[None] | None = None
         metrics.registry.register(_Gauges(self._ingest, settings.export_run_metrics))
