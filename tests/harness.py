@@ -201,6 +201,7 @@ class OperatorProcess:
                 "RUN_OPERATOR_LISTEN": "127.0.0.1",
                 "RUN_OPERATOR_OWN_NAMESPACE": "default",
                 "RUN_OPERATOR_METRICS_URL": self.metrics_url,
+                "RUN_OPERATOR_GATEWAY_URL": self.metrics_url,
                 "RUN_OPERATOR_METRICS_LISTEN": "127.0.0.1",
                 "RUN_OPERATOR_METRICS_PORT": str(self.metrics_port),
             }

@@ -27,7 +27,7 @@ class Limits:
     """Requests a second of the SDK in one pod; those beyond are made to wait."""
     sdk_patience: float = 30.0
     """How long a request of the SDK is made to wait; it gives up after 60 s."""
-    sdk_body: int = 1_048_576
+    sdk_body: int = 1_000_000
     """It sends whole lists, and the whole run."""
     reviews: int = 16
     """Token reviews under way at once."""

@@ -67,6 +67,7 @@ class Sdk:
         self._ledgers = ledgers
         self._service = service
         self._limits = limits
+        self._clock = clock
         self._hurry = hurry
         self._ready = ready
         self._given = Given(limits.remembered)
@@ -160,7 +161,7 @@ class Sdk:
     async def _metrics(self, run: Run, caller: Caller, name: str | None) -> Any:
         entry = await self._ledgers.open(run)
         found = layout.values(entry.ledger.book)
-        self._given.remember(caller.uid, found)
+        self._given.remember(caller.uid, found, self._clock())
         if name is None:
             return found
         if name not in found:
@@ -172,7 +173,8 @@ class Sdk:
         for _ in range(TRIES):
             entry = await self._ledgers.open(run)
             run = self._service.check_open(run.key, run, attempt)
-            wanted = operation(name, value, layout.values(entry.ledger.book), caller.uid, self._given)
+            there = layout.values(entry.ledger.book)
+            wanted = operation(name, value, there, caller.uid, self._given, self._clock())
             if wanted is not None:
                 batch = batches.read(json.dumps({"ops": [wanted]}).encode())
                 limits = BookLimits(run.policy.metrics.budget, run.policy.metrics.fail)
@@ -201,6 +203,6 @@ class Sdk:
 
 def _json(body: bytes) -> Any:
     try:
-        return json.loads(body)
+        return json.loads(body, parse_constant=lambda _: None)  # NaN and infinities, as everywhere
     except (ValueError, RecursionError) as error:
         raise DeniedError(400, "the body is not JSON") from error
