@@ -8,30 +8,31 @@ from __future__ import annotations
 
 from collections import OrderedDict, deque
 from collections.abc import Hashable, Mapping
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 VERSIONS: Final = 8
 """Of one metric that one reader was given and may still answer to."""
-READS: Final = 16
-"""Of one reader that may still be answered by the first value of a metric."""
+READS: Final = 32
+"""Readings of one reader that have not been answered by a PUT."""
 SOON: Final = 10.0
-"""Seconds in which that comes: after them, and when it has come, such a list replaces what is there."""
+"""Seconds in which a reading is answered by the first value of a metric; a list that comes later replaces what is there."""
 
 JSON = Mapping[str, Any]
 
 
-class _Read:
-    """One reading of all metrics. `names`: of those that were there, or have had their first value in answer to it."""
+class _Read(NamedTuple):
+    """One reading of all metrics, and which there were."""
 
-    __slots__ = ("at", "names")
-
-    def __init__(self, at: float, names: set[str]) -> None:
-        self.at = at
-        self.names = names
+    at: float
+    names: frozenset[str]
 
 
 class Given:
-    """What readers were given last; the least recently used are forgotten first. Holds no lists. Times in seconds."""
+    """What readers were given last; the least recently used are forgotten first. Holds no lists. Times in seconds.
+
+    The SDK reads before each PUT. So each PUT is the answer to one reading, though nobody says to which: of those that
+    it can be an answer to, one is crossed off. What is left tells whether a metric may be new to somebody.
+    """
 
     def __init__(self, most: int) -> None:
         self._most = most
@@ -40,8 +41,7 @@ class Given:
 
     def remember(self, reader: Hashable, metrics: JSON, now: float) -> None:
         """These are all the metrics there are, and the reader has been given them."""
-        reads = self._reads.setdefault(reader, deque(maxlen=READS))
-        reads.append(_Read(now, set(metrics)))
+        self._reads.setdefault(reader, deque(maxlen=READS)).append(_Read(now, frozenset(metrics)))
         self._reads.move_to_end(reader)
         for name, value in metrics.items():
             values = tuple(value) if isinstance(value, list) else (value,)
@@ -60,11 +60,15 @@ class Given:
         for length, mark in sorted(self._known.get((reader, name), ()), reverse=True):
             if length <= len(sent) and hash(sent[:length]) == mark:
                 return values[length:]
-        for read in self._reads.get(reader, ()):
-            if name not in read.names and now - read.at < SOON:
-                read.names.add(name)  # answered
-                return values
-        return None
+        unaware = any(name not in read.names and now - read.at < SOON for read in self._reads.get(reader, ()))
+        return values if unaware else None
+
+    def answered(self, reader: Hashable, name: str, *, aware: bool) -> None:
+        """A PUT has come: cross off the newest reading with this metric in it, or else the oldest without."""
+        reads = self._reads.get(reader, deque())
+        fitting = [read for read in reads if (name in read.names) == aware]
+        if fitting:
+            reads.remove(fitting[-1 if aware else 0])
 
 
 def operation(
@@ -75,29 +79,19 @@ def operation(
     `there`: all metrics as they are now.
     """
     if not isinstance(value, list):
+        given.answered(reader, name, aware=name in there)
         return {"k": name, "set": value, "overwrite": True} if _differs(there, name, value) else None
     new = given.new(reader, name, value, now) if _hashable(value) else None
-    if new and not _repeated(there, name, value):
+    given.answered(reader, name, aware=new is None or len(new) < len(value))
+    if new and there.get(name) != value:  # else it was sent again, because an answer was lost
         return {"k": name, "append": new}
-    return (
-        {"k": name, "replace": value}
-        if _differs(there, name, value) and not _older(there, name, new)
-        else None
-    )
+    # Nothing new behind a list that others have put something behind since: nothing is to be done.
+    behind = new == [] and isinstance(there.get(name), list)
+    return {"k": name, "replace": value} if _differs(there, name, value) and not behind else None
 
 
 def _differs(there: JSON, name: str, value: Any) -> bool:
     return name not in there or there[name] != value or type(there[name]) is not type(value)
-
-
-def _repeated(there: JSON, name: str, value: list[Any]) -> bool:
-    """Sent again after an answer was lost."""
-    return there.get(name) == value
-
-
-def _older(there: JSON, name: str, new: list[Any] | None) -> bool:
-    """Nothing was put behind what was given, and others have put something behind it since."""
-    return new == [] and isinstance(there.get(name), list)
 
 
 def _hashable(values: list[Any]) -> bool:
