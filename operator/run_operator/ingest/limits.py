@@ -23,7 +23,7 @@ class Limits:
     pod_burst: float = 30.0
     run_rate: float = 100.0
     run_burst: float = 300.0
-    sdk_rate: float = 50.0
+    sdk_rate: float = 20.0
     """Requests a second of the SDK in one pod; those beyond are made to wait."""
     sdk_patience: float = 30.0
     """How long a request of the SDK is made to wait; it gives up after 60 s."""
