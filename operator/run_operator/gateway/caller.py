@@ -91,8 +91,8 @@ class Caller:
         await self._patiently(attempt)
 
     async def log_tail(self, namespace: str, pod: str, query: Mapping[str, str], keep: int) -> bytes:
-        """See `Api.log_tail`."""
-        return await self._patiently(lambda: self.api.log_tail(namespace, pod, query, keep))
+        """See `Api.log_tail`. Not patient: it may be the node that does not answer."""
+        return await self.api.log_tail(namespace, pod, query, keep)
 
     async def all(
         self, resource: Resource, namespace: str | None, *, labels: str = "", fields: str = ""

@@ -16,20 +16,24 @@ CHANGEABLE: Final = ("metadata", "spec", "extensions")
 JSON = Mapping[str, Any]
 
 
-def entity(raw: JSON) -> dict[str, Any]:
-    """The document of a Run, Function or Task object as the SDK reads it."""
+def entity(raw: JSON, project: str) -> dict[str, Any]:
+    """The document of a Run, Function or Task object as the SDK reads it.
+
+    The namespace is the project: the document may name another one (it was exported there), and the SDK, which finds
+    its way by that name, would not find back.
+    """
     found = of_object(raw)
     found["status"] = {key: value for key, value in found["status"].items() if key not in HIDDEN}
     created = text(mapping(raw.get("metadata")).get("creationTimestamp"))
-    known = {
-        "project": found.get("project"),
-        "name": found.get("name"),
-        "created": created,
-        "updated": created,
-    }
+    known = {"name": found.get("name"), "created": created, "updated": created}
     given = {key: value for key, value in mapping(found["metadata"]).items() if value is not None}
-    found["metadata"] = known | given
-    return found
+    found["metadata"] = {**known, **given, "project": project}
+    return {**found, "project": project, "key": _key(text(raw.get("kind")).lower(), project, found)}
+
+
+def _key(entity_type: str, project: str, document: JSON) -> str:
+    name = f"{document.get('name')}:{document.get('id')}" if entity_type == "function" else document.get("id")
+    return f"store://{project}/{entity_type}/{document.get('kind')}/{name}"
 
 
 def newest_first(document: JSON) -> tuple[float, str]:

@@ -17,7 +17,6 @@ from run_operator.gateway.documents import changes, entity, stamped
 from run_operator.gateway.problems import bad, duplicated, missing, of_kube
 from run_operator.kube.errors import AlreadyExistsError, KubeError, NotFoundError
 from run_operator.kube.resource import FUNCTIONS, RUNS, TASKS, Resource
-from run_operator.resources.filters import selector
 from run_operator.resources.manifest import manifest
 from run_operator.resources.raw import mapping, text
 
@@ -56,7 +55,7 @@ class Entities:
             names = dict.fromkeys((object_name(entity_id), self._names.get((place, entity_id), "")))
             for name in filter(None, names):
                 raw = await _get(caller, place, name)
-                if raw is not None and _is(raw, place, entity_id):
+                if raw is not None and _is(raw, entity_id):
                     return raw
             raw = await self._searched(caller, place, entity_id)
         except KubeError as error:
@@ -67,14 +66,14 @@ class Entities:
 
     async def read(self, caller: Caller, place: Place, entity_id: str) -> JSON:
         """The document."""
-        return entity(await self.raw(caller, place, entity_id))
+        return entity(await self.raw(caller, place, entity_id), place.project)
 
     async def create(self, caller: Caller, place: Place, document: JSON) -> JSON:
         """The document as it was stored. Raises Problem: there already, no document, no right."""
         body = _manifest(place, stamped(document, time.time()))
         doing = f"{place.of(text(document.get('id')))} was not created"
         try:
-            return entity(await caller.create(place.resource, place.namespace, body))
+            return entity(await caller.create(place.resource, place.namespace, body), place.project)
         except AlreadyExistsError as error:
             raise duplicated(
                 f"{place.of(text(document.get('id')))} is there already (object {body['metadata']['name']} of namespace "
@@ -86,7 +85,7 @@ class Entities:
     async def update(self, caller: Caller, place: Place, entity_id: str, document: JSON) -> tuple[JSON, JSON]:
         """Bring the document up to date; returns it, and its object. The status is never taken from a document."""
         raw = await self.raw(caller, place, entity_id)
-        shown = entity(raw)
+        shown = entity(raw, place.project)
         _check_same(place, shown, document)
         announcing = mapping(document.get("status")).get("metrics") == {}
         changed = changes(shown, document, announcing=announcing)
@@ -101,7 +100,7 @@ class Entities:
             raw = await caller.json_patch(place.resource, place.namespace, str(metadata["name"]), operations)
         except KubeError as error:
             raise of_kube(error, f"{place.of(entity_id)} was not changed") from error
-        return entity(raw), raw
+        return entity(raw, place.project), raw
 
     async def delete(self, caller: Caller, place: Place, entity_id: str, *, cascade: bool = False) -> None:
         """Delete it with what it owns. `cascade`: with the tasks and runs that name it, as on the platform."""
@@ -135,9 +134,7 @@ class Entities:
         try:
             return [
                 {"metadata": raw["metadata"], "spec": {"id": raw["spec"].get("id")}}
-                async for raw in caller.all(
-                    place.resource, place.namespace, fields=selector(project=place.project)
-                )
+                async for raw in caller.all(place.resource, place.namespace)
                 if wanted(mapping(raw.get("spec")))
             ]
         except KubeError as error:
@@ -154,8 +151,8 @@ class Entities:
 
     async def _searched(self, caller: Caller, place: Place, entity_id: str) -> JSON | None:
         """Its manifest may have been given a name: then only the document tells."""
-        async for raw in caller.all(place.resource, place.namespace, fields=selector(project=place.project)):
-            if _is(raw, place, entity_id):
+        async for raw in caller.all(place.resource, place.namespace):
+            if _is(raw, entity_id):
                 self._names[place, entity_id] = str(raw["metadata"]["name"])
                 if len(self._names) > self._most:
                     self._names.popitem(last=False)
@@ -199,6 +196,5 @@ async def _get(caller: Caller, place: Place, name: str) -> JSON | None:
         return None
 
 
-def _is(raw: JSON, place: Place, entity_id: str) -> bool:
-    spec = mapping(raw.get("spec"))
-    return spec.get("id") == entity_id and spec.get("project") == place.project
+def _is(raw: JSON, entity_id: str) -> bool:
+    return mapping(raw.get("spec")).get("id") == entity_id

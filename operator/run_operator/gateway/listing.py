@@ -77,7 +77,7 @@ class Lists:
         """One page, in the platform's shape."""
         async with self._gate:
             latest_only = place.resource is FUNCTIONS and not asked.all_versions
-            found = _Latest(asked) if latest_only else _Newest(asked)
+            found = (_Latest if latest_only else _Newest)(asked, place.project)
             try:
                 async for raw in caller.all(place.resource, place.namespace, fields=_fields(place, asked)):
                     found.add(raw)
@@ -108,8 +108,9 @@ def page(content: list[JSON], total: int, asked: Query) -> JSON:
 class _Newest:
     """Holds the documents up to the end of the page, and of the others their number."""
 
-    def __init__(self, asked: Query) -> None:
+    def __init__(self, asked: Query, project: str) -> None:
         self._asked = asked
+        self._project = project
         self._heap: list[tuple[tuple[float, str], int, JSON]] = []
         self._uids: set[str] = set()
         self.seen = 0
@@ -122,7 +123,7 @@ class _Newest:
     def add(self, raw: JSON) -> None:
         """Take it if it matches; one that comes twice counts once."""
         self.seen += 1
-        document, uid = entity(raw), text(mapping(raw.get("metadata")).get("uid"))
+        document, uid = entity(raw, self._project), text(mapping(raw.get("metadata")).get("uid"))
         if uid in self._uids or not matches(document, self._asked.wanted):
             return
         self._uids.add(uid)
@@ -142,8 +143,8 @@ class _Newest:
 class _Latest(_Newest):
     """Of each name the newest only, as the SDK lists functions: all of them are held."""
 
-    def __init__(self, asked: Query) -> None:
-        super().__init__(replace(asked, page=0, size=MAX_PAGE))
+    def __init__(self, asked: Query, project: str) -> None:
+        super().__init__(replace(asked, page=0, size=MAX_PAGE), project)
         self._page = asked
 
     @property

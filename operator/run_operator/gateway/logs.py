@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import zlib
 from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
@@ -11,13 +12,17 @@ from run_operator.gateway.caller import Caller
 from run_operator.gateway.entities import Place
 from run_operator.gateway.limits import Limits
 from run_operator.gateway.problems import of_kube
-from run_operator.kube.errors import InvalidError, KubeError, NotFoundError
-from run_operator.kube.resource import PODS
-from run_operator.resources.constants import LABEL_ATTEMPT, LABEL_RUN
-from run_operator.resources.raw import mapping, text
+from run_operator.kube.errors import ForbiddenError, InvalidError, KubeError, NotFoundError, TransientError
+from run_operator.kube.resource import PODS, Resource
+from run_operator.resources.constants import GROUP, LABEL_ATTEMPT, LABEL_RUN, VERSION
+from run_operator.resources.raw import mapping, number, text
 
 TAIL: Final = 100_000
 """Lines of one container that are asked for."""
+
+UNPACKED: Final = 16_777_216
+"""Bytes of one kept log; the operator keeps at most so many."""
+RUN_LOGS: Final = Resource(GROUP, VERSION, "runlogs", "RunLog")
 
 JSON = Mapping[str, Any]
 
@@ -56,11 +61,30 @@ async def logs(caller: Caller, place: Place, raw: JSON, limits: Limits) -> list[
 
 
 async def archived(caller: Caller, place: Place, name: str, room: int) -> AsyncIterator[Written]:
-    """What was kept of pods that are gone, at most `room` bytes of it."""
-    del caller, place, name, room
-    nothing: tuple[Written, ...] = ()
-    for one in nothing:
-        yield one
+    """What was kept of pods that are gone, the last `room` bytes of it. Nothing where the cluster keeps none."""
+    try:
+        found = [raw async for raw in caller.all(RUN_LOGS, place.namespace, labels=f"{LABEL_RUN}={name}")]
+    except (NotFoundError, ForbiddenError):  # no such kind here, or not for this caller
+        return
+    except KubeError as error:
+        raise of_kube(error, f"the logs of {place.of(name)} cannot be read") from error
+    for raw in sorted(found, key=lambda one: number(one.get("attempt")), reverse=True):
+        if room <= 0:
+            return
+        content = _unpacked(text(raw.get("data")))[-room:]
+        room -= len(content)
+        pod, container = text(raw.get("pod")), text(raw.get("container"))
+        order = f"{text(raw.get('startTime'))} {pod} {container}"
+        yield Written(number(raw.get("attempt")), order, pod, container, content, "gone")
+
+
+def _unpacked(data: str) -> bytes:
+    """Of an object that anybody may have written: within bounds, and what is damaged is said in its place."""
+    try:
+        stream = zlib.decompressobj(wbits=31)  # gzip
+        return stream.decompress(base64.b64decode(data, validate=True), UNPACKED)
+    except (ValueError, zlib.error):
+        return b"(what was kept of this log is damaged)\n"
 
 
 def _started(pods: list[JSON]) -> Iterator[tuple[JSON, str]]:
@@ -80,6 +104,8 @@ async def _read(caller: Caller, place: Place, pod: JSON, container: str, keep: i
         content = await caller.log_tail(place.namespace, name, asked, keep)
     except (NotFoundError, InvalidError):  # gone, or not started, meanwhile
         return None
+    except TransientError as error:  # of one pod on one node; the others are there
+        content = f"(the log of pod {name} cannot be read now: {error.message})\n".encode()
     phase = text(mapping(pod.get("status")).get("phase"))
     order = f"{text(pod['metadata'].get('creationTimestamp'))} {name} {container}"
     return Written(_attempt(pod), order, name, container, content, phase)

@@ -58,7 +58,7 @@ class Runs:
             if why := refusal(raw, verb):
                 raise bad(why)
             if bool(mapping(raw.get("spec")).get("suspend")) == suspend:
-                return entity(raw)
+                return entity(raw, place.project)
             metadata = raw["metadata"]
             # With the version, so that a Run that finishes meanwhile is not stopped in vain and in silence.
             body = {
@@ -66,7 +66,9 @@ class Runs:
                 "spec": {"suspend": suspend},
             }
             try:
-                return entity(await caller.patch(RUNS, place.namespace, str(metadata["name"]), body))
+                return entity(
+                    await caller.patch(RUNS, place.namespace, str(metadata["name"]), body), place.project
+                )
             except ConflictError:
                 continue
             except KubeError as error:
