@@ -10,7 +10,6 @@ from typing import Any, Literal, Self, overload
 from run_operator.client import logs as logs_of
 from run_operator.client import metrics as metrics_of
 from run_operator.client import saving, waiting, wishes
-from run_operator.client.documents import of_object
 from run_operator.client.errors import EntityError, EntityNotExistsError
 from run_operator.client.files import export_path, write_document
 from run_operator.client.kinds import Results, image_of
@@ -22,6 +21,7 @@ from run_operator.client.section import Section
 from run_operator.client.services import Answer, invoke
 from run_operator.document.names import object_name
 from run_operator.kube.resource import RUNS
+from run_operator.resources.exported import of_object
 from run_operator.resources.raw import mapping, number
 from run_operator.resources.states import FINAL, State, state_of
 

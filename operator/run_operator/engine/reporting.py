@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -13,6 +14,7 @@ from prometheus_client.registry import Collector
 
 import run_operator
 from run_operator.engine.store import Store
+from run_operator.ingest.handing_out import GatewayCertificate
 from run_operator.ingest.ingest import Endpoint, Ingest
 from run_operator.ingest.limits import Pace
 from run_operator.ingest.publisher import Publisher
@@ -54,19 +56,25 @@ class Reporting:
             lambda: certificates.bundle,
             time.monotonic,
         )
-        self._keeping: asyncio.Task[None] | None = None
+        self._gateway = GatewayCertificate(
+            api, settings.own_namespace, certificates, lambda: dt.datetime.now(dt.UTC)
+        )
+        self._keeping: list[asyncio.Task[None]] = []
         metrics.registry.register(_Gauges(self._ingest, settings.export_run_metrics))
 
     async def start(self) -> None:
         """Raises the errors of `kube.errors`, or OSError when the port is taken."""
         await self._ingest.start()
-        self._keeping = asyncio.create_task(self._publisher.keep(self._namespaces), name="publisher")
+        self._keeping = [
+            asyncio.create_task(self._publisher.keep(self._namespaces), name="publisher"),
+            asyncio.create_task(self._gateway.keep(), name="gateway-certificate"),
+        ]
 
     async def stop(self) -> None:
         """Bring into the cluster what was taken, within bounds."""
-        if self._keeping is not None:
-            self._keeping.cancel()
-            await asyncio.gather(self._keeping, return_exceptions=True)
+        for task in self._keeping:
+            task.cancel()
+        await asyncio.gather(*self._keeping, return_exceptions=True)
         await self._ingest.stop()
 
     async def close(self) -> None:

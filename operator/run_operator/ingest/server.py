@@ -7,11 +7,12 @@ import json
 import logging
 import re
 import ssl
-from typing import Any, Final
+from typing import Final
 
 from aiohttp import web
 
 from run_operator.ingest.answers import Answer, DeniedError
+from run_operator.ingest.bounded import Bounded
 from run_operator.ingest.counters import Counters
 from run_operator.ingest.limits import Limits
 from run_operator.ingest.sdk import ROOT, Sdk
@@ -28,19 +29,6 @@ BUSY_RETRY: Final = 2.0
 log = logging.getLogger(__name__)
 _SILENT: Final = logging.Logger("silent", logging.CRITICAL)  # noqa: LOG001 - nobody else's
 """Whoever sends garbage could fill the log with it; what goes wrong on our side is told by `log`."""
-
-
-class _Bounded(web.Server):
-    """Connections beyond the bound are closed at once: whoever is in goes on."""
-
-    def __init__(self, *arguments: Any, most: int, **more: Any) -> None:
-        super().__init__(*arguments, **more)
-        self._most = most
-
-    def connection_made(self, handler: Any, transport: asyncio.Transport) -> None:
-        super().connection_made(handler, transport)
-        if len(self.connections) > self._most:
-            transport.abort()
 
 
 class IngestServer:
@@ -60,7 +48,7 @@ class IngestServer:
 
     async def start(self, host: str, port: int) -> int:
         """Listen; returns the port. Raises OSError when it is taken."""
-        self._http = _Bounded(
+        self._http = Bounded(
             self._handle,
             most=self._limits.connections,
             access_log=None,

@@ -56,7 +56,9 @@ EVENTS: Final = Resource("", "v1", "events", "Event")
 SECRETS: Final = Resource("", "v1", "secrets", "Secret")
 REPLICA_SETS: Final = Resource("apps", "v1", "replicasets", "ReplicaSet")
 TOKEN_REVIEWS: Final = Resource("authentication.k8s.io", "v1", "tokenreviews", "TokenReview")
-"""Not namespaced: its path is asked for without a namespace."""
+NAMESPACES: Final = Resource("", "v1", "namespaces", "Namespace")
+SELF_REVIEWS: Final = Resource("authentication.k8s.io", "v1", "selfsubjectreviews", "SelfSubjectReview")
+"""These are not namespaced: their paths are asked for without a namespace."""
 
 BY_KIND: Final = {
     resource.kind: resource
