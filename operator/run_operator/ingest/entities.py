@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from run_operator.resources.manifest import KEPT
+from run_operator.resources.exported import of_object
 from run_operator.resources.raw import mapping, text
 
 FREE: Final = frozenset({"project", "name", "created", "updated", "created_by", "updated_by", "user"})
@@ -26,16 +26,11 @@ def project(name: str) -> dict[str, Any]:
 
 def run(raw: JSON, metrics: JSON | None = None) -> dict[str, Any]:
     """The document a Run carries, with what happened in the cluster as its status; `metrics`: newer ones than its own."""
-    spec, status = mapping(raw.get("spec")), dict(mapping(raw.get("status")))
-    found = {key: spec[key] for key in KEPT if key in spec}
-    run_id, owner = text(spec.get("id")), text(spec.get("project"))
-    found.setdefault("name", run_id)
-    found.setdefault("key", f"store://{owner}/run/{text(spec.get('kind'))}/{run_id}")
+    found = of_object(raw)
     created = text(mapping(raw.get("metadata")).get("creationTimestamp"))
-    times = {"created": created, "updated": created}
-    found["metadata"] = {"project": owner, "name": run_id, **times, **mapping(spec.get("metadata"))}
-    status.setdefault("state", "CREATED")
-    found["status"] = status | ({"metrics": dict(metrics)} if metrics else {})
+    filled = {"project": found["project"], "name": found["name"], "created": created, "updated": created}
+    found["metadata"] = {**filled, **found["metadata"]}
+    found["status"] |= {"metrics": dict(metrics)} if metrics else {}
     return found
 
 
