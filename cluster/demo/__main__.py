@@ -8,6 +8,7 @@ from typing import Final
 
 from cluster import cli, current, images
 from cluster.build import build, link_kubectl
+from cluster.demo import sdk
 from cluster.demo.scenes import JOB, TRAIN, all_scenes, title
 from cluster.demo.stage import NAMESPACE, Stage, say
 from cluster.errors import ClusterError
@@ -17,7 +18,7 @@ from cluster.progress import step
 
 NAME: Final = "demo"
 OPERATOR: Final = "run-operator"
-DEPLOYMENT: Final = "deployment/run-operator"
+DEPLOYMENTS: Final = ("deployment/run-operator", "deployment/run-operator-gateway")
 
 
 def main() -> None:
@@ -27,6 +28,7 @@ def main() -> None:
         stage = prepare()
         all_scenes(stage)
         tell(stage)
+        sdk.tell(stage)
     except ClusterError as error:
         sys.exit(f"demo: {error}")
     except KeyboardInterrupt:
@@ -43,29 +45,32 @@ def prepare() -> Stage:
         )
         say("  CLUSTER=current .venv/bin/python -m cluster images --load")
         stage = Stage(current.kubeconfig(), "kubectl")
-        install(stage, restart=False)
+        install(stage, None, restart=False)
         return stage
     cli.cli(["up", "--name", NAME, "--shape", "full"], standalone_mode=False)
     home = Home(NAME)
     link_kubectl()
     changed = _load_image(home)
     stage = Stage(home.kubeconfig, str(build("kubernetes") / "kubectl"))
-    install(stage, restart=changed)
+    install(stage, sdk.address(home), restart=changed)
     return stage
 
 
-def install(stage: Stage, *, restart: bool) -> None:
-    """The way a user would: one kustomization, then wait for the Deployment."""
+def install(stage: Stage, gateway: str | None, *, restart: bool) -> None:
+    """The way a user would: one kustomization, then wait for the Deployments. `gateway`: its address from outside."""
     with step("installing the operator (kubectl apply -k manifests/overlays/demo)"):
         stage.run("apply", "-k", str(REPOSITORY / "manifests" / "overlays" / "demo"), namespace="")
+        if gateway is not None:
+            sdk.name_gateway(stage, gateway)
         stage.run("wait", "--for=condition=Established", "crd/runs.run-operator.io", "--timeout=30s")
         if restart:
-            stage.run("rollout", "restart", DEPLOYMENT, namespace=OPERATOR)
-        try:
-            stage.run("rollout", "status", DEPLOYMENT, "--timeout=60s", namespace=OPERATOR)
-        except ClusterError as error:
-            logs = stage.run("logs", DEPLOYMENT, "--tail=5", namespace=OPERATOR)
-            raise ClusterError(f"the operator did not start: {error}\n{logs}") from error
+            stage.run("rollout", "restart", *DEPLOYMENTS, namespace=OPERATOR)
+        for deployment in DEPLOYMENTS:
+            try:
+                stage.run("rollout", "status", deployment, "--timeout=90s", namespace=OPERATOR)
+            except ClusterError as error:
+                logs = stage.run("logs", deployment, "--tail=5", namespace=OPERATOR)
+                raise ClusterError(f"{deployment} did not start: {error}\n{logs}") from error
 
 
 def tell(stage: Stage) -> None:

@@ -96,6 +96,13 @@ def _checked_url(_: click.Context, __: click.Parameter, value: str) -> str:
     callback=_checked_url,
     help="https://HOST:PORT where pods send metrics; empty: they send none.",
 )
+@click.option(
+    "--gateway-url",
+    default="",
+    show_envvar=True,
+    callback=_checked_url,
+    help="https://HOST:PORT where the DigitalHub SDK in pods finds its API; empty: it is not told.",
+)
 @click.option("--metrics-listen", default="0.0.0.0", show_envvar=True, help="Address of the metrics port.")  # noqa: S104
 @click.option("--metrics-port", default=8443, show_envvar=True, help="Port of the metrics endpoint.")
 @click.option(
@@ -118,6 +125,34 @@ def _checked_url(_: click.Context, __: click.Parameter, value: str) -> str:
     type=click.IntRange(0, 100_000),
     show_envvar=True,
     help="Show the last values of at most so many metrics of Runs at /metrics.",
+)
+@click.option(
+    "--log-tail-bytes",
+    default=262_144,
+    type=click.IntRange(0, 16_777_216),
+    show_envvar=True,
+    help="Kept of what a container wrote when its pod ends; 0: nothing.",
+)
+@click.option(
+    "--log-run-bytes",
+    default=4_194_304,
+    type=click.IntRange(1_048_576),
+    show_envvar=True,
+    help="Kept of all logs of one Run, compressed; the oldest go first.",
+)
+@click.option(
+    "--log-namespace-bytes",
+    default=67_108_864,
+    type=click.IntRange(1_048_576),
+    show_envvar=True,
+    help="Kept of all logs of a namespace, compressed.",
+)
+@click.option(
+    "--log-total-bytes",
+    default=536_870_912,
+    type=click.IntRange(1_048_576),
+    show_envvar=True,
+    help="Kept of all logs, compressed; etcd holds them.",
 )
 @click.version_option(__version__, prog_name="run-operator")
 def main(log_level: str, log_format: str, **options: object) -> None:

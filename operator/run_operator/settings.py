@@ -33,6 +33,8 @@ class Settings:
     """Where the operator itself lives."""
     metrics_url: str
     """`https://host:port` of the metrics endpoint as pods reach it; empty: pods report no metrics."""
+    gateway_url: str
+    """`https://host:port` where the DigitalHub SDK in pods finds its API; empty: pods are told nothing of it."""
     metrics_listen: str
     metrics_port: int
     metrics_interval: float
@@ -41,3 +43,9 @@ class Settings:
     """Bytes a second of Runs rewritten for their metrics."""
     export_run_metrics: int
     """Last values of Runs' own metrics at /metrics, at most so many; 0: none."""
+    log_tail_bytes: int
+    """Kept of the log of a container that ended; 0: nothing is kept."""
+    log_run_bytes: int
+    """Compressed bytes kept of one Run."""
+    log_namespace_bytes: int
+    log_total_bytes: int

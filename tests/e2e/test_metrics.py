@@ -86,3 +86,30 @@ print(urllib.request.urlopen(request, context=context, timeout=20).status)
     status = person.becomes("by-hand", "COMPLETED")
     assert status["metrics"] == {"loss": [0.42], "acc": 0.9}
     assert condition(status, "MetricsComplete")["reason"] == "AllPointsInStatus"
+
+
+def test_a_pod_can_read_and_log_by_the_sdks_own_way_and_touch_nothing_else(person):
+    """What the SDK sends, by hand: the image has none. The SDK itself: tests/integration/test_sdk_in_pods.py."""
+    program = """
+import json, os, ssl, urllib.error, urllib.request
+context = ssl.create_default_context(cafile=os.environ["RUN_METRICS_CA_FILE"])
+token = open(os.environ["RUN_METRICS_TOKEN_FILE"]).read()
+def ask(method, path, body=None):
+    url = os.environ["DHCORE_ENDPOINT"] + "/api/v1/-/" + os.environ["PROJECT_NAME"] + "/runs/" + path
+    request = urllib.request.Request(url, method=method, headers={"Authorization": "Bearer " + token}, data=body)
+    try:
+        return json.load(urllib.request.urlopen(request, context=context))
+    except urllib.error.HTTPError as error:
+        return error.code
+mine = os.environ["RUN_ID"]
+print(os.environ["DHCORE_ACCESS_TOKEN"], flush=True)
+print(ask("GET", mine)["id"], ask("PUT", mine + "/metrics/loss", b"[0.5]"), ask("GET", "other"), flush=True)
+"""
+    image = "docker.io/library/python:3.12-slim"
+    person.apply_run("mine", "python3", "-c", program, image=image)
+    person.becomes("mine", "COMPLETED")
+    assert person.kubectl("logs", "job/mine").stdout.splitlines() == [
+        "the-token-of-this-pod",
+        "mine [0.5] 403",
+    ]
+    assert person.status("mine")["metrics"] == {"loss": [0.5]}

@@ -163,7 +163,7 @@ def test_what_pods_need_is_there_before_the_first_pod_and_written_once(operator,
         person.apply_run(name)
         person.becomes(name, "RUNNING")
     found = person.get("configmap", "run-operator-metrics")
-    assert set(found["data"]) == {"ca.crt", "runmetrics.py"}
+    assert set(found["data"]) == {"ca.crt", "runmetrics.py", "sitecustomize.py"}
     assert found["metadata"]["creationTimestamp"] <= min(
         pod["metadata"]["creationTimestamp"] for pod in person.items("pods")
     )

@@ -7,7 +7,6 @@ program can write at the same time, and an answer that got lost is looked up ins
 
 from __future__ import annotations
 
-import json
 import random
 import secrets
 import time
@@ -28,14 +27,10 @@ from run_operator.client.errors import (
 from run_operator.client.kube import Cluster
 from run_operator.client.wishes import missing
 from run_operator.kube.resource import RUNS
-from run_operator.metrics.batch import Batch, read
-from run_operator.metrics.book import Limits
+from run_operator.metrics.batch import Batch
 from run_operator.metrics.errors import RefusedBatchError
-from run_operator.metrics.ledger import Commit, Ledger
-from run_operator.metrics.record import MAX_WRITERS, Record
-from run_operator.resources.raw import mapping, number
-from run_operator.resources.run import Run
-from run_operator.resources.times import stamp
+from run_operator.metrics.ledger import Commit
+from run_operator.metrics.outside import LostSightError, OutsideCall, checked
 
 DEADLINE: Final = 30.0
 """Seconds in which a value has to get in."""
@@ -63,9 +58,7 @@ class _Call:
         self._name = name
         self._uid = uid
         self._batch = batch
-        self._writer = f"client/{secrets.token_hex(8)}"
-        self._doubts: int | None = None
-        """The attempt for which a patch was sent whose fate is not known."""
+        self._call = OutsideCall(secrets.token_hex(8))
 
     def run(self) -> None:
         until, pause = time.monotonic() + DEADLINE, 0.02
@@ -80,7 +73,7 @@ class _Call:
                 raise _no_right(self._name, self._cluster.namespace, error) from error
             except (BadRequestError, ConflictError, UnavailableError) as error:
                 if isinstance(error, UnavailableError):
-                    self._doubts = self._attempt(raw)
+                    self._call.doubt(raw)
                 if time.monotonic() > until:
                     raise self._given_up(error) from error
             else:
@@ -104,39 +97,19 @@ class _Call:
         return raw
 
     def _landed(self, raw: JSON) -> bool:
-        """Whether a patch that seemed to fail did not. Raises UnavailableError if that can no longer be told."""
-        if self._doubts is None:
-            return False
-        record = Record.restored(mapping(mapping(raw.get("status")).get("metricsIngest")))
-        if record.writers.get(self._writer):
-            return True
-        if self._attempt(raw) != self._doubts or len(record.writers) >= MAX_WRITERS:
-            raise UnavailableError(
-                f"the API server did not answer, and attempt {self._attempt(raw)} of run {self._name} began meanwhile: "
-                "the values may or may not be stored; look at run.metrics before you log them again"
-            )
-        return False
+        try:
+            return self._call.landed(raw)
+        except LostSightError as error:
+            raise UnavailableError(f"metrics of run {self._name}: {error}") from error
 
     def _made(self, raw: JSON) -> tuple[Commit, Sequence[str]]:
-        run, status = Run.from_object(raw), mapping(raw.get("status"))
-        limits = Limits(run.policy.metrics.budget, run.policy.metrics.fail)
-        ledger = Ledger(self._uid, status)
         try:
-            receipt = ledger.take(self._writer, self._batch, self._attempt(raw), limits, 0.0, lambda _: False)
+            return self._call.commit(raw, self._batch, time.time())
         except RefusedBatchError as error:
             raise EntityError(f"run {self._name}: {error}") from error
-        where = mapping(status.get("metricsIngest")).get("fullResolution")
-        told = {"lastCommitTime": stamp(time.time())} | ({"fullResolution": where} if where else {})
-        return ledger.commit(f"client-{secrets.token_hex(8)}", limits, told), receipt.notes
-
-    def _attempt(self, raw: JSON) -> int:
-        """That of the metrics there are: which attempt's pods may still write is for them to say."""
-        status = mapping(raw.get("status"))
-        known = number(mapping(status.get("metricsIngest")).get("attempt"))
-        return known or max(1, number(status.get("attempt")))
 
     def _given_up(self, error: BackendError) -> BackendError:
-        fate = "may or may not be stored" if self._doubts is not None else "are not stored"
+        fate = "may or may not be stored" if self._call.doubtful else "are not stored"
         return UnavailableError(
             f"metrics of run {self._name} {fate}: after {DEADLINE:g} s: {error}",
             status=error.status,
@@ -146,9 +119,8 @@ class _Call:
 
 def _batch(ops: Sequence[JSON]) -> Batch:
     """Checked as the ingest checks it."""
-    body = json.dumps({"writer": "client", "seq": 1, "ops": list(ops), "end": True}).encode()
     try:
-        return read(body)
+        return checked(ops)
     except RefusedBatchError as error:
         raise ValueError(str(error)) from error
 

@@ -14,10 +14,8 @@ from run_operator.document.entity import Entity, parse
 from run_operator.document.errors import DocumentError
 from run_operator.document.kinds import EntityType
 from run_operator.document.yaml_reader import Parsed
-from run_operator.resources.raw import mapping
+from run_operator.resources.exported import store_key
 
-ORDER: Final = ("kind", "metadata", "spec", "status", "user", "project", "id", "name", "key", "extensions")
-"""As the SDK writes it."""
 UNCHANGEABLE: Final = ("kind", "project", "id")
 SLUG: Final = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 
@@ -52,29 +50,6 @@ def checked(document: JSON) -> Entity:
     if entity.type is not EntityType.RUN:
         raise EntityError(f"this is a {entity.type.value} ({entity.kind}), not a Run")
     return entity
-
-
-def of_object(raw: JSON) -> dict[str, Any]:
-    """The document an object carries, with what happened in the cluster as its status.
-
-    The status that the document was exported with elsewhere counts only while nothing has happened here.
-    """
-    spec, status = mapping(raw.get("spec")), mapping(raw.get("status"))
-    found = {key: spec[key] for key in ORDER if key in spec}
-    seen = bool(status.keys() - {"state"})
-    found["status"] = dict(status) if seen else {**mapping(spec.get("status")), "state": "CREATED"}
-    found["status"].setdefault("state", "CREATED")
-    found.setdefault("metadata", {})
-    found.setdefault("name", found.get("id"))
-    found.setdefault("extensions", [])
-    run_id, project, kind = (str(found.get(key, "")) for key in ("id", "project", "kind"))
-    found.setdefault("key", store_key(project, kind, run_id))
-    return {key: found[key] for key in ORDER if key in found}
-
-
-def store_key(project: str, kind: str, run_id: str) -> str:
-    """The key under which the platform knows a Run."""
-    return f"store://{project}/run/{kind}/{run_id}"
 
 
 def _check_plain(value: Any, where: str) -> None:

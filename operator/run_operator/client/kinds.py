@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from run_operator.client.errors import UnsupportedError
 from run_operator.client.section import Section
-from run_operator.client.waiting import action_of
+from run_operator.resources.filters import action_of
 from run_operator.resources.raw import mapping, text
 
 WITH_RESULTS: Final = ("python", "openinference", "guardrail", "dbt", "hera", "kfp")

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import chain
 from pathlib import Path
 from typing import Any, Literal, Self, overload
 
 from run_operator.client import logs as logs_of
 from run_operator.client import metrics as metrics_of
 from run_operator.client import saving, waiting, wishes
-from run_operator.client.documents import of_object
 from run_operator.client.errors import EntityError, EntityNotExistsError
 from run_operator.client.files import export_path, write_document
 from run_operator.client.kinds import Results, image_of
@@ -21,7 +21,8 @@ from run_operator.client.section import Section
 from run_operator.client.services import Answer, invoke
 from run_operator.document.names import object_name
 from run_operator.kube.resource import RUNS
-from run_operator.resources.raw import mapping
+from run_operator.resources.exported import of_object
+from run_operator.resources.raw import mapping, number
 from run_operator.resources.states import FINAL, State, state_of
 
 
@@ -131,15 +132,21 @@ class Run(Results):
     @overload
     def logs(self, follow: Literal[True], attempt: int | None = None) -> Iterator[LogLine]: ...
     def logs(self, follow: bool = False, attempt: int | None = None) -> list[Log] | Iterator[LogLine]:
-        """What the programs wrote: a Log for each container of each pod there is, the oldest first.
+        """What the programs wrote: a Log for each container of each pod, the oldest first.
 
-        `attempt`: of this one only. The pods of a stopped attempt are gone, and their logs with them. `follow`: the
-        lines as they come instead, until the Run has ended or is stopped.
+        `attempt`: of this one only. Of pods that are gone it is what the operator kept: the end, at least 256 KiB unless
+        an admin says otherwise (`Log.kept`, `Log.truncated`). `follow`: the lines as they come instead, until the Run has
+        ended or is stopped; first those of pods that are gone, of an attempt that is named or a Run that is over.
         """
-        self._read()  # so that a Run that is not there is an error, not an empty list
-        if follow:
-            return follow_lines(self.cluster, self.object_name, attempt)
-        return logs_of.read(self.cluster, self.object_name, attempt)
+        raw = self._read()  # so that a Run that is not there is an error, not an empty list
+        if not follow:
+            return logs_of.read_soon(self.cluster, raw, attempt)
+        if attempt and attempt < number(mapping(raw.get("status")).get("attempt")):
+            return logs_of.lines_of(logs_of.read_soon(self.cluster, raw, attempt))  # nothing more comes
+        lines = follow_lines(self.cluster, self.object_name, attempt)
+        if attempt or waiting.ended(raw):
+            return chain(logs_of.kept_lines(self.cluster, self.object_name, attempt), lines)
+        return lines
 
     # -- metrics
 

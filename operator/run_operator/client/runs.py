@@ -8,14 +8,16 @@ from pathlib import Path
 from typing import Any
 
 from run_operator.client import saving
-from run_operator.client.documents import new_document, of_object
+from run_operator.client.documents import new_document
 from run_operator.client.errors import EntityAlreadyExistsError, EntityError
 from run_operator.client.files import read_run
-from run_operator.client.finding import find, matches, selector
+from run_operator.client.finding import find
 from run_operator.client.kube import Cluster
 from run_operator.client.run import Run
 from run_operator.document.names import object_name
 from run_operator.kube.resource import RUNS
+from run_operator.resources.exported import of_object
+from run_operator.resources.filters import matches, selector
 
 
 def new_run(

@@ -12,8 +12,7 @@ from run_operator.client.kube import Cluster
 from run_operator.client.lines import Follower
 from run_operator.client.logs import LogLine
 from run_operator.client.text import visible
-from run_operator.document.errors import DocumentError
-from run_operator.document.kinds import of_run
+from run_operator.resources.filters import action_of
 from run_operator.resources.raw import mapping, number, text
 from run_operator.resources.states import FINAL, State, state_of
 
@@ -152,11 +151,3 @@ def is_service(raw: JSON) -> bool:
 def with_lines(raw: JSON) -> bool:
     """A service has lines without end; whoever waits for it waits for its address."""
     return not is_service(raw)
-
-
-def action_of(document: JSON) -> str:
-    """What a Run does: `job`, `serve`, ...; empty where the kind is none."""
-    try:
-        return of_run(text(document.get("kind")), text(mapping(document.get("spec")).get("task"))).action
-    except DocumentError:
-        return ""

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, Final
 
 from run_operator.client.errors import ConflictError, EntityError, EntityNotExistsError
 from run_operator.client.kube import Cluster
 from run_operator.kube.resource import RUNS
 from run_operator.resources.raw import mapping
-from run_operator.resources.states import FINAL, state_of
+from run_operator.resources.wishes import refusal
 
 TRIES: Final = 20
 """Every change of the status between reading and writing costs one."""
@@ -45,7 +44,8 @@ def missing(cluster: Cluster, name: str, error: EntityNotExistsError) -> EntityN
 def _suspend(cluster: Cluster, name: str, wish: bool) -> dict[str, Any]:
     for _ in range(TRIES):
         raw = _there(cluster, name)
-        _check_not_final(raw, name, "stop" if wish else "resume")
+        if why := refusal(raw, "stop" if wish else "resume"):
+            raise EntityError(why)
         if bool(mapping(raw.get("spec")).get("suspend")) == wish:
             return raw
         version = raw["metadata"]["resourceVersion"]
@@ -63,12 +63,3 @@ def _there(cluster: Cluster, name: str) -> dict[str, Any]:
         return cluster.get(RUNS, name)
     except EntityNotExistsError as error:
         raise missing(cluster, name, error) from error
-
-
-def _check_not_final(raw: Mapping[str, Any], name: str, verb: str) -> None:
-    status = mapping(raw.get("status"))
-    state = state_of(status.get("state"))
-    if state in FINAL:
-        advice = "there is nothing to stop" if verb == "stop" else "save it under a new id to run it again"
-        said = f" ({status['message']})" if status.get("message") else ""
-        raise EntityError(f"run {name} is {state.value} already{said}: {advice}")

@@ -13,6 +13,7 @@ from typing import Any, Final
 from run_operator import __version__
 from run_operator.engine import watch
 from run_operator.engine.execute import Executor
+from run_operator.engine.keeping import Keeping, limits_of
 from run_operator.engine.queue import WorkQueue
 from run_operator.engine.reconcile import Reconciler
 from run_operator.engine.recorder import Recorder
@@ -25,7 +26,7 @@ from run_operator.kube import config
 from run_operator.kube.client import Api
 from run_operator.kube.errors import KubeError
 from run_operator.kube.fence import Unfenced
-from run_operator.kube.resource import FUNCTIONS, RUNS, TASKS, Resource
+from run_operator.kube.resource import FUNCTIONS, RUN_LOGS, RUNS, TASKS, Resource
 from run_operator.observability.health import Health
 from run_operator.observability.metrics import Metrics, Readings
 from run_operator.observability.server import StatusServer
@@ -69,6 +70,7 @@ class Operator:
         # Commits of metrics are guarded by their own test, and tokens can be asked about by anybody: no lease is needed.
         reporting = self._reporting(Api(configuration, Unfenced(), self._metrics.requested, agent))
         recorder = Recorder(api, time.monotonic, time.time, self._metrics.event_dropped)
+        keeping = await self._keeping(agent, recorder)
         self._metrics.attach(self._readings(recorder))
         server = StatusServer(self._health, self._metrics, settings.listen, settings.port)
         self._take_signals()
@@ -85,12 +87,19 @@ class Operator:
                 )
             if reporting is not None:
                 await reporting.start()
-            await self._run_parts(api, recorder, server, reporting, configuration)
+            await self._run_parts(api, recorder, server, reporting, keeping, configuration)
         finally:
             await server.stop()
             await api.close()
-            if reporting is not None:
-                await reporting.close()
+            for part in (reporting, keeping):
+                if part is not None:
+                    await part.close()
+
+    async def _keeping(self, agent: str, recorder: Recorder) -> Keeping | None:
+        if not self._settings.log_tail_bytes:
+            return None
+        configuration = await config.load(limits_of(self._settings).connections)
+        return Keeping(self._settings, configuration, agent, self._store, self._metrics, recorder)
 
     def _reporting(self, api: Api) -> Reporting | None:
         if not self._settings.metrics_url:
@@ -105,6 +114,7 @@ class Operator:
         recorder: Recorder,
         server: StatusServer,
         reporting: Reporting | None,
+        keeping: Keeping | None,
         configuration: Any,
     ) -> None:
         sweeper = Sweeper(api, self._store, self._settings.namespaces, time.monotonic)
@@ -114,6 +124,7 @@ class Operator:
             default_user=self._settings.default_user,
             profiles_namespace=self._settings.profiles_namespace,
             metrics_url=self._settings.metrics_url or None,
+            sdk_url=self._settings.gateway_url or None,
         )
         uncommitted = reporting.uncommitted if reporting else lambda _: False
         reconciler = Reconciler(self._store, executor, recorder, time.time, options, uncommitted)
@@ -126,6 +137,8 @@ class Operator:
             _task("sweeps", self._sweep(sweeper)),
             _task("beginning", self._begin_work(sweeper)),
         ]
+        if keeping is not None:
+            background.append(_task("logs", keeping.work(self._begin)))
         stopping = asyncio.create_task(self._stop.wait(), name="stopping")
         watching = _task("watching", self._keep_watching(api, configuration))
         try:
@@ -253,7 +266,8 @@ class Operator:
 
     async def _check_access(self, api: Api) -> None:
         """Fail at start, in one line, when a CRD or the rights are missing."""
-        for resource in (RUNS, FUNCTIONS, TASKS):
+        kept = (RUN_LOGS,) if self._settings.log_tail_bytes else ()
+        for resource in (RUNS, FUNCTIONS, TASKS, *kept):
             for namespace in self._settings.namespaces or (None,):
                 async for _ in api.list_metadata(resource, namespace=namespace):
                     break

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -13,18 +14,20 @@ from prometheus_client.registry import Collector
 
 import run_operator
 from run_operator.engine.store import Store
+from run_operator.ingest.handing_out import GatewayCertificate
 from run_operator.ingest.ingest import Endpoint, Ingest
 from run_operator.ingest.limits import Pace
 from run_operator.ingest.publisher import Publisher
 from run_operator.kube.client import Api
 from run_operator.observability.metrics import Metrics
+from run_operator.resources.reporting import MODULE_KEY, SITE_KEY
 from run_operator.resources.run import Key, Run
 from run_operator.resources.states import FINAL, State, state_of
 from run_operator.settings import Settings
 from run_operator.workloads.errors import WorkloadError
 from run_operator.workloads.reporting import spool_location
 
-MODULE: Final = Path(run_operator.__file__).parent / "client" / "pod" / "runmetrics.py"
+MODULES: Final = Path(run_operator.__file__).parent / "client" / "pod"
 
 
 class Reporting:
@@ -48,21 +51,30 @@ class Reporting:
         self._ingest = Ingest(api, store, endpoint, metrics.registry, settled, _where, ready, pace=pace)
         certificates = self._ingest.certificates
         self._publisher = Publisher(
-            api, MODULE.read_text(encoding="utf-8"), lambda: certificates.bundle, time.monotonic
+            api,
+            {key: (MODULES / key).read_text(encoding="utf-8") for key in (MODULE_KEY, SITE_KEY)},
+            lambda: certificates.bundle,
+            time.monotonic,
         )
-        self._keeping: asyncio.Task[None] | None = None
+        self._gateway = GatewayCertificate(
+            api, settings.own_namespace, certificates, lambda: dt.datetime.now(dt.UTC)
+        )
+        self._keeping: list[asyncio.Task[None]] = []
         metrics.registry.register(_Gauges(self._ingest, settings.export_run_metrics))
 
     async def start(self) -> None:
         """Raises the errors of `kube.errors`, or OSError when the port is taken."""
         await self._ingest.start()
-        self._keeping = asyncio.create_task(self._publisher.keep(self._namespaces), name="publisher")
+        self._keeping = [
+            asyncio.create_task(self._publisher.keep(self._namespaces), name="publisher"),
+            asyncio.create_task(self._gateway.keep(), name="gateway-certificate"),
+        ]
 
     async def stop(self) -> None:
         """Bring into the cluster what was taken, within bounds."""
-        if self._keeping is not None:
-            self._keeping.cancel()
-            await asyncio.gather(self._keeping, return_exceptions=True)
+        for task in self._keeping:
+            task.cancel()
+        await asyncio.gather(*self._keeping, return_exceptions=True)
         await self._ingest.stop()
 
     async def close(self) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from typing import Final
+from typing import Final, Protocol
 
 from run_operator.engine.followers import Followers
 from run_operator.engine.watched import WATCHED, Child
@@ -31,6 +31,19 @@ PLURALS: Final[dict[type[Child], str]] = {
 }
 
 
+class Listener(Protocol):
+    """Told of what changes; must be quick, and does nothing to the store."""
+
+    def changed(self, child: Child) -> None:
+        """A child appeared, or something decisions depend on changed of it."""
+
+    def gone(self, child: Child) -> None:
+        """A child is gone; this is how it was known last."""
+
+    def run_gone(self, uid: str) -> None:
+        """A Run is gone."""
+
+
 class Store:
     """One event loop owns it. `wake` is called when something a decision depends on changed."""
 
@@ -44,6 +57,7 @@ class Store:
         self._followers = Followers()
         self.catalog: Final = Catalog()
         """What Runs refer to; changed through this store only."""
+        self.listener: Listener | None = None
 
     def __len__(self) -> int:
         return len(self._runs)
@@ -67,6 +81,15 @@ class Store:
     def child(self, uid: str) -> Child | None:
         """The child of this uid, if it is held."""
         return self._children.get(self._owners.get(uid, ""), {}).get(uid)
+
+    def children(self, run_uid: str | None = None) -> Iterable[Child]:
+        """Those of one Run, or all, as they are now."""
+        return list(self._all() if run_uid is None else self._children.get(run_uid, {}).values())
+
+    def run_of(self, uid: str) -> Run | None:
+        """The Run of this uid, if it is held."""
+        key = self._keys.get(uid)
+        return None if key is None else self._runs.get(key)
 
     def observed(self, run: Run, refusal: Refusal | None = None) -> Observed:
         """What the streams told of the Run's children."""
@@ -95,8 +118,7 @@ class Store:
         if own and (old is None or old.uid != run.uid):
             return  # it was deleted while the answer was on its way
         if old is not None and old.uid != run.uid:
-            self._keys.pop(old.uid, None)
-            self._gone.pop(old.uid, None)
+            self._forget(old.uid)
         self._runs[run.key] = run
         self._keys[run.uid] = run.key
         if own:
@@ -117,8 +139,7 @@ class Store:
         run = self._runs.get(key)
         if run is not None and run.uid == uid:
             del self._runs[key]
-            self._keys.pop(uid, None)
-            self._gone.pop(uid, None)
+            self._forget(uid)
             self._followers.follow(key, ())
             self._wake(key, False)
 
@@ -130,7 +151,11 @@ class Store:
             return
         children[child.uid] = child
         self._owners[child.uid] = child.run_uid
-        if not own and (old is None or old.facts != child.facts):
+        if old is not None and old.facts == child.facts:
+            return
+        if self.listener is not None:
+            self.listener.changed(child)
+        if not own:
             self._wake_owner(child.run_uid)
 
     def drop_child(self, uid: str) -> None:
@@ -144,6 +169,8 @@ class Store:
             self._remember(run_uid, last)
         if not children:
             del self._children[run_uid]
+        if self.listener is not None and last is not None:
+            self.listener.gone(last)
         self._wake_owner(run_uid)
 
     def put_referred(self, view: Referred) -> None:
@@ -170,6 +197,12 @@ class Store:
             return set(self._keys)
         children = {child.uid for child in self._all() if PLURALS[type(child)] == plural}
         return children | {view.uid for view in self.catalog if _plural(view) == plural}
+
+    def _forget(self, uid: str) -> None:
+        self._keys.pop(uid, None)
+        self._gone.pop(uid, None)
+        if self.listener is not None:
+            self.listener.run_gone(uid)
 
     def _remember(self, run_uid: str, pod: PodView) -> None:
         """One a Run: the newest that shows an exit code."""

@@ -16,7 +16,7 @@ class Answer:
     """`body` becomes JSON."""
 
     status: int
-    body: Mapping[str, Any]
+    body: Any
     headers: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -7,6 +7,7 @@ an old one until it has expired: so a change of authority is noticed by nobody.
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 import ipaddress
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -97,6 +98,17 @@ def signer(authorities: Sequence[Authority], now: dt.datetime) -> Authority:
 def bundle(authorities: Sequence[Authority]) -> str:
     """What pods trust: all certificates, as PEM."""
     return b"".join(one.certificate for one in authorities).decode()
+
+
+def parts(pem: bytes) -> tuple[bytes, bytes]:
+    """Key and certificate of what `issue` returned."""
+    key, mark, certificate = pem.partition(b"-----BEGIN CERTIFICATE-----")
+    return key, mark + certificate
+
+
+def fingerprint(certificate: bytes) -> str:
+    """Tells authorities apart."""
+    return hashlib.sha256(certificate).hexdigest()[:16]
 
 
 def _builder(

@@ -59,6 +59,16 @@ class Certificates:
             self._issued, self._signer = now, chosen.certificate
         self.bundle = authority.bundle(authorities)
 
+    @property
+    def signer(self) -> bytes | None:
+        """The certificate of the authority that signs; None before the first `refresh`."""
+        return self._signer
+
+    async def issue(self, hosts: Sequence[str]) -> tuple[bytes, bytes]:
+        """Key and certificate for another server, as PEM. Raises the errors of `kube.errors`."""
+        authorities = await self._authorities()
+        return authority.parts(authority.signer(authorities, self._now()).issue(hosts, self._now()))
+
     async def keep_fresh(self) -> None:
         """Look every hour, for ever."""
         while True:

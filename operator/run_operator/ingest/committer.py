@@ -80,6 +80,11 @@ class Committer:
         if self._turns.add(entry):
             self._news.set()
 
+    def hurry(self, entry: Entry) -> None:
+        """The same, and somebody waits for it."""
+        self._turns.hurry(entry)
+        self._news.set()
+
     def freshness(self) -> float:
         """Age in seconds of the oldest batch that is not in the cluster; 0: all of them are."""
         now, since = self._clock(), [entry.ledger.dirty_since for entry in self._turns.waiting]
@@ -225,6 +230,7 @@ class Committer:
     def _landed(self, entry: Entry, commit: Commit, sent_at: float, how: str) -> None:
         entry.ledger.landed(commit, sent_at)
         entry.doubts.clear()
+        entry.landed(commit.revision)
         entry.failures, entry.not_before, entry.committed_at = 0, 0.0, self._clock()
         self._counters.committed(how)
         if entry.ledger.dirty_since is None:

@@ -16,6 +16,9 @@ class Directory(Protocol):
     def run(self, key: Key) -> Run | None:
         """The Run at this place."""
 
+    def run_of(self, uid: str) -> Run | None:
+        """The Run of this uid."""
+
     def child(self, uid: str) -> Child | None:
         """A Job, Deployment, Service or pod of some Run."""
 

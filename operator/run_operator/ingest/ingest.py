@@ -26,6 +26,7 @@ from run_operator.ingest.directory import Directory
 from run_operator.ingest.ledgers import Ledgers
 from run_operator.ingest.limits import Limits, Pace
 from run_operator.ingest.members import Members
+from run_operator.ingest.sdk import Sdk
 from run_operator.ingest.server import IngestServer
 from run_operator.ingest.service import Service
 from run_operator.ingest.tokens import Tokens
@@ -94,10 +95,12 @@ class Ingest:
         self.certificates = Certificates(
             api, endpoint.namespace, endpoint.hosts, lambda: dt.datetime.now(dt.UTC)
         )
+        tokens = Tokens(api, limits, clock, time.time)
+        members = Members(api, directory, limits, clock)
         service = Service(
             directory,
-            Tokens(api, limits, clock, time.time),
-            Members(api, directory, limits, clock),
+            tokens,
+            members,
             self._ledgers,
             counters,
             limits,
@@ -105,7 +108,19 @@ class Ingest:
             self._committer.changed,
             ready,
         )
-        self._server = IngestServer(service, counters, limits, self.certificates.context)
+        sdk = Sdk(
+            api,
+            directory,
+            tokens,
+            members,
+            self._ledgers,
+            service,
+            limits,
+            clock,
+            self._committer.hurry,
+            ready,
+        )
+        self._server = IngestServer(service, sdk, counters, limits, self.certificates.context)
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -20,6 +21,10 @@ from run_operator.resources.run import METRICS_FIELDS, Key, Run
 MAX_DOUBTS = 8
 
 
+class OvertakenError(Exception):
+    """Another replica wrote the Run's metrics: what was taken here is not in the cluster, and will not be."""
+
+
 @dataclass(slots=True)
 class Entry:
     """A ledger and where it stands with its commits. Times are monotonic seconds."""
@@ -36,6 +41,28 @@ class Entry:
     committing: bool = False
     doubts: dict[str, Commit] = field(default_factory=dict)
     """Commits of which nobody knows whether they landed; the newest last."""
+    waiters: list[tuple[int, asyncio.Future[None]]] = field(default_factory=list)
+    """Who waits for a commit, and up to which revision of the ledger."""
+
+    def landing(self) -> asyncio.Future[None]:
+        """Done when everything taken so far is in the cluster; OvertakenError when another replica wrote instead."""
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.waiters.append((self.ledger.revision, future))
+        return future
+
+    def landed(self, revision: int) -> None:
+        """What was taken up to this revision is in the cluster."""
+        for one, future in self.waiters:
+            if one <= revision and not future.done():
+                future.set_result(None)
+        self.waiters = [one for one in self.waiters if not one[1].done()]
+
+    def overtaken(self) -> None:
+        """What was not in the cluster is forgotten."""
+        for _, future in self.waiters:
+            if not future.done():
+                future.set_exception(OvertakenError)
+        self.waiters.clear()
 
     def doubt(self, commit: Commit) -> None:
         """Its answer was lost, or was an error that cannot be trusted."""
@@ -80,6 +107,7 @@ class Ledgers:
 
     def drop(self, entry: Entry) -> None:
         """Forget it, whatever it held."""
+        entry.overtaken()
         if self._entries.get(entry.ledger.uid) is entry:
             del self._entries[entry.ledger.uid]
 
@@ -87,6 +115,7 @@ class Ledgers:
         """Another replica wrote: what it wrote is the truth, and the writers send again what is not in it."""
         entry.ledger = Ledger(entry.ledger.uid, raw.get("status") or {})
         entry.doubts.clear()
+        entry.overtaken()
 
     def tidy(self) -> None:
         """Drop what is all in the cluster and was not used for long, or whose Run is gone or another."""

@@ -23,6 +23,12 @@ class Limits:
     pod_burst: float = 30.0
     run_rate: float = 100.0
     run_burst: float = 300.0
+    sdk_rate: float = 20.0
+    """Requests a second of the SDK in one pod; those beyond are made to wait."""
+    sdk_patience: float = 30.0
+    """How long a request of the SDK is made to wait; it gives up after 60 s."""
+    sdk_body: int = 1_000_000
+    """It sends whole lists, and the whole run."""
     reviews: int = 16
     """Token reviews under way at once."""
     review_rate: float = 50.0
@@ -51,6 +57,8 @@ class Pace:
     """Seconds between two commits of one Run."""
     last_interval: float = 0.5
     """The same for a Run that is about to end."""
+    urgent_interval: float = 0.5
+    """The same for a Run of which somebody waits for an answer."""
     at_once: int = 4
     """Commits under way."""
     first_backoff: float = 1.0

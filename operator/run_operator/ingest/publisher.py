@@ -18,7 +18,7 @@ from run_operator.kube.client import Api
 from run_operator.kube.errors import AlreadyExistsError, KubeError, NotFoundError
 from run_operator.kube.resource import CONFIG_MAPS
 from run_operator.resources.constants import GROUP, LABEL_MANAGED_BY, MANAGED_BY
-from run_operator.resources.reporting import AUTHORITY_KEY, CONFIG_MAP, MODULE_KEY
+from run_operator.resources.reporting import AUTHORITY_KEY, CONFIG_MAP
 
 ANNOTATION: Final = f"{GROUP}/content"
 """A digest of what is in it."""
@@ -34,11 +34,11 @@ class NotOursError(Exception):
 
 
 class Publisher:
-    """`module`: the text of runmetrics.py. `bundle`: the certificates, as they are now. `clock`: monotonic seconds."""
+    """`modules`: name to text, of runmetrics.py and sitecustomize.py. `bundle`: the certificates, as they are now. `clock`: monotonic seconds."""
 
-    def __init__(self, api: Api, module: str, bundle: Callable[[], str], clock: Clock) -> None:
+    def __init__(self, api: Api, modules: Mapping[str, str], bundle: Callable[[], str], clock: Clock) -> None:
         self._api = api
-        self._module = module
+        self._modules = dict(modules)
         self._bundle = bundle
         self._clock = clock
         self._checked: dict[str, tuple[float, str]] = {}
@@ -77,7 +77,8 @@ class Publisher:
         bundle, digest = self._digested
         if bundle != self._bundle():
             bundle = self._bundle()
-            digest = hashlib.sha256(f"{self._module}\0{bundle}".encode()).hexdigest()[:32]
+            content = "\0".join((*self._modules.values(), bundle))
+            digest = hashlib.sha256(content.encode()).hexdigest()[:32]
             self._digested = bundle, digest
         return digest
 
@@ -110,5 +111,5 @@ class Publisher:
             "labels": {LABEL_MANAGED_BY: MANAGED_BY, "app.kubernetes.io/name": CONFIG_MAP},
             "annotations": {ANNOTATION: self._digest()},
         }
-        data = {MODULE_KEY: self._module, AUTHORITY_KEY: self._bundle()}
+        data = {**self._modules, AUTHORITY_KEY: self._bundle()}
         return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": dict(metadata), "data": data}

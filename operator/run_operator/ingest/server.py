@@ -7,13 +7,15 @@ import json
 import logging
 import re
 import ssl
-from typing import Any, Final
+from typing import Final
 
 from aiohttp import web
 
 from run_operator.ingest.answers import Answer, DeniedError
+from run_operator.ingest.bounded import Bounded
 from run_operator.ingest.counters import Counters
 from run_operator.ingest.limits import Limits
+from run_operator.ingest.sdk import ROOT, Sdk
 from run_operator.ingest.service import Service
 from run_operator.metrics.batch import MAX_BODY
 from run_operator.resources.run import Key
@@ -29,26 +31,14 @@ _SILENT: Final = logging.Logger("silent", logging.CRITICAL)  # noqa: LOG001 - no
 """Whoever sends garbage could fill the log with it; what goes wrong on our side is told by `log`."""
 
 
-class _Bounded(web.Server):
-    """Connections beyond the bound are closed at once: whoever is in goes on."""
-
-    def __init__(self, *arguments: Any, most: int, **more: Any) -> None:
-        super().__init__(*arguments, **more)
-        self._most = most
-
-    def connection_made(self, handler: Any, transport: asyncio.Transport) -> None:
-        super().connection_made(handler, transport)
-        if len(self.connections) > self._most:
-            transport.abort()
-
-
 class IngestServer:
     """`context` None: plain HTTP, for tests of the protocol alone."""
 
     def __init__(
-        self, service: Service, counters: Counters, limits: Limits, context: ssl.SSLContext | None
+        self, service: Service, sdk: Sdk, counters: Counters, limits: Limits, context: ssl.SSLContext | None
     ) -> None:
         self._service = service
+        self._sdk = sdk
         self._counters = counters
         self._limits = limits
         self._context = context
@@ -58,7 +48,7 @@ class IngestServer:
 
     async def start(self, host: str, port: int) -> int:
         """Listen; returns the port. Raises OSError when it is taken."""
-        self._http = _Bounded(
+        self._http = Bounded(
             self._handle,
             most=self._limits.connections,
             access_log=None,
@@ -98,6 +88,20 @@ class IngestServer:
         return response
 
     async def _answered(self, request: web.BaseRequest) -> Answer:
+        scheme, _, given = request.headers.get("Authorization", "").partition(" ")
+        token = given.strip() if scheme.lower() == "bearer" else ""
+        path = request.rel_url.raw_path
+        try:
+            if path.startswith(ROOT):
+                most = self._limits.sdk_body
+                return await self._sdk.answer(request.method, path, token, lambda: self._body(request, most))
+            return await self._metrics(request, token)
+        except Exception:
+            # The one place that catches everything: a mistake about one request must not stop the others.
+            log.exception("a request could not be handled", extra={"path": path[:300]})
+            return Answer(500, {"error": "the operator could not handle this request; its log says why"})
+
+    async def _metrics(self, request: web.BaseRequest, token: str) -> Answer:
         match = PATH.fullmatch(request.path)
         if match is None:
             return Answer(
@@ -106,28 +110,20 @@ class IngestServer:
         if request.method != "POST":
             return Answer(405, {"error": "metrics are sent by POST"}, {"Allow": "POST"})
         key = Key(match[1], match[2])
-        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-        try:
-            return await self._service.post(
-                key, token.strip() if scheme.lower() == "bearer" else "", lambda: self._body(request)
-            )
-        except Exception:
-            # The one place that catches everything: a mistake about one batch must not stop the others.
-            log.exception("a batch of metrics could not be handled", extra={"run": str(key)})
-            return Answer(500, {"error": "the operator could not handle this batch; its log says why"})
+        return await self._service.post(key, token, lambda: self._body(request, MAX_BODY))
 
-    async def _body(self, request: web.BaseRequest) -> bytes:
+    async def _body(self, request: web.BaseRequest, most: int) -> bytes:
         """Raises DeniedError: 413 too long, 408 too slow, 503 too many at once."""
         length = request.content_length
-        if length is not None and length > MAX_BODY:
-            raise DeniedError(413, f"a body may have {MAX_BODY} bytes; send less at a time")
-        reserved = MAX_BODY if length is None else length
+        if length is not None and length > most:
+            raise DeniedError(413, f"a body may have {most} bytes; send less at a time")
+        reserved = most if length is None else length
         if self._reading + reserved > self._limits.bodies:
             raise DeniedError(503, "too many requests at once", retry_after=BUSY_RETRY)
         self._reading += reserved
         try:
             async with asyncio.timeout(self._limits.body):
-                return await _read(request)
+                return await _read(request, most)
         except (ConnectionError, web.RequestPayloadError) as error:
             raise DeniedError(400, "the request was cut off") from error
         except TimeoutError as error:
@@ -136,10 +132,10 @@ class IngestServer:
             self._reading -= reserved
 
 
-async def _read(request: web.BaseRequest) -> bytes:
+async def _read(request: web.BaseRequest, most: int) -> bytes:
     body = bytearray()
     async for chunk in request.content.iter_any():
         body += chunk
-        if len(body) > MAX_BODY:
-            raise DeniedError(413, f"a body may have {MAX_BODY} bytes; send less at a time")
+        if len(body) > most:
+            raise DeniedError(413, f"a body may have {most} bytes; send less at a time")
     return bytes(body)

@@ -72,19 +72,19 @@ class Service:
         self._throttle(self._pods, caller.uid, "this pod sends")
         self._throttle(self._runs, run.uid, "the pods of this Run send")
         attempt = await self._members.attempt(run, caller)
-        self._check_open(key, run, attempt)
+        self.check_open(key, run, attempt)
         batch = batches.read(await read())
         if batch.attempt is not None and batch.attempt != attempt:
             raise DeniedError(
                 410, f"attempt {batch.attempt} is not that of pod {caller.pod}, which is {attempt}"
             )
         entry = await self._ledgers.open(run)
-        run = self._check_open(key, run, attempt)  # things may have changed while we waited
-        return self._take(
+        run = self.check_open(key, run, attempt)  # things may have changed while we waited
+        return self.take(
             entry, batch, caller, attempt, BookLimits(run.policy.metrics.budget, run.policy.metrics.fail)
         )
 
-    def _take(self, entry: Entry, batch: Batch, caller: Caller, attempt: int, limits: BookLimits) -> Answer:
+    def take(self, entry: Entry, batch: Batch, caller: Caller, attempt: int, limits: BookLimits) -> Answer:
         """From here on nothing is waited for: a batch is taken whole or not at all."""
         writer = None if batch.writer is None else f"{caller.uid}/{batch.writer}"
         known = entry.ledger.accepted(writer)
@@ -107,7 +107,7 @@ class Service:
             raise DeniedError(404, f"there is no Run {key.name} in namespace {key.namespace}")
         return run
 
-    def _check_open(self, key: Key, before: Run, attempt: int) -> Run:
+    def check_open(self, key: Key, before: Run, attempt: int) -> Run:
         """The Run as it is now, if it still is the same one and takes metrics of this attempt."""
         run = self._run(key)
         if run.uid != before.uid:

@@ -22,6 +22,7 @@ from run_operator.ingest.throttle import Bucket, Clock
 from run_operator.kube.client import Api
 from run_operator.kube.errors import FencedError, KubeError, ThrottledError
 from run_operator.kube.resource import TOKEN_REVIEWS
+from run_operator.resources.reporting import AUDIENCE
 
 MAX_TOKEN: Final = 16_384
 PREFIX: Final = "system:serviceaccount:"
@@ -104,6 +105,15 @@ class Tokens:
         if len(self._known) > self._limits.remembered:
             self._known.popitem(last=False)
         return caller
+
+
+def run_uid(token: str) -> str:
+    """The uid of the Run that a token says it is for; nothing of it is believed yet. Raises DeniedError 401."""
+    audiences = _claims(token).get("aud")
+    for name in audiences if isinstance(audiences, list) else [audiences]:
+        if isinstance(name, str) and name.startswith(AUDIENCE):
+            return name.removeprefix(AUDIENCE)
+    raise DeniedError(401, "the token is not that of a pod of a Run")
 
 
 def _claims(token: str) -> Mapping[str, Any]:

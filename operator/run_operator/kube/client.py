@@ -6,8 +6,9 @@ times the CPU of the request itself.
 
 from __future__ import annotations
 
+import copy
 import json
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -17,7 +18,7 @@ from kubernetes.aio.config import ConfigException
 
 from run_operator.kube import errors
 from run_operator.kube.fence import Fence
-from run_operator.kube.resource import Resource
+from run_operator.kube.resource import PODS, Resource
 from run_operator.resources.constants import MANAGED_BY
 
 WRITE_DEADLINE: Final = 5.0
@@ -54,6 +55,16 @@ class Api:
         self._fence = fence
         self._observe = observe
         self._agent = user_agent
+        self._bearer = ""
+
+    def as_caller(self, token: str) -> Api:
+        """The same connections, with this bearer token instead of any credentials of our own.
+
+        For programs that hold no rights: the API server decides by the rights of whoever sent the token.
+        """
+        view = copy.copy(self)
+        view._bearer = token  # noqa: SLF001 - our own class
+        return view
 
     async def close(self) -> None:
         """Close all connections."""
@@ -78,10 +89,12 @@ class Api:
             return False
         return any(entry.get("name") == resource.plural for entry in answer.get("resources") or ())
 
-    async def create(self, resource: Resource, namespace: str, body: JSON) -> JSON:
-        """POST; AlreadyExistsError when the name is taken."""
+    async def create(
+        self, resource: Resource, namespace: str, body: JSON, *, accept: str = "application/json"
+    ) -> JSON:
+        """POST; AlreadyExistsError when the name is taken. `accept`: METADATA where the object is large."""
         path = resource.path(namespace) + WRITTEN
-        return await self._write("create", resource, path, body)
+        return await self._write("create", resource, path, body, accept=accept)
 
     async def patch(
         self,
@@ -142,10 +155,13 @@ class Api:
         *,
         namespace: str | None = None,
         selector: str = "",
+        fields: str = "",
+        page_size: int = PAGE,
         accept: str = "application/json",
     ) -> AsyncIterator[JSON]:
         """Every object, in pages; an expired page token (410) is a TransientError: begin again."""
-        query = {"limit": str(PAGE)} | ({"labelSelector": selector} if selector else {})
+        query = {"limit": str(page_size)} | ({"labelSelector": selector} if selector else {})
+        query |= {"fieldSelector": fields} if fields else {}
         while True:
             path = resource.path(namespace) + "?" + urlencode(query)
             page = await self._request("list", resource, path, deadline=LIST_DEADLINE, accept=accept)
@@ -155,6 +171,56 @@ class Api:
             if not token:
                 return
             query["continue"] = token
+
+    async def stream(
+        self, resource: Resource, path: str, query: Mapping[str, str], *, deadline: float
+    ) -> AsyncGenerator[bytes, None]:
+        """The pieces of an answer that is no JSON as they come, for at most `deadline` seconds; the end ends it."""
+        what = f"get {path}"
+        headers = {"Accept": "*/*", "User-Agent": self._agent}
+        try:
+            await self._authorize(headers, "get", path, None)
+            answer = await self._client.rest_client.request(
+                "GET",
+                f"{self._host}{path}?{urlencode(query)}",
+                headers=headers,
+                _request_timeout=aiohttp.ClientTimeout(total=deadline),
+            )
+            async with answer.response:
+                self._observe("get", resource.plural, str(answer.status))
+                if answer.status >= _FIRST_ERROR:
+                    raise _error("get", what, answer.status, await answer.read(), answer.headers)
+                async for piece in answer.response.content.iter_any():
+                    yield piece
+        except (TimeoutError, aiohttp.ClientError, OSError, ConfigException) as error:
+            self._observe("get", resource.plural, "error")
+            raise errors.TransientError(what, 0, str(error) or f"no answer within {deadline:g} s") from error
+
+    async def log_tail(self, namespace: str, pod: str, query: Mapping[str, str], keep: int) -> bytes:
+        """The last `keep` bytes of a container's log, which is read as a stream and never held whole."""
+        path = PODS.path(namespace, pod, "log") + "?" + urlencode(query)
+        what, kept = f"get {path.partition('?')[0]}", bytearray()
+        headers = {"Accept": "*/*", "User-Agent": self._agent}
+        try:
+            await self._authorize(headers, "get", path, None)
+            answer = await self._client.rest_client.request(
+                "GET", self._host + path, headers=headers, _request_timeout=_LIST_TIMEOUT
+            )
+            async for chunk in answer.response.content.iter_chunked(65_536):
+                kept = (kept + chunk)[-keep:]
+        except (TimeoutError, aiohttp.ClientError, OSError, ConfigException) as error:
+            self._observe("get", "pods", "error")
+            raise errors.TransientError(what, 0, str(error) or "no answer in time") from error
+        self._observe("get", "pods", str(answer.status))
+        if answer.status >= _FIRST_ERROR:
+            raise _error("get", what, answer.status, bytes(kept), answer.headers)
+        return bytes(kept)
+
+    async def _authorize(self, headers: dict[str, str], verb: str, path: str, body: Any) -> None:
+        if self._bearer:
+            headers["Authorization"] = f"Bearer {self._bearer}"
+        else:
+            await self._client.update_params_for_auth(headers, [], ["BearerToken"], path, verb, body)
 
     async def _write(
         self,
@@ -187,7 +253,7 @@ class Api:
         what = f"{verb} {path.partition('?')[0]}"
         headers = {"Accept": accept, "Content-Type": content_type, "User-Agent": self._agent}
         try:
-            await self._client.update_params_for_auth(headers, [], ["BearerToken"], path, verb, body)
+            await self._authorize(headers, verb, path, body)
             answer = await self._client.rest_client.request(
                 _METHODS[verb],
                 self._host + path,
@@ -208,6 +274,7 @@ class Api:
 
 _METHODS: Final = {"get": "GET", "list": "GET", "create": "POST", "patch": "PATCH", "delete": "DELETE"}
 _FIRST_ERROR: Final = 400
+_LIST_TIMEOUT: Final = aiohttp.ClientTimeout(total=LIST_DEADLINE)
 _FIRST_SERVER_ERROR: Final = 500
 _BY_STATUS: Final[dict[int, type[errors.KubeError]]] = {
     400: errors.InvalidError,

@@ -5,7 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from run_operator.resources.constants import FUNCTION_PLURAL, GROUP, RUN_PLURAL, TASK_PLURAL, VERSION
+from run_operator.resources.constants import (
+    FUNCTION_PLURAL,
+    GROUP,
+    RUN_LOG_KIND,
+    RUN_LOG_PLURAL,
+    RUN_PLURAL,
+    TASK_PLURAL,
+    VERSION,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +45,7 @@ class Resource:
 RUNS: Final = Resource(GROUP, VERSION, RUN_PLURAL, "Run")
 FUNCTIONS: Final = Resource(GROUP, VERSION, FUNCTION_PLURAL, "Function")
 TASKS: Final = Resource(GROUP, VERSION, TASK_PLURAL, "Task")
+RUN_LOGS: Final = Resource(GROUP, VERSION, RUN_LOG_PLURAL, RUN_LOG_KIND)
 JOBS: Final = Resource("batch", "v1", "jobs", "Job")
 DEPLOYMENTS: Final = Resource("apps", "v1", "deployments", "Deployment")
 SERVICES: Final = Resource("", "v1", "services", "Service")
@@ -47,7 +56,9 @@ EVENTS: Final = Resource("", "v1", "events", "Event")
 SECRETS: Final = Resource("", "v1", "secrets", "Secret")
 REPLICA_SETS: Final = Resource("apps", "v1", "replicasets", "ReplicaSet")
 TOKEN_REVIEWS: Final = Resource("authentication.k8s.io", "v1", "tokenreviews", "TokenReview")
-"""Not namespaced: its path is asked for without a namespace."""
+NAMESPACES: Final = Resource("", "v1", "namespaces", "Namespace")
+SELF_REVIEWS: Final = Resource("authentication.k8s.io", "v1", "selfsubjectreviews", "SelfSubjectReview")
+"""These are not namespaced: their paths are asked for without a namespace."""
 
 BY_KIND: Final = {
     resource.kind: resource

@@ -85,6 +85,11 @@ class Ledger:
         return self._changed_at
 
     @property
+    def revision(self) -> int:
+        """Grows with every batch that is taken."""
+        return self._revision
+
+    @property
     def open_writers(self) -> int:
         """Writers of the current attempt that have not said goodbye."""
         return self._record.open_writers

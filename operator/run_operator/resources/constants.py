@@ -11,6 +11,8 @@ RUN_KIND: Final = "Run"
 RUN_PLURAL: Final = "runs"
 FUNCTION_PLURAL: Final = "functions"
 TASK_PLURAL: Final = "tasks"
+RUN_LOG_KIND: Final = "RunLog"
+RUN_LOG_PLURAL: Final = "runlogs"
 
 MANAGED_BY: Final = "run-operator"
 """Value of `app.kubernetes.io/managed-by`, and the field manager of every write."""
@@ -26,6 +28,9 @@ ANNOTATION_ATTEMPT: Final = f"{GROUP}/attempt"
 """On a child (Job, Deployment): the attempt it was last started for."""
 ANNOTATION_SPEC: Final = f"{GROUP}/spec-digest"
 """On a Deployment: which document its pods were made from."""
+
+ANNOTATION_LOG_SIZE: Final = f"{GROUP}/log-size"
+"""On a RunLog: bytes of its compressed text, so that shares are counted without reading any."""
 
 LABEL_PROFILES: Final = f"{GROUP}/profiles"
 """`"true"` on a ConfigMap: its keys are profiles."""

@@ -9,6 +9,8 @@ from run_operator.resources.constants import GROUP
 CONFIG_MAP: Final = "run-operator-metrics"
 """In every namespace with Runs: the module for the pods, and the authority that signed the ingest's certificate."""
 MODULE_KEY: Final = "runmetrics.py"
+SITE_KEY: Final = "sitecustomize.py"
+"""Lets the DigitalHub SDK in a pod use the pod's token."""
 AUTHORITY_KEY: Final = "ca.crt"
 
 FOLDER: Final = "/var/run/run-operator"
@@ -28,13 +30,19 @@ ENV_SWITCH: Final = "RUN_METRICS"
 ENV_URL: Final = "RUN_METRICS_URL"
 ENV_TOKEN_FILE: Final = "RUN_METRICS_TOKEN_FILE"  # noqa: S105 - the name of a variable
 ENV_AUTHORITY_FILE: Final = "RUN_METRICS_CA_FILE"
+ENV_SDK_SWITCH: Final = "RUN_SDK"
+"""`off` in the document's envs: nothing is set for the DigitalHub SDK."""
+ENV_SDK_ENDPOINT: Final = "RUN_SDK_ENDPOINT"
+ENV_DHCORE_ENDPOINT: Final = "DHCORE_ENDPOINT"
 ENV_SPOOL_FOLDER: Final = "RUN_METRICS_FOLDER"
 ENV_FLUSH_TIMEOUT: Final = "RUN_METRICS_FLUSH_TIMEOUT"
+
+AUDIENCE: Final = f"{GROUP}/runs/"
 
 
 def audience(uid: str) -> str:
     """Of the pod's token: this very Run, so that it is worth nothing to any other, also one of the same name."""
-    return f"{GROUP}/runs/{uid}"
+    return AUDIENCE + uid
 
 
 def path(namespace: str, name: str) -> str:

@@ -43,8 +43,9 @@ def add_reporting(run: Run, options: Options, env: list[dict[str, Any]], mounted
         names.ENV_FLUSH_TIMEOUT: given.get(names.ENV_FLUSH_TIMEOUT) or _flush_timeout(run),
         "PYTHONPATH": ":".join(filter(None, (given.get("PYTHONPATH"), names.MODULE_FOLDER))),
     }
-    _set(env, variables)
-    _mount(run, _folder(given), mounted)
+    sdk = _sdk(run, options, given)
+    _set(env, variables | sdk)
+    _mount(run, _folder(given), mounted, with_sdk=bool(sdk))
     return [
         f"the environment variable {name} is set by the operator; the document's is not applied"
         for name in OURS
@@ -87,8 +88,25 @@ def _set(env: list[dict[str, Any]], variables: Mapping[str, str]) -> None:
     env.extend({"name": name, "value": value} for name, value in values.items())
 
 
-def _mount(run: Run, folder: str, mounted: Volumes) -> None:
-    mounted.add(_free("run-operator", mounted), _handed(run), names.FOLDER, readOnly=True)
+def _sdk(run: Run, options: Options, given: Mapping[str, str]) -> dict[str, str]:
+    """Where the SDK finds its API. A document that names another place means that one.
+
+    A Secret it names may do so too, which cannot be seen from here and would be overruled: then the module in the pod,
+    which sees it, decides.
+    """
+    if (
+        not options.sdk_url
+        or given.get(names.ENV_DHCORE_ENDPOINT)
+        or _is_off(given.get(names.ENV_SDK_SWITCH))
+    ):
+        return {}
+    url = options.sdk_url.rstrip("/")
+    found = {names.ENV_SDK_ENDPOINT: url}
+    return found if run.spec.get("secrets") else found | {names.ENV_DHCORE_ENDPOINT: url}
+
+
+def _mount(run: Run, folder: str, mounted: Volumes, *, with_sdk: bool) -> None:
+    mounted.add(_free("run-operator", mounted), _handed(run, with_sdk=with_sdk), names.FOLDER, readOnly=True)
     if (
         _below(folder, names.SPOOL_FOLDER) is not None
         and _mount_of(names.SPOOL_FOLDER, mounted.mounts) is None
@@ -97,12 +115,12 @@ def _mount(run: Run, folder: str, mounted: Volumes) -> None:
         mounted.add(_free("run-metrics", mounted), scratch, names.SPOOL_FOLDER)
 
 
-def _handed(run: Run) -> dict[str, Any]:
+def _handed(run: Run, *, with_sdk: bool) -> dict[str, Any]:
     """The projected volume. The ConfigMap is not optional: a pod waits for it rather than fail at its import."""
-    module = {
-        "key": names.MODULE_KEY,
-        "path": _below(f"{names.MODULE_FOLDER}/{names.MODULE_KEY}", names.FOLDER),
-    }
+    modules = [
+        {"key": key, "path": _below(f"{names.MODULE_FOLDER}/{key}", names.FOLDER)}
+        for key in (names.MODULE_KEY, names.SITE_KEY)[: 2 if with_sdk else 1]
+    ]
     authority = {"key": names.AUTHORITY_KEY, "path": _below(names.AUTHORITY_FILE, names.FOLDER)}
     token = {
         "audience": names.audience(run.uid),
@@ -110,7 +128,7 @@ def _handed(run: Run) -> dict[str, Any]:
         "path": _below(names.TOKEN_FILE, names.FOLDER),
     }
     sources = [
-        {"configMap": {"name": names.CONFIG_MAP, "items": [module, authority]}},
+        {"configMap": {"name": names.CONFIG_MAP, "items": [*modules, authority]}},
         {"serviceAccountToken": token},
     ]
     return {"projected": {"defaultMode": WORLD_READABLE, "sources": sources}}
@@ -137,7 +155,11 @@ def _values(env: Sequence[Mapping[str, Any]]) -> dict[str, str]:
 
 
 def _off(given: Mapping[str, str]) -> bool:
-    return given.get(names.ENV_SWITCH, "").strip().lower() in OFF
+    return _is_off(given.get(names.ENV_SWITCH))
+
+
+def _is_off(value: str | None) -> bool:
+    return (value or "").strip().lower() in OFF
 
 
 def _free(wanted: str, mounted: Volumes) -> str:

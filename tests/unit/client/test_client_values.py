@@ -20,7 +20,7 @@ from run_operator.client import files, metrics, waiting
 from run_operator.client.answers import error_of
 from run_operator.client.cli.plot import chart
 from run_operator.client.cli.top import quantity
-from run_operator.client.documents import checked, new_document, of_object
+from run_operator.client.documents import checked, new_document
 from run_operator.client.errors import (
     BadRequestError,
     ConflictError,
@@ -32,11 +32,12 @@ from run_operator.client.errors import (
     UnauthorizedError,
     UnavailableError,
 )
-from run_operator.client.finding import matches, selector
 from run_operator.client.run import Run
 from run_operator.client.services import path_below
 from run_operator.client.text import visible
 from run_operator.document.entity import load
+from run_operator.resources.exported import of_object
+from run_operator.resources.filters import matches, selector
 
 EXPORTS = Path(__file__).parents[2] / "data" / "exports"
 TASK = "container+job://p/t"

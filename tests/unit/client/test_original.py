@@ -19,9 +19,9 @@ import pytest
 
 import run_operator
 from run_operator import Run
-from run_operator.client.documents import of_object
 from run_operator.client.files import write_document
 from run_operator.document.entity import load
+from run_operator.resources.exported import of_object
 
 EXPORTS = Path(__file__).parents[2] / "data" / "exports"
 NONE = "None"

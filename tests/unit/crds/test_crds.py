@@ -23,7 +23,8 @@ from tests.world import World
 
 Schema = dict[str, Any]
 CRDS: Final = Path(__file__).parents[3] / "crds"
-NAMES: Final = ("runs", "functions", "tasks")
+DOCUMENTS: Final = ("runs", "functions", "tasks")
+NAMES: Final = (*DOCUMENTS, "runlogs")
 STANDARD: Final = (".metadata",)
 """Kubernetes explains it itself."""
 TYPES: Final[dict[str, type | tuple[type, ...]]] = {
@@ -95,7 +96,7 @@ def test_every_column_and_every_default_is_explained(name):
             assert f"{field['default']}" in field["description"], f"{path} does not say its default"
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", DOCUMENTS)
 def test_the_keys_of_an_export_are_those_of_the_spec(name):
     assert set(schema(name)["properties"]["spec"]["properties"]) - {"suspend", "runPolicy"} == set(KEPT)
 

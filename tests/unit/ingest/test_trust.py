@@ -123,7 +123,12 @@ async def test_the_empty_secret_of_the_manifests_is_filled_and_a_broken_one_is_m
 class TestPublisher:
     def made(self, api: FakeApi, bundle: str = "ca") -> Publisher:
         self.now, self.bundle = [0.0], [bundle]
-        return Publisher(api, "module", lambda: self.bundle[0], lambda: self.now[0])  # type: ignore[arg-type]
+        return Publisher(
+            api,
+            {"runmetrics.py": "module", "sitecustomize.py": "site"},
+            lambda: self.bundle[0],
+            lambda: self.now[0],
+        )  # type: ignore[arg-type]
 
     def there(self, api: FakeApi):
         return api.objects.get((CONFIG_MAPS.plural, "ml", "run-operator-metrics"))
@@ -133,7 +138,8 @@ class TestPublisher:
         publisher = self.made(api)
         await asyncio.gather(*(publisher.ensure("ml") for _ in range(50)))
         assert api.calls == ["get configmaps", "create configmaps"]
-        assert self.there(api)["data"] == {"runmetrics.py": "module", "ca.crt": "ca"}
+        expected = {"runmetrics.py": "module", "sitecustomize.py": "site", "ca.crt": "ca"}
+        assert self.there(api)["data"] == expected
 
     async def test_it_comes_back_when_it_was_deleted(self):
         api = FakeApi()

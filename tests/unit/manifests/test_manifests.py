@@ -44,7 +44,7 @@ def properties(schema: dict, path: str = ""):
         yield from properties(schema["items"], f"{path}[]")
 
 
-@pytest.mark.parametrize("name", ["runs", "functions", "tasks"])
+@pytest.mark.parametrize("name", ["runs", "functions", "tasks", "runlogs"])
 def test_every_field_says_what_it_is(name):
     found = properties(schema_of(name))
     assert [path for path, inner in found if "description" not in inner and path != ".metadata"] == []
@@ -69,6 +69,9 @@ def test_the_operator_may_read_what_it_watches_and_people_may_write_what_runs_re
     view, edit, log_metrics = yaml.safe_load_all((manifests / "user-roles.yaml").read_text())
     assert {"runs", "functions", "tasks"} <= set(view["rules"][0]["resources"])
     assert {"runs", "functions", "tasks"} <= set(edit["rules"][0]["resources"])
+    assert set(view["rules"][1]["verbs"]) == {"get", "list", "watch"}
+    assert set(edit["rules"][1]["verbs"]) == {"delete", "deletecollection"}, "nobody writes RunLogs"
+    assert view["rules"][1]["resources"] == edit["rules"][1]["resources"] == ["runlogs"]
     assert not any("runs/status" in rule["resources"] for rule in edit["rules"])
     assert "labels" not in log_metrics["metadata"], "it is aggregated to nobody"
 

@@ -53,6 +53,46 @@ def test_a_pod_gets_module_token_and_spool_and_stays_restricted():
     assert pod_of(built({"command": "python", "args": ["train.py"]})) == yaml.safe_load(GOLDEN.read_text())
 
 
+def with_sdk(spec: dict, **top) -> tuple[dict, set]:
+    """The variables for the SDK, and the files in the folder of modules."""
+    made = build(run(TASK | spec, **top), 1, Options(metrics_url=URL, sdk_url=f"{URL}/"))
+    (handed,) = [v for path, v in sources(made).items() if path == "/var/run/run-operator"]
+    files = {
+        item["path"]
+        for source in handed["projected"]["sources"]
+        for item in source.get("configMap", {}).get("items", ())
+    }
+    names = {"DHCORE_ENDPOINT", "RUN_SDK_ENDPOINT", "DHCORE_ACCESS_TOKEN"}
+    return {name: value for name, value in variables(made).items() if name in names}, files
+
+
+def test_the_sdk_is_told_where_its_api_is_and_gets_no_token_in_the_open():
+    told, files = with_sdk({})
+    assert told == {"DHCORE_ENDPOINT": URL, "RUN_SDK_ENDPOINT": URL}
+    assert "lib/sitecustomize.py" in files
+
+
+@pytest.mark.parametrize(
+    ("envs", "told"),
+    [
+        (env(("DHCORE_ENDPOINT", "https://platform.test")), {"DHCORE_ENDPOINT": "https://platform.test"}),
+        (env(("RUN_SDK", "Off")), {}),
+        ({"secrets": ["s"]}, {"RUN_SDK_ENDPOINT": URL}),  # it may set the address, and would be overruled
+    ],
+)
+def test_who_says_something_else_means_it(envs, told):
+    found, files = with_sdk(envs)
+    assert found == told
+    assert ("lib/sitecustomize.py" in files) == ("RUN_SDK_ENDPOINT" in told)
+
+
+def test_without_metrics_or_an_address_the_sdk_is_told_nothing():
+    assert "RUN_SDK_ENDPOINT" not in variables(built({}))
+    made = build(run(TASK), 1, Options(metrics_url=None, sdk_url=URL))
+    assert "DHCORE_ENDPOINT" not in variables(made)
+    assert with_sdk(env(("RUN_METRICS", "on")))[0]
+
+
 def test_nothing_is_added_without_an_ingest():
     made = built({}, url=None)
     assert sources(made) == {}

@@ -35,7 +35,7 @@ def list_command(
     output: str,
 ) -> None:
     """List Runs. The comparisons are made by the API server."""
-    from run_operator.client.finding import selector as fields_of  # noqa: PLC0415 - a help text needs none
+    from run_operator.resources.filters import selector as fields_of  # noqa: PLC0415 - a help text needs none
 
     cluster = connect(namespace, context, kubeconfig)
     fields = fields_of(project=project, kind=kind, state=state.upper() if state else None)

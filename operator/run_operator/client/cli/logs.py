@@ -13,9 +13,7 @@ from run_operator.client.cli.options import cluster_options, connect, run_argume
 @run_argument()
 @cluster_options()
 @click.option("-f", "--follow", is_flag=True, help="Until the Run has ended or is stopped.")
-@click.option(
-    "--attempt", type=click.IntRange(1), help="Of this attempt only; those of stopped ones are gone."
-)
+@click.option("--attempt", type=click.IntRange(1), help="Of this attempt only, stopped ones too.")
 @click.option("--prefix", is_flag=True, help="Begin every line with pod and container.")
 def logs_command(
     name: str,
@@ -36,9 +34,12 @@ def logs_command(
         return
     found = run.logs(attempt=attempt)
     for log in found:
+        if log.truncated:
+            click.echo(f"[{log.pod} {log.container}] only the end was kept:", err=True)
         head = f"[{log.pod} {log.container}] " if prefix else ""
         for text in log.text.splitlines():
             sys.stdout.write(f"{head}{text}\n")
     if not found:
-        gone = "; the pods of a stopped attempt are gone, and their logs with them"
-        click.echo(f"run {run.object_name} ({run.status.get('state')}) has no logs{gone}", err=True)
+        of = f" of attempt {attempt}" if attempt else ""
+        why = "; if it wrote something, its Events say why nothing was kept (kubectl describe run)"
+        click.echo(f"run {run.object_name} ({run.status.get('state')}) has no logs{of}{why}", err=True)

@@ -1,0 +1,132 @@
+"""The API server, entered with the caller's own token. Patient: a restart of the API server is waited for."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from typing import Any, Final, TypeVar
+
+from run_operator.gateway.identity import Identity
+from run_operator.kube.client import JSON, METADATA, Api
+from run_operator.kube.errors import (
+    AlreadyExistsError,
+    ConflictError,
+    KubeError,
+    ThrottledError,
+    TransientError,
+)
+from run_operator.kube.resource import Resource
+
+FIRST_PAUSE: Final = 0.2
+LONGEST_PAUSE: Final = 2.0
+API_PAGE: Final = 200
+"""Objects of one LIST: a Run with its metrics may have 64 KiB and more."""
+
+T = TypeVar("T")
+
+
+class Caller:
+    """`patience`: seconds one call goes on trying while the API server does not answer."""
+
+    def __init__(self, api: Api, identity: Identity, patience: float) -> None:
+        self.api = api.as_caller(identity.token)
+        self.identity = identity
+        self._patience = patience
+
+    async def get(self, resource: Resource, namespace: str, name: str) -> JSON:
+        """One object. Raises the errors of `kube.errors`."""
+        return await self._patiently(lambda: self.api.get(resource, namespace, name))
+
+    async def create(self, resource: Resource, namespace: str, body: JSON) -> JSON:
+        """The new object. One that a lost answer has made already is taken for it when its spec is the same."""
+        doubtful = False
+
+        async def attempt() -> JSON:
+            nonlocal doubtful
+            try:
+                return await self.api.create(resource, namespace, body)
+            except TransientError:
+                doubtful = True
+                raise
+            except AlreadyExistsError:
+                if not doubtful:
+                    raise
+                there = await self.api.get(resource, namespace, body["metadata"]["name"])
+                if not _contains(there.get("spec"), body.get("spec")):
+                    raise
+                return there
+
+        return await self._patiently(attempt)
+
+    async def patch(self, resource: Resource, namespace: str, name: str, body: JSON) -> JSON:
+        """Merge patch. Only for what may be sent twice."""
+        return await self._patiently(lambda: self.api.patch(resource, namespace, name, body))
+
+    async def json_patch(
+        self, resource: Resource, namespace: str, name: str, operations: Sequence[JSON]
+    ) -> JSON:
+        """JSON patch. Only for what may be sent twice."""
+        return await self._patiently(lambda: self.api.json_patch(resource, namespace, name, operations))
+
+    async def status_patch(
+        self, resource: Resource, namespace: str, name: str, operations: Sequence[JSON]
+    ) -> None:
+        """JSON patch of the status, once: what becomes of it when there is no answer the sender has to find out."""
+        await self.api.json_patch(
+            resource, namespace, name, operations, subresource="status", accept=METADATA
+        )
+
+    async def delete(self, resource: Resource, namespace: str, name: str, uid: str) -> None:
+        """Delete the object of this uid; that it is gone already is no error."""
+
+        async def attempt() -> None:
+            try:
+                await self.api.delete(resource, namespace, name, uid)
+            except KubeError as error:
+                if error.status != 404 and not isinstance(error, ConflictError):  # noqa: PLR2004 - gone, or another
+                    raise
+
+        await self._patiently(attempt)
+
+    async def log_tail(self, namespace: str, pod: str, query: Mapping[str, str], keep: int) -> bytes:
+        """See `Api.log_tail`. Not patient: it may be the node that does not answer."""
+        return await self.api.log_tail(namespace, pod, query, keep)
+
+    async def all(
+        self, resource: Resource, namespace: str | None, *, labels: str = "", fields: str = ""
+    ) -> AsyncIterator[JSON]:
+        """Every object, in pages. Begins anew, and so may repeat objects, when the API server goes away between two."""
+        tried = time.monotonic()
+        while True:
+            try:
+                async for raw in self.api.list_objects(
+                    resource, namespace=namespace, selector=labels, fields=fields, page_size=API_PAGE
+                ):
+                    yield raw
+            except (TransientError, ThrottledError):
+                if time.monotonic() - tried > self._patience:
+                    raise
+                await asyncio.sleep(FIRST_PAUSE)
+            else:
+                return
+
+    async def _patiently(self, attempt: Callable[[], Awaitable[T]]) -> T:
+        until, pause = time.monotonic() + self._patience, FIRST_PAUSE
+        while True:
+            try:
+                return await attempt()
+            except (TransientError, ThrottledError) as error:
+                wait = error.retry_after if isinstance(error, ThrottledError) else pause
+                if time.monotonic() + wait > until:
+                    raise
+            await asyncio.sleep(wait * random.uniform(0.5, 1.0))  # noqa: S311 - spreads out those who wait
+            pause = min(LONGEST_PAUSE, pause * 1.7)
+
+
+def _contains(there: Any, wanted: Any) -> bool:
+    """Whether an object has what was asked for; the API server adds defaults."""
+    if isinstance(wanted, Mapping) and isinstance(there, Mapping):
+        return all(_contains(there.get(key), value) for key, value in wanted.items())
+    return bool(there == wanted)

@@ -1,0 +1,200 @@
+"""Functions, tasks and runs: create, read, update, delete. The objects are the same that `runctl apply` makes."""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from run_operator.document.entity import ID, parse
+from run_operator.document.errors import DocumentError
+from run_operator.document.names import object_name
+from run_operator.document.yaml_reader import Parsed
+from run_operator.gateway.caller import Caller
+from run_operator.gateway.documents import changes, entity, stamped
+from run_operator.gateway.problems import bad, duplicated, missing, of_kube
+from run_operator.kube.errors import AlreadyExistsError, KubeError, NotFoundError
+from run_operator.kube.resource import FUNCTIONS, RUNS, TASKS, Resource
+from run_operator.resources.manifest import manifest
+from run_operator.resources.raw import mapping, text
+
+BY_PLURAL: Final[Mapping[str, Resource]] = {one.plural: one for one in (FUNCTIONS, TASKS, RUNS)}
+UNCHANGEABLE: Final = ("kind", "project", "id")
+
+JSON = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where entities of one type are."""
+
+    resource: Resource
+    project: str
+    namespace: str
+
+    def of(self, entity_id: str) -> str:
+        """For messages: `run x of project y`."""
+        return f"{self.resource.kind.lower()} {entity_id[:80]} of project {self.project}"
+
+
+class Entities:
+    """`most`: names of objects remembered, for ids whose object is not called after them."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._names: OrderedDict[tuple[Place, str], str] = OrderedDict()
+
+    async def raw(self, caller: Caller, place: Place, entity_id: str) -> JSON:
+        """The object that carries this id. Raises Problem."""
+        if not ID.fullmatch(entity_id):
+            raise missing(f"{place.of(entity_id)}: that is no id")
+        doing = f"{place.of(entity_id)} cannot be read"
+        try:
+            names = dict.fromkeys((object_name(entity_id), self._names.get((place, entity_id), "")))
+            for name in filter(None, names):
+                raw = await _get(caller, place, name)
+                if raw is not None and _is(raw, entity_id):
+                    return raw
+            raw = await self._searched(caller, place, entity_id)
+        except KubeError as error:
+            raise of_kube(error, doing) from error
+        if raw is None:
+            raise missing(f"{place.of(entity_id)} is not in namespace {place.namespace}")
+        return raw
+
+    async def read(self, caller: Caller, place: Place, entity_id: str) -> JSON:
+        """The document."""
+        return entity(await self.raw(caller, place, entity_id), place.project)
+
+    async def create(self, caller: Caller, place: Place, document: JSON) -> JSON:
+        """The document as it was stored. Raises Problem: there already, no document, no right."""
+        body = _manifest(place, stamped(document, time.time()))
+        doing = f"{place.of(text(document.get('id')))} was not created"
+        try:
+            return entity(await caller.create(place.resource, place.namespace, body), place.project)
+        except AlreadyExistsError as error:
+            raise duplicated(
+                f"{place.of(text(document.get('id')))} is there already (object {body['metadata']['name']} of namespace "
+                f"{place.namespace}); change it with save(update=True)"
+            ) from error
+        except KubeError as error:
+            raise of_kube(error, doing) from error
+
+    async def update(self, caller: Caller, place: Place, entity_id: str, document: JSON) -> tuple[JSON, JSON]:
+        """Bring the document up to date; returns it, and its object. The status is never taken from a document."""
+        raw = await self.raw(caller, place, entity_id)
+        shown = entity(raw, place.project)
+        _check_same(place, shown, document)
+        announcing = mapping(document.get("status")).get("metrics") == {}
+        changed = changes(shown, document, announcing=announcing)
+        if not changed:
+            return shown, raw
+        metadata = raw["metadata"]
+        operations = [{"op": "test", "path": "/metadata/uid", "value": metadata["uid"]}]
+        operations += [
+            {"op": "add", "path": f"/spec/{part}", "value": value} for part, value in changed.items()
+        ]
+        try:
+            raw = await caller.json_patch(place.resource, place.namespace, str(metadata["name"]), operations)
+        except KubeError as error:
+            raise of_kube(error, f"{place.of(entity_id)} was not changed") from error
+        return entity(raw, place.project), raw
+
+    async def delete(self, caller: Caller, place: Place, entity_id: str, *, cascade: bool = False) -> None:
+        """Delete it with what it owns. `cascade`: with the tasks and runs that name it, as on the platform."""
+        raw = await self.raw(caller, place, entity_id)
+        if cascade and place.resource is not RUNS:
+            await self._cascade(caller, place, raw)
+        await self._drop(caller, place, raw)
+
+    async def delete_named(self, caller: Caller, place: Place, name: str, *, cascade: bool) -> bool:
+        """All versions of a function; whether there were any."""
+        if not name:
+            raise bad("say which: nothing is deleted without a name")
+        found = await self._all(caller, place, lambda spec: spec.get("name") == name)
+        for raw in found:
+            if cascade and place.resource is not RUNS:
+                await self._cascade(caller, place, raw)
+            await self._drop(caller, place, raw)
+        return bool(found)
+
+    async def _cascade(self, caller: Caller, place: Place, raw: JSON) -> None:
+        """First the runs, then the tasks, then the function: what is left when it breaks off names nothing missing."""
+        reference, field = _reference(raw), "function" if place.resource is FUNCTIONS else "task"
+        for resource in (RUNS, TASKS) if place.resource is FUNCTIONS else (RUNS,):
+            there = Place(resource, place.project, place.namespace)
+            names = lambda spec: mapping(spec.get("spec")).get(field) == reference  # noqa: E731
+            for one in await self._all(caller, there, names):
+                await self._drop(caller, there, one)
+
+    async def _all(self, caller: Caller, place: Place, wanted: Callable[[JSON], bool]) -> list[JSON]:
+        """Objects, without their large parts, whose document is wanted."""
+        try:
+            return [
+                {"metadata": raw["metadata"], "spec": {"id": raw["spec"].get("id")}}
+                async for raw in caller.all(place.resource, place.namespace)
+                if wanted(mapping(raw.get("spec")))
+            ]
+        except KubeError as error:
+            raise of_kube(
+                error, f"{place.resource.plural} of project {place.project} cannot be listed"
+            ) from error
+
+    async def _drop(self, caller: Caller, place: Place, raw: JSON) -> None:
+        metadata = raw["metadata"]
+        try:
+            await caller.delete(place.resource, place.namespace, str(metadata["name"]), str(metadata["uid"]))
+        except KubeError as error:
+            raise of_kube(error, f"{place.of(text(raw['spec'].get('id')))} was not deleted") from error
+
+    async def _searched(self, caller: Caller, place: Place, entity_id: str) -> JSON | None:
+        """Its manifest may have been given a name: then only the document tells."""
+        async for raw in caller.all(place.resource, place.namespace):
+            if _is(raw, entity_id):
+                self._names[place, entity_id] = str(raw["metadata"]["name"])
+                if len(self._names) > self._most:
+                    self._names.popitem(last=False)
+                return raw
+        return None
+
+
+def _reference(raw: JSON) -> str:
+    """As others name it."""
+    spec = mapping(raw.get("spec"))
+    name = f"{spec.get('name')}:{spec.get('id')}" if raw.get("kind") == FUNCTIONS.kind else spec.get("id")
+    return f"{spec.get('kind')}://{spec.get('project')}/{name}"
+
+
+def _manifest(place: Place, document: JSON) -> dict[str, Any]:
+    wanted = place.resource.kind
+    if document.get("project") != place.project:
+        raise bad(f"the document is of project {document.get('project')!r}, not of {place.project}")
+    try:
+        found = parse(Parsed(dict(document), {}))
+        if found.type.value != wanted:
+            raise bad(f"this is a {found.type.value} ({found.kind}), not a {wanted}")
+        return manifest(found, namespace=place.namespace)
+    except DocumentError as error:
+        raise bad(f"that is no {wanted}: {error}") from error
+
+
+def _check_same(place: Place, shown: JSON, document: JSON) -> None:
+    for key in UNCHANGEABLE:
+        if document.get(key, shown[key]) != shown[key]:
+            raise bad(
+                f"{place.of(shown['id'])} was not changed: its {key} is {shown[key]!r} and cannot become "
+                f"{str(document[key])[:80]!r}; save it under another id"
+            )
+
+
+async def _get(caller: Caller, place: Place, name: str) -> JSON | None:
+    try:
+        return await caller.get(place.resource, place.namespace, name)
+    except NotFoundError:
+        return None
+
+
+def _is(raw: JSON, entity_id: str) -> bool:
+    return mapping(raw.get("spec")).get("id") == entity_id

@@ -1,0 +1,45 @@
+"""Every bound of the gateway in one place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Times in seconds, sizes in bytes."""
+
+    connections: int = 1024
+    """Of each port."""
+    handshake: float = 5.0
+    idle: float = 30.0
+    """A connection on which no request begins is closed after this."""
+    header: int = 16_384
+    """One header, and so a token."""
+    body: int = 1_048_576
+    """etcd refuses objects above 1.5 MiB."""
+    body_time: float = 10.0
+    bodies: int = 67_108_864
+    """Of all request bodies being read at once."""
+    request: float = 55.0
+    """For a whole request: the SDK gives up after 60 s."""
+    patience: float = 40.0
+    """How long a request waits for an API server that does not answer, as during its restart."""
+    rate: float = 200.0
+    """Requests a second of one token or one address. Faster ones are slowed down, not refused."""
+    burst: float = 600.0
+    slowest: float = 15.0
+    """A request that would have to wait longer than this is refused."""
+    remembered: int = 4096
+    """Tokens, addresses, projects and runs remembered, each."""
+    page: int = 500
+    """Entities on a page when the caller does not say how many."""
+    largest_page: int = 1000
+    listed: int = 50_000
+    """Objects looked at for one list."""
+    lists: int = 4
+    """Lists under way at once."""
+    logs: int = 2_097_152
+    """Of one container: the last ones, as on the platform."""
+    all_logs: int = 8_388_608
+    """Of one answer."""

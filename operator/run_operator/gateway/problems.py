@@ -1,0 +1,75 @@
+"""What a request is refused with: statuses and words that the DigitalHub SDK turns into its own exceptions.
+
+| status, text | in the SDK |
+|---|---|
+| 400 with "Duplicated entity" | EntityAlreadyExistsError |
+| 400 | BadRequestError |
+| 401 | UnauthorizedError |
+| 403 | ForbiddenError |
+| 404 with "No such EntityName" | EntityNotExistsError |
+| any other | BackendError |
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from run_operator.kube import errors
+
+UNAUTHORIZED: Final = 401
+TRY_AGAIN: Final = 2.0
+"""Seconds after which a request that met no API server may be sent again."""
+
+
+class Problem(Exception):  # noqa: N818 - what the caller is told, not a mistake of ours
+    """The request ends here. The text is a sentence for the person who uses the SDK."""
+
+    def __init__(self, status: int, text: str, retry_after: float | None = None) -> None:
+        super().__init__(text)
+        self.status = status
+        self.retry_after = retry_after
+
+
+def bad(text: str) -> Problem:
+    """The request cannot be granted as it is."""
+    return Problem(400, text)
+
+
+def duplicated(text: str) -> Problem:
+    """There is one of that name."""
+    return Problem(400, f"Duplicated entity: {text}")
+
+
+def missing(text: str) -> Problem:
+    """There is none."""
+    return Problem(404, f"No such EntityName: {text}")
+
+
+def unsupported(text: str) -> Problem:
+    """The platform has it, this gateway has not."""
+    return Problem(501, text)
+
+
+def of_kube(error: errors.KubeError, doing: str) -> Problem:  # noqa: PLR0911 - a table
+    """What the API server's answer means for the caller. `doing`: "run x of project y cannot be read"."""
+    text = f"{doing}: {error.message}"
+    match error:
+        case errors.NotFoundError():
+            return missing(text)
+        case errors.AlreadyExistsError():
+            return duplicated(text)
+        case errors.ConflictError():
+            return Problem(409, f"{text}; refresh() and try again")
+        case errors.InvalidError():
+            return bad(text)
+        case errors.ForbiddenError() if error.status == UNAUTHORIZED:
+            return Problem(
+                UNAUTHORIZED,
+                f"{doing}: the API server does not take this token: it has expired, or is none of this cluster; "
+                "get another one (kubectl create token ...) and set DHCORE_ACCESS_TOKEN",
+            )
+        case errors.ForbiddenError():
+            return Problem(403, text)
+        case errors.ThrottledError():
+            return Problem(429, text, error.retry_after)
+    return Problem(503, f"{doing}: the API server does not answer: {error.message}", TRY_AGAIN)

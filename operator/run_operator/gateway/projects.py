@@ -1,0 +1,279 @@
+"""A project is a namespace: which one, and what of it the SDK gets to see.
+
+Found in this order: what an administrator mapped (`--project`), a namespace with the label run-operator.io/project, a
+namespace of that very name, if the caller may list Runs there. All of it with the caller's own rights.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import OrderedDict
+from collections.abc import Mapping
+from typing import Any, Final
+
+from run_operator.document.entity import ID
+from run_operator.document.names import object_name
+from run_operator.gateway.caller import Caller
+from run_operator.gateway.problems import Problem, bad, duplicated, missing, of_kube
+from run_operator.kube.errors import AlreadyExistsError, ForbiddenError, KubeError, NotFoundError
+from run_operator.kube.resource import NAMESPACES, RUNS
+from run_operator.resources.constants import GROUP, LABEL_PROJECT
+from run_operator.resources.raw import mapping, text
+
+KIND: Final = "project"
+ANNOTATION: Final = f"{GROUP}/project-document"
+"""On a namespace: what the SDK saved of the project (description, labels, config), as JSON."""
+MADE_HERE: Final = f"{GROUP}/project-created-by"
+MAX_DOCUMENT: Final = 65_536
+"""Bytes; the annotations of an object may have 256 KiB together."""
+REMEMBERED_FOR: Final = 30.0
+
+JSON = Mapping[str, Any]
+
+
+class Projects:
+    """`mapped`: project to namespace, by an administrator. `most`: answers remembered."""
+
+    def __init__(self, mapped: Mapping[str, str], most: int) -> None:
+        self._mapped = mapped
+        self._most = most
+        self._known: OrderedDict[tuple[str, str], tuple[float, str]] = OrderedDict()
+
+    async def namespace(self, caller: Caller, project: str) -> str:
+        """Of a project. Raises Problem 404 when the caller has none of that name."""
+        key = caller.identity.digest, project
+        until, namespace = self._known.get(key, (0.0, ""))
+        if time.monotonic() < until:
+            return namespace
+        namespace = await self._found(caller, project)
+        self._known[key] = time.monotonic() + REMEMBERED_FOR, namespace
+        self._known.move_to_end(key)
+        if len(self._known) > self._most:
+            self._known.popitem(last=False)
+        return namespace
+
+    async def read(self, caller: Caller, project: str) -> JSON:
+        """The project as the SDK knows it."""
+        namespace = await self.namespace(caller, project)
+        return entity(project, await _namespace(caller, namespace))
+
+    async def create(self, caller: Caller, document: JSON) -> JSON:
+        """A new namespace, if the caller may make one."""
+        project = _name(document)
+        namespace = object_name(project)
+        body = {
+            "apiVersion": "v1",
+            "kind": "Namespace",
+            "metadata": {
+                "name": namespace,
+                "labels": {LABEL_PROJECT: project},
+                "annotations": {ANNOTATION: _stored(document), MADE_HERE: "gateway"},
+            },
+        }
+        try:
+            raw = await caller.create(NAMESPACES, "", body)
+        except AlreadyExistsError as error:
+            raise await self._taken(caller, project, namespace) from error
+        except ForbiddenError as error:
+            raise _may_not_create(project, namespace, error) from error
+        except KubeError as error:
+            raise of_kube(error, f"project {project} cannot be created") from error
+        self._known.pop((caller.identity.digest, project), None)
+        return entity(project, raw)
+
+    async def update(self, caller: Caller, project: str, document: JSON) -> JSON:
+        """Keep the document at the namespace, if the caller may change namespaces and something has changed."""
+        namespace = await self.namespace(caller, project)
+        raw = await _namespace(caller, namespace)
+        if _name(document) != project:
+            raise bad(f"the name of project {project} cannot become {_name(document)}")
+        shown = entity(project, raw)
+        if all(_said(document, part) == _said(shown, part) for part in ("metadata", "spec")):
+            return shown
+        patch = {"metadata": {"annotations": {ANNOTATION: _stored(document)}}}
+        try:
+            return entity(project, await caller.patch(NAMESPACES, "", namespace, patch))
+        except KubeError as error:
+            raise of_kube(error, f"project {project} (namespace {namespace}) was not changed") from error
+
+    async def delete(self, caller: Caller, project: str, *, cascade: bool) -> None:
+        """Delete the namespace with all that is in it; only one that was made here, and only with `cascade`."""
+        namespace = await self.namespace(caller, project)
+        raw = await _namespace(caller, namespace)
+        annotations = mapping(mapping(raw.get("metadata")).get("annotations"))
+        if MADE_HERE not in annotations:
+            raise bad(
+                f"project {project} is namespace {namespace}, which was not made by this gateway and may hold more than "
+                f"the project: delete its runs and functions, or the namespace itself (kubectl delete namespace {namespace})"
+            )
+        if not cascade:
+            raise bad(f"project {project} goes only with all that is in it: say cascade=True")
+        try:
+            await caller.delete(NAMESPACES, "", namespace, text(mapping(raw.get("metadata")).get("uid")))
+        except KubeError as error:
+            raise of_kube(error, f"project {project} (namespace {namespace}) was not deleted") from error
+        self._known.pop((caller.identity.digest, project), None)
+
+    async def list(self, caller: Caller) -> list[JSON]:
+        """Those the caller can see: all labelled ones for whoever may list namespaces, and the mapped ones."""
+        found: dict[str, JSON] = {}
+        try:
+            async for raw in caller.all(NAMESPACES, None, labels=LABEL_PROJECT):
+                project = text(mapping(mapping(raw.get("metadata")).get("labels")).get(LABEL_PROJECT))
+                found[project] = entity(project, raw)
+        except ForbiddenError as error:
+            if error.status != 403:  # noqa: PLR2004 - a bad token, not a missing right
+                raise of_kube(error, "projects cannot be listed") from error
+        except KubeError as error:
+            raise of_kube(error, "projects cannot be listed") from error
+        for project, namespace in self._mapped.items():
+            if await self._may_list(caller, namespace):
+                found[project] = entity(project, await _namespace(caller, namespace))
+        return list(found.values())
+
+    async def _found(self, caller: Caller, project: str) -> str:
+        if not ID.fullmatch(project):
+            raise missing(f"{project[:80]!r} is no name of a project")
+        if project in self._mapped:
+            return self._mapped[project]
+        try:
+            labelled = await _labelled(caller, project)
+            if labelled:
+                return labelled
+            if await self._is_project(caller, object_name(project), project):
+                return object_name(project)
+        except KubeError as error:
+            raise of_kube(error, f"project {project} cannot be looked up") from error
+        raise missing(
+            f"project {project}: there is no namespace with the label {LABEL_PROJECT}={project}, and none called "
+            f"{object_name(project)} in which you may list runs"
+        )
+
+    async def _is_project(self, caller: Caller, namespace: str, project: str) -> bool:
+        """A namespace of that name that is no other project's, and whose Runs the caller may list."""
+        try:
+            raw = await caller.get(NAMESPACES, "", namespace)
+        except NotFoundError:
+            return False
+        except ForbiddenError as error:
+            if error.status != 403:  # noqa: PLR2004 - a bad token, not a missing right
+                raise
+        else:
+            label = mapping(mapping(raw.get("metadata")).get("labels")).get(LABEL_PROJECT, project)
+            if label != project:
+                return False
+        return await self._may_list(caller, namespace)
+
+    async def _may_list(self, caller: Caller, namespace: str) -> bool:
+        try:
+            async for _ in caller.all(RUNS, namespace):
+                break
+        except ForbiddenError as error:
+            if error.status != 403:  # noqa: PLR2004 - as above
+                raise
+            return False
+        return True
+
+    async def _taken(self, caller: Caller, project: str, namespace: str) -> Problem:
+        if await self._is_project(caller, namespace, project):
+            return duplicated(f"project {project} is there already (namespace {namespace})")
+        return Problem(
+            403,
+            f"project {project} cannot be created: the namespace {namespace} is there, and either belongs to another "
+            f"project or you may not list runs in it. {_advice(namespace, project)}",
+        )
+
+
+def entity(project: str, namespace: JSON) -> JSON:
+    """The SDK's document of a project. What was never saved through the gateway has only a name."""
+    metadata = mapping(namespace.get("metadata"))
+    try:
+        saved = json.loads(text(mapping(metadata.get("annotations")).get(ANNOTATION)) or "{}")
+    except (ValueError, RecursionError):  # somebody's own handiwork
+        saved = {}
+    saved = mapping(saved)
+    created = text(metadata.get("creationTimestamp"))
+    known = {"project": project, "name": project, "created": created, "updated": created}
+    return {
+        "kind": KIND,
+        "metadata": {**known, **mapping(saved.get("metadata"))},
+        "spec": dict(mapping(saved.get("spec"))),
+        "status": {"state": "CREATED", "namespace": text(metadata.get("name"))},
+        "project": project,
+        "id": project,
+        "name": project,
+        "key": f"store://{project}",
+    }
+
+
+async def _namespace(caller: Caller, name: str) -> JSON:
+    """The object; where the caller may not read it, its name."""
+    try:
+        return await caller.get(NAMESPACES, "", name)
+    except ForbiddenError as error:
+        if error.status != 403:  # noqa: PLR2004 - a bad token, not a missing right
+            raise of_kube(error, f"namespace {name} cannot be read") from error
+        return {"metadata": {"name": name}}
+    except KubeError as error:
+        raise of_kube(error, f"namespace {name} cannot be read") from error
+
+
+async def _labelled(caller: Caller, project: str) -> str:
+    """The namespace with the label; empty if there is none or the caller may not list namespaces."""
+    try:
+        found = [
+            text(mapping(raw.get("metadata")).get("name"))
+            async for raw in caller.all(NAMESPACES, None, labels=f"{LABEL_PROJECT}={project}")
+        ]
+    except ForbiddenError as error:
+        if error.status != 403:  # noqa: PLR2004 - a bad token, not a missing right
+            raise
+        return ""
+    if len(found) > 1:
+        raise bad(
+            f"project {project} is ambiguous: the namespaces {', '.join(sorted(found)[:5])} all carry the label "
+            f"{LABEL_PROJECT}={project}; take it from all but one"
+        )
+    return found[0] if found else ""
+
+
+def _name(document: JSON) -> str:
+    name = document.get("name")
+    if not isinstance(name, str) or not ID.fullmatch(name) or len(name) > 63:  # noqa: PLR2004 - a label's value
+        raise bad("a project needs a name: at most 63 letters, digits and . _ + -")
+    return name
+
+
+def _stored(document: JSON) -> str:
+    kept = {part: _said(document, part) for part in ("metadata", "spec")}
+    found = json.dumps(kept)
+    if len(found) > MAX_DOCUMENT:
+        raise bad(
+            f"the project's document has {len(found)} bytes; {MAX_DOCUMENT} can be kept at its namespace"
+        )
+    return found
+
+
+def _said(document: JSON, part: str) -> JSON:
+    return {
+        key: value for key, value in mapping(document.get(part)).items() if value not in (None, [], {}, "")
+    }
+
+
+def _may_not_create(project: str, namespace: str, error: KubeError) -> Problem:
+    if error.status != 403:  # noqa: PLR2004 - a bad token, not a missing right
+        return of_kube(error, f"project {project} cannot be created")
+    return Problem(
+        403,
+        f"project {project} is not there, and you may not create its namespace ({error.message}). "
+        f"{_advice(namespace, project)}",
+    )
+
+
+def _advice(namespace: str, project: str) -> str:
+    return (
+        f"Whoever runs the cluster can make it: kubectl create namespace {namespace}; "
+        f"kubectl label namespace {namespace} {LABEL_PROJECT}={project}; "
+        f"kubectl create rolebinding {namespace}-edit -n {namespace} --clusterrole=edit --user=..."
+    )

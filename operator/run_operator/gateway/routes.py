@@ -1,0 +1,198 @@
+"""Which path means what: the part of the platform's API that the SDK uses for projects, functions, tasks and runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import unquote
+
+from run_operator import __version__
+from run_operator.gateway.caller import Caller
+from run_operator.gateway.entities import BY_PLURAL, Entities, Place
+from run_operator.gateway.limits import Limits
+from run_operator.gateway.listing import Lists, page, query
+from run_operator.gateway.logs import logs
+from run_operator.gateway.metrics import Metrics
+from run_operator.gateway.problems import Problem, bad, of_kube, unsupported
+from run_operator.gateway.projects import Projects
+from run_operator.gateway.runs import Runs, check_is_run
+from run_operator.kube.errors import KubeError
+from run_operator.kube.resource import RUNS, SELF_REVIEWS
+from run_operator.resources.raw import mapping, text
+
+API_LEVEL: Final = 15
+"""Of the platform's API that is spoken here; the SDK takes 15 to 20."""
+OPEN: Final = frozenset({"/.well-known/configuration"})
+"""Answered without a token: the SDK sends none there."""
+
+JSON = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """`parts`: what follows /api/v1, decoded. `body`: what was sent, None if nothing was."""
+
+    method: str
+    parts: tuple[str, ...]
+    parameters: Mapping[str, str]
+    body: Any
+    caller: Caller
+
+    @property
+    def document(self) -> JSON:
+        """The body as a map. Raises Problem."""
+        if not isinstance(self.body, Mapping):
+            raise bad("the body must be a JSON object")
+        return self.body
+
+    @property
+    def cascade(self) -> bool:
+        """Whether a deletion is to take along what belongs to it."""
+        return self.parameters.get("cascade", "false").lower() == "true"
+
+
+def parts_of(raw_path: str) -> tuple[str, ...]:
+    """The parts of a path as it was sent: a metric's name may hold anything, also an encoded slash."""
+    return tuple(unquote(part) for part in raw_path.partition("?")[0].strip("/").split("/"))
+
+
+class Routes:
+    """One object for a process; holds caches and bounds, and no state that matters."""
+
+    def __init__(self, limits: Limits, mapped: Mapping[str, str]) -> None:
+        self._limits = limits
+        self._projects = Projects(mapped, limits.remembered)
+        self._entities = Entities(limits.remembered)
+        self._runs = Runs(self._entities)
+        self._metrics = Metrics(self._entities, limits)
+        self._lists = Lists(limits)
+
+    async def answer(self, request: Request) -> Any:
+        """What becomes JSON. Raises Problem."""
+        match request.parts:
+            case ("api", "auth"):
+                return await _who(request.caller)
+            case ("api", "v1", "projects", *rest):
+                return await self._of_projects(request, rest)
+            case ("api", "v1", "-", project, plural, *rest):
+                return await self._of_project(request, project, plural, rest)
+        raise Problem(404, f"there is nothing at /{'/'.join(request.parts)[:200]}")
+
+    async def _of_projects(self, request: Request, rest: list[str]) -> Any:
+        caller, projects = request.caller, self._projects
+        match request.method, rest:
+            case "GET", []:
+                asked = query(request.parameters, self._limits)
+                found = await projects.list(caller)
+                start = asked.page * asked.size
+                return page(found[start : asked.end], len(found), asked)
+            case "POST", []:
+                return await projects.create(caller, request.document)
+            case "GET", [name]:
+                return await projects.read(caller, name)
+            case "PUT", [name]:
+                return await projects.update(caller, name, request.document)
+            case "DELETE", [name]:
+                await projects.delete(caller, name, cascade=request.cascade)
+                return True
+            case _, [_, "share"]:
+                raise unsupported(
+                    "projects are shared by the cluster's own means: kubectl create rolebinding ... --clusterrole=edit --user=..."
+                )
+        raise _no_method(request)
+
+    async def _of_project(self, request: Request, project: str, plural: str, rest: list[str]) -> Any:
+        resource = BY_PLURAL.get(plural)
+        if resource is None:
+            raise unsupported(
+                f"this cluster keeps projects, functions, tasks and runs, but no {plural[:40]}: the platform's own "
+                "server has them"
+            )
+        place = Place(resource, project, await self._projects.namespace(request.caller, project))
+        match rest:
+            case []:
+                return await self._of_all(request, place)
+            case [entity_id]:
+                return await self._of_one(request, place, entity_id)
+            case [entity_id, *what]:
+                check_is_run(place)
+                return await self._of_run(request, place, entity_id, what)
+        raise _no_method(request)
+
+    async def _of_all(self, request: Request, place: Place) -> Any:
+        match request.method:
+            case "GET":
+                return await self._lists.page(request.caller, place, query(request.parameters, self._limits))
+            case "POST" if place.resource is RUNS:
+                return await self._runs.create(request.caller, place, request.document)
+            case "POST":
+                return await self._entities.create(request.caller, place, request.document)
+            case "DELETE":
+                return await self._entities.delete_named(
+                    request.caller, place, request.parameters.get("name", ""), cascade=request.cascade
+                )
+        raise _no_method(request)
+
+    async def _of_one(self, request: Request, place: Place, entity_id: str) -> Any:
+        caller, entities = request.caller, self._entities
+        match request.method:
+            case "GET":
+                return await entities.read(caller, place, entity_id)
+            case "PUT":
+                return await self._put(request, place, entity_id)
+            case "DELETE":
+                await entities.delete(caller, place, entity_id, cascade=request.cascade)
+                return True
+        raise _no_method(request)
+
+    async def _put(self, request: Request, place: Place, entity_id: str) -> Any:
+        found, raw = await self._entities.update(request.caller, place, entity_id, request.document)
+        if place.resource is RUNS and mapping(request.document.get("status")).get("metrics") == {}:
+            self._metrics.announced(request.caller, text(mapping(raw.get("metadata")).get("uid")))
+        return found
+
+    async def _of_run(self, request: Request, place: Place, run_id: str, what: list[str]) -> Any:
+        caller = request.caller
+        match request.method, what:
+            case "POST", ["stop"]:
+                return await self._runs.stop(caller, place, run_id)
+            case "POST", ["resume"]:
+                return await self._runs.resume(caller, place, run_id)
+            case "GET", ["logs"]:
+                raw = await self._entities.raw(caller, place, run_id)
+                return await logs(caller, place, raw, self._limits)
+            case "GET", ["metrics"]:
+                return await self._metrics.all(caller, place, run_id)
+            case "GET", ["metrics", key]:
+                return await self._metrics.one(caller, place, run_id, key)
+            case "PUT", ["metrics", key]:
+                return await self._metrics.put(caller, place, run_id, key, request.body)
+            case "POST", [action]:
+                raise bad(f"a run can be stopped and resumed; {action[:40]!r} is no wish")
+        raise _no_method(request)
+
+
+def configuration() -> JSON:
+    """What anybody may know of this gateway."""
+    return {
+        "name": "run-operator",
+        "version": __version__,
+        "dhcore_api_level": API_LEVEL,
+        "k8s_resource_profiles": [],
+    }
+
+
+async def _who(caller: Caller) -> JSON:
+    """Whom the API server takes the caller for."""
+    body = {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}
+    try:
+        answer = await caller.create(SELF_REVIEWS, "", body)
+    except KubeError as error:
+        raise of_kube(error, "the token cannot be checked") from error
+    user = mapping(mapping(answer.get("status")).get("userInfo"))
+    return {"username": text(user.get("username")), "groups": list(user.get("groups") or ())}
+
+
+def _no_method(request: Request) -> Problem:
+    return Problem(405, f"{request.method} is not for /{'/'.join(request.parts)[:200]}")

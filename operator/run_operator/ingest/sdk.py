@@ -1,0 +1,208 @@
+"""The DigitalHub SDK in the pods of a Run: as much of its API as a program needs of its own Run, and nothing of others.
+
+The token says which Run: it is made for that one alone. A metric that is put is answered when it is in the cluster; the
+SDK sends nothing again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+from urllib.parse import unquote
+
+from run_operator.ingest import entities
+from run_operator.ingest.answers import OK, Answer, DeniedError
+from run_operator.ingest.directory import Directory
+from run_operator.ingest.ledgers import Entry, Ledgers, OvertakenError
+from run_operator.ingest.limits import Limits
+from run_operator.ingest.members import Members
+from run_operator.ingest.service import Service
+from run_operator.ingest.throttle import Buckets, Clock
+from run_operator.ingest.tokens import Caller, Tokens, run_uid
+from run_operator.kube.client import JSON, Api
+from run_operator.kube.errors import KubeError
+from run_operator.kube.resource import RUNS
+from run_operator.metrics import batch as batches
+from run_operator.metrics import layout
+from run_operator.metrics.book import Limits as BookLimits
+from run_operator.metrics.errors import RefusedBatchError
+from run_operator.metrics.putting import Given, operation
+from run_operator.resources.reporting import audience
+from run_operator.resources.run import Run
+
+ROOT: Final = "/api/"
+PROJECT: Final = re.compile(r"/api/v1/projects/([^/]+)")
+RUN: Final = re.compile(r"/api/v1/-/([^/]+)/runs/([^/]+)(?:/(metrics)(?:/([^/]+))?)?")
+AUTH: Final = "/api/auth"
+TRIES: Final = 5
+"""Of one value, when another replica writes the same Run."""
+ONLY: Final = "a program in a pod may read its own Run and log its metrics, and nothing else, without a token of its own"
+
+Read = Callable[[], Awaitable[bytes]]
+
+
+class Sdk:
+    """`hurry` is told of entries whose commit somebody waits for. `clock` is monotonic seconds."""
+
+    def __init__(
+        self,
+        api: Api,
+        directory: Directory,
+        tokens: Tokens,
+        members: Members,
+        ledgers: Ledgers,
+        service: Service,
+        limits: Limits,
+        clock: Clock,
+        hurry: Callable[[Entry], None],
+        ready: Callable[[], bool],
+    ) -> None:
+        self._api = api
+        self._directory = directory
+        self._tokens = tokens
+        self._members = members
+        self._ledgers = ledgers
+        self._service = service
+        self._limits = limits
+        self._clock = clock
+        self._hurry = hurry
+        self._ready = ready
+        self._given = Given(limits.remembered)
+        self._pods = Buckets(limits.sdk_rate, limits.pod_burst, clock, limits.remembered)
+
+    async def answer(self, method: str, path: str, token: str, read: Read) -> Answer:
+        """One request of the SDK. The body is read only when it is known who sends it."""
+        try:
+            return await self._answer(method, path, token, read)
+        except DeniedError as error:
+            return error.answer
+        except RefusedBatchError as error:
+            return Answer(error.status, {"error": str(error)})
+        except KubeError as error:
+            return DeniedError(503, f"the API server does not answer: {error.message}", retry_after=2).answer
+
+    async def _answer(self, method: str, path: str, token: str, read: Read) -> Answer:
+        run, caller, attempt = await self._caller(token)
+        if method == "GET" and path == AUTH:
+            return Answer(OK, {})
+        project = PROJECT.fullmatch(path)
+        if project is not None and method == "GET":
+            self._check(run, unquote(project[1]))
+            return Answer(OK, entities.project(run.project))
+        match = RUN.fullmatch(path)
+        if match is None or method not in ("GET", "PUT"):
+            raise DeniedError(403, f"{method} {path[:200]}: {ONLY}")
+        self._check(run, unquote(match[1]), unquote(match[2]))
+        name = unquote(match[4]) if match[4] else None
+        if method == "GET":
+            found = await (self._metrics(run, caller, name) if match[3] else self._run(run))
+            return Answer(OK, found)
+        if match[3] is None:
+            return await self._saved(run, await read())
+        if name is None:
+            raise DeniedError(405, "metrics are put one by one")
+        return await self._put(run, caller, attempt, name, await read())
+
+    async def _caller(self, token: str) -> tuple[Run, Caller, int]:
+        if not self._ready():
+            raise DeniedError(503, "the operator is starting", retry_after=2)
+        if not token:
+            raise DeniedError(
+                401, "a bearer token is needed: in a pod of a Run, that of RUN_METRICS_TOKEN_FILE"
+            )
+        uid = run_uid(token)
+        run = self._directory.run_of(uid)
+        if run is None:
+            raise DeniedError(404, "No such EntityName: the Run of this token is gone")
+        caller = await self._tokens.caller(token, audience(uid))
+        attempt = await self._members.attempt(run, caller)
+        await self._paced(caller.uid)
+        return run, caller, attempt
+
+    async def _paced(self, uid: str) -> None:
+        """The SDK gives up where it is told to wait, so it is made to."""
+        left = self._limits.sdk_patience
+        while (wait := self._pods.take(uid)) > 0:
+            left -= wait
+            if left < 0:
+                raise DeniedError(429, "this pod sends too many requests", retry_after=wait)
+            await asyncio.sleep(wait)
+
+    def _check(self, run: Run, project: str, run_id: str | None = None) -> None:
+        if project != run.project or run_id not in (None, run.id):
+            mine = f"the token is that of run {run.id} of project {run.project}"
+            raise DeniedError(403, f"{mine}, not of {run_id or 'project'} of {project}: {ONLY}")
+
+    async def _run(self, run: Run) -> JSON:
+        entry = self._ledgers.get(run.uid)
+        newer = layout.values(entry.ledger.book) if entry is not None else None
+        return entities.run(await self._raw(run), newer)
+
+    async def _raw(self, run: Run) -> JSON:
+        raw = await self._api.get(RUNS, run.namespace, run.name)
+        if (raw.get("metadata") or {}).get("uid") != run.uid:
+            raise DeniedError(
+                404, f"No such EntityName: Run {run.name} was deleted; another one has its name now"
+            )
+        return raw
+
+    async def _saved(self, run: Run, body: bytes) -> Answer:
+        """The SDK saves the whole run before its first metric: as long as that changes nothing it is well."""
+        sent, raw = _json(body), await self._raw(run)
+        stored = entities.run(raw)
+        changed = entities.changes(sent if isinstance(sent, dict) else {}, stored)
+        if changed:
+            raise DeniedError(403, f"{changed} of run {run.id} is not changed: {ONLY}")
+        return Answer(OK, stored)
+
+    async def _metrics(self, run: Run, caller: Caller, name: str | None) -> Any:
+        entry = await self._ledgers.open(run)
+        found = layout.values(entry.ledger.book)
+        self._given.remember(caller.uid, found, self._clock())
+        if name is None:
+            return found
+        if name not in found:
+            raise DeniedError(404, f"No such EntityName: run {run.id} has no metric {name[:128]!r}")
+        return found[name]
+
+    async def _put(self, run: Run, caller: Caller, attempt: int, name: str, body: bytes) -> Answer:
+        value = _json(body)
+        for _ in range(TRIES):
+            entry = await self._ledgers.open(run)
+            run = self._service.check_open(run.key, run, attempt)
+            there = layout.values(entry.ledger.book)
+            wanted = operation(name, value, there, caller.uid, self._given, self._clock())
+            if wanted is not None:
+                batch = batches.read(json.dumps({"ops": [wanted]}).encode())
+                limits = BookLimits(run.policy.metrics.budget, run.policy.metrics.fail)
+                self._service.take(entry, batch, caller, attempt, limits)
+            try:
+                await self._committed(entry)
+            except OvertakenError:
+                continue  # another replica wrote what we had not seen: what the value means is looked at again
+            return Answer(OK, layout.values(entry.ledger.book).get(name))
+        raise DeniedError(
+            503, f"metric {name[:128]!r} is not stored: others keep writing to this Run", retry_after=2
+        )
+
+    async def _committed(self, entry: Entry) -> None:
+        if entry.ledger.dirty_since is None:
+            return
+        landing = entry.landing()
+        self._hurry(entry)
+        try:
+            async with asyncio.timeout(self._limits.sdk_patience):
+                await landing
+        except TimeoutError as error:
+            said = "the metric is taken but not in the cluster yet, which is busy; it goes on trying"
+            raise DeniedError(503, said, retry_after=5) from error
+
+
+def _json(body: bytes) -> Any:
+    try:
+        return json.loads(body, parse_constant=lambda _: None)  # NaN and infinities, as everywhere
+    except (ValueError, RecursionError) as error:
+        raise DeniedError(400, "the body is not JSON") from error

@@ -1,0 +1,138 @@
+"""The DigitalHub SDK in a pod, on a real API server: tokens and Runs are real, only the kubelet is not.
+
+Where DIGITALHUB_PYTHON names a Python with `digitalhub` and `digitalhub-runtime-container` installed, the SDK is the real one.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import ssl
+import subprocess
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from run_operator.resources.reporting import audience
+from tests.harness import OperatorProcess, Person, wait_for
+from tests.metrics_pod import running_pod, token
+
+PROGRAM = """
+import os, threading
+import digitalhub as dh
+
+run = dh.get_run(os.environ["RUN_ID"], project=os.environ["PROJECT_NAME"])
+run.log_metric("loss", 0.5)
+run.log_metric("loss", 0.25)
+run.log_metric("acc", 0.9, single_value=True)
+run.log_metric("lr", [1, 2, 3])
+run.log_metric("lr", [9], overwrite=True)
+
+def many(first):
+    for number in range(first, first + 5):
+        run.log_metric("shared", number)
+
+threads = [threading.Thread(target=many, args=(first,)) for first in (0, 100)]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+run.refresh()
+print(run.status.state, run.metrics["loss"], run.metrics["acc"], run.metrics["lr"], sorted(run.metrics["shared"]))
+for refused in (lambda: dh.get_run("b", project="demo"), run.stop, run.delete if hasattr(run, "delete") else run.stop):
+    try:
+        refused()
+    except Exception as error:
+        print(type(error).__name__)
+"""
+
+
+class Pod:
+    """What a pod of a Run has in its folder and its environment."""
+
+    def __init__(self, person: Person, run: str, folder: Path) -> None:
+        name = running_pod(person, run)
+        spec = person.get("pod", name)["spec"]
+        uid = person.get("run", run)["metadata"]["uid"]
+        files = person.get("configmap", "run-operator-metrics")["data"]
+        (folder / "lib").mkdir(parents=True)
+        for module in ("runmetrics.py", "sitecustomize.py"):
+            (folder / "lib" / module).write_text(files[module])
+        (folder / "ca.crt").write_text(files["ca.crt"])
+        (folder / "token").write_text(token(person, name, audience(uid)))
+        self.environ = {one["name"]: one["value"] for one in spec["containers"][0]["env"] if "value" in one}
+        moved = {"RUN_METRICS_TOKEN_FILE": "token", "RUN_METRICS_CA_FILE": "ca.crt", "PYTHONPATH": "lib"}
+        self.environ |= {name: str(folder / path) for name, path in moved.items()} | {"HOME": str(folder)}
+        self._context = ssl.create_default_context(cadata=files["ca.crt"])
+        self.token = (folder / "token").read_text()
+
+    def ask(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
+        """Status and answer."""
+        request = urllib.request.Request(  # noqa: S310 - of this test's own making
+            self.environ["DHCORE_ENDPOINT"] + path, method=method, headers={"Authorization": f"Bearer {self.token}"},
+            data=None if body is None else json.dumps(body).encode(),
+        )  # fmt: skip
+        try:
+            with urllib.request.urlopen(request, timeout=30, context=self._context) as answer:  # noqa: S310
+                return answer.status, json.loads(answer.read())
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, json.loads(error.read())
+
+
+@pytest.fixture
+def pods(operator: OperatorProcess, person: Person, tmp_path: Path) -> tuple[Pod, Pod]:
+    for name in ("a", "b"):
+        person.apply_run(name)
+        person.becomes(name, "RUNNING")
+    wait_for("the ConfigMap", lambda: person.get("configmap", "run-operator-metrics"))
+    return Pod(person, "a", tmp_path / "a"), Pod(person, "b", tmp_path / "b")
+
+
+def test_a_pod_has_its_own_run_and_no_other(pods, person):
+    a, b = pods
+    run = "/api/v1/-/demo/runs"
+    assert (a.environ["PROJECT_NAME"], a.environ["RUN_ID"]) == ("demo", "a")
+    assert "DHCORE_ACCESS_TOKEN" not in a.environ
+    code, found = a.ask("GET", f"{run}/a")
+    assert (code, found["id"], found["status"]["state"]) == (200, "a", "RUNNING")
+    assert a.ask("GET", f"{run}/a/metrics") == (200, {})
+    assert a.ask("PUT", f"{run}/a/metrics/loss", [0.5]) == (200, [0.5])
+    assert person.status("a")["metrics"] == {"loss": [0.5]}
+    for method, path, body in (
+        ("GET", f"{run}/b", None), ("PUT", f"{run}/b/metrics/loss", [1]), ("POST", f"{run}/a/stop", {}),
+        ("DELETE", f"{run}/a", None), ("GET", run, None), ("POST", run, {}),
+    ):  # fmt: skip
+        code, told = a.ask(method, path, body)
+        assert (code, "its own Run" in told["error"]) == (403, True), (method, path)
+    assert "metrics" not in person.status("b")
+    assert b.ask("GET", f"{run}/b")[0] == 200
+    b.token = token(person, running_pod(person, "b"), audience(person.get("run", "a")["metadata"]["uid"]))
+    assert b.ask("GET", f"{run}/a")[0] == 403  # a token for Run a, of a pod that is none of its
+    b.token = token(person, "", audience(person.get("run", "a")["metadata"]["uid"]))
+    assert b.ask("GET", f"{run}/a")[0] == 403
+
+
+def test_the_real_sdk_works_unchanged(pods, person):
+    python = os.environ.get("DIGITALHUB_PYTHON")
+    if not python:
+        pytest.skip(
+            "set DIGITALHUB_PYTHON to a Python with digitalhub and digitalhub-runtime-container installed"
+        )
+    done = subprocess.run(
+        [python, "-W", "ignore", "-c", PROGRAM], env={"PATH": os.environ["PATH"], **pods[0].environ},
+        capture_output=True, text=True, check=False, timeout=100,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    shared = [*range(5), *range(100, 105)]
+    assert done.stdout.splitlines() == [
+        f"RUNNING [0.5, 0.25] 0.9 [9] {shared}", "ForbiddenError", "ForbiddenError", "ForbiddenError",
+    ]  # fmt: skip
+    metrics = person.status("a")["metrics"]
+    assert (metrics["loss"], metrics["acc"], metrics["lr"], sorted(metrics["shared"])) == (
+        [0.5, 0.25],
+        0.9,
+        [9],
+        shared,
+    )

@@ -1,0 +1,191 @@
+"""The DigitalHub SDK in a pod: its own Run and nothing else, metrics that are in the cluster when it is told so."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+from collections.abc import AsyncIterator
+
+import pytest
+
+from run_operator.ingest.limits import Limits
+from run_operator.kube.errors import TransientError
+from tests.ingest_world import UID, World
+
+RUN = "/api/v1/-/p/runs/x"
+LOSS = f"{RUN}/metrics/loss"
+
+
+@pytest.fixture
+async def world() -> AsyncIterator[World]:
+    async with World() as one:
+        yield one
+
+
+async def log(world: World, value: float, token: str = "", key: str = "loss") -> int:
+    """As the SDK does it."""
+    _, found = await world.sdk("GET", f"{RUN}/metrics", token=token)
+    code, _ = await world.sdk("PUT", f"{RUN}/metrics/{key}", [*found.get(key, []), value], token)
+    return code
+
+
+async def test_a_program_reads_its_project_and_its_run(world):
+    assert await world.sdk("GET", "/api/auth") == (200, {})
+    code, project = await world.sdk("GET", "/api/v1/projects/p")
+    assert (code, project["kind"], project["name"]) == (200, "project", "p")
+    code, run = await world.sdk("GET", RUN)
+    assert (code, run["kind"], run["id"], run["project"]) == (200, "container+job:run", "x", "p")
+    assert run["key"] == "store://p/run/container+job:run/x"
+    assert run["status"] == {"state": "RUNNING", "attempt": 1}
+    assert not {"suspend", "runPolicy"} & set(run)
+
+
+async def test_metrics_are_in_the_cluster_when_the_program_is_told_so(world):
+    for number in range(5):
+        assert await log(world, number) == 200
+        assert world.status["metrics"] == {"loss": list(range(number + 1))}
+    assert await world.sdk("PUT", f"{RUN}/metrics/acc", 0.5) == (200, 0.5)
+    assert (await world.sdk("GET", f"{RUN}/metrics"))[1] == {"loss": [0, 1, 2, 3, 4], "acc": 0.5}
+    assert await world.sdk("GET", f"{RUN}/metrics/acc") == (200, 0.5)
+    assert (await world.sdk("GET", RUN))[1]["status"]["metrics"]["acc"] == 0.5
+
+
+async def test_threads_and_pods_at_once_lose_nothing(world):
+    world.add_pod("pod-2")
+    tokens = [world.token(pod) for pod in ("pod-1", "pod-2")]
+
+    async def many(client: int) -> None:
+        for number in range(10):
+            assert await log(world, 100 * client + number, tokens[client % 2]) == 200
+
+    await asyncio.gather(*(many(client) for client in range(4)))
+    logged = world.status["metrics"]["loss"]
+    assert sorted(logged) == sorted(100 * client + number for client in range(4) for number in range(10))
+
+
+async def test_a_value_whose_commit_landed_though_the_answer_was_lost_is_there_once(world):
+    def landed(apply):
+        apply()
+        raise TransientError("patch", 0, "no answer")
+
+    def lost(apply):
+        raise TransientError("patch", 503, "not now")
+
+    world.api.faults += [landed, lost]
+    assert [await log(world, number) for number in range(3)] == [200, 200, 200]
+    assert world.status["metrics"]["loss"] == [0, 1, 2]
+
+
+async def test_what_another_replica_wrote_meanwhile_stays(world):
+    assert await log(world, 1) == 200
+
+    def overtaken(apply):
+        raw = world.api.objects["runs", "ml", "train"]
+        raw["status"]["metrics"] = {"loss": [1, 7]}
+        raw["status"]["metricsIngest"] |= {"commitId": "another-1"}
+        return apply()
+
+    world.api.faults.append(overtaken)
+    assert await log(world, 2) == 200
+    assert world.status["metrics"]["loss"] == [1, 7, 2]
+
+
+async def test_programs_that_use_runmetrics_and_the_sdk_share_a_list(world):
+    token = world.token()
+    assert (await world.post(token, {"writer": "w", "seq": 1, "ops": [{"k": "loss", "append": [1]}]}))[
+        0
+    ] == 202
+    assert await log(world, 2, token) == 200
+    assert world.status["metrics"]["loss"] == [1, 2]
+
+
+async def test_the_sdk_saves_the_whole_run_before_its_first_metric_and_that_changes_nothing(world):
+    _, document = await world.sdk("GET", RUN)
+    document["metadata"] |= {"updated": "2030-01-01T00:00:00Z"}
+    document["spec"] = {**document["spec"], "local_execution": False}
+    before = len([call for call in world.api.calls if call.startswith("patch")])
+    code, answered = await world.sdk("PUT", RUN, document)
+    assert (code, answered["id"]) == (200, "x")
+    assert len([call for call in world.api.calls if call.startswith("patch")]) == before
+    document["metadata"]["labels"] = ["mine"]
+    code, answered = await world.sdk("PUT", RUN, document)
+    assert (code, "metadata.labels of run x is not changed" in answered["error"]) == (403, True)
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/api/v1/-/p/runs/other"),
+        ("PUT", "/api/v1/-/p/runs/other/metrics/loss"),
+        ("GET", "/api/v1/-/q/runs/x"),
+        ("GET", "/api/v1/projects/q"),
+        ("GET", "/api/v1/-/p/runs"),
+        ("POST", "/api/v1/-/p/runs"),
+        ("POST", f"{RUN}/stop"),
+        ("POST", f"{RUN}/resume"),
+        ("GET", f"{RUN}/logs"),
+        ("DELETE", RUN),
+        ("GET", "/api/v1/-/p/functions"),
+        ("GET", "/api/v1/-/p/runs/x%2F..%2Fother"),
+        ("GET", "/api/v1/-/p/runs/x/../other"),
+    ],
+)
+async def test_everything_else_is_refused_in_words(world, method, path):
+    code, answered = await world.sdk(method, path, [1] if method in ("PUT", "POST") else None)
+    assert (code, "its own Run" in answered["error"]) == (403, True)
+
+
+async def test_a_token_of_another_run_a_pod_that_lies_and_nobody_at_all(world):
+    world.add_pod("stranger", run="run-uid-2", job="job-of-run-uid-2")
+    assert (await world.sdk("GET", RUN, token=world.token("stranger", run="run-uid-2")))[0] == 404
+    assert (await world.sdk("GET", RUN, token=world.token("stranger")))[0] == 403
+    for token in (None, "the-token-of-this-pod", "a.b.c"):
+        assert (await world.sdk("GET", RUN, token=token))[0] == 401
+    assert (await world.sdk("GET", RUN, token=world.token(expires=-1)))[0] == 401
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [(b"{", 400), (b'"x"', 422), ([True], 422), ([1, "x"], 422), ({"a": 1}, 422), (b"[" * 100_000, 400),
+     (b"1" * 1_040_000, 413)],
+)  # fmt: skip
+async def test_what_is_no_metric_is_refused_and_nothing_is_stored(world, body, code):
+    assert (await world.sdk("PUT", LOSS, body))[0] == code
+    assert "metrics" not in world.status
+
+
+async def test_nan_is_null_as_everywhere(world):
+    assert await world.sdk("PUT", LOSS, b"[1, NaN, -Infinity]") == (200, [1, None, None])
+
+
+async def test_a_run_that_is_over_takes_nothing_more(world):
+    world.add_run(attempt=2)
+    code, answered = await world.sdk("PUT", LOSS, [1])
+    assert (code, answered["error"]) == (410, "attempt 1 has ended; attempt 2 goes on")
+
+
+async def test_who_sends_too_fast_waits_and_is_not_refused():
+    limits = Limits(pod_burst=2, sdk_rate=100, pod_rate=1e6, run_rate=1e6, run_burst=1e6)
+    async with World(limits) as world:
+        codes = await asyncio.gather(*(world.sdk("GET", "/api/auth") for _ in range(30)))
+        assert {code for code, _ in codes} == {200}
+    async with World(dataclasses.replace(limits, sdk_rate=0.01, sdk_patience=0.1)) as world:
+        codes = await asyncio.gather(*(world.sdk("GET", "/api/auth") for _ in range(5)))
+        assert sorted(code for code, _ in codes) == [200, 200, 429, 429, 429]
+
+
+async def test_a_cluster_that_takes_nothing_is_said_and_not_waited_for_without_end():
+    limits = Limits(sdk_patience=0.2, pod_rate=1e6, pod_burst=1e6, run_rate=1e6, run_burst=1e6)
+    async with World(limits) as world:
+
+        def lost(apply):
+            raise TransientError("patch", 503, "not now")
+
+        world.api.faults += [lost] * 100
+        code, answered = await world.sdk("PUT", LOSS, [1])
+        assert (code, "not in the cluster yet" in answered["error"]) == (503, True)
+        world.api.faults.clear()
+        await world.until(lambda: world.status.get("metrics") == {"loss": [1]})
+        assert world.ingest._ledgers.get(UID).waiters == [] or all(
+            future.done() for _, future in world.ingest._ledgers.get(UID).waiters
+        )
