@@ -71,6 +71,7 @@ class GatewayCertificate:
         key, certificate = await self._certificates.issue(hosts)
         data = {"tls.key": key, "tls.crt": certificate, "ca.crt": self._certificates.bundle.encode()}
         annotations = {
+            **told,
             ISSUED_FOR: ",".join(hosts),
             ISSUED_AT: stamp(self._now().timestamp()),
             SIGNER: self._signer(),
