@@ -10,6 +10,7 @@ import sys
 import time
 
 import digitalhub as dh
+from digitalhub.stores.client.base.factory import get_client
 from digitalhub.utils.exceptions import BackendError
 
 IMAGE = "docker.io/library/busybox:1.36"
@@ -74,7 +75,7 @@ def lifecycle(name):
 def metrics(name, run_id):
     dh.get_project(name)
     run = dh.get_run(run_id, project=name)
-    found = {"none": run.metrics}
+    found = {"none": run.metrics, "auth": bool(get_client().get_credentials_and_config())}
     run.log_metric("loss", 0.5)
     run.log_metric("loss", [0.25, float("nan")])
     run.log_metric("acc", 0.5, single_value=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 from tests.gateway_process import GatewayProcess, SdkUser, account
@@ -14,39 +15,36 @@ from tests.harness import (
     cluster_up,
     kill_api_server,
     run_object,
+    wait_for,
 )
 
 NAME = cluster_name("gateway")
 
 
 def test_wait_outlives_the_api_server(tmp_path: Path) -> None:
-    kubeconfig = cluster_up(NAME, "control-plane", "--restarts")
-    try:
+    with contextlib.ExitStack() as stack:
+        kubeconfig = cluster_up(NAME, "control-plane", "--restarts")
+        stack.callback(cluster_down, NAME)
         person = Person(kubeconfig)
         person.kubectl("apply", "-k", str(REPOSITORY / "crds"))
         person.kubectl("wait", "--for=condition=Established", *CRDS, "--timeout=30s")
         person.kubectl("apply", "-f", str(REPOSITORY / "manifests" / "base" / "user-roles.yaml"))
         gateway = GatewayProcess(kubeconfig, tmp_path)
         gateway.start()
+        stack.callback(gateway.stop)
         person.apply(run_object("x", suspend=True))
         user = SdkUser(gateway.endpoint, account(person, "user", "edit"), tmp_path)
         waiting = user.begin("wait", "default", "x")
+        stack.callback(waiting.kill)
         assert waiting.stdout is not None
         assert waiting.stdout.readline() == "waiting\n"
-        kill_api_server(NAME, person)
-        for _ in range(2):  # the second kill is answered only once the first is over
+        for _ in range(2):
             kill_api_server(NAME, person)
-        done = {"op": "add", "path": "/status", "value": {"state": "COMPLETED"}}
-        person.kubectl(
-            "patch",
-            "run",
-            "x",
+        patch = (
             "--subresource=status",
             "--type=merge",
             "-p",
-            '{"status":{"state":"COMPLETED"}}',
+            '{"status": {"state": "COMPLETED", "message": "done"}}',
         )
-        assert done["value"]["state"] == user.end(waiting)
-        assert gateway.stop() == 0
-    finally:
-        cluster_down(NAME)
+        wait_for("the end", lambda: not person.kubectl("patch", "run", "x", *patch, check=False).returncode)
+        assert user.end(waiting) == "COMPLETED"

@@ -230,10 +230,10 @@ async def _namespace(caller: Caller, name: str) -> JSON:
 async def _labelled(caller: Caller, project: str) -> str:
     """The namespace with the label; empty if there is none or the caller may not list namespaces."""
     try:
-        found = [
+        found = {
             text(mapping(raw.get("metadata")).get("name"))
             async for raw in caller.all(NAMESPACES, None, labels=f"{LABEL_PROJECT}={project}")
-        ]
+        }
     except ForbiddenError as error:
         if error.status != 403:  # noqa: PLR2004 - a bad token, not a missing right
             raise
@@ -243,7 +243,7 @@ async def _labelled(caller: Caller, project: str) -> str:
             f"project {project} is ambiguous: the namespaces {', '.join(sorted(found)[:5])} all carry the label "
             f"{LABEL_PROJECT}={project}; take it from all but one"
         )
-    return found[0] if found else ""
+    return next(iter(found), "")
 
 
 def _name(document: JSON) -> str:

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from run_operator.gateway.meaning import meaning
-from run_operator.gateway.readings import MOST, Readings
+from run_operator.gateway.readings import MOST, READERS, Readings
 
 READER = ("uid", "token", "address")
 APPEND, OVERWRITE, SINGLE = (False, False), (True, False), (False, True)
@@ -176,6 +176,10 @@ def test_readings_are_bounded_and_forgotten():
     for number in range(200):
         readings.given(("uid", str(number), ""), {"a": 1, "b": [2]}, 0.0)
     assert not readings.outstanding(("uid", "0", ""), 0.0)
+    for number in range(2 * READERS):
+        readings.announced(("uid", str(number), ""), 0.0)
+        readings.used(("uid", str(number), ""), readings.outstanding(("uid", str(number), ""), 0.0))
+    assert len(readings) <= READERS
     for _ in range(2 * MOST):
         readings.announced(READER, 1.0)
     assert len(readings.outstanding(READER, 1.0)) == MOST
