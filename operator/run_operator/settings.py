@@ -41,3 +41,5 @@ class Settings:
     """Bytes a second of Runs rewritten for their metrics."""
     export_run_metrics: int
     """Last values of Runs' own metrics at /metrics, at most so many; 0: none."""
+    gateway_certificate: bool
+    """Whether to fill the Secret with the gateway's certificate."""

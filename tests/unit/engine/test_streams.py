@@ -141,7 +141,7 @@ def operator(port: int = 0) -> Operator:
             namespaces=(), workers=2, sweep_interval=0.2, sync_deadline=1, listen="127.0.0.1", port=port,
             log_level="info", log_format="text", gpu_resource="x", default_user=1, profiles_namespace="ml",
             own_namespace="ml", metrics_url="", metrics_listen="127.0.0.1", metrics_port=0, metrics_interval=1,
-            metrics_bytes=1, export_run_metrics=0,
+            metrics_bytes=1, export_run_metrics=0, gateway_certificate=False,
         )
     )  # fmt: skip
 
