@@ -154,6 +154,13 @@ def _checked_url(_: click.Context, __: click.Parameter, value: str) -> str:
     show_envvar=True,
     help="Kept of all logs, compressed; etcd holds them.",
 )
+@click.option(
+    "--gateway-certificate",
+    default=False,
+    type=bool,
+    show_envvar=True,
+    help="Issue the gateway's certificate (manifests/components/gateway sets it).",
+)
 @click.version_option(__version__, prog_name="run-operator")
 def main(log_level: str, log_format: str, **options: object) -> None:
     """Reconcile Runs until SIGTERM. The cluster: KUBECONFIG, else the pod's service account, else ~/.kube/config."""

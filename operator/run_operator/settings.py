@@ -49,3 +49,5 @@ class Settings:
     """Compressed bytes kept of one Run."""
     log_namespace_bytes: int
     log_total_bytes: int
+    gateway_certificate: bool
+    """Whether to fill the Secret with the gateway's certificate."""

@@ -56,8 +56,10 @@ class Reporting:
             lambda: certificates.bundle,
             time.monotonic,
         )
-        self._gateway = GatewayCertificate(
-            api, settings.own_namespace, certificates, lambda: dt.datetime.now(dt.UTC)
+        self._gateway = (
+            GatewayCertificate(api, settings.own_namespace, certificates, lambda: dt.datetime.now(dt.UTC))
+            if settings.gateway_certificate
+            else None
         )
         self._keeping: list[asyncio.Task[None]] = []
         metrics.registry.register(_Gauges(self._ingest, settings.export_run_metrics))
@@ -65,10 +67,9 @@ class Reporting:
     async def start(self) -> None:
         """Raises the errors of `kube.errors`, or OSError when the port is taken."""
         await self._ingest.start()
-        self._keeping = [
-            asyncio.create_task(self._publisher.keep(self._namespaces), name="publisher"),
-            asyncio.create_task(self._gateway.keep(), name="gateway-certificate"),
-        ]
+        self._keeping.append(asyncio.create_task(self._publisher.keep(self._namespaces), name="publisher"))
+        if self._gateway is not None:
+            self._keeping.append(asyncio.create_task(self._gateway.keep(), name="gateway-certificate"))
 
     async def stop(self) -> None:
         """Bring into the cluster what was taken, within bounds."""

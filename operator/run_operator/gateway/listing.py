@@ -167,10 +167,9 @@ class _Latest(_Newest):
 
 
 def _fields(place: Place, asked: Query) -> str:
-    runs = place.resource is RUNS
-    return selector(
-        project=place.project, kind=asked.kind or None, state=asked.state or None if runs else None
-    )
+    """What the API server can select by. The namespace is the project, whatever the documents say."""
+    state = asked.state if place.resource is RUNS else ""
+    return selector(kind=asked.kind or None, state=state or None)
 
 
 def _number(parameters: Mapping[str, str], name: str, default: int, least: int, most: int) -> int:

@@ -7,6 +7,7 @@ namespace of that very name, if the caller may list Runs there. All of it with t
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections import OrderedDict
 from collections.abc import Mapping
@@ -28,6 +29,8 @@ MADE_HERE: Final = f"{GROUP}/project-created-by"
 MAX_DOCUMENT: Final = 65_536
 """Bytes; the annotations of an object may have 256 KiB together."""
 REMEMBERED_FOR: Final = 30.0
+
+_LABEL: Final = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 
 JSON = Mapping[str, Any]
 
@@ -61,7 +64,7 @@ class Projects:
     async def create(self, caller: Caller, document: JSON) -> JSON:
         """A new namespace, if the caller may make one."""
         project = _name(document)
-        namespace = object_name(project)
+        namespace = _named(project)
         body = {
             "apiVersion": "v1",
             "kind": "Namespace",
@@ -141,13 +144,13 @@ class Projects:
             labelled = await _labelled(caller, project)
             if labelled:
                 return labelled
-            if await self._is_project(caller, object_name(project), project):
-                return object_name(project)
+            if await self._is_project(caller, _named(project), project):
+                return _named(project)
         except KubeError as error:
             raise of_kube(error, f"project {project} cannot be looked up") from error
         raise missing(
             f"project {project}: there is no namespace with the label {LABEL_PROJECT}={project}, and none called "
-            f"{object_name(project)} in which you may list runs"
+            f"{_named(project)} in which you may list runs"
         )
 
     async def _is_project(self, caller: Caller, namespace: str, project: str) -> bool:
@@ -183,6 +186,11 @@ class Projects:
             f"project {project} cannot be created: the namespace {namespace} is there, and either belongs to another "
             f"project or you may not list runs in it. {_advice(namespace, project)}",
         )
+
+
+def _named(project: str) -> str:
+    """The namespace that is called after a project."""
+    return project if _LABEL.fullmatch(project) else object_name(project)
 
 
 def entity(project: str, namespace: JSON) -> JSON:
@@ -222,10 +230,10 @@ async def _namespace(caller: Caller, name: str) -> JSON:
 async def _labelled(caller: Caller, project: str) -> str:
     """The namespace with the label; empty if there is none or the caller may not list namespaces."""
     try:
-        found = [
+        found = {
             text(mapping(raw.get("metadata")).get("name"))
             async for raw in caller.all(NAMESPACES, None, labels=f"{LABEL_PROJECT}={project}")
-        ]
+        }
     except ForbiddenError as error:
         if error.status != 403:  # noqa: PLR2004 - a bad token, not a missing right
             raise
@@ -235,7 +243,7 @@ async def _labelled(caller: Caller, project: str) -> str:
             f"project {project} is ambiguous: the namespaces {', '.join(sorted(found)[:5])} all carry the label "
             f"{LABEL_PROJECT}={project}; take it from all but one"
         )
-    return found[0] if found else ""
+    return next(iter(found), "")
 
 
 def _name(document: JSON) -> str:

@@ -17,6 +17,9 @@ LIFE: Final = 120.0
 MOST: Final = 64
 """Readings of one reader that are remembered."""
 
+READERS: Final = 4096
+"""Remembered at a time: those that read last."""
+
 Reader = tuple[str, str, str]
 """Uid of the Run, digest of the token, address."""
 
@@ -47,6 +50,10 @@ class Readings:
         self._readers: OrderedDict[Reader, deque[Reading]] = OrderedDict()
         self._numbers: dict[Reader, int] = {}
 
+    def __len__(self) -> int:
+        """Readers that are remembered."""
+        return len(self._readers)
+
     def given(self, reader: Reader, metrics: Mapping[str, Any], now: float) -> None:
         """These were shown. Who is shown none announces itself before it writes."""
         if metrics:
@@ -63,10 +70,12 @@ class Readings:
 
     def used(self, reader: Reader, readings: Sequence[Reading]) -> None:
         """Something was written upon these."""
-        self._numbers[reader] = self._numbers.get(reader, 0) + 1
         held = self._readers.get(reader)
+        if held is None:
+            return
+        self._numbers[reader] += 1
         for one in readings:
-            if held is not None and one in held:
+            if one in held:
                 held.remove(one)
                 self._held -= _size(one)
 
@@ -78,7 +87,7 @@ class Readings:
         self._held += _size(held[-1])
         while len(held) > MOST or now - held[0].at >= LIFE:
             self._held -= _size(held.popleft())
-        while self._held > self._most and len(self._readers) > 1:
+        while (self._held > self._most or len(self._readers) > READERS) and len(self._readers) > 1:
             gone, readings = self._readers.popitem(last=False)
             self._numbers.pop(gone, None)
             self._held -= sum(map(_size, readings))

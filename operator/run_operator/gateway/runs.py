@@ -57,10 +57,9 @@ class Runs:
             raw = await self._entities.raw(caller, place, run_id)
             if why := refusal(raw, verb):
                 raise bad(why)
-            if bool(mapping(raw.get("spec")).get("suspend")) == suspend:
-                return entity(raw, place.project)
             metadata = raw["metadata"]
-            # With the version, so that a Run that finishes meanwhile is not stopped in vain and in silence.
+            # With the version, so that a Run that finishes meanwhile is not stopped in vain and in silence. Sent also
+            # where nothing changes: whether the caller may is for the API server to say.
             body = {
                 "metadata": {"resourceVersion": metadata["resourceVersion"]},
                 "spec": {"suspend": suspend},

@@ -1,7 +1,6 @@
 """The certificate of the gateway: made by the operator's authority, handed out in a Secret that the gateway mounts.
 
-The gateway itself may neither read nor write anything. The operator may get and patch this one Secret; where it is
-missing, or the right to it, there is no gateway.
+The gateway itself may neither read nor write anything. The operator may get and patch this one Secret.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from typing import Any, Final
 from run_operator.ingest import authority
 from run_operator.ingest.certificates import Certificates
 from run_operator.kube.client import Api
-from run_operator.kube.errors import ForbiddenError, KubeError, NotFoundError
+from run_operator.kube.errors import KubeError
 from run_operator.kube.resource import SECRETS
 from run_operator.resources.constants import GROUP
 from run_operator.resources.raw import mapping, text
@@ -32,8 +31,8 @@ SIGNER: Final = f"{GROUP}/signer"
 MOST: Final = 64
 """Names in a certificate."""
 EVERY: Final = 10.0
-"""Seconds between two looks at the Secret, and 60 where there is none."""
-WITHOUT: Final = 60.0
+"""Seconds between two looks at the Secret."""
+AFTER_FAILURE: Final = 15.0
 
 log = logging.getLogger(__name__)
 
@@ -55,10 +54,9 @@ class GatewayCertificate:
             pause = EVERY
             try:
                 await self.refresh()
-            except (NotFoundError, ForbiddenError):
-                pause = WITHOUT
             except (KubeError, ValueError) as error:
                 log.warning("the certificate of the gateway was not looked after: %s", error)
+                pause = AFTER_FAILURE
             await asyncio.sleep(pause)
 
     async def refresh(self) -> None:
@@ -71,6 +69,7 @@ class GatewayCertificate:
         key, certificate = await self._certificates.issue(hosts)
         data = {"tls.key": key, "tls.crt": certificate, "ca.crt": self._certificates.bundle.encode()}
         annotations = {
+            **told,
             ISSUED_FOR: ",".join(hosts),
             ISSUED_AT: stamp(self._now().timestamp()),
             SIGNER: self._signer(),

@@ -142,7 +142,7 @@ def operator(port: int = 0) -> Operator:
             log_level="info", log_format="text", gpu_resource="x", default_user=1, profiles_namespace="ml",
             own_namespace="ml", metrics_url="", gateway_url="", metrics_listen="127.0.0.1", metrics_port=0, metrics_interval=1,
             metrics_bytes=1, export_run_metrics=0, log_tail_bytes=0, log_run_bytes=1, log_namespace_bytes=1,
-            log_total_bytes=1,
+            log_total_bytes=1, gateway_certificate=False,
         )
     )  # fmt: skip
 

@@ -1,0 +1,116 @@
+"""The gateway as a process, and users of the SDK who call it."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tests.harness import REPOSITORY, Person, _free_port, wait_for
+
+SDK = REPOSITORY / ".venv-sdk" / "bin" / "python"
+PROGRAMS = REPOSITORY / "tests" / "sdk_programs.py"
+
+
+class GatewayProcess:
+    """`python -m run_operator.gateway` outside the cluster, which it enters with nothing but its callers' tokens."""
+
+    def __init__(self, kubeconfig: Path, folder: Path) -> None:
+        cluster = yaml.safe_load(kubeconfig.read_text())["clusters"][0]["cluster"]
+        self._authority = folder / "api-ca.crt"
+        self._authority.write_bytes(base64.b64decode(cluster["certificate-authority-data"]))
+        self._server = cluster["server"]
+        self.log = folder / "gateway.log"
+        self._port = _free_port()
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def endpoint(self) -> str:
+        """For DHCORE_ENDPOINT."""
+        return f"http://127.0.0.1:{self._port}"
+
+    def start(self) -> None:
+        """And wait until it is ready."""
+        health = _free_port()
+        settings = {
+            "API_SERVER": self._server,
+            "API_CA": str(self._authority),
+            "LOCAL_PORT": str(self._port),
+            "LISTEN": "127.0.0.1",
+            "HEALTH_PORT": str(health),
+        }
+        environment = {key: value for key, value in os.environ.items() if not key.startswith("KUBE")}
+        environment |= {f"RUN_GATEWAY_{key}": value for key, value in settings.items()}
+        with self.log.open("ab") as log:
+            command = [sys.executable, "-m", "run_operator.gateway"]
+            self._process = subprocess.Popen(command, cwd=REPOSITORY, env=environment, stdout=log, stderr=log)
+        wait_for("gateway ready", lambda: self._answers(health))
+
+    def stop(self) -> int:
+        """SIGTERM; returns the exit code."""
+        assert self._process is not None
+        self._process.terminate()
+        return self._process.wait(timeout=30)
+
+    def _answers(self, port: int) -> bool:
+        assert self._process is not None
+        assert self._process.poll() is None, self.log.read_text()
+        curl = f"import urllib.request as r; r.urlopen('http://127.0.0.1:{port}/readyz', timeout=2)"
+        return subprocess.run([sys.executable, "-c", curl], capture_output=True, check=False).returncode == 0
+
+
+class SdkUser:
+    """Somebody with the real SDK and a token."""
+
+    def __init__(self, endpoint: str, token: str, folder: Path, **environment: str) -> None:
+        self._folder = folder
+        self._environment = {
+            "PATH": os.environ["PATH"],
+            "HOME": str(folder),
+            "DHCORE_ENDPOINT": endpoint,
+            "DHCORE_ACCESS_TOKEN": token,
+            **environment,
+        }
+
+    def begin(self, program: str, *arguments: object) -> subprocess.Popen[str]:
+        """A program of tests/sdk_programs.py, running."""
+        assert SDK.exists(), "make .venv-sdk/.installed (make test-integration does it)"
+        return subprocess.Popen(
+            [SDK, PROGRAMS, program, *map(str, arguments)],
+            cwd=self._folder,
+            env=self._environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def run(self, program: str, *arguments: object) -> Any:
+        """What it found."""
+        return self.end(self.begin(program, *arguments))
+
+    def end(self, process: subprocess.Popen[str]) -> Any:
+        """Of a program that was begun."""
+        said, complaint = process.communicate(timeout=110)
+        assert process.returncode == 0, complaint
+        return json.loads(said.splitlines()[-1])
+
+
+def account(person: Person, name: str, *roles: str) -> str:
+    """A new ServiceAccount with these ClusterRoles in the person's namespace; its token."""
+    person.kubectl("create", "serviceaccount", name)
+    for role in roles:
+        who = f"--serviceaccount={person.namespace}:{name}"
+        person.kubectl("create", "rolebinding", f"{name}-{role}", f"--clusterrole={role}", who)
+    return person.kubectl("create", "token", name, "--duration=1h").stdout.strip()
+
+
+def at(seconds: float) -> float:
+    """A moment so far from now."""
+    return time.time() + seconds

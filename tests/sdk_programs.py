@@ -1,0 +1,156 @@
+"""Programs of a user of the DigitalHub SDK, run with the SDK's own Python: `python sdk_programs.py NAME ARGUMENTS...`.
+
+Each prints what it found as one line of JSON. Nothing of ours is imported here.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+
+import digitalhub as dh
+from digitalhub.stores.client.base.factory import get_client
+from digitalhub.utils.exceptions import BackendError
+
+IMAGE = "docker.io/library/busybox:1.36"
+
+
+def outcome(call):
+    """What it returns, or the class and words of its exception."""
+    try:
+        return call()
+    except (BackendError, Exception) as error:  # noqa: BLE001 - the test looks at it
+        return f"{type(error).__name__}: {error}"
+
+
+def until(question, deadline=60.0):
+    end = time.monotonic() + deadline
+    while not (answer := question()):
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.2)
+    return answer
+
+
+def becomes(run, state):
+    return until(lambda: run.refresh().status.state == state) and state
+
+
+def lifecycle(name):
+    project = dh.get_or_create_project(name)
+    function = dh.new_function(project=name, name="train", kind="container", image=IMAGE, command="sleep")
+    run = function.run("job", args=["3600"])
+    found = {"project": project.name, "image": run.spec.image, "started": becomes(run, "RUNNING")}
+    run.stop()
+    found["stopped"] = becomes(run, "STOPPED")
+    run.resume()
+    found["resumed"] = becomes(run, "RUNNING")
+    found["attempt"] = run.status.attempt
+    found["same_task"] = function.run("job", args=["1"]).spec.task == run.spec.task
+    found["again"] = outcome(run.save)
+    run.add_label("mine")
+    found["labels"] = run.save(update=True).metadata.labels
+    run.spec.image = "other"
+    found["sealed"] = outcome(lambda: run.save(update=True))
+    run.refresh()
+    found["runs"] = len(dh.list_runs(name))
+    found["of_function"] = len(dh.list_runs(name, function=function._get_executable_string(), action="job"))
+    found["of_state"] = [one.id for one in dh.list_runs(name, state="ERROR")]
+    found["functions"] = [one.id == function.id for one in dh.list_functions(name)]
+    found["by_name"] = dh.get_function("train", project=name).id == function.id
+    found["others"] = outcome(lambda: dh.list_artifacts(name))
+    file = run.export()
+    dh.delete_run(run.key)
+    until(lambda: "EntityNotExistsError" in str(outcome(run.refresh)))
+    found["gone"] = outcome(run.stop)
+    found["imported"] = outcome(lambda: dh.import_run(file).id) == run.id
+    found["twice"] = outcome(lambda: dh.import_run(file))
+    found["loaded"] = outcome(lambda: dh.load_run(file).id) == run.id
+    found["id"] = run.id
+    found["function_gone"] = dh.delete_function(function.key)
+    found["tasks_left"] = len(dh.list_tasks(name))
+    return found
+
+
+def metrics(name, run_id):
+    dh.get_project(name)
+    run = dh.get_run(run_id, project=name)
+    found = {"none": run.metrics, "auth": bool(get_client().get_credentials_and_config())}
+    run.log_metric("loss", 0.5)
+    run.log_metric("loss", [0.25, float("nan")])
+    run.log_metric("acc", 0.5, single_value=True)
+    run.log_metric("acc", 0.75, single_value=True)
+    found["first"] = run.metrics
+    run.log_metric("acc", 0.75, single_value=True, overwrite=True)
+    run.log_metric("loss", 9, overwrite=True)
+    run.log_metrics({"loss": [8, 7], "epoch": 3})
+    found["then"] = run.refresh().metrics
+    run.log_metric("loss", [1], overwrite=True)
+    found["last"] = run.metrics
+    found["state"] = run.status.state
+    found["bad"] = outcome(lambda: run.log_metric("n" * 200, 1))
+    return found
+
+
+def append(name, run_id, count, first, at):
+    dh.get_project(name)
+    run = dh.get_run(run_id, project=name)
+    time.sleep(max(0.0, float(at) - time.time()))
+    for number in range(int(count)):
+        run.log_metric("loss", int(first) + number)
+    return run_id
+
+
+def listing(name):
+    dh.get_project(name)
+    return [run.id for run in dh.list_runs(name)]
+
+
+def listing_of(name):
+    dh.get_or_create_project(name)
+    return [run.id for run in dh.list_runs(name)]
+
+
+def delete_project(name):
+    return outcome(lambda: dh.delete_project(name))
+
+
+def only_reads(name, run_id):
+    found = {"project": dh.get_project(name).name, "runs": listing(name)}
+    run = dh.get_run(run_id, project=name)
+    found["forbidden"] = {
+        "create": outcome(lambda: dh.new_function(project=name, name="f", kind="container", image="i")),
+        "stop": outcome(run.stop),
+        "resume": outcome(run.resume),
+        "metric": outcome(lambda: run.log_metric("loss", 1)),
+        "save": outcome(lambda: (run.add_label("x"), run.save(update=True))),
+        "delete": outcome(lambda: dh.delete_run(run.key)),
+        "project": outcome(lambda: dh.new_project(f"{name}-other")),
+    }
+    found["elsewhere"] = outcome(lambda: dh.get_project("default"))
+    return found
+
+
+def wait(name, run_id):
+    dh.get_project(name)
+    run = dh.get_run(run_id, project=name)
+    print("waiting", flush=True)
+    return run.wait(log_info=False).status.state
+
+
+def logged(name, script):
+    dh.get_or_create_project(name)
+    function = dh.new_function(project=name, name="say", kind="container", image=IMAGE, command="sh")
+    run = function.run("job", args=["-c", script], wait=True, log_info=False)
+    run.log_metric("loss", 0.5)
+    return {
+        "state": run.status.state,
+        "logs": [log.text for log in run.logs()],
+        "metrics": run.metrics,
+        "stop": outcome(run.stop),
+        "resume": outcome(run.resume),
+    }
+
+
+if __name__ == "__main__":
+    print(json.dumps(globals()[sys.argv[1]](*sys.argv[2:])), flush=True)

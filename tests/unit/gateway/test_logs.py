@@ -1,0 +1,83 @@
+"""Logs of pods that are there and of pods that are gone, as the SDK's Log reads them."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+from typing import Any
+
+from run_operator.gateway.entities import Place
+from run_operator.gateway.limits import Limits
+from run_operator.gateway.logs import RUN_LOGS, logs
+from run_operator.kube.errors import NotFoundError, TransientError
+from run_operator.kube.resource import PODS, RUNS
+
+PLACE = Place(RUNS, "churn", "ns")
+RUN = {"metadata": {"name": "x"}, "spec": {"id": "x"}}
+
+
+def pod(name: str, attempt: int) -> dict[str, Any]:
+    return {
+        "metadata": {"name": name, "labels": {"run-operator.io/attempt": str(attempt)}},
+        "status": {"phase": "Running", "containerStatuses": [{"name": "main", "state": {"running": {}}}]},
+    }
+
+
+def kept(name: str, attempt: int, text: bytes) -> dict[str, Any]:
+    data = base64.b64encode(gzip.compress(text)).decode()
+    return {"run": "x", "attempt": attempt, "pod": name, "container": "main", "data": data}
+
+
+class Caller:
+    """`written`: pod to its log, or to the error of reading it."""
+
+    def __init__(self, pods: list[Any], archive: list[Any] | None, written: dict[str, Any]) -> None:
+        self._objects = {PODS: pods, RUN_LOGS: archive}
+        self._written = written
+
+    async def all(self, resource, namespace, *, labels=""):
+        assert (namespace, labels) == ("ns", "run-operator.io/run=x")
+        found = self._objects[resource]
+        if found is None:
+            raise NotFoundError("list runlogs", 404, "no such kind")
+        for one in found:
+            yield one
+
+    async def log_tail(self, namespace, name, query, keep):
+        found = self._written[name]
+        if isinstance(found, Exception):
+            raise found
+        return found[-keep:]
+
+
+async def read(caller: Caller, limits: Limits | None = None) -> list[tuple[int, str]]:
+    found: Any = await logs(caller, PLACE, RUN, limits or Limits())  # type: ignore[arg-type]
+    assert all(one["kind"] == "log" and one["spec"] == {"run": "x"} for one in found)
+    return [(one["status"]["attempt"], base64.b64decode(one["content"]).decode()) for one in found]
+
+
+async def test_attempts_come_in_order_and_a_pod_that_is_there_wins_over_what_was_kept():
+    archive = [kept("b", 2, b"kept"), kept("a", 1, b"first\n")]
+    caller = Caller([pod("b", 2)], archive, {"b": b"live \xff\n"})
+    assert await read(caller) == [(1, "first\n"), (2, "live \ufffd\n")]
+
+
+async def test_one_log_that_cannot_be_read_does_not_hide_the_others():
+    archive = [kept("a", 1, b"first\n"), kept("c", 3, b"x") | {"data": "no gzip"}]
+    caller = Caller([pod("b", 2)], archive, {"b": TransientError("get log", 0, "the node is gone")})
+    found = await read(caller)
+    assert [attempt for attempt, _ in found] == [1, 2, 3]
+    assert "cannot be read now: the node is gone" in found[1][1]
+    assert "damaged" in found[2][1]
+
+
+async def test_a_cluster_that_keeps_no_logs_has_those_of_its_pods():
+    assert await read(Caller([pod("a", 1)], None, {"a": b"here"})) == [(1, "here")]
+
+
+async def test_the_newest_have_the_room():
+    caller = Caller(
+        [pod("a", 1), pod("b", 2)], [kept("z", 1, b"0" * 100)], {"a": b"1" * 100, "b": b"2" * 100}
+    )
+    found = await read(caller, Limits(logs=80, all_logs=120))
+    assert found == [(1, "1" * 40), (2, "2" * 80)]

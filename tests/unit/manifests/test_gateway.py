@@ -1,0 +1,57 @@
+"""The gateway's manifests: no rights, restricted, reached where its certificate says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import yaml
+
+from cluster.demo import sdk
+from run_operator.ingest import handing_out
+
+ROOT = Path(__file__).parents[3] / "manifests"
+FOLDER = ROOT / "components" / "gateway"
+
+
+def documents(name: str) -> list:
+    return list(yaml.safe_load_all((FOLDER / name).read_text()))
+
+
+def test_the_gateway_has_no_rights_and_no_token():
+    names = yaml.safe_load((FOLDER / "kustomization.yaml").read_text())["resources"]
+    subjects = [
+        subject["name"] for name in names for one in documents(name) for subject in one.get("subjects", ())
+    ]
+    assert "run-operator-gateway" not in subjects
+    (account,), (deployment,) = documents("service-account.yaml"), documents("deployment.yaml")
+    pod = deployment["spec"]["template"]["spec"]
+    assert account["automountServiceAccountToken"] is pod["automountServiceAccountToken"] is False
+    assert not [one for one in pod["volumes"] if "projected" in one]
+
+
+def test_the_operator_may_write_its_certificate_and_nothing_else():
+    secret, role, _ = documents("certificate.yaml")
+    assert secret["metadata"]["name"] == handing_out.SECRET == sdk.SECRET
+    rule = {"apiGroups": [""], "resources": ["secrets"], "resourceNames": [handing_out.SECRET]}
+    assert role["rules"] == [rule | {"verbs": ["get", "patch"]}]
+
+
+def test_its_pod_is_restricted():
+    pod = documents("deployment.yaml")[0]["spec"]["template"]["spec"]
+    container = pod["containers"][0]
+    assert pod["securityContext"]["runAsNonRoot"] is True
+    assert container["securityContext"] == {
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+    }
+    assert "memory" in container["resources"]["limits"]
+
+
+def test_one_client_is_kept_at_one_replica_and_the_demo_knows_the_port():
+    (service,) = documents("service.yaml")
+    assert service["metadata"]["name"] == handing_out.SERVICE
+    assert service["spec"]["sessionAffinity"] == "ClientIP"
+    overlay = yaml.safe_load((ROOT / "overlays" / "demo" / "kustomization.yaml").read_text())
+    patch = {one["path"]: one["value"] for one in yaml.safe_load(overlay["patches"][0]["patch"])}
+    assert patch["/spec/ports/0/nodePort"] == sdk.NODE_PORT
