@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import zlib
 from collections.abc import AsyncIterator, Iterator, Mapping
+from dataclasses import replace
 from typing import Any, Final, NamedTuple
 
 from run_operator.gateway.caller import Caller
@@ -13,16 +13,15 @@ from run_operator.gateway.entities import Place
 from run_operator.gateway.limits import Limits
 from run_operator.gateway.problems import of_kube
 from run_operator.kube.errors import ForbiddenError, InvalidError, KubeError, NotFoundError, TransientError
-from run_operator.kube.resource import PODS, Resource
-from run_operator.resources.constants import GROUP, LABEL_ATTEMPT, LABEL_RUN, VERSION
+from run_operator.kube.resource import PODS, RUN_LOGS
+from run_operator.resources.constants import LABEL_ATTEMPT, LABEL_RUN
 from run_operator.resources.raw import mapping, number, text
+from run_operator.resources.runlog import RunLog, from_object, packed
 
 TAIL: Final = 100_000
 """Lines of one container that are asked for."""
 
-UNPACKED: Final = 16_777_216
-"""Bytes of one kept log; the operator keeps at most so many."""
-RUN_LOGS: Final = Resource(GROUP, VERSION, "runlogs", "RunLog")
+NOTHING: Final = base64.b64encode(packed(b"")).decode()
 
 JSON = Mapping[str, Any]
 
@@ -71,20 +70,19 @@ async def archived(caller: Caller, place: Place, name: str, room: int) -> AsyncI
     for raw in sorted(found, key=lambda one: number(one.get("attempt")), reverse=True):
         if room <= 0:
             return
-        content = _unpacked(text(raw.get("data")))[-room:]
+        kept = _kept(raw)
+        content = kept.data[-room:]
         room -= len(content)
-        pod, container = text(raw.get("pod")), text(raw.get("container"))
-        order = f"{text(raw.get('startTime'))} {pod} {container}"
-        yield Written(number(raw.get("attempt")), order, pod, container, content, "gone")
+        order = f"{kept.start_time} {kept.pod} {kept.container}"
+        yield Written(kept.attempt, order, kept.pod, kept.container, content, "gone")
 
 
-def _unpacked(data: str) -> bytes:
-    """Of an object that anybody may have written: within bounds, and what is damaged is said in its place."""
+def _kept(raw: JSON) -> RunLog:
+    """An object that anybody may have written: what is damaged is said in its place."""
     try:
-        stream = zlib.decompressobj(wbits=31)  # gzip
-        return stream.decompress(base64.b64decode(data, validate=True), UNPACKED)
-    except (ValueError, zlib.error):
-        return b"(what was kept of this log is damaged)\n"
+        return from_object(raw)
+    except ValueError as error:
+        return replace(from_object({**raw, "data": NOTHING}), data=f"({error})\n".encode())
 
 
 def _started(pods: list[JSON]) -> Iterator[tuple[JSON, str]]:

@@ -8,9 +8,9 @@ from typing import Any
 
 from run_operator.gateway.entities import Place
 from run_operator.gateway.limits import Limits
-from run_operator.gateway.logs import RUN_LOGS, logs
+from run_operator.gateway.logs import logs
 from run_operator.kube.errors import NotFoundError, TransientError
-from run_operator.kube.resource import PODS, RUNS
+from run_operator.kube.resource import PODS, RUN_LOGS, RUNS
 
 PLACE = Place(RUNS, "churn", "ns")
 RUN = {"metadata": {"name": "x"}, "spec": {"id": "x"}}
