@@ -64,11 +64,15 @@ class Given:
         return values if unaware else None
 
     def answered(self, reader: Hashable, name: str, *, aware: bool) -> None:
-        """A PUT has come: cross off the newest reading with this metric in it, or else the oldest without."""
+        """A PUT has come: cross off the newest reading that it can be an answer to.
+
+        Where that was another one, an older one is left, which knew of fewer metrics: what comes upon it is rather
+        appended than taken for an overwrite.
+        """
         reads = self._reads.get(reader, deque())
         fitting = [read for read in reads if (name in read.names) == aware]
         if fitting:
-            reads.remove(fitting[-1 if aware else 0])
+            reads.remove(fitting[-1])
 
 
 def operation(

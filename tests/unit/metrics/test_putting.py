@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from run_operator.metrics.putting import SOON, VERSIONS, Given, operation
@@ -26,6 +26,7 @@ class Store:
             self.metrics[op["k"]] = op.get("replace", op.get("set"))
 
 
+@example([(0, "a"), (1, "a"), (0, "a"), (0, "a"), (0, "a"), (0, "a"), (0, "b"), (1, "a")], True)
 @given(st.lists(st.tuples(st.integers(0, 3), st.sampled_from("abc")), max_size=80), st.booleans())
 def test_threads_and_processes_that_append_lose_nothing(turns, together):
     """Each turn is of one of four clients: it reads, or, having read, it puts. They share a pod, or have one each."""
