@@ -1,7 +1,4 @@
-"""The DigitalHub SDK in a pod, on a real API server: tokens and Runs are real, only the kubelet is not.
-
-Where DIGITALHUB_PYTHON names a Python with `digitalhub` and `digitalhub-runtime-container` installed, the SDK is the real one.
-"""
+"""The real DigitalHub SDK in a pod, on a real API server: tokens and Runs are real, only the kubelet is not."""
 
 from __future__ import annotations
 
@@ -17,6 +14,7 @@ from typing import Any
 import pytest
 
 from run_operator.resources.reporting import audience
+from tests.gateway_process import SDK
 from tests.harness import OperatorProcess, Person, wait_for
 from tests.metrics_pod import running_pod, token
 
@@ -115,13 +113,8 @@ def test_a_pod_has_its_own_run_and_no_other(pods, person):
 
 
 def test_the_real_sdk_works_unchanged(pods, person):
-    python = os.environ.get("DIGITALHUB_PYTHON")
-    if not python:
-        pytest.skip(
-            "set DIGITALHUB_PYTHON to a Python with digitalhub and digitalhub-runtime-container installed"
-        )
     done = subprocess.run(
-        [python, "-W", "ignore", "-c", PROGRAM], env={"PATH": os.environ["PATH"], **pods[0].environ},
+        [str(SDK), "-W", "ignore", "-c", PROGRAM], env={"PATH": os.environ["PATH"], **pods[0].environ},
         capture_output=True, text=True, check=False, timeout=100,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr

@@ -114,7 +114,7 @@ class Service:
             raise DeniedError(404, f"Run {key.name} was deleted; another one has its name now")
         if run.deleting or state_of(run.status.get("state")) in FINAL:
             raise DeniedError(410, "the Run is over: its metrics are closed")
-        current = int(run.status.get("attempt") or 0)
+        current = int(run.status.get("attempt") or 1)  # a first Job, and its pod, come before the status
         if attempt < current:
             raise DeniedError(410, f"attempt {attempt} has ended; attempt {current} goes on")
         if attempt > current:

@@ -111,6 +111,15 @@ class TestWhoIsLetIn:
             code, said = await self.refused(world, world.token("old"))
             assert (code, "attempt 1 has ended" in said) == (410, True)
 
+    async def test_an_attempt_whose_number_is_not_stored_yet(self):
+        """Only a first one can be: its Job comes before the status."""
+        async with World() as world:
+            del world.status["attempt"]
+            world.api.put(RUNS, world.api.objects["runs", NAMESPACE, NAME])
+            world.add_pod("second", attempt=2)
+            assert (await self.refused(world, world.token("second")))[0] == 503
+            assert (await world.post(world.token(), batch(1, 1)))[0] == 202
+
     async def test_an_attempt_that_is_not_the_pods(self):
         async with World() as world:
             code, _ = await self.refused(world, world.token(), batch(1, 1, attempt=2))

@@ -1,8 +1,7 @@
 """The client beside the original DigitalHub SDK.
 
-Names, arguments and defaults are written down here, as the SDK 0.15.11 has them. Where DIGITALHUB_PYTHON names a Python
-with `digitalhub` and `digitalhub-runtime-container` installed, what is written down is compared with the real one, and
-exported files are loaded by it. The SDK is no development dependency: it brings a cloud client and a data library.
+Names, arguments and defaults are written down here, as the SDK 0.15.11 has them, and compared with the real one, which also
+loads exported files. It has an environment of its own (requirements/sdk.lock): it brings a cloud client and a data library.
 """
 
 from __future__ import annotations
@@ -22,8 +21,9 @@ from run_operator import Run
 from run_operator.client.files import write_document
 from run_operator.document.entity import load
 from run_operator.resources.exported import of_object
+from tests.gateway_process import SDK
 
-EXPORTS = Path(__file__).parents[2] / "data" / "exports"
+EXPORTS = Path(__file__).parents[1] / "data" / "exports"
 NONE = "None"
 METHODS: dict[str, dict[str, str]] = {
     "save": {"update": "False"},
@@ -103,15 +103,10 @@ def test_list_runs_has_the_originals_arguments_and_needs_none():
 
 
 def test_the_real_sdk_agrees_and_loads_what_we_export(tmp_path):
-    python = os.environ.get("DIGITALHUB_PYTHON")
-    if not python:
-        pytest.skip(
-            "set DIGITALHUB_PYTHON to a Python with digitalhub and digitalhub-runtime-container installed"
-        )
     files = [str(_exported(tmp_path, path)) for path in sorted(EXPORTS.glob("container-*.yaml"))]
     asked = {"methods": list(METHODS), "functions": [*FUNCTIONS, "list_runs"], "files": files}
     done = subprocess.run(
-        [python, "-c", READER], input=json.dumps(asked), env=os.environ | {"DHCORE_ENDPOINT": "http://127.0.0.1:1"},
+        [str(SDK), "-c", READER], input=json.dumps(asked), env=os.environ | {"DHCORE_ENDPOINT": "http://127.0.0.1:1"},
         capture_output=True, text=True, check=True, timeout=60,
     )  # fmt: skip
     answer = json.loads(done.stdout)
