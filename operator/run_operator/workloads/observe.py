@@ -9,7 +9,7 @@ from typing import Final, Literal
 from run_operator.resources.times import parse
 from run_operator.workloads import waiting
 from run_operator.workloads.ending import Ending, last_ending
-from run_operator.workloads.views import JobView, PodView
+from run_operator.workloads.views import ConditionView, JobView, PodView
 
 MAX_MESSAGE: Final = 1000
 Progress = Literal["PENDING", "RUNNING", "ENDING", "SUCCEEDED", "FAILED"]
@@ -34,13 +34,25 @@ class Observation:
 def observe(job: JobView, pods: Sequence[PodView]) -> Observation:
     """Read the Job's own verdict first: counters and pods alone never end an attempt."""
     mine = sorted((p for p in pods if p.attempt == job.attempt), key=lambda p: (p.created, p.name))
-    complete, failed = job.condition("Complete"), job.condition("Failed")
+    complete, failed = _verdict(job, mine)
     ending = last_ending(mine)
     if complete:
         return _succeeded(job, complete.time, ending)
     if failed:
         return _failed(failed.reason, failed.message, failed.time, ending, waiting.explain(mine))
     return _under_way(job, mine, ending)
+
+
+def _verdict(job: JobView, pods: Sequence[PodView]) -> tuple[ConditionView | None, ConditionView | None]:
+    """Complete or Failed, if one is said.
+
+    A Job that is suspended at the very moment of its end is told what it will be and may never be told that it is: the Job
+    controller has nothing left to do for a suspended Job. What is announced is decided once no pod is left.
+    """
+    complete, failed = job.condition("Complete"), job.condition("Failed")
+    if complete or failed or not job.suspend or job.busy() or any(pod.live for pod in pods):
+        return complete, failed
+    return job.condition("SuccessCriteriaMet"), job.condition("FailureTarget")
 
 
 def _succeeded(job: JobView, decided_at: str, ending: Ending | None) -> Observation:

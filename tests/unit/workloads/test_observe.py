@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from run_operator.workloads.observe import observe
 from run_operator.workloads.summary import summaries
 from run_operator.workloads.views import JobView, PodView
-from tests.builders import job, pod
+from tests.builders import NOW, job, pod
 
 
 @pytest.mark.parametrize(
@@ -23,6 +23,9 @@ from tests.builders import job, pod
         (job(suspend=True), (), "PENDING", "Suspended", "suspended by somebody else"),
         (job(active=1), (pod("Running"),), "RUNNING", "Running", "pod hello-x runs on node node-1"),
         (job(target=True, failed=1), (pod("Failed", exit_code=1),), "ENDING", "Ending", ""),
+        (job(target=True, failed=1, suspend=True, terminating=1), (pod("Failed", exit_code=1),), "ENDING", "Ending", ""),
+        (job(target=True, failed=1, suspend=True), (pod("Running", due=NOW + 9),), "PENDING", "Suspended", ""),
+        (job(target=True, failed=1, suspend=True), (pod("Failed", exit_code=3),), "FAILED", "Failed", "code 3"),
         (job(failed=1), (pod("Failed", exit_code=1),), "PENDING", "NoPod", "exited with code 1"),
         (job(complete=True), (pod("Succeeded", exit_code=0),), "SUCCEEDED", "CompletionsReached", "code 0 after 10 s"),
         (job(failed_reason="BackoffLimitExceeded"), (pod("Failed", exit_code=3),), "FAILED", "BackoffLimitExceeded",
