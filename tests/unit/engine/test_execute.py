@@ -113,3 +113,26 @@ async def test_an_address_that_the_api_server_will_not_have_is_a_refusal():
     body = {"metadata": {"name": "hello"}, "spec": {"type": "LoadBalancer"}}
     with pytest.raises(RefusedError, match="no"):
         await one.carry_out(serve(), PatchService(service().uid, body))
+
+
+class Versions:
+    """Answers a status patch as the API server does: with metadata alone where that is asked for."""
+
+    async def patch(self, *_: Any, accept: str, **__: Any) -> Any:
+        metadata = {"namespace": "ml", "name": "hello", "uid": UID, "resourceVersion": "11"}
+        whole = {"spec": {}, "status": {"state": "ERROR", "metricsIngest": {"commitId": "c"}}}
+        return {"metadata": metadata} | ({} if "PartialObjectMetadata" in accept else whole)
+
+
+@pytest.mark.parametrize("settled", [False, True])
+async def test_the_store_holds_a_written_status_before_any_event(settled):
+    store = Store(lambda *_: None)
+    one = run()
+    store.put_run(one)
+    status = {"state": "ERROR"} | ({"metricsIngest": {"writers": None}} if settled else {})
+    server: Any = Versions()
+    await Executor(server, store).write_status(one, status)
+    held = store.run(one.key)
+    assert held is not None
+    assert (held.resource_version, held.status) == ("11", {"state": "ERROR"})
+    assert held.metrics.commit_id == ("c" if settled else "")
