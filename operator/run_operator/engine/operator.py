@@ -127,7 +127,15 @@ class Operator:
             sdk_url=self._settings.gateway_url or None,
         )
         uncommitted = reporting.uncommitted if reporting else lambda _: False
-        reconciler = Reconciler(self._store, executor, recorder, time.time, options, uncommitted)
+        reconciler = Reconciler(
+            self._store,
+            executor,
+            recorder,
+            time.time,
+            options,
+            uncommitted,
+            lambda: self._queue.pressing,
+        )
         workers = Workers(self._queue, reconciler, self._metrics, self._settings.workers)
         # Tasks made before kopf starts are spared by it when it ends; so all of ours come first, each worker too.
         working = _task("workers", workers.work(self._begin))

@@ -49,6 +49,11 @@ class WorkQueue:
         return len(self._timers)
 
     @property
+    def pressing(self) -> bool:
+        """Whether a person's change waits for a worker."""
+        return bool(self._urgent)
+
+    @property
     def processing(self) -> int:
         """Keys being worked on."""
         return len(self._processing)

@@ -13,7 +13,7 @@ from run_operator.engine.patience import Patience
 from run_operator.engine.recorder import Recorder
 from run_operator.engine.store import Store
 from run_operator.kube.errors import ForbiddenError, InvalidError, NotFoundError
-from run_operator.lifecycle.actions import Plan, RunEvent
+from run_operator.lifecycle.actions import Plan, RunEvent, ScaleChild, SuspendChild
 from run_operator.lifecycle.observed import Observed, Refusal
 from run_operator.lifecycle.plan import plan
 from run_operator.resources.run import Key, Run
@@ -22,6 +22,8 @@ from run_operator.workloads.options import Options
 
 REFUSED_AGAIN: Final = 15.0
 """Seconds until a refusal that may pass (quota, policy) is put to the test again."""
+ENDINGS: Final = (SuspendChild, ScaleChild)
+"""Of a wish that was told already: in a burst of stops the others are answered before these are carried out."""
 LONGEST_WAIT: Final = 3600.0
 """Seconds after which a Run is looked at whatever it waits for: timers do not hear of a clock that was set."""
 
@@ -31,7 +33,8 @@ log = logging.getLogger(__name__)
 class Reconciler:
     """`reconcile(key)` is the only way anything in the cluster changes. `wall` is the clock, epoch seconds.
 
-    `uncommitted` tells whether metrics of a Run are on their way into its status; `clock` is monotonic seconds.
+    `uncommitted` tells whether metrics of a Run are on their way into its status, `pressing` whether other people's
+    changes wait to be answered; `clock` is monotonic seconds.
     """
 
     def __init__(
@@ -42,6 +45,7 @@ class Reconciler:
         wall: Callable[[], float],
         options: Options,
         uncommitted: Callable[[Run], bool] = lambda _: False,
+        pressing: Callable[[], bool] = lambda: False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._store = store
@@ -50,6 +54,7 @@ class Reconciler:
         self._wall = wall
         self._options = options
         self._uncommitted = uncommitted
+        self._pressing = pressing
         self._patience = Patience(clock)
 
     async def reconcile(self, key: Key) -> float | None:
@@ -71,7 +76,8 @@ class Reconciler:
         elif wait := self._patience.wait(key):
             return wait
         try:
-            await self._execute(run, decision)
+            if not await self._execute(run, decision):
+                return 0.0
         except RefusedError as error:
             return await self._refused(run.key, error.refusal)
         except NotFoundError as error:
@@ -93,14 +99,17 @@ class Reconciler:
         observed = replace(observed, uncommitted=self._uncommitted(run))
         return plan(run, observed, self._wall(), self._options)
 
-    async def _execute(self, run: Run, decision: Plan) -> None:
-        """Status first: an attempt is stored before its pods can exist."""
+    async def _execute(self, run: Run, decision: Plan) -> bool:
+        """Status first: an attempt is stored before its pods can exist. False: the actions come with the next look."""
         if decision.status is not None:
             await self._executor.write_status(run, decision.status)
         for event in decision.events:
             self._recorder.record(run, event)
+        if decision.status is not None and _ends_only(decision) and self._pressing():
+            return False
         for action in decision.actions:
             await self._executor.carry_out(run, action)
+        return True
 
     async def _refused(self, key: Key, refusal: Refusal) -> float | None:
         """The API server said no: say so in the Run's status."""
@@ -112,3 +121,7 @@ class Reconciler:
         if state_of((decision.status or run.status).get("state")) in FINAL:
             return self._delay(decision)
         return min(REFUSED_AGAIN, self._delay(decision) or REFUSED_AGAIN)
+
+
+def _ends_only(decision: Plan) -> bool:
+    return bool(decision.actions) and all(isinstance(action, ENDINGS) for action in decision.actions)

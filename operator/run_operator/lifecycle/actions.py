@@ -110,7 +110,7 @@ class RunEvent:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The next step for one Run. Order of execution: status, then actions, then events."""
+    """The next step for one Run. Order of execution: status, then events, then actions."""
 
     status: Mapping[str, Any] | None = None
     """The whole status as it should be; None: as it is."""

@@ -43,6 +43,16 @@ async def test_urgent_keys_go_first_and_the_rest_still_moves():
     assert A in order
 
 
+async def test_it_tells_whether_a_persons_change_waits():
+    q = queue()
+    q.add(A)
+    assert not q.pressing
+    q.add(A, urgent=True)
+    assert q.pressing
+    await q.take()
+    assert not q.pressing
+
+
 async def test_a_key_that_waits_already_becomes_urgent():
     q = queue()
     for key in (A, B, C):

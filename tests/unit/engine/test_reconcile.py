@@ -126,3 +126,29 @@ async def test_in_a_burst_what_can_wait_is_written_one_after_the_other():
     assert wrote == ["first"]
     await reconciler_.reconcile(second.key)
     assert wrote == ["first", "second"]
+
+
+async def test_in_a_burst_of_stops_everybody_is_answered_before_pods_are_ended():
+    """The Run says STOP at once; its Job is suspended with the next look, which plans nothing else."""
+    did: list[str] = []
+    store = Store(lambda *_: None)
+
+    class Noting(Hands):
+        async def write_status(self, one: Run, status: Any) -> None:
+            did.append(f"status {status['state']}")
+            store.put_run(replace(one, status=status, resource_version="1000"), own=True)
+
+        async def carry_out(self, _: Run, action: Any) -> None:
+            did.append(type(action).__name__)
+
+    stopped = run(suspend=True, status=RUNNING)
+    store.put_run(stopped)
+    for child in UNDER_WAY:
+        store.put_child(child)
+    others = iter([True, True])
+    parts: Any = (store, Noting(), Story(), lambda: NOW, Options())
+    one = Reconciler(*parts, pressing=lambda: next(others))
+    assert await one.reconcile(stopped.key) == 0.0
+    assert did == ["status STOP"]
+    await one.reconcile(stopped.key)
+    assert did == ["status STOP", "SuspendChild"]
