@@ -158,15 +158,20 @@ def _checked_key(key: Any) -> str:
 
 
 def _checked(value: Any) -> Any:
-    """A float, an int of 64 bits, or a list of these. Raises ValueError."""
-    if isinstance(value, (list, tuple)):
-        return [_number(item) for item in value]
-    if hasattr(value, "tolist"):  # arrays, tensors, series, and their scalars
-        plain = value.tolist()
-        if isinstance(plain, list):
-            return [_number(item, _is_float32(value)) for item in plain]
-        return _number(plain, _is_float32(value))
-    return _number(value)
+    """A float, an int of 64 bits, or a list of these. Raises ValueError, also where a value's own code fails."""
+    try:
+        if isinstance(value, (list, tuple)):
+            return [_number(item) for item in value]
+        if hasattr(value, "tolist"):  # arrays, tensors, series, and their scalars
+            plain = value.tolist()
+            if isinstance(plain, list):
+                return [_number(item, _is_float32(value)) for item in plain]
+            return _number(plain, _is_float32(value))
+        return _number(value)
+    except ValueError:
+        raise
+    except Exception as error:
+        raise ValueError(INVALID_VALUE) from error
 
 
 def _number(value: Any, float32: bool = False) -> float | int:
@@ -286,10 +291,10 @@ def _parsed(lines: Sequence[bytes]) -> list[Mapping[str, Any]]:
     return [record if isinstance(record, dict) else {} for record in found]
 
 
-def _as_object(text: bytes | str) -> Mapping[str, Any]:
-    """A JSON object; empty for anything else."""
+def _as_object(text: bytes | str, constant: Callable[[str], Any] = str) -> Mapping[str, Any]:
+    """A JSON object; empty for anything else. `constant` makes something of NaN and Infinity."""
     try:
-        found = json.loads(text, parse_constant=str)
+        found = json.loads(text, parse_constant=constant)
     except (ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
@@ -1225,21 +1230,31 @@ def _usage() -> int:
 def _watch(path: str) -> None:
     tell = Teller().tell
     for line in sys.stdin if path == "-" else _appended(path):
-        try:
-            pairs = _pairs(line)
-            for key, value in pairs:
+        shown, pairs = line.strip()[:200], _pairs(line)
+        for key, value in pairs:
+            problem = _problem(key, value)
+            if problem:
+                tell(f"{problem} In the line: {shown}")
+            else:
                 log_metric(key, value)
-        except ValueError as error:
-            tell(f"{error} In the line: {line.strip()[:200]}")
-            continue
-        if not pairs and line.strip():
-            tell(f"lines that hold no metrics are passed over, such as: {line.strip()[:200]}")
+        if not pairs and shown:
+            tell(f"lines that hold no metrics are passed over, such as: {shown}")
+
+
+def _problem(key: str, value: Any) -> str:
+    """Why this cannot be logged; empty if it can."""
+    try:
+        _checked_key(key)
+        _checked(value)
+    except ValueError as error:
+        return str(error)
+    return ""
 
 
 def _pairs(line: str) -> list[tuple[str, Any]]:
     """The metrics of a line; none if anything else is in it."""
     if line.lstrip().startswith("{"):
-        return list(_as_object(line).items())
+        return list(_as_object(line, float).items())
     found = []
     for word in line.split():
         key, _, text = word.rpartition("=")
