@@ -33,6 +33,19 @@ def test_apply_takes_what_kubectl_takes(operator, person, runctl):
     assert (done.returncode, done.stdout) == (0, "run job-selfcontained created\n")
 
 
+def test_nulls_that_kubectl_drops_are_no_difference(operator, person, runctl, tmp_path):
+    """Else the same document, applied by both, would be refused for a Run that is not stopped."""
+    export = tmp_path / "nulls.yaml"
+    nulls = "  command: null\n  parameters: {a: null, b: [null, 1], c: {d: null}}\n"
+    export.write_text(GOOD.read_text().replace("  command: sh\n", nulls))
+    manifest = runctl.says("manifest", export)
+    assert "command: null" in manifest
+    person.kubectl("apply", "-f", "-", stdin=manifest)
+    assert runctl.says("apply", export) == "run job-selfcontained unchanged\n"
+    export.write_text(export.read_text().replace("[null, 1]", "[null, 2]"))
+    assert "spec.spec can be changed only while" in runctl.run("apply", export).stderr
+
+
 def test_a_selector_that_matches_nothing_says_so(operator, person, runctl):
     for verb in ("stop", "resume", "delete", "export"):
         done = runctl.run(verb, "-l", "team=x")

@@ -9,7 +9,7 @@ from typing import Any, Final
 from run_operator.workloads.errors import InvalidSpecError
 
 ROOT: Final = "spec.spec"
-MAX_ITEMS: Final = 1000
+MAX_ITEMS: Final = 10_000
 MAX_TEXT: Final = 128 * 1024
 """Characters of one argument or environment value: Linux takes no longer one (MAX_ARG_STRLEN)."""
 LABEL: Final = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
