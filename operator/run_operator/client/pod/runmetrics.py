@@ -66,7 +66,9 @@ FAILURES_TOLD = 4
 REFUSALS_OF_A_KEY, REFUSALS, REFUSALS_OF_SHAPE, DENIALS = 3, 1000, 20, 3
 """In a row: until a key is no longer sent, until nothing is (also for as many keys; the third: after a 400), and
 until a 403 or 404 is believed."""
-ANSWER_BYTES = 64 << 10
+SKIPPED = 100_000
+"""Keys that are no longer sent."""
+ANSWER_BYTES = 256 << 10
 MAX_KEY = 128
 MAX_LINE = 1 << 20
 """Bytes of a line in a file that is watched."""
@@ -661,6 +663,7 @@ class Sender:
         self._failures = self._denials = self._refusals = 0
         self._refused: dict[str, int] = {}
         self._skipped: frozenset[str] = frozenset()
+        self._at_once = 0  # so many of these the server named itself
         self._wait_until = self._wait_until_in_flush = 0.0
         self._asked_at, self._polls = 0.0, 0
         self._goodbye_said = False
@@ -876,6 +879,8 @@ class Sender:
             self._batches.pop()
         self._batches.pop()
         self._seq, self._cut, self._goodbye_said = batch.seq - 1, batch.start, False
+        if self._skip(batch, answer):
+            return 0.0
         if batch.lines > 1:
             self._lines = batch.lines // 2
             if answer.status == 413:
@@ -888,6 +893,20 @@ class Sender:
         self._settle()
         return 0.0
 
+    def _skip(self, batch: Batch, answer: Answer) -> bool:
+        """No longer send what the server names as having no place; False if it names nothing of this batch."""
+        named = answer.body.get("keys")
+        names = set(map(str, named)) if isinstance(named, list) else set()
+        found = names & {op["k"] for op in batch.ops or ()}
+        if not found or len(self._skipped) + len(found) > SKIPPED:
+            return False
+        self._skipped |= found
+        self._at_once += len(found)
+        more = f" and {len(found) - 1} more" if len(found) > 1 else ""
+        self._lose(f"{answer.error}; {min(found)!r}{more}: no longer sent, and kept in {self._spool.files}")
+        self._settle()
+        return True
+
     def _refuse_line(self, batch: Batch, answer: Answer) -> float:
         key = batch.ops[0]["k"] if batch.ops else ""
         self._lose(f"the operator refuses a value of {key!r}: {answer.error}")
@@ -898,7 +917,7 @@ class Sender:
             self._skipped |= {key}
             del self._refused[key]
             self._tell(f"{key!r} is no longer sent; its values are kept in {self._spool.files}")
-        many = max(self._refusals, len(self._refused), len(self._skipped))
+        many = max(self._refusals, len(self._refused), len(self._skipped) - self._at_once)
         if many >= (REFUSALS_OF_SHAPE if answer.status == 400 else REFUSALS):
             return self._give_up(f"the operator refuses too much: {answer.error}")
         return 0.0
