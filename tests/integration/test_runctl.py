@@ -94,6 +94,8 @@ def test_the_exit_codes_are_the_documented_ones(operator, person, runctl):
         last = found[what].stderr.splitlines()[-1]
         assert last.startswith("runctl: "), found[what].stderr
         assert "Traceback" not in found[what].stderr
+    both = runctl.run("wait", "long", "good", "--timeout", "1").stderr
+    assert " is RUNNING after 1 s; it goes on" in both, both
 
 
 def test_get_shows_objects_that_can_be_applied_again(operator, person, runctl):

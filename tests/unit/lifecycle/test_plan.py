@@ -482,6 +482,20 @@ def test_an_evicted_pod_is_not_taken_for_one_whose_verdict_is_on_its_way():
     assert "kubectl describe job hello" in made.status["message"]
 
 
+def test_a_mistake_edited_into_a_stopped_run_is_told_before_the_resume_that_would_end_it():
+    bad = {"task": "container+job://demo/t", "image": "busybox", "resources": {"mem": "lots"}}
+    stopped_ = step(run(suspend=True, status=status_of("STOP")), Observed(fresh=True)).status
+    edited = step(run(suspend=True, status=stopped_, spec=bad, generation=2))
+    assert (
+        "it cannot start like this: spec.spec.resources.mem: 'lots' is not a quantity"
+        in edited.status["message"]
+    )
+    assert ([event.reason for event in edited.events], edited.status["state"]) == (["InvalidSpec"], "STOPPED")
+    assert step(run(suspend=True, status=edited.status, spec=bad, generation=2)).status is None
+    mended = step(run(suspend=True, status=edited.status, generation=3))
+    assert (mended.status["message"], mended.events) == (stopped_["message"], ())
+
+
 def test_a_job_that_makes_no_pod_is_asked_why_again_and_again_but_ever_more_seldom():
     waiting, alone = run(status=status_of("PENDING")), Observed(job())
     soon, later, much_later = (step(waiting, alone, NOW + after) for after in (1, 20, 4000))
