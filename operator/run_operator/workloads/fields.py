@@ -41,7 +41,8 @@ def text(parent: Mapping[str, Any], key: str, path: str = ROOT) -> str | None:
 def checked_text(value: Any, path: str) -> str:
     """A text of bounded length, without the zero byte no operating system passes on."""
     if not isinstance(value, str):
-        raise InvalidSpecError(path, f"must be a text, not {kind_of(value)}; quote it")
+        hint = "; quote it" if isinstance(value, int | float) else ""
+        raise InvalidSpecError(path, f"must be a text, not {kind_of(value)}{hint}")
     if len(value) > MAX_TEXT:
         raise InvalidSpecError(path, f"is longer than {MAX_TEXT} characters")
     if "\0" in value:

@@ -195,6 +195,13 @@ def test_what_is_wrong_is_named(spec, said):
     assert said in str(caught.value)
 
 
+@pytest.mark.parametrize("value", [None, ["sh"], {}])
+def test_only_what_can_be_quoted_is_to_be_quoted(value):
+    with pytest.raises(WorkloadError) as caught:
+        built({"args": [value]})
+    assert "quote it" not in str(caught.value)
+
+
 @pytest.mark.parametrize(
     ("export", "reason", "said"),
     [
