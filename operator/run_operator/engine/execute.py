@@ -17,11 +17,10 @@ from run_operator.kube.errors import (
     ConflictError,
     ForbiddenError,
     InvalidError,
-    KubeError,
     NotFoundError,
     TransientError,
 )
-from run_operator.kube.resource import BY_KIND, DEPLOYMENTS, EVENTS, JOBS, PODS, RUNS, SERVICES, Resource
+from run_operator.kube.resource import BY_KIND, DEPLOYMENTS, JOBS, PODS, RUNS, SERVICES, Resource
 from run_operator.lifecycle.actions import (
     Action,
     CreateService,
@@ -38,7 +37,6 @@ from run_operator.lifecycle.observed import Observed, Refusal
 from run_operator.resources.constants import LABEL_RUN_UID, RUN_KIND
 from run_operator.resources.run import Run
 from run_operator.workloads.build import child_kind
-from run_operator.workloads.readiness import FAILED_CREATE
 from run_operator.workloads.workload import Workload
 
 Prepare = Callable[[str], Awaitable[None]]
@@ -138,19 +136,6 @@ class Executor:
             found = self._api.list_objects(resource, namespace=run.namespace, selector=selector)
             children += [CHILDREN[resource](raw) async for raw in found]
         return observed(children, catalog=self._store.catalog, fresh=True, gone=self._store.gone(run))
-
-    async def why_no_pod(self, run: Run, job_uid: str) -> str:
-        """What the Job's newest Event of that kind says; empty if there is none, or it may not be read."""
-        fields = f"involvedObject.uid={job_uid},reason={FAILED_CREATE}"
-        newest, said = "", ""
-        try:
-            async for raw in self._api.list_objects(EVENTS, namespace=run.namespace, fields=fields):
-                at = str(raw.get("lastTimestamp") or raw.get("eventTime") or "")
-                if at >= newest:
-                    newest, said = at, str(raw.get("message") or "")
-        except KubeError as error:
-            log.info("Events of the Job of %s cannot be read: %s", run.key, error)
-        return said.removeprefix("Error creating: ")
 
     async def _create(self, run: Run, body: Mapping[str, Any], *, own: bool = True) -> None:
         resource = BY_KIND[str(body["kind"])]

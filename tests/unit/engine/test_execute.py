@@ -115,39 +115,6 @@ async def test_an_address_that_the_api_server_will_not_have_is_a_refusal():
         await one.carry_out(serve(), PatchService(service().uid, body))
 
 
-class Events:
-    """Answers a list of Events, or refuses it."""
-
-    def __init__(self, *said: tuple[str, str], error: KubeError | None = None) -> None:
-        self.said, self.error, self.fields = said, error, ""
-
-    async def list_objects(self, resource: Any, *, namespace: str, fields: str) -> Any:
-        self.fields = f"{resource.plural} {namespace} {fields}"
-        if self.error:
-            raise self.error
-        for at, message in self.said:
-            yield {"lastTimestamp": at, "message": message}
-
-
-async def test_the_newest_event_of_a_job_says_why_it_has_no_pod():
-    server: Any = Events(("2027-01-15T08:00:01Z", "new"), ("2027-01-15T08:00:00Z", "old"))
-    assert await Executor(server, Store(lambda *_: None)).why_no_pod(run(), "job-1") == "new"
-    assert server.fields == "events ml involvedObject.uid=job-1,reason=FailedCreate"
-
-
-@pytest.mark.parametrize(
-    ("events", "said"),
-    [
-        (Events(("2027-01-15T08:00:00Z", "Error creating: pods are forbidden")), "pods are forbidden"),
-        (Events(), ""),
-        (Events(error=ForbiddenError("list events", 403, "no")), ""),
-    ],
-)
-async def test_an_event_that_is_not_there_or_not_to_be_read_explains_nothing(events, said):
-    server: Any = events
-    assert await Executor(server, Store(lambda *_: None)).why_no_pod(run(), "job-1") == said
-
-
 class Versions:
     """Answers a status patch as the API server does: with metadata alone where that is asked for."""
 
