@@ -17,7 +17,6 @@ from run_operator.engine.keeping import Keeping, limits_of
 from run_operator.engine.queue import WorkQueue
 from run_operator.engine.reconcile import Reconciler
 from run_operator.engine.recorder import Recorder
-from run_operator.engine.refused_pods import RefusedPods
 from run_operator.engine.reporting import Reporting
 from run_operator.engine.store import Store
 from run_operator.engine.sweep import Sweeper
@@ -128,10 +127,7 @@ class Operator:
             sdk_url=self._settings.gateway_url or None,
         )
         uncommitted = reporting.uncommitted if reporting else lambda _: False
-        refused_pods = RefusedPods(api)
-        reconciler = Reconciler(
-            self._store, executor, recorder, time.time, options, refused_pods, uncommitted
-        )
+        reconciler = Reconciler(self._store, executor, recorder, time.time, options, uncommitted)
         workers = Workers(self._queue, reconciler, self._metrics, self._settings.workers)
         # Tasks made before kopf starts are spared by it when it ends; so all of ours come first, each worker too.
         working = _task("workers", workers.work(self._begin))

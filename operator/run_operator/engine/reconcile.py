@@ -11,7 +11,6 @@ from typing import Final
 from run_operator.engine.execute import Executor, RefusedError
 from run_operator.engine.patience import Patience
 from run_operator.engine.recorder import Recorder
-from run_operator.engine.refused_pods import RefusedPods
 from run_operator.engine.store import Store
 from run_operator.kube.errors import ForbiddenError, InvalidError, NotFoundError
 from run_operator.lifecycle.actions import Plan, RunEvent
@@ -42,7 +41,6 @@ class Reconciler:
         recorder: Recorder,
         wall: Callable[[], float],
         options: Options,
-        refused_pods: RefusedPods,
         uncommitted: Callable[[Run], bool] = lambda _: False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -51,7 +49,6 @@ class Reconciler:
         self._recorder = recorder
         self._wall = wall
         self._options = options
-        self._refused_pods = refused_pods
         self._uncommitted = uncommitted
         self._patience = Patience(clock)
 
@@ -68,7 +65,7 @@ class Reconciler:
         decision = self._plan(run, observed)
         if decision.reread:
             decision = self._plan(run, await self._executor.reread(run))
-        if decision.ask and (said := await self._refused_pods.why(run.namespace, decision.ask)):
+        if decision.ask and (said := await self._executor.why_no_pod(run, decision.ask)):
             decision = self._plan(run, replace(observed, said=said))
         self._store.follow(key, decision.wants)
         if not decision.can_wait:

@@ -45,30 +45,16 @@ class Story:
         self.lines.append(f"{event.type} {event.reason}: {event.message}")
 
 
-class Words:
-    """What Jobs say of pods they could not make."""
-
-    def __init__(self, said: str = "") -> None:
-        self.said = said
-        self.asked: list[tuple[str, str]] = []
-
-    async def why(self, namespace: str, job_uid: str) -> str:
-        self.asked.append((namespace, job_uid))
-        return self.said
-
-
 UNDER_WAY = (job(), pod("Running"))
 
 
-def reconciler(
-    one: Run, hands: Hands, children: Any = UNDER_WAY, words: Words | None = None
-) -> tuple[Any, Story]:
+def reconciler(one: Run, hands: Hands, children: Any = UNDER_WAY) -> tuple[Any, Story]:
     store, story = Store(lambda *_: None), Story()
     store.put_run(one)
     for child in children:
         store.put_child(child)
-    parts: Any = (store, hands, story, lambda: NOW, Options(), words or Words())
-    return Reconciler(*parts), story
+    parts: Any = (store, hands, story)
+    return Reconciler(*parts, lambda: NOW, Options()), story
 
 
 RUNNING = {"state": "RUNNING", "attempt": 1, "startTime": stamp(NOW), "attempts": [{"attempt": 1}]}
@@ -125,18 +111,21 @@ async def test_after_a_refusal_deadlines_and_the_time_to_live_still_count(policy
     ("said", "reason"), [("pods are forbidden: exceeded quota", "FailedCreate"), ("", "NoPod")]
 )
 async def test_a_job_without_a_pod_is_asked_why_and_the_answer_is_written(said, reason):
-    wrote: list[Any] = []
+    asked, wrote = [], []
 
-    class Writing(Hands):
+    class Asking(Hands):
+        async def why_no_pod(self, one: Run, job_uid: str) -> str:
+            asked.append((one.name, job_uid))
+            return said
+
         async def write_status(self, _: Run, status: Any) -> None:
             wrote.append(status)
 
     since = stamp(NOW - 60)
     one = run(status={"state": "PENDING", "attempt": 1, "startTime": since, "attempts": [{"attempt": 1}]})
-    words = Words(said)
-    made, _ = reconciler(one, Writing(), children=(job(),), words=words)
+    made, _ = reconciler(one, Asking(), children=(job(),))
     assert await made.reconcile(one.key) == 60
-    assert words.asked == [("ml", job().uid)]
+    assert asked == [(one.name, job().uid)]
     assert [status["conditions"][0]["reason"] for status in wrote] == [reason]
 
 
@@ -152,7 +141,7 @@ async def test_in_a_burst_what_can_wait_is_written_one_after_the_other():
         store.put_run(one)
         store.put_child(replace(job(), uid=f"job-{one.name}", run_uid=one.uid))
     clock = iter([0.0, 0.0, 0.0, 1.0])
-    parts: Any = (store, Writing(), Story(), lambda: NOW, Options(), Words())
+    parts: Any = (store, Writing(), Story(), lambda: NOW, Options())
     reconciler_ = Reconciler(*parts, clock=lambda: next(clock))
     await reconciler_.reconcile(first.key)
     assert await reconciler_.reconcile(second.key) == 1 / RATE
