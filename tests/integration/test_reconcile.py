@@ -211,13 +211,13 @@ def test_a_killed_operator_leaves_nothing_stuck_doubled_or_wrong(alone, kubeconf
 
 
 def test_a_pod_that_is_refused_is_told_and_the_pending_deadline_is_kept(operator, person):
-    """Its Job says nothing of it, so that only the operator's own timer can."""
+    """Its Job says nothing of it but in an Event, so that only the operator's own timer can."""
     person.apply_run("told", spec={"priority_class": "missing"})
     person.apply_run("ended", spec={"priority_class": "missing"}, policy={"pendingDeadlineSeconds": 2})
     ended = person.becomes("ended", "ERROR")
     assert condition(ended, "Failed")["reason"] == "PendingDeadlineExceeded"
-    wait_for("told", lambda: condition(person.status("told"), "Running").get("reason") == "NoPod")
-    assert "kubectl describe job told" in person.status("told")["message"]
+    wait_for("told", lambda: condition(person.status("told"), "Running").get("reason") == "FailedCreate")
+    assert "no PriorityClass with name missing was found" in person.status("told")["message"]
 
 
 def test_sigterm_ends_in_order(kubeconfig, person, tmp_path):

@@ -33,6 +33,19 @@ def test_apply_takes_what_kubectl_takes(operator, person, runctl):
     assert (done.returncode, done.stdout) == (0, "run job-selfcontained created\n")
 
 
+def test_nulls_that_kubectl_drops_are_no_difference(operator, person, runctl, tmp_path):
+    """Else the same document, applied by both, would be refused for a Run that is not stopped."""
+    export = tmp_path / "nulls.yaml"
+    nulls = "  command: null\n  parameters: {a: null, b: [null, 1], c: {d: null}}\n"
+    export.write_text(GOOD.read_text().replace("  command: sh\n", nulls))
+    manifest = runctl.says("manifest", export)
+    assert "command: null" in manifest
+    person.kubectl("apply", "-f", "-", stdin=manifest)
+    assert runctl.says("apply", export) == "run job-selfcontained unchanged\n"
+    export.write_text(export.read_text().replace("[null, 1]", "[null, 2]"))
+    assert "spec.spec can be changed only while" in runctl.run("apply", export).stderr
+
+
 def test_a_selector_that_matches_nothing_says_so(operator, person, runctl):
     for verb in ("stop", "resume", "delete", "export"):
         done = runctl.run(verb, "-l", "team=x")
@@ -81,6 +94,8 @@ def test_the_exit_codes_are_the_documented_ones(operator, person, runctl):
         last = found[what].stderr.splitlines()[-1]
         assert last.startswith("runctl: "), found[what].stderr
         assert "Traceback" not in found[what].stderr
+    both = runctl.run("wait", "long", "good", "--timeout", "1").stderr
+    assert " is RUNNING after 1 s; it goes on" in both, both
 
 
 def test_get_shows_objects_that_can_be_applied_again(operator, person, runctl):

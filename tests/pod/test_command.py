@@ -62,19 +62,19 @@ def test_watch_ships_what_is_appended_until_sigterm(program: Program, server: Se
         for line in (
             "loss=0.5 acc=1\n",
             "epoch 3 begins\n",
-            '{"loss": [1, 2], "odd": true}\n',
+            '{"odd": true, "loss": [1, NaN], "text": "x"}\n',
             "epoch 4\n",
             "loss=3",
         ):
             out.write(line)
             out.flush()
-        wait_for("the first lines are sent", lambda: server.ingest.metrics().get("loss") == [0.5, 1, 2])
+        wait_for("the first lines are sent", lambda: server.ingest.metrics().get("loss") == [0.5, 1, None])
         out.write(".5\nloss=4\nloss=5")
         out.flush()
         process.send_signal(signal.SIGTERM)
         _, errors = process.communicate(timeout=30)
     assert process.returncode == 0
-    assert server.ingest.metrics() == {"loss": [0.5, 1, 2, 3.5, 4, 5], "acc": [1]}
+    assert server.ingest.metrics() == {"loss": [0.5, 1, None, 3.5, 4, 5], "acc": [1]}
     assert "lines that hold no metrics are passed over, such as: epoch 3 begins" in errors
     assert "Invalid metric value" in errors
 

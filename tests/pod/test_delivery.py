@@ -8,7 +8,7 @@ import pytest
 
 from tests.harness import wait_for
 from tests.pod.programs import Program
-from tests.pod.standin import Server, answers, crash_after, cut_after, cut_before, refuses
+from tests.pod.standin import Ingest, Reply, Server, answers, crash_after, cut_after, cut_before, refuses
 
 ROUNDS = """
     for i in range(100):
@@ -242,6 +242,31 @@ def test_a_bad_value_is_dropped_alone(program: Program, server: Server):
     alone = [message for message in server.ingest.messages if [op["k"] for op in message["ops"]] == ["bad"]]
     assert len(alone) == 3
     assert len(server.ingest.messages) < 100, "batches grow again"
+
+
+def test_metrics_that_the_ingest_names_as_having_no_place_are_passed_over_at_once(
+    program: Program, server: Server
+):
+    """Ten thousand names: the first have a place, and their values go on arriving."""
+
+    def crowded(ingest: Ingest, message: dict[str, Any]) -> Reply | None:
+        homeless = [op["k"] for op in message["ops"] if not op["k"].startswith("good")]
+        return Reply(422, {"error": "one too many", "keys": homeless}) if homeless else None
+
+    server.ingest.always = crowded
+    errors = program.run("""
+        for i in range(10_000):
+            log_metric(f"bad-{i}", i)
+            log_metric(f"good-{i % 9}", i)
+        assert not flush(50)
+        log_metric("good-0", -1)
+        log_metric("bad-0", -1)
+        assert not flush(50)
+    """, quiet=False)  # fmt: skip
+    assert server.ingest.metrics()["good-0"] == [*range(0, 10_000, 9), -1]
+    assert "one too many; 'bad-0' and " in errors
+    assert "not all metrics are known" not in errors
+    assert len(server.ingest.messages) < 100
 
 
 def test_an_ingest_that_refuses_everything_is_left_alone(program: Program, server: Server):

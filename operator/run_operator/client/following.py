@@ -127,7 +127,7 @@ class Following:
 
     def _too_late(self) -> WaitTimeoutError:
         return WaitTimeoutError(
-            f"run {self._name} is {self._state or 'not known'} after {self._deadline.seconds:g} s; it goes on, wait again",
+            f"run {self._name} is {self._state or 'not known'} after {round(self._deadline.seconds or 0, 1):g} s; it goes on, wait again",
             self._state,
         )
 

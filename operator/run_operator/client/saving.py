@@ -14,6 +14,7 @@ from run_operator.client.errors import (
 )
 from run_operator.client.kube import Cluster
 from run_operator.document.errors import DocumentError
+from run_operator.document.merge import without_nulls
 from run_operator.kube.resource import BY_KIND, RUNS, Resource
 from run_operator.resources.manifest import KEPT, manifest
 
@@ -65,6 +66,11 @@ def apply(cluster: Cluster, body: JSON, *, dry_run: bool = False) -> str:
     return "created"
 
 
+def _same(there: Any, wanted: Any) -> bool:
+    """Whether two values say the same: of a manifest that kubectl applied, nulls in maps do not reach the cluster."""
+    return bool(there == wanted or without_nulls(there) == without_nulls(wanted))
+
+
 def _change(
     cluster: Cluster, resource: Resource, there: JSON, document: JSON, *, dry_run: bool
 ) -> dict[str, Any] | None:
@@ -79,7 +85,7 @@ def _change(
     changes = [
         {"op": "add", "path": f"/spec/{key}", "value": document[key]}
         for key in KEPT
-        if key in document and key != "status" and spec.get(key) != document[key]
+        if key in document and key != "status" and not _same(spec.get(key), document[key])
     ]
     if not changes:
         return None

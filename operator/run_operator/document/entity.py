@@ -11,19 +11,23 @@ from run_operator.document import errors
 from run_operator.document.kinds import EntityType, entity_type, of_run
 from run_operator.document.yaml_reader import Parsed, read
 
-ID: Final = re.compile(r"[a-zA-Z0-9._+-]{1,256}")
+MAX_ID: Final = 256
+ID: Final = re.compile(rf"[a-zA-Z0-9._+-]{{1,{MAX_ID}}}")
 """The platform's own rule for ids and projects."""
 _TYPES: Final[dict[str, type]] = {
     "kind": str, "metadata": dict, "spec": dict, "status": dict, "user": str, "project": str, "id": str,
     "name": str, "key": str, "extensions": list,
 }  # fmt: skip
 _REQUIRED: Final = ("kind", "project", "id", "spec")
+_KEY: Final = re.compile(r"store://[^/]+/([a-z]+)/")
+_ENTITIES: Final = frozenset({"run", "task", "function", "workflow"})
+"""What the platform calls those of its entities that have a place in the cluster."""
 _WORDS: Final[dict[type, str]] = {str: "a text", dict: "a map", list: "a list"}
 
 
 @dataclass(frozen=True, slots=True)
 class Entity:
-    """`document` is the whole export, key for key, in its own order."""
+    """`document` is the whole export, key for key, in its own order; a key that says `null` is left out."""
 
     type: EntityType
     kind: str
@@ -43,6 +47,8 @@ def parse(parsed: Parsed) -> Entity:
     if not isinstance(document, dict):
         raise errors.NotAnExportError("this is not an export: the top level is not a map", parsed.line())
     _check_custom_resource(document, parsed)
+    document = {key: value for key, value in document.items() if value is not None or key in _REQUIRED}
+    _check_entity(document, parsed)
     for field in _REQUIRED:
         if field not in document:
             raise errors.MissingFieldError(
@@ -84,7 +90,7 @@ def _check_run(document: dict[str, Any], parsed: Parsed) -> None:
 def _check_ids(document: dict[str, Any], parsed: Parsed) -> None:
     for field in ("project", "id"):
         if not ID.fullmatch(document[field]):
-            message = f"the {field} {document[field][:80]!r} is none: letters, digits and . _ + - are allowed"
+            message = f"the {field} {document[field][:80]!r} is none: 1 to {MAX_ID} letters, digits and . _ + - are allowed"
             raise errors.NotAnExportError(message, parsed.line(field))
 
 
@@ -94,6 +100,15 @@ def _check_custom_resource(document: dict[str, Any], parsed: Parsed) -> None:
             "this is a Kubernetes manifest already (it has an apiVersion), not an export: apply it as it is"
         )
         raise errors.NotAnExportError(message, parsed.line("apiVersion"))
+
+
+def _check_entity(document: dict[str, Any], parsed: Parsed) -> None:
+    """A folder of exports holds artifacts, models and projects too, whose kinds look like those of Functions."""
+    match = _KEY.match(str(document.get("key", "")))
+    entity = "project" if document.get("kind") == "project" else match[1] if match else "run"
+    if entity not in _ENTITIES:
+        message = f"this is an exported {entity[:40]}; only Runs, Functions and Tasks go into the cluster"
+        raise errors.NotAnExportError(message, parsed.line("kind"))
 
 
 def _wrong_type(field: str, value: Any, wanted: type, parsed: Parsed) -> errors.WrongTypeError:

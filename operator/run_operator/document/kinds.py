@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
-from run_operator.document.errors import InvalidKindError, InvalidReferenceError
-from run_operator.document.references import Reference
+from run_operator.document.errors import InvalidKindError
 
 RUNTIMES: Final[dict[str, tuple[str, ...]]] = {
     "container": ("job", "serve", "build", "deploy"),
@@ -100,14 +99,10 @@ def of_run(kind: str, task: str | None) -> Kind:
 
 
 def _of_task(task: str | None) -> Kind | None:
-    """Runtime and action in a task reference, or in a bare `<runtime>+<action>`."""
+    """Runtime and action in a task reference, also in one without an id, or a bare `<runtime>+<action>`."""
     if not task:
         return None
-    try:
-        kind = Reference.parse(task).kind
-    except InvalidReferenceError:
-        kind = task
-    match = _TASK.fullmatch(kind)
+    match = _TASK.fullmatch(task.partition("://")[0])
     if match is None:
         raise InvalidKindError(f"the task {task[:120]!r} names no <runtime>+<action>")
     return Kind(match[1], match[2])

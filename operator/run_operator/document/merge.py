@@ -33,7 +33,7 @@ def said(spec: Spec) -> dict[str, Any]:
 
     Nulls deeper inside maps go too: a manifest applied by kubectl, and a status patch, do not keep them.
     """
-    found = {key: _without_nulls(value) for key, value in spec.items()}
+    found = {key: without_nulls(value) for key, value in spec.items()}
     return {key: value for key, value in found.items() if not _empty(value)}
 
 
@@ -41,9 +41,13 @@ def _empty(value: Any) -> bool:
     return value is None or (isinstance(value, Mapping | list | str) and not value)
 
 
-def _without_nulls(value: Any, depth: int = 1) -> Any:
+def without_nulls(value: Any, depth: int = 1) -> Any:
+    """The value as kubectl leaves it: keys of maps that say null are gone, nulls in lists stay.
+
+    Raises TooLargeError for one nested without end.
+    """
     if depth > MAX_DEPTH:
         raise TooLargeError(f"it is nested more than {MAX_DEPTH} levels deep")
     if isinstance(value, Mapping):
-        return {key: _without_nulls(inner, depth + 1) for key, inner in value.items() if inner is not None}
-    return [_without_nulls(inner, depth + 1) for inner in value] if isinstance(value, list) else value
+        return {key: without_nulls(inner, depth + 1) for key, inner in value.items() if inner is not None}
+    return [without_nulls(inner, depth + 1) for inner in value] if isinstance(value, list) else value

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
+from run_operator.engine.refused_pods import RefusedPods
 from run_operator.engine.store import Store, observed
 from run_operator.engine.watched import CHILDREN, Child
 from run_operator.ingest.publisher import NotOursError
@@ -62,6 +63,7 @@ class Executor:
         self._api = api
         self._store = store
         self._prepare = prepare
+        self._refused_pods = RefusedPods(api)
 
     async def write_status(self, run: Run, status: Mapping[str, Any]) -> Run:
         """Replace the status, only if the Run is still the version that was decided about (ConflictError)."""
@@ -136,6 +138,10 @@ class Executor:
             found = self._api.list_objects(resource, namespace=run.namespace, selector=selector)
             children += [CHILDREN[resource](raw) async for raw in found]
         return observed(children, catalog=self._store.catalog, fresh=True, gone=self._store.gone(run))
+
+    async def why_no_pod(self, run: Run, job_uid: str) -> str:
+        """What the Job says of the pods it cannot make; empty if it says nothing."""
+        return await self._refused_pods.why(run.namespace, job_uid)
 
     async def _create(self, run: Run, body: Mapping[str, Any], *, own: bool = True) -> None:
         resource = BY_KIND[str(body["kind"])]

@@ -33,6 +33,8 @@ class Observed:
     """Pods that are deleted, as they were last seen with an exit code: the evidence of how they ended."""
     catalog: Catalog = field(default_factory=Catalog)
     """Where what the Run refers to is looked up; only read."""
+    said: str = ""
+    """Why the Job can make no pod, in the words of its Event; empty: not asked for, or there is none."""
     uncommitted: bool = False
     """Whether metrics of the Run were taken that are not in its status yet."""
 

@@ -13,7 +13,8 @@ from run_operator.resources import conditions
 from run_operator.resources.states import State, state_of
 from run_operator.resources.times import parse
 from run_operator.workloads.deadline import remaining
-from run_operator.workloads.observe import Observation
+from run_operator.workloads.observe import MAX_MESSAGE, Observation
+from run_operator.workloads.readiness import FAILED_CREATE
 from run_operator.workloads.views import JobView
 
 NOTEWORTHY: Final = frozenset(
@@ -23,7 +24,7 @@ NOTEWORTHY: Final = frozenset(
         "CreateContainerConfigError",
         "CrashLoopBackOff",
         "CreateContainerError",
-        "FailedCreate",
+        FAILED_CREATE,
         "ImagePullFailed",
         "SecretNotFound",
         "Queued",
@@ -31,6 +32,8 @@ NOTEWORTHY: Final = frozenset(
     }
 )
 """Reasons to be PENDING that a person has to act on: told at once."""
+LONGEST_PAUSE: Final = 300.0
+"""Seconds until a Job without a pod is asked again why, at most; before that, twice as long each time."""
 TOLD_ANEW: Final = frozenset({"CrashLoopBackOff"})
 """Reasons whose words change only when there is news."""
 
@@ -45,6 +48,8 @@ def under_way(here: Situation, job: JobView, seen: Observation) -> Plan:
         return _running(here, seen, *deadline)
     if not deadline and (told_at := _untold_until(here, job, seen)):
         return Plan(wake_at=told_at)
+    if seen.reason == "NoPod":
+        return _without_pod(here, job, seen, *deadline)
     return pending(here, seen, *deadline, wake_at=deadlines.due(here))
 
 
@@ -58,6 +63,19 @@ def _untold_until(here: Situation, job: JobView, seen: Observation) -> float | N
     ):
         return None
     return created + UNTOLD if created <= here.now < created + UNTOLD else None
+
+
+def _without_pod(here: Situation, job: JobView, seen: Observation, *actions: Action) -> Plan:
+    """Its Job makes no pod (a quota, a policy, a priority class that is not there): only its Events say why."""
+    since = parse(here.run.status.get("startTime"))
+    waited = 0.0 if since is None else here.now - since
+    ask = waited >= PATIENCE
+    moments = [deadlines.due(here), here.now + min(LONGEST_PAUSE, waited) if ask else None]
+    wake_at = min((at for at in moments if at is not None), default=None)
+    if said := here.observed.said:
+        text = f"the Job can make no pod: {' '.join(said.split())}"
+        seen, ask = replace(seen, reason=FAILED_CREATE, message=text[:MAX_MESSAGE]), False
+    return replace(pending(here, seen, *actions, wake_at=wake_at), ask=job.uid if ask else "")
 
 
 def _deadline(here: Situation, job: JobView) -> tuple[Action, ...]:

@@ -59,7 +59,10 @@ def _verdict(here: Situation) -> tuple[str, str]:
             f"{silent} of the processes that logged ended without saying so: their last values may be missing",
         )
     if logged.refused:
-        return conditions.LIMIT_REACHED, f"{logged.refused} values were refused: the budget is full"
+        return (
+            conditions.LIMIT_REACHED,
+            f"{logged.refused} values were refused: the budget, or the number of metrics a Run may have, is used up",
+        )
     if logged.thinned:
         return (
             conditions.DECIMATED,

@@ -13,6 +13,7 @@ from run_operator.resources import conditions
 from run_operator.resources.states import State
 from run_operator.resources.times import parse
 from run_operator.workloads.build import build
+from run_operator.workloads.errors import WorkloadError
 from run_operator.workloads.views import JobView
 
 LEFTOVER_KEPT: Final = 5.0
@@ -61,7 +62,11 @@ def stopped(here: Situation, leftover: JobView | None = None) -> Plan:
     missing = resolving.tell(here)
     if draft.attempt == 0 and not missing.text:
         build(here.run, 1, here.options)  # an impossible document is told now, not at the resume
+    else:
+        missing = _wrong(here, missing)
     reason, message = _explained(here)
+    if conditions.is_true(draft.current.get("conditions", ()), conditions.QUEUED):
+        draft.condition(conditions.QUEUED, status=False, reason="Suspended", message=message)
     if draft.state != State.STOPPED:
         record_stop(here)
         if reason == TERMINATION_TIMEOUT:
@@ -76,6 +81,19 @@ def stopped(here: Situation, leftover: JobView | None = None) -> Plan:
     draft.pause()
     draft.suspended_by("User")
     return _kept_for_a_while(here, leftover)
+
+
+def _wrong(here: Situation, missing: resolving.Told) -> resolving.Told:
+    """A mistake in what was edited is told at once: at the resume it would be the end of the Run."""
+    if missing.text or here.run.generation == here.run.status.get("observedGeneration"):
+        return missing
+    try:
+        resolving.require(here)
+        build(here.run, here.draft.attempt + 1, here.options)
+    except WorkloadError as error:
+        here.draft.event(error.reason, f"it cannot start like this: {error}", warning=True)
+        return resolving.Told(f"; it cannot start like this: {error}", news=True)
+    return resolving.Told(news=True)
 
 
 def ending(here: Situation, message: str, *, anew: bool = False) -> None:
@@ -101,7 +119,7 @@ def _since(here: Situation) -> float:
 def _explained(here: Situation) -> tuple[str, str]:
     """Reason and message of `Suspended`."""
     if here.draft.attempt == 0:
-        return "JobSuspended", "created suspended; set spec.suspend to false to start"
+        return "JobSuspended", "not started yet; set spec.suspend to false to start"
     if not here.lost:
         return "JobSuspended", "stopped; set spec.suspend to false to resume"
     pod = here.lost[0]

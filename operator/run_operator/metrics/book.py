@@ -6,7 +6,7 @@ onto a single value becomes a list), and told where that is silent (a single val
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -42,7 +42,7 @@ class Book:
 
     metrics: dict[str, Metric] = field(default_factory=dict)
     refused: int = 0
-    """Values that were not taken because the budget was full (`onLimit: Fail`)."""
+    """Values that were not taken: of more metrics than there is room for, or as `onLimit: Fail` asks for."""
 
     @property
     def size(self) -> int:
@@ -86,19 +86,31 @@ class Book:
             largest.thin()
             size += largest.size
 
-    def _check_room(self, ops: Iterable[Op], limits: Limits) -> None:
-        """Refuse new names that could not be stored even if every list were thinned to one value."""
+    def _check_room(self, ops: Sequence[Op], limits: Limits) -> None:
+        """Refuse new names that could not be stored even if every list were thinned to one value.
+
+        All of them at once, so that the sender need not find out one by one, and their values are counted.
+        """
         new = {op.key: None for op in ops if op.key not in self.metrics and not isinstance(op, Truncate)}
-        if not new:
+        least = 2 + sum(key_bytes(key) + LEAST for key in self.metrics)
+        homeless, many = [], len(self.metrics)
+        for key in new:
+            needed = key_bytes(key) + LEAST
+            if many >= MAX_KEYS or least + needed > limits.budget:
+                homeless.append(key)
+            else:
+                many, least = many + 1, least + needed
+        if not homeless:
             return
-        if len(self.metrics) + len(new) > MAX_KEYS:
-            raise UnacceptableError(f"{next(iter(new))!a} would be one more than {MAX_KEYS} metrics of a Run")
-        least = 2 + sum(key_bytes(key) + LEAST for key in (*self.metrics, *new))
-        if least > limits.budget:
-            raise UnacceptableError(
-                f"no room for {next(iter(new))!a}: the Run's metrics may have {limits.budget} bytes in its "
+        self.refused += sum(len(_appended(op, None) or ()) for op in ops if op.key in set(homeless))
+        if many >= MAX_KEYS:
+            why = f"{homeless[0]!a} would be one more than {MAX_KEYS} metrics of a Run"
+        else:
+            why = (
+                f"no room for {homeless[0]!a}: the Run's metrics may have {limits.budget} bytes in its "
                 f"status (runPolicy.metrics.statusBudget)"
             )
+        raise UnacceptableError(why, keys=homeless)
 
     def _refused(self, op: Op, limits: Limits) -> str | None:
         """With `onLimit: Fail`: the note for what does not fit, after counting it; None for what fits."""

@@ -36,7 +36,7 @@ class MetricsState(NamedTuple):
     lost_writers: int = 0
     """Writers of earlier attempts that never did."""
     refused: int = 0
-    """Values refused because of `onLimit: Fail`."""
+    """Values refused: there was no room for their metric, or `onLimit: Fail`."""
     thinned: bool = False
     """Whether a list in the status is not complete."""
 

@@ -45,15 +45,16 @@ def disk(spec: Mapping[str, Any]) -> str | None:
 
 
 def _pair(value: Any, path: str) -> tuple[str | None, str | None]:
-    if value is None:
-        return None, None
     if not isinstance(value, Mapping):
-        return quantity(value, path), None
-    request, limit = value.get("requests"), value.get("limits")
-    return (
-        None if request is None else quantity(request, f"{path}.requests"),
-        None if limit is None else quantity(limit, f"{path}.limits"),
-    )
+        return _asked(value, path), None
+    return _asked(value.get("requests"), f"{path}.requests"), _asked(value.get("limits"), f"{path}.limits")
+
+
+def _asked(value: Any, path: str) -> str | None:
+    """A quantity; None where nothing is asked for, which people also write as `gpu: 0`."""
+    if value in (None, "") or (not isinstance(value, bool) and parse(str(value).strip()) == 0):
+        return None
+    return quantity(value, path)
 
 
 def _check(key: str, request: str, limit: str) -> None:

@@ -9,7 +9,7 @@ from typing import Any, Final
 from run_operator.workloads.errors import InvalidSpecError
 
 ROOT: Final = "spec.spec"
-MAX_ITEMS: Final = 1000
+MAX_ITEMS: Final = 10_000
 MAX_TEXT: Final = 128 * 1024
 """Characters of one argument or environment value: Linux takes no longer one (MAX_ARG_STRLEN)."""
 LABEL: Final = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
@@ -41,7 +41,8 @@ def text(parent: Mapping[str, Any], key: str, path: str = ROOT) -> str | None:
 def checked_text(value: Any, path: str) -> str:
     """A text of bounded length, without the zero byte no operating system passes on."""
     if not isinstance(value, str):
-        raise InvalidSpecError(path, f"must be a text, not {kind_of(value)}; quote it")
+        hint = "; quote it" if isinstance(value, int | float) else ""
+        raise InvalidSpecError(path, f"must be a text, not {kind_of(value)}{hint}")
     if len(value) > MAX_TEXT:
         raise InvalidSpecError(path, f"is longer than {MAX_TEXT} characters")
     if "\0" in value:

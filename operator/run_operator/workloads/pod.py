@@ -17,7 +17,7 @@ from run_operator.workloads.options import Options
 from run_operator.workloads.placement import placement
 from run_operator.workloads.reporting import add_reporting
 from run_operator.workloads.security import container_context, pod_context
-from run_operator.workloads.source import FOLDER, KEY, Source, source
+from run_operator.workloads.source import FOLDER, KEY, Source, left_out, source
 from run_operator.workloads.volumes import Volumes, ephemeral, volumes
 
 CONTAINER: Final = "main"
@@ -39,6 +39,7 @@ def pod(run: Run, attempt: int, options: Options) -> Pod:
     mounted = volumes(run)
     _shared(run, file, mounted)
     env, warnings = environment(run)
+    warnings += left_out(run.spec)
     warnings += add_reporting(run, options, env, mounted)
     container = _container(run, env, mounted, file, options)
     spec = {

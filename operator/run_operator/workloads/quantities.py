@@ -25,8 +25,8 @@ _LARGEST: Final = Decimal(2**63 - 1)
 
 
 def quantity(value: Any, path: str) -> str:
-    """A positive quantity as Kubernetes writes it. Whole numbers are taken too. Raises InvalidSpecError."""
-    if isinstance(value, bool) or not isinstance(value, int | str):
+    """A positive quantity as Kubernetes writes it. Plain numbers are taken too. Raises InvalidSpecError."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
         raise InvalidSpecError(path, f"must be a quantity such as 500m or 512Mi, not {kind_of(value)}")
     text = str(value).strip()
     amount = parse(text)

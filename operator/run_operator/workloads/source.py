@@ -52,11 +52,22 @@ def source(spec: Mapping[str, Any]) -> Source | None:
     return Source(_safe(name or DEFAULT_NAMES.get(lang, "source")), data)
 
 
+def left_out(spec: Mapping[str, Any]) -> list[str]:
+    """A warning where a file is named whose content the document does not hold."""
+    given = fields.mapping(spec, "source")
+    if not given.get("source") or _content(given) is not None:
+        return []
+    name = str(given["source"])[:200]
+    return [f"{PATH} names {name} but does not hold it (no base64, no code): nothing is put into {FOLDER}"]
+
+
 def _content(given: Mapping[str, Any]) -> bytes | None:
     encoded, code = fields.long_text(given, "base64", PATH), fields.long_text(given, "code", PATH)
     if encoded:
         try:
-            return base64.b64decode(encoded, validate=True)
+            return base64.b64decode(
+                "".join(encoded.split()), validate=True
+            )  # the command base64 breaks lines
         except (binascii.Error, ValueError) as error:
             raise InvalidSpecError(f"{PATH}.base64", f"is not base64: {error}") from error
     return code.encode("utf-8", "surrogatepass") if code else None

@@ -44,6 +44,17 @@ def test_what_is_wrong_is_one_line_and_exit_code_2(wrong):
     assert done.stderr.startswith("runctl: ")
 
 
+@pytest.mark.parametrize(
+    ("verb", "line"),
+    [
+        ("manifest", "    runctl manifest exports/ -n ml --suspend > runs.yaml"),
+        ("completion", "  fish:  runctl completion fish > ~/.config/fish/completions/runctl.fish"),
+    ],
+)
+def test_examples_of_the_help_stand_on_lines_of_their_own(verb, line):
+    assert line in runctl(verb, "--help").stdout.splitlines()
+
+
 @pytest.mark.parametrize("arguments", [["manifest", str(EXPORT)], ["completion", "bash"], ["--version"]])
 def test_an_output_nobody_reads_ends_it_in_silence(arguments):
     reader, writer = os.pipe()

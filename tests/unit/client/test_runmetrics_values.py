@@ -66,6 +66,20 @@ class Array(Scalar):
         return self._value
 
 
+class Broken:
+    """A value whose own code fails, as that of a tensor on a lost device does."""
+
+    def __float__(self) -> float:
+        raise RuntimeError("device lost")
+
+
+class Keyed:
+    """Not even an attribute can be asked for: a row of a database, a lazy proxy."""
+
+    def __getattr__(self, name: str) -> Any:
+        raise KeyError(name)
+
+
 FLOAT32 = struct.unpack("f", struct.pack("f", 0.1))[0]
 
 
@@ -110,6 +124,7 @@ def test_numbers_and_lists_of_them_are_logged(queue: Queue, value: Any, logged: 
     [
         None, "abc", "1.5", b"1", True, {}, {"a": 1}, set(), object(), 1j, [1, None], [True], [[1]], ["1"],
         Scalar(True, "bool"), Array("x", "str"), Array([[1.0]], "float32"), Array([True], "bool"), Decimal("sNaN"),
+        Broken(), [Broken()], Keyed(),
     ],
     ids=repr,
 )  # fmt: skip

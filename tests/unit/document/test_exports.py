@@ -72,6 +72,7 @@ def test_there_are_exports():
         ),
         (GOOD.replace(b"id: a", b"id: 12345678"), errors.WrongTypeError, 3, "quote it"),
         (GOOD.replace(b"id: a", b"id: a/b"), errors.NotAnExportError, 3, "letters, digits"),
+        (GOOD.replace(b"id: a", b"id: " + b"a" * 257), errors.NotAnExportError, 3, "1 to 256 letters"),
         (GOOD.replace(b"job://", b"serve://"), errors.InvalidKindError, 1, "container+serve"),
         (GOOD + b"id: b\n", errors.NotYamlError, 6, "stands twice"),
         (GOOD + b"user: .nan\n", errors.UnrepresentableError, 6, "not a number Kubernetes can hold"),
@@ -95,6 +96,39 @@ def test_what_is_wrong_is_said_with_its_line(data, error, line, said):
     assert isinstance(caught.value, error)
     if line is not None:
         assert caught.value.line == line
+
+
+@pytest.mark.parametrize(
+    ("kind", "key", "said"),
+    [
+        ("artifact", "store://p/artifact/artifact/a:1c2d", "an exported artifact"),
+        ("table", "store://p/dataitem/table/a:1c2d", "an exported dataitem"),
+        ("sklearn", "store://p/model/sklearn/a:1c2d", "an exported model"),
+        ("project", "store://p", "an exported project"),
+    ],
+)
+def test_what_the_platform_exports_besides_is_no_function(kind, key, said):
+    data = f"kind: {kind}\nspec: {{path: x}}\nproject: p\nname: a\nid: 1c2d\nkey: {key}\n".encode()
+    with pytest.raises(errors.NotAnExportError, match=said) as caught:
+        load(data)
+    assert caught.value.line == 1
+    assert load(
+        data.replace(key.encode(), b"store://p/workflow/hera/a:1c2d").replace(b"project\n", b"hera\n")
+    )
+
+
+def test_a_null_says_nothing():
+    nulls = b"metadata: null\nstatus: ~\nuser:\nname: null\nkey: null\nextensions: null\n"
+    assert dict(load(GOOD + nulls).document) == dict(load(GOOD).document)
+    with pytest.raises(errors.WrongTypeError, match="'spec' must be a map, not nothing"):
+        load(b"kind: container+job:run\nproject: p\nid: a\nspec: null\n")
+
+
+@pytest.mark.parametrize("task", ["container+job", "container+job://demo", "container+job://demo/"])
+def test_the_action_is_found_in_a_task_without_an_id_too(task):
+    assert of_run("container+run", task).label == "container+job"
+    with pytest.raises(errors.InvalidKindError, match="is one of container"):
+        of_run("container+serve:run", task)
 
 
 def test_a_yaml_bomb_is_refused_before_it_grows():

@@ -107,6 +107,28 @@ async def test_after_a_refusal_deadlines_and_the_time_to_live_still_count(policy
     assert await one.reconcile(pending.key) == delay
 
 
+@pytest.mark.parametrize(
+    ("said", "reason"), [("pods are forbidden: exceeded quota", "FailedCreate"), ("", "NoPod")]
+)
+async def test_a_job_without_a_pod_is_asked_why_and_the_answer_is_written(said, reason):
+    asked, wrote = [], []
+
+    class Asking(Hands):
+        async def why_no_pod(self, one: Run, job_uid: str) -> str:
+            asked.append((one.name, job_uid))
+            return said
+
+        async def write_status(self, _: Run, status: Any) -> None:
+            wrote.append(status)
+
+    since = stamp(NOW - 60)
+    one = run(status={"state": "PENDING", "attempt": 1, "startTime": since, "attempts": [{"attempt": 1}]})
+    made, _ = reconciler(one, Asking(), children=(job(),))
+    assert await made.reconcile(one.key) == 60
+    assert asked == [(one.name, job().uid)]
+    assert [status["conditions"][0]["reason"] for status in wrote] == [reason]
+
+
 async def test_in_a_burst_what_can_wait_is_written_one_after_the_other():
     store, wrote = Store(lambda *_: None), []
 

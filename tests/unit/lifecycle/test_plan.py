@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from run_operator.lifecycle.actions import CreateWorkload, DeleteChild, DeleteRun, SuspendChild
 from run_operator.lifecycle.observed import Observed, Refusal
 from run_operator.lifecycle.plan import plan
+from run_operator.lifecycle.running import LONGEST_PAUSE
 from run_operator.lifecycle.starting import UNTOLD
 from run_operator.resources.run import Run
 from run_operator.resources.times import stamp
@@ -478,6 +480,41 @@ def test_an_evicted_pod_is_not_taken_for_one_whose_verdict_is_on_its_way():
     )
     assert (made.status["state"], condition(made, "Running")["reason"]) == ("PENDING", "NoPod")
     assert "kubectl describe job hello" in made.status["message"]
+
+
+def test_a_mistake_edited_into_a_stopped_run_is_told_before_the_resume_that_would_end_it():
+    bad = {"task": "container+job://demo/t", "image": "busybox", "resources": {"mem": "lots"}}
+    stopped_ = step(run(suspend=True, status=status_of("STOP")), Observed(fresh=True)).status
+    edited = step(run(suspend=True, status=stopped_, spec=bad, generation=2))
+    assert (
+        "it cannot start like this: spec.spec.resources.mem: 'lots' is not a quantity"
+        in edited.status["message"]
+    )
+    assert ([event.reason for event in edited.events], edited.status["state"]) == (["InvalidSpec"], "STOPPED")
+    assert step(run(suspend=True, status=edited.status, spec=bad, generation=2)).status is None
+    mended = step(run(suspend=True, status=edited.status, generation=3))
+    assert (mended.status["message"], mended.events) == (stopped_["message"], ())
+
+
+def test_a_job_that_makes_no_pod_is_asked_why_again_and_again_but_ever_more_seldom():
+    waiting, alone = run(status=status_of("PENDING")), Observed(job())
+    soon, later, much_later = (step(waiting, alone, NOW + after) for after in (1, 20, 4000))
+    assert (soon.ask, later.ask, much_later.ask) == ("", job().uid, job().uid)
+    assert (later.wake_at, much_later.wake_at) == (NOW + 40, NOW + 4000 + LONGEST_PAUSE)
+
+
+def test_what_the_job_says_of_its_pod_is_told_once():
+    refused = Observed(job(), said='pods "x-" is forbidden:\n no PriorityClass with name missing was found')
+    made = step(run(status=status_of("PENDING")), refused, NOW + 20)
+    text = 'the Job can make no pod: pods "x-" is forbidden: no PriorityClass with name missing was found'
+    assert (condition(made, "Running")["reason"], made.status["message"]) == ("FailedCreate", text)
+    assert ([event.reason for event in made.events], made.ask, made.wake_at) == (
+        ["FailedCreate"],
+        "",
+        NOW + 40,
+    )
+    again = step(run(status=made.status), replace(refused, said="in other words"), NOW + 40)
+    assert (again.status, again.events) == (None, ())
 
 
 @pytest.mark.parametrize("pods", [(pod("Running", due=NOW + 30),), ()])

@@ -66,6 +66,12 @@ def test_a_run_put_back_into_its_queue_waits_and_keeps_its_attempt_and_active_ti
     assert (again.status["state"], again.status["startTime"]) == ("RUNNING", stamp(NOW + 90))
 
 
+def test_a_stopped_run_is_in_no_queue():
+    waiting = step(run(labels=LABELS)).status
+    made = step(run(labels=LABELS, suspend=True, status=waiting), Observed(fresh=True))
+    assert (made.status["state"], condition(made.status, "Queued")["status"]) == ("STOPPED", "False")
+
+
 def test_a_persons_stop_takes_the_job_away_from_the_queue():
     let_in = step(run(labels=LABELS), Observed(job(active=1), (pod("Running"),))).status
     one = run(labels=LABELS, suspend=True, status=let_in)

@@ -80,14 +80,27 @@ def test_a_rewind_of_what_is_not_there_is_told_and_changes_nothing(before, lengt
 def test_one_metric_too_many_is_refused_and_nothing_of_the_batch_is_stored():
     book = Book()
     book.apply(batch(*(Put(f"k{i}", 1) for i in range(MAX_KEYS))), PLENTY)
-    with pytest.raises(UnacceptableError, match="one more than 64"):
-        book.apply(batch(Put("k0", 2), Put("more", 1)), PLENTY)
+    with pytest.raises(UnacceptableError, match="'more' would be one more than 64") as caught:
+        book.apply(batch(Put("k0", 2), Put("more", 1), Append("most", [1, 2]), Truncate("none", 1)), PLENTY)
+    assert (caught.value.more, book.refused) == ({"keys": ["more", "most"]}, 3)
     assert layout.values(book)["k0"] == 1
 
 
+def test_only_names_that_have_no_place_are_named():
+    book = Book()
+    book.apply(batch(*(Put(f"k{i}", 1) for i in range(MAX_KEYS - 1))), PLENTY)
+    with pytest.raises(UnacceptableError) as caught:
+        book.apply(batch(Put("last", 2), Put("more", 1)), PLENTY)
+    assert caught.value.more == {"keys": ["more"]}
+
+
 def test_a_name_for_which_the_budget_has_no_room_is_refused():
-    with pytest.raises(UnacceptableError, match="statusBudget"):
-        Book().apply(batch(*(Put(f"{i}" * 64, 1) for i in range(10, 30))), Limits(budget=1024))
+    names = [f"{i}" * 64 for i in range(10, 30)]
+    with pytest.raises(UnacceptableError, match="statusBudget") as caught:
+        Book().apply(batch(*(Put(name, 1) for name in names)), Limits(budget=1024))
+    refused = caught.value.more["keys"]
+    assert refused == names[-len(refused) :]
+    Book().apply(batch(*(Put(name, 1) for name in names if name not in refused)), Limits(budget=1024))
 
 
 def test_the_largest_list_is_thinned_first_and_single_values_never():

@@ -53,6 +53,31 @@ def test_legacy_requests_and_limits_are_taken():
     assert resources == {"requests": {"cpu": "1"}, "limits": {"cpu": "2"}}
 
 
+@pytest.mark.parametrize("nothing", [None, "", 0, "0", 0.0, "0Mi", {"requests": "0"}, {"requests": None}])
+def test_asking_for_nothing_is_no_mistake(nothing):
+    assert "resources" not in main_of(built({"resources": {"cpu": nothing, "gpu": nothing, "mem": nothing}}))
+    assert "volumeMounts" not in main_of(built({"resources": {"disk": nothing}}))
+
+
+def test_base64_may_be_broken_into_lines_as_the_command_does():
+    made = built({"source": {"base64": base64.encodebytes(b"x" * 200).decode()}})
+    assert base64.b64decode(made.needs[0]["binaryData"]["source"]) == b"x" * 200
+
+
+@pytest.mark.parametrize(
+    ("source", "warned"),
+    [
+        ({"source": "main.py", "handler": "main", "base64": ""}, True),
+        ({"source": "main.py", "code": "x"}, False),
+        ({"handler": "main"}, False),
+        ({}, False),
+    ],
+)
+def test_a_file_that_is_named_but_not_held_is_told(source, warned):
+    said = "spec.spec.source names main.py but does not hold it (no base64, no code): nothing is put into /shared"
+    assert built({"source": source}).warnings == ((said,) if warned else ())
+
+
 def test_a_source_becomes_a_read_only_file_among_the_working_files():
     content = base64.b64encode(b"print('hi')").decode()
     made = built({"source": {"source": "pkg/main.py", "base64": content, "lang": "python"}})
@@ -153,6 +178,8 @@ def test_kueues_labels_pass_to_the_job():
         ({"volumes": [{"volume_type": "empty_dir", "name": "c", "mount_path": "c"}]}, "not an absolute path"),
         ({"source": {"source": "../x", "base64": "eA=="}}, "use a relative path"),
         ({"source": {"base64": "%%%"}}, "is not base64"),
+        ({"args": ["x"] * 10_001}, "spec.spec.args: has more than 10000 entries"),
+        ({"resources": {"cpu": False}}, "spec.spec.resources.cpu: must be a quantity"),
         ({"secrets": ["a b"]}, "cannot be the name of a Secret"),
         ({"affinity": {"node_afinity": {}}}, "spec.spec.affinity.node_afinity: is not known to Kubernetes"),
         ({"affinity": {"podAffinity": {"a b": 1}}}, "spec.spec.affinity.podAffinity.a b: is not known"),
@@ -166,6 +193,13 @@ def test_what_is_wrong_is_named(spec, said):
         built(spec)
     assert caught.value.reason == "InvalidSpec"
     assert said in str(caught.value)
+
+
+@pytest.mark.parametrize("value", [None, ["sh"], {}])
+def test_only_what_can_be_quoted_is_to_be_quoted(value):
+    with pytest.raises(WorkloadError) as caught:
+        built({"args": [value]})
+    assert "quote it" not in str(caught.value)
 
 
 @pytest.mark.parametrize(

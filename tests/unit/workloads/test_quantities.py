@@ -28,10 +28,18 @@ def test_amounts(text, amount):
     assert parse(text) == Decimal(amount)
 
 
-@pytest.mark.parametrize("bad", ["", "x1", "1 Gi", "-1", "0", "1KiB", "1e99", True, None, [], "9" * 30])
+@pytest.mark.parametrize(
+    "bad", ["", "x1", "1 Gi", "-1", "0", "1KiB", "1e99", True, None, [], "9" * 30, 0.0, -0.5, 1e20]
+)
 def test_what_is_no_quantity_is_refused(bad):
     with pytest.raises(InvalidSpecError):
         quantity(bad, "f")
+
+
+@pytest.mark.parametrize(("value", "made"), [(1, "1"), (0.5, "0.5"), (1e-5, "1e-05"), (" 2Gi ", "2Gi")])
+def test_plain_numbers_are_quantities_too(value, made):
+    assert quantity(value, "f") == made
+    assert parse(made)
 
 
 @given(st.integers(1, 2**40))

@@ -17,9 +17,9 @@ INSTALL: Final = {
 @click.command("completion")
 @click.argument("shell", type=click.Choice(list(INSTALL)))
 def completion_command(shell: str) -> None:
-    r"""Print the completion for SHELL: verbs, options, contexts, namespaces, and the names of Runs.
+    """Print the completion for SHELL: verbs, options, contexts, namespaces, and the names of Runs.
 
-    \b
+    \u0008
     bash:  echo 'eval "$(runctl completion bash)"' >> ~/.bashrc
     zsh:   echo 'eval "$(runctl completion zsh)"' >> ~/.zshrc
     fish:  runctl completion fish > ~/.config/fish/completions/runctl.fish

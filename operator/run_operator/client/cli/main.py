@@ -21,7 +21,7 @@ INTERRUPTED: Final = 130
 
 VERBS: Final[dict[str, tuple[str, str]]] = {
     "manifest": ("manifest", "Convert exported files into manifests."),
-    "apply": ("apply", "Create or change what exported files or manifests say."),
+    "apply": ("apply", "Create or change what exported files say."),
     "list": ("listing", "List Runs."),
     "get": ("listing", "Show Runs by name, also as YAML or JSON."),
     "describe": ("describe", "Tell everything about a Run, for people."),

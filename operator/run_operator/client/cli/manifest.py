@@ -36,9 +36,9 @@ def manifest_command(
     suspend: bool,
     output: str,
 ) -> None:
-    r"""Convert exported Runs, Functions and Tasks (files, folders, or - for standard input) into manifests.
+    """Convert exported Runs, Functions and Tasks (files, folders, or - for standard input) into manifests.
 
-    \b
+    \u0008
     Example:
       runctl manifest functions-1c2d.yaml runs-3f2a.yaml | kubectl apply -f -
       runctl manifest exports/ -n ml --suspend > runs.yaml

@@ -66,7 +66,9 @@ FAILURES_TOLD = 4
 REFUSALS_OF_A_KEY, REFUSALS, REFUSALS_OF_SHAPE, DENIALS = 3, 1000, 20, 3
 """In a row: until a key is no longer sent, until nothing is (also for as many keys; the third: after a 400), and
 until a 403 or 404 is believed."""
-ANSWER_BYTES = 64 << 10
+SKIPPED = 100_000
+"""Keys that are no longer sent."""
+ANSWER_BYTES = 256 << 10
 MAX_KEY = 128
 MAX_LINE = 1 << 20
 """Bytes of a line in a file that is watched."""
@@ -158,15 +160,20 @@ def _checked_key(key: Any) -> str:
 
 
 def _checked(value: Any) -> Any:
-    """A float, an int of 64 bits, or a list of these. Raises ValueError."""
-    if isinstance(value, (list, tuple)):
-        return [_number(item) for item in value]
-    if hasattr(value, "tolist"):  # arrays, tensors, series, and their scalars
-        plain = value.tolist()
-        if isinstance(plain, list):
-            return [_number(item, _is_float32(value)) for item in plain]
-        return _number(plain, _is_float32(value))
-    return _number(value)
+    """A float, an int of 64 bits, or a list of these. Raises ValueError, also where a value's own code fails."""
+    try:
+        if isinstance(value, (list, tuple)):
+            return [_number(item) for item in value]
+        if hasattr(value, "tolist"):  # arrays, tensors, series, and their scalars
+            plain = value.tolist()
+            if isinstance(plain, list):
+                return [_number(item, _is_float32(value)) for item in plain]
+            return _number(plain, _is_float32(value))
+        return _number(value)
+    except ValueError:
+        raise
+    except Exception as error:
+        raise ValueError(INVALID_VALUE) from error
 
 
 def _number(value: Any, float32: bool = False) -> float | int:
@@ -286,10 +293,10 @@ def _parsed(lines: Sequence[bytes]) -> list[Mapping[str, Any]]:
     return [record if isinstance(record, dict) else {} for record in found]
 
 
-def _as_object(text: bytes | str) -> Mapping[str, Any]:
-    """A JSON object; empty for anything else."""
+def _as_object(text: bytes | str, constant: Callable[[str], Any] = str) -> Mapping[str, Any]:
+    """A JSON object; empty for anything else. `constant` makes something of NaN and Infinity."""
     try:
-        found = json.loads(text, parse_constant=str)
+        found = json.loads(text, parse_constant=constant)
     except (ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
@@ -656,6 +663,7 @@ class Sender:
         self._failures = self._denials = self._refusals = 0
         self._refused: dict[str, int] = {}
         self._skipped: frozenset[str] = frozenset()
+        self._at_once = 0  # so many of these the server named itself
         self._wait_until = self._wait_until_in_flush = 0.0
         self._asked_at, self._polls = 0.0, 0
         self._goodbye_said = False
@@ -871,6 +879,8 @@ class Sender:
             self._batches.pop()
         self._batches.pop()
         self._seq, self._cut, self._goodbye_said = batch.seq - 1, batch.start, False
+        if self._skip(batch, answer):
+            return 0.0
         if batch.lines > 1:
             self._lines = batch.lines // 2
             if answer.status == 413:
@@ -883,6 +893,20 @@ class Sender:
         self._settle()
         return 0.0
 
+    def _skip(self, batch: Batch, answer: Answer) -> bool:
+        """No longer send what the server names as having no place; False if it names nothing of this batch."""
+        named = answer.body.get("keys")
+        names = set(map(str, named)) if isinstance(named, list) else set()
+        found = names & {op["k"] for op in batch.ops or ()}
+        if not found or len(self._skipped) + len(found) > SKIPPED:
+            return False
+        self._skipped |= found
+        self._at_once += len(found)
+        more = f" and {len(found) - 1} more" if len(found) > 1 else ""
+        self._lose(f"{answer.error}; {min(found)!r}{more}: no longer sent, and kept in {self._spool.files}")
+        self._settle()
+        return True
+
     def _refuse_line(self, batch: Batch, answer: Answer) -> float:
         key = batch.ops[0]["k"] if batch.ops else ""
         self._lose(f"the operator refuses a value of {key!r}: {answer.error}")
@@ -893,7 +917,7 @@ class Sender:
             self._skipped |= {key}
             del self._refused[key]
             self._tell(f"{key!r} is no longer sent; its values are kept in {self._spool.files}")
-        many = max(self._refusals, len(self._refused), len(self._skipped))
+        many = max(self._refusals, len(self._refused), len(self._skipped) - self._at_once)
         if many >= (REFUSALS_OF_SHAPE if answer.status == 400 else REFUSALS):
             return self._give_up(f"the operator refuses too much: {answer.error}")
         return 0.0
@@ -1225,21 +1249,31 @@ def _usage() -> int:
 def _watch(path: str) -> None:
     tell = Teller().tell
     for line in sys.stdin if path == "-" else _appended(path):
-        try:
-            pairs = _pairs(line)
-            for key, value in pairs:
+        shown, pairs = line.strip()[:200], _pairs(line)
+        for key, value in pairs:
+            problem = _problem(key, value)
+            if problem:
+                tell(f"{problem} In the line: {shown}")
+            else:
                 log_metric(key, value)
-        except ValueError as error:
-            tell(f"{error} In the line: {line.strip()[:200]}")
-            continue
-        if not pairs and line.strip():
-            tell(f"lines that hold no metrics are passed over, such as: {line.strip()[:200]}")
+        if not pairs and shown:
+            tell(f"lines that hold no metrics are passed over, such as: {shown}")
+
+
+def _problem(key: str, value: Any) -> str:
+    """Why this cannot be logged; empty if it can."""
+    try:
+        _checked_key(key)
+        _checked(value)
+    except ValueError as error:
+        return str(error)
+    return ""
 
 
 def _pairs(line: str) -> list[tuple[str, Any]]:
     """The metrics of a line; none if anything else is in it."""
     if line.lstrip().startswith("{"):
-        return list(_as_object(line).items())
+        return list(_as_object(line, float).items())
     found = []
     for word in line.split():
         key, _, text = word.rpartition("=")
