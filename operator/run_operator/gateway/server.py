@@ -96,11 +96,14 @@ class GatewayServer:
     async def _asked(self, request: web.BaseRequest) -> Any:
         if request.path in OPEN:
             return configuration()
+        arrived = time.monotonic()
         who = identity(request.headers, request.remote or "")
         await self._pace(who)
         body = await self._body(request)
         caller = Caller(self._api, who, self._limits.patience)
-        asked = Request(request.method, parts_of(request.raw_path), dict(request.query), body, caller)
+        asked = Request(
+            request.method, parts_of(request.raw_path), dict(request.query), body, caller, arrived
+        )
         return await self._routes.answer(asked)
 
     async def _pace(self, who: Identity) -> None:
