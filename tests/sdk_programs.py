@@ -8,8 +8,10 @@ from __future__ import annotations
 import json
 import sys
 import time
+from pathlib import Path
 
 import digitalhub as dh
+import yaml
 from digitalhub.stores.client.base.factory import get_client
 from digitalhub.utils.exceptions import BackendError
 
@@ -89,6 +91,24 @@ def metrics(name, run_id):
     found["last"] = run.metrics
     found["state"] = run.status.state
     found["bad"] = outcome(lambda: run.log_metric("n" * 200, 1))
+    return found
+
+
+def exported(name, run_id):
+    dh.get_project(name)
+    run = dh.get_run(run_id, project=name)
+    run.log_metric("loss", 0.5)
+    if run.status.state == "RUNNING":
+        run.refresh()
+    run.log_metrics({"loss": [0.25], "acc": 0.75})
+    found = {"live": run.metrics}
+    if run.status.state == "RUNNING":
+        run.stop()
+        run.wait(log_info=False)
+    found["file"] = yaml.safe_load(Path(run.refresh().export()).read_text())
+    run.log_metric("loss", 0.125)
+    found["saved"] = run.save(update=True).status.state
+    found["more"] = run.refresh().metrics
     return found
 
 

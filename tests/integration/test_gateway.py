@@ -85,6 +85,22 @@ def test_metrics_as_they_are_asked_for(operator, person, user):
     assert status["metricsInfo"]["loss"]["count"] == 1
 
 
+def test_an_export_holds_the_metrics_once_the_program_is_still(operator, person, user):
+    """While it runs the SDK asks for them where they are, and so shows what is there now."""
+    for name, program in (("ended", "kwok-complete"), ("stopped", "sleep")):
+        person.apply_run(name, program)
+    person.becomes("ended", "COMPLETED")
+    person.becomes("stopped", "RUNNING")
+    for name in ("ended", "stopped"):
+        found = user.run("exported", person.namespace, name)
+        logged = {"loss": [0.5, 0.25], "acc": 0.75}
+        assert found["live"] == logged
+        assert found["file"]["status"]["metrics"] == logged
+        assert "metricsIngest" not in found["file"]["status"]
+        assert found["more"] == person.status(name)["metrics"] == {"loss": [0.5, 0.25, 0.125], "acc": 0.75}
+        assert found["saved"] == {"ended": "COMPLETED", "stopped": "STOPPED"}[name]
+
+
 @pytest.mark.timeout(240)
 def test_two_programs_append_five_hundred_values_each_at_the_same_time(operator, person, user):
     """And the values are the same ones, so that nothing but the count tells them apart."""
