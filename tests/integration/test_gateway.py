@@ -69,7 +69,7 @@ def test_a_run_from_function_run_to_its_import(operator, gateway, person, user):
     assert not person.items("runs"), "the function's runs go with it"
 
 
-def test_metrics_as_they_are_asked_for(operator, person, user):
+def test_metrics_as_they_are_asked_for(operator, gateway, person, user):
     person.apply_run("x")
     person.becomes("x", "RUNNING")
     found = user.run("metrics", person.namespace, "x")
@@ -83,6 +83,11 @@ def test_metrics_as_they_are_asked_for(operator, person, user):
     status = person.status("x")
     assert status["metrics"] == found["last"]
     assert status["metricsInfo"]["loss"]["count"] == 1
+    counted = gateway.counted()
+    route = 'method="PUT",route="/api/v1/-/{project}/runs/{id}/metrics/{name}"'
+    assert f'run_operator_gateway_requests_total{{code="200",{route}}}' in counted
+    assert f'run_operator_gateway_requests_total{{code="400",{route}}}' in counted
+    assert person.namespace not in counted, "labels come from a short list"
 
 
 def test_an_export_holds_the_metrics_once_the_program_is_still(operator, person, user):
