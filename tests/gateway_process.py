@@ -102,9 +102,9 @@ class SdkUser:
         """What it found."""
         return self.end(self.begin(program, *arguments))
 
-    def end(self, process: subprocess.Popen[str]) -> Any:
+    def end(self, process: subprocess.Popen[str], deadline: float = 110.0) -> Any:
         """Of a program that was begun."""
-        said, complaint = process.communicate(timeout=110)
+        said, complaint = process.communicate(timeout=deadline)
         assert process.returncode == 0, complaint
         return json.loads(said.splitlines()[-1])
 

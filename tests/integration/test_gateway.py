@@ -114,8 +114,30 @@ def test_two_programs_append_five_hundred_values_each_at_the_same_time(operator,
     start = at(5.0)
     programs = [user.begin("append", person.namespace, "x", 500, 0, start) for _ in range(2)]
     for program in programs:
-        user.end(program)
+        user.end(program, 220.0)
     assert sorted(person.status("x")["metrics"]["loss"]) == sorted([*range(500), *range(500)])
+
+
+def test_programs_at_two_replicas_lose_nothing_though_their_values_are_equal(
+    operator, gateway, kubeconfig, person, user, tmp_path
+):
+    """Each stays where it is, as the Service sees to. One replica is started anew between two of them."""
+    person.apply_run("x")
+    person.becomes("x", "RUNNING")
+    replica = GatewayProcess(kubeconfig, tmp_path)
+    replica.start()
+    try:
+        other = SdkUser(replica.endpoint, account(person, "other", *USER), tmp_path)
+        for _ in range(2):
+            start = at(2.0)
+            programs = [one.begin("append", person.namespace, "x", 40, 0, start) for one in (user, other)]
+            for program in programs:
+                user.end(program)
+            assert replica.stop() == 0
+            replica.start()
+    finally:
+        replica.stop()
+    assert sorted(person.status("x")["metrics"]["loss"]) == sorted(4 * [*range(40)])
 
 
 def test_who_may_only_read_one_namespace_lists_it_and_does_nothing_else(operator, gateway, person, tmp_path):

@@ -124,6 +124,11 @@ THREADS = st.lists(
 @given(threads=THREADS, turns=st.lists(st.integers(0, 3), max_size=80), equal=st.booleans())
 @example([(0, [("a", 0)], False), (0, [("a", 0)], False)], [], True)
 @example([(0, [("a", 0)], False), (1, [("a", 0)], False)], [], False)
+@example(  # one announces itself after others have read what it has not
+    [(0, [("b", 0), ("a", 0)], False), *2 * [(0, [("a", 0)], False)], (0, [("b", 0)], False)],
+    [0, 3, 0],
+    False,
+)
 def test_values_of_concurrent_writers_none_lost_none_doubled(together, before, threads, turns, equal):
     """Threads that share an object, objects of one program, programs that look alike or do not; equal values or not."""
     store = Store({key: list(v) if isinstance(v, list) else v for key, v in before.items()})
@@ -191,11 +196,29 @@ def test_without_readings_the_values_decide(value, stored, expected):
     assert meaning("m", value, stored, [], 0.0).op == expected
 
 
+@pytest.mark.parametrize(
+    ("first", "second", "expected"),
+    [
+        (1, 2, [0, 1, 2]),
+        (1, 1, [0, 1]),  # as if it had been sent twice: the one thing that is lost
+    ],
+)
+def test_who_writes_elsewhere_than_it_has_read_loses_nothing_but_an_equal_value(first, second, expected):
+    """Another replica, or a new process, between the reading and the writing of a program."""
+    store = Store({"m": [0]})
+    seen = [store.get("a")["m"], store.get("b")["m"]]
+    store.put("m", [*seen[0], first], "a")
+    store.readings = Readings()
+    store.put("m", [*seen[1], second], "b")
+    assert store.metrics["m"] == expected
+
+
 def test_a_single_value_that_the_sdk_keeps_takes_nothing_back():
     """It sends back what it has read, while somebody else appends."""
     store = Store({"m": [1, 2]})
     kept = store.get()["m"]
     list(Run(store, seen=True).log("m", 3))
+    store.get()  # by somebody who is about to write
     store.put("m", kept)
     assert store.metrics == {"m": [1, 2, 3]}
 
@@ -219,6 +242,50 @@ def test_who_announced_itself_has_seen_nothing_however_late_it_writes():
     store.now += 10 * SOON
     store.put("m", [2])
     assert store.metrics["m"] == [1, 2]
+
+
+def test_whose_every_reading_knew_of_no_such_metric_appends_however_late():
+    store = Store({"z": 1})
+    store.get("slow")
+    list(Run(store, "other", seen=True).log("m", 1))
+    store.now += 10 * SOON
+    store.put("m", [2], "slow")
+    assert store.metrics["m"] == [1, 2]
+
+
+def test_a_reading_that_was_crossed_off_in_place_of_another_still_tells_what_a_list_extends():
+    store = Store({"a": [1]})
+    store.get()
+    list(Run(store, seen=True).log("a", 2))
+    newer = store.get()["a"]
+    store.put("b", [5])  # of the older reading, as only its program knows
+    store.put("a", [*newer, 3])
+    assert store.metrics == {"a": [1, 2, 3], "b": [5]}
+
+
+def test_lists_of_equal_values_are_not_taken_for_each_other():
+    store = Store({"m": [1]})
+    store.get()
+    list(Run(store, seen=True).log("m", 1))
+    store.get()
+    for _ in range(2):
+        store.put(
+            "m", [1, 1, 1]
+        )  # of the first reading two values, of the second one: in what order nobody knows
+    assert store.metrics["m"] == [1] * 5
+
+
+def test_what_was_crossed_off_long_ago_makes_no_overwrite_an_append():
+    """While somebody has read and not written, which is remembered for longer."""
+    store = Store({"a": [7], "b": [1]})
+    store.get()
+    run = Run(store, seen=True)
+    list(run.log("a", [1], OVERWRITE))
+    list(run.log("b", 2))
+    store.now += SOON
+    list(run.log("a", 2))
+    list(run.log("a", [1, 9], OVERWRITE))
+    assert store.metrics["a"] == [1, 9]
 
 
 def test_a_thinned_list_is_extended_by_what_follows_it():
@@ -259,6 +326,12 @@ def test_readings_are_bounded_and_forgotten():
     for _ in range(2 * MOST):
         readings.announced("r", 1.0)
     assert len(readings.of("r", 1.0)) == MOST
+    for one in readings.of("r", 1.0)[1:]:
+        readings.answered("r", one.number, "m", None)
+    waiting = readings.of("r", 1.0)[0]
+    for _ in range(MOST - 1):
+        readings.given("r", {"m": 1}, 1.0)
+    assert waiting in readings.of("r", 1.0), "those crossed off go first"
     assert not readings.of("r", 1.0 + LIFE)
     readings.announced("r", 1.0 + LIFE)
     assert len(readings.of("r", 1.0 + LIFE)) == 1
