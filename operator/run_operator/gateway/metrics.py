@@ -67,7 +67,7 @@ class Metrics:
 
     def announced(self, caller: Caller, raw_uid: str) -> None:
         """The SDK has seen no metrics of this Run and will write the first."""
-        self._readings.announced((raw_uid, caller.identity.digest, caller.identity.address), time.monotonic())
+        self._readings.announced((raw_uid, caller.identity.owner, caller.identity.address), time.monotonic())
 
     async def put(
         self, caller: Caller, place: Place, run_id: str, key: str, value: Any, arrived: float
@@ -176,7 +176,7 @@ class _Write:
 
 
 def _reader(raw: JSON, caller: Caller) -> Reader:
-    return str(raw["metadata"]["uid"]), caller.identity.digest, caller.identity.address
+    return str(raw["metadata"]["uid"]), caller.identity.owner, caller.identity.address
 
 
 def _checked(value: Any) -> Any:
