@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import time
+import urllib.request
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ class GatewayProcess:
         self._server = cluster["server"]
         self.log = folder / "gateway.log"
         self._port = _free_port()
+        self._health = 0
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -38,7 +40,7 @@ class GatewayProcess:
 
     def start(self) -> None:
         """And wait until it is ready."""
-        health = _free_port()
+        self._health = health = _free_port()
         settings = {
             "API_SERVER": self._server,
             "API_CA": str(self._authority),
@@ -52,6 +54,11 @@ class GatewayProcess:
             command = [sys.executable, "-m", "run_operator.gateway"]
             self._process = subprocess.Popen(command, cwd=REPOSITORY, env=environment, stdout=log, stderr=log)
         wait_for("gateway ready", lambda: self._answers(health))
+
+    def counted(self) -> str:
+        """What Prometheus reads."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self._health}/metrics", timeout=10) as answer:
+            return answer.read().decode()
 
     def stop(self) -> int:
         """SIGTERM; returns the exit code."""
@@ -95,9 +102,9 @@ class SdkUser:
         """What it found."""
         return self.end(self.begin(program, *arguments))
 
-    def end(self, process: subprocess.Popen[str]) -> Any:
+    def end(self, process: subprocess.Popen[str], deadline: float = 110.0) -> Any:
         """Of a program that was begun."""
-        said, complaint = process.communicate(timeout=110)
+        said, complaint = process.communicate(timeout=deadline)
         assert process.returncode == 0, complaint
         return json.loads(said.splitlines()[-1])
 

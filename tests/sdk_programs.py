@@ -6,11 +6,15 @@ Each prints what it found as one line of JSON. Nothing of ours is imported here.
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
+from pathlib import Path
 
 import digitalhub as dh
+import yaml
 from digitalhub.stores.client.base.factory import get_client
+from digitalhub.stores.client.common.config import reset_client_config
 from digitalhub.utils.exceptions import BackendError
 
 IMAGE = "docker.io/library/busybox:1.36"
@@ -92,6 +96,24 @@ def metrics(name, run_id):
     return found
 
 
+def exported(name, run_id):
+    dh.get_project(name)
+    run = dh.get_run(run_id, project=name)
+    run.log_metric("loss", 0.5)
+    if run.status.state == "RUNNING":
+        run.refresh()
+    run.log_metrics({"loss": [0.25], "acc": 0.75})
+    found = {"live": run.metrics}
+    if run.status.state == "RUNNING":
+        run.stop()
+        run.wait(log_info=False)
+    found["file"] = yaml.safe_load(Path(run.refresh().export()).read_text())
+    run.log_metric("loss", 0.125)
+    found["saved"] = run.save(update=True).status.state
+    found["more"] = run.refresh().metrics
+    return found
+
+
 def append(name, run_id, count, first, at):
     dh.get_project(name)
     run = dh.get_run(run_id, project=name)
@@ -99,6 +121,34 @@ def append(name, run_id, count, first, at):
     for number in range(int(count)):
         run.log_metric("loss", int(first) + number)
     return run_id
+
+
+def renewed(name, run_id):
+    """Logs until its token was renewed, which the SDK writes to a file, and once more."""
+    dh.get_project(name)
+    run = dh.get_run(run_id, project=name)
+    end, number = time.monotonic() + 90.0, 0
+    while not (Path.home() / ".dhcore.ini").exists():
+        assert time.monotonic() < end, "waited in vain"
+        run.log_metric("loss", number)
+        number += 1
+    run.log_metric("loss", number)
+    return number + 1
+
+
+def by_hand(name, ended, good):
+    read = lambda: outcome(lambda: dh.get_project(name).name)  # noqa: E731
+    found = {"ended": read()}
+    os.environ["DHCORE_ACCESS_TOKEN"] = good
+    found["too_late"] = read()
+    reset_client_config()
+    found["anew"] = read()
+    os.environ["DHCORE_ACCESS_TOKEN"] = ended
+    reset_client_config()
+    get_client()
+    os.environ["DHCORE_ACCESS_TOKEN"] = good
+    found["in_time"] = [read(), read()]
+    return found
 
 
 def listing(name):

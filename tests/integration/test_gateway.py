@@ -69,7 +69,7 @@ def test_a_run_from_function_run_to_its_import(operator, gateway, person, user):
     assert not person.items("runs"), "the function's runs go with it"
 
 
-def test_metrics_as_they_are_asked_for(operator, person, user):
+def test_metrics_as_they_are_asked_for(operator, gateway, person, user):
     person.apply_run("x")
     person.becomes("x", "RUNNING")
     found = user.run("metrics", person.namespace, "x")
@@ -83,6 +83,27 @@ def test_metrics_as_they_are_asked_for(operator, person, user):
     status = person.status("x")
     assert status["metrics"] == found["last"]
     assert status["metricsInfo"]["loss"]["count"] == 1
+    counted = gateway.counted()
+    route = 'method="PUT",route="/api/v1/-/{project}/runs/{id}/metrics/{name}"'
+    assert f'run_operator_gateway_requests_total{{code="200",{route}}}' in counted
+    assert f'run_operator_gateway_requests_total{{code="400",{route}}}' in counted
+    assert person.namespace not in counted, "labels come from a short list"
+
+
+def test_an_export_holds_the_metrics_once_the_program_is_still(operator, person, user):
+    """While it runs the SDK asks for them where they are, and so shows what is there now."""
+    for name, program in (("ended", "kwok-complete"), ("stopped", "sleep")):
+        person.apply_run(name, program)
+    person.becomes("ended", "COMPLETED")
+    person.becomes("stopped", "RUNNING")
+    for name in ("ended", "stopped"):
+        found = user.run("exported", person.namespace, name)
+        logged = {"loss": [0.5, 0.25], "acc": 0.75}
+        assert found["live"] == logged
+        assert found["file"]["status"]["metrics"] == logged
+        assert "metricsIngest" not in found["file"]["status"]
+        assert found["more"] == person.status(name)["metrics"] == {"loss": [0.5, 0.25, 0.125], "acc": 0.75}
+        assert found["saved"] == {"ended": "COMPLETED", "stopped": "STOPPED"}[name]
 
 
 @pytest.mark.timeout(240)
@@ -93,8 +114,30 @@ def test_two_programs_append_five_hundred_values_each_at_the_same_time(operator,
     start = at(5.0)
     programs = [user.begin("append", person.namespace, "x", 500, 0, start) for _ in range(2)]
     for program in programs:
-        user.end(program)
+        user.end(program, 220.0)
     assert sorted(person.status("x")["metrics"]["loss"]) == sorted([*range(500), *range(500)])
+
+
+def test_programs_at_two_replicas_lose_nothing_though_their_values_are_equal(
+    operator, gateway, kubeconfig, person, user, tmp_path
+):
+    """Each stays where it is, as the Service sees to. One replica is started anew between two of them."""
+    person.apply_run("x")
+    person.becomes("x", "RUNNING")
+    replica = GatewayProcess(kubeconfig, tmp_path)
+    replica.start()
+    try:
+        other = SdkUser(replica.endpoint, account(person, "other", *USER), tmp_path)
+        for _ in range(2):
+            start = at(2.0)
+            programs = [one.begin("append", person.namespace, "x", 40, 0, start) for one in (user, other)]
+            for program in programs:
+                user.end(program)
+            assert replica.stop() == 0
+            replica.start()
+    finally:
+        replica.stop()
+    assert sorted(person.status("x")["metrics"]["loss"]) == sorted(4 * [*range(40)])
 
 
 def test_who_may_only_read_one_namespace_lists_it_and_does_nothing_else(operator, gateway, person, tmp_path):

@@ -23,6 +23,16 @@ import os, threading
 import digitalhub as dh
 
 run = dh.get_run(os.environ["RUN_ID"], project=os.environ["PROJECT_NAME"])
+
+def together(*work):
+    threads = [threading.Thread(target=one) for one in work]
+    for thread in threads: thread.start()
+    for thread in threads: thread.join()
+
+def first(number):
+    return lambda: run.log_metric("first", number)
+
+together(*map(first, range(4)))  # the very first metric of the run, all at once
 run.log_metric("loss", 0.5)
 run.log_metric("loss", 0.25)
 run.log_metric("acc", 0.9, single_value=True)
@@ -30,14 +40,16 @@ run.log_metric("lr", [1, 2, 3])
 run.log_metric("lr", [9], overwrite=True)
 
 def many(first):
-    for number in range(first, first + 5):
-        run.log_metric("shared", number)
+    def log():
+        for number in range(first, first + 5):
+            run.log_metric("shared", number)
+            run.log_metric("equal", 1)
+    return log
 
-threads = [threading.Thread(target=many, args=(first,)) for first in (0, 100)]
-for thread in threads: thread.start()
-for thread in threads: thread.join()
+together(many(0), many(100))
 run.refresh()
-print(run.status.state, run.metrics["loss"], run.metrics["acc"], run.metrics["lr"], sorted(run.metrics["shared"]))
+print(run.status.state, run.metrics["loss"], run.metrics["acc"], run.metrics["lr"])
+print(*(sorted(run.metrics[name]) for name in ("first", "shared", "equal")))
 for refused in (lambda: dh.get_run("b", project="demo"), run.stop, run.delete if hasattr(run, "delete") else run.stop):
     try:
         refused()
@@ -120,7 +132,8 @@ def test_the_real_sdk_works_unchanged(pods, person):
     assert done.returncode == 0, done.stderr
     shared = [*range(5), *range(100, 105)]
     assert done.stdout.splitlines() == [
-        f"RUNNING [0.5, 0.25] 0.9 [9] {shared}", "ForbiddenError", "ForbiddenError", "ForbiddenError",
+        "RUNNING [0.5, 0.25] 0.9 [9]", f"[0, 1, 2, 3] {shared} {[1] * 10}",
+        "ForbiddenError", "ForbiddenError", "ForbiddenError",
     ]  # fmt: skip
     metrics = person.status("a")["metrics"]
     assert (metrics["loss"], metrics["acc"], metrics["lr"], sorted(metrics["shared"])) == (

@@ -13,6 +13,7 @@ import click
 from kubernetes.aio.client import Configuration
 
 from run_operator import __version__
+from run_operator.gateway.counters import Counters
 from run_operator.gateway.health import HealthPort
 from run_operator.gateway.limits import Limits
 from run_operator.gateway.routes import Routes
@@ -65,7 +66,7 @@ def _mapped(_: click.Context, __: click.Parameter, values: Iterable[str]) -> dic
 @click.option(
     "--local-port", default=8080, show_envvar=True, help="HTTP on 127.0.0.1, for kubectl port-forward."
 )
-@click.option("--health-port", default=8081, show_envvar=True, help="Port of /healthz and /readyz.")
+@click.option("--health-port", default=8081, show_envvar=True, help="Port of /healthz, /readyz and /metrics.")
 @click.option(
     "--project",
     "projects",
@@ -112,12 +113,11 @@ async def serve(
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    api = Api(
-        _configuration(api_server, api_ca), Unfenced(), lambda *_: None, f"run-operator-gateway/{__version__}"
-    )
-    limits = Limits()
-    server = GatewayServer(api, Routes(limits, projects), limits)
-    health = HealthPort()
+    counters, limits = Counters(), Limits()
+    name = f"run-operator-gateway/{__version__}"
+    api = Api(_configuration(api_server, api_ca), Unfenced(), counters.asked, name)
+    server = GatewayServer(api, Routes(limits, projects), limits, counters)
+    health = HealthPort(counters)
     fresh: list[asyncio.Task[None]] = []
     try:
         await server.listen("127.0.0.1", local_port, None)

@@ -7,23 +7,29 @@ from typing import Any, Final
 
 from run_operator.resources.exported import of_object
 from run_operator.resources.raw import mapping, text
+from run_operator.resources.states import FINAL, State, state_of
 from run_operator.resources.times import parse, precise_stamp
 
-HIDDEN: Final = ("metrics", "metricsIngest")
-"""Of a Run's status. The SDK asks for metrics where they are; once it finds some in the status it asks no more."""
+HIDDEN: Final = frozenset({"metricsIngest"})
+"""Of a Run's status."""
+STILL: Final = frozenset({State.STOPPED, *FINAL})
+"""Whose program writes nothing."""
 CHANGEABLE: Final = ("metadata", "spec", "extensions")
 
 JSON = Mapping[str, Any]
 
 
-def entity(raw: JSON, project: str) -> dict[str, Any]:
+def entity(raw: JSON, project: str, *, whole: bool = False) -> dict[str, Any]:
     """The document of a Run, Function or Task object as the SDK reads it.
 
     The namespace is the project: the document may name another one (it was exported there), and the SDK, which finds
-    its way by that name, would not find back.
+    its way by that name, would not find back. `whole`: with metrics, so that they are in an export, once the program
+    is still. Before, the SDK would ask for them no more, and show what it has.
     """
     found = of_object(raw)
-    found["status"] = {key: value for key, value in found["status"].items() if key not in HIDDEN}
+    shown = whole and state_of(found["status"]["state"]) in STILL
+    hidden = HIDDEN if shown else HIDDEN | {"metrics"}
+    found["status"] = {key: value for key, value in found["status"].items() if key not in hidden}
     created = text(mapping(raw.get("metadata")).get("creationTimestamp"))
     known = {"name": found.get("name"), "created": created, "updated": created}
     given = {key: value for key, value in mapping(found["metadata"]).items() if value is not None}

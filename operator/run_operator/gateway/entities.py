@@ -65,8 +65,8 @@ class Entities:
         return raw
 
     async def read(self, caller: Caller, place: Place, entity_id: str) -> JSON:
-        """The document."""
-        return entity(await self.raw(caller, place, entity_id), place.project)
+        """The document, all of it."""
+        return entity(await self.raw(caller, place, entity_id), place.project, whole=True)
 
     async def create(self, caller: Caller, place: Place, document: JSON) -> JSON:
         """The document as it was stored. Raises Problem: there already, no document, no right."""

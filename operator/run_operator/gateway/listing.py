@@ -16,7 +16,7 @@ from run_operator.gateway.caller import Caller
 from run_operator.gateway.documents import entity, newest_first
 from run_operator.gateway.entities import Place
 from run_operator.gateway.limits import Limits
-from run_operator.gateway.problems import bad, of_kube
+from run_operator.gateway.problems import Problem, bad, of_kube
 from run_operator.kube.errors import KubeError
 from run_operator.kube.resource import FUNCTIONS, RUNS
 from run_operator.resources.filters import matches, selector
@@ -82,7 +82,8 @@ class Lists:
                 async for raw in caller.all(place.resource, place.namespace, fields=_fields(place, asked)):
                     found.add(raw)
                     if found.seen > self._limits.listed:
-                        raise bad(f"more than {self._limits.listed} objects: say kind or state")
+                        told = f"more than {self._limits.listed} objects: say kind or state"
+                        raise Problem(400, told, limit="listed")
             except KubeError as error:
                 what = f"{place.resource.plural} of project {place.project} cannot be listed"
                 raise of_kube(error, what) from error

@@ -14,9 +14,7 @@ from typing import Any, Final
 from run_operator.gateway.caller import Caller
 from run_operator.gateway.entities import Entities, Place
 from run_operator.gateway.limits import Limits
-from run_operator.gateway.meaning import Meaning, meaning
 from run_operator.gateway.problems import Problem, bad, missing, of_kube
-from run_operator.gateway.readings import Reader, Reading, Readings
 from run_operator.kube.errors import (
     ConflictError,
     ForbiddenError,
@@ -30,15 +28,17 @@ from run_operator.kube.resource import RUNS
 from run_operator.metrics.errors import RefusedBatchError
 from run_operator.metrics.numbers import NotANumberError, numbers
 from run_operator.metrics.outside import LostSightError, OutsideCall, checked
+from run_operator.metrics.putting import Meaning, meaning
+from run_operator.metrics.readings import Reading, Readings
 from run_operator.resources.raw import mapping
 
 INVALID: Final = "Invalid metric value. Must be a list of floats or ints or a float or an int"
 FIRST_PAUSE: Final = 0.02
 LONGEST_PAUSE: Final = 2.0
-READINGS: Final = 100_000
-"""Metrics remembered as given: about 20 MB."""
 
 JSON = Mapping[str, Any]
+Reader = tuple[str, str, str]
+"""Uid of the Run, whose token, address."""
 log = logging.getLogger(__name__)
 
 
@@ -48,7 +48,7 @@ class Metrics:
     def __init__(self, entities: Entities, limits: Limits) -> None:
         self._entities = entities
         self._limits = limits
-        self._readings = Readings(READINGS)
+        self._readings = Readings()
         self._locks: dict[str, tuple[asyncio.Lock, int]] = {}
 
     async def all(self, caller: Caller, place: Place, run_id: str) -> JSON:
@@ -67,18 +67,19 @@ class Metrics:
 
     def announced(self, caller: Caller, raw_uid: str) -> None:
         """The SDK has seen no metrics of this Run and will write the first."""
-        self._readings.announced((raw_uid, caller.identity.digest, caller.identity.address), time.monotonic())
+        self._readings.announced((raw_uid, caller.identity.owner, caller.identity.address), time.monotonic())
 
-    async def put(self, caller: Caller, place: Place, run_id: str, key: str, value: Any) -> Any:
-        """What is stored of the metric from now on. Raises Problem."""
+    async def put(
+        self, caller: Caller, place: Place, run_id: str, key: str, value: Any, arrived: float
+    ) -> Any:
+        """What is stored of the metric from now on. `arrived`: when the request did, monotonic. Raises Problem."""
         wanted = _checked(value)
         async with self._alone(f"{place.namespace}/{run_id}"):
             raw = await self._entities.raw(caller, place, run_id)
             reader = _reader(raw, caller)
-            write = _Write(
-                caller, place, run_id, key, wanted, self._readings.outstanding(reader, time.monotonic())
-            )
-            self._readings.used(reader, write.meaning(raw).used)
+            write = _Write(caller, place, run_id, key, wanted, arrived, self._readings.of(reader, arrived))
+            meant = write.meaning(raw)
+            self._readings.answered(reader, meant.answers, key, meant.base)
             return await write.run(
                 raw, lambda: self._entities.raw(caller, place, run_id), self._limits.patience
             )
@@ -103,19 +104,27 @@ class _Write:
     """One value on its way into the status. What it means is asked anew for each state of the Run it meets."""
 
     def __init__(
-        self, caller: Caller, place: Place, run_id: str, key: str, value: Any, readings: list[Reading]
+        self,
+        caller: Caller,
+        place: Place,
+        run_id: str,
+        key: str,
+        value: Any,
+        arrived: float,
+        readings: list[Reading],
     ) -> None:
         self._caller = caller
         self._place = place
         self._what = place.of(run_id)
         self._key = key
         self._value = value
+        self._arrived = arrived
         self._readings = readings
         self._call = OutsideCall(secrets.token_hex(8))
 
     def meaning(self, raw: JSON) -> Meaning:
         """What is to be done with the metrics as they are."""
-        return meaning(self._key, self._value, self._stored(raw), self._readings, time.monotonic())
+        return meaning(self._key, self._value, self._stored(raw), self._readings, self._arrived)
 
     async def run(self, raw: JSON, again: Callable[[], Awaitable[JSON]], patience: float) -> Any:
         """Until it is in; what is stored then. `again` reads the Run anew. Raises Problem."""
@@ -167,7 +176,7 @@ class _Write:
 
 
 def _reader(raw: JSON, caller: Caller) -> Reader:
-    return str(raw["metadata"]["uid"]), caller.identity.digest, caller.identity.address
+    return str(raw["metadata"]["uid"]), caller.identity.owner, caller.identity.address
 
 
 def _checked(value: Any) -> Any:

@@ -24,10 +24,12 @@ TRY_AGAIN: Final = 2.0
 class Problem(Exception):  # noqa: N818 - what the caller is told, not a mistake of ours
     """The request ends here. The text is a sentence for the person who uses the SDK."""
 
-    def __init__(self, status: int, text: str, retry_after: float | None = None) -> None:
+    def __init__(self, status: int, text: str, retry_after: float | None = None, *, limit: str = "") -> None:
+        """`limit`: the one of `Limits` that is reached."""
         super().__init__(text)
         self.status = status
         self.retry_after = retry_after
+        self.limit = limit
 
 
 def bad(text: str) -> Problem:

@@ -31,13 +31,14 @@ JSON = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """`parts`: what follows /api/v1, decoded. `body`: what was sent, None if nothing was."""
+    """`parts`: of the path, decoded. `body`: what was sent, None if nothing was. `arrived`: monotonic seconds."""
 
     method: str
     parts: tuple[str, ...]
     parameters: Mapping[str, str]
     body: Any
     caller: Caller
+    arrived: float
 
     @property
     def document(self) -> JSON:
@@ -167,7 +168,7 @@ class Routes:
             case "GET", ["metrics", key]:
                 return await self._metrics.one(caller, place, run_id, key)
             case "PUT", ["metrics", key]:
-                return await self._metrics.put(caller, place, run_id, key, request.body)
+                return await self._metrics.put(caller, place, run_id, key, request.body, request.arrived)
             case "POST", [action]:
                 raise bad(f"a run can be stopped and resumed; {action[:40]!r} is no wish")
         raise _no_method(request)

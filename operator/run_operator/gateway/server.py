@@ -13,6 +13,7 @@ from typing import Any, Final
 from aiohttp import web
 
 from run_operator.gateway.caller import Caller
+from run_operator.gateway.counters import Counters
 from run_operator.gateway.identity import Identity, identity
 from run_operator.gateway.limits import Limits
 from run_operator.gateway.problems import Problem, bad
@@ -33,10 +34,11 @@ _SILENT: Final = logging.Logger("silent", logging.CRITICAL)  # noqa: LOG001 - no
 class GatewayServer:
     """Any number of ports, one set of bounds."""
 
-    def __init__(self, api: Api, routes: Routes, limits: Limits) -> None:
+    def __init__(self, api: Api, routes: Routes, limits: Limits, counters: Counters) -> None:
         self._api = api
         self._routes = routes
         self._limits = limits
+        self._counters = counters
         self._reading = 0
         self._buckets = Buckets(limits.rate, limits.burst, time.monotonic, 2 * limits.remembered)
         self._ports: list[tuple[asyncio.Server, web.Server]] = []
@@ -46,6 +48,7 @@ class GatewayServer:
         http = Bounded(
             self._handle,
             most=self._limits.connections,
+            refused=lambda: self._counters.refused("connections"),
             access_log=None,
             logger=_SILENT,
             keepalive_timeout=self._limits.idle,
@@ -67,7 +70,9 @@ class GatewayServer:
         await asyncio.gather(*(http.shutdown(DRAIN) for _, http in self._ports))
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
-        status, body, headers = await self._answered(request)
+        with self._counters.request(request.method, parts_of(request.raw_path)) as asked:
+            status, body, headers = await self._answered(request)
+            asked.code = status
         response = web.Response(
             status=status,
             body=json.dumps(body).encode(),
@@ -83,10 +88,13 @@ class GatewayServer:
             async with asyncio.timeout(self._limits.request):
                 return 200, await self._asked(request), {}
         except Problem as problem:
+            if problem.limit:
+                self._counters.refused(problem.limit)
             wait = problem.retry_after
             headers = {} if wait is None else {"Retry-After": str(max(1, math.ceil(wait)))}
             return problem.status, _told(problem.status, str(problem)), headers
         except TimeoutError:
+            self._counters.refused("request")
             return 504, _told(504, f"not done within {self._limits.request:g} s; try again"), {}
         except Exception:
             # The one place that catches everything: a mistake about one request must not stop the others.
@@ -96,11 +104,14 @@ class GatewayServer:
     async def _asked(self, request: web.BaseRequest) -> Any:
         if request.path in OPEN:
             return configuration()
+        arrived = time.monotonic()
         who = identity(request.headers, request.remote or "")
         await self._pace(who)
         body = await self._body(request)
         caller = Caller(self._api, who, self._limits.patience)
-        asked = Request(request.method, parts_of(request.raw_path), dict(request.query), body, caller)
+        asked = Request(
+            request.method, parts_of(request.raw_path), dict(request.query), body, caller, arrived
+        )
         return await self._routes.answer(asked)
 
     async def _pace(self, who: Identity) -> None:
@@ -109,7 +120,9 @@ class GatewayServer:
         for name in (who.digest, who.address):
             while wait := self._buckets.take(name):
                 if time.monotonic() + wait > until:
-                    raise Problem(429, "too many requests of one token or address at once", wait)
+                    raise Problem(
+                        429, "too many requests of one token or address at once", wait, limit="rate"
+                    )
                 await asyncio.sleep(wait)
 
     async def _body(self, request: web.BaseRequest) -> Any:
@@ -121,7 +134,7 @@ class GatewayServer:
             raise self._too_long()
         reserved = self._limits.body if length is None else length
         if self._reading + reserved > self._limits.bodies:
-            raise Problem(503, "too many requests at once", 2.0)
+            raise Problem(503, "too many requests at once", 2.0, limit="bodies")
         self._reading += reserved
         try:
             async with asyncio.timeout(self._limits.body_time):
@@ -129,7 +142,8 @@ class GatewayServer:
         except (ConnectionError, web.RequestPayloadError) as error:
             raise bad("the request was cut off") from error
         except TimeoutError as error:
-            raise Problem(408, f"the body did not arrive within {self._limits.body_time:g} s") from error
+            told = f"the body did not arrive within {self._limits.body_time:g} s"
+            raise Problem(408, told, limit="body_time") from error
         finally:
             self._reading -= reserved
 
@@ -142,7 +156,7 @@ class GatewayServer:
         return bytes(body)
 
     def _too_long(self) -> Problem:
-        return Problem(413, f"a body may have {self._limits.body} bytes")
+        return Problem(413, f"a body may have {self._limits.body} bytes", limit="body")
 
 
 def _decoded(body: bytes) -> Any:

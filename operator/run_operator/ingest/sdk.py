@@ -29,7 +29,9 @@ from run_operator.metrics import batch as batches
 from run_operator.metrics import layout
 from run_operator.metrics.book import Limits as BookLimits
 from run_operator.metrics.errors import RefusedBatchError
-from run_operator.metrics.putting import Given, operation
+from run_operator.metrics.putting import meaning
+from run_operator.metrics.readings import Reading, Readings
+from run_operator.resources.raw import mapping
 from run_operator.resources.reporting import audience
 from run_operator.resources.run import Run
 
@@ -70,7 +72,7 @@ class Sdk:
         self._clock = clock
         self._hurry = hurry
         self._ready = ready
-        self._given = Given(limits.remembered)
+        self._readings = Readings()
         self._pods = Buckets(limits.sdk_rate, limits.pod_burst, clock, limits.remembered)
 
     async def answer(self, method: str, path: str, token: str, read: Read) -> Answer:
@@ -85,6 +87,7 @@ class Sdk:
             return DeniedError(503, f"the API server does not answer: {error.message}", retry_after=2).answer
 
     async def _answer(self, method: str, path: str, token: str, read: Read) -> Answer:
+        arrived = self._clock()
         run, caller, attempt = await self._caller(token)
         if method == "GET" and path == AUTH:
             return Answer(OK, {})
@@ -101,10 +104,10 @@ class Sdk:
             found = await (self._metrics(run, caller, name) if match[3] else self._run(run))
             return Answer(OK, found)
         if match[3] is None:
-            return await self._saved(run, await read())
+            return await self._saved(run, caller, await read())
         if name is None:
             raise DeniedError(405, "metrics are put one by one")
-        return await self._put(run, caller, attempt, name, await read())
+        return await self._put(run, caller, attempt, name, await read(), arrived)
 
     async def _caller(self, token: str) -> tuple[Run, Caller, int]:
         if not self._ready():
@@ -149,34 +152,40 @@ class Sdk:
             )
         return raw
 
-    async def _saved(self, run: Run, body: bytes) -> Answer:
+    async def _saved(self, run: Run, caller: Caller, body: bytes) -> Answer:
         """The SDK saves the whole run before its first metric: as long as that changes nothing it is well."""
         sent, raw = _json(body), await self._raw(run)
-        stored = entities.run(raw)
-        changed = entities.changes(sent if isinstance(sent, dict) else {}, stored)
-        if changed:
+        sent, stored = sent if isinstance(sent, dict) else {}, entities.run(raw)
+        if changed := entities.changes(sent, stored):
             raise DeniedError(403, f"{changed} of run {run.id} is not changed: {ONLY}")
+        if mapping(sent.get("status")).get("metrics") == {}:
+            self._readings.announced(caller.uid, self._clock())
         return Answer(OK, stored)
 
     async def _metrics(self, run: Run, caller: Caller, name: str | None) -> Any:
         entry = await self._ledgers.open(run)
         found = layout.values(entry.ledger.book)
-        self._given.remember(caller.uid, found, self._clock())
+        self._readings.given(caller.uid, found, self._clock())
         if name is None:
             return found
         if name not in found:
             raise DeniedError(404, f"No such EntityName: run {run.id} has no metric {name[:128]!r}")
         return found[name]
 
-    async def _put(self, run: Run, caller: Caller, attempt: int, name: str, body: bytes) -> Answer:
-        value = _json(body)
-        for _ in range(TRIES):
+    async def _put(
+        self, run: Run, caller: Caller, attempt: int, name: str, body: bytes, arrived: float
+    ) -> Answer:
+        value: Any = _json(body)
+        readings: list[Reading] = []
+        for tried in range(TRIES):
             entry = await self._ledgers.open(run)
             run = self._service.check_open(run.key, run, attempt)
-            there = layout.values(entry.ledger.book)
-            wanted = operation(name, value, there, caller.uid, self._given, self._clock())
-            if wanted is not None:
-                batch = batches.read(json.dumps({"ops": [wanted]}).encode())
+            readings = readings if tried else self._readings.of(caller.uid, arrived)
+            meant = meaning(name, value, layout.values(entry.ledger.book).get(name), readings, arrived)
+            if not tried:
+                self._readings.answered(caller.uid, meant.answers, name, meant.base)
+            if meant.op is not None:
+                batch = batches.read(json.dumps({"ops": [meant.op]}).encode())
                 limits = BookLimits(run.policy.metrics.budget, run.policy.metrics.fail)
                 self._service.take(entry, batch, caller, attempt, limits)
             try:

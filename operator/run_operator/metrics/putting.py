@@ -1,102 +1,136 @@
-"""What the DigitalHub SDK means by a PUT of a metric: it reads the whole list, puts its value behind it, and sends it all.
+"""What a PUT of a metric means: the SDK sends the whole list, whether a value was appended or all of it is new. Pure.
 
-So a list that begins with one that this reader was given means: append the rest. Two who do it at the same time lose
-nothing, which they do where the list is stored as it comes.
+It has read the metric, changed it and sends it back; two programs that do so at the same time would overwrite each
+other. So a list that begins with what its sender was given lately is an append of the rest, onto whatever is stored
+by now. The gateway and the ingest decide by it alike; docs/gateway.md says what can be told apart and what cannot.
+
+Of several programs that look like one reader nobody says which reading a PUT answers. One is crossed off: of those it
+can be an answer to the one that knew most, and a later reading knows all that an earlier one did. So for each program
+that is still to write a reading is left that knew no more than its own, and nothing is taken for an overwrite that is
+none. What a list extends is looked for among those crossed off too.
 """
 
 from __future__ import annotations
 
-from collections import OrderedDict, deque
-from collections.abc import Hashable, Mapping
-from typing import Any, Final, NamedTuple
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
 
-VERSIONS: Final = 8
-"""Of one metric that one reader was given and may still answer to."""
-READS: Final = 32
-"""Readings of one reader that have not been answered by a PUT."""
-SOON: Final = 10.0
-"""Seconds in which a reading is answered by the first value of a metric; a list that comes later replaces what is there."""
+from run_operator.metrics.readings import SOON, Given, Reading, prefixes
+
+TELLING: Final = 8
+"""Equal values at the beginning that cannot be by chance."""
 
 JSON = Mapping[str, Any]
+Metric = Sequence[Any] | float | int | None
 
 
-class _Read(NamedTuple):
-    """One reading of all metrics, and which there were."""
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """`op`: as in a batch of the ingest, not checked yet; None: what is stored stays as it is.
 
-    at: float
-    names: frozenset[str]
-
-
-class Given:
-    """What readers were given last; the least recently used are forgotten first. Holds no lists. Times in seconds.
-
-    The SDK reads before each PUT. So each PUT is the answer to one reading, though nobody says to which: of those that
-    it can be an answer to, one is crossed off. What is left tells whether a metric may be new to somebody.
+    Numbers of readings: `answers` is the one to cross off, `base` the one whose list is extended.
     """
 
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._known: OrderedDict[Hashable, deque[tuple[int, int]]] = OrderedDict()
-        self._reads: OrderedDict[Hashable, deque[_Read]] = OrderedDict()
-
-    def remember(self, reader: Hashable, metrics: JSON, now: float) -> None:
-        """These are all the metrics there are, and the reader has been given them."""
-        self._reads.setdefault(reader, deque(maxlen=READS)).append(_Read(now, frozenset(metrics)))
-        self._reads.move_to_end(reader)
-        for name, value in metrics.items():
-            values = tuple(value) if isinstance(value, list) else (value,)
-            versions = self._known.setdefault((reader, name), deque(maxlen=VERSIONS))
-            mark = len(values), hash(values)
-            if mark not in versions:
-                versions.append(mark)
-            self._known.move_to_end((reader, name))
-        for held in (self._known, self._reads):
-            while len(held) > self._most:
-                held.popitem(last=False)
-
-    def new(self, reader: Hashable, name: str, values: list[Any], now: float) -> list[Any] | None:
-        """What of these values the reader put behind what it was given; None: they are something else."""
-        sent = tuple(values)
-        for length, mark in sorted(self._known.get((reader, name), ()), reverse=True):
-            if length <= len(sent) and hash(sent[:length]) == mark:
-                return values[length:]
-        unaware = any(name not in read.names and now - read.at < SOON for read in self._reads.get(reader, ()))
-        return values if unaware else None
-
-    def answered(self, reader: Hashable, name: str, *, aware: bool) -> None:
-        """A PUT has come: cross off the newest reading that it can be an answer to.
-
-        Where that was another one, an older one is left, which knew of fewer metrics: what comes upon it is rather
-        appended than taken for an overwrite.
-        """
-        reads = self._reads.get(reader, deque())
-        fitting = [read for read in reads if (name in read.names) == aware]
-        if fitting:
-            reads.remove(fitting[-1])
+    op: JSON | None
+    answers: int | None = None
+    base: int | None = None
 
 
-def operation(
-    name: str, value: Any, there: JSON, reader: Hashable, given: Given, now: float
-) -> dict[str, Any] | None:
-    """The operation of our own protocol, not checked yet; None: nothing is to be done, it is so already.
+def meaning(key: str, value: Any, stored: Metric, readings: Sequence[Reading], now: float) -> Meaning:
+    """`value`: a number or a list of numbers. `stored`: the same, or None if there is no such metric.
 
-    `there`: all metrics as they are now.
+    `readings`: what the sender may have read. `now`: when the PUT arrived.
     """
+    readings = sorted(readings, key=_knowledge)
+    if isinstance(value, list):
+        if (base := _base(key, value, readings)) is not None:
+            more = value[_look(base, key).length :]
+            return Meaning({"k": key, "append": more}, _answered(readings, base), base.number)
+        if (stranger := _stranger(key, stored, readings, now)) is not None:
+            return Meaning({"k": key, "append": value}, _answered(readings, stranger))
+    waiting = [one for one in readings if not one.answered]
+    newest = waiting[-1] if waiting else None
+    return Meaning(_change(key, value, stored, waiting, now), newest.number if newest else None)
+
+
+def _knowledge(reading: Reading) -> tuple[bool, int]:
+    """To sort by. Who announces itself may have looked long ago."""
+    return not reading.announced, reading.number
+
+
+def _base(key: str, value: Sequence[Any], readings: Sequence[Reading]) -> Reading | None:
+    """The reading whose list is extended: the longest; of equal ones one not crossed off, which knew most."""
+    given = [one for one in readings if 0 < _look(one, key).length < len(value)]
+    digests = prefixes(value, [_look(one, key).length for one in given])
+    extended = [one for one in given if digests[_look(one, key).length] == _look(one, key).digest]
+    return max(extended, key=lambda one: (_look(one, key).length, not one.answered, one.number), default=None)
+
+
+def _stranger(key: str, stored: Metric, readings: Sequence[Reading], now: float) -> Reading | None:
+    """A reading that knew of no such metric, if the sender may have seen none and somebody else wrote it."""
+    waiting = [one for one in readings if not one.answered]
+    strangers = [one for one in waiting if key not in one.given]
+    if not strangers:
+        return None
+    surely = stored is None or len(strangers) == len(waiting) or any(one.announced for one in strangers)
+    return strangers[-1] if surely or now - strangers[-1].at < SOON else None
+
+
+def _answered(readings: Sequence[Reading], upon: Reading) -> int | None:
+    """Which to cross off for a PUT that was written upon this reading, or one that knew as little."""
+    left = [one for one in readings[: readings.index(upon) + 1] if not one.answered]
+    return left[-1].number if left else None
+
+
+def _change(key: str, value: Any, stored: Metric, waiting: Sequence[Reading], now: float) -> JSON | None:
+    """What to do with a value that was not appended to anything known."""
+    newest = waiting[-1:]
+    recent = [one for one in waiting if now - one.at < SOON] if isinstance(value, list) else []
+    if _same(value, stored) or any(_shows(key, value, one) for one in (*newest, *recent)):
+        # A single value that is not stored, because there is one: the SDK then sends back what it has read.
+        return None
     if not isinstance(value, list):
-        given.answered(reader, name, aware=name in there)
-        return {"k": name, "set": value, "overwrite": True} if _differs(there, name, value) else None
-    new = given.new(reader, name, value, now) if _hashable(value) else None
-    given.answered(reader, name, aware=new is None or len(new) < len(value))
-    if new and there.get(name) != value:  # else it was sent again, because an answer was lost
-        return {"k": name, "append": new}
-    # Nothing new behind a list that others have put something behind since: nothing is to be done.
-    behind = new == [] and isinstance(there.get(name), list)
-    return {"k": name, "replace": value} if _differs(there, name, value) and not behind else None
+        return {"k": key, "set": value, "overwrite": True}
+    tail = _unread(key, value, stored, newest)
+    return {"k": key, "replace": value} if tail is None else {"k": key, "append": tail}
 
 
-def _differs(there: JSON, name: str, value: Any) -> bool:
-    return name not in there or there[name] != value or type(there[name]) is not type(value)
+def _look(reading: Reading, key: str) -> Given:
+    """How the metric looked; nothing where there was none, or where that look was extended already."""
+    return reading.given.get(key) or Given(0, b"", single=False)
 
 
-def _hashable(values: list[Any]) -> bool:
-    return all(isinstance(value, int | float) or value is None for value in values)
+def _same(value: Any, stored: Metric) -> bool:
+    return type(value) is type(stored) and bool(value == stored)
+
+
+def _shows(key: str, value: Any, reading: Reading) -> bool:
+    """Whether this very value was given."""
+    look, values = _look(reading, key), value if isinstance(value, list) else [value]
+    if look.single is isinstance(value, list) or look.length != len(values):
+        return False
+    return prefixes(values, [len(values)])[len(values)] == look.digest
+
+
+def _unread(key: str, value: list[Any], stored: Metric, newest: Sequence[Reading]) -> Sequence[Any] | None:
+    """What the values alone say is new, when the reading is not known; None: all of it."""
+    if newest:
+        surely = isinstance(stored, list) and not _shows(key, stored, newest[0])
+        return value[-1:] if surely and _behind(value, stored, TELLING) else None
+    there = stored if isinstance(stored, list) else [stored]
+    if stored is None or not there:
+        return None
+    if value[: len(there)] == there:
+        return value[len(there) :]
+    return value[-1:] if _behind(value, there, 1) else None
+
+
+def _behind(value: Sequence[Any], stored: Any, least: int) -> bool:
+    """Whether all but the last value are the beginning of what is stored, and the last one is another."""
+    rest = len(value) - 1
+    return (
+        least <= rest < len(stored)
+        and list(value[:rest]) == list(stored[:rest])
+        and value[rest] != stored[rest]
+    )

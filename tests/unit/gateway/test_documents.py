@@ -5,9 +5,11 @@ from __future__ import annotations
 import pytest
 
 from run_operator.gateway.documents import changes, entity
+from run_operator.gateway.entities import Place
 from run_operator.gateway.limits import Limits
-from run_operator.gateway.listing import query
+from run_operator.gateway.listing import Lists, query
 from run_operator.gateway.problems import Problem
+from run_operator.kube.resource import RUNS
 
 RUN = {
     "kind": "Run",
@@ -38,6 +40,17 @@ def test_the_namespace_is_the_project_and_metrics_are_asked_for_where_they_are()
     assert SHOWN["key"] == "store://churn/run/container+job:run/x"
     assert SHOWN["status"] == {"state": "RUNNING", "message": "m"}
     assert SHOWN["metadata"]["created"] == "2026-11-25T10:00:00Z"
+
+
+@pytest.mark.parametrize(
+    ("state", "there"),
+    [("RUNNING", False), ("STOP", False), ("STOPPED", True), ("COMPLETED", True), ("ERROR", True)],
+)
+def test_a_whole_document_has_its_metrics_once_the_program_is_still(state, there):
+    run = {**RUN, "status": {**RUN["status"], "state": state}}
+    assert entity(run, "churn", whole=True)["status"].get("metrics") == ({"loss": [1]} if there else None)
+    assert "metrics" not in entity(run, "churn")["status"]
+    assert "metricsIngest" not in entity(run, "churn", whole=True)["status"]
 
 
 @pytest.mark.parametrize(
@@ -79,3 +92,15 @@ def test_what_is_not_understood_is_refused(parameters):
     with pytest.raises(Problem) as caught:
         query(parameters, Limits())
     assert caught.value.status == 400
+
+
+async def test_a_list_of_too_many_is_refused_and_says_what_to_do():
+    class Three:
+        async def all(self, *_, **__):
+            for number in range(3):
+                yield {**RUN, "metadata": {"name": f"x{number}", "uid": str(number)}}
+
+    limits, place = Limits(listed=2), Place(RUNS, "churn", "ns")
+    with pytest.raises(Problem, match="say kind or state") as caught:
+        await Lists(limits).page(Three(), place, query({}, limits))  # type: ignore[arg-type]
+    assert (caught.value.status, caught.value.limit) == (400, "listed")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import dataclasses
 import json
 import logging
 
@@ -10,30 +12,42 @@ import aiohttp
 import pytest
 from kubernetes.aio.client import Configuration
 
+from run_operator.gateway.counters import Counters
+from run_operator.gateway.health import HealthPort
 from run_operator.gateway.limits import Limits
 from run_operator.gateway.routes import Routes, parts_of
 from run_operator.gateway.server import GatewayServer
 from run_operator.kube.client import Api
+from run_operator.kube.errors import TransientError
 from run_operator.kube.fence import Unfenced
+from run_operator.kube.resource import RUNS
+from tests.harness import _free_port
+from tests.unit.gateway.test_counters import samples
 
 LIMITS = Limits(body=10_000, body_time=0.3, patience=0.1, slowest=0.2, burst=40, rate=1)
 TOKEN = "secret-of-the-caller"  # noqa: S105
 RUN = "/api/v1/-/churn/runs/x"
 
 
-@pytest.fixture
-async def gateway():
+@contextlib.asynccontextmanager
+async def serving(limits: Limits, counters: Counters):
     """No API server is there: whatever gets that far is answered with 503."""
     configuration = Configuration(host="http://127.0.0.1:1")
     configuration.connection_pool_maxsize = 4
     asked: list[str] = []
     api = Api(configuration, Unfenced(), lambda verb, what, _: asked.append(f"{verb} {what}"), "test")
-    server = GatewayServer(api, Routes(LIMITS, {"churn": "ns"}), LIMITS)
+    server = GatewayServer(api, Routes(limits, {"churn": "ns"}), limits, counters)
     port = await server.listen("127.0.0.1", 0, None)
     async with aiohttp.ClientSession(f"http://127.0.0.1:{port}") as session:
         yield session, asked
     await server.stop()
     await api.close()
+
+
+@pytest.fixture
+async def gateway():
+    async with serving(LIMITS, Counters()) as one:
+        yield one
 
 
 async def sent(session, method, path, *, token: str | None = TOKEN, **more):
@@ -125,6 +139,70 @@ async def test_who_is_too_fast_is_slowed_down_and_at_last_refused(gateway):
     statuses = [(await sent(session, "GET", "/api/v2/x"))[0].status for _ in range(42)]
     assert statuses[:20] == [404] * 20
     assert statuses[-1] == 429
+
+
+@pytest.mark.parametrize(
+    ("limits", "limit", "status"),
+    [
+        ({"body": 5}, "body", 413),
+        ({"bodies": 5}, "bodies", 503),
+        ({"body_time": 0.01}, "body_time", 408),
+        ({"burst": 1, "rate": 0.01}, "rate", 429),
+        ({"request": 0.01, "patience": 60.0}, "request", 504),
+    ],
+)
+async def test_whoever_a_limit_refuses_is_counted_under_its_name(limits, limit, status):
+    async def begun():
+        yield b"["
+        await asyncio.Event().wait()
+
+    counters, body = Counters(), begun() if limit == "body_time" else b"[1.0, 2.0]"
+    async with serving(dataclasses.replace(LIMITS, **limits), counters) as (session, _):
+        if limit == "rate":
+            await sent(session, "GET", "/api/v2/x")
+        answer, _ = await sent(session, "PUT", f"{RUN}/metrics/loss", data=body)
+    assert answer.status == status
+    found = samples(counters)
+    assert found["run_operator_gateway_refused_total", (limit,)] == 1
+    route = "/api/v1/-/{project}/runs/{id}/metrics/{name}"
+    assert found["run_operator_gateway_requests_total", (str(status), "PUT", route)] == 1
+
+
+async def test_a_connection_too_many_is_closed_and_counted_and_nothing_is_logged(caplog):
+    counters = Counters()
+    async with serving(dataclasses.replace(LIMITS, connections=1), counters) as (session, _):
+        port = session._base_url.port
+        _, first = await asyncio.open_connection("127.0.0.1", port)
+        reader, second = await asyncio.open_connection("127.0.0.1", port)
+        with contextlib.suppress(ConnectionResetError):
+            assert await asyncio.wait_for(reader.read(), 10) == b""
+        for writer in (first, second):
+            writer.close()
+    assert samples(counters)["run_operator_gateway_refused_total", ("connections",)] == 1
+    assert not caplog.records
+
+
+async def test_who_the_api_server_is_asked_for_is_counted():
+    counters = Counters()
+    api = Api(Configuration(host="http://127.0.0.1:1"), Unfenced(), counters.asked, "test")
+    with pytest.raises(TransientError):
+        await api.get(RUNS, "ns", "x")
+    await api.close()
+    assert samples(counters)["run_operator_gateway_api_requests_total", ("error", "runs", "get")] == 1
+
+
+async def test_what_was_counted_is_told_on_the_health_port():
+    counters = Counters()
+    counters.refused("rate")
+    port, health = _free_port(), HealthPort(counters)
+    await health.listen("127.0.0.1", port)
+    async with (
+        aiohttp.ClientSession() as session,
+        session.get(f"http://127.0.0.1:{port}/metrics") as answer,
+    ):
+        assert answer.content_type == "text/plain"
+        assert 'run_operator_gateway_refused_total{limit="rate"} 1.0' in await answer.text()
+    await health.stop()
 
 
 async def test_anybody_may_ask_what_this_is(gateway):

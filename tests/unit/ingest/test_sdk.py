@@ -23,8 +23,12 @@ async def world() -> AsyncIterator[World]:
 
 
 async def log(world: World, value: float, token: str = "", key: str = "loss") -> int:
-    """As the SDK does it."""
+    """As the SDK does it: who is given no metrics saves the run before it writes the first."""
     _, found = await world.sdk("GET", f"{RUN}/metrics", token=token)
+    if not found:
+        _, document = await world.sdk("GET", RUN, token=token)
+        document["status"]["metrics"] = {}
+        assert (await world.sdk("PUT", RUN, document, token))[0] == 200
     code, _ = await world.sdk("PUT", f"{RUN}/metrics/{key}", [*found.get(key, []), value], token)
     return code
 
@@ -61,6 +65,28 @@ async def test_threads_and_pods_at_once_lose_nothing(world):
     await asyncio.gather(*(many(client) for client in range(4)))
     logged = world.status["metrics"]["loss"]
     assert sorted(logged) == sorted(100 * client + number for client in range(4) for number in range(10))
+
+
+async def test_threads_that_share_an_object_log_the_first_metric_at_once(world):
+    """None of them has read anything: each saves the run, and writes."""
+    token = world.token()
+    _, document = await world.sdk("GET", RUN, token=token)
+    document["status"]["metrics"] = {}
+    for _ in range(3):
+        assert (await world.sdk("PUT", RUN, document, token))[0] == 200
+    for number in range(3):
+        assert (await world.sdk("PUT", LOSS, [number], token))[0] == 200
+    assert world.status["metrics"]["loss"] == [0, 1, 2]
+
+
+async def test_equal_values_of_threads_are_as_many_as_were_logged(world):
+    token = world.token()
+    assert await log(world, 1, token) == 200
+    for _ in range(3):
+        await world.sdk("GET", f"{RUN}/metrics", token=token)
+    for _ in range(3):
+        assert (await world.sdk("PUT", LOSS, [1, 1], token))[0] == 200
+    assert world.status["metrics"]["loss"] == [1, 1, 1, 1]
 
 
 async def test_a_value_whose_commit_landed_though_the_answer_was_lost_is_there_once(world):

@@ -48,6 +48,25 @@ def test_its_pod_is_restricted():
     assert "memory" in container["resources"]["limits"]
 
 
+def test_prometheus_finds_what_its_pods_count():
+    (service,) = documents("status-service.yaml")
+    (deployment,) = documents("deployment.yaml")
+    (port,) = service["spec"]["ports"]
+    container = deployment["spec"]["template"]["spec"]["containers"][0]
+    assert {one["name"]: one["containerPort"] for one in container["ports"]}[port["targetPort"]] == port[
+        "port"
+    ]
+    annotations = {"prometheus.io/scrape": "true", "prometheus.io/port": str(port["port"])}
+    assert service["metadata"]["annotations"] == annotations
+    assert service["spec"]["selector"].items() <= deployment["spec"]["template"]["metadata"]["labels"].items()
+    assert "status-service.yaml" in yaml.safe_load((FOLDER / "kustomization.yaml").read_text())["resources"]
+
+
+def test_one_pod_of_a_run_is_kept_at_one_replica_of_the_operator():
+    service = yaml.safe_load((ROOT / "base" / "metrics-service.yaml").read_text())
+    assert service["spec"]["sessionAffinity"] == "ClientIP"
+
+
 def test_one_client_is_kept_at_one_replica_and_the_demo_knows_the_port():
     (service,) = documents("service.yaml")
     assert service["metadata"]["name"] == handing_out.SERVICE
