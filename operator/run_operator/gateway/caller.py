@@ -13,6 +13,7 @@ from run_operator.kube.client import JSON, METADATA, Api
 from run_operator.kube.errors import (
     AlreadyExistsError,
     ConflictError,
+    ForbiddenError,
     KubeError,
     ThrottledError,
     TransientError,
@@ -21,6 +22,8 @@ from run_operator.kube.resource import Resource
 
 FIRST_PAUSE: Final = 0.2
 LONGEST_PAUSE: Final = 2.0
+DENIED: Final = 5.0
+"""Seconds in which a denial by an API server that is not ready is no answer: its roles are still to be read."""
 API_PAGE: Final = 200
 """Objects of one LIST: a Run with its metrics may have 64 KiB and more."""
 
@@ -98,25 +101,35 @@ class Caller:
         self, resource: Resource, namespace: str | None, *, labels: str = "", fields: str = ""
     ) -> AsyncIterator[JSON]:
         """Every object, in pages. Begins anew, and so may repeat objects, when the API server goes away between two."""
-        tried = time.monotonic()
+        tried, sure = time.monotonic(), False
         while True:
             try:
                 async for raw in self.api.list_objects(
                     resource, namespace=namespace, selector=labels, fields=fields, page_size=API_PAGE
                 ):
                     yield raw
+            except ForbiddenError:
+                if sure or time.monotonic() - tried > min(DENIED, self._patience):
+                    raise
+                sure = await self.api.ready()
             except (TransientError, ThrottledError):
                 if time.monotonic() - tried > self._patience:
                     raise
-                await asyncio.sleep(FIRST_PAUSE)
             else:
                 return
+            await asyncio.sleep(FIRST_PAUSE)
 
     async def _patiently(self, attempt: Callable[[], Awaitable[T]]) -> T:
-        until, pause = time.monotonic() + self._patience, FIRST_PAUSE
+        began, pause, sure = time.monotonic(), FIRST_PAUSE, False
+        until = began + self._patience
         while True:
             try:
                 return await attempt()
+            except ForbiddenError:
+                if sure or time.monotonic() - began > min(DENIED, self._patience):
+                    raise
+                sure = await self.api.ready()  # what is denied once more after this is denied
+                wait = 0.0 if sure else pause
             except (TransientError, ThrottledError) as error:
                 wait = error.retry_after if isinstance(error, ThrottledError) else pause
                 if time.monotonic() + wait > until:

@@ -27,6 +27,7 @@ LIST_DEADLINE: Final = 60.0
 PAGE: Final = 500
 """Objects a LIST page."""
 MAX_RETRY_AFTER: Final = 60.0
+READY: Final = "/readyz"
 
 MERGE_PATCH: Final = "application/merge-patch+json"
 JSON_PATCH: Final = "application/json-patch+json"
@@ -88,6 +89,21 @@ class Api:
         except errors.NotFoundError:
             return False
         return any(entry.get("name") == resource.plural for entry in answer.get("resources") or ())
+
+    async def ready(self) -> bool:
+        """Whether the API server says that it is ready. One that has just started denies what its roles will allow."""
+        headers = {"Accept": "*/*", "User-Agent": self._agent}
+        try:
+            await self._authorize(headers, "get", READY, None)
+            answer = await self._client.rest_client.request(
+                "GET", self._host + READY, headers=headers, _request_timeout=_READY_TIMEOUT
+            )
+            await answer.read()
+        except (TimeoutError, aiohttp.ClientError, OSError, ConfigException):
+            self._observe("get", "readyz", "error")
+            return False
+        self._observe("get", "readyz", str(answer.status))
+        return int(answer.status) < _FIRST_ERROR
 
     async def create(
         self, resource: Resource, namespace: str, body: JSON, *, accept: str = "application/json"
@@ -274,6 +290,7 @@ class Api:
 
 _METHODS: Final = {"get": "GET", "list": "GET", "create": "POST", "patch": "PATCH", "delete": "DELETE"}
 _FIRST_ERROR: Final = 400
+_READY_TIMEOUT: Final = aiohttp.ClientTimeout(total=WRITE_DEADLINE)
 _LIST_TIMEOUT: Final = aiohttp.ClientTimeout(total=LIST_DEADLINE)
 _FIRST_SERVER_ERROR: Final = 500
 _BY_STATUS: Final[dict[int, type[errors.KubeError]]] = {
