@@ -83,6 +83,44 @@ def test_the_exit_codes_are_the_documented_ones(operator, person, runctl):
         assert "Traceback" not in found[what].stderr
 
 
+def test_of_several_runs_one_that_is_missing_does_not_keep_the_others_from_theirs(
+    operator, person, runctl, tmp_path
+):
+    person.apply_run("a")
+    person.apply_run("c", "kwok-complete")
+    person.becomes("a", "RUNNING")
+    person.becomes("c", "COMPLETED")
+
+    def tried(*arguments: object) -> tuple[int, list[str]]:
+        done = runctl.run(*arguments)
+        missed = [line for line in done.stderr.splitlines() if line.startswith("runctl: ")]
+        assert all("run b: there is none of that name" in line for line in missed[:1]), done.stderr
+        return done.returncode, [*(line.split()[0] for line in done.stdout.splitlines()), str(len(missed))]
+
+    assert tried("get", "a", "b", "c") == (3, ["NAME", "a", "c", "1"])
+    assert tried("get", "b", "a", "-o", "name") == (3, ["run.run-operator.io/a", "1"])
+    listed = json.loads(runctl.run("get", "b", "a", "-o", "json").stdout)
+    assert [item["metadata"]["name"] for item in listed["items"]] == ["a"]
+    assert tried("get", "b", "b", "-o", "json") == (3, ["2"])
+    assert tried("export", "b", "a", "-d", tmp_path) == (3, [f"{tmp_path}/runs-a.yaml", "1"])
+    assert tried("wait", "b", "a", "c", "--timeout", "0", "-q") == (3, ["2"]), "b is missing, a not finished"
+    assert runctl.run("wait", "a", "c", "--timeout", "0", "-q").returncode == 4
+    assert tried("stop", "b", "a", "c", "--wait") == (3, ["run", "run", "2"]), "c is finished"
+    assert person.status("a")["state"] == "STOPPED"
+    assert tried("resume", "b", "a") == (3, ["run", "1"])
+    assert tried("delete", "b", "a", "c") == (3, ["run", "run", "1"])
+    wait_for("both are gone", lambda: person.items("runs") == [])
+
+
+def test_where_no_cluster_answers_one_line_says_so(person, runctl, tmp_path):
+    nowhere = tmp_path / "kubeconfig"
+    config = yaml.safe_load(person.kubeconfig.read_text())
+    config["clusters"][0]["cluster"]["server"] = "https://127.0.0.1:9"
+    nowhere.write_text(yaml.safe_dump(config))
+    done = runctl.run("get", "a", "b", "c", "--kubeconfig", nowhere)
+    assert (done.returncode, len(done.stderr.splitlines())) == (1, 1), done.stderr
+
+
 def test_get_shows_objects_that_can_be_applied_again(operator, person, runctl):
     person.apply([run_object("a", suspend=True), run_object("b", suspend=True)])
     one = json.loads(runctl.says("get", "a", "-o", "json"))
