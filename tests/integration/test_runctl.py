@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 from pathlib import Path
 
+import pytest
 import yaml
 
 from run_operator import Cluster, get_run
 from tests.harness import EXPORTS, run_object, wait_for
+from tests.terminal import RUNCTL
 
 GOOD = EXPORTS / "container-job-selfcontained.yaml"
 
@@ -110,6 +113,55 @@ def test_of_several_runs_one_that_is_missing_does_not_keep_the_others_from_their
     assert tried("resume", "b", "a") == (3, ["run", "1"])
     assert tried("delete", "b", "a", "c") == (3, ["run", "run", "1"])
     wait_for("both are gone", lambda: person.items("runs") == [])
+
+
+@pytest.mark.parametrize("how", [(), ("-f",), ("--attempt", "3"), ("-f", "--attempt", "3")], ids=" ".join)
+def test_logs_of_a_run_that_does_not_run_say_what_it_is(operator, person, runctl, how):
+    person.apply_run("idle", suspend=True)
+    person.apply_run("ran")
+    person.apply_run("done", "kwok-complete")
+    person.becomes("ran", "RUNNING")
+    person.patch_run("ran", {"spec": {"suspend": True}})
+    states = {
+        "idle": "STOPPED: created",
+        "ran": "STOPPED: stopped; set",
+        "done": "COMPLETED: exited with code 0",
+    }
+    for name, state in states.items():
+        person.becomes(name, state.partition(":")[0])
+    person.kubectl("delete", "pods", "--all")
+    for name, state in states.items():
+        done = runctl.run("logs", name, *how)
+        assert (done.returncode, done.stdout) == (0, "")
+        first, second = done.stderr.splitlines()
+        assert first.startswith(f"run {name}: {state}")
+        had = 0 if name == "idle" else 1
+        nothing = "; if it wrote something, its Events say why" if had else ": it has not run yet"
+        why = f" of attempt 3: it has had {had} so far" if "3" in how else nothing
+        assert second.startswith(f"run {name} has no logs{why}")
+
+
+def test_logs_of_a_run_that_waits_say_what_for_until_it_is_stopped(operator, person, runctl):
+    person.apply_run("x", spec={"priority_class": "missing"})
+    person.becomes("x", "PENDING")
+    so_far = runctl.run("logs", "x")
+    assert (so_far.returncode, so_far.stdout) == (0, "")
+    assert so_far.stderr.startswith("run x: PENDING: ")
+    assert so_far.stderr.endswith("run x has no logs: it has written nothing yet\n")
+    command = [*RUNCTL, "logs", "-f", "x", "-n", person.namespace]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(
+        command, env=runctl.environment(), stdout=pipe, stderr=pipe, text=True
+    ) as following:
+        try:
+            assert following.stderr is not None
+            assert following.stderr.readline().startswith("run x: PENDING: ")
+            person.patch_run("x", {"spec": {"suspend": True}})
+            lines, told = following.communicate(timeout=60)
+        finally:
+            following.kill()
+    assert (following.returncode, lines) == (0, "")
+    assert "\nrun x: STOPPED: stopped; " in f"\n{told}"
 
 
 def test_where_no_cluster_answers_one_line_says_so(person, runctl, tmp_path):
