@@ -18,6 +18,7 @@ from run_operator.kube.errors import (
     ForbiddenError,
     InvalidError,
     NotFoundError,
+    TooLargeError,
     TransientError,
 )
 from run_operator.kube.resource import BY_KIND, DEPLOYMENTS, JOBS, PODS, RUNS, SERVICES, Resource
@@ -214,6 +215,12 @@ def _refusals() -> Iterator[None]:
     """What the API server will not have becomes a RefusedError."""
     try:
         yield
+    except TooLargeError as error:
+        message = (
+            f"the cluster cannot hold it: {error}; make the Run smaller: put its source into an image, "
+            "large values into a ConfigMap or a volume"
+        )
+        raise RefusedError(Refusal("TooLarge", message, final=True)) from error
     except InvalidError as error:
         message = f"the API server refuses it: {error.message}"
         raise RefusedError(Refusal("InvalidSpec", message, final=True)) from error

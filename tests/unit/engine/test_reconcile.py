@@ -11,7 +11,7 @@ from run_operator.engine.execute import RefusedError
 from run_operator.engine.patience import RATE
 from run_operator.engine.reconcile import LONGEST_WAIT, REFUSED_AGAIN, Reconciler
 from run_operator.engine.store import Store
-from run_operator.kube.errors import ForbiddenError, InvalidError, TransientError
+from run_operator.kube.errors import ForbiddenError, InvalidError, TooLargeError, TransientError
 from run_operator.lifecycle.actions import RunEvent
 from run_operator.lifecycle.observed import Refusal
 from run_operator.resources.run import Run
@@ -71,6 +71,26 @@ async def test_a_write_that_is_refused_is_told_by_an_event(error, where):
     assert story.lines[-1] == (
         "Warning WriteRefused: patch jobs/hello: 403: policy says no; it is tried again until it is let through"
     )
+
+
+async def test_a_status_that_cannot_be_stored_is_told_and_not_tried_for_ever():
+    stopped = run(suspend=True, status=RUNNING)
+    full = TooLargeError("patch runs/hello/status", 500, "etcdserver: request is too large")
+    one, story = reconciler(stopped, Hands(status=full))
+    assert await one.reconcile(stopped.key) == LONGEST_WAIT
+    (line,) = story.lines
+    assert line.startswith(
+        "Warning TooLarge: patch runs/hello/status: 500: etcdserver: request is too large: "
+    )
+    assert "delete it, and apply it with a smaller document" in line
+
+
+async def test_a_refusal_that_the_status_has_no_room_for_is_told_too():
+    full = TooLargeError("patch runs/hello/status", 500, "etcdserver: request is too large")
+    refused = RefusedError(Refusal("TooLarge", "the Job", final=True))
+    one, story = reconciler(run(), Hands(status=full, action=refused), children=())
+    assert await one.reconcile(run().key) == LONGEST_WAIT
+    assert [line.split(":")[0] for line in story.lines] == ["Warning TooLarge"]
 
 
 async def test_a_failure_that_passes_is_no_event():
