@@ -89,10 +89,8 @@ class Executor:
         match action:
             case CreateWorkload(workload):
                 await self._prepare_namespace(run)
-                bodies = (*workload.needs, workload.service, workload.child)
-                for body in bodies:
-                    if body is not None:
-                        await self._create(run, body)
+                for body in (*workload.needs, workload.child):
+                    await self._create(run, body)
             case DeleteChild(name, uid, kind, version):
                 await self._delete(BY_KIND[kind], run, name, uid, version)
                 self._store.drop_child(uid)
