@@ -110,7 +110,8 @@ class Reconciler:
         for event in decision.events:
             self._recorder.record(run, event)
         for action in decision.actions:
-            await self._executor.carry_out(run, action)
+            for note in await self._executor.carry_out(run, action):
+                self._recorder.record(run, RunEvent("Warning", "NotApplied", note))
 
     async def _refused(self, key: Key, refusal: Refusal) -> float | None:
         """The API server said no: say so in the Run's status."""

@@ -123,6 +123,17 @@ async def test_a_child_that_the_cluster_cannot_hold_is_refused_for_good_with_wha
     assert (caught.value.refusal.reason, caught.value.refusal.final) == ("TooLarge", True)
 
 
+async def test_a_claim_that_is_there_already_tells_what_it_does_not_have():
+    volume = {"volume_type": "persistent_volume_claim", "name": "data", "mount_path": "/data", "spec": {}}
+    document = {"task": "container+job://demo/t", "image": "x", "volumes": [volume]}
+    (action,) = plan(run(document), Observed(), NOW, Options()).actions
+    assert isinstance(action, CreateWorkload)
+    smaller = child(attempt=1) | {"spec": {"resources": {"requests": {"storage": "1Gi"}}}}
+    one, _, _ = executor(Server(AlreadyExistsError, smaller))
+    (note,) = await one.carry_out(run(), action)
+    assert note.startswith("claim hello-data keeps its 1Gi, the document asks for 2Gi")
+
+
 class Versions:
     """Answers a status patch as the API server does: with metadata alone where that is asked for."""
 

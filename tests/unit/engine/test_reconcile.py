@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -23,16 +24,19 @@ from tests.builders import NOW, job, pod, run
 class Hands:
     """An executor that writes nothing, or fails to."""
 
-    def __init__(self, status: Exception | None = None, action: Exception | None = None) -> None:
-        self.status, self.action = status, action
+    def __init__(
+        self, status: Exception | None = None, action: Exception | None = None, notes: Sequence[str] = ()
+    ) -> None:
+        self.status, self.action, self.notes = status, action, list(notes)
 
     async def write_status(self, *_: Any) -> None:
         if self.status:
             raise self.status
 
-    async def carry_out(self, *_: Any) -> None:
+    async def carry_out(self, *_: Any) -> list[str]:
         if self.action:
             raise self.action
+        return self.notes
 
 
 class Story:
@@ -91,6 +95,13 @@ async def test_a_refusal_that_the_status_has_no_room_for_is_told_too():
     one, story = reconciler(run(), Hands(status=full, action=refused), children=())
     assert await one.reconcile(run().key) == LONGEST_WAIT
     assert [line.split(":")[0] for line in story.lines] == ["Warning TooLarge"]
+
+
+async def test_what_is_not_applied_because_of_what_is_there_is_told_by_an_event():
+    fresh = run()
+    one, story = reconciler(fresh, Hands(notes=["claim hello-data keeps its 1Gi"]), children=())
+    await one.reconcile(fresh.key)
+    assert story.lines[-1] == "Warning NotApplied: claim hello-data keeps its 1Gi"
 
 
 async def test_a_failure_that_passes_is_no_event():
