@@ -14,6 +14,7 @@ from run_operator import Cluster, Run
 from run_operator.client.runs import get_run
 from tests.harness import OperatorProcess, Person, delta, wait_for
 from tests.proxy import Proxy
+from tests.terminal import Terminal
 
 
 @pytest.fixture
@@ -77,6 +78,9 @@ def test_a_stopped_attempt_has_its_log_and_a_stop_costs_no_more_writes(own, pers
     assert 2000 <= len(log.text) < 2100
     assert [line.text for line in the_run(cluster).logs(follow=True, attempt=1)] == lines
     assert the_run(cluster).logs(attempt=2) == []
+    done = Terminal(person).run("logs", "-f", "x")
+    assert (done.returncode, done.stdout.splitlines()) == (0, lines)
+    assert done.stderr.endswith("run x: STOPPED: stopped; set spec.suspend to false to resume\n")
     told = person.kubectl("get", "rlog").stdout.splitlines()
     assert told[0].split() == ["NAME", "RUN", "ATTEMPT", "POD", "CONTAINER", "BYTES", "TRUNCATED", "AGE"]
     assert told[1].split()[:5] == [f"{log.pod}.main", "x", "1", log.pod, "main"]

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 from pathlib import Path
 
+import pytest
 import yaml
 
 from run_operator import Cluster, get_run
 from tests.harness import EXPORTS, run_object, wait_for
+from tests.terminal import RUNCTL
 
 GOOD = EXPORTS / "container-job-selfcontained.yaml"
 
@@ -96,6 +99,93 @@ def test_the_exit_codes_are_the_documented_ones(operator, person, runctl):
         assert "Traceback" not in found[what].stderr
     both = runctl.run("wait", "long", "good", "--timeout", "1").stderr
     assert " is RUNNING after 1 s; it goes on" in both, both
+
+
+def test_of_several_runs_one_that_is_missing_does_not_keep_the_others_from_theirs(
+    operator, person, runctl, tmp_path
+):
+    person.apply_run("a")
+    person.apply_run("c", "kwok-complete")
+    person.becomes("a", "RUNNING")
+    person.becomes("c", "COMPLETED")
+
+    def tried(*arguments: object) -> tuple[int, list[str]]:
+        done = runctl.run(*arguments)
+        missed = [line for line in done.stderr.splitlines() if line.startswith("runctl: ")]
+        assert all("run b: there is none of that name" in line for line in missed[:1]), done.stderr
+        return done.returncode, [*(line.split()[0] for line in done.stdout.splitlines()), str(len(missed))]
+
+    assert tried("get", "a", "b", "c") == (3, ["NAME", "a", "c", "1"])
+    assert tried("get", "b", "a", "-o", "name") == (3, ["run.run-operator.io/a", "1"])
+    listed = json.loads(runctl.run("get", "b", "a", "-o", "json").stdout)
+    assert [item["metadata"]["name"] for item in listed["items"]] == ["a"]
+    assert tried("get", "b", "b", "-o", "json") == (3, ["2"])
+    assert tried("export", "b", "a", "-d", tmp_path) == (3, [f"{tmp_path}/runs-a.yaml", "1"])
+    assert tried("wait", "b", "a", "c", "--timeout", "0", "-q") == (3, ["2"]), "b is missing, a not finished"
+    assert runctl.run("wait", "a", "c", "--timeout", "0", "-q").returncode == 4
+    assert tried("stop", "b", "a", "c", "--wait") == (3, ["run", "run", "2"]), "c is finished"
+    assert person.status("a")["state"] == "STOPPED"
+    assert tried("resume", "b", "a") == (3, ["run", "1"])
+    assert tried("delete", "b", "a", "c") == (3, ["run", "run", "1"])
+    wait_for("both are gone", lambda: person.items("runs") == [])
+
+
+@pytest.mark.parametrize("how", [(), ("-f",), ("--attempt", "3"), ("-f", "--attempt", "3")], ids=" ".join)
+def test_logs_of_a_run_that_does_not_run_say_what_it_is(operator, person, runctl, how):
+    person.apply_run("idle", suspend=True)
+    person.apply_run("ran")
+    person.apply_run("done", "kwok-complete")
+    person.becomes("ran", "RUNNING")
+    person.patch_run("ran", {"spec": {"suspend": True}})
+    states = {
+        "idle": "STOPPED: created",
+        "ran": "STOPPED: stopped; set",
+        "done": "COMPLETED: exited with code 0",
+    }
+    for name, state in states.items():
+        person.becomes(name, state.partition(":")[0])
+    person.kubectl("delete", "pods", "--all")
+    for name, state in states.items():
+        done = runctl.run("logs", name, *how)
+        assert (done.returncode, done.stdout) == (0, "")
+        first, second = done.stderr.splitlines()
+        assert first.startswith(f"run {name}: {state}")
+        had = 0 if name == "idle" else 1
+        nothing = "; if it wrote something, its Events say why" if had else ": it has not run yet"
+        why = f" of attempt 3: it has had {had} so far" if "3" in how else nothing
+        assert second.startswith(f"run {name} has no logs{why}")
+
+
+def test_logs_of_a_run_that_waits_say_what_for_until_it_is_stopped(operator, person, runctl):
+    person.apply_run("x", spec={"priority_class": "missing"})
+    person.becomes("x", "PENDING")
+    so_far = runctl.run("logs", "x")
+    assert (so_far.returncode, so_far.stdout) == (0, "")
+    assert so_far.stderr.startswith("run x: PENDING: ")
+    assert so_far.stderr.endswith("run x has no logs: it has written nothing yet\n")
+    command = [*RUNCTL, "logs", "-f", "x", "-n", person.namespace]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(
+        command, env=runctl.environment(), stdout=pipe, stderr=pipe, text=True
+    ) as following:
+        try:
+            assert following.stderr is not None
+            assert following.stderr.readline().startswith("run x: PENDING: ")
+            person.patch_run("x", {"spec": {"suspend": True}})
+            lines, told = following.communicate(timeout=60)
+        finally:
+            following.kill()
+    assert (following.returncode, lines) == (0, "")
+    assert "\nrun x: STOPPED: stopped; " in f"\n{told}"
+
+
+def test_where_no_cluster_answers_one_line_says_so(person, runctl, tmp_path):
+    nowhere = tmp_path / "kubeconfig"
+    config = yaml.safe_load(person.kubeconfig.read_text())
+    config["clusters"][0]["cluster"]["server"] = "https://127.0.0.1:9"
+    nowhere.write_text(yaml.safe_dump(config))
+    done = runctl.run("get", "a", "b", "c", "--kubeconfig", nowhere)
+    assert (done.returncode, len(done.stderr.splitlines())) == (1, 1), done.stderr
 
 
 def test_get_shows_objects_that_can_be_applied_again(operator, person, runctl):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.harness import Person, condition, delta
+from tests.harness import Person, condition, delta, wait_for
 
 PORTS = [{"port": 80, "target_port": 5678}]
 ECHO = "docker.io/hashicorp/http-echo:1.0"
@@ -57,3 +57,22 @@ def test_stop_and_resume_keep_the_address(operator, person):
     assert (status["attempt"], status["service"]) == (2, first["service"])
     pods = person.items("pods")
     assert [pod["metadata"]["labels"]["run-operator.io/attempt"] for pod in pods] == ["2", "2"]
+
+
+def test_a_deployment_deleted_by_hand_is_made_again_at_the_address_the_document_names_now(operator, person):
+    serve(person, "echo")
+    person.becomes("echo", "RUNNING")
+    ip = address(person, "echo")
+    person.kubectl("delete", "deployment", "echo")
+    wait_for("the next attempt", lambda: person.status("echo").get("attempt") == 2)
+    person.becomes("echo", "RUNNING")
+    assert address(person, "echo") == ip
+    person.patch_run("echo", {"spec": {"suspend": True}})
+    person.becomes("echo", "STOPPED")
+    person.kubectl("delete", "deployment", "echo")
+    person.patch_run("echo", {"spec": {"spec": {"service_ports": [{"port": 81, "target_port": 5678}]}}})
+    person.patch_run("echo", {"spec": {"suspend": False}})
+    status = person.becomes("echo", "RUNNING")
+    assert (status["attempt"], status["service"]["url"]) == (3, f"echo.{person.namespace}:81")
+    assert [port["port"] for port in person.get("service", "echo")["spec"]["ports"]] == [81]
+    assert address(person, "echo") == ip

@@ -300,3 +300,19 @@ def test_a_pod_on_a_dead_node_blocks_a_stop_for_a_bounded_time(operator, person,
     suspend(person, "x", False)
     wait_for("the next attempt", lambda: person.status("x")["attempt"] == 2)
     person.kubectl("delete", "pods", "--all", "--force", "--grace-period=0", "--wait=false")
+
+
+def test_a_claim_keeps_its_size_and_says_so_when_the_document_asks_for_another(operator, person):
+    def volumes(size: str) -> dict[str, Any]:
+        claim = {"volume_type": "persistent_volume_claim", "name": "data", "mount_path": "/data"}
+        return {"volumes": [claim | {"spec": {"size": size}}]}
+
+    person.apply_run("x", spec=volumes("2Gi"))
+    person.becomes("x", "PENDING")
+    person.patch_run("x", {"spec": {"suspend": True}})
+    person.becomes("x", "STOPPED")
+    person.patch_run("x", {"spec": {"spec": volumes("1Gi")}})
+    person.patch_run("x", {"spec": {"suspend": False}})
+    (event,) = wait_for("its event", lambda: person.items("events", "--field-selector=reason=NotApplied"))
+    assert "claim x-data keeps its 2Gi, the document asks for 1Gi: a claim cannot shrink" in event["message"]
+    assert person.get("pvc", "x-data")["spec"]["resources"]["requests"] == {"storage": "2Gi"}

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from run_operator.client import errors
+from run_operator.kube.errors import too_large
 
 _BY_STATUS: Final[dict[int, type[errors.BackendError]]] = {
     400: errors.BadRequestError, 401: errors.UnauthorizedError, 403: errors.ForbiddenError,
@@ -31,6 +32,9 @@ def error_of(what: str, status: int, headers: Mapping[str, str], body: bytes) ->
         text = f"{text}; {_ADVICE[status]}"
     if reason == "AlreadyExists":
         return errors.EntityAlreadyExistsError(text, status=status, reason=reason)
+    if too_large(status, text):
+        text = f"{text}; make it smaller: put its source into an image, large values into a ConfigMap or a volume"
+        return errors.BadRequestError(text, status=status, reason=reason)
     kind = _BY_STATUS.get(status)
     if kind is not None:
         return kind(text, status=status, reason=reason)

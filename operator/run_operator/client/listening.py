@@ -4,33 +4,46 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final
 
 from run_operator.client import waiting
 from run_operator.client.kube import Cluster
-from run_operator.client.logs import LogLine
+from run_operator.client.logs import LogLine, kept_lines, lines_of, read_soon
+from run_operator.resources.raw import mapping, number, text
 
 WAITING: Final = 10_000
 """Lines that may wait for a slow reader; then the pod's stream waits."""
 
 
+Changed = Callable[[waiting.JSON], None]
+"""Told of the Run, at first and whenever its state or message are other ones."""
+
+
+def ignored(_: waiting.JSON) -> None:
+    """States are not lines."""
+
+
 class _Hand:
-    """Puts lines where the reader takes them; gives up when the reader has gone."""
+    """Puts lines and changes where the reader takes them; gives up when the reader has gone."""
 
     def __init__(self, attempt: int | None) -> None:
-        self.lines: queue.Queue[LogLine | BaseException | None] = queue.Queue(WAITING)
+        self.lines: queue.Queue[LogLine | waiting.JSON | BaseException | None] = queue.Queue(WAITING)
         self.gone = threading.Event()
         self._attempt = attempt
+        self._said = ""
 
-    def changed(self, raw: object) -> None:
-        """States are not lines."""
+    def changed(self, raw: waiting.JSON) -> None:
+        said = waiting.summary("", raw)
+        if said != self._said:  # metrics change a Run all the time, and a reader may be slow
+            self.put(raw)
+        self._said = said
 
     def line(self, line: LogLine) -> None:
         if self._attempt is None or line.attempt == self._attempt:
             self.put(line)
 
-    def put(self, what: LogLine | BaseException | None) -> None:
+    def put(self, what: LogLine | waiting.JSON | BaseException | None) -> None:
         while not self.gone.is_set():
             try:
                 self.lines.put(what, timeout=1.0)
@@ -39,8 +52,25 @@ class _Hand:
             return
 
 
-def follow_lines(cluster: Cluster, name: str, attempt: int | None = None) -> Iterator[LogLine]:
-    """Lines of this attempt, or of all. Raises what `wait` raises. Closing the iterator ends the following."""
+def follow(
+    cluster: Cluster, raw: waiting.JSON, attempt: int | None = None, changed: Changed = ignored
+) -> Iterator[LogLine]:
+    """The lines of this attempt of the Run, or of all: those there are, if it is over, else also those that come.
+
+    `changed` is called between the lines, by whoever reads them. Raises what `wait` raises.
+    """
+    name = text(mapping(raw.get("metadata")).get("name"))
+    if waiting.ended(raw) or (attempt and attempt < number(mapping(raw.get("status")).get("attempt"))):
+        changed(raw)
+        yield from lines_of(read_soon(cluster, raw, attempt))
+        return
+    if attempt:
+        yield from kept_lines(cluster, name, attempt)
+    yield from _coming_lines(cluster, name, attempt, changed)
+
+
+def _coming_lines(cluster: Cluster, name: str, attempt: int | None, changed: Changed) -> Iterator[LogLine]:
+    """Closing the iterator ends the following."""
     hand = _Hand(attempt)
 
     def until(raw: waiting.JSON) -> bool:
@@ -58,6 +88,9 @@ def follow_lines(cluster: Cluster, name: str, attempt: int | None = None) -> Ite
         while (found := hand.lines.get()) is not None:
             if isinstance(found, BaseException):
                 raise found
-            yield found
+            if isinstance(found, LogLine):
+                yield found
+            else:
+                changed(found)
     finally:
         hand.gone.set()

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from itertools import chain
 from pathlib import Path
 from typing import Any, Literal, Self, overload
 
+from run_operator.client import listening, saving, waiting, wishes
 from run_operator.client import logs as logs_of
 from run_operator.client import metrics as metrics_of
-from run_operator.client import saving, waiting, wishes
 from run_operator.client.errors import EntityError, EntityNotExistsError
 from run_operator.client.files import export_path, write_document
 from run_operator.client.kinds import Results, image_of
 from run_operator.client.kube import Cluster
-from run_operator.client.listening import follow_lines
 from run_operator.client.logs import Log, LogLine
 from run_operator.client.metrics import Metric
 from run_operator.client.section import Section
@@ -22,7 +20,7 @@ from run_operator.client.services import Answer, invoke
 from run_operator.document.names import object_name
 from run_operator.kube.resource import RUNS
 from run_operator.resources.exported import of_object
-from run_operator.resources.raw import mapping, number
+from run_operator.resources.raw import mapping
 from run_operator.resources.states import FINAL, State, state_of
 
 
@@ -141,12 +139,7 @@ class Run(Results):
         raw = self._read()  # so that a Run that is not there is an error, not an empty list
         if not follow:
             return logs_of.read_soon(self.cluster, raw, attempt)
-        if attempt and attempt < number(mapping(raw.get("status")).get("attempt")):
-            return logs_of.lines_of(logs_of.read_soon(self.cluster, raw, attempt))  # nothing more comes
-        lines = follow_lines(self.cluster, self.object_name, attempt)
-        if attempt or waiting.ended(raw):
-            return chain(logs_of.kept_lines(self.cluster, self.object_name, attempt), lines)
-        return lines
+        return listening.follow(self.cluster, raw, attempt)
 
     # -- metrics
 

@@ -40,13 +40,9 @@ class Printer:
 
     def changed(self, raw: JSON) -> None:
         """One line whenever state or message are other ones."""
-        status = mapping(raw.get("status"))
-        message = text(status.get("message"))
-        said = f"run {self._name}: {state_of(status.get('state')).value}" + (
-            f": {message}" if message else ""
-        )
+        said = summary(self._name, raw)
         if said != self._said:
-            print(visible(said), flush=True)  # noqa: T201 - that is what log_info=True is for
+            print(said, flush=True)  # noqa: T201 - that is what log_info=True is for
         self._said = said
 
     def line(self, line: LogLine) -> None:
@@ -104,6 +100,13 @@ def wait(
         if follower:
             follower.close()
     raise AssertionError("unreachable: following ends by an error only")
+
+
+def summary(name: str, raw: JSON) -> str:
+    """State and message of the Run, as one line."""
+    status = mapping(raw.get("status"))
+    message = text(status.get("message"))
+    return visible(f"run {name}: {state_of(status.get('state')).value}" + (f": {message}" if message else ""))
 
 
 def settled(raw: JSON) -> bool:

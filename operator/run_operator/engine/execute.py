@@ -19,9 +19,10 @@ from run_operator.kube.errors import (
     ForbiddenError,
     InvalidError,
     NotFoundError,
+    TooLargeError,
     TransientError,
 )
-from run_operator.kube.resource import BY_KIND, DEPLOYMENTS, JOBS, PODS, RUNS, SERVICES, Resource
+from run_operator.kube.resource import BY_KIND, CLAIMS, DEPLOYMENTS, JOBS, PODS, RUNS, SERVICES, Resource
 from run_operator.lifecycle.actions import (
     Action,
     CreateService,
@@ -38,6 +39,7 @@ from run_operator.lifecycle.observed import Observed, Refusal
 from run_operator.resources.constants import LABEL_RUN_UID, RUN_KIND
 from run_operator.resources.run import Run
 from run_operator.workloads.build import child_kind
+from run_operator.workloads.volumes import shortcomings
 from run_operator.workloads.workload import Workload
 
 Prepare = Callable[[str], Awaitable[None]]
@@ -85,15 +87,21 @@ class Executor:
         self._store.put_run(stored, own=True)
         return stored
 
-    async def carry_out(self, run: Run, action: Action) -> None:
-        """One action. Raises RefusedError, or an error of `kube.errors` that a later try may cure."""
+    async def carry_out(self, run: Run, action: Action) -> list[str]:
+        """One action; returns what of it is not applied, because of what is there already.
+
+        Raises RefusedError, or an error of `kube.errors` that a later try may cure.
+        """
+        notes: list[str] = []
         match action:
             case CreateWorkload(workload):
                 await self._prepare_namespace(run)
-                bodies = (*workload.needs, workload.service, workload.child)
-                for body in bodies:
-                    if body is not None:
-                        await self._create(run, body)
+                notes = await self._provide(run, workload)
+                await self._create(run, workload.child)
+            case RestartChild(name, uid, workload):
+                await self._prepare_namespace(run)
+                notes = await self._provide(run, workload)
+                await self._restart(run, name, uid, workload)
             case DeleteChild(name, uid, kind, version):
                 await self._delete(BY_KIND[kind], run, name, uid, version)
                 self._store.drop_child(uid)
@@ -101,11 +109,12 @@ class Executor:
                 await self._delete(RUNS, run, run.name, uid)
             case _:
                 await self._change(run, action)
+        return notes
 
     async def _change(
         self,
         run: Run,
-        action: SuspendChild | SetDeadline | ScaleChild | RestartChild | CreateService | PatchService,
+        action: SuspendChild | SetDeadline | ScaleChild | CreateService | PatchService,
     ) -> None:
         """An action on a child that is there. Not taken as our own news: what follows is decided at once."""
         match action:
@@ -118,9 +127,6 @@ class Executor:
             case ScaleChild(name, uid, replicas):
                 body = {"metadata": {"uid": uid}, "spec": {"replicas": replicas}}
                 self._keep(DEPLOYMENTS, await self._api.patch(DEPLOYMENTS, run.namespace, name, body))
-            case RestartChild(name, uid, workload):
-                await self._prepare_namespace(run)
-                await self._restart(run, name, uid, workload)
             case CreateService(body):
                 await self._create(run, body, own=False)
             case PatchService(uid, wanted):
@@ -143,7 +149,17 @@ class Executor:
         """What the Job says of the pods it cannot make; empty if it says nothing."""
         return await self._refused_pods.why(run.namespace, job_uid)
 
-    async def _create(self, run: Run, body: Mapping[str, Any], *, own: bool = True) -> None:
+    async def _provide(self, run: Run, workload: Workload) -> list[str]:
+        """What the attempt needs; returns what a claim that is there already does not have of it."""
+        notes: list[str] = []
+        for body in workload.needs:
+            there = await self._create(run, body)
+            if body["kind"] == CLAIMS.kind:
+                notes += shortcomings(body, there)
+        return notes
+
+    async def _create(self, run: Run, body: Mapping[str, Any], *, own: bool = True) -> Mapping[str, Any]:
+        """The object as it is there now."""
         resource = BY_KIND[str(body["kind"])]
         try:
             with _refusals():
@@ -152,6 +168,7 @@ class Executor:
             # News: it may be of another attempt, or ended by now, and its event would bring the same version again.
             answer, own = await self._ours(resource, run, str(body["metadata"]["name"])), False
         self._keep(resource, answer, own=own)
+        return answer
 
     async def _prepare_namespace(self, run: Run) -> None:
         if self._prepare is None:
@@ -164,8 +181,6 @@ class Executor:
 
     async def _restart(self, run: Run, name: str, uid: str, workload: Workload) -> None:
         """Template, number and attempt in one write: no pod can be of one attempt with the template of another."""
-        for body in workload.needs:
-            await self._create(run, body)
         spec = workload.child["spec"]
         marks = workload.child["metadata"]["annotations"]
         operations = [
@@ -220,6 +235,12 @@ def _refusals() -> Iterator[None]:
     """What the API server will not have becomes a RefusedError."""
     try:
         yield
+    except TooLargeError as error:
+        message = (
+            f"the cluster cannot hold it: {error}; make the Run smaller: put its source into an image, "
+            "large values into a ConfigMap or a volume"
+        )
+        raise RefusedError(Refusal("TooLarge", message, final=True)) from error
     except InvalidError as error:
         message = f"the API server refuses it: {error.message}"
         raise RefusedError(Refusal("InvalidSpec", message, final=True)) from error

@@ -12,7 +12,7 @@ from run_operator.engine.execute import Executor, RefusedError
 from run_operator.engine.patience import Patience
 from run_operator.engine.recorder import Recorder
 from run_operator.engine.store import Store
-from run_operator.kube.errors import ForbiddenError, InvalidError, NotFoundError
+from run_operator.kube.errors import ForbiddenError, InvalidError, NotFoundError, TooLargeError
 from run_operator.lifecycle.actions import Plan, RunEvent, ScaleChild, SuspendChild
 from run_operator.lifecycle.observed import Observed, Refusal
 from run_operator.lifecycle.plan import plan
@@ -78,18 +78,28 @@ class Reconciler:
         elif wait := self._patience.wait(key):
             return wait
         try:
-            if not await self._execute(run, decision):
-                return 0.0
-        except RefusedError as error:
-            return await self._refused(run.key, error.refusal)
+            return await self._carry_out(run, decision)
         except NotFoundError as error:
             log.debug("%s is gone: %s", key, error)  # its DELETED event is on the way
             return None
+        except TooLargeError as error:
+            text = f"{error}: nothing more of this Run can be stored; delete it, and apply it with a smaller document"
+            log.warning(text, extra={"run": str(key)})
+            self._recorder.record(run, RunEvent("Warning", "TooLarge", text))
+            return LONGEST_WAIT
         except (InvalidError, ForbiddenError) as error:
             # The status says what was to be done, or is itself what is refused: an Event can say that it is not.
             text = f"{error}; it is tried again until it is let through"
             self._recorder.record(run, RunEvent("Warning", "WriteRefused", text))
             raise
+
+    async def _carry_out(self, run: Run, decision: Plan) -> float | None:
+        """The plan, or what follows from it being refused; returns the seconds after which to look again."""
+        try:
+            if not await self._execute(run, decision):
+                return 0.0
+        except RefusedError as error:
+            return await self._refused(run.key, error.refusal)
         return self._delay(decision)
 
     def _delay(self, decision: Plan) -> float | None:
@@ -110,7 +120,8 @@ class Reconciler:
         if decision.status is not None and _ends_only(decision) and self._pressing():
             return False
         for action in decision.actions:
-            await self._executor.carry_out(run, action)
+            for note in await self._executor.carry_out(run, action):
+                self._recorder.record(run, RunEvent("Warning", "NotApplied", note))
         return True
 
     async def _refused(self, key: Key, refusal: Refusal) -> float | None:
@@ -119,7 +130,8 @@ class Reconciler:
         if run is None:
             return None
         decision = self._plan(run, self._store.observed(run, refusal))
-        await self._execute(run, decision)
+        if not await self._execute(run, decision):
+            return 0.0
         if state_of((decision.status or run.status).get("state")) in FINAL:
             return self._delay(decision)
         return min(REFUSED_AGAIN, self._delay(decision) or REFUSED_AGAIN)

@@ -22,15 +22,20 @@ from run_operator.ingest.limits import Pace
 from run_operator.ingest.throttle import Bucket, Clock
 from run_operator.ingest.turns import Turns
 from run_operator.kube.client import METADATA, Api
-from run_operator.kube.errors import FencedError, InvalidError, KubeError, NotFoundError, ThrottledError
+from run_operator.kube.errors import (
+    FencedError,
+    InvalidError,
+    KubeError,
+    NotFoundError,
+    ThrottledError,
+    TooLargeError,
+)
 from run_operator.kube.resource import RUNS
 from run_operator.metrics.book import Limits as BookLimits
 from run_operator.metrics.ledger import Commit
 from run_operator.resources.run import Key, Run
 from run_operator.resources.times import stamp
 
-TOO_LARGE: Final = ("request is too large", "larger than max", "entity too large")
-"""What the API server says, as an internal error, of an object that its store cannot hold."""
 AT_ONCE: Final = 3
 """Tries of one commit in a row, when others keep writing to the same Run."""
 
@@ -170,6 +175,9 @@ class Committer:
             answer = await self._api.json_patch(
                 RUNS, run.namespace, run.name, patch, subresource="status", accept=METADATA
             )
+        except TooLargeError as error:
+            self._too_large(entry, error)
+            return None
         except InvalidError as error:
             entry.doubt(commit)
             return error if await self._look(entry, run) else None
@@ -194,15 +202,16 @@ class Committer:
 
     async def _after_failure(self, entry: Entry, run: Run, error: KubeError) -> None:
         """Not success, and so not known: look. Raises when nothing can be seen."""
-        if any(said in error.message for said in TOO_LARGE):
-            if not entry.ledger.too_large():
-                self._failed(entry, f"the Run is too large for the cluster even without metrics: {error}")
-                return
-            log.warning("%s is too large: its metrics make do with half of their budget", entry.key)
-            return
         if not await self._look(entry, run):
             return
         raise error
+
+    def _too_large(self, entry: Entry, error: TooLargeError) -> None:
+        """Nothing landed, and less may."""
+        if entry.ledger.too_large():
+            log.warning("%s is too large: its metrics make do with half of their budget", entry.key)
+        else:
+            self._failed(entry, f"the Run is too large for the cluster even without metrics: {error}")
 
     async def _look(self, entry: Entry, run: Run) -> bool:
         """Compare what is in the cluster with what we sent; True: nothing of it landed, as things are now."""

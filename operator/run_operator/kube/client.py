@@ -318,6 +318,8 @@ def _error(verb: str, what: str, status: int, payload: bytes, headers: Mapping[s
         return errors.ThrottledError(what, message, _retry_after(headers))
     if reason == "AlreadyExists" and verb == "create":
         return errors.AlreadyExistsError(what, status, message, reason)
+    if errors.too_large(status, message):
+        return errors.TooLargeError(what, status, message, reason)
     kind = (
         errors.TransientError
         if status >= _FIRST_SERVER_ERROR

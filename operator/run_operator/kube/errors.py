@@ -2,6 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Final
+
+TOO_LARGE: Final = {
+    413: ("",),
+    422: ("labels[controller-uid]: Invalid value",),
+    500: ("request is too large", "larger than max"),
+}
+"""Status and words for an object that cannot be stored: of the API server, of a Job, of etcd and its client.
+
+A Job the API server tries again without managedFields, and stumbles over the labels of its own first try.
+"""
+
 
 class KubeError(Exception):
     """A request failed. The text says verb, object, HTTP status and the server's own message."""
@@ -29,6 +41,10 @@ class InvalidError(KubeError):
     """400 or 422: the server refuses the object itself; the same request can never succeed."""
 
 
+class TooLargeError(InvalidError):
+    """413, or whatever else the server says of an object that its store cannot hold. Nothing was stored."""
+
+
 class ForbiddenError(KubeError):
     """401 or 403: rights, quota, admission policy, or a namespace that is going away."""
 
@@ -47,3 +63,8 @@ class TransientError(KubeError):
 
 class FencedError(Exception):
     """This replica may not write (any more); nothing was sent."""
+
+
+def too_large(status: int, message: str) -> bool:
+    """Whether this answer says that the object cannot be stored."""
+    return any(words in message for words in TOO_LARGE.get(status, ()))

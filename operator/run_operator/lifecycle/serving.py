@@ -8,12 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from run_operator.lifecycle import deadlines, giving_up, running, starting, stopping
+from run_operator.lifecycle import address, deadlines, giving_up, running, starting, stopping
 from run_operator.lifecycle.actions import (
-    Action,
     CreateService,
-    DeleteChild,
-    PatchService,
     Plan,
     RestartChild,
     ScaleChild,
@@ -72,24 +69,8 @@ def _down(here: Situation, deployment: DeploymentView) -> Plan:
         starting.count(here)
     workload = starting.prepare(here)
     return here.decided(
-        *_address(here, workload.service), RestartChild(deployment.name, deployment.uid, workload)
+        *address.brought_up(here, workload.service), RestartChild(deployment.name, deployment.uid, workload)
     )
-
-
-def _address(here: Situation, wanted: Mapping[str, Any] | None) -> list[Action]:
-    """What brings the address in line with a document that may have been edited while the Run was stopped."""
-    name = wanted["metadata"]["name"] if wanted else ""
-    actions: list[Action] = [
-        DeleteChild(old.name, old.uid, "Service") for old in here.observed.services if old.name != name
-    ]
-    found = _service(here, name)
-    if wanted is None:
-        here.draft.service(None)
-    elif found is None:
-        actions.append(CreateService(wanted))
-    elif service.differs(found, wanted):
-        actions.append(PatchService(found.uid, wanted))
-    return actions
 
 
 def _up(here: Situation, deployment: DeploymentView) -> Plan:
@@ -101,11 +82,11 @@ def _up(here: Situation, deployment: DeploymentView) -> Plan:
             "stop and resume the Run to apply it",
             warning=True,
         )
-        address = next((one for one in here.observed.services if not one.facts.deleting), None)
+        found = next((one for one in here.observed.services if not one.facts.deleting), None)
     else:
         named = service.ports(here.run.spec)
-        address = _service(here, service.service_name(here.run)) if named else None
-        if named and address is None:
+        found = address.named(here, service.service_name(here.run)) if named else None
+        if named and found is None:
             return _address_lost(here, service.service(here.run, named))
     scale = (ScaleChild(deployment.name, deployment.uid, wanted),) if deployment.replicas != wanted else ()
     steady = _steady(here)
@@ -126,9 +107,9 @@ def _up(here: Situation, deployment: DeploymentView) -> Plan:
             *scale,
             wake_at=_earliest(seen.settles_at, deadlines.due(here)),
         )
-    if address:
-        here.draft.service(service.summary(address))
-    return here.decided(*scale, wake_at=_serving(here, seen, wanted, address))
+    if found:
+        here.draft.service(service.summary(found))
+    return here.decided(*scale, wake_at=_serving(here, seen, wanted, found))
 
 
 def _wanted(here: Situation, deployment: DeploymentView) -> int:
@@ -154,7 +135,7 @@ def _address_lost(here: Situation, wanted: Mapping[str, Any]) -> Plan:
     return here.decided(CreateService(wanted))
 
 
-def _serving(here: Situation, seen: Readiness, wanted: int, address: ServiceView | None) -> float | None:
+def _serving(here: Situation, seen: Readiness, wanted: int, there: ServiceView | None) -> float | None:
     """RUNNING, with all replicas or with some; returns when to look again."""
     draft = here.draft
     entering = draft.state != State.RUNNING
@@ -170,8 +151,8 @@ def _serving(here: Situation, seen: Readiness, wanted: int, address: ServiceView
             message = str(known.get("message"))
         else:
             draft.event(DEGRADED, message, warning=True)
-    elif address:
-        message += f" at {service.summary(address)['url']}"
+    elif there:
+        message += f" at {service.summary(there)['url']}"
     if entering:
         draft.event("Started", f"Attempt {draft.attempt}: {message}")
     draft.become(State.RUNNING, message)
@@ -181,10 +162,6 @@ def _serving(here: Situation, seen: Readiness, wanted: int, address: ServiceView
 
 def _earliest(*moments: float | None) -> float | None:
     return min((at for at in moments if at is not None), default=None)
-
-
-def _service(here: Situation, name: str) -> ServiceView | None:
-    return next((s for s in here.observed.services if s.name == name and not s.facts.deleting), None)
 
 
 def _steady(here: Situation) -> float:

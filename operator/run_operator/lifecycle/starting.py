@@ -11,7 +11,7 @@ import re
 from dataclasses import replace
 from typing import Final
 
-from run_operator.lifecycle import deadlines, finishing, queueing, resolving
+from run_operator.lifecycle import address, deadlines, finishing, queueing, resolving
 from run_operator.lifecycle.actions import CreateWorkload, DeleteChild, Plan
 from run_operator.lifecycle.evidence import record_stop
 from run_operator.lifecycle.observed import Refusal
@@ -101,7 +101,9 @@ def create(here: Situation, leftover: JobView | None = None) -> Plan:
     # A Job whose pod is refused (priority class, quota) says nothing at all: nobody else would wake us.
     wake_at = min(here.now + PATIENCE, deadlines.due(here) or math.inf)
     if leftover is None:
-        return here.decided(CreateWorkload(workload), wake_at=wake_at)
+        return here.decided(
+            *address.brought_up(here, workload.service), CreateWorkload(workload), wake_at=wake_at
+        )
     # Only as it was seen: one that was let go by hand meanwhile has pods again, which end before others begin.
     clear = DeleteChild(leftover.name, leftover.uid, version=leftover.resource_version)
     return here.decided(clear, CreateWorkload(workload), wake_at=wake_at)

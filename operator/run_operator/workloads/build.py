@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Final
+import json
+from collections.abc import Mapping
+from typing import Any, Final
 
 from run_operator.document.errors import DocumentError
 from run_operator.document.kinds import of_run
@@ -19,6 +21,8 @@ BUILDERS: Final[tuple[Builder, ...]] = (
     Replicated(("container+serve",), needs_ports=True),
     Replicated(("container+deploy",), needs_ports=False),
 )
+MAX_SPEC: Final = 1024 * 1024
+"""Bytes of the spec as JSON, as of an exported file: etcd holds 1.5 MiB, and the Run's status and metrics come on top."""
 SUPPORTED: Final = {kind: builder for builder in BUILDERS for kind in builder.kinds}
 
 
@@ -28,7 +32,9 @@ def build(run: Run, attempt: int, options: Options) -> Workload:
     The Run's spec is taken as it is: what came from elsewhere has been merged in (`workloads.resolve`). Raises
     InvalidSpecError (the document is wrong) or UnsupportedError (this operator cannot do it).
     """
-    return builder(run).build(run, attempt, options)
+    made = builder(run).build(run, attempt, options)
+    _check_size(run.spec)
+    return made
 
 
 def child_kind(run: Run) -> str:
@@ -50,3 +56,17 @@ def builder(run: Run) -> Builder:
         known = ", ".join(sorted(SUPPORTED))
         raise UnsupportedError("UnsupportedKind", f"{kind.label} is not supported yet; supported: {known}")
     return found
+
+
+def _check_size(spec: Mapping[str, Any]) -> None:
+    try:
+        text = json.dumps(spec, ensure_ascii=False, separators=(",", ":"))
+    except RecursionError as error:
+        raise InvalidSpecError(fields.ROOT, "is nested too deeply") from error
+    size = len(text.encode("utf-8", "surrogatepass"))
+    if size > MAX_SPEC:
+        raise WorkloadError(
+            "TooLarge",
+            f"{fields.ROOT} holds {size} bytes; at most {MAX_SPEC} leave room for the Run's status and metrics: "
+            "put its source into an image, large values into a ConfigMap or a volume",
+        )

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import posixpath
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from run_operator.resources.raw import mapping, text
 from run_operator.resources.run import Run
 from run_operator.workloads import fields
 from run_operator.workloads.errors import InvalidSpecError
 from run_operator.workloads.labels import labels, owner
 from run_operator.workloads.names import claim_name
-from run_operator.workloads.quantities import quantity
+from run_operator.workloads.quantities import parse, quantity
 
 CLAIM_SIZE: Final = "2Gi"
 """The platform's size of a claim without one."""
@@ -49,6 +51,34 @@ def volumes(run: Run) -> Volumes:
         extra = {"subPath": _inside(sub_path, f"{path}.spec.subPath")} if sub_path else {}
         found.add(name, _source(run, entry, given, name, path, found.claims), mount_path, **extra)
     return found
+
+
+def shortcomings(wanted: Mapping[str, Any], there: Mapping[str, Any]) -> list[str]:
+    """What a claim that exists does not have of the one that is wanted now, with what to do: a sentence for each."""
+    name, namespace = wanted["metadata"]["name"], wanted["metadata"]["namespace"]
+    spec, found = wanted["spec"], mapping(there.get("spec"))
+    another = "for a new and empty claim give the volume another name"
+    notes = []
+    wants = spec["resources"]["requests"]["storage"]
+    has = text(mapping(mapping(found.get("resources")).get("requests")).get("storage"))
+    asked, given = parse(wants), parse(has)
+    if asked is not None and given is not None and asked > given:
+        patch = json.dumps({"spec": {"resources": {"requests": {"storage": wants}}}}, separators=(",", ":"))
+        notes.append(
+            f"claim {name} keeps its {has}, the document asks for {wants}: if its storage class allows it, enlarge it by "
+            f"kubectl patch pvc {name} -n {namespace} -p '{patch}'; {another}"
+        )
+    elif asked is not None and given is not None and asked < given:
+        notes.append(
+            f"claim {name} keeps its {has}, the document asks for {wants}: a claim cannot shrink; {another}"
+        )
+    kept, storage_class = text(found.get("storageClassName")), spec.get("storageClassName")
+    if storage_class and storage_class != kept:
+        notes.append(
+            f"claim {name} stays in the storage class {kept or 'without a name'}, the document asks for "
+            f"{storage_class}: a claim cannot move; {another}"
+        )
+    return notes
 
 
 def ephemeral(size: str, storage_class: str | None) -> dict[str, Any]:

@@ -208,6 +208,12 @@ def test_an_answer_that_is_no_status_is_shortened_and_a_missing_crd_says_what_to
     assert "run-operator-edit" in str(error_of("GET /x", 403, {}, b"{}"))
 
 
+def test_what_the_cluster_cannot_hold_is_no_outage():
+    said = error_of("POST /x", 500, {}, b'{"message": "etcdserver: request is too large"}')
+    assert type(said) is BadRequestError
+    assert "make it smaller" in str(said)
+
+
 # -- addresses
 
 BASE = "http://echo.ml:80"

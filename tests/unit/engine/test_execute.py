@@ -14,6 +14,7 @@ from run_operator.kube.errors import (
     ForbiddenError,
     KubeError,
     NotFoundError,
+    TooLargeError,
 )
 from run_operator.lifecycle.actions import CreateWorkload, DeleteChild, PatchService
 from run_operator.lifecycle.observed import Observed
@@ -113,6 +114,24 @@ async def test_an_address_that_the_api_server_will_not_have_is_a_refusal():
     body = {"metadata": {"name": "hello"}, "spec": {"type": "LoadBalancer"}}
     with pytest.raises(RefusedError, match="no"):
         await one.carry_out(serve(), PatchService(service().uid, body))
+
+
+async def test_a_child_that_the_cluster_cannot_hold_is_refused_for_good_with_what_to_do():
+    one, _, _ = executor(Server(TooLargeError))
+    with pytest.raises(RefusedError, match="make the Run smaller") as caught:
+        await one.carry_out(run(), creation())
+    assert (caught.value.refusal.reason, caught.value.refusal.final) == ("TooLarge", True)
+
+
+async def test_a_claim_that_is_there_already_tells_what_it_does_not_have():
+    volume = {"volume_type": "persistent_volume_claim", "name": "data", "mount_path": "/data", "spec": {}}
+    document = {"task": "container+job://demo/t", "image": "x", "volumes": [volume]}
+    (action,) = plan(run(document), Observed(), NOW, Options()).actions
+    assert isinstance(action, CreateWorkload)
+    smaller = child(attempt=1) | {"spec": {"resources": {"requests": {"storage": "1Gi"}}}}
+    one, _, _ = executor(Server(AlreadyExistsError, smaller))
+    (note,) = await one.carry_out(run(), action)
+    assert note.startswith("claim hello-data keeps its 1Gi, the document asks for 2Gi")
 
 
 class Versions:

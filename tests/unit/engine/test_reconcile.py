@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,7 +12,7 @@ from run_operator.engine.execute import RefusedError
 from run_operator.engine.patience import RATE
 from run_operator.engine.reconcile import LONGEST_WAIT, REFUSED_AGAIN, Reconciler
 from run_operator.engine.store import Store
-from run_operator.kube.errors import ForbiddenError, InvalidError, TransientError
+from run_operator.kube.errors import ForbiddenError, InvalidError, TooLargeError, TransientError
 from run_operator.lifecycle.actions import RunEvent
 from run_operator.lifecycle.observed import Refusal
 from run_operator.resources.run import Run
@@ -23,16 +24,19 @@ from tests.builders import NOW, job, pod, run
 class Hands:
     """An executor that writes nothing, or fails to."""
 
-    def __init__(self, status: Exception | None = None, action: Exception | None = None) -> None:
-        self.status, self.action = status, action
+    def __init__(
+        self, status: Exception | None = None, action: Exception | None = None, notes: Sequence[str] = ()
+    ) -> None:
+        self.status, self.action, self.notes = status, action, list(notes)
 
     async def write_status(self, *_: Any) -> None:
         if self.status:
             raise self.status
 
-    async def carry_out(self, *_: Any) -> None:
+    async def carry_out(self, *_: Any) -> list[str]:
         if self.action:
             raise self.action
+        return self.notes
 
 
 class Story:
@@ -71,6 +75,33 @@ async def test_a_write_that_is_refused_is_told_by_an_event(error, where):
     assert story.lines[-1] == (
         "Warning WriteRefused: patch jobs/hello: 403: policy says no; it is tried again until it is let through"
     )
+
+
+async def test_a_status_that_cannot_be_stored_is_told_and_not_tried_for_ever():
+    stopped = run(suspend=True, status=RUNNING)
+    full = TooLargeError("patch runs/hello/status", 500, "etcdserver: request is too large")
+    one, story = reconciler(stopped, Hands(status=full))
+    assert await one.reconcile(stopped.key) == LONGEST_WAIT
+    (line,) = story.lines
+    assert line.startswith(
+        "Warning TooLarge: patch runs/hello/status: 500: etcdserver: request is too large: "
+    )
+    assert "delete it, and apply it with a smaller document" in line
+
+
+async def test_a_refusal_that_the_status_has_no_room_for_is_told_too():
+    full = TooLargeError("patch runs/hello/status", 500, "etcdserver: request is too large")
+    refused = RefusedError(Refusal("TooLarge", "the Job", final=True))
+    one, story = reconciler(run(), Hands(status=full, action=refused), children=())
+    assert await one.reconcile(run().key) == LONGEST_WAIT
+    assert [line.split(":")[0] for line in story.lines] == ["Warning TooLarge"]
+
+
+async def test_what_is_not_applied_because_of_what_is_there_is_told_by_an_event():
+    fresh = run()
+    one, story = reconciler(fresh, Hands(notes=["claim hello-data keeps its 1Gi"]), children=())
+    await one.reconcile(fresh.key)
+    assert story.lines[-1] == "Warning NotApplied: claim hello-data keeps its 1Gi"
 
 
 async def test_a_failure_that_passes_is_no_event():
@@ -160,8 +191,9 @@ async def test_in_a_burst_of_stops_everybody_is_answered_before_pods_are_ended()
             did.append(f"status {status['state']}")
             store.put_run(replace(one, status=status, resource_version="1000"), own=True)
 
-        async def carry_out(self, _: Run, action: Any) -> None:
+        async def carry_out(self, _: Run, action: Any) -> list[str]:
             did.append(type(action).__name__)
+            return []
 
     stopped = run(suspend=True, status=RUNNING)
     store.put_run(stopped)

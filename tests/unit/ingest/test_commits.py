@@ -12,7 +12,7 @@ from run_operator.ingest.counters import Counters
 from run_operator.ingest.ledgers import Entry
 from run_operator.ingest.limits import Limits, Pace
 from run_operator.ingest.throttle import Bucket
-from run_operator.kube.errors import ForbiddenError, ThrottledError, TransientError
+from run_operator.kube.errors import ForbiddenError, ThrottledError, TooLargeError, TransientError
 from run_operator.kube.resource import RUNS
 from run_operator.metrics.ledger import Ledger
 from run_operator.resources.run import Key, Run
@@ -48,7 +48,7 @@ def forbidden(_):
 
 
 def too_large(_):
-    raise TransientError("patch", 500, "etcdserver: request is too large")
+    raise TooLargeError("patch", 500, "etcdserver: request is too large")
 
 
 @pytest.mark.parametrize(

@@ -57,9 +57,8 @@ def condition(made, kind: str) -> dict[str, Any]:
 def test_a_new_service_is_counted_before_its_parts_are_created():
     made = step(serve())
     assert (made.status["attempt"], made.status["state"]) == (1, "PENDING")
-    assert kinds(made) == [CreateWorkload]
-    workload = made.actions[0].workload
-    assert (workload.child["kind"], workload.service["kind"]) == ("Deployment", "Service")
+    assert kinds(made) == [CreateService, CreateWorkload]
+    assert (made.actions[0].body["kind"], made.actions[1].workload.child["kind"]) == ("Service", "Deployment")
 
 
 def test_running_means_that_all_replicas_are_ready():
@@ -204,6 +203,20 @@ def test_a_deployment_deleted_by_hand_is_checked_and_made_anew_as_the_next_attem
     assert "the Deployment of attempt 1 was deleted" in made.status["attempts"][0]["message"]
     waiting = step(one, seen(replica(deleting=True), deployment=None, fresh=True))
     assert (waiting.status["state"], waiting.actions) == ("STOP", ())
+
+
+@pytest.mark.parametrize(
+    ("edit", "before"),
+    [
+        ({}, []),
+        ({"service_ports": [{"port": 81}]}, [PatchService]),
+        ({"service_name": "other"}, [DeleteChild, CreateService]),
+    ],
+)
+def test_a_deployment_deleted_while_stopped_is_made_anew_at_the_address_that_is_wanted_now(edit, before):
+    stopped = serve(status=status_of("STOPPED"), more=edit)
+    made = step(stopped, seen(deployment=None, fresh=True))
+    assert (made.status["attempt"], kinds(made)) == (2, [*before, CreateWorkload])
 
 
 def test_a_lost_status_is_found_again_from_the_deployment():

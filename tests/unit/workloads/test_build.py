@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from run_operator.document.entity import load
 from run_operator.resources.manifest import manifest
 from run_operator.resources.run import Run
-from run_operator.workloads.build import build
+from run_operator.workloads.build import MAX_SPEC, build
 from run_operator.workloads.errors import WorkloadError
 from run_operator.workloads.options import Options
 from tests.builders import UID, run
@@ -40,6 +40,17 @@ def test_command_is_one_program_and_args_are_as_they_are():
     container = main_of(built({"command": "sh", "args": ["-c", "echo 1e3"]}))
     assert container["command"] == ["sh"]
     assert container["args"] == ["-c", "echo 1e3"]
+
+
+def test_a_document_may_be_as_large_as_an_exported_file_and_no_larger():
+    """In bytes as they are stored: letters of all languages count as what they are there."""
+    around = len(json.dumps(TASK | {"x": ""}, separators=(",", ":")))
+    for letter in ("a", "\N{SNOWMAN}"):
+        fitting = letter * ((MAX_SPEC - around) // len(letter.encode()))
+        built({"x": fitting})
+        with pytest.raises(WorkloadError, match="at most 1048576 leave room") as caught:
+            built({"x": fitting + letter})
+        assert caught.value.reason == "TooLarge"
 
 
 def test_limits_are_derived_as_the_platform_does():
@@ -139,12 +150,14 @@ def test_every_object_is_owned_by_the_run_and_the_pod_is_restricted():
     }
 
 
-def test_an_affinity_nested_without_end_is_refused():
+def test_what_is_nested_without_end_is_refused():
     deep: list = []
     for _ in range(3000):
         deep = [deep]
     with pytest.raises(WorkloadError, match="nested more than"):
         built({"affinity": {"nodeAffinity": deep}})
+    with pytest.raises(WorkloadError, match="nested too deeply"):
+        built({"unknown": deep})
 
 
 def test_a_node_selector_may_be_a_plain_map():

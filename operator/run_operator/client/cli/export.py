@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from run_operator.client.cli import output as shown
 from run_operator.client.cli.options import cluster_options, connect, run_argument, selector_option, the_runs
+from run_operator.client.cli.outcomes import Several
+
+if TYPE_CHECKING:
+    from run_operator.client.run import Run
 
 
 @click.command("export")
@@ -30,14 +36,21 @@ def export_command(
     stdout: bool,
 ) -> None:
     """Write runs-<id>.yaml as the SDK does, with status, outputs and metrics; prints the paths."""
-    runs = the_runs(connect(namespace, context, kubeconfig), names, selector)
+    several = Several()
+    runs = the_runs(connect(namespace, context, kubeconfig), names, selector, several)
+    if stdout and (len(names) > 1 or (selector and len(runs) != 1)):
+        raise click.UsageError("--stdout goes with exactly one Run")
+    for run in runs:
+        with several.each():
+            _export(run, directory, stdout)
+    several.end()
+
+
+def _export(run: Run, directory: str, stdout: bool) -> None:
     if stdout:
         from run_operator.document.yaml_writer import write  # noqa: PLC0415 - a help text needs none
 
-        if len(runs) != 1:
-            raise click.UsageError("--stdout goes with exactly one Run")
-        shown.data(write(runs[0].to_dict()))
+        shown.data(write(run.to_dict()))
         return
-    for run in runs:
-        run.folder = directory
-        click.echo(run.export())
+    run.folder = directory
+    click.echo(run.export())

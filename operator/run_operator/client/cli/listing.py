@@ -9,6 +9,7 @@ import click
 
 from run_operator.client.cli import output as shown
 from run_operator.client.cli.options import cluster_options, connect, run_argument, selector_option
+from run_operator.client.cli.outcomes import Several
 
 if TYPE_CHECKING:
     from run_operator.client.kube import Cluster
@@ -65,11 +66,15 @@ def get_command(
     if not names:
         raise click.UsageError("name a Run; runctl list shows them all")
     cluster = connect(namespace, context, kubeconfig)
-    items = [dict(find(cluster, name)) for name in names]
-    if output in ("table", "wide"):
+    several, items = Several(), []
+    for name in names:
+        with several.each():
+            items.append(dict(find(cluster, name)))
+    if items and output in ("table", "wide"):
         _rows(items, output == "wide")
-    else:
-        _objects(items, output, alone=True)
+    elif items:
+        _objects(items, output, alone=len(names) == 1)
+    several.end()
 
 
 def _table(cluster: Cluster, wide: bool, all_namespaces: bool, how: Mapping[str, Any]) -> bool:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
+from typing import Any
 
 import click
 
-from run_operator.client.cli.options import cluster_options, connect, run_argument, the_run
+from run_operator.client.cli.options import cluster_options, connect, run_argument
+
+JSON = Mapping[str, Any]
 
 
 @click.command("logs")
@@ -24,22 +28,81 @@ def logs_command(
     attempt: int | None,
     prefix: bool,
 ) -> None:
-    """Show what the program wrote."""
-    run = the_run(connect(namespace, context, kubeconfig), name)
+    """Show what the program wrote; with -f the Run's states too, on standard error.
+
+    Exit code 0 when all there is was shown, whatever became of the Run: runctl wait tells that by its own.
+    """
+    from run_operator.client.finding import find  # noqa: PLC0415 - a help text needs none
+
+    cluster = connect(namespace, context, kubeconfig)
+    told = _Told(find(cluster, name), attempt, prefix)
     if follow:
-        for line in run.logs(follow=True, attempt=attempt):
-            head = f"[{line.pod} {line.container}] " if prefix else ""
-            sys.stdout.write(f"{head}{line.text}\n")
-            sys.stdout.flush()
-        return
-    found = run.logs(attempt=attempt)
-    for log in found:
-        if log.truncated:
-            click.echo(f"[{log.pod} {log.container}] only the end was kept:", err=True)
-        head = f"[{log.pod} {log.container}] " if prefix else ""
-        for text in log.text.splitlines():
-            sys.stdout.write(f"{head}{text}\n")
-    if not found:
-        of = f" of attempt {attempt}" if attempt else ""
-        why = "; if it wrote something, its Events say why nothing was kept (kubectl describe run)"
-        click.echo(f"run {run.object_name} ({run.status.get('state')}) has no logs{of}{why}", err=True)
+        from run_operator.client import listening  # noqa: PLC0415
+
+        for line in listening.follow(cluster, told.raw, attempt, told.changed):
+            told.line(line)
+    else:
+        from run_operator.client.logs import lines_of, read_soon  # noqa: PLC0415
+
+        for log in read_soon(cluster, told.raw, attempt):
+            if log.truncated:
+                click.echo(f"[{log.pod} {log.container}] only the end was kept:", err=True)
+            for line in lines_of([log]):
+                told.line(line)
+    told.end(follow)
+
+
+class _Told:
+    """What a person is told: lines on standard output, and on standard error what else there is to know."""
+
+    def __init__(self, raw: JSON, attempt: int | None, prefix: bool) -> None:
+        self.raw = raw
+        self._name = str(raw["metadata"]["name"])
+        self._attempt = attempt
+        self._prefix = prefix
+        self._said = ""
+        self._lines = False
+
+    def line(self, line: Any) -> None:
+        """A line of the program."""
+        self._lines = True
+        head = f"[{line.pod} {line.container}] " if self._prefix else ""
+        sys.stdout.write(f"{head}{line.text}\n")
+        sys.stdout.flush()
+
+    def changed(self, raw: JSON) -> None:
+        """The Run is another one than before; its end is told after its last line."""
+        from run_operator.client.waiting import ended  # noqa: PLC0415 - a help text needs none
+
+        self.raw = raw
+        if not ended(raw):
+            self._state()
+
+    def end(self, follow: bool) -> None:
+        """There is nothing more; why, if there was nothing at all."""
+        if follow or not self._lines:
+            self._state()
+        if not self._lines:
+            click.echo(f"run {self._name} has no logs{self._why()}", err=True)
+
+    def _state(self) -> None:
+        from run_operator.client.waiting import summary  # noqa: PLC0415 - a help text needs none
+
+        said = summary(self._name, self.raw)
+        if said != self._said:
+            click.echo(said, err=True)
+        self._said = said
+
+    def _why(self) -> str:
+        from run_operator.client.waiting import ended  # noqa: PLC0415 - a help text needs none
+        from run_operator.resources.raw import mapping, number  # noqa: PLC0415
+
+        had, of = number(mapping(self.raw.get("status")).get("attempt")), self._attempt
+        if not had or (of and of > had):
+            return f" of attempt {of}: it has had {had} so far" if of else ": it has not run yet"
+        named = f" of attempt {of}" if of else ""
+        if ended(self.raw) or (of and of < had):
+            return (
+                f"{named}; if it wrote something, its Events say why nothing was kept (kubectl describe run)"
+            )
+        return f"{named}: it has written nothing yet"

@@ -11,13 +11,7 @@ from typing import Final
 import click
 
 from run_operator import __version__
-from run_operator.client.text import visible
-
-FAILED: Final = 1
-USAGE: Final = 2
-NOT_FOUND: Final = 3
-TIMED_OUT: Final = 4
-INTERRUPTED: Final = 130
+from run_operator.client.cli.outcomes import FAILED, INTERRUPTED, code_of, say, text_of
 
 VERBS: Final[dict[str, tuple[str, str]]] = {
     "manifest": ("manifest", "Convert exported files into manifests."),
@@ -82,10 +76,10 @@ def main() -> None:
         sys.exit(error.exit_code)
     except click.UsageError as error:
         asked = error.ctx.command_path if error.ctx else "runctl"
-        _say(f"{error.format_message().rstrip('.')}; see {asked} --help")
+        say(f"{error.format_message().rstrip('.')}; see {asked} --help")
         sys.exit(error.exit_code)
     except click.ClickException as error:
-        _say(error.format_message())
+        say(error.format_message())
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
         sys.exit(INTERRUPTED)
@@ -93,10 +87,10 @@ def main() -> None:
         _forget_output()
         sys.exit(FAILED)  # as click ends when it is the one that notices
     except Exception as error:
-        status = _code(error)
+        status = code_of(error)
         if status is None:
             raise
-        _say(_text(error))
+        say(text_of(error))
         sys.exit(status)
 
 
@@ -111,29 +105,3 @@ def _forget_output() -> None:
     """What nobody reads any more must not fail once again at the interpreter's end."""
     if sys.stdout is not None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def _say(text: str) -> None:
-    click.echo(visible(f"runctl: {text}"), err=True)
-
-
-def _text(error: Exception) -> str:
-    """What happened, and to which file, without the number of the error."""
-    if isinstance(error, OSError) and error.strerror:
-        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
-    return str(error)
-
-
-def _code(error: Exception) -> int | None:
-    """The exit code for what the client raises; None for a mistake of ours, which shows its traceback."""
-    from run_operator.client import errors  # noqa: PLC0415 - the help needs none
-
-    if isinstance(error, errors.EntityNotExistsError):
-        return NOT_FOUND
-    if isinstance(error, errors.WaitTimeoutError):
-        return TIMED_OUT
-    if isinstance(error, errors.BackendError):
-        return FAILED
-    if isinstance(error, errors.EntityError | errors.ClientError | ValueError | OSError):
-        return USAGE
-    return None

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.shell_completion import CompletionItem
 
+from run_operator.client.cli.outcomes import Several
+
 if TYPE_CHECKING:
     from run_operator.client.kube import Cluster
     from run_operator.client.run import Run
@@ -72,8 +74,8 @@ def the_run(cluster: Cluster, name: str) -> Run:
     return get_run(name, cluster=cluster)
 
 
-def the_runs(cluster: Cluster, names: tuple[str, ...], selector: str) -> list[Run]:
-    """Those named, or those selected, of which there may be none. Raises UsageError when nothing is asked for."""
+def the_runs(cluster: Cluster, names: tuple[str, ...], selector: str, several: Several) -> list[Run]:
+    """Those named, as far as they are there, or those selected. Raises UsageError when nothing is asked for."""
     from run_operator.client.runs import list_runs  # noqa: PLC0415 - a help text needs none
 
     if bool(names) == bool(selector):
@@ -83,7 +85,16 @@ def the_runs(cluster: Cluster, names: tuple[str, ...], selector: str) -> list[Ru
         if not found:
             click.echo(f"no Runs in the namespace {cluster.namespace} have these labels", err=True)
         return found
-    return [the_run(cluster, name) for name in names]
+    return named_runs(cluster, names, several)
+
+
+def named_runs(cluster: Cluster, names: tuple[str, ...], several: Several) -> list[Run]:
+    """Those that are there; of the others it is told."""
+    found = []
+    for name in names:
+        with several.each():
+            found.append(the_run(cluster, name))
+    return found
 
 
 def _all(options: list[Decorator]) -> Decorator:

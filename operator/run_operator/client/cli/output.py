@@ -65,10 +65,8 @@ def data(text: str) -> None:
 
 
 def as_list(items: Sequence[Mapping[str, Any]], alone: bool) -> Any:
-    """One object as it is, several as a `v1` List."""
-    return (
-        items[0] if alone and len(items) == 1 else {"apiVersion": "v1", "kind": "List", "items": list(items)}
-    )
+    """The one object that was asked for as it is, else a `v1` List."""
+    return items[0] if alone else {"apiVersion": "v1", "kind": "List", "items": list(items)}
 
 
 def _line(row: Sequence[str], widths: Sequence[int]) -> str:

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from run_operator.client.cli.options import Seconds, cluster_options, connect, run_argument, the_run
+from run_operator.client.cli.options import Seconds, cluster_options, connect, named_runs, run_argument
+from run_operator.client.cli.outcomes import FAILED, Several
 
 if TYPE_CHECKING:
     from run_operator.client.run import Run
@@ -30,7 +31,8 @@ def wait_command(
     """Wait until Runs are COMPLETED, ERROR or STOPPED; services: until they are ready.
 
     Prints states and, of one Run, the program's lines; on a terminal also a line with the state, the elapsed time and
-    the last metrics. Ctrl-C leaves the Runs alone. Exit code 1 if a Run failed.
+    the last metrics. Ctrl-C leaves the Runs alone. Exit code 1 if a Run failed. One that is not there, or not
+    finished in time, is told, and the others are waited for all the same.
     """
     from run_operator.client.following import Deadline  # noqa: PLC0415 - a help text needs none
     from run_operator.resources.states import State  # noqa: PLC0415
@@ -38,14 +40,14 @@ def wait_command(
     if not names:
         raise click.UsageError("name a Run to wait for")
     cluster = connect(namespace, context, kubeconfig)
-    deadline = Deadline(timeout)
-    bad = False
-    for name in names:
+    deadline, several = Deadline(timeout), Several()
+    for run in named_runs(cluster, names, several):
         left = None if timeout is None else deadline.left(timeout)
-        raw = _wait(the_run(cluster, name), quiet=quiet, lines=len(names) == 1 and not no_logs, timeout=left)
-        bad = bad or raw["status"].get("state") == State.ERROR
-    if bad:
-        click.get_current_context().exit(1)
+        with several.each():
+            raw = _wait(run, quiet=quiet, lines=len(names) == 1 and not no_logs, timeout=left)
+            if raw["status"].get("state") == State.ERROR:
+                several.failed(FAILED)
+    several.end()
 
 
 def _wait(run: Run, *, quiet: bool, lines: bool, timeout: float | None) -> Any:

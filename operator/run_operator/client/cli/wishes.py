@@ -17,7 +17,7 @@ from run_operator.client.cli.options import (
     selector_option,
     the_runs,
 )
-from run_operator.client.text import visible
+from run_operator.client.cli.outcomes import Several
 
 if TYPE_CHECKING:
     from run_operator.client.run import Run
@@ -41,10 +41,12 @@ def _wish(verb: str, explained: str, taken: str, done: str) -> click.Command:
         wait: bool,
         timeout: float | None,
     ) -> None:
-        runs = the_runs(connect(namespace, context, kubeconfig), names, selector)
-        _each(runs, lambda run: getattr(run, verb)(), taken)
+        several = Several()
+        runs = the_runs(connect(namespace, context, kubeconfig), names, selector, several)
+        runs = _each(runs, lambda run: getattr(run, verb)(), taken, several)
         if wait:
-            _each(runs, lambda run: getattr(run, verb)(wait=True, timeout=timeout), done)
+            _each(runs, lambda run: getattr(run, verb)(wait=True, timeout=timeout), done, several)
+        several.end()
 
     return command
 
@@ -72,24 +74,20 @@ def delete_command(
     yes: bool,
 ) -> None:
     """Delete Runs with their pods and claims. Asks first on a terminal when they were selected by label."""
-    runs = the_runs(connect(namespace, context, kubeconfig), names, selector)
+    several = Several()
+    runs = the_runs(connect(namespace, context, kubeconfig), names, selector, several)
     if selector and runs and not yes and sys.stdin.isatty():
         click.confirm(f"Delete {len(runs)} Runs, with their pods and claims?", abort=True)
-    _each(runs, lambda run: run.delete(), "is deleted")
+    _each(runs, lambda run: run.delete(), "is deleted", several)
+    several.end()
 
 
-def _each(runs: list[Run], do: Callable[[Run], None], said: str) -> None:
-    """All of them, also when one fails; the first error is the one that counts, the others are told."""
-    from run_operator.client.errors import BackendError, EntityError  # noqa: PLC0415 - a help text needs none
-
-    first: Exception | None = None
+def _each(runs: list[Run], do: Callable[[Run], None], said: str, several: Several) -> list[Run]:
+    """All of them, also when one fails; returns those that did not."""
+    good = []
     for run in runs:
-        try:
+        with several.each():
             do(run)
             shown.echo(f"run {run.object_name} {said}")
-        except (BackendError, EntityError) as error:
-            if first is not None:
-                click.echo(f"runctl: {visible(error)}", err=True)
-            first = first or error
-    if first is not None:
-        raise first
+            good.append(run)
+    return good

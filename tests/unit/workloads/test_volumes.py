@@ -1,0 +1,63 @@
+"""Claims that exist already are not what the document asks for now: it is said, with what to do."""
+
+from __future__ import annotations
+
+import pytest
+
+from run_operator.workloads.build import build
+from run_operator.workloads.options import Options
+from run_operator.workloads.volumes import shortcomings
+from tests.builders import run
+
+ELSEWHERE = "for a new and empty claim give the volume another name"
+ENLARGE = (
+    "if its storage class allows it, enlarge it by kubectl patch pvc hello-data -n ml "
+    """-p '{"spec":{"resources":{"requests":{"storage":"4Gi"}}}}'; """
+)
+
+
+def claim(**spec: str) -> dict:
+    volume = {
+        "volume_type": "persistent_volume_claim",
+        "name": "data",
+        "mount_path": "/data",
+        "spec": spec,
+    }
+    one = run({"task": "container+job://demo/t", "image": "x", "volumes": [volume]})
+    (made,) = build(one, 1, Options()).needs
+    return made
+
+
+@pytest.mark.parametrize(
+    ("wanted", "said"),
+    [
+        ({"size": "2Gi"}, []),
+        ({"size": "2048Mi"}, []),
+        ({"size": "2Gi", "storage_class": "slow"}, []),
+        (
+            {"size": "4Gi"},
+            [f"claim hello-data keeps its 2Gi, the document asks for 4Gi: {ENLARGE}{ELSEWHERE}"],
+        ),
+        (
+            {"size": "1Gi"},
+            [
+                "claim hello-data keeps its 2Gi, the document asks for 1Gi: a claim cannot shrink; "
+                + ELSEWHERE
+            ],
+        ),
+        (
+            {"size": "2Gi", "storage_class": "fast"},
+            [
+                "claim hello-data stays in the storage class slow, the document asks for fast: a claim cannot move; "
+                + ELSEWHERE
+            ],
+        ),
+    ],
+)
+def test_what_a_claim_does_not_have_is_told_with_what_to_do(wanted, said):
+    there = {"spec": {"resources": {"requests": {"storage": "2Gi"}}, "storageClassName": "slow"}}
+    assert shortcomings(claim(**wanted), there) == said
+
+
+def test_an_odd_claim_is_no_mistake_of_ours():
+    assert shortcomings(claim(size="2Gi"), {"spec": {"resources": {"requests": None}}}) == []
