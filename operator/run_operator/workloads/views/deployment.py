@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from run_operator.resources.constants import ANNOTATION_ATTEMPT, ANNOTATION_SPEC
 from run_operator.workloads.views.fields import (
+    ChildView,
     ConditionView,
     Controller,
     a_map,
@@ -38,14 +39,9 @@ class DeploymentFacts(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class DeploymentView:
+class DeploymentView(ChildView):
     """A Deployment of a Run."""
 
-    namespace: str
-    name: str
-    uid: str
-    resource_version: str
-    run_uid: str
     facts: DeploymentFacts
     controller: Controller
 

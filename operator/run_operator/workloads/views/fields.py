@@ -1,8 +1,9 @@
-"""What the views have in common: values of whatever type as the type they should be, identity, owner, conditions."""
+"""What the views have in common: identity, owner, conditions, and values of whatever type as the type they should be."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from run_operator.resources.constants import LABEL_RUN_UID
@@ -34,8 +35,19 @@ class Controller(NamedTuple):
         return cls()
 
 
+@dataclass(frozen=True, slots=True)
+class ChildView:
+    """What is read of every child, in the order of `identity`."""
+
+    namespace: str
+    name: str
+    uid: str
+    resource_version: str
+    run_uid: str
+
+
 def identity(metadata: Mapping[str, Any]) -> tuple[str, str, str, str, str]:
-    """Namespace, name, uid, resource version, and the uid of the Run: every view begins with these."""
+    """The fields of a `ChildView`."""
     return (
         text(metadata.get("namespace")),
         text(metadata.get("name")),

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from run_operator.resources.constants import ANNOTATION_ATTEMPT
 from run_operator.workloads.views.fields import (
+    ChildView,
     ConditionView,
     Controller,
     a_map,
@@ -34,14 +35,9 @@ class JobFacts(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class JobView:
+class JobView(ChildView):
     """A Job of a Run."""
 
-    namespace: str
-    name: str
-    uid: str
-    resource_version: str
-    run_uid: str
     facts: JobFacts
     created: str
     completion_time: str

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from run_operator.resources.constants import LABEL_ATTEMPT
 from run_operator.workloads.views.fields import (
+    ChildView,
     ConditionView,
     Controller,
     a_map,
@@ -58,14 +59,9 @@ class PodFacts(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class PodView:
+class PodView(ChildView):
     """A pod of a Run."""
 
-    namespace: str
-    name: str
-    uid: str
-    resource_version: str
-    run_uid: str
     attempt: int
     created: str
     start_time: str

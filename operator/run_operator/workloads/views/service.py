@@ -6,13 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from run_operator.workloads.views.fields import (
-    a_map,
-    identity,
-    maps,
-    number,
-    text,
-)
+from run_operator.workloads.views.fields import ChildView, a_map, identity, maps, number, text
 
 
 class PortView(NamedTuple):
@@ -36,14 +30,9 @@ class ServiceFacts(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class ServiceView:
+class ServiceView(ChildView):
     """A Service of a Run: its address."""
 
-    namespace: str
-    name: str
-    uid: str
-    resource_version: str
-    run_uid: str
     facts: ServiceFacts
 
     @classmethod
