@@ -138,13 +138,9 @@ def cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ApiServ
 def operator(port: int = 0) -> Operator:
     return Operator(
         Settings(
-            namespaces=(), workers=2, sweep_interval=0.2, sync_deadline=1, listen="127.0.0.1", port=port,
-            log_level="info", log_format="text", gpu_resource="x", default_user=1, profiles_namespace="ml",
-            own_namespace="ml", metrics_url="", gateway_url="", metrics_listen="127.0.0.1", metrics_port=0, metrics_interval=1,
-            metrics_bytes=1, export_run_metrics=0, log_tail_bytes=0, log_run_bytes=1, log_namespace_bytes=1,
-            log_total_bytes=1, gateway_certificate=False,
+            workers=2, sweep_interval=0.2, sync_deadline=1, listen="127.0.0.1", port=port, log_tail_bytes=0
         )
-    )  # fmt: skip
+    )
 
 
 async def until(question: Any) -> None:
