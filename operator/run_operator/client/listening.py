@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from run_operator.client import waiting
+from run_operator.client.arrival import JSON, ended
 from run_operator.client.kube import Cluster
 from run_operator.client.logs import LogLine
 
@@ -43,8 +44,8 @@ def follow_lines(cluster: Cluster, name: str, attempt: int | None = None) -> Ite
     """Lines of this attempt, or of all. Raises what `wait` raises. Closing the iterator ends the following."""
     hand = _Hand(attempt)
 
-    def until(raw: waiting.JSON) -> bool:
-        return hand.gone.is_set() or waiting.ended(raw)
+    def until(raw: JSON) -> bool:
+        return hand.gone.is_set() or ended(raw)
 
     def run() -> None:
         try:

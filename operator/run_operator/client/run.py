@@ -7,9 +7,9 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, Literal, Self, overload
 
+from run_operator.client import arrival, saving, waiting, wishes
 from run_operator.client import logs as logs_of
 from run_operator.client import metrics as metrics_of
-from run_operator.client import saving, waiting, wishes
 from run_operator.client.errors import EntityError, EntityNotExistsError
 from run_operator.client.files import export_path, write_document
 from run_operator.client.kinds import Results, image_of
@@ -109,7 +109,7 @@ class Run(Results):
         """
         wishes.stop(self.cluster, self.object_name)
         if wait:
-            self._now(self._wait(until=waiting.stopped, timeout=timeout))
+            self._now(self._wait(until=arrival.stopped, timeout=timeout))
             if state_of(self.status.get("state")) in FINAL:
                 raise EntityError(
                     f"run {self.object_name} came to its own end first: it is {self.status.state}"
@@ -123,7 +123,7 @@ class Run(Results):
         """
         wishes.resume(self.cluster, self.object_name)
         if wait:
-            self._now(self._wait(until=waiting.running, timeout=timeout))
+            self._now(self._wait(until=arrival.running, timeout=timeout))
             if self.status.get("state") == State.ERROR:
                 raise EntityError(f"run {self.object_name} failed: {self.status.get('message', '')}")
 
@@ -144,7 +144,7 @@ class Run(Results):
         if attempt and attempt < number(mapping(raw.get("status")).get("attempt")):
             return logs_of.lines_of(logs_of.read_soon(self.cluster, raw, attempt))  # nothing more comes
         lines = follow_lines(self.cluster, self.object_name, attempt)
-        if attempt or waiting.ended(raw):
+        if attempt or arrival.ended(raw):
             return chain(logs_of.kept_lines(self.cluster, self.object_name, attempt), lines)
         return lines
 
@@ -185,7 +185,7 @@ class Run(Results):
 
     def invoke(self, method: str = "POST", url: str | None = None, **kwargs: Any) -> Answer:
         """Call the Run's service; `kwargs`: params, data, json, headers, timeout (seconds). See `services.invoke`."""
-        self._check_kind("invoke", waiting.SERVICES)
+        self._check_kind("invoke", arrival.SERVICES)
         raw = self._read()
         return invoke(self.cluster, mapping(raw.get("status")), method, url, **kwargs)
 

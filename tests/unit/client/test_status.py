@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from run_operator.client import waiting
+from run_operator.client import arrival
 from run_operator.client.run import Run
 from run_operator.resources.exported import of_object
 
@@ -44,17 +44,17 @@ def test_what_wait_waits_for(kind, state, suspend, over):
         spec={"task": f"container+{kind}://p/t"},
         suspend=suspend,
     )
-    assert waiting.settled(raw) is over
+    assert arrival.settled(raw) is over
 
 
 def test_a_stop_counts_once_the_operator_has_answered_the_newest_wish():
     raw = object_of({"state": "STOPPED", "observedGeneration": 4}, suspend=True)
     raw["metadata"]["generation"] = 4
-    assert waiting.settled(raw)
-    assert waiting.stopped(raw)
+    assert arrival.settled(raw)
+    assert arrival.stopped(raw)
     raw["metadata"]["generation"] = 5
-    assert not waiting.settled(raw)
-    assert not waiting.stopped(raw)
+    assert not arrival.settled(raw)
+    assert not arrival.stopped(raw)
 
 
 def test_image_outputs_and_results_are_read_from_the_status():
