@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 from urllib.parse import urlsplit
 
 import click
 
+from run_operator.archive.limits import Limits
 from run_operator.flags import setting
+from run_operator.ingest.limits import Pace
+
+KEPT: Final = Limits()
+PACE: Final = Pace()
 
 
 def _checked_url(_: click.Context, __: click.Parameter, value: str) -> str:
@@ -53,10 +59,10 @@ class Settings:
     metrics_listen: str = setting("0.0.0.0", "Address of the metrics port.")  # noqa: S104
     metrics_port: int = setting(8443, "Port of the metrics endpoint.")
     metrics_interval: float = setting(
-        4.0, "Seconds between two writes of one Run's metrics.", type=click.FloatRange(0.1)
+        PACE.interval, "Seconds between two writes of one Run's metrics.", type=click.FloatRange(0.1)
     )
     metrics_bytes: int = setting(
-        1_048_576,
+        int(PACE.bytes_per_second),
         "Bytes a second of Runs rewritten for their metrics; etcd keeps them for five to ten minutes.",
         type=click.IntRange(65_536),
     )
@@ -66,20 +72,20 @@ class Settings:
         type=click.IntRange(0, 100_000),
     )
     log_tail_bytes: int = setting(
-        262_144,
+        KEPT.tail,
         "Kept of what a container wrote when its pod ends; 0: nothing.",
         type=click.IntRange(0, 16_777_216),
     )
     log_run_bytes: int = setting(
-        4_194_304,
+        KEPT.of_run,
         "Kept of all logs of one Run, compressed; the oldest go first.",
         type=click.IntRange(1_048_576),
     )
     log_namespace_bytes: int = setting(
-        67_108_864, "Kept of all logs of a namespace, compressed.", type=click.IntRange(1_048_576)
+        KEPT.of_namespace, "Kept of all logs of a namespace, compressed.", type=click.IntRange(1_048_576)
     )
     log_total_bytes: int = setting(
-        536_870_912, "Kept of all logs, compressed; etcd holds them.", type=click.IntRange(1_048_576)
+        KEPT.of_cluster, "Kept of all logs, compressed; etcd holds them.", type=click.IntRange(1_048_576)
     )
     gateway_certificate: bool = setting(
         False, "Issue the gateway's certificate (manifests/components/gateway sets it)."
