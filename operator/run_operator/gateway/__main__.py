@@ -27,11 +27,13 @@ CONNECTIONS: Final = 64
 """To the API server, at most."""
 
 
-def _pairs(_: click.Context, __: click.Parameter, values: Iterable[str]) -> tuple[tuple[str, str], ...]:
+def _pairs(
+    _context: click.Context, _option: click.Parameter, values: Iterable[str]
+) -> tuple[tuple[str, str], ...]:
     found = []
     for value in values:
-        project, equals, namespace = value.partition("=")
-        if not project or not equals or not namespace:
+        project, _, namespace = value.partition("=")
+        if not project or not namespace:
             raise click.BadParameter(f"say PROJECT=NAMESPACE, not {value!r}")
         found.append((project, namespace))
     return tuple(found)

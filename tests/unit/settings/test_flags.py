@@ -68,6 +68,8 @@ def test_the_help_says_all_there_is_to_know():
         (operator.main, ["--metrics-url", "http://here"], "say https://HOST:PORT, without a path"),
         (operator.main, ["--gateway-url", "https://here/there"], "say https://HOST:PORT, without a path"),
         (gateway.main, ["--project", "churn"], "say PROJECT=NAMESPACE, not 'churn'"),
+        (gateway.main, ["--project", "churn="], "say PROJECT=NAMESPACE, not 'churn='"),
+        (gateway.main, ["--project", "=ml"], "say PROJECT=NAMESPACE, not '=ml'"),
     ],
 )
 def test_a_wrong_one_is_refused_with_what_to_write(program, given, said):
