@@ -6,11 +6,11 @@ import time
 from pathlib import Path
 from typing import Any, Final
 
-from cluster import host, images
+from cluster import images
 from cluster.api import wait_ready
 from cluster.build import build
 from cluster.errors import ClusterError
-from cluster.full import plan, spawning
+from cluster.full import cgroups, links, plan, spawning, sysctls
 from cluster.full.furnishing import furnish, load_images
 from cluster.locks import alone
 from cluster.paths import Home, cache
@@ -49,10 +49,10 @@ def down(home: Home, state: State | None) -> None:
         state.supervisor.stop(5)
     for process in with_arguments(MODULE, str(home.plan)):
         process.stop(15)
-    host.remove_link(home.name)
-    if not host.remove_cgroup(_cgroup(home)):
+    links.remove(home.name)
+    if not cgroups.remove(_cgroup(home)):
         raise ClusterError(f"processes are left in the cgroup {_cgroup(home)}; end them and try again")
-    host.restore_sysctls(home.name)
+    sysctls.restore(home.name)
 
 
 def _cgroup(home: Home) -> str:
@@ -66,11 +66,11 @@ def _start(home: Home, programs: dict[str, Path]) -> State:
 
 
 def _start_alone(home: Home, programs: dict[str, Path]) -> State:
-    number = host.free_link()
-    address = host.cluster_address(number)
+    number = links.free()
+    address = links.cluster_address(number)
     plan.write(home, programs, _cgroup(home), address)
-    host.save_sysctls(home.name)
-    host.make_cgroup(_cgroup(home))
+    sysctls.save(home.name)
+    cgroups.make(_cgroup(home))
     outer = spawning.spawn(home)
     server = f"https://{address}:{plan.PORTS['api']}"
     leftovers: dict[str, Any] = {"inner": None}
@@ -81,7 +81,7 @@ def _start_alone(home: Home, programs: dict[str, Path]) -> State:
     try:
         inner = spawning.inner_process(home, outer)
         leftovers["inner"] = inner.to_json()
-        host.link(home.name, number, inner.pid)
+        links.join(home.name, number, inner.pid)
         state.save(home)
     except BaseException:
         down(home, state)

@@ -1,53 +1,92 @@
-"""The operator's settings: a flag and an environment variable each, see `--help`."""
+"""The operator's settings. Times are in seconds."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
+from urllib.parse import urlsplit
+
+import click
+
+from run_operator.archive.limits import Limits
+from run_operator.flags import setting
+from run_operator.ingest.limits import Pace
+
+KEPT: Final = Limits()
+PACE: Final = Pace()
+
+
+def _checked_url(_: click.Context, __: click.Parameter, value: str) -> str:
+    parts = urlsplit(value)
+    if value and (parts.scheme != "https" or not parts.hostname or parts.path.strip("/")):
+        raise click.BadParameter("say https://HOST:PORT, without a path")
+    return value.rstrip("/")
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """All times in seconds."""
+    """A flag and an environment variable each."""
 
-    namespaces: tuple[str, ...]
-    """Namespaces to serve; empty: all of them."""
-    workers: int
-    """Runs worked on at once, and so the bound on write requests under way."""
-    sweep_interval: float
-    """Time between two comparisons of the store with the API server."""
-    sync_deadline: float
-    """How long the first lists may take before work begins with what is there."""
-    listen: str
-    """Address of the port with /healthz, /readyz and /metrics."""
-    port: int
-    log_level: str
-    log_format: str
-    """`json` or `text`."""
-    gpu_resource: str
-    """Extended resource that `resources.gpu` asks for."""
-    default_user: int
-    """uid, gid and fsGroup of pods whose document names none."""
-    profiles_namespace: str
-    """Where profiles for all namespaces are."""
-    own_namespace: str
-    """Where the operator itself lives."""
-    metrics_url: str
-    """`https://host:port` of the metrics endpoint as pods reach it; empty: pods report no metrics."""
-    gateway_url: str
-    """`https://host:port` where the DigitalHub SDK in pods finds its API; empty: pods are told nothing of it."""
-    metrics_listen: str
-    metrics_port: int
-    metrics_interval: float
-    """Between two writes of one Run's metrics."""
-    metrics_bytes: int
-    """Bytes a second of Runs rewritten for their metrics."""
-    export_run_metrics: int
-    """Last values of Runs' own metrics at /metrics, at most so many; 0: none."""
-    log_tail_bytes: int
-    """Kept of the log of a container that ended; 0: nothing is kept."""
-    log_run_bytes: int
-    """Compressed bytes kept of one Run."""
-    log_namespace_bytes: int
-    log_total_bytes: int
-    gateway_certificate: bool
-    """Whether to fill the Secret with the gateway's certificate."""
+    namespaces: tuple[str, ...] = setting(
+        (), "Serve only this one; repeatable.", flag="--namespace", multiple=True
+    )
+    """Empty: all of them."""
+    workers: int = setting(24, "Runs worked on at once.", type=click.IntRange(1, 256))
+    """And so the bound on write requests under way."""
+    sweep_interval: float = setting(
+        300.0, "Seconds between two comparisons with the API server.", type=click.FloatRange(1)
+    )
+    sync_deadline: float = setting(120.0, "Seconds the first lists may take.", type=click.FloatRange(1))
+    """Then work begins with what is there."""
+    listen: str = setting("0.0.0.0", "Address of the status port.")  # noqa: S104
+    port: int = setting(8080, "Port of /healthz, /readyz and /metrics.")
+    gpu_resource: str = setting("nvidia.com/gpu", "What resources.gpu asks for.")
+    default_user: int = setting(
+        1000, "uid, gid and fsGroup of pods whose document names none.", type=click.IntRange(1)
+    )
+    profiles_namespace: str = setting(
+        "run-operator", "Where profiles for all namespaces are; one in the Run's own namespace wins."
+    )
+    own_namespace: str = setting("run-operator", "The operator's own, for its Secret.")
+    metrics_url: str = setting(
+        "", "https://HOST:PORT where pods send metrics; empty: they send none.", callback=_checked_url
+    )
+    gateway_url: str = setting(
+        "",
+        "https://HOST:PORT where the DigitalHub SDK in pods finds its API; empty: it is not told.",
+        callback=_checked_url,
+    )
+    metrics_listen: str = setting("0.0.0.0", "Address of the metrics port.")  # noqa: S104
+    metrics_port: int = setting(8443, "Port of the metrics endpoint.")
+    metrics_interval: float = setting(
+        PACE.interval, "Seconds between two writes of one Run's metrics.", type=click.FloatRange(0.1)
+    )
+    metrics_bytes: int = setting(
+        int(PACE.bytes_per_second),
+        "Bytes a second of Runs rewritten for their metrics; etcd keeps them for five to ten minutes.",
+        type=click.IntRange(65_536),
+    )
+    export_run_metrics: int = setting(
+        0,
+        "Show the last values of at most so many metrics of Runs at /metrics.",
+        type=click.IntRange(0, 100_000),
+    )
+    log_tail_bytes: int = setting(
+        KEPT.tail,
+        "Kept of what a container wrote when its pod ends; 0: nothing.",
+        type=click.IntRange(0, 16_777_216),
+    )
+    log_run_bytes: int = setting(
+        KEPT.of_run,
+        "Kept of all logs of one Run, compressed; the oldest go first.",
+        type=click.IntRange(1_048_576),
+    )
+    log_namespace_bytes: int = setting(
+        KEPT.of_namespace, "Kept of all logs of a namespace, compressed.", type=click.IntRange(1_048_576)
+    )
+    log_total_bytes: int = setting(
+        KEPT.of_cluster, "Kept of all logs, compressed; etcd holds them.", type=click.IntRange(1_048_576)
+    )
+    gateway_certificate: bool = setting(
+        False, "Issue the gateway's certificate (manifests/components/gateway sets it)."
+    )

@@ -59,14 +59,21 @@ def waited(person: Person, ends: Ends, name: str, wait: Callable[[str], Any]) ->
         wait(name)
         returned.append(time.monotonic())
 
-    waiting = threading.Thread(target=run)
+    waiting, before = threading.Thread(target=run), watches(person)
     waiting.start()
-    time.sleep(1.5)  # it has started and is watching: what is measured is the end
+    wait_for("its watch", lambda: watches(person) > before)  # it has started: what is measured is the end
     person.end_pod(pod)
     waiting.join(PATIENCE)
     if not returned:
         sys.exit(f"bench-client: the wait for {name} did not return within {PATIENCE:g} s")
     return returned[0] - ends.of(name)
+
+
+def watches(person: Person) -> int:
+    """How many watches of Runs are open, as the API server counts them."""
+    samples = person.kubectl("get", "--raw", "/metrics").stdout.splitlines()
+    counted = (line for line in samples if line.startswith("apiserver_longrunning_requests{"))
+    return sum(int(line.rpartition(" ")[2]) for line in counted if 'resource="runs"' in line)
 
 
 def seconds(do: Callable[[], Any]) -> float:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from run_operator.client import waiting
+from run_operator.client.arrival import JSON, ended
 from run_operator.client.kube import Cluster
 from run_operator.client.logs import LogLine, kept_lines, lines_of, read_soon
 from run_operator.resources.raw import mapping, number, text
@@ -16,11 +17,11 @@ WAITING: Final = 10_000
 """Lines that may wait for a slow reader; then the pod's stream waits."""
 
 
-Changed = Callable[[waiting.JSON], None]
+Changed = Callable[[JSON], None]
 """Told of the Run, at first and whenever its state or message are other ones."""
 
 
-def ignored(_: waiting.JSON) -> None:
+def ignored(_: JSON) -> None:
     """States are not lines."""
 
 
@@ -28,12 +29,12 @@ class _Hand:
     """Puts lines and changes where the reader takes them; gives up when the reader has gone."""
 
     def __init__(self, attempt: int | None) -> None:
-        self.lines: queue.Queue[LogLine | waiting.JSON | BaseException | None] = queue.Queue(WAITING)
+        self.lines: queue.Queue[LogLine | JSON | BaseException | None] = queue.Queue(WAITING)
         self.gone = threading.Event()
         self._attempt = attempt
         self._said = ""
 
-    def changed(self, raw: waiting.JSON) -> None:
+    def changed(self, raw: JSON) -> None:
         said = waiting.summary("", raw)
         if said != self._said:  # metrics change a Run all the time, and a reader may be slow
             self.put(raw)
@@ -43,7 +44,7 @@ class _Hand:
         if self._attempt is None or line.attempt == self._attempt:
             self.put(line)
 
-    def put(self, what: LogLine | waiting.JSON | BaseException | None) -> None:
+    def put(self, what: LogLine | JSON | BaseException | None) -> None:
         while not self.gone.is_set():
             try:
                 self.lines.put(what, timeout=1.0)
@@ -53,14 +54,14 @@ class _Hand:
 
 
 def follow(
-    cluster: Cluster, raw: waiting.JSON, attempt: int | None = None, changed: Changed = ignored
+    cluster: Cluster, raw: JSON, attempt: int | None = None, changed: Changed = ignored
 ) -> Iterator[LogLine]:
     """The lines of this attempt of the Run, or of all: those there are, if it is over, else also those that come.
 
     `changed` is called between the lines, by whoever reads them. Raises what `wait` raises.
     """
     name = text(mapping(raw.get("metadata")).get("name"))
-    if waiting.ended(raw) or (attempt and attempt < number(mapping(raw.get("status")).get("attempt"))):
+    if ended(raw) or (attempt and attempt < number(mapping(raw.get("status")).get("attempt"))):
         changed(raw)
         yield from lines_of(read_soon(cluster, raw, attempt))
         return
@@ -73,8 +74,8 @@ def _coming_lines(cluster: Cluster, name: str, attempt: int | None, changed: Cha
     """Closing the iterator ends the following."""
     hand = _Hand(attempt)
 
-    def until(raw: waiting.JSON) -> bool:
-        return hand.gone.is_set() or waiting.ended(raw)
+    def until(raw: JSON) -> bool:
+        return hand.gone.is_set() or ended(raw)
 
     def run() -> None:
         try:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal, Self, overload
 
-from run_operator.client import listening, saving, waiting, wishes
+from run_operator.client import arrival, listening, saving, waiting, wishes
 from run_operator.client import logs as logs_of
 from run_operator.client import metrics as metrics_of
 from run_operator.client.errors import EntityError, EntityNotExistsError
@@ -107,7 +107,7 @@ class Run(Results):
         """
         wishes.stop(self.cluster, self.object_name)
         if wait:
-            self._now(self._wait(until=waiting.stopped, timeout=timeout))
+            self._now(self._wait(until=arrival.stopped, timeout=timeout))
             if state_of(self.status.get("state")) in FINAL:
                 raise EntityError(
                     f"run {self.object_name} came to its own end first: it is {self.status.state}"
@@ -121,7 +121,7 @@ class Run(Results):
         """
         wishes.resume(self.cluster, self.object_name)
         if wait:
-            self._now(self._wait(until=waiting.running, timeout=timeout))
+            self._now(self._wait(until=arrival.running, timeout=timeout))
             if self.status.get("state") == State.ERROR:
                 raise EntityError(f"run {self.object_name} failed: {self.status.get('message', '')}")
 
@@ -178,7 +178,7 @@ class Run(Results):
 
     def invoke(self, method: str = "POST", url: str | None = None, **kwargs: Any) -> Answer:
         """Call the Run's service; `kwargs`: params, data, json, headers, timeout (seconds). See `services.invoke`."""
-        self._check_kind("invoke", waiting.SERVICES)
+        self._check_kind("invoke", arrival.SERVICES)
         raw = self._read()
         return invoke(self.cluster, mapping(raw.get("status")), method, url, **kwargs)
 

@@ -76,50 +76,21 @@ class Ingest:
         limits: Limits | None = None,
         pace: Pace | None = None,
     ) -> None:
-        limits, clock = limits or Limits(), time.monotonic
-        counters = Counters(registry)
+        limits, clock, counters = limits or Limits(), time.monotonic, Counters(registry)
+        me = secrets.token_hex(6)
         self._endpoint = endpoint
-        self._ledgers = Ledgers(api, directory, limits, clock)
-        self._committer = Committer(
-            api,
-            directory,
-            self._ledgers,
-            counters,
-            pace or Pace(),
-            clock,
-            time.time,
-            secrets.token_hex(6),
-            settled,
-            where,
+        ledgers = self._ledgers = Ledgers(api, directory, limits, clock)
+        committer = self._committer = Committer(
+            api, directory, ledgers, counters, pace or Pace(), clock, time.time, me, settled, where
         )
         self.certificates = Certificates(
             api, endpoint.namespace, endpoint.hosts, lambda: dt.datetime.now(dt.UTC)
         )
-        tokens = Tokens(api, limits, clock, time.time)
-        members = Members(api, directory, limits, clock)
+        tokens, members = Tokens(api, limits, clock, time.time), Members(api, directory, limits, clock)
         service = Service(
-            directory,
-            tokens,
-            members,
-            self._ledgers,
-            counters,
-            limits,
-            clock,
-            self._committer.changed,
-            ready,
+            directory, tokens, members, ledgers, counters, limits, clock, committer.changed, ready
         )
-        sdk = Sdk(
-            api,
-            directory,
-            tokens,
-            members,
-            self._ledgers,
-            service,
-            limits,
-            clock,
-            self._committer.hurry,
-            ready,
-        )
+        sdk = Sdk(api, directory, tokens, members, ledgers, service, limits, clock, committer.hurry, ready)
         self._server = IngestServer(service, sdk, counters, limits, self.certificates.context)
         self._tasks: list[asyncio.Task[None]] = []
 

@@ -53,7 +53,7 @@ class Pace:
     bytes_per_second: float = 1_048_576.0
     """Of whole objects: every commit rewrites its Run."""
     commits_per_second: float = 20.0
-    interval: float = 5.0
+    interval: float = 4.0
     """Seconds between two commits of one Run."""
     last_interval: float = 0.5
     """The same for a Run that is about to end."""

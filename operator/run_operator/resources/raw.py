@@ -8,7 +8,14 @@ from typing import Any
 
 def mapping(value: Any) -> Mapping[str, Any]:
     """A map, or an empty one."""
+    if isinstance(value, dict):  # nearly always; the abstract class takes ten times as long to ask
+        return value
     return value if isinstance(value, Mapping) else {}
+
+
+def mappings(value: Any) -> list[Mapping[str, Any]]:
+    """The maps of a list, or an empty list."""
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
 def text(value: Any) -> str:

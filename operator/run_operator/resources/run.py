@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 from run_operator.resources.constants import KUEUE_QUEUE
 from run_operator.resources.managers import last_writer
 from run_operator.resources.policy import RunPolicy
-from run_operator.resources.raw import mapping, text
+from run_operator.resources.raw import mapping, number, text
 
 JSON = Mapping[str, Any]
 METRICS_FIELDS: Final = frozenset({"metrics", "metricsInfo", "metricsIngest", "metricsSummary"})
@@ -130,11 +130,7 @@ def _metrics(status: JSON) -> MetricsState:
     return MetricsState(
         commit_id=text(ingest.get("commitId")),
         open_writers=len(writers) - (len(ended) if isinstance(ended, list) else 0),
-        lost_writers=_count(ingest.get("lostWriters")),
-        refused=_count(ingest.get("refused")),
-        thinned=any(_count(info.get("stride")) > 1 for info in infos),
+        lost_writers=number(ingest.get("lostWriters")),
+        refused=number(ingest.get("refused")),
+        thinned=any(number(info.get("stride")) > 1 for info in infos),
     )
-
-
-def _count(value: Any) -> int:
-    return value if isinstance(value, int) else 0

@@ -12,6 +12,7 @@ from run_operator.resources.run import Run
 from run_operator.workloads import fields
 from run_operator.workloads.environment import environment
 from run_operator.workloads.errors import InvalidSpecError
+from run_operator.workloads.folders import below, mount_of
 from run_operator.workloads.options import Options
 from run_operator.workloads.volumes import Volumes, volumes
 
@@ -64,13 +65,13 @@ def spool_location(run: Run) -> str:
     folder = _folder(given)
     files = f"{folder.rstrip('/')}/*.jsonl"
     mounted = volumes(run)
-    mount = _mount_of(folder, mounted.mounts)
+    mount = mount_of(folder, mounted.mounts)
     source = next((v for v in mounted.volumes if mount and v["name"] == mount["name"]), {})
     if mount is None or "persistentVolumeClaim" not in source:
         return f"{files} in the pod: gone with it, unless {names.ENV_SPOOL_FOLDER} names a folder on a claim"
     claim = source["persistentVolumeClaim"]["claimName"]
     owned = any(body["metadata"]["name"] == claim for body in mounted.claims)
-    inside = posixpath.join("/", mount.get("subPath", ""), _below(folder, mount["mountPath"]) or "")
+    inside = posixpath.join("/", mount.get("subPath", ""), below(folder, mount["mountPath"]) or "")
     kept = "kept until the Run is deleted" if owned else "outlives the Run"
     return f"{files}, that is {inside.rstrip('/')}/*.jsonl of the claim {claim}: {kept}"
 
@@ -107,10 +108,7 @@ def _sdk(run: Run, options: Options, given: Mapping[str, str]) -> dict[str, str]
 
 def _mount(run: Run, folder: str, mounted: Volumes, *, with_sdk: bool) -> None:
     mounted.add(_free("run-operator", mounted), _handed(run, with_sdk=with_sdk), names.FOLDER, readOnly=True)
-    if (
-        _below(folder, names.SPOOL_FOLDER) is not None
-        and _mount_of(names.SPOOL_FOLDER, mounted.mounts) is None
-    ):
+    if below(folder, names.SPOOL_FOLDER) is not None and mount_of(names.SPOOL_FOLDER, mounted.mounts) is None:
         scratch = {"emptyDir": {"sizeLimit": SPOOL_LIMIT}}
         mounted.add(_free("run-metrics", mounted), scratch, names.SPOOL_FOLDER)
 
@@ -118,14 +116,14 @@ def _mount(run: Run, folder: str, mounted: Volumes, *, with_sdk: bool) -> None:
 def _handed(run: Run, *, with_sdk: bool) -> dict[str, Any]:
     """The projected volume. The ConfigMap is not optional: a pod waits for it rather than fail at its import."""
     modules = [
-        {"key": key, "path": _below(f"{names.MODULE_FOLDER}/{key}", names.FOLDER)}
+        {"key": key, "path": below(f"{names.MODULE_FOLDER}/{key}", names.FOLDER)}
         for key in (names.MODULE_KEY, names.SITE_KEY)[: 2 if with_sdk else 1]
     ]
-    authority = {"key": names.AUTHORITY_KEY, "path": _below(names.AUTHORITY_FILE, names.FOLDER)}
+    authority = {"key": names.AUTHORITY_KEY, "path": below(names.AUTHORITY_FILE, names.FOLDER)}
     token = {
         "audience": names.audience(run.uid),
         "expirationSeconds": names.TOKEN_SECONDS,
-        "path": _below(names.TOKEN_FILE, names.FOLDER),
+        "path": below(names.TOKEN_FILE, names.FOLDER),
     }
     sources = [
         {"configMap": {"name": names.CONFIG_MAP, "items": [*modules, authority]}},
@@ -142,7 +140,7 @@ def _flush_timeout(run: Run) -> str:
 
 def _refuse_hidden_folder(mounted: Volumes) -> None:
     for i, mount in enumerate(mounted.mounts):  # the document's own come first
-        if _below(mount["mountPath"], names.FOLDER) is not None:
+        if below(mount["mountPath"], names.FOLDER) is not None:
             raise InvalidSpecError(
                 f"{fields.ROOT}.volumes[{i}].mount_path",
                 f"{mount['mountPath']!r} is where the operator puts what metrics need; mount the volume "
@@ -167,23 +165,3 @@ def _free(wanted: str, mounted: Volumes) -> str:
     taken = {volume["name"] for volume in mounted.volumes}
     names = itertools.chain((wanted,), (f"{wanted}-{i}" for i in itertools.count(1)))
     return next(name for name in names if name not in taken)
-
-
-def _mount_of(folder: str, mounts: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
-    """The mount that a folder lies on."""
-    holding = [mount for mount in mounts if _below(folder, mount["mountPath"]) is not None]
-    return max(holding, key=lambda mount: len(_plain(mount["mountPath"])), default=None)
-
-
-def _below(path: str, folder: str) -> str | None:
-    """The path as seen from the folder, empty for the folder itself; None for one elsewhere."""
-    path, folder = _plain(path), _plain(folder)
-    if path == folder:
-        return ""
-    return path[len(folder) + 1 :] if path.startswith(f"{folder}/") else None
-
-
-def _plain(path: str) -> str:
-    """In images /var/run is a link to /run."""
-    clean = posixpath.normpath(path)
-    return clean.removeprefix("/var") if f"{clean}/".startswith("/var/run/") else clean

@@ -15,7 +15,8 @@ from typing import Any
 
 import pytest
 
-from cluster import cli, host, processes
+from cluster import cli, processes
+from cluster.full import cgroups, links, sysctls
 from cluster.full.spawning import NAMESPACES
 from cluster.locks import alone
 from cluster.paths import Home
@@ -140,25 +141,25 @@ def test_two_commands_about_one_cluster_wait_for_each_other(home):
 
 def test_links_belong_to_their_cluster(monkeypatch, tmp_path):
     """A cluster that died and one that took its network since: `down` of the first leaves the second's link alone."""
-    names = {host.link_name(name) for name in ("one", "two", "a" * 20)}
+    names = {links.name_of(name) for name in ("one", "two", "a" * 20)}
     assert len(names) == 3
     assert max(map(len, names)) <= 15
     removed: list[Any] = []
-    monkeypatch.setattr(host, "NETWORKS", tmp_path)
-    monkeypatch.setattr(host.subprocess, "run", lambda command, **_: removed.append(command[-1]))
-    (tmp_path / host.link_name("two")).mkdir()
-    host.remove_link("one")
+    monkeypatch.setattr(links, "NETWORKS", tmp_path)
+    monkeypatch.setattr(links.subprocess, "run", lambda command, **_: removed.append(command[-1]))
+    (tmp_path / links.name_of("two")).mkdir()
+    links.remove("one")
     assert removed == []
-    host.remove_link("two")
-    assert removed == [host.link_name("two")]
+    links.remove("two")
+    assert removed == [links.name_of("two")]
 
 
 def test_what_was_changed_on_the_host_before_there_was_a_state_is_put_back(monkeypatch, home):
     done: list[str] = []
     monkeypatch.setattr(cli.os, "geteuid", lambda: 0)
-    monkeypatch.setattr(host, "remove_cgroup", lambda name: not done.append(name))
-    monkeypatch.setattr(host, "restore_sysctls", done.append)
-    monkeypatch.setattr(host, "remove_link", done.append)
+    monkeypatch.setattr(cgroups, "remove", lambda name: not done.append(name))
+    monkeypatch.setattr(sysctls, "restore", done.append)
+    monkeypatch.setattr(links, "remove", done.append)
     assert cli._clean(home)
     assert done == ["one", "run-operator-one", "one"]
 

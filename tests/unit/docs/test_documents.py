@@ -75,3 +75,17 @@ def test_every_reason_of_the_readme_is_explained_and_none_is_made_up():
     code = "".join(path.read_text() for path in (ROOT / "operator" / "run_operator").rglob("*.py"))
     for reason in explained - KUBERNETES - {"Running", "Failed", "Resolved"}:
         assert f'"{reason}"' in code, reason
+
+
+def test_the_architecture_names_every_room_and_no_other():
+    text = (ROOT / "docs" / "architecture.md").read_text()
+    package = ROOT / "operator" / "run_operator"
+    rooms = {path.parent.name for path in package.glob("*/__init__.py")}
+    assert set(re.findall(r"^\| `(\w+)/` \|", text, re.MULTILINE)) == rooms
+    beside = {path.name for path in package.glob("*.py") if not path.name.startswith("__")}
+    assert beside <= set(re.findall(r"`(\w+\.py)`", text))
+    for named in re.findall(r"`((?:\w+/)+(?:\w+\.py)?)`", text):
+        assert any(
+            (place / named).exists()
+            for place in (ROOT, ROOT / "tests", package, package / "client", package / "workloads")
+        ), named

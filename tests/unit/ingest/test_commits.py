@@ -201,8 +201,8 @@ class TestPace:
         entry.committed_at = 100.0
         committer._turns.begun(entry)
         committer.changed(entry)
-        assert committer._turns.next() == (None, 5.0)
-        now[0] = 105.0
+        assert committer._turns.next() == (None, 4.0)
+        now[0] = 104.0
         assert committer._turns.next() == (entry, None)
 
     async def test_runs_that_end_go_first(self):
@@ -225,7 +225,7 @@ class TestPace:
         entry = self.entry(world, "a")
         entry.committed_at = 99.0
         committer.changed(entry)
-        assert committer._turns.next() == (None, 4.0)
+        assert committer._turns.next() == (None, 3.0)
         world.store.put_run(_run("a", state="STOP", version="9"))
         committer.changed(entry)
         assert committer._turns.next()[0] is entry

@@ -2,25 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from run_operator.lifecycle.actions import CreateWorkload, DeleteChild, SuspendChild
 from run_operator.lifecycle.observed import Observed
-from run_operator.lifecycle.plan import plan
-from run_operator.resources.run import Run
 from run_operator.resources.times import stamp
-from run_operator.workloads.options import Options
 from tests.builders import NOW, job, pod, run
+from tests.planning import condition, step
 
 LABELS = {"kueue.x-k8s.io/queue-name": "team-a", "kueue.x-k8s.io/priority-class": "high", "other": "x"}
-
-
-def step(one: Run, observed: Observed | None = None, now: float = NOW):
-    return plan(one, observed or Observed(), now, Options())
-
-
-def condition(status: dict[str, Any], kind: str) -> dict[str, Any]:
-    return next((c for c in status["conditions"] if c["type"] == kind), {})
 
 
 def test_a_run_with_a_queue_begins_with_a_suspended_job_that_carries_its_labels():
@@ -31,7 +19,7 @@ def test_a_run_with_a_queue_begins_with_a_suspended_job_that_carries_its_labels(
     assert child["metadata"]["labels"].items() >= {k: v for k, v in LABELS.items() if k != "other"}.items()
     assert "other" not in child["metadata"]["labels"]
     assert (made.status["state"], made.status["suspendedBy"]) == ("PENDING", "Queue")
-    assert condition(made.status, "Queued")["status"] == "True"
+    assert condition(made, "Queued")["status"] == "True"
     assert made.status["message"] == "waiting in queue team-a"
     assert "startTime" not in made.status
 
@@ -46,7 +34,7 @@ def test_waiting_costs_nothing_and_the_clock_starts_when_it_is_let_in():
     assert step(run(labels=LABELS, status=queued), Observed(job(suspend=True)), NOW + 500).status is None
     made = step(run(labels=LABELS, status=queued), Observed(job(), (pod(),)), NOW + 500)
     assert made.status["startTime"] == stamp(NOW + 500)
-    assert condition(made.status, "Queued")["reason"] == "Admitted"
+    assert condition(made, "Queued")["reason"] == "Admitted"
     assert "suspendedBy" not in made.status
     assert made.actions == ()
 
@@ -69,7 +57,7 @@ def test_a_run_put_back_into_its_queue_waits_and_keeps_its_attempt_and_active_ti
 def test_a_stopped_run_is_in_no_queue():
     waiting = step(run(labels=LABELS)).status
     made = step(run(labels=LABELS, suspend=True, status=waiting), Observed(fresh=True))
-    assert (made.status["state"], condition(made.status, "Queued")["status"]) == ("STOPPED", "False")
+    assert (made.status["state"], condition(made, "Queued")["status"]) == ("STOPPED", "False")
 
 
 def test_a_persons_stop_takes_the_job_away_from_the_queue():

@@ -12,10 +12,10 @@ from run_operator.lifecycle.actions import CreateWorkload, DeleteChild
 from run_operator.lifecycle.observed import Observed
 from run_operator.lifecycle.plan import plan
 from run_operator.resources.catalog import Catalog
-from run_operator.resources.conditions import find
 from run_operator.resources.run import Run
 from run_operator.workloads.options import Options
 from tests.builders import NOW, SERVE, deployment, function, job, pod, profiles, replica, run, service, task
+from tests.planning import condition
 
 V1 = {"task": "container+job://demo/t", "function": "container://demo/hello:v1"}
 
@@ -25,10 +25,6 @@ def step(one: Run, *views, now: float = NOW, **seen: Any):
     for view in views:
         catalog.put(view)
     return plan(one, Observed(catalog=catalog, **seen), now, Options())
-
-
-def condition(made, kind: str) -> dict[str, Any]:
-    return dict(find(made.status["conditions"], kind) or {})
 
 
 def image_of(made) -> str:

@@ -1,57 +1,14 @@
-"""The next step for a service: up, down, up again, and what is told meanwhile."""
+"""A service: how it comes up, what is told meanwhile, and edits while it runs."""
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from run_operator.lifecycle.actions import (
-    CreateService,
-    CreateWorkload,
-    DeleteChild,
-    PatchService,
-    RestartChild,
-    ScaleChild,
-)
+from run_operator.lifecycle.actions import CreateService, CreateWorkload, ScaleChild
 from run_operator.lifecycle.observed import Observed, Refusal
-from run_operator.lifecycle.plan import plan
-from run_operator.resources.run import Run
-from run_operator.resources.times import precise_stamp, stamp
-from run_operator.workloads.options import Options
+from run_operator.resources.times import precise_stamp
 from tests.builders import NOW, deployment, replica, serve, service
-
-
-def step(one: Run, observed: Observed | None = None, now: float = NOW):
-    return plan(one, observed or Observed(), now, Options())
-
-
-def seen(*pods, **parts: Any) -> Observed:
-    services = parts.pop("services", (service(),))
-    return Observed(pods=pods, services=services, **({"deployment": deployment()} | parts))
-
-
-def status_of(state: str, attempt: int = 1, **more: Any) -> dict[str, Any]:
-    began = stamp(NOW - 100)
-    begun = {"attempt": attempt, "startTime": began, "attempts": [{"attempt": attempt, "startTime": began}]}
-    return {"state": state, "observedGeneration": 1} | (begun if attempt else {}) | more
-
-
-def running(*pods, **parts: Any) -> dict[str, Any]:
-    """The status of a service that became RUNNING with these pods."""
-    made = step(serve(status=status_of("PENDING")), seen(*(pods or (replica(),)), **parts))
-    assert made.status["state"] == "RUNNING"
-    return made.status
-
-
-def kinds(made) -> list[type]:
-    return [type(action) for action in made.actions]
-
-
-def condition(made, kind: str) -> dict[str, Any]:
-    return next(c for c in made.status["conditions"] if c["type"] == kind)
+from tests.planning import condition, kinds, running, seen, status_of, step
 
 
 def test_a_new_service_is_counted_before_its_parts_are_created():
@@ -115,67 +72,6 @@ def test_the_number_of_replicas_follows_the_document():
     assert made.actions == (ScaleChild("hello", "deployment-1", 3),)
 
 
-def test_stop_is_no_replicas_and_stopped_only_when_no_pod_is_left():
-    status = running()
-    asked = step(serve(status=status, suspend=True), seen(replica()))
-    assert (asked.status["state"], asked.actions) == ("STOP", (ScaleChild("hello", "deployment-1", 0),))
-    down = deployment(replicas=0)
-    ending = step(serve(status=asked.status, suspend=True), seen(replica(deleting=True), deployment=down))
-    assert (ending.status, ending.actions) == (None, ())
-    done = step(serve(status=asked.status, suspend=True), seen(deployment=down, fresh=True))
-    assert done.status["state"] == "STOPPED"
-    assert condition(done, "Suspended")["status"] == "True"
-    assert done.status["service"] == status["service"]
-    assert done.actions == ()
-
-
-@pytest.mark.parametrize("facts", [{"pods": 1}, {"observed": False}])
-def test_stopped_waits_for_the_deployments_own_count_too(facts):
-    made = step(
-        serve(status=status_of("STOP"), suspend=True), seen(deployment=deployment(replicas=0, **facts))
-    )
-    assert made.status["state"] == "STOP"
-
-
-def test_a_stop_once_begun_is_finished_and_then_the_resume_happens():
-    status = status_of("STOP")
-    down = deployment(replicas=0)
-    assert step(serve(status=status), seen(replica(deleting=True), deployment=down)).actions == ()
-    made = step(serve(status=status), seen(deployment=down, fresh=True))
-    assert (made.status["attempt"], made.status["state"]) == (2, "PENDING")
-    assert kinds(made) == [RestartChild]
-
-
-def test_a_resume_is_the_next_attempt_counted_before_its_pods_exist():
-    down = deployment(replicas=0)
-    made = step(serve(status=status_of("STOPPED"), more={"replicas": 2}), seen(deployment=down))
-    assert made.status["attempt"] == 2
-    template = made.actions[0].workload.child["spec"]
-    assert template["replicas"] == 2
-    assert template["template"]["metadata"]["labels"]["run-operator.io/attempt"] == "2"
-    again = step(serve(status=made.status), seen(deployment=down, fresh=True))
-    assert (again.status, kinds(again)) == (None, [RestartChild])
-
-
-def test_no_pods_of_two_attempts_at_once():
-    old = deployment(attempt=1, replicas=1)
-    made = step(serve(status=status_of("PENDING", 2)), seen(replica(), deployment=old))
-    assert made.actions == (ScaleChild("hello", "deployment-1", 0),)
-
-
-def test_an_address_edited_while_stopped_is_brought_in_line_at_the_resume():
-    down = deployment(replicas=0)
-
-    def resumed(**more: Any):
-        return step(serve(status=status_of("STOPPED"), more=more), seen(deployment=down))
-
-    assert kinds(resumed(service_type="NodePort")) == [PatchService, RestartChild]
-    assert kinds(resumed(service_ports=[{"port": 81}])) == [PatchService, RestartChild]
-    other = resumed(service_name="other")
-    assert kinds(other) == [DeleteChild, CreateService, RestartChild]
-    assert other.actions[0].kind == "Service"
-
-
 def test_a_deleted_address_is_checked_and_then_made_anew_with_an_event():
     one = serve(status=running())
     assert step(one, seen(replica(), services=())).reread
@@ -193,43 +89,6 @@ def test_a_refusal_is_not_the_end_while_pods_run():
     assert (made.status["state"], condition(made, "Running")["reason"]) == ("PENDING", "NameConflict")
     first = step(serve(status=status_of("PENDING")), Observed(refusal=taken))
     assert first.status["state"] == "ERROR"
-
-
-def test_a_deployment_deleted_by_hand_is_checked_and_made_anew_as_the_next_attempt():
-    one = serve(status=running())
-    assert step(one, seen(deployment=None)).reread
-    made = step(one, seen(deployment=None, fresh=True))
-    assert (made.status["attempt"], kinds(made)) == (2, [CreateWorkload])
-    assert "the Deployment of attempt 1 was deleted" in made.status["attempts"][0]["message"]
-    waiting = step(one, seen(replica(deleting=True), deployment=None, fresh=True))
-    assert (waiting.status["state"], waiting.actions) == ("STOP", ())
-
-
-@pytest.mark.parametrize(
-    ("edit", "before"),
-    [
-        ({}, []),
-        ({"service_ports": [{"port": 81}]}, [PatchService]),
-        ({"service_name": "other"}, [DeleteChild, CreateService]),
-    ],
-)
-def test_a_deployment_deleted_while_stopped_is_made_anew_at_the_address_that_is_wanted_now(edit, before):
-    stopped = serve(status=status_of("STOPPED"), more=edit)
-    made = step(stopped, seen(deployment=None, fresh=True))
-    assert (made.status["attempt"], kinds(made)) == (2, [*before, CreateWorkload])
-
-
-def test_a_lost_status_is_found_again_from_the_deployment():
-    made = step(serve(), seen(replica(attempt=3), deployment=deployment(attempt=3)))
-    assert (made.status["attempt"], made.status["state"]) == (3, "RUNNING")
-
-
-def test_a_status_lost_while_stopped_does_not_let_an_old_attempt_go_on():
-    down = deployment(attempt=3, replicas=0)
-    ending = step(serve(), seen(replica(attempt=3, deleting=True), deployment=down))
-    assert (ending.status["state"], ending.actions) == ("STOP", ())
-    made = step(serve(), seen(deployment=down, fresh=True))
-    assert (made.status["attempt"], kinds(made)) == (4, [RestartChild])
 
 
 def test_a_moment_of_unreadiness_is_not_told_and_a_longer_one_is():
@@ -285,47 +144,6 @@ def test_flapping_readiness_costs_few_writes(period):
     assert writes <= 60
 
 
-OBSERVED = st.builds(
-    lambda replicas, attempt, pods, fresh, there: Observed(
-        deployment=deployment(replicas=replicas, attempt=attempt) if there else None,
-        pods=tuple(replica(name=f"p{i}", attempt=a, deleting=d) for i, (a, d) in enumerate(pods)),
-        services=(service(),),
-        fresh=fresh,
-    ),
-    st.integers(0, 2),
-    st.integers(1, 3),
-    st.lists(st.tuples(st.integers(1, 3), st.booleans()), max_size=3),
-    st.booleans(),
-    st.booleans(),
-)
-
-
-@settings(max_examples=500, deadline=None)
-@given(
-    observed=OBSERVED,
-    state=st.sampled_from(["CREATED", "PENDING", "RUNNING", "STOP", "STOPPED", "ERROR"]),
-    suspend=st.booleans(),
-    attempt=st.integers(0, 3),
-)
-def test_whatever_is_seen_the_truth_rules_hold(observed, state, suspend, attempt):
-    one = serve(suspend=suspend, status=status_of(state, attempt))
-    made = step(one, observed)
-    after = (made.status or one.status)["state"]
-    starts = [a for a in made.actions if isinstance(a, CreateWorkload | RestartChild)]
-    if observed.live_pods:
-        assert after != "STOPPED" or state == "STOPPED"
-        assert starts == []
-    if starts:
-        assert not suspend
-        number = (made.status or one.status)["attempt"]
-        annotations = starts[0].workload.child["metadata"]["annotations"]
-        assert annotations["run-operator.io/attempt"] == str(number)
-    if state == "ERROR":
-        assert made.actions == ()
-    if suspend:
-        assert not [a for a in made.actions if isinstance(a, ScaleChild) and a.replicas]
-
-
 def test_transitions_of_an_earlier_attempt_do_not_make_it_slower():
     old = [{"status": "RUNNING", "time": precise_stamp(NOW - 300)}] * 40
     one = serve(status=running() | {"transitions": old})
@@ -366,12 +184,3 @@ def test_an_edit_that_slips_through_with_the_replicas_does_not_touch_the_address
     made = step(one, seen(replica(), fresh=True))
     assert (kinds(made), [event.reason for event in made.events]) == ([ScaleChild], ["NotApplied"])
     assert made.status is None
-
-
-def test_stopped_is_said_after_a_look_at_the_pods_themselves():
-    """A Deployment may not count pods that are ending, and the stream of pods may be behind its own."""
-    down = deployment(replicas=0)
-    for suspend in (True, False):
-        assert step(serve(status=status_of("STOP"), suspend=suspend), seen(deployment=down)).reread
-    found = seen(replica(deleting=True), deployment=down, fresh=True)
-    assert step(serve(status=status_of("STOP"), suspend=True), found).status["state"] == "STOP"

@@ -72,7 +72,7 @@ class _Told:
 
     def changed(self, raw: JSON) -> None:
         """The Run is another one than before; its end is told after its last line."""
-        from run_operator.client.waiting import ended  # noqa: PLC0415 - a help text needs none
+        from run_operator.client.arrival import ended  # noqa: PLC0415 - a help text needs none
 
         self.raw = raw
         if not ended(raw):
@@ -94,7 +94,7 @@ class _Told:
         self._said = said
 
     def _why(self) -> str:
-        from run_operator.client.waiting import ended  # noqa: PLC0415 - a help text needs none
+        from run_operator.client.arrival import ended  # noqa: PLC0415 - a help text needs none
         from run_operator.resources.raw import mapping, number  # noqa: PLC0415
 
         had, of = number(mapping(self.raw.get("status")).get("attempt")), self._attempt

@@ -7,15 +7,14 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from run_operator.resources.constants import ANNOTATION_ATTEMPT, ANNOTATION_SPEC
+from run_operator.resources.raw import mapping, mappings, text
 from run_operator.workloads.views.fields import (
+    ChildView,
     ConditionView,
     Controller,
-    a_map,
     condition,
     identity,
-    maps,
     number,
-    text,
 )
 
 
@@ -38,14 +37,9 @@ class DeploymentFacts(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class DeploymentView:
+class DeploymentView(ChildView):
     """A Deployment of a Run."""
 
-    namespace: str
-    name: str
-    uid: str
-    resource_version: str
-    run_uid: str
     facts: DeploymentFacts
     controller: Controller
 
@@ -78,11 +72,11 @@ class DeploymentView:
     @classmethod
     def from_object(cls, raw: Mapping[str, Any]) -> DeploymentView:
         """Read an `apps/v1` Deployment."""
-        metadata, status = a_map(raw.get("metadata")), a_map(raw.get("status"))
-        asked = a_map(raw.get("spec")).get("replicas")
+        metadata, status = mapping(raw.get("metadata")), mapping(raw.get("status"))
+        asked = mapping(raw.get("spec")).get("replicas")
         facts = DeploymentFacts(
-            attempt=number(a_map(metadata.get("annotations")).get(ANNOTATION_ATTEMPT)),
-            digest=text(a_map(metadata.get("annotations")).get(ANNOTATION_SPEC)),
+            attempt=number(mapping(metadata.get("annotations")).get(ANNOTATION_ATTEMPT)),
+            digest=text(mapping(metadata.get("annotations")).get(ANNOTATION_SPEC)),
             replicas=1 if asked is None else number(asked),
             deleting=bool(metadata.get("deletionTimestamp")),
             observed=number(status.get("observedGeneration")) >= number(metadata.get("generation")),
@@ -90,7 +84,7 @@ class DeploymentView:
             terminating=number(status.get("terminatingReplicas")),
             # Progressing changes its times and words all the time, and the pods tell more.
             conditions=tuple(
-                c for c in map(condition, maps(status.get("conditions"))) if c.type != "Progressing"
+                c for c in map(condition, mappings(status.get("conditions"))) if c.type != "Progressing"
             ),
         )
         return cls(

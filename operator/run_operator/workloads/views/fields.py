@@ -1,11 +1,13 @@
-"""What the views have in common: values of whatever type as the type they should be, identity, owner, conditions."""
+"""What the views have in common: identity, owner, conditions, and numbers."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from run_operator.resources.constants import LABEL_RUN_UID
+from run_operator.resources.raw import mapping, mappings, text
 
 
 class ConditionView(NamedTuple):
@@ -28,20 +30,31 @@ class Controller(NamedTuple):
     @classmethod
     def of(cls, metadata: Mapping[str, Any]) -> Controller:
         """Read from an object's metadata; empty when it has none."""
-        for owner in maps(metadata.get("ownerReferences")):
+        for owner in mappings(metadata.get("ownerReferences")):
             if owner.get("controller") is True:
                 return cls(text(owner.get("kind")), text(owner.get("name")), text(owner.get("uid")))
         return cls()
 
 
+@dataclass(frozen=True, slots=True)
+class ChildView:
+    """What is read of every child, in the order of `identity`."""
+
+    namespace: str
+    name: str
+    uid: str
+    resource_version: str
+    run_uid: str
+
+
 def identity(metadata: Mapping[str, Any]) -> tuple[str, str, str, str, str]:
-    """Namespace, name, uid, resource version, and the uid of the Run: every view begins with these."""
+    """The fields of a `ChildView`."""
     return (
         text(metadata.get("namespace")),
         text(metadata.get("name")),
         text(metadata.get("uid")),
         text(metadata.get("resourceVersion")),
-        text(a_map(metadata.get("labels")).get(LABEL_RUN_UID)),
+        text(mapping(metadata.get("labels")).get(LABEL_RUN_UID)),
     )
 
 
@@ -54,21 +67,6 @@ def condition(raw: Mapping[str, Any]) -> ConditionView:
         text(raw.get("message")),
         text(raw.get("lastTransitionTime")),
     )
-
-
-def a_map(value: Any) -> Mapping[str, Any]:
-    """A map, or an empty one."""
-    return value if isinstance(value, dict) else {}
-
-
-def maps(value: Any) -> list[Mapping[str, Any]]:
-    """The maps of a list, or an empty list."""
-    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
-
-
-def text(value: Any) -> str:
-    """A text, or an empty one."""
-    return value if isinstance(value, str) else ""
 
 
 def number(value: Any) -> int:

@@ -7,15 +7,14 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from run_operator.resources.constants import ANNOTATION_ATTEMPT
+from run_operator.resources.raw import mapping, mappings, text
 from run_operator.workloads.views.fields import (
+    ChildView,
     ConditionView,
     Controller,
-    a_map,
     condition,
     identity,
-    maps,
     number,
-    text,
 )
 
 
@@ -34,14 +33,9 @@ class JobFacts(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class JobView:
+class JobView(ChildView):
     """A Job of a Run."""
 
-    namespace: str
-    name: str
-    uid: str
-    resource_version: str
-    run_uid: str
     facts: JobFacts
     created: str
     completion_time: str
@@ -73,16 +67,16 @@ class JobView:
     @classmethod
     def from_object(cls, raw: Mapping[str, Any]) -> JobView:
         """Read a `batch/v1` Job."""
-        metadata, status = a_map(raw.get("metadata")), a_map(raw.get("status"))
+        metadata, status = mapping(raw.get("metadata")), mapping(raw.get("status"))
         facts = JobFacts(
-            attempt=number(a_map(metadata.get("annotations")).get(ANNOTATION_ATTEMPT)),
-            suspend=a_map(raw.get("spec")).get("suspend") is True,
+            attempt=number(mapping(metadata.get("annotations")).get(ANNOTATION_ATTEMPT)),
+            suspend=mapping(raw.get("spec")).get("suspend") is True,
             deleting=bool(metadata.get("deletionTimestamp")),
             active=number(status.get("active")) > 0,
             failed=number(status.get("failed")),
             terminating=number(status.get("terminating")),
-            deadline=number(a_map(raw.get("spec")).get("activeDeadlineSeconds")),
-            conditions=tuple(map(condition, maps(status.get("conditions")))),
+            deadline=number(mapping(raw.get("spec")).get("activeDeadlineSeconds")),
+            conditions=tuple(map(condition, mappings(status.get("conditions")))),
         )
         return cls(
             *identity(metadata),

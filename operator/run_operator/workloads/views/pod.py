@@ -7,15 +7,14 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from run_operator.resources.constants import LABEL_ATTEMPT
+from run_operator.resources.raw import mapping, mappings, text
 from run_operator.workloads.views.fields import (
+    ChildView,
     ConditionView,
     Controller,
-    a_map,
     condition,
     identity,
-    maps,
     number,
-    text,
 )
 
 
@@ -58,14 +57,9 @@ class PodFacts(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class PodView:
+class PodView(ChildView):
     """A pod of a Run."""
 
-    namespace: str
-    name: str
-    uid: str
-    resource_version: str
-    run_uid: str
     attempt: int
     created: str
     start_time: str
@@ -95,18 +89,18 @@ class PodView:
     @classmethod
     def from_object(cls, raw: Mapping[str, Any]) -> PodView:
         """Read a `v1` Pod."""
-        metadata, status = a_map(raw.get("metadata")), a_map(raw.get("status"))
-        labels = a_map(metadata.get("labels"))
+        metadata, status = mapping(raw.get("metadata")), mapping(raw.get("status"))
+        labels = mapping(metadata.get("labels"))
         facts = PodFacts(
             phase=text(status.get("phase")) or "Pending",
             reason=text(status.get("reason")),
             message=text(status.get("message")),
-            node=text(a_map(raw.get("spec")).get("nodeName")),
+            node=text(mapping(raw.get("spec")).get("nodeName")),
             due=text(metadata.get("deletionTimestamp")),
-            conditions=tuple(map(condition, maps(status.get("conditions")))),
+            conditions=tuple(map(condition, mappings(status.get("conditions")))),
             containers=(
-                *(_container(c, init=True) for c in maps(status.get("initContainerStatuses"))),
-                *(_container(c, init=False) for c in maps(status.get("containerStatuses"))),
+                *(_container(c, init=True) for c in mappings(status.get("initContainerStatuses"))),
+                *(_container(c, init=False) for c in mappings(status.get("containerStatuses"))),
             ),
         )
         return cls(
@@ -120,13 +114,13 @@ class PodView:
 
 
 def _container(raw: Mapping[str, Any], *, init: bool) -> ContainerView:
-    states = a_map(raw.get("state"))
+    states = mapping(raw.get("state"))
     kind = next(
         (name for name in ("running", "terminated", "waiting") if states.get(name) is not None), "unknown"
     )
-    state = a_map(states.get(kind))
+    state = mapping(states.get(kind))
     code, signal = state.get("exitCode"), state.get("signal")
-    last = a_map(a_map(raw.get("lastState")).get("terminated"))
+    last = mapping(mapping(raw.get("lastState")).get("terminated"))
     last_code = last.get("exitCode")
     return ContainerView(
         name=text(raw.get("name")),

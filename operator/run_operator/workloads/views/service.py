@@ -6,13 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from run_operator.workloads.views.fields import (
-    a_map,
-    identity,
-    maps,
-    number,
-    text,
-)
+from run_operator.resources.raw import mapping, mappings, text
+from run_operator.workloads.views.fields import ChildView, identity, number
 
 
 class PortView(NamedTuple):
@@ -36,26 +31,21 @@ class ServiceFacts(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class ServiceView:
+class ServiceView(ChildView):
     """A Service of a Run: its address."""
 
-    namespace: str
-    name: str
-    uid: str
-    resource_version: str
-    run_uid: str
     facts: ServiceFacts
 
     @classmethod
     def from_object(cls, raw: Mapping[str, Any]) -> ServiceView:
         """Read a `v1` Service; of several load balancer addresses the first counts."""
-        metadata, spec = a_map(raw.get("metadata")), a_map(raw.get("spec"))
-        given = maps(a_map(a_map(raw.get("status")).get("loadBalancer")).get("ingress"))
+        metadata, spec = mapping(raw.get("metadata")), mapping(raw.get("spec"))
+        given = mappings(mapping(mapping(raw.get("status")).get("loadBalancer")).get("ingress"))
         outside: Mapping[str, Any] = given[0] if given else {}
         facts = ServiceFacts(
             type=text(spec.get("type")),
             cluster_ip=text(spec.get("clusterIP")),
-            ports=tuple(map(_port, maps(spec.get("ports")))),
+            ports=tuple(map(_port, mappings(spec.get("ports")))),
             ip=text(outside.get("ip")),
             hostname=text(outside.get("hostname")),
             deleting=bool(metadata.get("deletionTimestamp")),

@@ -1,0 +1,47 @@
+"""What tests of the plan share: one step, what a Run said before it, and what came of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from run_operator.lifecycle.observed import Observed
+from run_operator.lifecycle.plan import plan
+from run_operator.resources.conditions import find
+from run_operator.resources.run import Run
+from run_operator.resources.times import stamp
+from run_operator.workloads.options import Options
+from tests.builders import NOW, deployment, replica, serve, service
+
+
+def step(one: Run, observed: Observed | None = None, now: float = NOW):
+    return plan(one, observed or Observed(), now, Options())
+
+
+def status_of(state: str, attempt: int = 1, **more: Any) -> dict[str, Any]:
+    """Of a Run whose attempt began a while ago; 0: none was made."""
+    times = {"attempt": attempt, "startTime": stamp(NOW - 100)}
+    begun = {**times, "attempts": [times]} if attempt else {}
+    return {"state": state, "observedGeneration": 1} | begun | more
+
+
+def kinds(made) -> list[type]:
+    """Of its actions."""
+    return [type(action) for action in made.actions]
+
+
+def condition(made, kind: str) -> dict[str, Any]:
+    """As the new status has it; empty when it does not."""
+    return dict(find(made.status["conditions"], kind) or {})
+
+
+def seen(*pods, **parts: Any) -> Observed:
+    """These pods of a service, beside its Deployment and its Service unless `parts` say otherwise."""
+    services = parts.pop("services", (service(),))
+    return Observed(pods=pods, services=services, **({"deployment": deployment()} | parts))
+
+
+def running(*pods, **parts: Any) -> dict[str, Any]:
+    """The status of a service that became RUNNING with these pods."""
+    made = step(serve(status=status_of("PENDING")), seen(*(pods or (replica(),)), **parts))
+    assert made.status["state"] == "RUNNING"
+    return made.status

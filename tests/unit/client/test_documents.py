@@ -1,0 +1,55 @@
+"""Documents the client makes or is given: what the SDK would make, and what is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from run_operator.client.documents import checked, new_document
+from run_operator.client.errors import EntityError
+from run_operator.document.entity import load
+
+EXPORTS = Path(__file__).parents[2] / "data" / "exports"
+TASK = "container+job://p/t"
+
+
+def test_a_new_document_is_what_the_sdk_makes():
+    made = new_document("p", "container+job:run", "an-id", ["a"], {"task": TASK, "image": None, "args": []})
+    exported = load((EXPORTS / "container-job-selfcontained.yaml").read_bytes()).document
+    assert list(made) == list(exported)
+    assert made["spec"] == {"task": TASK, "args": []}
+    assert made["key"] == "store://p/run/container+job:run/an-id"
+    assert set(made["metadata"]) == {"project", "name", "labels", "created", "updated"}
+    assert len(new_document("p", "k", None, None, {})["id"]) == 32
+
+
+@pytest.mark.parametrize("wrong", ["My", "a_b", "a.b", "", "-a", "a--b", "a b"])
+def test_an_id_that_is_no_slug_is_refused_with_the_originals_words(wrong):
+    with pytest.raises(ValueError, match=r"^Invalid ID: .*\. Must pass slugified ID\.$"):
+        new_document("p", "k", wrong, None, {})
+
+
+def test_a_document_without_a_task_is_refused_with_the_originals_words():
+    with pytest.raises(EntityError, match=r"^Missing task in run spec"):
+        checked(new_document("p", "container+job:run", "a", None, {}))
+
+
+def test_a_function_is_no_run():
+    function = {"kind": "container", "project": "p", "id": "a", "name": "f", "spec": {}}
+    with pytest.raises(EntityError, match="this is a Function"):
+        checked(function)
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ({"image": object()}, r"^spec\.image is of the type object; a document holds"),
+        ({"args": ["a", {1, 2}]}, r"^spec\.args\[1\] is of the type set"),
+        ({"x": {"y": float("nan")}}, r"^spec\.x\.y is nan, which is no number"),
+        ({"envs": {1: "a"}}, r"^the key 1 in spec\.envs is no text; write '1'"),
+    ],
+)
+def test_a_value_that_no_file_can_hold_is_named(value, said):
+    with pytest.raises(EntityError, match=said):
+        checked(new_document("p", "container+job:run", "a", None, {"task": TASK, **value}))

@@ -1,0 +1,39 @@
+"""What is printed: charts, quantities, and nothing that moves the cursor."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from run_operator.client.cli.plot import chart
+from run_operator.client.cli.top import quantity
+from run_operator.client.text import visible
+
+
+@given(st.lists(st.one_of(st.none(), st.floats(allow_nan=False, allow_infinity=False)), max_size=300))
+def test_a_chart_of_anything_fits_and_says_its_bounds(values):
+    lines = list(chart(values, width=60))
+    assert all(len(line) <= 60 for line in lines)
+    numbers = [value for value in values if value is not None]
+    assert len(lines) == (8 if numbers else 1)
+    if numbers:
+        assert f"{max(numbers):.4g}" in lines[0]
+
+
+def test_a_falling_curve_falls():
+    lines = [line.partition("┤")[2] for line in chart([8, 7, 6, 5, 4, 3, 2, 1], width=40)]
+    first = [next(at for at, dot in enumerate(line) if dot != "\u2800") for line in lines]
+    assert first == sorted(first)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"), [("250m", 0.25), ("2", 2), ("64Mi", 2**26), ("3n", 3e-9), ("x", 0), ("", 0)]
+)
+def test_quantities(text, value):
+    assert quantity(text) == pytest.approx(value)
+
+
+@given(st.text())
+def test_what_is_made_visible_is_one_line(text):
+    assert visible(text).isprintable()

@@ -1,0 +1,160 @@
+"""Stop and resume of a Run with a Job, and attempts that end because the Job was deleted."""
+
+from __future__ import annotations
+
+import pytest
+
+from run_operator.lifecycle.actions import CreateWorkload, DeleteChild, SuspendChild
+from run_operator.lifecycle.observed import Observed
+from run_operator.resources.times import stamp
+from tests.builders import NOW, job, pod, run
+from tests.planning import condition, kinds, status_of, step
+
+
+def test_a_resume_is_stored_before_its_pods_exist():
+    made = step(run(status=status_of("STOPPED")), Observed(fresh=True))
+    assert (made.status["attempt"], kinds(made)) == (2, [CreateWorkload])
+
+
+def test_stop_is_said_while_a_pod_can_write_and_stopped_only_after():
+    stopping = step(
+        run(suspend=True, status=status_of("RUNNING")), Observed(job(active=1), (pod("Running"),))
+    )
+    assert (stopping.status["state"], kinds(stopping)) == ("STOP", [SuspendChild])
+    still = step(run(suspend=True, status=status_of("STOP")), Observed(job(suspend=True), (pod("Running"),)))
+    assert (still.status["state"], still.actions) == ("STOP", ())
+    done = step(run(suspend=True, status=status_of("STOP")), Observed(job(suspend=True)))
+    assert done.status["state"] == "STOPPED"
+    assert condition(done, "Suspended")["status"] == "True"
+
+
+@pytest.mark.parametrize("ending", [{"active": 1}, {"terminating": 1}])
+def test_stopped_waits_for_the_jobs_own_count_too(ending):
+    made = step(run(suspend=True, status=status_of("STOP")), Observed(job(suspend=True, **ending)))
+    assert made.status["state"] == "STOP"
+
+
+def test_a_stop_works_while_the_image_cannot_be_pulled():
+    seen = Observed(job(active=1), (pod(waiting="ErrImagePull"),))
+    assert kinds(step(run(suspend=True, status=status_of("PENDING")), seen)) == [SuspendChild]
+
+
+def test_a_stop_once_begun_is_finished_though_the_wish_flips_back():
+    seen = Observed(job(suspend=True), (pod("Running"),))
+    made = step(run(status=status_of("STOP")), seen)
+    assert (made.status, made.actions) == (None, ())  # STOP, until the pod is gone
+
+
+def test_a_stop_that_takes_long_says_what_it_waits_for():
+    begun = [{"status": "STOP", "time": stamp(NOW)}]
+    one = run(suspend=True, status=status_of("STOP", transitions=begun))
+    seen = Observed(job(suspend=True), (pod("Running", due=NOW + 30),))
+    assert step(one, seen, NOW + 9).wake_at == NOW + 10
+    late = step(one, seen, NOW + 10)
+    assert late.status["message"] == "waiting for pod hello-x on node node-1 to end"
+    assert late.wake_at == NOW + 330
+
+
+def test_a_resume_is_the_next_attempt_and_replaces_the_job():
+    made = step(run(status=status_of("STOPPED")), Observed(job(suspend=True)))
+    assert made.status["attempt"] == 2
+    assert kinds(made) == [DeleteChild, CreateWorkload]
+    assert made.status["attempts"][0]["reason"] == "Suspended"
+
+
+def test_a_run_that_finished_first_is_completed_and_not_stopped():
+    seen = Observed(job(complete=True, suspend=True), (pod("Succeeded", exit_code=0),))
+    assert step(run(suspend=True, status=status_of("STOP")), seen).status["state"] == "COMPLETED"
+
+
+def test_no_new_attempt_begins_while_an_old_pod_lives():
+    made = step(run(status=status_of("RUNNING")), Observed(None, (pod("Running"),), fresh=True))
+    assert made.actions == ()
+    assert made.status["state"] == "STOP"
+    after = step(run(status=made.status), Observed(fresh=True))
+    assert (after.status["attempt"], after.status["attempts"][0]["reason"]) == (2, "ChildDeleted")
+
+
+def test_a_job_deleted_by_hand_is_checked_and_then_made_anew_as_the_next_attempt():
+    assert step(run(status=status_of("RUNNING"))).reread
+    made = step(run(status=status_of("RUNNING")), Observed(fresh=True))
+    assert made.status["attempt"] == 2
+    assert made.status["attempts"][0]["reason"] == "ChildDeleted"
+    assert kinds(made) == [CreateWorkload]
+
+
+def test_a_stopped_attempt_keeps_the_exit_code_of_its_last_pod():
+    """Also when the pod is deleted by the time nothing can write any more."""
+    last = pod("Failed", exit_code=143, due=NOW, said="step 7")
+    one = run(suspend=True, status=status_of("STOP"))
+    for seen in (Observed(job(suspend=True), (last,)), Observed(job(suspend=True), gone=(last,))):
+        ended = step(one, seen).status["attempts"][-1]
+        assert (ended["reason"], ended["exitCode"], ended["podName"]) == ("Suspended", 143, "hello-x")
+        assert ended["message"] == "stopped: main exited with code 143, SIGTERM (pod hello-x)"
+
+
+def test_a_pod_on_a_dead_node_blocks_a_stop_for_a_bounded_time_and_the_status_says_so():
+    one = run(suspend=True, status=status_of("STOP"), policy={"podTerminationTimeoutSeconds": 60})
+    seen = Observed(job(suspend=True, terminating=1), (pod("Running", due=NOW),))
+    waiting = step(one, seen, NOW + 59)
+    assert (waiting.status["state"], waiting.wake_at) == ("STOP", NOW + 60)
+    made = step(one, seen, NOW + 60)
+    suspended = condition(made, "Suspended")
+    assert (made.status["state"], suspended["status"]) == ("STOPPED", "True")
+    assert suspended["reason"] == "PodTerminationTimeout"
+    assert "pod hello-x on node node-1 has not confirmed its end" in suspended["message"]
+    assert [event.type for event in made.events] == ["Warning"]
+
+
+def test_the_suspended_job_of_a_stopped_run_is_removed_after_a_while():
+    stopped = step(run(suspend=True, status=status_of("STOP")), Observed(job(suspend=True, version="44")))
+    one = run(suspend=True, status=stopped.status)
+    early = step(one, Observed(job(suspend=True, version="44")), NOW + 4)
+    assert (early.actions, early.wake_at) == ((), NOW + 5)
+    late = step(one, Observed(job(suspend=True, version="44")), NOW + 5)
+    assert late.actions == (DeleteChild("hello", "job-1", version="44"),)
+    assert late.status is None
+    gone = step(one, Observed(), NOW + 6)
+    assert (gone.status, gone.actions, gone.wake_at) == (None, (), None)
+
+
+def test_the_job_of_an_earlier_attempt_let_go_by_somebody_is_removed_first():
+    one = run(status=status_of("PENDING", 2))
+    made = step(one, Observed(job(attempt=1), (pod("Running"),)))
+    assert (kinds(made), made.status["state"]) == ([DeleteChild], "STOP")
+
+
+def test_before_a_stop_without_a_job_is_told_the_api_server_is_asked():
+    one = run(suspend=True, status=status_of("PENDING"))
+    assert step(one).reread
+    assert step(one, Observed(fresh=True)).status["state"] == "STOPPED"
+
+
+@pytest.mark.parametrize("pods", [(pod("Running", due=NOW + 30),), ()])
+def test_a_stop_is_taken_up_while_somebody_deletes_the_job(pods):
+    """A Job that is deleted in the foreground stays until its last pod is gone, which may be never on a dead node."""
+    one = run(suspend=True, status=status_of("RUNNING"))
+    made = step(one, Observed(job(deleting=True), pods, fresh=True))
+    assert made.status["state"] == ("STOP" if pods else "STOPPED")
+    lost = step(
+        run(suspend=True, status=status_of("STOP")),
+        Observed(job(deleting=True), (pod("Running", due=NOW - 301),), fresh=True),
+    )
+    assert (lost.status["state"], condition(lost, "Suspended")["reason"]) == (
+        "STOPPED",
+        "PodTerminationTimeout",
+    )
+
+
+def test_a_mistake_edited_into_a_stopped_run_is_told_before_the_resume_that_would_end_it():
+    bad = {"task": "container+job://demo/t", "image": "busybox", "resources": {"mem": "lots"}}
+    stopped_ = step(run(suspend=True, status=status_of("STOP")), Observed(fresh=True)).status
+    edited = step(run(suspend=True, status=stopped_, spec=bad, generation=2))
+    assert (
+        "it cannot start like this: spec.spec.resources.mem: 'lots' is not a quantity"
+        in edited.status["message"]
+    )
+    assert ([event.reason for event in edited.events], edited.status["state"]) == (["InvalidSpec"], "STOPPED")
+    assert step(run(suspend=True, status=edited.status, spec=bad, generation=2)).status is None
+    mended = step(run(suspend=True, status=edited.status, generation=3))
+    assert (mended.status["message"], mended.events) == (stopped_["message"], ())

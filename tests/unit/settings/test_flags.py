@@ -1,0 +1,88 @@
+"""Settings: a flag and an environment variable each, and what is refused before anything starts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from run_operator import __main__ as operator
+from run_operator.flags import command, setting
+from run_operator.gateway import __main__ as gateway
+from run_operator.observability import logs
+
+
+@pytest.fixture(autouse=True)
+def logged(monkeypatch) -> list[tuple[str, bool]]:
+    """How logs were set up; for this process they are not."""
+    told = []
+    monkeypatch.setattr(logs, "configure", lambda level, *, as_json: told.append((level, as_json)))
+    return told
+
+
+@dataclass(frozen=True)
+class Few:
+    places: tuple[str, ...] = setting((), "Where.", flag="--place", multiple=True)
+    at_once: int = setting(4, "How many.", type=click.IntRange(1, 9))
+
+
+@command(Few, "RUN_TEST", "few")
+def few(settings: Few) -> None:
+    """Say them."""
+    click.echo(settings)
+
+
+def test_a_setting_is_its_default_its_variable_or_its_flag():
+    call = CliRunner(env={"RUN_TEST_AT_ONCE": "5", "RUN_TEST_PLACES": "a b"})
+    assert CliRunner().invoke(few).stdout == f"{Few()}\n"
+    assert call.invoke(few).stdout == f"{Few(('a', 'b'), 5)}\n"
+    assert call.invoke(few, ["--place", "c", "--at-once", "6"]).stdout == f"{Few(('c',), 6)}\n"
+
+
+def test_logs_are_set_up_first(logged):
+    CliRunner(env={"RUN_TEST_LOG_LEVEL": "debug"}).invoke(few, ["--log-format", "text"])
+    CliRunner().invoke(few)
+    assert logged == [("debug", False), ("info", True)]
+
+
+def test_the_help_says_all_there_is_to_know():
+    told = CliRunner().invoke(few, ["--help"], terminal_width=110).stdout
+    assert "Say them." in told
+    for words in (
+        "How many.",
+        "env var: RUN_TEST_AT_ONCE",
+        "default: 4",
+        "1<=x<=9",
+        "env var: RUN_TEST_LOG_LEVEL",
+    ):
+        assert words in told
+
+
+@pytest.mark.parametrize(
+    ("program", "given", "said"),
+    [
+        (few, ["--at-once", "10"], "not in the range"),
+        (few, ["--log-format", "xml"], "'json', 'text'"),
+        (operator.main, ["--metrics-url", "http://here"], "say https://HOST:PORT, without a path"),
+        (operator.main, ["--gateway-url", "https://here/there"], "say https://HOST:PORT, without a path"),
+        (gateway.main, ["--project", "churn"], "say PROJECT=NAMESPACE, not 'churn'"),
+        (gateway.main, ["--project", "churn="], "say PROJECT=NAMESPACE, not 'churn='"),
+        (gateway.main, ["--project", "=ml"], "say PROJECT=NAMESPACE, not '=ml'"),
+    ],
+)
+def test_a_wrong_one_is_refused_with_what_to_write(program, given, said):
+    done = CliRunner().invoke(program, given, terminal_width=200)
+    assert (done.exit_code, said in done.stderr) == (2, True)
+
+
+def test_projects_are_read_as_pairs(monkeypatch):
+    seen = []
+
+    async def serve(settings: gateway.Settings) -> None:
+        seen.extend(settings.projects)
+
+    monkeypatch.setattr(gateway, "serve", serve)
+    done = CliRunner(env={"RUN_GATEWAY_PROJECTS": "churn=ml b=c"}).invoke(gateway.main)
+    assert (done.exit_code, seen) == (0, [("churn", "ml"), ("b", "c")])
