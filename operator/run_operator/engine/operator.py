@@ -108,16 +108,7 @@ class Operator:
             self._settings, api, self._store, self._metrics, self._queue.add, lambda: self._health.ready
         )
 
-    async def _run_parts(
-        self,
-        api: Api,
-        recorder: Recorder,
-        server: StatusServer,
-        reporting: Reporting | None,
-        keeping: Keeping | None,
-        configuration: Any,
-    ) -> None:
-        sweeper = Sweeper(api, self._store, self._settings.namespaces, time.monotonic)
+    def _workers(self, api: Api, recorder: Recorder, reporting: Reporting | None) -> Workers:
         executor = Executor(api, self._store, reporting.prepare if reporting else None)
         options = Options(
             gpu_resource=self._settings.gpu_resource,
@@ -136,7 +127,19 @@ class Operator:
             uncommitted,
             lambda: self._queue.pressing,
         )
-        workers = Workers(self._queue, reconciler, self._metrics, self._settings.workers)
+        return Workers(self._queue, reconciler, self._metrics, self._settings.workers)
+
+    async def _run_parts(
+        self,
+        api: Api,
+        recorder: Recorder,
+        server: StatusServer,
+        reporting: Reporting | None,
+        keeping: Keeping | None,
+        configuration: Any,
+    ) -> None:
+        sweeper = Sweeper(api, self._store, self._settings.namespaces, time.monotonic)
+        workers = self._workers(api, recorder, reporting)
         # Tasks made before kopf starts are spared by it when it ends; so all of ours come first, each worker too.
         working = _task("workers", workers.work(self._begin))
         background = [
