@@ -125,7 +125,7 @@ class Operator:
             time.time,
             options,
             uncommitted,
-            lambda: self._queue.pressing,
+            lambda: self._queue.bursting,
         )
         return Workers(self._queue, reconciler, self._metrics, self._settings.workers)
 

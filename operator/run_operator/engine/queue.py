@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable
 from typing import Final
 
@@ -22,6 +22,8 @@ FIRST_BACKOFF: Final = 0.5
 LAST_BACKOFF: Final = 120.0
 URGENT_SHARE: Final = 4
 """After this many urgent keys in a row one ordinary key is taken."""
+BURST: Final = 20
+"""So many people's changes within a second are a burst."""
 
 
 class WorkQueue:
@@ -38,6 +40,7 @@ class WorkQueue:
         self._failures: dict[Key, int] = {}
         self._wakeup = asyncio.Event()
         self._streak = 0
+        self._changes: deque[float] = deque(maxlen=BURST)
         self._closed = False
 
     def __len__(self) -> int:
@@ -49,9 +52,9 @@ class WorkQueue:
         return len(self._timers)
 
     @property
-    def pressing(self) -> bool:
-        """Whether a person's change waits for a worker."""
-        return bool(self._urgent)
+    def bursting(self) -> bool:
+        """Whether people's changes come in faster than one after the other."""
+        return len(self._changes) == BURST and self._clock() - self._changes[0] < 1.0
 
     @property
     def processing(self) -> int:
@@ -66,6 +69,8 @@ class WorkQueue:
         """Have the key worked on soon."""
         if self._closed:
             return
+        if urgent:
+            self._changes.append(self._clock())
         if key in self._waiting:
             if urgent and key in self._ordinary:
                 del self._ordinary[key]

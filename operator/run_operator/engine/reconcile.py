@@ -23,7 +23,9 @@ from run_operator.workloads.options import Options
 REFUSED_AGAIN: Final = 15.0
 """Seconds until a refusal that may pass (quota, policy) is put to the test again."""
 ENDINGS: Final = (SuspendChild, ScaleChild)
-"""Of a wish that was told already: in a burst of stops the others are answered before these are carried out."""
+"""What follows from a stop: in a burst, the status says STOP at once, and these are carried out a little later."""
+ANSWERS_FIRST: Final = 1.5
+"""Seconds: the work that ends many pods would make other people wait for the answer to their change."""
 LONGEST_WAIT: Final = 3600.0
 """Seconds after which a Run is looked at whatever it waits for: timers do not hear of a clock that was set."""
 
@@ -33,8 +35,8 @@ log = logging.getLogger(__name__)
 class Reconciler:
     """`reconcile(key)` is the only way anything in the cluster changes. `wall` is the clock, epoch seconds.
 
-    `uncommitted` tells whether metrics of a Run are on their way into its status, `pressing` whether other people's
-    changes wait to be answered; `clock` is monotonic seconds.
+    `uncommitted` tells whether metrics of a Run are on their way into its status, `bursting` whether many
+    changes by people come at once; `clock` is monotonic seconds.
     """
 
     def __init__(
@@ -45,7 +47,7 @@ class Reconciler:
         wall: Callable[[], float],
         options: Options,
         uncommitted: Callable[[Run], bool] = lambda _: False,
-        pressing: Callable[[], bool] = lambda: False,
+        bursting: Callable[[], bool] = lambda: False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._store = store
@@ -54,7 +56,7 @@ class Reconciler:
         self._wall = wall
         self._options = options
         self._uncommitted = uncommitted
-        self._pressing = pressing
+        self._bursting = bursting
         self._patience = Patience(clock)
 
     async def reconcile(self, key: Key) -> float | None:
@@ -97,7 +99,7 @@ class Reconciler:
         """The plan, or what follows from it being refused; returns the seconds after which to look again."""
         try:
             if not await self._execute(run, decision):
-                return 0.0
+                return ANSWERS_FIRST
         except RefusedError as error:
             return await self._refused(run.key, error.refusal)
         return self._delay(decision)
@@ -117,7 +119,7 @@ class Reconciler:
             await self._executor.write_status(run, decision.status)
         for event in decision.events:
             self._recorder.record(run, event)
-        if decision.status is not None and _ends_only(decision) and self._pressing():
+        if decision.status is not None and _ends_only(decision) and self._bursting():
             return False
         for action in decision.actions:
             for note in await self._executor.carry_out(run, action):
@@ -131,7 +133,7 @@ class Reconciler:
             return None
         decision = self._plan(run, self._store.observed(run, refusal))
         if not await self._execute(run, decision):
-            return 0.0
+            return ANSWERS_FIRST
         if state_of((decision.status or run.status).get("state")) in FINAL:
             return self._delay(decision)
         return min(REFUSED_AGAIN, self._delay(decision) or REFUSED_AGAIN)

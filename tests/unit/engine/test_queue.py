@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from run_operator.engine.queue import LAST_BACKOFF, WorkQueue
+from run_operator.engine.queue import BURST, LAST_BACKOFF, WorkQueue
 from run_operator.resources.run import Key
 
 A, B, C = Key("ns", "a"), Key("ns", "b"), Key("ns", "c")
@@ -43,14 +43,18 @@ async def test_urgent_keys_go_first_and_the_rest_still_moves():
     assert A in order
 
 
-async def test_it_tells_whether_a_persons_change_waits():
-    q = queue()
-    q.add(A)
-    assert not q.pressing
-    q.add(A, urgent=True)
-    assert q.pressing
-    await q.take()
-    assert not q.pressing
+async def test_a_burst_is_many_changes_by_people_within_a_second():
+    now = 0.0
+    q = WorkQueue(lambda: now)
+    for i in range(BURST):
+        q.add(Key("ns", f"o{i}"))
+    for i in range(BURST):
+        assert not q.bursting
+        q.add(Key("ns", f"u{i}"), urgent=True)
+    now = 0.9
+    assert q.bursting
+    now = 1.1
+    assert not q.bursting
 
 
 async def test_a_key_that_waits_already_becomes_urgent():

@@ -10,7 +10,7 @@ import pytest
 
 from run_operator.engine.execute import RefusedError
 from run_operator.engine.patience import RATE
-from run_operator.engine.reconcile import LONGEST_WAIT, REFUSED_AGAIN, Reconciler
+from run_operator.engine.reconcile import ANSWERS_FIRST, LONGEST_WAIT, REFUSED_AGAIN, Reconciler
 from run_operator.engine.store import Store
 from run_operator.kube.errors import ForbiddenError, InvalidError, TooLargeError, TransientError
 from run_operator.lifecycle.actions import RunEvent
@@ -201,8 +201,8 @@ async def test_in_a_burst_of_stops_everybody_is_answered_before_pods_are_ended()
         store.put_child(child)
     others = iter([True, True])
     parts: Any = (store, Noting(), Story(), lambda: NOW, Options())
-    one = Reconciler(*parts, pressing=lambda: next(others))
-    assert await one.reconcile(stopped.key) == 0.0
+    one = Reconciler(*parts, bursting=lambda: next(others))
+    assert await one.reconcile(stopped.key) == ANSWERS_FIRST
     assert did == ["status STOP"]
     await one.reconcile(stopped.key)
     assert did == ["status STOP", "SuspendChild"]
