@@ -97,7 +97,9 @@ class FakeApi:
             raise NotFoundError(f"patch {name}", 404, "not found")
         changed = copy.deepcopy(found)
         for op in operations:
-            *parents, leaf = (part.replace("~1", "/") for part in op["path"].lstrip("/").split("/"))
+            *parents, leaf = (
+                part.replace("~1", "/").replace("~0", "~") for part in op["path"].lstrip("/").split("/")
+            )
             at: Any = changed
             for parent in parents:
                 at = at.get(parent)

@@ -16,14 +16,13 @@ from typing import Any, Final
 from run_operator.metrics import layout
 from run_operator.metrics.batch import Batch
 from run_operator.metrics.book import Book, Limits
+from run_operator.metrics.difference import difference
 from run_operator.metrics.errors import ClosedError, GapError, RefusedBatchError
 from run_operator.metrics.record import Record
 from run_operator.metrics.series import Series
 from run_operator.metrics.summary import summary
 from run_operator.resources.run import MetricsState
 
-FIELDS: Final = ("metrics", "metricsInfo", "metricsIngest", "metricsSummary")
-"""Of status; written by commits and by nobody else, but for the end of a Run, which drops the writers."""
 LEAST_BUDGET: Final = 1024
 INFO_BYTES: Final = 250
 """Of one metric in `metricsInfo`, about."""
@@ -50,8 +49,10 @@ class Commit:
     commit_id: str
     writers: Mapping[str, int]
     revision: int
+    metrics: JSON
+    """`status.metrics` once it has landed."""
     size: int
-    """Bytes of all of it, about."""
+    """Bytes of all that the status then holds, about."""
     state: MetricsState
     """What the status says of metrics once it has landed."""
 
@@ -65,6 +66,7 @@ class Ledger:
         self._book = layout.restored(_map(status.get("metrics")), _map(status.get("metricsInfo")))
         self._book.refused = self._record.refused
         self._committed = dict(self._record.writers)
+        self._there: JSON | None = None
         self._revision = 0
         self._changed_at: float | None = None
         self._squeeze = 1
@@ -149,8 +151,8 @@ class Ledger:
         self._book.fit(budget)
         size = self._book.size
         ingest = {**self._record.told(), **told, "commitId": commit_id, "bytes": size, "budgetBytes": budget}
+        metrics = layout.values(self._book)
         status = {
-            "metrics": layout.values(self._book),
             "metricsInfo": layout.info(self._book),
             "metricsSummary": summary(self._book),
             "metricsIngest": ingest,
@@ -158,15 +160,19 @@ class Ledger:
         operations: list[dict[str, Any]] = [
             {"op": "test", "path": "/metadata/uid", "value": self.uid},
             self._test(),
+            *difference(self._there, metrics),
         ]
-        operations += [{"op": "add", "path": f"/status/{name}", "value": status[name]} for name in FIELDS]
+        operations += [
+            {"op": "add", "path": f"/status/{name}", "value": value} for name, value in status.items()
+        ]
         writers = dict(self._record.writers)
         about = size + INFO_BYTES * len(self._book.metrics) + sum(len(name) + 8 for name in writers)
-        return Commit(operations, commit_id, writers, self._revision, about, self._state(commit_id))
+        return Commit(operations, commit_id, writers, self._revision, metrics, about, self._state(commit_id))
 
     def landed(self, commit: Commit, sent_at: float) -> None:
         """The commit is in the cluster; what was taken after it was made is not."""
         self._committed = dict(commit.writers)
+        self._there = commit.metrics
         self._record.commit_id = commit.commit_id
         self._changed_at = None if self._revision == commit.revision else sent_at
 

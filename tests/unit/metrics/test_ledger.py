@@ -51,7 +51,10 @@ class Cluster:
                     return False
             if op["op"] == "test" and at.get(leaf) != op["value"]:
                 return False
-            if op["op"] == "add":
+            if op["op"] == "add" and isinstance(at, list):
+                assert leaf == "-"
+                at.append(json.loads(json.dumps(op["value"])))
+            elif op["op"] == "add":
                 at[leaf] = json.loads(json.dumps(op["value"]))
         self.object = changed
         return True
