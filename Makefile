@@ -8,7 +8,7 @@ SDK_STAMP := $(SDK)/.installed
 CLUSTER_NAME ?= demo
 
 .DEFAULT_GOAL := help
-.PHONY: help setup prerequisites demo test test-unit test-pod test-integration test-e2e lint format bench bench-stop bench-client bench-runmetrics bench-metrics chaos chaos-metrics cluster-up cluster-down lock
+.PHONY: help setup prerequisites demo test test-unit test-pod test-integration test-e2e lint format bench bench-stop bench-client bench-runmetrics bench-metrics bench-freshness chaos chaos-metrics cluster-up cluster-down lock
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -78,6 +78,9 @@ bench-runmetrics: $(STAMP) ## What log_metric costs the program
 
 bench-metrics: $(STAMP) ## What taking and writing metrics costs
 	@$(BIN)/python -m tests.load.bench_metrics
+
+bench-freshness: $(STAMP) ## How long a logged value takes into the status
+	@$(BIN)/python -m tests.load.bench_freshness
 
 chaos-metrics: $(STAMP) ## Kill everything while metrics are logged: nothing lost, nothing doubled
 	@$(BIN)/python -m tests.load.chaos_metrics
