@@ -138,7 +138,7 @@ def test_logs_of_a_run_that_does_not_run_say_what_it_is(operator, person, runctl
     person.becomes("ran", "RUNNING")
     person.patch_run("ran", {"spec": {"suspend": True}})
     states = {
-        "idle": "STOPPED: created",
+        "idle": "STOPPED: not started yet",
         "ran": "STOPPED: stopped; set",
         "done": "COMPLETED: exited with code 0",
     }
