@@ -22,10 +22,8 @@ from run_operator.workloads.options import Options
 
 REFUSED_AGAIN: Final = 15.0
 """Seconds until a refusal that may pass (quota, policy) is put to the test again."""
-ENDINGS: Final = (SuspendChild, ScaleChild)
-"""What follows from a stop: in a burst, the status says STOP at once, and these are carried out a little later."""
 ANSWERS_FIRST: Final = 1.5
-"""Seconds: the work that ends many pods would make other people wait for the answer to their change."""
+"""Seconds from STOP in the status to the end of the pods, in a burst: its work would make others wait for their answer."""
 LONGEST_WAIT: Final = 3600.0
 """Seconds after which a Run is looked at whatever it waits for: timers do not hear of a clock that was set."""
 
@@ -140,4 +138,8 @@ class Reconciler:
 
 
 def _ends_only(decision: Plan) -> bool:
-    return bool(decision.actions) and all(isinstance(action, ENDINGS) for action in decision.actions)
+    """Whether all that is to be done is to end pods."""
+    return bool(decision.actions) and all(
+        isinstance(action, SuspendChild) or (isinstance(action, ScaleChild) and not action.replicas)
+        for action in decision.actions
+    )

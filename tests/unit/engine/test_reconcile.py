@@ -13,12 +13,13 @@ from run_operator.engine.patience import RATE
 from run_operator.engine.reconcile import ANSWERS_FIRST, LONGEST_WAIT, REFUSED_AGAIN, Reconciler
 from run_operator.engine.store import Store
 from run_operator.kube.errors import ForbiddenError, InvalidError, TooLargeError, TransientError
-from run_operator.lifecycle.actions import RunEvent
+from run_operator.lifecycle.actions import RunEvent, ScaleChild
 from run_operator.lifecycle.observed import Refusal
 from run_operator.resources.run import Run
 from run_operator.resources.times import stamp
 from run_operator.workloads.options import Options
-from tests.builders import NOW, job, pod, run
+from tests.builders import NOW, deployment, job, pod, replica, run, serve, service
+from tests.planning import running
 
 
 class Hands:
@@ -206,3 +207,20 @@ async def test_in_a_burst_of_stops_everybody_is_answered_before_pods_are_ended()
     assert did == ["status STOP"]
     await one.reconcile(stopped.key)
     assert did == ["status STOP", "SuspendChild"]
+
+
+async def test_more_replicas_are_no_end_and_come_at_once_in_a_burst_too():
+    did: list[Any] = []
+
+    class Noting(Hands):
+        async def carry_out(self, _: Run, action: Any) -> list[str]:
+            did.append(action)
+            return []
+
+    one, store = serve(status=running(), more={"replicas": 3}, generation=2), Store(lambda *_: None)
+    store.put_run(one)
+    for child in (deployment(), service(), replica()):
+        store.put_child(child)
+    parts: Any = (store, Noting(), Story(), lambda: NOW, Options())
+    await Reconciler(*parts, bursting=lambda: True).reconcile(one.key)
+    assert did == [ScaleChild("hello", "deployment-1", 3)]

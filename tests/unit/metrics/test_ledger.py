@@ -70,6 +70,20 @@ def committed(ledger: Ledger, cluster: Cluster, name: str = "c1") -> None:
     ledger.landed(commit, 0.0)
 
 
+def test_what_landed_is_not_sent_again_and_what_is_in_doubt_is():
+    cluster = Cluster()
+    ledger = cluster.ledger()
+    take(ledger, "w", batch(1, *[0.5] * 100))
+    committed(ledger, cluster)
+    take(ledger, "w", batch(2, 1.5))
+    more = {"op": "add", "path": "/status/metrics/loss/-", "value": 1.5}
+    assert more in ledger.commit("c2", LIMITS, {}).operations
+    assert more in ledger.commit("c3", LIMITS, {}).operations, "the answer to c2 never came"
+    take(again := cluster.ledger(), "w", batch(2, 1.5))
+    paths = [op["path"] for op in again.commit("c2", LIMITS, {}).operations]
+    assert "/status/metrics" in paths, "another ledger does not know what is there for certain"
+
+
 def test_a_batch_is_taken_once_and_committed_once():
     cluster = Cluster()
     ledger = cluster.ledger()
