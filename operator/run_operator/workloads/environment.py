@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from run_operator.resources.constants import LABEL_ATTEMPT
 from run_operator.resources.run import Run
 from run_operator.workloads import fields
 from run_operator.workloads.errors import InvalidSpecError
@@ -13,7 +12,7 @@ from run_operator.workloads.errors import InvalidSpecError
 RESERVED: Final = ("PROJECT_NAME", "RUN_ID", "RUN_NAME", "RUN_NAMESPACE", "RUN_UID", "RUN_ATTEMPT")
 
 
-def environment(run: Run) -> tuple[list[dict[str, Any]], list[str]]:
+def environment(run: Run, attempt: int) -> tuple[list[dict[str, str]], list[str]]:
     """The `env` list, and warnings about what of the document is not applied."""
     values = {
         "PROJECT_NAME": run.project,
@@ -21,14 +20,11 @@ def environment(run: Run) -> tuple[list[dict[str, Any]], list[str]]:
         "RUN_NAME": run.name,
         "RUN_NAMESPACE": run.namespace,
         "RUN_UID": run.uid,
+        "RUN_ATTEMPT": str(attempt),
     }
-    env: list[dict[str, Any]] = [{"name": name, "value": value} for name, value in values.items()]
-    # From the pod's own label, so that the template need not change from attempt to attempt.
-    source = {"fieldRef": {"fieldPath": f"metadata.labels['{LABEL_ATTEMPT}']"}}
-    env.append({"name": "RUN_ATTEMPT", "valueFrom": source})
+    env = [{"name": name, "value": value} for name, value in values.items()]
     warnings = []
-    given = _given(run.spec)
-    for name, value in given.items():
+    for name, value in document_variables(run.spec).items():
         if name in RESERVED:
             warnings.append(
                 f"the environment variable {name} is set by the operator; the document's is not applied"
@@ -55,8 +51,8 @@ def secret_sources(spec: Mapping[str, Any]) -> list[dict[str, Any]]:
     return found
 
 
-def _given(spec: Mapping[str, Any]) -> dict[str, str]:
-    """Name to value; of a name given twice the last one counts, as in a shell."""
+def document_variables(spec: Mapping[str, Any]) -> dict[str, str]:
+    """The document's variables, name to value; of a name given twice the last one counts, as in a shell."""
     found: dict[str, str] = {}
     for i, item in enumerate(fields.items(spec, "envs")):
         path = f"{fields.ROOT}.envs[{i}]"

@@ -10,11 +10,13 @@ from run_operator.workloads.names import label_value
 
 
 def labels(run: Run) -> dict[str, str]:
-    """On every object of the Run."""
+    """On every object of the Run.
+
+    Few: the API server compares each field of a Job and of its pod at every write to them. `instance` and `part-of` of the
+    recommended ones would repeat the Run and its project.
+    """
     found = {
         "app.kubernetes.io/name": "run",
-        "app.kubernetes.io/instance": label_value(run.name),
-        "app.kubernetes.io/part-of": label_value(run.project),
         names.LABEL_MANAGED_BY: names.MANAGED_BY,
         names.LABEL_RUN: label_value(run.name),
         names.LABEL_RUN_UID: run.uid,

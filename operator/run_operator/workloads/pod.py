@@ -38,7 +38,7 @@ def pod(run: Run, attempt: int, options: Options) -> Pod:
     file = source(run.spec)
     mounted = volumes(run)
     _shared(run, file, mounted)
-    env, warnings = environment(run)
+    env, warnings = environment(run, attempt)
     warnings += left_out(run.spec)
     warnings += add_reporting(run, options, env, mounted)
     container = _container(run, env, mounted, file, options)
@@ -47,7 +47,7 @@ def pod(run: Run, attempt: int, options: Options) -> Pod:
         "terminationGracePeriodSeconds": run.policy.termination_grace_period,
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
-        "securityContext": pod_context(run.spec, options.default_user),
+        "securityContext": pod_context(run.spec, options.default_user, claims=mounted.have_claims),
         **placement(run.spec),
         "containers": [container],
         **({"volumes": mounted.volumes} if mounted.volumes else {}),

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import itertools
 import posixpath
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Final
 
 from run_operator.resources import reporting as names
 from run_operator.resources.run import Run
 from run_operator.workloads import fields
-from run_operator.workloads.environment import environment
+from run_operator.workloads.environment import document_variables
 from run_operator.workloads.errors import InvalidSpecError
 from run_operator.workloads.folders import below, mount_of
 from run_operator.workloads.options import Options
@@ -32,7 +32,7 @@ def add_reporting(run: Run, options: Options, env: list[dict[str, Any]], mounted
 
     The answer: what of the document is not applied. Raises InvalidSpecError where a volume hides the module.
     """
-    given = _values(env)
+    given = document_variables(run.spec)
     if options.metrics_url is None or _off(given):
         return []
     _refuse_hidden_folder(mounted)
@@ -40,8 +40,7 @@ def add_reporting(run: Run, options: Options, env: list[dict[str, Any]], mounted
         names.ENV_URL: options.metrics_url.rstrip("/") + names.path(run.namespace, run.name),
         names.ENV_TOKEN_FILE: names.TOKEN_FILE,
         names.ENV_AUTHORITY_FILE: names.AUTHORITY_FILE,
-        names.ENV_SPOOL_FOLDER: _folder(given),
-        names.ENV_FLUSH_TIMEOUT: given.get(names.ENV_FLUSH_TIMEOUT) or _flush_timeout(run),
+        **_flush_timeout(run, given),
         "PYTHONPATH": ":".join(filter(None, (given.get("PYTHONPATH"), names.MODULE_FOLDER))),
     }
     sdk = _sdk(run, options, given)
@@ -59,7 +58,7 @@ def spool_location(run: Run) -> str:
 
     For `status.metricsIngest.fullResolution`. Raises InvalidSpecError for a document that cannot be built.
     """
-    given = _values(environment(run)[0])
+    given = document_variables(run.spec)
     if _off(given):
         return ""
     folder = _folder(given)
@@ -132,10 +131,12 @@ def _handed(run: Run, *, with_sdk: bool) -> dict[str, Any]:
     return {"projected": {"defaultMode": WORLD_READABLE, "sources": sources}}
 
 
-def _flush_timeout(run: Run) -> str:
-    """Seconds that leave the program some of the grace period."""
-    grace = run.policy.termination_grace_period
-    return str(max(1, min(FLUSH_SECONDS, grace * 2 // 3)))
+def _flush_timeout(run: Run, given: Mapping[str, str]) -> dict[str, str]:
+    """Seconds that leave the program some of a short grace period. Otherwise the module knows what to do."""
+    seconds = max(1, run.policy.termination_grace_period * 2 // 3)
+    if given.get(names.ENV_FLUSH_TIMEOUT) or seconds >= FLUSH_SECONDS:
+        return {}
+    return {names.ENV_FLUSH_TIMEOUT: str(seconds)}
 
 
 def _refuse_hidden_folder(mounted: Volumes) -> None:
@@ -146,10 +147,6 @@ def _refuse_hidden_folder(mounted: Volumes) -> None:
                 f"{mount['mountPath']!r} is where the operator puts what metrics need; mount the volume "
                 f"elsewhere, or set {names.ENV_SWITCH}=off in {fields.ROOT}.envs",
             )
-
-
-def _values(env: Sequence[Mapping[str, Any]]) -> dict[str, str]:
-    return {item["name"]: item["value"] for item in env if "value" in item}
 
 
 def _off(given: Mapping[str, str]) -> bool:

@@ -11,14 +11,17 @@ from run_operator.workloads.errors import InvalidSpecError
 LARGEST_ID: Final = 2**31 - 1
 
 
-def pod_context(spec: Mapping[str, Any], default_user: int) -> dict[str, Any]:
-    """uid, gid and fsGroup of the document, else `default_user`: most images' own user is root."""
+def pod_context(spec: Mapping[str, Any], default_user: int, *, claims: bool) -> dict[str, Any]:
+    """uid, gid and fsGroup of the document, else `default_user`: most images' own user is root.
+
+    Of `claims`, which may hold millions of files, the kubelet changes the group once and not at every start.
+    """
     return {
         "runAsNonRoot": True,
         "runAsUser": _id(spec, "run_as_user", default_user),
         "runAsGroup": _id(spec, "run_as_group", default_user),
         "fsGroup": _id(spec, "fs_group", default_user),
-        "fsGroupChangePolicy": "OnRootMismatch",
+        **({"fsGroupChangePolicy": "OnRootMismatch"} if claims else {}),
         "seccompProfile": {"type": "RuntimeDefault"},
     }
 

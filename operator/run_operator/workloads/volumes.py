@@ -31,6 +31,11 @@ class Volumes:
     mounts: list[dict[str, Any]] = field(default_factory=list)
     claims: list[dict[str, Any]] = field(default_factory=list)
 
+    @property
+    def have_claims(self) -> bool:
+        """Whether a volume is mounted that outlives the pod, or may be as large as one that does."""
+        return any("persistentVolumeClaim" in volume or "ephemeral" in volume for volume in self.volumes)
+
     def add(self, name: str, source: Mapping[str, Any], path: str, **mount: Any) -> None:
         """One volume and its mount."""
         self.volumes.append({"name": name, **source})

@@ -7,10 +7,12 @@ from pathlib import Path
 import pytest
 import yaml
 
+from run_operator.client.pod.runmetrics import Settings
+from run_operator.resources import reporting as names
 from run_operator.workloads.build import build
 from run_operator.workloads.errors import InvalidSpecError
 from run_operator.workloads.options import Options
-from run_operator.workloads.reporting import spool_location
+from run_operator.workloads.reporting import FLUSH_SECONDS, spool_location
 from tests.builders import SERVE, run
 
 GOLDEN = Path(__file__).parents[2] / "data" / "workloads" / "reporting-pod.yaml"
@@ -129,16 +131,16 @@ def test_a_document_cannot_send_the_token_elsewhere():
 @pytest.mark.parametrize(
     ("spec", "folder", "scratch"),
     [
-        ({}, "/var/run/run-metrics", True),
+        ({}, None, True),  # the module knows the place
         (env(("RUN_METRICS_FOLDER", "/var/run/run-metrics/a")), "/var/run/run-metrics/a", True),
         (env(("RUN_METRICS_FOLDER", "/data/m")) | mounted("/data"), "/data/m", False),
-        (mounted("/var/run/run-metrics"), "/var/run/run-metrics", False),
-        (mounted("/run"), "/var/run/run-metrics", False),
+        (mounted("/var/run/run-metrics"), None, False),
+        (mounted("/run"), None, False),
     ],
 )
 def test_the_spool_lies_where_the_document_wants_it(spec, folder, scratch):
     made = built(spec)
-    assert variables(made)["RUN_METRICS_FOLDER"] == folder
+    assert variables(made).get("RUN_METRICS_FOLDER") == folder
     assert [
         name for name, source in sources(made).items() if source.get("emptyDir") == {"sizeLimit": "512Mi"}
     ] == (["/var/run/run-metrics"] if scratch else [])
@@ -162,12 +164,21 @@ def test_our_volumes_give_way_to_the_users_names():
     assert sources(made)["/var/run/run-metrics"]["name"] == "run-metrics-1"
 
 
-@pytest.mark.parametrize(("grace", "seconds"), [(30, "10"), (15, "10"), (6, "4"), (0, "1")])
+@pytest.mark.parametrize(("grace", "seconds"), [(30, None), (15, None), (6, "4"), (0, "1")])
 def test_the_last_flush_fits_into_the_grace_period(grace, seconds):
     policy = {"terminationGracePeriodSeconds": grace}
-    assert variables(built({}, policy=policy))["RUN_METRICS_FLUSH_TIMEOUT"] == seconds
+    assert variables(built({}, policy=policy)).get("RUN_METRICS_FLUSH_TIMEOUT") == seconds
     chosen = built(env(("RUN_METRICS_FLUSH_TIMEOUT", "60")), policy=policy)
     assert variables(chosen)["RUN_METRICS_FLUSH_TIMEOUT"] == "60"
+
+
+def test_what_a_pod_is_not_told_the_module_knows(monkeypatch):
+    for name in ("RUN_METRICS_FOLDER", "RUN_METRICS_FLUSH_TIMEOUT"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("RUN_METRICS_URL", URL)
+    known = Settings.from_environment()
+    assert known.folder == names.SPOOL_FOLDER
+    assert known.flush_timeout == FLUSH_SECONDS
 
 
 SHARED = {"volume_type": "shared_volume", "spec": {"claimName": "team"}}
