@@ -8,7 +8,7 @@ SDK_STAMP := $(SDK)/.installed
 CLUSTER_NAME ?= demo
 
 .DEFAULT_GOAL := help
-.PHONY: help setup prerequisites demo test test-unit test-pod test-integration test-e2e lint format bench bench-stop bench-client bench-runmetrics bench-metrics bench-freshness chaos chaos-metrics cluster-up cluster-down lock
+.PHONY: help setup prerequisites demo test test-unit test-pod test-integration test-e2e lint format bench bench-jobset bench-stop bench-client bench-runmetrics bench-metrics bench-freshness chaos chaos-metrics cluster-up cluster-down lock
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -63,6 +63,9 @@ format: $(STAMP) ## Let ruff format and mend
 
 bench: $(STAMP) ## Runs beside bare Jobs, on one control plane
 	@$(BIN)/python -m tests.load.bench
+
+bench-jobset: $(STAMP) ## The same beside JobSets; builds JobSet's manager once
+	@$(BIN)/python -m tests.load.bench --jobset
 
 bench-stop: $(STAMP) ## How long a stop and a resume take
 	@$(BIN)/python -m tests.load.bench_stop

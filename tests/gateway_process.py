@@ -14,7 +14,7 @@ from typing import Any
 
 import yaml
 
-from tests.harness import REPOSITORY, Person, _free_port, wait_for
+from tests.harness import REPOSITORY, Person, free_port, wait_for
 
 SDK = REPOSITORY / ".venv-sdk" / "bin" / "python"
 PROGRAMS = REPOSITORY / "tests" / "sdk_programs.py"
@@ -29,7 +29,7 @@ class GatewayProcess:
         self._authority.write_bytes(base64.b64decode(cluster["certificate-authority-data"]))
         self._server = cluster["server"]
         self.log = folder / "gateway.log"
-        self._port = _free_port()
+        self._port = free_port()
         self._health = 0
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -40,7 +40,7 @@ class GatewayProcess:
 
     def start(self) -> None:
         """And wait until it is ready."""
-        self._health = health = _free_port()
+        self._health = health = free_port()
         settings = {
             "API_SERVER": self._server,
             "API_CA": str(self._authority),

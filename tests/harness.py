@@ -208,8 +208,8 @@ class OperatorProcess:
         self._log = log
         self._settings = {f"RUN_OPERATOR_{key.upper()}": value for key, value in settings.items()}
         self._process: subprocess.Popen[bytes] | None = None
-        self.port = _free_port()
-        self.metrics_port = _free_port()
+        self.port = free_port()
+        self.metrics_port = free_port()
         self.metrics_url = f"https://127.0.0.1:{self.metrics_port}"
 
     @property
@@ -297,7 +297,8 @@ class OperatorProcess:
             return False
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Of the loopback; nobody listens there now."""
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))
         return int(one.getsockname()[1])
