@@ -4,23 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from run_operator.ingest.bounded import Bounds
+
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(Bounds):
     """Times in seconds, sizes in bytes."""
 
-    connections: int = 1024
-    """Of each port."""
-    handshake: float = 5.0
-    idle: float = 30.0
-    """A connection on which no request begins is closed after this."""
-    header: int = 16_384
-    """One header, and so a token."""
     body: int = 1_048_576
     """etcd refuses objects above 1.5 MiB."""
-    body_time: float = 10.0
-    bodies: int = 67_108_864
-    """Of all request bodies being read at once."""
     request: float = 55.0
     """For a whole request: the SDK gives up after 60 s."""
     patience: float = 40.0

@@ -18,17 +18,14 @@ from run_operator.gateway.identity import Identity, identity
 from run_operator.gateway.limits import Limits
 from run_operator.gateway.problems import Problem, bad
 from run_operator.gateway.routes import API_LEVEL, OPEN, Request, Routes, configuration, parts_of
-from run_operator.ingest.bounded import Bounded
+from run_operator.ingest.bounded import Bodies, BodyError, Ports
 from run_operator.ingest.throttle import Buckets
 from run_operator.kube.client import Api
 
-LINGER: Final = 1.0
 DRAIN: Final = 10.0
 ERROR: Final = 400
 
 log = logging.getLogger(__name__)
-_SILENT: Final = logging.Logger("silent", logging.CRITICAL)  # noqa: LOG001 - nobody else's
-"""Whoever sends garbage could fill the log with it; what goes wrong on our side is told by `log`."""
 
 
 class GatewayServer:
@@ -39,35 +36,17 @@ class GatewayServer:
         self._routes = routes
         self._limits = limits
         self._counters = counters
-        self._reading = 0
         self._buckets = Buckets(limits.rate, limits.burst, time.monotonic, 2 * limits.remembered)
-        self._ports: list[tuple[asyncio.Server, web.Server]] = []
+        self._bodies = Bodies(limits)
+        self._ports = Ports(self._handle, limits, lambda: counters.refused("connections"))
 
     async def listen(self, host: str, port: int, context: ssl.SSLContext | None) -> int:
         """Returns the port. Raises OSError when it is taken."""
-        http = Bounded(
-            self._handle,
-            most=self._limits.connections,
-            refused=lambda: self._counters.refused("connections"),
-            access_log=None,
-            logger=_SILENT,
-            keepalive_timeout=self._limits.idle,
-            lingering_time=LINGER,
-            auto_decompress=False,
-            max_field_size=self._limits.header,
-        )
-        handshake = self._limits.handshake if context else None
-        server = await asyncio.get_running_loop().create_server(
-            http, host, port, ssl=context, backlog=256, ssl_handshake_timeout=handshake
-        )
-        self._ports.append((server, http))
-        return int(server.sockets[0].getsockname()[1])
+        return await self._ports.listen(host, port, context)
 
     async def stop(self) -> None:
         """Take no more requests; those under way are answered, within bounds."""
-        for server, _ in self._ports:
-            server.close()
-        await asyncio.gather(*(http.shutdown(DRAIN) for _, http in self._ports))
+        await self._ports.close(DRAIN)
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         with self._counters.request(request.method, parts_of(request.raw_path)) as asked:
@@ -127,36 +106,12 @@ class GatewayServer:
 
     async def _body(self, request: web.BaseRequest) -> Any:
         """The JSON that was sent, or None. Raises Problem."""
-        length = request.content_length
-        if length == 0 or (length is None and not request.can_read_body):
+        if request.content_length == 0 or (request.content_length is None and not request.can_read_body):
             return None
-        if length is not None and length > self._limits.body:
-            raise self._too_long()
-        reserved = self._limits.body if length is None else length
-        if self._reading + reserved > self._limits.bodies:
-            raise Problem(503, "too many requests at once", 2.0, limit="bodies")
-        self._reading += reserved
         try:
-            async with asyncio.timeout(self._limits.body_time):
-                return _decoded(await self._read(request))
-        except (ConnectionError, web.RequestPayloadError) as error:
-            raise bad("the request was cut off") from error
-        except TimeoutError as error:
-            told = f"the body did not arrive within {self._limits.body_time:g} s"
-            raise Problem(408, told, limit="body_time") from error
-        finally:
-            self._reading -= reserved
-
-    async def _read(self, request: web.BaseRequest) -> bytes:
-        body = bytearray()
-        async for chunk in request.content.iter_any():
-            body += chunk
-            if len(body) > self._limits.body:
-                raise self._too_long()
-        return bytes(body)
-
-    def _too_long(self) -> Problem:
-        return Problem(413, f"a body may have {self._limits.body} bytes", limit="body")
+            return _decoded(await self._bodies.read(request, self._limits.body))
+        except BodyError as error:
+            raise Problem(error.status, str(error), error.retry_after, limit=error.limit) from error
 
 
 def _decoded(body: bytes) -> Any:

@@ -4,20 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from run_operator.ingest.bounded import Bounds
+
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(Bounds):
     """Times in seconds, sizes in bytes."""
 
     connections: int = 4096
-    handshake: float = 5.0
-    """For the TLS handshake."""
-    idle: float = 30.0
-    """A connection on which no request begins is closed after this."""
-    body: float = 10.0
-    """For a request's body to arrive."""
-    bodies: int = 67_108_864
-    """Of all request bodies being read at once."""
     pod_rate: float = 10.0
     """Requests a second of one pod, and how many at once."""
     pod_burst: float = 30.0

@@ -21,7 +21,7 @@ from run_operator.kube.client import Api
 from run_operator.kube.errors import TransientError
 from run_operator.kube.fence import Unfenced
 from run_operator.kube.resource import RUNS
-from tests.harness import _free_port
+from tests.harness import free_port
 from tests.unit.gateway.test_counters import samples
 
 LIMITS = Limits(body=10_000, body_time=0.3, patience=0.1, slowest=0.2, burst=40, rate=1)
@@ -194,7 +194,7 @@ async def test_who_the_api_server_is_asked_for_is_counted():
 async def test_what_was_counted_is_told_on_the_health_port():
     counters = Counters()
     counters.refused("rate")
-    port, health = _free_port(), HealthPort(counters)
+    port, health = free_port(), HealthPort(counters)
     await health.listen("127.0.0.1", port)
     async with (
         aiohttp.ClientSession() as session,

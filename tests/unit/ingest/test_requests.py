@@ -214,7 +214,7 @@ class TestBounds:
                 assert answer.status == 413
 
     async def test_a_body_that_does_not_arrive(self):
-        async with World(Limits(body=0.1)) as world:
+        async with World(Limits(body_time=0.1)) as world:
             answer = await self.half(world, "Content-Length: 100\r\n\r\n{")
             assert b" 408 " in answer
 
@@ -228,9 +228,9 @@ class TestBounds:
             _, writer = await asyncio.open_connection("127.0.0.1", world.port)
             head = f"POST /v1/namespaces/{NAMESPACE}/runs/{NAME}/metrics HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n"
             writer.write(f"{head}Authorization: Bearer {world.token()}\r\n\r\n{{".encode())
-            await world.until(lambda: world.ingest._server._reading)
+            await world.until(lambda: world.ingest._server._bodies.reading)
             writer.transport.abort()
-            await world.until(lambda: not world.ingest._server._reading)
+            await world.until(lambda: not world.ingest._server._bodies.reading)
         assert [record for record in caplog.records if record.levelname == "ERROR"] == []
 
     async def half(self, world: World, rest: str) -> bytes:
