@@ -37,6 +37,7 @@ from run_operator.lifecycle.actions import (
 )
 from run_operator.lifecycle.observed import Observed, Refusal
 from run_operator.resources.constants import LABEL_RUN_UID, RUN_KIND
+from run_operator.resources.raw import pointer
 from run_operator.resources.run import Run
 from run_operator.workloads.build import child_kind
 from run_operator.workloads.volumes import shortcomings
@@ -186,7 +187,7 @@ class Executor:
         operations = [
             {"op": "replace", "path": "/metadata/uid", "value": uid},
             *(
-                {"op": "add", "path": f"/metadata/annotations/{key.replace('/', '~1')}", "value": value}
+                {"op": "add", "path": pointer("metadata", "annotations", key), "value": value}
                 for key, value in marks.items()
             ),
             {"op": "replace", "path": "/spec/template", "value": spec["template"]},

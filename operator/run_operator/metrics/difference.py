@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-ROOT: Final = "/status/metrics"
+from run_operator.resources.raw import pointer
+
+ROOT: Final = ("status", "metrics")
 MOST: Final = 1000
 """Values that one patch adds one by one: the API server walks to the list for each, and takes 10,000 operations at most."""
 SHARE: Final = 4
@@ -20,10 +22,10 @@ def difference(there: JSON | None, wanted: JSON) -> list[dict[str, Any]]:
     `there`: what the status holds for certain; None where that is not known, and everything is written.
     """
     if not there or not there.keys() <= wanted.keys():
-        return [{"op": "add", "path": ROOT, "value": wanted}]
+        return [{"op": "add", "path": pointer(*ROOT), "value": wanted}]
     found: list[dict[str, Any]] = []
     for key, value in wanted.items():
-        path, before = f"{ROOT}/{key.replace('~', '~0').replace('/', '~1')}", there.get(key)
+        path, before = pointer(*ROOT, key), there.get(key)
         end = _new_end(before, value)
         if end is not None and len(found) + len(end) <= MOST:
             found += ({"op": "add", "path": f"{path}/-", "value": one} for one in end)

@@ -33,3 +33,8 @@ def newer(version: str, than: str) -> bool:
     if version.isdecimal() and than.isdecimal():
         return int(version) > int(than)
     return version != than
+
+
+def pointer(*keys: str) -> str:
+    """The JSON pointer (RFC 6901) of a JSON patch's `path`: `/metadata/annotations/example.io~1note`."""
+    return "".join("/" + key.replace("~", "~0").replace("/", "~1") for key in keys)
