@@ -152,6 +152,22 @@ class Person:
         patch = json.dumps({"status": status})
         self.kubectl("patch", "pod", pod, "--subresource=status", "--type=merge", "-p", patch)
 
+    def somebody(self, path: Path, *roles: str) -> Person:
+        """Another one, with these of our ClusterRoles in this namespace and no other right; their kubeconfig is `path`."""
+        self.kubectl("apply", "-f", str(REPOSITORY / "manifests" / "base" / "user-roles.yaml"))
+        self.kubectl("create", "serviceaccount", "someone")
+        for role in roles:
+            self.let_someone(role)
+        config = yaml.safe_load(self.kubeconfig.read_text())
+        config["users"][0]["user"] = {"token": self.kubectl("create", "token", "someone").stdout.strip()}
+        path.write_text(yaml.safe_dump(config))
+        return Person(path, self.namespace)
+
+    def let_someone(self, role: str) -> None:
+        """Bind one more role to the account of `somebody`."""
+        account = f"--serviceaccount={self.namespace}:someone"
+        self.kubectl("create", "rolebinding", role, f"--clusterrole={role}", account)
+
     def warm(self) -> None:
         """Start a first Run: it also brings what pods need to log metrics, in one write, once a namespace."""
         self.apply_run("warm")

@@ -8,7 +8,6 @@ import sys
 from typing import Any
 
 import pytest
-import yaml
 
 from run_operator import (
     Cluster,
@@ -107,20 +106,13 @@ def test_a_write_whose_answer_is_lost_counts_once(cluster, proxy, through, lost)
     assert run.metrics == {"loss": [0, 1, 2, 3, 4]}
 
 
-def test_without_the_right_it_says_what_to_bind(cluster, person, kubeconfig, tmp_path):
-    person.kubectl("apply", "-f", str(REPOSITORY / "manifests" / "base" / "user-roles.yaml"))
-    person.kubectl("create", "serviceaccount", "someone")
-    someone = f"--serviceaccount={person.namespace}:someone"
-    person.kubectl("create", "rolebinding", "edit", "--clusterrole=run-operator-edit", someone)
-    person.kubectl("create", "rolebinding", "view", "--clusterrole=run-operator-view", someone)
-    config = yaml.safe_load(kubeconfig.read_text())
-    config["users"][0]["user"] = {"token": person.kubectl("create", "token", "someone").stdout.strip()}
-    (tmp_path / "theirs").write_text(yaml.safe_dump(config))
-    theirs = Cluster.connect(kubeconfig=str(tmp_path / "theirs"), namespace=person.namespace)
+def test_without_the_right_it_says_what_to_bind(cluster, person, tmp_path):
+    somebody = person.somebody(tmp_path / "theirs", "run-operator-edit", "run-operator-view")
+    theirs = Cluster.connect(kubeconfig=str(somebody.kubeconfig), namespace=person.namespace)
     run = job(theirs, suspend=True)
     with pytest.raises(ForbiddenError, match="--clusterrole=run-operator-log-metrics"):
         run.log_metric("loss", 1)
-    person.kubectl("create", "rolebinding", "log", "--clusterrole=run-operator-log-metrics", someone)
+    person.let_someone("run-operator-log-metrics")
     wait_for(
         "the right",
         lambda: person.kubectl(

@@ -12,7 +12,7 @@ import yaml
 
 from run_operator import Cluster, get_run
 from tests.harness import EXPORTS, run_object, wait_for
-from tests.terminal import RUNCTL
+from tests.terminal import RUNCTL, Terminal
 
 GOOD = EXPORTS / "container-job-selfcontained.yaml"
 
@@ -177,6 +177,22 @@ def test_logs_of_a_run_that_waits_say_what_for_until_it_is_stopped(operator, per
             following.kill()
     assert (following.returncode, lines) == (0, "")
     assert "\nrun x: STOPPED: stopped; " in f"\n{told}"
+
+
+def test_who_may_see_runs_and_not_their_pods_is_told_which_right_is_missing(
+    operator, person, runctl, tmp_path
+):
+    person.apply_run("x")
+    theirs = Terminal(person.somebody(tmp_path / "theirs", "run-operator-view"))
+    person.becomes("x", "RUNNING")
+    followed = theirs.run("logs", "-f", "x")
+    assert (followed.returncode, followed.stdout) == (1, "")
+    assert 'cannot list resource "pods"' in followed.stderr.splitlines()[-1]
+    waited = theirs.run("wait", "x", "--timeout", "5")
+    assert waited.returncode == 4
+    told = [line for line in waited.stderr.splitlines() if "what its program writes cannot be read" in line]
+    assert len(told) == 1
+    assert 'cannot list resource "pods"' in told[0]
 
 
 def test_where_no_cluster_answers_one_line_says_so(person, runctl, tmp_path):

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import logging
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
-from run_operator.client.errors import BackendError, EntityNotExistsError
+from run_operator.client.errors import BackendError, EntityNotExistsError, ForbiddenError
 from run_operator.client.kube import Cluster
 from run_operator.client.logs import LogLine, attempt_of, path, pods, started
 from run_operator.kube.resource import PODS
@@ -19,7 +20,7 @@ TAIL: Final = 1000
 """Lines before the beginning that are told."""
 SILENCE: Final = 300.0
 TRIES: Final = 3
-"""Of a pod whose log cannot be read."""
+"""Of a pod whose log cannot be read, and until a right is taken as missing: an API server that starts denies for a moment."""
 PAUSE: Final = 0.3
 """Seconds until a stream that ended before its container is opened again."""
 IDLE: Final = 0.3
@@ -31,6 +32,9 @@ MAX_STREAMS: Final = 64
 LONGEST_END: Final = 5.0
 
 JSON = Mapping[str, Any]
+Denied = Callable[[ForbiddenError], None]
+
+log = logging.getLogger(__name__)
 
 
 class Lines:
@@ -61,11 +65,14 @@ class Lines:
 class _Stream:
     """One container's lines, told by a thread of their own."""
 
-    def __init__(self, cluster: Cluster, pod: JSON, container: str, tell: Callable[[LogLine], None]) -> None:
+    def __init__(
+        self, cluster: Cluster, pod: JSON, container: str, tell: Callable[[LogLine], None], denied: Denied
+    ) -> None:
         self._cluster = cluster
         self._pod = text(mapping(pod.get("metadata")).get("name"))
         self._container = container
         self._tell = tell
+        self._denied = denied
         self._response: Any = None
         self._closed = threading.Event()
         self._lines = Lines(cluster, pod, container, self._remember)
@@ -92,8 +99,10 @@ class _Stream:
         while failures < TRIES and not self._closed.is_set():
             try:
                 self._tell_all()
-            except BackendError:  # the log is a courtesy: the waiting goes on without it
+            except BackendError as error:  # the log is a courtesy: the waiting goes on without it
                 failures += 1
+                if failures == TRIES and isinstance(error, ForbiddenError):
+                    self._denied(error)
             else:
                 failures = 0
                 if self._ended():
@@ -127,12 +136,17 @@ class _Stream:
 
 
 class Follower:
-    """Tells every line of the Run's programs, by threads of its own: one that looks for pods, one a container."""
+    """Tells every line of the Run's programs, by threads of its own: one that looks for pods, one a container.
 
-    def __init__(self, cluster: Cluster, name: str, tell: Callable[[LogLine], None]) -> None:
+    `denied` is told once, by one of them, if there is no right to read them.
+    """
+
+    def __init__(self, cluster: Cluster, name: str, tell: Callable[[LogLine], None], denied: Denied) -> None:
         self._cluster = cluster
         self._name = name
         self._tell = tell
+        self._tell_denied = denied
+        self._denials = 0
         self._streams: dict[tuple[str, str], _Stream] = {}
         self._bell = threading.Event()
         self._ending = self._closed = False
@@ -169,11 +183,22 @@ class Follower:
         while not self._closed:
             last = self._ending
             self._bell.clear()
-            with contextlib.suppress(BackendError):  # looked again at the next change
+            try:
                 self._listen()
+            except ForbiddenError as error:
+                self._denials += 1
+                if self._denials == TRIES:
+                    self._denied(error)
+            except BackendError as error:
+                log.debug("the pods of run %s cannot be listed now: %s", self._name, error)
             if last:
                 return
             self._bell.wait(LOOK)
+
+    def _denied(self, error: ForbiddenError) -> None:
+        tell, self._tell_denied = self._tell_denied, _nobody
+        if not self._closed:
+            tell(error)
 
     def _listen(self) -> None:
         for pod in pods(self._cluster, self._name):
@@ -182,4 +207,10 @@ class Follower:
                 if self._closed or len(self._streams) >= MAX_STREAMS:
                     return
                 if (name, container) not in self._streams:
-                    self._streams[name, container] = _Stream(self._cluster, pod, container, self._tell)
+                    self._streams[name, container] = _Stream(
+                        self._cluster, pod, container, self._tell, self._denied
+                    )
+
+
+def _nobody(_: ForbiddenError) -> None:
+    """It was told already."""

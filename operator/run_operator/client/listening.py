@@ -9,6 +9,7 @@ from typing import Final
 
 from run_operator.client import waiting
 from run_operator.client.arrival import JSON, ended
+from run_operator.client.errors import ForbiddenError
 from run_operator.client.kube import Cluster
 from run_operator.client.logs import LogLine, kept_lines, lines_of, read_soon
 from run_operator.resources.raw import mapping, number, text
@@ -43,6 +44,9 @@ class _Hand:
     def line(self, line: LogLine) -> None:
         if self._attempt is None or line.attempt == self._attempt:
             self.put(line)
+
+    def denied(self, error: ForbiddenError) -> None:
+        self.put(error)  # who asks for lines and may not have any has an error
 
     def put(self, what: LogLine | JSON | BaseException | None) -> None:
         while not self.gone.is_set():

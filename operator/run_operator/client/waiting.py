@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from run_operator.client.arrival import JSON, is_service, settled
+from run_operator.client.errors import ForbiddenError
 from run_operator.client.following import Deadline, Following
 from run_operator.client.kube import Cluster
 from run_operator.client.lines import Follower
@@ -18,13 +19,16 @@ from run_operator.resources.states import state_of
 
 
 class Observer(Protocol):
-    """Whom `wait` tells. `line` is called from a thread of its own, never at the same time as `changed`."""
+    """Whom `wait` tells. `line` and `denied` are called from other threads, never two at a time."""
 
     def changed(self, raw: JSON) -> None:
         """The Run, at first and after every change."""
 
     def line(self, line: LogLine) -> None:
         """A line of the program."""
+
+    def denied(self, error: ForbiddenError) -> None:
+        """There will be no lines: whoever waits may not read them."""
 
 
 class Printer:
@@ -45,6 +49,10 @@ class Printer:
         """As the program wrote it."""
         print(line.text, flush=True)  # noqa: T201
 
+    def denied(self, error: ForbiddenError) -> None:
+        """Once."""
+        print(no_lines(self._name, error), flush=True)  # noqa: T201
+
 
 class _Locked:
     """One observer, two threads."""
@@ -60,6 +68,10 @@ class _Locked:
     def line(self, line: LogLine) -> None:
         with self._lock:
             self._observer.line(line)
+
+    def denied(self, error: ForbiddenError) -> None:
+        with self._lock:
+            self._observer.denied(error)
 
 
 def wait(
@@ -80,7 +92,7 @@ def wait(
     """
     arrived, telling = until or settled, lines or with_lines
     told = _Locked(observer) if observer else None
-    follower = Follower(cluster, name, told.line) if told else None
+    follower = Follower(cluster, name, told.line, told.denied) if told else None
     try:
         with contextlib.closing(iter(Following(cluster, name, Deadline(timeout), uid))) as changes:
             for raw in changes:
@@ -103,6 +115,11 @@ def summary(name: str, raw: JSON) -> str:
     status = mapping(raw.get("status"))
     message = text(status.get("message"))
     return visible(f"run {name}: {state_of(status.get('state')).value}" + (f": {message}" if message else ""))
+
+
+def no_lines(name: str, error: ForbiddenError) -> str:
+    """Why the program's lines are not told."""
+    return visible(f"run {name}: what its program writes cannot be read: {error}")
 
 
 def with_lines(raw: JSON) -> bool:

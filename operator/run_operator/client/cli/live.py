@@ -11,8 +11,10 @@ from collections.abc import Mapping
 from typing import Any, Final, Self
 
 from run_operator.client.cli import output as shown
+from run_operator.client.errors import ForbiddenError
 from run_operator.client.logs import LogLine
 from run_operator.client.text import visible
+from run_operator.client.waiting import no_lines
 from run_operator.resources.raw import mapping, text
 
 TICK: Final = 1.0
@@ -58,6 +60,12 @@ class Live:
         """As the program wrote it."""
         with self._lock:
             self._print(line.text, sys.stdout)
+            self._draw()
+
+    def denied(self, error: ForbiddenError) -> None:
+        """Why there are no lines."""
+        with self._lock:
+            self._print(no_lines(self._name, error), sys.stderr)
             self._draw()
 
     def _print(self, said: str, stream: Any) -> None:
