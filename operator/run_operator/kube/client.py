@@ -251,9 +251,15 @@ class Api:
         if allowance <= 0:
             raise errors.FencedError(f"{verb} {path}: this replica is not the leader")
         deadline = min(WRITE_DEADLINE, allowance)
-        return await self._request(
-            verb, resource, path, body=body, content_type=content_type, deadline=deadline, accept=accept
-        )
+        try:
+            return await self._request(
+                verb, resource, path, body=body, content_type=content_type, deadline=deadline, accept=accept
+            )
+        except errors.ForbiddenError as error:
+            if await self.ready():
+                raise
+            starting = f"{error.message} (the API server is not ready: it may not know its roles yet)"
+            raise errors.TransientError(f"{verb} {path}", error.status, starting) from error
 
     async def _request(
         self,

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 from kubernetes.aio.client import Configuration
 from kubernetes.aio.config import ConfigException
 
 from run_operator.kube.client import Api
-from run_operator.kube.errors import TransientError
+from run_operator.kube.errors import ForbiddenError, TransientError
 from run_operator.kube.fence import Unfenced
 from run_operator.kube.resource import RUNS
 
@@ -32,3 +34,22 @@ async def test_a_token_that_cannot_be_read_just_now_is_a_transient_error(error):
     finally:
         await api.close()
     assert seen == ["error"]
+
+
+@pytest.mark.parametrize(("ready", "error"), [(200, ForbiddenError), (500, TransientError)])
+async def test_a_denied_write_counts_only_if_the_api_server_has_read_its_roles(ready, error):
+    async def answer(request: web.Request) -> web.Response:
+        if request.path == "/readyz":
+            return web.Response(status=ready)
+        return web.json_response({"message": "runs is forbidden", "reason": "Forbidden"}, status=403)
+
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", answer)
+    async with TestServer(app) as server:
+        host = str(server.make_url("")).rstrip("/")
+        api = Api(Configuration(host=host), Unfenced(), lambda *_: None, "test")
+        try:
+            with pytest.raises(error, match="runs is forbidden"):
+                await api.patch(RUNS, "ml", "hello", {})
+        finally:
+            await api.close()
