@@ -198,6 +198,19 @@ def test_who_may_see_runs_and_not_their_pods_is_told_which_right_is_missing(
     assert 'cannot list resource "pods"' in told[0]
 
 
+def test_a_run_that_is_not_there_is_missing_also_for_who_may_not_list(operator, person, runctl, tmp_path):
+    theirs = Terminal(person.somebody(tmp_path / "theirs"))
+    person.kubectl("create", "role", "get", "--verb=get", "--resource=runs.run-operator.io")
+    person.kubectl(
+        "create", "rolebinding", "get", "--role=get", f"--serviceaccount={person.namespace}:someone"
+    )
+    person.apply_run("x", suspend=True)
+    assert "kind: Run" in theirs.says("get", "x", "-o", "yaml")
+    missing = theirs.run("get", "nobody")
+    assert missing.returncode == 3
+    assert 'cannot list resource "runs"' in missing.stderr
+
+
 def test_where_no_cluster_answers_one_line_says_so(person, runctl, tmp_path):
     nowhere = tmp_path / "kubeconfig"
     config = yaml.safe_load(person.kubeconfig.read_text())

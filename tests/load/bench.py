@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import statistics
 import sys
 import time
 from collections.abc import Callable
@@ -27,6 +28,8 @@ from tests.load.stage import connected, cpu_seconds, stage
 
 CONCURRENCY = 16
 DEADLINE = 300.0
+COLUMNS = ("bare Jobs/s", "same Jobs/s", "Runs/s", "Runs:bare", "Runs:same", "writes/Run", "CPU ms/Run")
+JOBSET_COLUMNS = ("JobSets/s", "Runs:JobSets", "CPU ms/JobSet")
 Running = Callable[[dict[str, Any]], bool]
 
 
@@ -110,12 +113,16 @@ class Round:
         self._number = number
         self._names = [f"r{number}-{i}" for i in range(count)]
 
-    async def rate(self, what: str, resource: Any, make: Callable[[str], Any], running: Running) -> float:
-        """Objects a second until all of them run."""
+    async def rate(
+        self, what: str, resource: Any, make: Callable[[str], Any], running: Running, *, clear: bool = True
+    ) -> float:
+        """Objects a second until all of them run. Then they are cleared, unless somebody looks at something first."""
         namespace = f"{what}-{self._number}"
         self._person.kubectl("create", "namespace", namespace)
         bodies = [make(name) for name in self._names]
         seconds = await timed(self._api, resource, namespace, bodies, running)
+        if clear:
+            self.clear(what)
         return len(bodies) / seconds
 
     def clear(self, what: str) -> None:
@@ -123,36 +130,50 @@ class Round:
         self._person.kubectl("delete", "namespace", f"{what}-{self._number}")
 
 
-async def measure(
-    person: Person, operator: OperatorProcess, manager: JobSetManager | None, chosen: argparse.Namespace
-) -> None:
-    """Jobs, the operator's own Jobs, Runs and, if asked for, JobSets in turn; one line a round."""
-    more = "  JobSets/s  Runs:JobSets  CPU ms/JobSet" if manager else ""
-    print(f"round  bare Jobs/s  same Jobs/s  Runs/s  Runs:bare  Runs:same  writes/Run  CPU ms/Run{more}")
-    count = chosen.count
-    async with connected(person, CONCURRENCY, "bench") as api:
-        for number in range(1, chosen.rounds + 1):
-            one = Round(api, person, number, count)
-            bare = await one.rate("bare", JOBS, bare_job, job_runs)
-            one.clear("bare")
-            same = await one.rate("same", JOBS, lambda name: same_job(name, operator.metrics_url), job_runs)
-            one.clear("same")
-            writes, cpu = sum(operator.writes().values()), cpu_seconds(operator.pid)
-            runs = await one.rate("runs", RUNS, run_object, lambda o: o["status"]["state"] == "RUNNING")
-            writes, cpu = sum(operator.writes().values()) - writes, cpu_seconds(operator.pid) - cpu
-            one.clear("runs")
-            print(
-                f"{number:>5} {bare:>12.1f} {same:>12.1f} {runs:>7.1f} {runs / bare:>10.2f} {runs / same:>10.2f}"
-                f" {writes / count:>11.2f} {1000 * cpu / count:>11.2f}",
-                end=("" if manager else "\n"),
-                flush=True,
-            )
-            if manager:
-                cpu = cpu_seconds(manager.pid)
-                sets = await one.rate("sets", JOBSETS, job_set, job_set_runs)
-                cpu = cpu_seconds(manager.pid) - cpu
-                one.clear("sets")
-                print(f" {sets:>10.1f} {runs / sets:>13.2f} {1000 * cpu / count:>14.2f}", flush=True)
+class Bench:
+    """Jobs, the operator's own Jobs, Runs and, if there is a manager for them, JobSets in turn."""
+
+    def __init__(self, person: Person, operator: OperatorProcess, manager: JobSetManager | None) -> None:
+        self._person = person
+        self._operator = operator
+        self._manager = manager
+
+    async def measure(self, count: int, rounds: int) -> None:
+        """Prints a line a round, and the median of each column."""
+        columns = COLUMNS + (JOBSET_COLUMNS if self._manager else ())
+        print("round  ", *columns, sep="  ", flush=True)
+        found: list[list[float]] = []
+        async with connected(self._person, CONCURRENCY, "bench") as api:
+            for number in range(1, rounds + 1):
+                found.append(await self._round(Round(api, self._person, number, count), count))
+                show(str(number), columns, found[-1])
+        show("median", columns, list(map(statistics.median, zip(*found, strict=True))))
+
+    async def _round(self, one: Round, count: int) -> list[float]:
+        """A figure a column."""
+        operator = self._operator
+        bare = await one.rate("bare", JOBS, bare_job, job_runs)
+        same = await one.rate("same", JOBS, lambda name: same_job(name, operator.metrics_url), job_runs)
+        writes, cpu = sum(operator.writes().values()), cpu_seconds(operator.pid)
+        runs = await one.rate(
+            "runs", RUNS, run_object, lambda o: o["status"]["state"] == "RUNNING", clear=False
+        )
+        writes, cpu = sum(operator.writes().values()) - writes, cpu_seconds(operator.pid) - cpu
+        one.clear("runs")
+        found = [bare, same, runs, runs / bare, runs / same, writes / count, 1000 * cpu / count]
+        if self._manager:
+            cpu = cpu_seconds(self._manager.pid)
+            sets = await one.rate("sets", JOBSETS, job_set, job_set_runs, clear=False)
+            cpu = cpu_seconds(self._manager.pid) - cpu
+            one.clear("sets")
+            found += [sets, runs / sets, 1000 * cpu / count]
+        return found
+
+
+def show(label: str, columns: tuple[str, ...], found: list[float]) -> None:
+    """One line of the table."""
+    cells = (f"{value:>{len(column)}.2f}" for column, value in zip(columns, found, strict=True))
+    print(f"{label:<7}", *cells, sep="  ", flush=True)
 
 
 def main() -> None:
@@ -165,7 +186,8 @@ def main() -> None:
     with ExitStack() as things:
         person, operator, scratch = things.enter_context(stage("bench"))
         manager = JobSetManager(person, scratch / "jobset") if chosen.jobset else None
-        asyncio.run(measure(person, operator, manager and things.enter_context(manager), chosen))
+        bench = Bench(person, operator, manager and things.enter_context(manager))
+        asyncio.run(bench.measure(chosen.count, chosen.rounds))
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from run_operator.client.errors import EntityNotExistsError
+from run_operator.client.errors import EntityNotExistsError, ForbiddenError
 from run_operator.client.kube import Cluster
 from run_operator.client.wishes import missing
 from run_operator.document.names import object_name
@@ -26,12 +26,19 @@ def find(cluster: Cluster, identifier: str, project: str | None = None) -> JSON:
     """The object of a Run: by store key, id or object name. Raises EntityNotExistsError."""
     match = _KEY.fullmatch(identifier)
     run_id, wanted = (match["id"], match["project"]) if match else (identifier, project)
-    raw = _under_its_name(cluster, run_id, by_name=match is None) or _under_another_name(
-        cluster, run_id, wanted
+    raw, nothing = (
+        _under_its_name(cluster, run_id, by_name=match is None),
+        "there is none of that name, id or key",
     )
     if raw is None:
-        error = EntityNotExistsError("there is none of that name, id or key", status=404, reason="NotFound")
-        raise missing(cluster, run_id, error)
+        try:
+            raw = _under_another_name(cluster, run_id, wanted)
+        except ForbiddenError as error:
+            nothing = (
+                f"there is none of that name; whether one of another name has that id cannot be seen: {error}"
+            )
+    if raw is None:
+        raise missing(cluster, run_id, EntityNotExistsError(nothing, status=404, reason="NotFound"))
     there = text(mapping(raw.get("spec")).get("project"))
     if wanted and there != wanted:
         raise EntityNotExistsError(
