@@ -26,19 +26,11 @@ def find(cluster: Cluster, identifier: str, project: str | None = None) -> JSON:
     """The object of a Run: by store key, id or object name. Raises EntityNotExistsError."""
     match = _KEY.fullmatch(identifier)
     run_id, wanted = (match["id"], match["project"]) if match else (identifier, project)
-    raw, nothing = (
-        _under_its_name(cluster, run_id, by_name=match is None),
-        "there is none of that name, id or key",
+    raw = _under_its_name(cluster, run_id, by_name=match is None) or _under_another_name(
+        cluster, run_id, wanted
     )
     if raw is None:
-        try:
-            raw = _under_another_name(cluster, run_id, wanted)
-        except ForbiddenError as error:
-            nothing = (
-                f"there is none of that name; whether one of another name has that id cannot be seen: {error}"
-            )
-    if raw is None:
-        raise missing(cluster, run_id, EntityNotExistsError(nothing, status=404, reason="NotFound"))
+        raise _none(cluster, run_id, "there is none of that name, id or key")
     there = text(mapping(raw.get("spec")).get("project"))
     if wanted and there != wanted:
         raise EntityNotExistsError(
@@ -62,11 +54,19 @@ def _under_its_name(cluster: Cluster, run_id: str, *, by_name: bool) -> JSON | N
 
 def _under_another_name(cluster: Cluster, run_id: str, project: str | None) -> JSON | None:
     """Its manifest may have been given a name: then only the document tells."""
-    for page in cluster.list(RUNS, fields=selector(project=project)):
-        for raw in page.get("items") or ():
-            if mapping(raw.get("spec")).get("id") == run_id:
-                return dict(raw)
+    try:
+        for page in cluster.list(RUNS, fields=selector(project=project)):
+            for raw in page.get("items") or ():
+                if mapping(raw.get("spec")).get("id") == run_id:
+                    return dict(raw)
+    except ForbiddenError as error:
+        why = f"there is none of that name; whether one of another name has that id cannot be seen: {error}"
+        raise _none(cluster, run_id, why) from error
     return None
+
+
+def _none(cluster: Cluster, run_id: str, why: str) -> EntityNotExistsError:
+    return missing(cluster, run_id, EntityNotExistsError(why, status=404, reason="NotFound"))
 
 
 def name_of(raw: JSON) -> str:
