@@ -1,7 +1,8 @@
 """`make bench`: Runs beside the same number of Jobs, on one control plane with fake nodes, in one session.
 
 `bare` is the least Job there is; `same` is the very Job that the operator makes, applied by hand: what is missing to it
-is what the Run itself costs. With `--jobset` (`make bench-jobset`) the same number of JobSets too, made by JobSet's own manager. Machines differ and are noisy: the ratio, the writes and the CPU say something, the seconds little.
+is what the Run itself costs. With `--jobset` (`make bench-jobset`) the same number of JobSets too, made by JobSet's own
+manager. Machines differ and are noisy: the ratio, the writes and the CPU say something, the seconds little.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from run_operator.resources.run import Run
 from run_operator.workloads.build import build
 from run_operator.workloads.options import Options
 from tests.harness import OperatorProcess, Person, run_object
-from tests.load.jobset import JOBSETS, JobSetManager, job_set, job_set_runs
+from tests.load.jobset import JOBSETS, JobSetManager
 from tests.load.stage import connected, cpu_seconds, stage
 
 CONCURRENCY = 16
@@ -59,6 +60,22 @@ def job_runs(job: dict[str, Any]) -> bool:
     return int(job["status"].get("ready", 0)) > 0
 
 
+def job_set(name: str) -> dict[str, Any]:
+    """The least JobSet there is, of one bare Job."""
+    jobs = {"name": "main", "template": {"spec": bare_job(name)["spec"]}}
+    return {
+        "apiVersion": f"{JOBSETS.group}/{JOBSETS.version}",
+        "kind": JOBSETS.kind,
+        "metadata": {"name": name},
+        "spec": {"replicatedJobs": [jobs]},
+    }
+
+
+def job_set_runs(found: dict[str, Any]) -> bool:
+    """Whether its Job's pod is ready."""
+    return any(jobs["ready"] > 0 for jobs in found.get("status", {}).get("replicatedJobsStatus", ()))
+
+
 async def create(api: Api, resource: Any, namespace: str, bodies: list[dict[str, Any]]) -> None:
     """All of them, a few at a time."""
     gate = asyncio.Semaphore(CONCURRENCY)
@@ -91,9 +108,8 @@ async def timed(
 async def all_run(api: Api, resource: Any, namespace: str, count: int, running: Running) -> None:
     """Until so many run. By a watch: lists, again and again, would be a good part of the API server's work."""
     found: set[str] = set()
-    while (
-        len(found) < count
-    ):  # an API server that is busy may close a watch; a new one begins with what there is
+    while len(found) < count:
+        # An API server that is busy may close a watch; a new one begins with what there is.
         rest = b""
         pieces = api.stream(resource, resource.path(namespace), {"watch": "true"}, deadline=DEADLINE)
         async for piece in pieces:

@@ -103,24 +103,6 @@ class JobSetManager:
             return False
 
 
-def job_set(name: str) -> dict[str, Any]:
-    """The least JobSet there is, of one bare Job."""
-    container = {"name": "main", "image": "docker.io/library/busybox:1.36"}
-    pod = {"spec": {"restartPolicy": "Never", "containers": [container]}}
-    jobs = {"name": "main", "template": {"spec": {"backoffLimit": 0, "template": pod}}}
-    return {
-        "apiVersion": f"{JOBSETS.group}/{JOBSETS.version}",
-        "kind": JOBSETS.kind,
-        "metadata": {"name": name},
-        "spec": {"replicatedJobs": [jobs]},
-    }
-
-
-def job_set_runs(found: dict[str, Any]) -> bool:
-    """Whether its Job's pod is ready."""
-    return any(jobs["ready"] > 0 for jobs in found.get("status", {}).get("replicatedJobsStatus", ()))
-
-
 def _source() -> Path:
     """Its manifests, in the module that was downloaded to build it."""
     command = [go(), "list", "-m", "-f", "{{.Dir}}", MODULE]

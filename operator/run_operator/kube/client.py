@@ -256,7 +256,8 @@ class Api:
                 verb, resource, path, body=body, content_type=content_type, deadline=deadline, accept=accept
             )
         except errors.ForbiddenError as error:
-            if await self.ready():
+            # A token that is not known (401) is told the same by /readyz, and what a caller may do the gateway finds out.
+            if self._bearer or error.status != _DENIED or await self.ready():
                 raise
             starting = f"{error.message} (the API server is not ready: it may not know its roles yet)"
             raise errors.TransientError(f"{verb} {path}", error.status, starting) from error
@@ -296,6 +297,7 @@ class Api:
 
 _METHODS: Final = {"get": "GET", "list": "GET", "create": "POST", "patch": "PATCH", "delete": "DELETE"}
 _FIRST_ERROR: Final = 400
+_DENIED: Final = 403
 _READY_TIMEOUT: Final = aiohttp.ClientTimeout(total=WRITE_DEADLINE)
 _LIST_TIMEOUT: Final = aiohttp.ClientTimeout(total=LIST_DEADLINE)
 _FIRST_SERVER_ERROR: Final = 500

@@ -36,12 +36,20 @@ async def test_a_token_that_cannot_be_read_just_now_is_a_transient_error(error):
     assert seen == ["error"]
 
 
-@pytest.mark.parametrize(("ready", "error"), [(200, ForbiddenError), (500, TransientError)])
-async def test_a_denied_write_counts_only_if_the_api_server_has_read_its_roles(ready, error):
+@pytest.mark.parametrize(
+    ("denial", "ready", "token", "error"),
+    [
+        (403, 200, "", ForbiddenError),
+        (403, 500, "", TransientError),
+        (401, 401, "", ForbiddenError),
+        (403, 500, "of-a-caller", ForbiddenError),
+    ],
+)
+async def test_a_denied_write_counts_only_if_the_api_server_has_read_its_roles(denial, ready, token, error):
     async def answer(request: web.Request) -> web.Response:
         if request.path == "/readyz":
             return web.Response(status=ready)
-        return web.json_response({"message": "runs is forbidden", "reason": "Forbidden"}, status=403)
+        return web.json_response({"message": "runs is forbidden", "reason": "Forbidden"}, status=denial)
 
     app = web.Application()
     app.router.add_route("*", "/{path:.*}", answer)
@@ -50,6 +58,6 @@ async def test_a_denied_write_counts_only_if_the_api_server_has_read_its_roles(r
         api = Api(Configuration(host=host), Unfenced(), lambda *_: None, "test")
         try:
             with pytest.raises(error, match="runs is forbidden"):
-                await api.patch(RUNS, "ml", "hello", {})
+                await (api.as_caller(token) if token else api).patch(RUNS, "ml", "hello", {})
         finally:
             await api.close()
