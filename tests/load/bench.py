@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import statistics
 import sys
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, aclosing
 from dataclasses import replace
 from typing import Any
 
@@ -110,14 +109,12 @@ async def all_run(api: Api, resource: Any, namespace: str, count: int, running: 
     found: set[str] = set()
     while len(found) < count:
         # An API server that is busy may close a watch; a new one begins with what there is.
-        rest = b""
-        pieces = api.stream(resource, resource.path(namespace), {"watch": "true"}, deadline=DEADLINE)
-        async for piece in pieces:
-            *lines, rest = (rest + piece).split(b"\n")
-            events = map(json.loads, lines)
-            found |= {item["object"]["metadata"]["name"] for item in events if running(item["object"])}
-            if len(found) == count:
-                return
+        async with aclosing(api.watch(resource, namespace=namespace, seconds=int(DEADLINE))) as events:
+            async for event in events:
+                if event["type"] != "BOOKMARK" and running(event["object"]):
+                    found.add(event["object"]["metadata"]["name"])
+                    if len(found) == count:
+                        return
 
 
 class Round:

@@ -11,7 +11,6 @@ from collections.abc import Coroutine
 from typing import Any, Final
 
 from run_operator import __version__
-from run_operator.engine import watch
 from run_operator.engine.execute import Executor
 from run_operator.engine.keeping import Keeping, limits_of
 from run_operator.engine.queue import WorkQueue
@@ -19,14 +18,14 @@ from run_operator.engine.reconcile import Reconciler
 from run_operator.engine.recorder import Recorder
 from run_operator.engine.reporting import Reporting
 from run_operator.engine.store import Store
+from run_operator.engine.streams import Streams, connections
 from run_operator.engine.sweep import Sweeper
-from run_operator.engine.watched import WATCHED
 from run_operator.engine.workers import Workers
 from run_operator.kube import config
 from run_operator.kube.client import Api
 from run_operator.kube.errors import KubeError
 from run_operator.kube.fence import Unfenced
-from run_operator.kube.resource import FUNCTIONS, RUN_LOGS, RUNS, TASKS, Resource
+from run_operator.kube.resource import FUNCTIONS, RUN_LOGS, RUNS, TASKS
 from run_operator.observability.health import Health
 from run_operator.observability.metrics import Metrics, Readings
 from run_operator.observability.server import StatusServer
@@ -34,9 +33,8 @@ from run_operator.resources.states import state_of
 from run_operator.settings import Settings
 from run_operator.workloads.options import Options
 
-STREAMS_BACKOFF: Final = (1.0, 2.0, 5.0, 10.0, 30.0)
-"""Seconds before the streams are opened anew after a failure; the last one is repeated."""
-DISCOVERY_PAUSE: Final = 1.0
+LIST_BACKOFF: Final = (1.0, 2.0, 5.0, 10.0, 30.0)
+"""Seconds between attempts to list what the store is compared with at the start; the last one is repeated."""
 DRAIN: Final = 10.0
 """Seconds the workers get to finish what they have begun."""
 FLUSH: Final = 5.0
@@ -55,10 +53,7 @@ class Operator:
         self._queue = WorkQueue(time.monotonic)
         self._store = Store(lambda key, urgent: self._queue.add(key, urgent=urgent))
         self._health = Health(time.monotonic, self._queue.oldest_age, settings.sweep_interval)
-        self._last_seen: dict[str, float] = {}
         self._stop = asyncio.Event()
-        self._streams_stop = asyncio.Event()
-        self._streams_open = asyncio.Event()
         self._begin = asyncio.Event()
 
     async def run(self) -> None:
@@ -71,7 +66,8 @@ class Operator:
         reporting = self._reporting(Api(configuration, Unfenced(), self._metrics.requested, agent))
         recorder = Recorder(api, time.monotonic, time.time, self._metrics.event_dropped)
         keeping = await self._keeping(agent, recorder)
-        self._metrics.attach(self._readings(recorder))
+        streams = await self._streams(agent)
+        self._metrics.attach(self._readings(recorder, streams))
         server = StatusServer(self._health, self._metrics, settings.listen, settings.port)
         self._take_signals()
         try:
@@ -87,13 +83,21 @@ class Operator:
                 )
             if reporting is not None:
                 await reporting.start()
-            await self._run_parts(api, recorder, server, reporting, keeping, configuration)
+            await self._run_parts(api, recorder, server, reporting, keeping, streams)
         finally:
             await server.stop()
             await api.close()
+            await streams.disconnect()
             for part in (reporting, keeping):
                 if part is not None:
                     await part.close()
+
+    async def _streams(self, agent: str) -> Streams:
+        namespaces = self._settings.namespaces
+        configuration = await config.load(connections(namespaces))
+        return Streams(
+            configuration, agent, namespaces, self._store, self._metrics, self._stop, self._take_signals
+        )
 
     async def _keeping(self, agent: str, recorder: Recorder) -> Keeping | None:
         if not self._settings.log_tail_bytes:
@@ -136,7 +140,7 @@ class Operator:
         server: StatusServer,
         reporting: Reporting | None,
         keeping: Keeping | None,
-        configuration: Any,
+        streams: Streams,
     ) -> None:
         sweeper = Sweeper(api, self._store, self._settings.namespaces, time.monotonic)
         workers = self._workers(api, recorder, reporting)
@@ -145,13 +149,13 @@ class Operator:
         background = [
             _task("loop-lag", self._health.beat()),
             _task("recorder", recorder.work()),
-            _task("sweeps", self._sweep(sweeper)),
-            _task("beginning", self._begin_work(sweeper)),
+            _task("sweeps", self._sweep(sweeper, streams)),
+            _task("beginning", self._begin_work(sweeper, streams)),
         ]
         if keeping is not None:
             background.append(_task("logs", keeping.work(self._begin)))
         stopping = asyncio.create_task(self._stop.wait(), name="stopping")
-        watching = _task("watching", self._keep_watching(api, configuration))
+        watching = _task("watching", streams.work())
         try:
             await asyncio.wait((stopping, watching), return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -166,7 +170,7 @@ class Operator:
             await asyncio.gather(working, *background, return_exceptions=True)
             await server.stop()
             self._stop.set()
-            self._streams_stop.set()
+            streams.close()
             await watching
 
     def _take_signals(self) -> None:
@@ -175,22 +179,21 @@ class Operator:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop.set)
 
-    async def _begin_work(self, sweeper: Sweeper) -> None:
+    async def _begin_work(self, sweeper: Sweeper, streams: Streams) -> None:
         """Begin only when the store is complete: a child not listed yet must not look like one that is missing."""
-        while not await self._synced(sweeper):
+        while not await self._synced(sweeper, streams):
             log.error(
                 "the first lists are not complete after %g s: opening the streams anew",
                 self._settings.sync_deadline,
             )
-            self._streams_open.clear()
-            self._streams_stop.set()
+            streams.close()
         self._health.ready = True
         log.info("ready: %s", self._store.sizes)
         self._begin.set()
 
-    async def _synced(self, sweeper: Sweeper) -> bool:
-        await self._streams_open.wait()
-        for delay in (*STREAMS_BACKOFF, *STREAMS_BACKOFF[-1:] * 20):
+    async def _synced(self, sweeper: Sweeper, streams: Streams) -> bool:
+        await streams.opened.wait()
+        for delay in (*LIST_BACKOFF, *LIST_BACKOFF[-1:] * 20):
             try:
                 return await sweeper.synced(self._settings.sync_deadline)
             except KubeError as error:
@@ -198,58 +201,7 @@ class Operator:
                 await asyncio.sleep(delay)
         return False
 
-    async def _discovered(self, api: Api) -> None:
-        """Wait until discovery names everything that is to be watched: kopf asks once and never again."""
-        for resource in WATCHED:
-            while not self._stop.is_set() and not await self._served(api, resource):
-                await self._wait_for_stop(DISCOVERY_PAUSE)
-
-    async def _served(self, api: Api, resource: Resource) -> bool:
-        try:
-            served = await api.serves(resource)
-        except KubeError as error:
-            log.warning("cannot ask what the API server knows: %s", error)
-            return False
-        if not served:
-            log.warning("the API server does not know %s yet", resource.plural)
-        return served
-
-    async def _keep_watching(self, api: Api, configuration: Any) -> None:
-        """Keep kopf's streams open until the operator stops; started again over the warm store when they end."""
-        failures = 0
-        while not self._stop.is_set():
-            self._streams_stop.clear()
-            began = time.monotonic()
-            handlers = watch.registry(self._store, self._seen, configuration)
-            try:
-                await self._discovered(api)
-                await watch.run(
-                    handlers,
-                    self._settings.namespaces,
-                    self._streams_stop,
-                    self._streams_open,
-                    self._take_signals,
-                )
-            except Exception:
-                log.exception("the watch streams failed")
-            failures = 0 if time.monotonic() - began > STREAMS_BACKOFF[-1] else failures + 1
-            await self._pause(STREAMS_BACKOFF[min(failures, len(STREAMS_BACKOFF) - 1)])
-
-    async def _pause(self, seconds: float) -> None:
-        """Before the streams are opened anew; the end of the operator does not wait for it."""
-        if self._stop.is_set():
-            return
-        self._metrics.restarted()
-        await self._wait_for_stop(seconds)
-
-    async def _wait_for_stop(self, seconds: float) -> None:
-        try:
-            async with asyncio.timeout(seconds):
-                await self._stop.wait()
-        except TimeoutError:
-            return
-
-    async def _sweep(self, sweeper: Sweeper) -> None:
+    async def _sweep(self, sweeper: Sweeper, streams: Streams) -> None:
         while True:
             await asyncio.sleep(self._settings.sweep_interval)
             try:
@@ -262,7 +214,7 @@ class Operator:
                     log.error(
                         "%d objects never came by the watch streams: opening them anew", findings.unseen
                     )
-                    self._streams_stop.set()
+                    streams.close()
             self._health.swept()
 
     async def _drain(self, working: asyncio.Task[None], recorder: Recorder) -> None:
@@ -283,11 +235,7 @@ class Operator:
                 async for _ in api.list_metadata(resource, namespace=namespace):
                     break
 
-    def _seen(self, resource: str, kind: str | None) -> None:
-        self._last_seen[resource] = time.monotonic()
-        self._metrics.watched(resource, kind)
-
-    def _readings(self, recorder: Recorder) -> Readings:
+    def _readings(self, recorder: Recorder, streams: Streams) -> Readings:
         return Readings(
             queue_depth=lambda: len(self._queue),
             queue_delayed=lambda: self._queue.delayed,
@@ -297,7 +245,7 @@ class Operator:
             runs_by_state=lambda: Counter(
                 str(state_of(run.status.get("state"))) for run in self._store.runs()
             ),
-            watch_age=lambda: {name: time.monotonic() - at for name, at in self._last_seen.items()},
+            watch_age=lambda: streams.ages,
             events_queued=lambda: len(recorder),
             loop_lag=lambda: self._health.lag,
         )

@@ -1,4 +1,4 @@
-"""All of kopf: the watch streams, used as an informer and as nothing else.
+"""All of kopf: the watch streams of what people write, used as an informer and as nothing else.
 
 The handlers copy what matters into the store and cannot fail for reasons of the cluster: no I/O, no waiting.
 Stateful handlers, daemons, timers and indexes are not used, because each of them writes to every object, adds
@@ -10,15 +10,15 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 import kopf
 from kubernetes.aio.client import Configuration
 
 from run_operator.engine.store import Store
-from run_operator.engine.watched import CHILDREN, REFERRED, SELECTORS, Child
+from run_operator.engine.watched import REFERRED, SELECTORS
+from run_operator.kube.backoff import Backoffs
 from run_operator.kube.resource import RUNS, Resource
 from run_operator.resources.constants import MANAGED_BY
 from run_operator.resources.referred import Referred
@@ -29,24 +29,6 @@ IDENTITY: Final[Any] = MANAGED_BY
 Handler = Callable[..., Any]
 Seen = Callable[[str, str | None], None]
 """Told of every watch event: the resource's plural and the event type (None: part of a list)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Backoffs:
-    """Delays in seconds between attempts to reach the API server: growing, jittered, without end.
-
-    kopf iterates over it anew for every request, and ends the whole operator when it runs out: so it must be
-    iterable again and again, and infinite.
-    """
-
-    first: float = 0.5
-    last: float = 30.0
-
-    def __iter__(self) -> Iterator[float]:
-        delay = self.first
-        while True:
-            yield delay * random.uniform(0.5, 1.0)  # noqa: S311 - jitter, no secret
-            delay = min(self.last, delay * 2)
 
 
 class NoDiffs(kopf.DiffBaseStorage):
@@ -100,12 +82,14 @@ def settings() -> kopf.OperatorSettings:
     chosen.watching.connect_timeout = 5
     chosen.watching.reconnect_backoff = 1.0
     chosen.networking.request_timeout = 60
+    # kopf iterates over it anew for every request, and ends the whole operator when it runs out.
     chosen.networking.error_backoffs = Backoffs()
     chosen.persistence.diffbase_storage = NoDiffs()
     chosen.persistence.progress_storage = NoProgress()
     # Else kopf would kill the process some seconds after it died of an error, though it was started again.
     chosen.process.ultimate_exiting_timeout = None
-    for resource, selector in SELECTORS.items():
+    for resource in REFERRED.keys() & SELECTORS.keys():
+        selector = SELECTORS[resource]
         chosen.watching.label_selectors[resource.group, resource.version, resource.plural] = selector
     return chosen
 
@@ -119,8 +103,6 @@ def registry(store: Store, seen: Seen, configuration: Configuration) -> kopf.Ope
         return await connection(configuration)
 
     _watch(handlers, RUNS, _runs_into(store, seen))
-    for resource, read in CHILDREN.items():
-        _watch(handlers, resource, _children_into(store, seen, resource, read))
     for resource, view in REFERRED.items():
         _watch(handlers, resource, _referred_into(store, seen, resource, view))
     return handlers
@@ -187,17 +169,6 @@ def _runs_into(store: Store, seen: Seen) -> Handler:
             store.put_run(run_)
 
     return run_changed
-
-
-def _children_into(store: Store, seen: Seen, resource: Resource, read: Callable[[Any], Child]) -> Handler:
-    async def child_changed(event: Mapping[str, Any], **_: Any) -> None:
-        seen(resource.plural, event["type"])
-        if event["type"] == "DELETED":
-            store.drop_child(str(event["object"]["metadata"]["uid"]))
-        else:
-            store.put_child(read(event["object"]))
-
-    return child_changed
 
 
 def _referred_into(store: Store, seen: Seen, resource: Resource, read: Callable[[Any], Referred]) -> Handler:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
+from contextlib import aclosing
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -26,7 +27,10 @@ READ_DEADLINE: Final = 20.0
 LIST_DEADLINE: Final = 60.0
 PAGE: Final = 500
 """Objects a LIST page."""
-MAX_RETRY_AFTER: Final = 60.0
+SILENCE: Final = 90.0
+"""Seconds in which a watch tells at least of a bookmark: the API server sends one a minute."""
+LONGEST_EVENT: Final = 32 * 1024 * 1024
+"""Bytes: several times what etcd holds of one object."""
 READY: Final = "/readyz"
 
 MERGE_PATCH: Final = "application/merge-patch+json"
@@ -175,41 +179,110 @@ class Api:
         page_size: int = PAGE,
         accept: str = "application/json",
     ) -> AsyncIterator[JSON]:
-        """Every object, in pages; an expired page token (410) is a TransientError: begin again."""
+        """Every object; ExpiredError when it took too long from one page to the next."""
+        pages = self.pages(
+            resource,
+            namespace=namespace,
+            selector=selector,
+            fields=fields,
+            page_size=page_size,
+            accept=accept,
+        )
+        async for page in pages:
+            for item in page.get("items") or ():
+                yield item
+
+    async def pages(
+        self,
+        resource: Resource,
+        *,
+        namespace: str | None = None,
+        selector: str = "",
+        fields: str = "",
+        page_size: int = PAGE,
+        accept: str = "application/json",
+    ) -> AsyncIterator[JSON]:
+        """The same list page by page; all pages tell of one moment, whose version is in the `metadata` of each."""
         query = {"limit": str(page_size)} | ({"labelSelector": selector} if selector else {})
         query |= {"fieldSelector": fields} if fields else {}
         while True:
             path = resource.path(namespace) + "?" + urlencode(query)
             page = await self._request("list", resource, path, deadline=LIST_DEADLINE, accept=accept)
-            for item in page.get("items") or ():
-                yield item
+            yield page
             token = (page.get("metadata") or {}).get("continue")
             if not token:
                 return
             query["continue"] = token
 
+    async def watch(
+        self,
+        resource: Resource,
+        *,
+        namespace: str | None = None,
+        selector: str = "",
+        version: str = "",
+        seconds: int,
+    ) -> AsyncGenerator[JSON, None]:
+        """The events after that version as they come, bookmarks among them, until the server ends it after `seconds`.
+
+        Without a version, what there is comes first, as ADDED. ExpiredError when the version is too old; TransientError
+        when nothing comes, not even a bookmark.
+        """
+        query = {"watch": "true", "allowWatchBookmarks": "true", "timeoutSeconds": str(seconds)}
+        query |= {"resourceVersion": version} if version else {}
+        query |= {"labelSelector": selector} if selector else {}
+        what, rest = f"watch {resource.path(namespace)}", b""
+        pieces = self.stream(
+            resource,
+            resource.path(namespace),
+            query,
+            deadline=seconds + READ_DEADLINE,
+            silence=SILENCE,
+            verb="watch",
+        )
+        async with aclosing(pieces):
+            async for piece in pieces:
+                *lines, rest = (rest + piece).split(b"\n")
+                for line in lines:
+                    event = _decoded(what, line)
+                    if event.get("type") == "ERROR":
+                        raise errors.of_event(what, event)
+                    yield event
+                if len(rest) > LONGEST_EVENT:
+                    raise errors.TransientError(what, 0, f"an event is longer than {LONGEST_EVENT} bytes")
+
     async def stream(
-        self, resource: Resource, path: str, query: Mapping[str, str], *, deadline: float
+        self,
+        resource: Resource,
+        path: str,
+        query: Mapping[str, str],
+        *,
+        deadline: float,
+        silence: float | None = None,
+        verb: str = "get",
     ) -> AsyncGenerator[bytes, None]:
-        """The pieces of an answer that is no JSON as they come, for at most `deadline` seconds; the end ends it."""
-        what = f"get {path}"
+        """The pieces of an answer as they come, for at most `deadline` seconds; the end ends it.
+
+        TransientError when nothing comes for `silence` seconds.
+        """
+        what = f"{verb} {path}"
         headers = {"Accept": "*/*", "User-Agent": self._agent}
         try:
-            await self._authorize(headers, "get", path, None)
+            await self._authorize(headers, verb, path, None)
             answer = await self._client.rest_client.request(
                 "GET",
                 f"{self._host}{path}?{urlencode(query)}",
                 headers=headers,
-                _request_timeout=aiohttp.ClientTimeout(total=deadline),
+                _request_timeout=aiohttp.ClientTimeout(total=deadline, sock_read=silence),
             )
             async with answer.response:
-                self._observe("get", resource.plural, str(answer.status))
+                self._observe(verb, resource.plural, str(answer.status))
                 if answer.status >= _FIRST_ERROR:
-                    raise _error("get", what, answer.status, await answer.read(), answer.headers)
+                    raise errors.of_answer(verb, what, answer.status, await answer.read(), answer.headers)
                 async for piece in answer.response.content.iter_any():
                     yield piece
         except (TimeoutError, aiohttp.ClientError, OSError, ConfigException) as error:
-            self._observe("get", resource.plural, "error")
+            self._observe(verb, resource.plural, "error")
             raise errors.TransientError(what, 0, str(error) or f"no answer within {deadline:g} s") from error
 
     async def log_tail(self, namespace: str, pod: str, query: Mapping[str, str], keep: int) -> bytes:
@@ -229,7 +302,7 @@ class Api:
             raise errors.TransientError(what, 0, str(error) or "no answer in time") from error
         self._observe("get", "pods", str(answer.status))
         if answer.status >= _FIRST_ERROR:
-            raise _error("get", what, answer.status, bytes(kept), answer.headers)
+            raise errors.of_answer("get", what, answer.status, bytes(kept), answer.headers)
         return bytes(kept)
 
     async def _authorize(self, headers: dict[str, str], verb: str, path: str, body: Any) -> None:
@@ -291,7 +364,7 @@ class Api:
             raise errors.TransientError(what, 0, text) from error
         self._observe(verb, resource.plural, str(status))
         if status >= _FIRST_ERROR:
-            raise _error(verb, what, status, payload, answer.headers)
+            raise errors.of_answer(verb, what, status, payload, answer.headers)
         return _decoded(what, payload)
 
 
@@ -300,16 +373,6 @@ _FIRST_ERROR: Final = 400
 _DENIED: Final = 403
 _READY_TIMEOUT: Final = aiohttp.ClientTimeout(total=WRITE_DEADLINE)
 _LIST_TIMEOUT: Final = aiohttp.ClientTimeout(total=LIST_DEADLINE)
-_FIRST_SERVER_ERROR: Final = 500
-_BY_STATUS: Final[dict[int, type[errors.KubeError]]] = {
-    400: errors.InvalidError,
-    401: errors.ForbiddenError,
-    403: errors.ForbiddenError,
-    404: errors.NotFoundError,
-    409: errors.ConflictError,
-    410: errors.TransientError,
-    422: errors.InvalidError,
-}
 
 
 def _decoded(what: str, payload: bytes) -> JSON:
@@ -318,37 +381,3 @@ def _decoded(what: str, payload: bytes) -> JSON:
     except ValueError as error:
         raise errors.TransientError(what, 0, "the answer is not JSON") from error
     return value if isinstance(value, dict) else {}
-
-
-def _error(verb: str, what: str, status: int, payload: bytes, headers: Mapping[str, str]) -> errors.KubeError:
-    message, reason = _explained(payload)
-    if status == 429:  # noqa: PLR2004 - Too Many Requests
-        return errors.ThrottledError(what, message, _retry_after(headers))
-    if reason == "AlreadyExists" and verb == "create":
-        return errors.AlreadyExistsError(what, status, message, reason)
-    if errors.too_large(status, message):
-        return errors.TooLargeError(what, status, message, reason)
-    kind = (
-        errors.TransientError
-        if status >= _FIRST_SERVER_ERROR
-        else _BY_STATUS.get(status, errors.InvalidError)
-    )
-    return kind(what, status, message, reason)
-
-
-def _explained(payload: bytes) -> tuple[str, str]:
-    """Message and reason of a `Status` object, or the beginning of whatever was sent instead."""
-    try:
-        status = json.loads(payload)
-    except ValueError:
-        return payload[:200].decode("utf-8", "replace"), ""
-    if not isinstance(status, dict):
-        return str(status)[:200], ""
-    return str(status.get("message", ""))[:2000], str(status.get("reason", ""))
-
-
-def _retry_after(headers: Mapping[str, str]) -> float:
-    try:
-        return min(MAX_RETRY_AFTER, max(0.0, float(headers.get("Retry-After", "1"))))
-    except ValueError:
-        return 1.0

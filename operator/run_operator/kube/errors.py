@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Final
+import json
+from collections.abc import Mapping
+from typing import Any, Final
 
+MAX_RETRY_AFTER: Final = 60.0
+"""Seconds of patience that an answer may ask for."""
 TOO_LARGE: Final = {
     413: ("",),
     422: ("labels[controller-uid]: Invalid value",),
@@ -61,6 +65,10 @@ class TransientError(KubeError):
     """5xx, a broken connection or no answer in time. The write may or may not have happened."""
 
 
+class ExpiredError(TransientError):
+    """410: the version to watch from, or the token of the next page, is too old. Begin with a new list."""
+
+
 class FencedError(Exception):
     """This replica may not write (any more); nothing was sent."""
 
@@ -68,3 +76,59 @@ class FencedError(Exception):
 def too_large(status: int, message: str) -> bool:
     """Whether this answer says that the object cannot be stored."""
     return any(words in message for words in TOO_LARGE.get(status, ()))
+
+
+def of_answer(verb: str, what: str, status: int, payload: bytes, headers: Mapping[str, str]) -> KubeError:
+    """The error of an answer of 400 or more; `what` was asked is in its text."""
+    message, reason = _explained(payload)
+    return _of(verb, what, status, message, reason, headers)
+
+
+def of_event(what: str, event: Mapping[str, Any]) -> KubeError:
+    """The error that a watch ended with: it is its last event."""
+    told = event.get("object") or {}
+    message, reason = str(told.get("message", "")), str(told.get("reason", ""))
+    return _of("watch", what, int(told.get("code") or 500), message, reason, {})
+
+
+def _of(
+    verb: str, what: str, status: int, message: str, reason: str, headers: Mapping[str, str]
+) -> KubeError:
+    if status == 429:  # noqa: PLR2004 - Too Many Requests
+        return ThrottledError(what, message, _retry_after(headers))
+    if reason == "AlreadyExists" and verb == "create":
+        return AlreadyExistsError(what, status, message, reason)
+    if too_large(status, message):
+        return TooLargeError(what, status, message, reason)
+    kind = TransientError if status >= _FIRST_SERVER_ERROR else _BY_STATUS.get(status, InvalidError)
+    return kind(what, status, message, reason)
+
+
+_FIRST_SERVER_ERROR: Final = 500
+_BY_STATUS: Final[dict[int, type[KubeError]]] = {
+    400: InvalidError,
+    401: ForbiddenError,
+    403: ForbiddenError,
+    404: NotFoundError,
+    409: ConflictError,
+    410: ExpiredError,
+    422: InvalidError,
+}
+
+
+def _explained(payload: bytes) -> tuple[str, str]:
+    """Message and reason of a `Status` object, or the beginning of whatever was sent instead."""
+    try:
+        status = json.loads(payload)
+    except ValueError:
+        return payload[:200].decode("utf-8", "replace"), ""
+    if not isinstance(status, dict):
+        return str(status)[:200], ""
+    return str(status.get("message", ""))[:2000], str(status.get("reason", ""))
+
+
+def _retry_after(headers: Mapping[str, str]) -> float:
+    try:
+        return min(MAX_RETRY_AFTER, max(0.0, float(headers.get("Retry-After", "1"))))
+    except ValueError:
+        return 1.0

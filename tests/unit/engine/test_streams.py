@@ -52,7 +52,10 @@ class ApiServer(ThreadingHTTPServer):
         self.writes: list[str] = []
         self.runs: list[Any] = []
         self.still = False
-        self.watching = 0
+        self.odd = b""
+        """The first event of the first watch of Jobs."""
+        self.watching: list[str] = []
+        """The resource of each watch."""
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -64,8 +67,11 @@ class Handler(BaseHTTPRequestHandler):
         if "watch" in asked:
             self.send_response(200)
             self.end_headers()
+            plural = path.rpartition("/")[2]
+            if plural == "jobs" and plural not in self.server.watching:
+                self.wfile.write(self.server.odd)
             self.wfile.flush()
-            self.server.watching += 1
+            self.server.watching.append(plural)
             self.server.closed.wait()
             return
         of_sweep = "PartialObjectMetadataList" in self.headers.get("Accept", "")
@@ -159,7 +165,7 @@ async def until(question: Any) -> None:
 async def test_workers_go_on_when_the_streams_are_opened_anew(cluster, monkeypatch):
     monkeypatch.setattr(sweep, "GRACE", 1.0)  # less, and a busy machine opens them anew before they were open
     running = asyncio.create_task(operator().run())
-    await until(lambda: cluster.watching >= len(WATCHED))
+    await until(lambda: len(cluster.watching) >= len(WATCHED))
     cluster.runs, cluster.still = [LATE], True
     await until(lambda: cluster.writes)
     assert cluster.writes[0].endswith("/runs/late/status")
@@ -172,7 +178,7 @@ async def test_a_signal_ends_the_workers_first_and_leaves_kopf_nothing_to_wait_f
 ):
     caplog.set_level(logging.DEBUG, "kopf")
     running = asyncio.create_task(operator(unused_tcp_port).run())
-    await until(lambda: cluster.watching >= len(WATCHED))
+    await until(lambda: len(cluster.watching) >= len(WATCHED))
     async with aiohttp.ClientSession() as probe:  # its connection stays open, as a scraper's
         async with probe.get(f"http://127.0.0.1:{unused_tcp_port}/healthz") as answer:
             assert answer.status == 200
@@ -181,3 +187,12 @@ async def test_a_signal_ends_the_workers_first_and_leaves_kopf_nothing_to_wait_f
     assert [text for text in caplog.messages if text.startswith("Hung tasks")] == [
         "Hung tasks stopping is skipped: no tasks given."
     ]
+
+
+async def test_a_stream_that_fails_is_opened_anew(cluster, caplog):
+    cluster.odd = b'{"type": "ADDED", "object": {}}\n'
+    running = asyncio.create_task(operator().run())
+    await until(lambda: cluster.watching.count("jobs") > 1 and cluster.watching.count("runs") > 0)
+    assert "a watch stream failed" in caplog.text
+    os.kill(os.getpid(), signal.SIGTERM)
+    await running

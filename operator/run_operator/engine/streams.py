@@ -1,0 +1,164 @@
+"""All watch streams, opened and closed together: kopf's of what people write, a reflector's of each kind we make.
+
+A Run that starts is two events of its own and six of its Job and its pod: those do not go through kopf, whose
+way from the socket to a handler costs several times what is done there (docs/architecture.md).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+from kubernetes.aio.client import Configuration
+
+from run_operator.engine import watch
+from run_operator.engine.store import Store
+from run_operator.engine.watched import CHILDREN, SELECTORS, WATCHED, Child
+from run_operator.kube.client import JSON, Api
+from run_operator.kube.errors import KubeError
+from run_operator.kube.fence import Unfenced
+from run_operator.kube.reflector import Reflector, Scope
+from run_operator.kube.resource import Resource
+from run_operator.observability.metrics import Metrics
+
+BACKOFF: Final = (1.0, 2.0, 5.0, 10.0, 30.0)
+"""Seconds before the streams are opened anew after a failure; the last one is repeated."""
+DISCOVERY_PAUSE: Final = 1.0
+
+log = logging.getLogger(__name__)
+
+
+def connections(namespaces: Sequence[str]) -> int:
+    """How many the streams need: one a reflector, and one to ask what is served."""
+    return len(CHILDREN) * max(1, len(namespaces)) + 1
+
+
+class Streams:
+    """Into the store, which `seen` is told of. `configuration` is its own: streams keep their connections.
+
+    `stop` is set when the operator ends: then they are not opened anew. `restarted` is told when they are.
+    """
+
+    def __init__(
+        self,
+        configuration: Configuration,
+        agent: str,
+        namespaces: Sequence[str],
+        store: Store,
+        metrics: Metrics,
+        stop: asyncio.Event,
+        take_signals: Callable[[], None],
+    ) -> None:
+        self._configuration = configuration
+        self._api = Api(configuration, Unfenced(), metrics.requested, agent)
+        self._namespaces = namespaces
+        self._store = store
+        self._metrics = metrics
+        self._stop = stop
+        self._take_signals = take_signals
+        self._last_seen: dict[str, float] = {}
+        self._close = asyncio.Event()
+        self._reflectors = [
+            Reflector(
+                self._api, Scope(resource, namespace, SELECTORS[resource]), _Into(store, read), self._seen
+            )
+            for resource, read in CHILDREN.items()
+            for namespace in namespaces or (None,)
+        ]
+        self.opened: Final = asyncio.Event()
+        """Set once kopf's streams are open; what is listed comes a moment later."""
+
+    @property
+    def ages(self) -> dict[str, float]:
+        """Seconds since the last object of each resource that was seen at all."""
+        return {name: time.monotonic() - at for name, at in self._last_seen.items()}
+
+    async def work(self) -> None:
+        """Keep them open until the operator stops; opened anew over the warm store when they fail."""
+        failures = 0
+        while not self._stop.is_set():
+            self._close.clear()
+            began = time.monotonic()
+            try:
+                await self._discovered()
+                await self._opened()
+            except Exception:
+                log.exception("the watch streams failed")
+            failures = 0 if time.monotonic() - began > BACKOFF[-1] else failures + 1
+            await self._pause(BACKOFF[min(failures, len(BACKOFF) - 1)])
+
+    def close(self) -> None:
+        """Close the streams; `work` opens them anew, unless the operator stops."""
+        self.opened.clear()
+        self._close.set()
+
+    async def disconnect(self) -> None:
+        """At the end, when nothing works any more."""
+        await self._api.close()
+
+    async def _opened(self) -> None:
+        """Until they are to be closed, or one of them ends, which it should not."""
+        # Tasks made before kopf starts are spared by it when it ends.
+        following = [asyncio.create_task(one.work(), name=f"following {one}") for one in self._reflectors]
+        for task in following:
+            task.add_done_callback(lambda _: self._close.set())
+        handlers = watch.registry(self._store, self._seen, self._configuration)
+        try:
+            await watch.run(handlers, self._namespaces, self._close, self.opened, self._take_signals)
+        finally:
+            for task in following:
+                task.cancel()
+            for ended in await asyncio.gather(*following, return_exceptions=True):
+                if isinstance(ended, Exception):
+                    log.error("a watch stream failed", exc_info=ended)
+
+    async def _discovered(self) -> None:
+        """Wait until discovery names everything that is to be watched: kopf asks once and never again."""
+        for resource in WATCHED:
+            while not self._stop.is_set() and not await self._served(resource):
+                await self._wait_for_stop(DISCOVERY_PAUSE)
+
+    async def _served(self, resource: Resource) -> bool:
+        try:
+            served = await self._api.serves(resource)
+        except KubeError as error:
+            log.warning("cannot ask what the API server knows: %s", error)
+            return False
+        if not served:
+            log.warning("the API server does not know %s yet", resource.plural)
+        return served
+
+    async def _pause(self, seconds: float) -> None:
+        """Before they are opened anew; the end of the operator does not wait for it."""
+        if self._stop.is_set():
+            return
+        self._metrics.restarted()
+        await self._wait_for_stop(seconds)
+
+    async def _wait_for_stop(self, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._stop.wait()
+        except TimeoutError:
+            return
+
+    def _seen(self, plural: str, kind: str | None) -> None:
+        self._last_seen[plural] = time.monotonic()
+        self._metrics.watched(plural, kind)
+
+
+class _Into:
+    """Children of one kind, into the store."""
+
+    def __init__(self, store: Store, read: Callable[[Any], Child]) -> None:
+        self._store = store
+        self._read = read
+
+    def put(self, raw: JSON) -> None:
+        self._store.put_child(self._read(raw))
+
+    def drop(self, uid: str) -> None:
+        self._store.drop_child(uid)
