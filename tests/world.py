@@ -69,6 +69,7 @@ class World:
             "status": {"state": "CREATED"},
         }
         self._touch(self.run)
+        self.viewed = Run.from_object({})
         self.seen: tuple[list[JobView], list[PodView]] = ([], [])
         self.won = False
         self.by_hand = False
@@ -138,7 +139,7 @@ class World:
             mine = [pod for pod in self.pods.values() if pod["job"] == uid]
             live = [pod for pod in mine if self._live(pod)]
             status = job["status"]
-            before = copy.deepcopy(status)
+            before = dict(status)  # what is in it is replaced, never changed
             counted = [p for p in mine if not p["suspended"] and not p["status"].get("conditions")]
             status["failed"] = sum(p["status"]["phase"] == "Failed" for p in counted)
             if not self._verdict(job):
@@ -211,7 +212,7 @@ class World:
 
     def reconcile(self, *, writes: int = 99) -> Plan:
         """One decision, carried out until the operator is killed after so many writes."""
-        run = Run.from_object(copy.deepcopy(self.run))
+        run = self._view()
         decision = plan(run, self._observed(fresh=False), self.now, Options())
         if decision.reread:
             self.look()
@@ -221,6 +222,12 @@ class World:
             self._carry_out(step)
         self.check()
         return decision
+
+    def _view(self) -> Run:
+        """The Run as its stream tells it: read when it changes, not at every look, and apart from what is stored."""
+        if self.viewed.resource_version != self.run["metadata"]["resourceVersion"]:
+            self.viewed = Run.from_object(copy.deepcopy(self.run))
+        return self.viewed
 
     def _observed(self, *, fresh: bool) -> Observed:
         jobs, pods = self.seen
