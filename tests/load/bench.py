@@ -24,7 +24,7 @@ from run_operator.workloads.build import build
 from run_operator.workloads.options import Options
 from tests.harness import OperatorProcess, Person, run_object
 from tests.load.jobset import JOBSETS, JobSetManager
-from tests.load.stage import connected, cpu_seconds, stage
+from tests.load.stage import connected, cpu_seconds, perform, stage
 
 CONCURRENCY = 16
 DEADLINE = 300.0
@@ -204,4 +204,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    perform(main)

@@ -19,7 +19,7 @@ from run_operator import Cluster, get_run, list_runs
 from run_operator.client.kube import TABLE
 from run_operator.kube.resource import RUNS
 from tests.harness import Person, run_object, wait_for
-from tests.load.stage import stage
+from tests.load.stage import perform, stage
 from tests.load.watching import Watch
 from tests.metrics_pod import running_pod
 from tests.terminal import RUNCTL, Terminal
@@ -162,4 +162,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    perform(main)

@@ -18,7 +18,7 @@ from typing import Any
 
 from run_operator.resources import reporting as names
 from tests.harness import REPOSITORY, OperatorProcess, Person, wait_for
-from tests.load.stage import stage
+from tests.load.stage import perform, stage
 from tests.load.watching import Watch
 from tests.metrics_pod import running_pod, token
 
@@ -97,4 +97,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    perform(main)

@@ -28,7 +28,7 @@ from run_operator.metrics.ledger import Ledger
 from run_operator.resources.run import Key, Run
 from tests.harness import REPOSITORY
 from tests.ingest_world import NAME, NAMESPACE, World
-from tests.load.stage import cpu_seconds, stage
+from tests.load.stage import cpu_seconds, perform, stage
 from tests.metrics_pod import MetricsPod
 
 CLIENTS = 4
@@ -217,4 +217,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    perform(main)

@@ -18,7 +18,7 @@ from typing import Any
 from run_operator.kube.client import Api
 from run_operator.kube.resource import RUNS
 from tests.harness import Person, run_object
-from tests.load.stage import connected, stage
+from tests.load.stage import connected, perform, stage
 from tests.load.watching import Watch
 
 ABREAST = 16
@@ -170,4 +170,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    perform(main)

@@ -17,7 +17,7 @@ from run_operator.kube.client import Api
 from run_operator.kube.resource import RUNS
 from tests.harness import OperatorProcess, Person, run_object
 from tests.load.history import Judge, Recording
-from tests.load.stage import connected, stage
+from tests.load.stage import connected, perform, stage
 
 ABREAST = 12
 """Sequences under way at once."""
@@ -130,4 +130,4 @@ def tell(chosen: argparse.Namespace, chaos: Chaos, judge: Judge, seconds: float)
 
 
 if __name__ == "__main__":
-    main()
+    perform(main)

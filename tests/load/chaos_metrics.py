@@ -20,14 +20,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.harness import (
-    OperatorProcess,
-    Person,
-    cluster_down,
-    cluster_name,
-    cluster_up,
-    kill_api_server,
-)
+from tests.harness import OperatorProcess, Person, cluster_name, kill_api_server
+from tests.load.stage import control_plane, perform
 from tests.metrics_pod import MetricsPod
 
 CLUSTER = cluster_name("chaos")
@@ -231,8 +225,8 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
     chosen = parser.parse_args()
     print(f"chaos-metrics: {chosen.kills} kills, seed {chosen.seed}")
-    person = Person(cluster_up(CLUSTER, "control-plane", "--restarts"))
-    with tempfile.TemporaryDirectory() as scratch:
+    with control_plane(CLUSTER, "--restarts") as kubeconfig, tempfile.TemporaryDirectory() as scratch:
+        person = Person(kubeconfig)
         operators = [
             OperatorProcess(person.kubeconfig, Path(scratch) / f"operator-{n}.log", metrics_interval="0.3")
             for n in range(2)
@@ -250,10 +244,9 @@ def main() -> None:
                 kept = Path(tempfile.mkdtemp(prefix="chaos-metrics-"))
                 shutil.copytree(scratch, kept, dirs_exist_ok=True)
                 print(f"the logs of the operators are in {kept}")
-            cluster_down(CLUSTER)
     print("chaos-metrics: nothing lost, nothing doubled, order kept" if good else "chaos-metrics: FAILED")
     sys.exit(not good)
 
 
 if __name__ == "__main__":
-    main()
+    perform(main)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import signal
+import sys
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
 from run_operator.kube import config
 from run_operator.kube.client import Api
@@ -25,16 +27,37 @@ class Stage(NamedTuple):
     scratch: Path
 
 
+def perform(main: Callable[[], None]) -> None:
+    """Run a program of this folder. What it has put up it takes down when it is told to end: by Ctrl-C or by SIGTERM."""
+    signal.signal(signal.SIGTERM, _unwind)
+    main()
+
+
+def _unwind(*_: object) -> NoReturn:
+    # `timeout make bench` sends it twice, to make and to the group: the second must not cut short what the first began.
+    # Not SIG_IGN, which the programs that are started on the way down would inherit.
+    signal.signal(signal.SIGTERM, lambda *_: None)
+    sys.exit(128 + signal.SIGTERM)
+
+
+@contextmanager
+def control_plane(cluster: str, *flags: str) -> Iterator[Path]:
+    """A cluster with fake nodes; its kubeconfig. Down again also when it did not come up."""
+    try:
+        yield cluster_up(cluster, "control-plane", *flags)
+    finally:
+        cluster_down(cluster)
+
+
 @contextmanager
 def stage(purpose: str, namespace: str = "default", **settings: str) -> Iterator[Stage]:
-    """A cluster of this checkout's own with fake nodes, and an operator that is ready, under its own account.
+    """A control plane of this checkout's own, and an operator that is ready, under its own account.
 
     `settings` are the operator's.
     """
-    cluster = cluster_name(purpose)
-    person = Person(cluster_up(cluster, "control-plane"), namespace)
-    with tempfile.TemporaryDirectory() as scratch:
-        account = operators_account(person.kubeconfig, Path(scratch) / "kubeconfig")
+    with control_plane(cluster_name(purpose)) as kubeconfig, tempfile.TemporaryDirectory() as scratch:
+        person = Person(kubeconfig, namespace)
+        account = operators_account(kubeconfig, Path(scratch) / "kubeconfig")
         given = {"own_namespace": "run-operator"} | settings
         operator = OperatorProcess(account, Path(scratch) / "operator.log", **given)
         try:
@@ -45,7 +68,6 @@ def stage(purpose: str, namespace: str = "default", **settings: str) -> Iterator
             yield Stage(person, operator, Path(scratch))
         finally:
             operator.kill()
-            cluster_down(cluster)
 
 
 @asynccontextmanager
