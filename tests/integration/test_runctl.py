@@ -281,6 +281,17 @@ def test_selected_runs_are_stopped_and_deleted_together(operator, person, runctl
     wait_for("the two are gone", lambda: [run["metadata"]["name"] for run in person.items("runs")] == ["c"])
 
 
+def test_a_wish_that_is_true_already_is_told_as_what_it_is(operator, person, runctl):
+    person.apply_run("x")
+    person.becomes("x", "RUNNING")
+    for how in ((), ("--wait",)):
+        assert runctl.says("resume", "x", *how) == "run x runs already\n"
+    assert runctl.says("stop", "x", "--wait") == "run x stops\nrun x is stopped\n"
+    for how in ((), ("--wait",)):
+        assert runctl.says("stop", "x", *how) == "run x is stopped already\n"
+    assert runctl.says("resume", "x", "--wait") == "run x is resumed\nrun x runs\n"
+
+
 def test_metrics_as_table_chart_and_csv(operator, person, runctl, tmp_path):
     person.apply_run("x", suspend=True)
     assert "has logged no metrics" in runctl.run("metrics", "x").stderr

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from run_operator.client.run import Run
 
 
-def _wish(verb: str, explained: str, taken: str, done: str) -> click.Command:
+def _wish(verb: str, explained: str, taken: str, done: str, already: str) -> click.Command:
     """A verb that can wait for what it wishes: the method of that name, with and without `wait`."""
 
     @click.command(verb, help=explained)
@@ -43,9 +43,15 @@ def _wish(verb: str, explained: str, taken: str, done: str) -> click.Command:
     ) -> None:
         several = Several()
         runs = the_runs(connect(namespace, context, kubeconfig), names, selector, several)
-        runs = _each(runs, lambda run: getattr(run, verb)(), taken, several)
+        under_way = []
+        for run in runs:
+            with several.each():
+                there = _send(verb, run)
+                shown.echo(f"run {run.object_name} {already if there else taken}")
+                if not there:
+                    under_way.append(run)
         if wait:
-            _each(runs, lambda run: getattr(run, verb)(wait=True, timeout=timeout), done, several)
+            _each(under_way, lambda run: getattr(run, verb)(wait=True, timeout=timeout), done, several)
         several.end()
 
     return command
@@ -56,8 +62,15 @@ stop_command = _wish(
     "Stop Runs from whatever state they are in. Stopped already: nothing happens; finished: an error.",
     "stops",
     "is stopped",
+    "is stopped already",
 )
-resume_command = _wish("resume", "Let stopped Runs go on, as their next attempt.", "is resumed", "runs")
+resume_command = _wish(
+    "resume",
+    "Let stopped Runs go on, as their next attempt. Not stopped: nothing happens; finished: an error.",
+    "is resumed",
+    "runs",
+    "runs already",
+)
 
 
 @click.command("delete")
@@ -82,12 +95,20 @@ def delete_command(
     several.end()
 
 
-def _each(runs: list[Run], do: Callable[[Run], None], said: str, several: Several) -> list[Run]:
-    """All of them, also when one fails; returns those that did not."""
-    good = []
+def _send(verb: str, run: Run) -> bool:
+    """Have the cluster take the wish; whether there is nothing left to do, because the Run was there before."""
+    from run_operator.client import arrival, wishes  # noqa: PLC0415 - a help text needs none
+
+    # A wish that is new is one that the operator has not seen yet, whatever the state beside it.
+    if verb == "stop":
+        return arrival.stopped(wishes.stop(run.cluster, run.object_name))
+    raw = wishes.resume(run.cluster, run.object_name)
+    return arrival.running(raw) and arrival.seen(raw)
+
+
+def _each(runs: list[Run], do: Callable[[Run], None], said: str, several: Several) -> None:
+    """All of them, also when one fails."""
     for run in runs:
         with several.each():
             do(run)
             shown.echo(f"run {run.object_name} {said}")
-            good.append(run)
-    return good
