@@ -14,7 +14,7 @@ from typing import Any
 
 import yaml
 
-from tests.harness import REPOSITORY, Person, free_port, wait_for
+from tests.harness import REPOSITORY, Person, free_port, wait_until_ready
 
 SDK = REPOSITORY / ".venv-sdk" / "bin" / "python"
 PROGRAMS = REPOSITORY / "tests" / "sdk_programs.py"
@@ -40,20 +40,20 @@ class GatewayProcess:
 
     def start(self) -> None:
         """And wait until it is ready."""
-        self._health = health = free_port()
+        self._health = free_port()
         settings = {
             "API_SERVER": self._server,
             "API_CA": str(self._authority),
             "LOCAL_PORT": str(self._port),
             "LISTEN": "127.0.0.1",
-            "HEALTH_PORT": str(health),
+            "HEALTH_PORT": str(self._health),
         }
         environment = {key: value for key, value in os.environ.items() if not key.startswith("KUBE")}
         environment |= {f"RUN_GATEWAY_{key}": value for key, value in settings.items()}
         with self.log.open("ab") as log:
             command = [sys.executable, "-m", "run_operator.gateway"]
             self._process = subprocess.Popen(command, cwd=REPOSITORY, env=environment, stdout=log, stderr=log)
-        wait_for("gateway ready", lambda: self._answers(health))
+        wait_until_ready("the gateway", self._process, self._health, self.log)
 
     def counted(self) -> str:
         """What Prometheus reads."""
@@ -65,12 +65,6 @@ class GatewayProcess:
         assert self._process is not None
         self._process.terminate()
         return self._process.wait(timeout=30)
-
-    def _answers(self, port: int) -> bool:
-        assert self._process is not None
-        assert self._process.poll() is None, self.log.read_text()
-        curl = f"import urllib.request as r; r.urlopen('http://127.0.0.1:{port}/readyz', timeout=2)"
-        return subprocess.run([sys.executable, "-c", curl], capture_output=True, check=False).returncode == 0
 
 
 class SdkUser:

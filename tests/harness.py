@@ -10,7 +10,6 @@ import socket
 import subprocess
 import sys
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -45,6 +44,21 @@ def wait_for(what: str, question: Callable[[], Any], deadline: float = DEADLINE)
         if time.monotonic() > until:
             raise WaitedInVainError(f"{what}: not within {deadline:g} s")
         time.sleep(0.05)
+
+
+def wait_until_ready(what: str, process: subprocess.Popen[bytes], port: int, log: Path) -> None:
+    """Until /readyz on this port of the loopback says 200; one that ends instead fails with the end of its log."""
+
+    def ready() -> bool:
+        if process.poll() is not None:
+            raise AssertionError(f"{what} ended: {log.read_text()[-2000:]}")
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=2) as answer:
+                return bool(answer.status == 200)
+        except OSError:
+            return False
+
+    wait_for(f"{what} ready", ready)
 
 
 def cluster_name(purpose: str) -> str:
@@ -259,7 +273,7 @@ class OperatorProcess:
                 stderr=log,
             )
         try:
-            wait_for("operator ready", self._ready)
+            wait_until_ready("the operator", self._process, self.port, self._log)
         except BaseException:
             self.kill()
             raise
@@ -301,16 +315,6 @@ class OperatorProcess:
         with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=5) as answer:
             text = answer.read().decode()
         return [(s.name, s.labels, s.value) for f in text_string_to_metric_families(text) for s in f.samples]
-
-    def _ready(self) -> bool:
-        assert self._process is not None
-        if self._process.poll() is not None:
-            raise AssertionError(f"the operator ended: {self._log.read_text()[-2000:]}")
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/readyz", timeout=2) as answer:
-                return answer.status == 200
-        except (urllib.error.URLError, OSError):
-            return False
 
 
 def free_port() -> int:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import base64
 import subprocess
-import urllib.error
-import urllib.request
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -14,7 +12,7 @@ import yaml
 from cluster.build import MODULES, build, go
 from cluster.pki import Authority
 from run_operator.kube.resource import Resource
-from tests.harness import Person, free_port, wait_for
+from tests.harness import Person, free_port, wait_until_ready
 
 JOBSETS: Final = Resource("jobset.x-k8s.io", "v1alpha2", "jobsets", "JobSet")
 MODULE: Final = "sigs.k8s.io/jobset"
@@ -28,7 +26,7 @@ class JobSetManager:
     def __init__(self, person: Person, scratch: Path) -> None:
         self._person = person
         self._scratch = scratch
-        self._health = f"127.0.0.1:{free_port()}"
+        self._health = free_port()
         self._port = free_port()
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -44,7 +42,8 @@ class JobSetManager:
         program, source = build("jobset") / "jobset", _source()
         self._person.kubectl("apply", "--server-side", "-f", str(source / "crd" / "bases"))
         self._person.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=30s")
-        with (self._scratch / "manager.log").open("ab") as log:
+        told = self._scratch / "manager.log"
+        with told.open("ab") as log:
             command = [
                 program,
                 f"--config={self._configuration()}",
@@ -52,7 +51,7 @@ class JobSetManager:
             ]
             self._process = subprocess.Popen(command, stdout=log, stderr=log)
         try:
-            wait_for("JobSet's manager ready", self._ready)
+            wait_until_ready("JobSet's manager", self._process, self._health, told)
             self._person.apply(self._webhooks(source))
         except BaseException:
             self.__exit__()
@@ -74,7 +73,7 @@ class JobSetManager:
             "internalCertManagement": {"enable": False},
             "webhook": {"host": "127.0.0.1", "port": self._port, "certDir": str(self._scratch)},
             "metrics": {"bindAddress": "0"},
-            "health": {"healthProbeBindAddress": self._health},
+            "health": {"healthProbeBindAddress": f"127.0.0.1:{self._health}"},
         }
         path.write_text(yaml.safe_dump(settings))
         return path
@@ -91,16 +90,6 @@ class JobSetManager:
                 if hook["rules"][0]["resources"] == ["pods"]:
                     hook["objectSelector"] = OF_PODS
         return found
-
-    def _ready(self) -> bool:
-        assert self._process is not None
-        if self._process.poll() is not None:
-            raise AssertionError(f"it ended: {(self._scratch / 'manager.log').read_text()[-2000:]}")
-        try:
-            with urllib.request.urlopen(f"http://{self._health}/readyz", timeout=2) as answer:
-                return bool(answer.status == 200)
-        except (urllib.error.URLError, OSError):
-            return False
 
 
 def _source() -> Path:
