@@ -56,6 +56,7 @@ class Metrics:
             ["resource", "type"],
             registry=self.registry,
         )
+        self._watched: dict[tuple[str, str | None], Counter] = {}
         self._ghosts = Counter(
             "run_operator_ghosts",
             "Objects found deleted by a sweep although no stream told.",
@@ -82,8 +83,11 @@ class Metrics:
         self._requests.labels(verb, resource, code).inc()
 
     def watched(self, resource: str, kind: str | None) -> None:
-        """One object came by a stream."""
-        self._watch_events.labels(resource, kind or "LIST").inc()
+        """One object came by a stream. By far the most frequent news, and finding a counter costs more than counting."""
+        counter = self._watched.get((resource, kind))
+        if counter is None:
+            counter = self._watched[resource, kind] = self._watch_events.labels(resource, kind or "LIST")
+        counter.inc()
 
     def swept(self, ghosts: int) -> None:
         """A sweep found that many ghosts."""
