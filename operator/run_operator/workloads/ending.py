@@ -13,6 +13,8 @@ SIGNALS: Final = {129: "SIGHUP", 130: "SIGINT", 134: "SIGABRT", 135: "SIGBUS", 1
 """Exit codes by which a shell or a runtime tells the signal that ended a program."""
 HINTS: Final = {126: "the command is not executable", 127: "the command was not found in the image",
                 128: "the command could not be started"}  # fmt: skip
+NOT_SEEN: Final = "ContainerStatusUnknown"
+"""The kubelet's word for a container it did not see end, or never started; the 137 beside it is no program's."""
 MAX_TEXT: Final = 400
 
 
@@ -56,7 +58,7 @@ def _of(pod: PodView, container: ContainerView | None) -> Ending:
         reason,
         f"{brief}: {said}" if said else brief,
         brief,
-        container.exit_code,
+        None if container.reason == NOT_SEEN else container.exit_code,
         pod.name,
         parse(container.started_at) or None,  # 1970 where it never began
         parse(container.finished_at) or None,
@@ -79,6 +81,8 @@ def _message(pod: PodView, container: ContainerView, reason: str) -> str:
         )
     if reason == "Evicted":
         return f"pod {pod.name} was evicted: {' '.join(pod.facts.message.split())[:MAX_TEXT]}"
+    if container.reason == NOT_SEEN:
+        return f"nobody saw {container.name} end, nor whether it began (pod {pod.name})"
     what = f"{container.name} exited with code {code}"
     hint = SIGNALS.get(code or 0) or HINTS.get(code or 0)
     return what + (f", {hint}" if hint else "") + f" (pod {pod.name})"

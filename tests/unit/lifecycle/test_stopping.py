@@ -39,6 +39,19 @@ def test_a_stop_works_while_the_image_cannot_be_pulled():
     assert kinds(step(run(suspend=True, status=status_of("PENDING")), seen)) == [SuspendChild]
 
 
+def test_a_program_that_never_began_has_no_exit_code():
+    """The kubelet gives 137 for a container that it never started, such as one whose image could not be pulled."""
+    gone = pod("Failed", exit_code=137, reason="ContainerStatusUnknown")
+    seen = Observed(job(suspend=True), (gone,))
+    made = step(run(suspend=True, status=status_of("STOP", attempt=1)), seen)
+    assert made.status["state"] == "STOPPED"
+    assert (made.status["attempts"][0]["reason"], made.status["attempts"][0].get("exitCode")) == (
+        "Suspended",
+        None,
+    )
+    assert "137" not in made.status["attempts"][0]["message"]
+
+
 def test_a_stop_once_begun_is_finished_though_the_wish_flips_back():
     seen = Observed(job(suspend=True), (pod("Running"),))
     made = step(run(status=status_of("STOP")), seen)
