@@ -61,4 +61,5 @@ def document_variables(spec: Mapping[str, Any]) -> dict[str, str]:
         if "=" in name or not name.isprintable():
             raise InvalidSpecError(f"{path}.name", f"{name[:80]!r} cannot name an environment variable")
         found[name] = fields.text(entry, "value", path) or ""
+        fields.check_length(f"{name}={found[name]}", path)
     return found

@@ -10,8 +10,8 @@ from run_operator.workloads.errors import InvalidSpecError
 
 ROOT: Final = "spec.spec"
 MAX_ITEMS: Final = 10_000
-MAX_TEXT: Final = 128 * 1024
-"""Characters of one argument or environment value: Linux takes no longer one (MAX_ARG_STRLEN)."""
+MAX_TEXT: Final = 128 * 1024 - 1
+"""Bytes of one argument, or of NAME=value: Linux takes no longer one (MAX_ARG_STRLEN, which counts a zero byte too)."""
 LABEL: Final = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 SUBDOMAIN: Final = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
 
@@ -43,11 +43,19 @@ def checked_text(value: Any, path: str) -> str:
     if not isinstance(value, str):
         hint = "; quote it" if isinstance(value, int | float) else ""
         raise InvalidSpecError(path, f"must be a text, not {kind_of(value)}{hint}")
-    if len(value) > MAX_TEXT:
-        raise InvalidSpecError(path, f"is longer than {MAX_TEXT} characters")
     if "\0" in value:
         raise InvalidSpecError(path, "holds a zero byte")
+    check_length(value, path)
     return value
+
+
+def check_length(value: str, path: str) -> None:
+    """As the program's system counts it: in bytes."""
+    size = len(value.encode("utf-8", "surrogatepass"))
+    if size > MAX_TEXT:
+        raise InvalidSpecError(
+            path, f"has {size} bytes, and Linux takes at most {MAX_TEXT} in one text: put it into a file"
+        )
 
 
 def required_text(parent: Mapping[str, Any], key: str, path: str) -> str:

@@ -205,6 +205,22 @@ def test_what_is_wrong_is_named(spec, said):
     assert said in str(caught.value)
 
 
+@pytest.mark.parametrize("letter", ["a", "\N{SNOWMAN}"])
+def test_a_text_is_as_long_as_linux_takes_it_in_bytes(letter):
+    """MAX_ARG_STRLEN counts the bytes of an argument, or of NAME=value, and the zero byte after it."""
+    size = len(letter.encode())
+    longest = 128 * 1024 - 1
+    built({"args": [letter * (longest // size)]})
+    built({"envs": [{"name": "A", "value": letter * ((longest - len("A=")) // size)}]})
+    for spec, field in (
+        ({"args": [letter * (longest // size + 1)]}, "args[0]"),
+        ({"envs": [{"name": "A", "value": letter * ((longest - len("A=")) // size + 1)}]}, "envs[0]"),
+    ):
+        with pytest.raises(WorkloadError, match="and Linux takes at most 131071") as caught:
+            built(spec)
+        assert str(caught.value).startswith(f"spec.spec.{field}: has 1310")
+
+
 @pytest.mark.parametrize("value", [None, ["sh"], {}])
 def test_only_what_can_be_quoted_is_to_be_quoted(value):
     with pytest.raises(WorkloadError) as caught:
