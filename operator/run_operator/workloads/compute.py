@@ -12,6 +12,8 @@ from run_operator.workloads.quantities import parse, quantity, scaled_bytes
 
 MEMORY_FACTOR: Final = Decimal("1.1")
 """The platform's memory limit is the request and a tenth."""
+LEAST_MEMORY: Final = Decimal(10**6)
+"""Bytes in which no container starts: whoever writes 512m (half a byte) or 512 means 512Mi."""
 KNOWN: Final = ("cpu", "mem", "gpu", "disk")
 PATH: Final = f"{fields.ROOT}.resources"
 
@@ -61,5 +63,10 @@ def _check(key: str, request: str, limit: str) -> None:
     asked, allowed = parse(request), parse(limit)
     if asked is None or allowed is None or asked > allowed:
         raise InvalidSpecError(f"{PATH}.{key}", f"requests {request} is more than limits {limit}")
+    if key == "mem" and allowed < LEAST_MEMORY:
+        raise InvalidSpecError(
+            f"{PATH}.mem",
+            f"{request} is less than a megabyte, in which no program starts; write for example 512Mi",
+        )
     if key == "gpu" and (asked != asked.to_integral_value() or asked != allowed):
         raise InvalidSpecError(f"{PATH}.gpu", f"{request} is not a whole number of devices")

@@ -172,6 +172,12 @@ def test_kueues_labels_pass_to_the_job():
     ("spec", "said"),
     [
         ({"resources": {"mem": "x1"}}, "spec.spec.resources.mem: 'x1' is not a quantity"),
+        ({"resources": {"mem": "512m"}}, "spec.spec.resources.mem: 512m is less than a megabyte"),
+        (
+            {"resources": {"mem": 64}},
+            "64 is less than a megabyte, in which no program starts; write for example 512Mi",
+        ),
+        ({"resources": {"mem": {"limits": "999k"}}}, "spec.spec.resources.mem: 999k is less than a megabyte"),
         ({"resources": {"tpu": "1"}}, "spec.spec.resources.tpu: is not known"),
         ({"resources": {"gpu": "500m"}}, "not a whole number of devices"),
         ({"resources": {"cpu": {"requests": "2", "limits": "1"}}}, "is more than limits"),
