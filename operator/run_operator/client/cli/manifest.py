@@ -18,6 +18,8 @@ from run_operator.document.yaml_writer import write
 from run_operator.resources.manifest import manifest
 
 BAD_INPUT: Final = 2
+REMEMBERED: Final = 256 * 1024
+"""Bytes of all annotations of an object: kubectl apply puts the whole manifest into one of them."""
 NAME: Final = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 
 
@@ -86,6 +88,14 @@ class _Batch:
         entity = load(found.read())
         made = manifest(entity, namespace=self.namespace, name=self.name, suspend=self.suspend)
         self._check_twice(found.name, entity, f"{made['kind']} {made['metadata']['name']}")
+        size = len(
+            json.dumps(made, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
+        )
+        if size >= REMEMBERED:
+            _say(
+                f"runctl: note: {found.name}: {made['kind']} {made['metadata']['name']} has {size} bytes, more than kubectl "
+                "apply takes: use kubectl apply --server-side, or runctl apply"
+            )
         self.manifests.append(made)
 
     def _check_twice(self, source: str, entity: Entity, name: str) -> None:
