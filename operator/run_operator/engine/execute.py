@@ -216,7 +216,7 @@ class Executor:
         whose = f"{owner.get('kind')} {owner.get('name')}" if owner else "somebody else"
         message = (
             f"{what} exists already and belongs to {whose}: it is left alone; "
-            f"delete it or give this Run another name"
+            f"apply this Run under another name, or delete both and apply it again"
         )
         raise RefusedError(Refusal("NameConflict", message, final=True))
 

@@ -123,6 +123,17 @@ async def test_a_child_that_the_cluster_cannot_hold_is_refused_for_good_with_wha
     assert (caught.value.refusal.reason, caught.value.refusal.final) == ("TooLarge", True)
 
 
+async def test_a_job_of_somebody_else_ends_the_run_and_what_to_do_helps():
+    """The Run has ended by it: to delete the Job alone would start nothing."""
+    theirs = child(attempt=1)
+    theirs["metadata"]["ownerReferences"] = []
+    one, _, _ = executor(Server(AlreadyExistsError, theirs))
+    said = "it is left alone; apply this Run under another name, or delete both and apply it again"
+    with pytest.raises(RefusedError, match=said) as caught:
+        await one.carry_out(run(), creation())
+    assert (caught.value.refusal.reason, caught.value.refusal.final) == ("NameConflict", True)
+
+
 async def test_a_claim_that_is_there_already_tells_what_it_does_not_have():
     volume = {"volume_type": "persistent_volume_claim", "name": "data", "mount_path": "/data", "spec": {}}
     document = {"task": "container+job://demo/t", "image": "x", "volumes": [volume]}
