@@ -25,7 +25,7 @@ from run_operator.resources.times import parse
 MAX_BYTES: Final = 2 * 1024 * 1024
 """Of one container: the last ones, as on the platform."""
 TAIL: Final = 100_000
-"""Lines of one container that are asked for."""
+"""Lines of one container: the last ones."""
 PATIENCE: Final = 3.0
 """Seconds that the log of a pod that has just gone may take until it is kept."""
 RECENT: Final = 20.0
@@ -44,7 +44,7 @@ class Log:
     kept: bool = False
     """Whether the pod is gone and this is what the operator kept of it."""
     truncated: bool = False
-    """Whether the beginning is missing of what was kept."""
+    """Whether only the end is here: of what was kept, or of a log longer than 2 MiB or 100,000 lines."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,14 +167,21 @@ def path(cluster: Cluster, pod: Mapping[str, Any]) -> str:
 
 
 def _log(cluster: Cluster, pod: Mapping[str, Any], container: str) -> Log:
-    query = urlencode({"container": container, "tailLines": str(TAIL)})
+    query = urlencode(
+        {"container": container, "tailLines": str(TAIL + 1)}
+    )  # one more tells whether there are more
     response = cluster.send("GET", f"{path(cluster, pod)}?{query}", headers={"Accept": "*/*"})
-    kept = b""
+    end, cut = b"", False
     try:
         for chunk in response.stream(65536):
-            kept = (kept + chunk)[-MAX_BYTES:]
+            end += chunk
+            cut = cut or len(end) > MAX_BYTES
+            end = end[-MAX_BYTES:]
     except Exception as error:
         raise BackendError(f"the log of pod {pod['metadata']['name']} broke off: {error}") from error
     finally:
         response.close()
-    return Log(kept.decode("utf-8", "replace"), text(pod["metadata"]["name"]), container, attempt_of(pod))
+    if cut or end.count(b"\n") > TAIL - (not end.endswith(b"\n")):
+        cut, end = True, end.partition(b"\n")[2] or end  # from the beginning of a line
+    name = text(pod["metadata"]["name"])
+    return Log(end.decode("utf-8", "replace"), name, container, attempt_of(pod), truncated=cut)

@@ -46,7 +46,10 @@ def logs_command(
 
         for log in read_soon(cluster, told.raw, attempt):
             if log.truncated:
-                click.echo(f"[{log.pod} {log.container}] only the end was kept:", err=True)
+                what = (
+                    "only the end was kept:" if log.kept else "only the end is shown (kubectl logs has all):"
+                )
+                click.echo(f"[{log.pod} {log.container}] {what}", err=True)
             for line in lines_of([log]):
                 told.line(line)
     told.end(follow)

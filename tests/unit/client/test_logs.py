@@ -1,0 +1,73 @@
+"""The log of a pod that is there: its end, from the beginning of a line, and whether that is all."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from run_operator.client import logs
+
+POD = {
+    "metadata": {"name": "hello-x", "labels": {"run-operator.io/attempt": "2"}},
+    "status": {"containerStatuses": [{"name": "main", "state": {"running": {}}}]},
+}
+
+
+class Answer:
+    """A log as the kubelet sends it: the last `lines` of what was written."""
+
+    def __init__(self, written: bytes, lines: int) -> None:
+        self.data = b"".join(written.splitlines(keepends=True)[-lines:])
+
+    def stream(self, size: int) -> Any:
+        yield from (self.data[at : at + size] for at in range(0, len(self.data), size))
+
+    def close(self) -> None:
+        pass
+
+
+class Node:
+    """A cluster with one pod, which has written this."""
+
+    namespace = "ml"
+
+    def __init__(self, written: bytes) -> None:
+        self.written = written
+
+    def list(self, resource: Any, **_: Any) -> Any:
+        yield {"items": [POD] if resource.kind == "Pod" else []}
+
+    def send(self, method: str, path: str, **_: Any) -> Answer:
+        assert method == "GET"
+        return Answer(self.written, int(path.partition("tailLines=")[2]))
+
+
+def read(written: bytes) -> logs.Log:
+    cluster: Any = Node(written)
+    (log,) = logs.read(cluster, "hello")
+    return log
+
+
+@pytest.mark.parametrize(
+    "written",
+    [b"", b"a", b"a\nb", b"a\n" * logs.TAIL, b"a\n" * (logs.TAIL - 1) + b"end", b"a" * logs.MAX_BYTES],
+)
+def test_a_log_within_the_bounds_is_all_there(written):
+    log = read(written)
+    assert (log.text.encode(), log.truncated, log.kept, log.attempt) == (written, False, False, 2)
+
+
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        (b"first\n" + b"a\n" * logs.TAIL, b"a\n" * logs.TAIL),
+        (b"first\n" + b"a\n" * (logs.TAIL - 1) + b"end", b"a\n" * (logs.TAIL - 1) + b"end"),
+        (b"first\n" + b"a" * (logs.MAX_BYTES - 2) + b"\n", b"a" * (logs.MAX_BYTES - 2) + b"\n"),
+        (b"a" * (logs.MAX_BYTES + 1), b"a" * logs.MAX_BYTES),
+    ],
+)
+def test_a_longer_one_says_that_its_beginning_is_missing(written, shown):
+    log = read(written)
+    assert log.truncated
+    assert log.text.encode() == shown
