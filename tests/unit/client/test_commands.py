@@ -66,6 +66,14 @@ def test_an_output_nobody_reads_ends_it_in_silence(arguments):
     assert (done.returncode, done.stderr) == (1, "")
 
 
+def test_an_option_before_the_verb_as_kubectl_has_it_is_told_where_it_goes():
+    said = runctl("-n", "ml", "list").stderr
+    assert said.startswith(
+        "runctl: No such option '-n': options follow the verb, as in runctl list -n ml; see "
+    )
+    assert "follow" not in runctl("list", "--nonsense").stderr
+
+
 # -- completion for kubectl
 
 

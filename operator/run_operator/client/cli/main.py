@@ -76,7 +76,9 @@ def main() -> None:
         sys.exit(error.exit_code)
     except click.UsageError as error:
         asked = error.ctx.command_path if error.ctx else "runctl"
-        say(f"{error.format_message().rstrip('.')}; see {asked} --help")
+        early = isinstance(error, click.NoSuchOption) and error.ctx is not None and error.ctx.command is cli
+        hint = ": options follow the verb, as in runctl list -n ml" if early else ""
+        say(f"{error.format_message().rstrip('.')}{hint}; see {asked} --help")
         sys.exit(error.exit_code)
     except click.ClickException as error:
         say(error.format_message())
