@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from run_operator.client.errors import EntityNotExistsError, ForbiddenError
+from run_operator.client.errors import EntityError, EntityNotExistsError, ForbiddenError
 from run_operator.client.kube import Cluster
 from run_operator.client.wishes import missing
 from run_operator.document.names import object_name
@@ -19,11 +19,13 @@ _KEY: Final = re.compile(r"store://(?P<project>[^/]+)/run/(?P<kind>[^/]+)/(?P<id
 
 LABEL: Final = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 
+MAX_NAMED: Final = 5
+"""Names a message lists at most."""
 JSON = Mapping[str, Any]
 
 
 def find(cluster: Cluster, identifier: str, project: str | None = None) -> JSON:
-    """The object of a Run: by store key, id or object name. Raises EntityNotExistsError."""
+    """The object of a Run: by store key, id or object name. Raises EntityNotExistsError; EntityError where it is not clear."""
     match = _KEY.fullmatch(identifier)
     run_id, wanted = (match["id"], match["project"]) if match else (identifier, project)
     raw = _under_its_name(cluster, run_id, by_name=match is None) or _under_another_name(
@@ -53,16 +55,24 @@ def _under_its_name(cluster: Cluster, run_id: str, *, by_name: bool) -> JSON | N
 
 
 def _under_another_name(cluster: Cluster, run_id: str, project: str | None) -> JSON | None:
-    """Its manifest may have been given a name: then only the document tells."""
+    """Its manifest may have been given a name: then only the document tells, and of several it is not for us to choose."""
     try:
-        for page in cluster.list(RUNS, fields=selector(project=project)):
-            for raw in page.get("items") or ():
-                if mapping(raw.get("spec")).get("id") == run_id:
-                    return dict(raw)
+        pages = cluster.list(RUNS, fields=selector(project=project))
+        found = [
+            dict(raw)
+            for page in pages
+            for raw in page.get("items") or ()
+            if mapping(raw.get("spec")).get("id") == run_id
+        ]
     except ForbiddenError as error:
         why = f"there is none of that name; whether one of another name has that id cannot be seen: {error}"
         raise _none(cluster, run_id, why) from error
-    return None
+    if len(found) > 1:
+        names = ", ".join(sorted(map(name_of, found))[:MAX_NAMED])
+        raise EntityError(
+            f"{len(found)} Runs of this namespace have the id {run_id} ({names}): name one of them"
+        )
+    return found[0] if found else None
 
 
 def _none(cluster: Cluster, run_id: str, why: str) -> EntityNotExistsError:

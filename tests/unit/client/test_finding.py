@@ -1,0 +1,63 @@
+"""Which Run is meant: one that is not clear is asked for, never guessed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from run_operator.client.errors import EntityError, EntityNotExistsError
+from run_operator.client.finding import find, name_of
+
+
+def one(name: str, run_id: str, project: str = "demo") -> dict[str, Any]:
+    return {"metadata": {"name": name}, "spec": {"id": run_id, "project": project}}
+
+
+class Runs:
+    """A cluster with these Runs, two a page."""
+
+    namespace = "ml"
+
+    def __init__(self, *runs: dict[str, Any]) -> None:
+        self.runs = runs
+
+    def get(self, _: Any, name: str) -> Any:
+        for run in self.runs:
+            if name_of(run) == name:
+                return run
+        raise EntityNotExistsError("no", status=404)
+
+    def list(self, _: Any, *, fields: str) -> Any:
+        project = fields.partition("spec.project=")[2]
+        there = [run for run in self.runs if project in ("", run["spec"]["project"])]
+        for at in range(0, len(there), 2):
+            yield {"items": there[at : at + 2]}
+
+
+def found(cluster: Runs, identifier: str, project: str | None = None) -> str:
+    there: Any = cluster
+    return name_of(find(there, identifier, project))
+
+
+def test_of_several_with_one_id_none_is_chosen():
+    """A stop or a delete would hit any of them."""
+    cluster = Runs(one("a", "train"), one("b", "other"), one("c", "train"), one("d", "train", "churn"))
+    with pytest.raises(
+        EntityError, match=r"3 Runs of this namespace have the id train \(a, c, d\): name one of them"
+    ):
+        found(cluster, "train")
+    assert found(cluster, "c") == "c"
+    assert found(cluster, "train", "churn") == "d"
+    assert found(cluster, "store://churn/run/container+job:run/train") == "d"
+
+
+def test_the_name_comes_before_the_id():
+    cluster = Runs(one("train", "x"), one("b", "train"), one("c", "train"))
+    assert found(cluster, "train") == "train"
+
+
+def test_an_id_under_another_name_is_found():
+    assert found(Runs(one("a", "train")), "train") == "a"
+    with pytest.raises(EntityNotExistsError):
+        found(Runs(one("a", "train")), "none")
