@@ -53,7 +53,7 @@ def _of(pod: PodView, container: ContainerView | None) -> Ending:
         return Ending(pod.facts.reason, text, text, None, pod.name, None, None)
     reason = _reason(pod, container)
     brief = _message(pod, container, reason)
-    said = " ".join(container.message.split())[:MAX_TEXT] if reason not in ("OOMKilled", "Evicted") else ""
+    said = _last_words(container.message) if reason not in ("OOMKilled", "Evicted") else ""
     return Ending(
         reason,
         f"{brief}: {said}" if said else brief,
@@ -63,6 +63,12 @@ def _of(pod: PodView, container: ContainerView | None) -> Ending:
         parse(container.started_at) or None,  # 1970 where it never began
         parse(container.finished_at) or None,
     )
+
+
+def _last_words(text: str) -> str:
+    """The end of it, on one line: what went wrong stands below all that led to it."""
+    said = " ".join(text.split())
+    return said if len(said) <= MAX_TEXT else f"... {said[-MAX_TEXT:].partition(' ')[2] or said[-MAX_TEXT:]}"
 
 
 def _reason(pod: PodView, container: ContainerView) -> str:

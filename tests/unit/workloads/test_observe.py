@@ -49,6 +49,21 @@ def test_reading(one, pods, progress, reason, said):
     assert said in seen.message
 
 
+def test_of_long_last_words_the_end_is_told():
+    """The kubelet keeps 2 KiB of them, and a traceback ends with what went wrong."""
+    words = "epoch loss\n" * 80 + "ValueError: the learning rate is negative\n"
+    ended = observe(
+        job(failed_reason="BackoffLimitExceeded"), (pod("Failed", exit_code=1, said=words),)
+    ).message
+    assert ended.startswith("main exited with code 1 (pod hello-x): ... ")
+    assert ended.endswith("epoch loss ValueError: the learning rate is negative")
+    assert len(ended) < 450
+    whole = observe(
+        job(failed_reason="BackoffLimitExceeded"), (pod("Failed", exit_code=1, said="x" * 400),)
+    ).message
+    assert whole.endswith(": " + "x" * 400)
+
+
 def test_pods_of_other_attempts_do_not_count():
     assert observe(job(attempt=2), (pod("Running", attempt=1),)).reason == "NoPod"
 
