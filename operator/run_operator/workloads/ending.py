@@ -53,7 +53,7 @@ def _of(pod: PodView, container: ContainerView | None) -> Ending:
         return Ending(pod.facts.reason, text, text, None, pod.name, None, None)
     reason = _reason(pod, container)
     brief = _message(pod, container, reason)
-    said = _last_words(container.message) if reason not in ("OOMKilled", "Evicted") else ""
+    said = last_words(container.message) if reason not in ("OOMKilled", "Evicted") else ""
     return Ending(
         reason,
         f"{brief}: {said}" if said else brief,
@@ -65,7 +65,7 @@ def _of(pod: PodView, container: ContainerView | None) -> Ending:
     )
 
 
-def _last_words(text: str) -> str:
+def last_words(text: str) -> str:
     """The end of it, on one line: what went wrong stands below all that led to it."""
     said = " ".join(text.split())
     return said if len(said) <= MAX_TEXT else f"... {said[-MAX_TEXT:].partition(' ')[2] or said[-MAX_TEXT:]}"

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
+from run_operator.workloads.ending import last_words
 from run_operator.workloads.views import ConditionView, ContainerView, PodView
 
 IMAGE_REASONS: Final = frozenset(
@@ -63,8 +64,8 @@ def _unscheduled(pod: PodView, condition: ConditionView) -> Waiting:
 
 def _of_container(pod: PodView, container: ContainerView) -> Waiting:
     said = _line(container.message)
-    if container.reason in IMAGE_REASONS:
-        text = f"the image {container.image} cannot be pulled: {said or container.reason}"
+    if container.reason in IMAGE_REASONS:  # names the image again and again, and the cause last
+        text = f"the image {container.image} cannot be pulled: {last_words(container.message) or container.reason}"
         return Waiting("ImagePullFailed", text)
     if container.reason == "CreateContainerConfigError":
         return Waiting(_missing(said), f"pod {pod.name} cannot start: {said or container.reason}")

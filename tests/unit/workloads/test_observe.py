@@ -64,6 +64,13 @@ def test_of_long_last_words_the_end_is_told():
     assert whole.endswith(": " + "x" * 400)
 
 
+def test_of_a_long_story_about_an_image_the_cause_is_told():
+    story = "failed to pull and unpack image: " * 20 + "connect: network is unreachable"
+    assert observe(job(), (pod(waiting="ErrImagePull", message=story),)).message.endswith(
+        "network is unreachable"
+    )
+
+
 def test_pods_of_other_attempts_do_not_count():
     assert observe(job(attempt=2), (pod("Running", attempt=1),)).reason == "NoPod"
 
