@@ -7,13 +7,13 @@ times the CPU of the request itself.
 from __future__ import annotations
 
 import copy
-import json
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from typing import Any, Final
 from urllib.parse import urlencode
 
 import aiohttp
+import orjson
 from kubernetes.aio.client import ApiClient, Configuration
 from kubernetes.aio.config import ConfigException
 
@@ -377,7 +377,7 @@ _LIST_TIMEOUT: Final = aiohttp.ClientTimeout(total=LIST_DEADLINE)
 
 def _decoded(what: str, payload: bytes) -> JSON:
     try:
-        value = json.loads(payload)
+        value = orjson.loads(payload)
     except ValueError as error:
         raise errors.TransientError(what, 0, "the answer is not JSON") from error
     return value if isinstance(value, dict) else {}
