@@ -115,7 +115,7 @@ def test_of_several_runs_one_that_is_missing_does_not_keep_the_others_from_their
     def tried(*arguments: object) -> tuple[int, list[str]]:
         done = runctl.run(*arguments)
         missed = [line for line in done.stderr.splitlines() if line.startswith("runctl: ")]
-        assert all("run b: there is none of that name" in line for line in missed[:1]), done.stderr
+        assert all("there is no run b in the namespace " in line for line in missed[:1]), done.stderr
         return done.returncode, [*(line.split()[0] for line in done.stdout.splitlines()), str(len(missed))]
 
     assert tried("get", "a", "b", "c") == (3, ["NAME", "a", "c", "1"])

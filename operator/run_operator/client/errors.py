@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Final
+
+NO_ENTITY: Final = "Entity does not exists. Response: "
+"""How the original SDK begins to say it, mistake and all: programs look for it. runctl leaves it out."""
+
 
 class BackendError(Exception):
     """The cluster refused or failed. `status` is the HTTP status, 0 where there was no answer."""

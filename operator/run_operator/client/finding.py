@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from run_operator.client.errors import EntityError, EntityNotExistsError, ForbiddenError
+from run_operator.client.errors import NO_ENTITY, EntityError, EntityNotExistsError, ForbiddenError
 from run_operator.client.kube import Cluster
 from run_operator.client.wishes import missing
 from run_operator.document.names import object_name
@@ -32,11 +32,11 @@ def find(cluster: Cluster, identifier: str, project: str | None = None) -> JSON:
         cluster, run_id, wanted
     )
     if raw is None:
-        raise _none(cluster, run_id, "there is none of that name, id or key")
+        raise _none(cluster, run_id, "none has that name, id or key")
     there = text(mapping(raw.get("spec")).get("project"))
     if wanted and there != wanted:
         raise EntityNotExistsError(
-            f"Entity does not exists. Response: run {run_id} of this namespace is of project {there}, not {wanted}",
+            f"{NO_ENTITY}run {run_id} of the namespace {cluster.namespace} is of project {there}, not {wanted}",
             status=404,
         )
     return raw
@@ -65,7 +65,7 @@ def _under_another_name(cluster: Cluster, run_id: str, project: str | None) -> J
             if mapping(raw.get("spec")).get("id") == run_id
         ]
     except ForbiddenError as error:
-        why = f"there is none of that name; whether one of another name has that id cannot be seen: {error}"
+        why = f"none has that name; whether one of another name has that id cannot be seen: {error}"
         raise _none(cluster, run_id, why) from error
     if len(found) > 1:
         names = ", ".join(sorted(map(name_of, found))[:MAX_NAMED])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from run_operator.client.errors import ConflictError, EntityError, EntityNotExistsError
+from run_operator.client.errors import NO_ENTITY, ConflictError, EntityError, EntityNotExistsError
 from run_operator.client.kube import Cluster
 from run_operator.kube.resource import RUNS
 from run_operator.resources.raw import mapping
@@ -37,8 +37,9 @@ def delete(cluster: Cluster, name: str, uid: str = "") -> dict[str, Any]:
 
 def missing(cluster: Cluster, name: str, error: EntityNotExistsError) -> EntityNotExistsError:
     """The original's sentence, with what helps here."""
-    message = f"Entity does not exists. Response: run {name}: {error} (namespace {cluster.namespace}; runctl list shows what is there)"
-    return EntityNotExistsError(message, status=error.status, reason=error.reason)
+    where = cluster.namespace
+    message = f"there is no run {name} in the namespace {where} ({error}); runctl list -n {where} shows what is there"
+    return EntityNotExistsError(f"{NO_ENTITY}{message}", status=error.status, reason=error.reason)
 
 
 def _suspend(cluster: Cluster, name: str, wish: bool) -> dict[str, Any]:

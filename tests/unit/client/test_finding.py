@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
+from run_operator.client.cli.outcomes import text_of
 from run_operator.client.errors import EntityError, EntityNotExistsError
 from run_operator.client.finding import find, name_of
+from run_operator.client.wishes import delete
 
 
 def one(name: str, run_id: str, project: str = "demo") -> dict[str, Any]:
@@ -27,6 +29,10 @@ class Runs:
             if name_of(run) == name:
                 return run
         raise EntityNotExistsError("no", status=404)
+
+    def delete(self, _: Any, name: str, uid: str) -> Any:
+        del uid
+        return self.get(_, name)
 
     def list(self, _: Any, *, fields: str) -> Any:
         project = fields.partition("spec.project=")[2]
@@ -61,3 +67,18 @@ def test_an_id_under_another_name_is_found():
     assert found(Runs(one("a", "train")), "train") == "a"
     with pytest.raises(EntityNotExistsError):
         found(Runs(one("a", "train")), "none")
+
+
+def test_runctl_says_in_its_own_words_what_the_sdk_says_in_its():
+    """Programs look for the SDK's sentence; a person reads which Run is missing where, and what to do."""
+    cluster: Any = Runs(one("a", "train"))
+    helps = "; runctl list -n ml shows what is there"
+    for ask, said in (
+        (lambda: find(cluster, "b"), f"there is no run b in the namespace ml (none has that name, id or key){helps}"),
+        (lambda: delete(cluster, "b"), f"there is no run b in the namespace ml (no){helps}"),
+        (lambda: find(cluster, "a", "x"), "run a of the namespace ml is of project demo, not x"),
+    ):  # fmt: skip
+        with pytest.raises(EntityNotExistsError) as caught:
+            ask()
+        assert str(caught.value) == f"Entity does not exists. Response: {said}"
+        assert text_of(caught.value) == said

@@ -55,10 +55,12 @@ def say(text: str) -> None:
 
 
 def text_of(error: Exception) -> str:
-    """What happened, and to which file, without the number of the error."""
+    """What happened, and to which file, without the number of the error and the words of the original SDK."""
+    from run_operator.client.errors import NO_ENTITY  # noqa: PLC0415 - the help needs none
+
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
-    return str(error)
+    return str(error).removeprefix(NO_ENTITY)
 
 
 def code_of(error: Exception) -> int | None:
