@@ -13,6 +13,7 @@ import pytest
 from run_operator.client.cli.plugin import answer
 from run_operator.client.cli.png import MAX_CHARTS, png
 from run_operator.client.errors import UnsupportedError
+from run_operator.resources.states import State
 
 ROOT = Path(__file__).parents[3]
 EXPORT = ROOT / "tests" / "data" / "exports" / "container-job-minimal.yaml"
@@ -72,6 +73,14 @@ def test_an_option_before_the_verb_as_kubectl_has_it_is_told_where_it_goes():
         "runctl: No such option '-n': options follow the verb, as in runctl list -n ml; see "
     )
     assert "follow" not in runctl("list", "--nonsense").stderr
+
+
+def test_a_state_that_no_run_can_have_is_a_mistake_that_names_those_there_are():
+    """It selected nothing, and looked like an answer."""
+    done = runctl("list", "--state", "BOGUS")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert all(f"'{state}'" in done.stderr for state in State), done.stderr
+    assert "KUBECONFIG" in runctl("list", "--state", "stopped").stderr  # understood: there is no cluster
 
 
 # -- completion for kubectl

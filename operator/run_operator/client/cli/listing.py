@@ -10,6 +10,7 @@ import click
 from run_operator.client.cli import output as shown
 from run_operator.client.cli.options import cluster_options, connect, run_argument, selector_option
 from run_operator.client.cli.outcomes import Several
+from run_operator.resources.states import State
 
 if TYPE_CHECKING:
     from run_operator.client.kube import Cluster
@@ -17,11 +18,25 @@ if TYPE_CHECKING:
 FORMATS: Final = click.Choice(["table", "wide", "name", "json", "yaml"])
 
 
+class _States(click.Choice[str]):
+    """No Run can be in another: the API server would select none, which looks like an answer.
+
+    Small letters will do; click's own way with them would name the states in small letters too.
+    """
+
+    def __init__(self) -> None:
+        super().__init__([str(state) for state in State])
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """As the base class, of the word in capitals."""
+        return super().convert(str(value).upper(), param, ctx)
+
+
 @click.command("list")
 @cluster_options(everywhere=True)
 @selector_option()
 @click.option("--project", help="Only Runs of this project.")
-@click.option("--state", help="Only Runs in this state, e.g. RUNNING.")
+@click.option("--state", type=_States(), help="Only Runs in this state.")
 @click.option("--kind", help="Only Runs of this kind, e.g. container+job:run.")
 @click.option("-o", "--output", type=FORMATS, default="table", show_default=True)
 def list_command(
@@ -39,7 +54,7 @@ def list_command(
     from run_operator.resources.filters import selector as fields_of  # noqa: PLC0415 - a help text needs none
 
     cluster = connect(namespace, context, kubeconfig)
-    fields = fields_of(project=project, kind=kind, state=state.upper() if state else None)
+    fields = fields_of(project=project, kind=kind, state=state)
     how = {"labels": selector, "fields": fields, "everywhere": all_namespaces}
     if output in ("table", "wide"):
         found = _table(cluster, output == "wide", all_namespaces, how)
