@@ -140,9 +140,11 @@ def service(name: str = "hello", **spec: Any) -> ServiceView:
 
 def replica(ready: bool | None = True, *, since: float = NOW, restarts: int = 0, **facts: Any) -> PodView:
     """A pod of that Deployment; ready None: a pod whose kubelet has said nothing yet. `facts`: name, attempt,
-    waiting, message, last_exit, last_reason, started, deleting, unschedulable."""
+    waiting, message, exit_code, last_exit, last_reason, started, deleting, unschedulable."""
     container: dict[str, Any] = {"name": "main", "image": "http-echo:1.0", "restartCount": restarts}
-    if "waiting" in facts:
+    if "exit_code" in facts:
+        container["state"] = {"terminated": {"exitCode": facts["exit_code"], "reason": "Error"}}
+    elif "waiting" in facts:
         container["state"] = {"waiting": {"reason": facts["waiting"], "message": facts.get("message", "")}}
     else:
         container["state"] = {"running": {"startedAt": stamp(facts.get("started", since))}}

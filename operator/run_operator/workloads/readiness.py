@@ -114,16 +114,15 @@ def _crash(deployment: DeploymentView, container: ContainerView) -> Waiting:
         hint = SIGNALS.get(code or 0) or HINTS.get(code or 0)
         hint = "a service's program has to go on running" if code == 0 else hint
         what = f"exited with code {'unknown' if code is None else code}" + (f", {hint}" if hint else "")
+    logs = f"kubectl logs deployment/{deployment.name}"
+    if not container.restarts:  # there is no earlier one whose log --previous could show
+        return Waiting(CRASHING, f"{container.name} {what}; it will be restarted ({logs})")
     return Waiting(
-        CRASHING,
-        f"{container.name} {what}; restarted {_about(container.restarts)} "
-        f"(kubectl logs deployment/{deployment.name} --previous)",
+        CRASHING, f"{container.name} {what}; restarted {_about(container.restarts)} ({logs} --previous)"
     )
 
 
 def _about(restarts: int) -> str:
     """The number of restarts, in steps that double: a write each time would never end."""
-    if restarts == 0:
-        return "not yet"
     step = 2 ** (restarts.bit_length() - 1)
     return "once" if restarts == 1 else f"{step} times or more"

@@ -58,6 +58,16 @@ def test_what_keeps_it_from_running_is_told_and_it_is_not_torn_down(pod, parts, 
     assert made.actions == ()
 
 
+def test_the_log_of_an_earlier_container_is_offered_only_where_there_was_one():
+    """`kubectl logs --previous` fails for a container that was never restarted."""
+    for restarts, said in (
+        (0, "main exited with code 3; it will be restarted (kubectl logs deployment/hello)"),
+        (1, "main exited with code 3; restarted once (kubectl logs deployment/hello --previous)"),
+    ):
+        made = step(serve(status=status_of("PENDING")), seen(replica(False, restarts=restarts, exit_code=3)))
+        assert (condition(made, "Running")["reason"], made.status["message"]) == ("CrashLoopBackOff", said)
+
+
 def test_more_restarts_are_told_when_they_have_doubled():
     def crashed(restarts: int):
         return seen(replica(False, restarts=restarts, waiting="CrashLoopBackOff", last_exit=3))
