@@ -23,6 +23,9 @@ IMAGE_REASONS: Final = frozenset(
 ORDINARY: Final = frozenset({"ContainerCreating", "PodInitializing", ""})
 MAX_TEXT: Final = 400
 _NO_CLAIM: Final = re.compile(r'persistentvolumeclaim "([^"]{1,253})" not found')
+_UNBOUND: Final = "unbound immediate PersistentVolumeClaims"
+_OWN_TROUBLE: Final = ". not found"
+"""The scheduler's last words where a claim kept it from the rest: of its own records, and nothing that a person could make."""
 
 
 class Waiting(NamedTuple):
@@ -57,9 +60,15 @@ def _unscheduled(pod: PodView, condition: ConditionView) -> Waiting:
     if claim:
         text = f"pod {pod.name} needs the PersistentVolumeClaim {claim[1]}, which is not in this namespace: create it"
         return Waiting("ClaimNotFound", text)
-    return Waiting(
-        condition.reason or "Unschedulable", f"pod {pod.name} finds no node: {_line(condition.message)}"
-    )
+    reason = condition.reason or "Unschedulable"
+    if _UNBOUND in condition.message:  # which one, and why, is told to the claim alone
+        text = (
+            f"pod {pod.name} waits for a PersistentVolumeClaim that has no volume: kubectl describe pvc -n {pod.namespace} "
+            "says which one and why, mostly that its storage class is not there"
+        )
+        return Waiting(reason, text)
+    said = _line(condition.message.removesuffix(_OWN_TROUBLE))
+    return Waiting(reason, f"pod {pod.name} finds no node: {said}")
 
 
 def _of_container(pod: PodView, container: ContainerView) -> Waiting:

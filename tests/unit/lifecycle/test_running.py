@@ -13,6 +13,7 @@ from run_operator.workloads.views import PodView
 from tests.builders import NOW, UID, job, pod, run
 from tests.planning import condition, status_of, step
 
+UNBOUND = "0/1 nodes are available: pod has unbound immediate PersistentVolumeClaims. not found"
 NO_CLAIM = '0/1 nodes are available: persistentvolumeclaim "team" not found. not found'
 
 
@@ -48,6 +49,22 @@ def test_what_is_seen_becomes_the_state(observed, state, reason):
 def test_a_missing_claim_is_named():
     made = step(run(status=status_of("PENDING")), Observed(job(), (pod(unschedulable=NO_CLAIM),)))
     assert "needs the PersistentVolumeClaim team, which is not in this namespace" in made.status["message"]
+
+
+def test_a_claim_without_a_volume_is_told_with_what_says_why():
+    """The scheduler names neither the claim nor its storage class: the claim's own Events do."""
+    made = step(run(status=status_of("PENDING")), Observed(job(), (pod(unschedulable=UNBOUND),)))
+    said = (
+        "pod hello-x waits for a PersistentVolumeClaim that has no volume: kubectl describe pvc -n ml says which one and why, "
+        "mostly that its storage class is not there"
+    )
+    assert (condition(made, "Running")["reason"], made.status["message"]) == ("Unschedulable", said)
+
+
+def test_the_schedulers_trouble_with_its_own_records_is_left_out():
+    told = "0/1 nodes are available: node(s) had a volume node affinity conflict. not found"
+    made = step(run(status=status_of("PENDING")), Observed(job(), (pod(unschedulable=told),)))
+    assert made.status["message"].endswith("had a volume node affinity conflict")
 
 
 def test_between_the_end_of_the_program_and_the_verdict_nothing_is_said():
