@@ -59,6 +59,12 @@ def profile_spec(name: str, profile: Profile) -> Mapping[str, Any]:
     if not isinstance(parsed.value, dict):
         raise InvalidProfileError(name, profile, "it is not a map", parsed.line())
     unknown = next((key for key in parsed.value if key not in KNOWN), None)
+    if isinstance(parsed.value.get("profile"), dict):
+        problem = (
+            "this is a whole profile file of the platform, but only the map under 'profile' is meant: "
+            "make that alone the value of this key"
+        )
+        raise InvalidProfileError(name, profile, problem, parsed.line("profile"))
     if unknown is not None:
         problem = f"{unknown[:80]!r} is not known; known are {', '.join(KNOWN)}"
         raise InvalidProfileError(name, profile, problem, parsed.line(unknown))

@@ -117,6 +117,12 @@ def test_a_volume_of_both_is_an_error_that_names_the_profile(own):
         ("resources:\n  cpu: '1'\n\nresorces: {}", 4, "'resorces' is not known; known are resources"),
         ("resources:\n  cpu: '1'\n  mem: x1", 3, "resources.mem: 'x1' is not a quantity"),
         ("volumes:\n- volume_type: nfs\n  name: a\n  mount_path: /a", 2, "'nfs' is not known"),
+        (
+            "name: gpu\ndescription: x\nprofile:\n  resources: {gpu: 1}",
+            3,
+            "only the map under 'profile' is meant",
+        ),
+        ("name: gpu\nreplicas: 1", 1, "'name' is not known"),
         ("replicas: 0", 1, "replicas: 0 is not 1 to"),
         ("service_ports:\n- port: 1\n- port: 99999", 3, "service_ports[1].port: 99999 is not 1 to"),
         ("backoff_limit: -1", 1, "backoff_limit: -1 is not 0 to"),
