@@ -154,20 +154,24 @@ class Executor:
         """What the attempt needs; returns what a claim that is there already does not have of it."""
         notes: list[str] = []
         for body in workload.needs:
-            there = await self._create(run, body)
             if body["kind"] == CLAIMS.kind:
+                there = await self._create(run, body, volume=_volume(workload, body["metadata"]["name"]))
                 notes += shortcomings(body, there)
+            else:
+                await self._create(run, body)
         return notes
 
-    async def _create(self, run: Run, body: Mapping[str, Any], *, own: bool = True) -> Mapping[str, Any]:
-        """The object as it is there now."""
+    async def _create(
+        self, run: Run, body: Mapping[str, Any], *, own: bool = True, volume: str = ""
+    ) -> Mapping[str, Any]:
+        """The object as it is there now; `volume`: of the document, that it is made for."""
         resource = BY_KIND[str(body["kind"])]
         try:
             with _refusals():
                 answer = await self._api.create(resource, run.namespace, body)
         except AlreadyExistsError:
             # News: it may be of another attempt, or ended by now, and its event would bring the same version again.
-            answer, own = await self._ours(resource, run, str(body["metadata"]["name"])), False
+            answer, own = await self._ours(resource, run, str(body["metadata"]["name"]), volume), False
         self._keep(resource, answer, own=own)
         return answer
 
@@ -202,7 +206,7 @@ class Executor:
         if resource in CHILDREN:
             self._store.put_child(CHILDREN[resource](answer), own=own)
 
-    async def _ours(self, resource: Resource, run: Run, name: str) -> Mapping[str, Any]:
+    async def _ours(self, resource: Resource, run: Run, name: str, volume: str) -> Mapping[str, Any]:
         """The existing object of that name, if it is this Run's; else a RefusedError or TransientError."""
         found = await self._api.get(resource, run.namespace, name)
         owner = _controller(found)
@@ -214,10 +218,11 @@ class Executor:
                 f"create {what}", 409, "that of an earlier Run of this name is still being deleted"
             )
         whose = f"{owner.get('kind')} {owner.get('name')}" if owner else "somebody else"
-        message = (
-            f"{what} exists already and belongs to {whose}: it is left alone; "
-            f"apply this Run under another name, or delete both and apply it again"
-        )
+        message = f"{what} exists already and belongs to {whose}: it is left alone; apply this Run under another name, "
+        if volume:  # what a claim holds is not ours to offer for deletion
+            message += f"or delete this Run and apply it again with another name for its volume {volume}, which asks for that claim"
+        else:
+            message += "or delete both and apply it again"
         raise RefusedError(Refusal("NameConflict", message, final=True))
 
     async def _delete(self, resource: Resource, run: Run, name: str, uid: str, version: str = "") -> None:
@@ -260,6 +265,14 @@ def merge_patch(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any
         elif key not in old or before != value:
             patch[key] = value
     return patch
+
+
+def _volume(workload: Workload, claim: str) -> str:
+    """What the document calls the volume that is this claim; empty where none is."""
+    volumes = workload.child["spec"]["template"]["spec"].get("volumes", ())
+    return next(
+        (v["name"] for v in volumes if v.get("persistentVolumeClaim", {}).get("claimName") == claim), ""
+    )
 
 
 def _controller(raw: Mapping[str, Any]) -> Mapping[str, Any]:

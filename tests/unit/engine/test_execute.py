@@ -23,6 +23,8 @@ from run_operator.resources.constants import ANNOTATION_ATTEMPT
 from run_operator.workloads.options import Options
 from tests.builders import NOW, UID, job, run, serve, service
 
+VOLUME = {"volume_type": "persistent_volume_claim", "name": "data", "mount_path": "/data", "spec": {}}
+
 
 class Server:
     """Answers every write with one error, and every read with one object."""
@@ -134,9 +136,25 @@ async def test_a_job_of_somebody_else_ends_the_run_and_what_to_do_helps():
     assert (caught.value.refusal.reason, caught.value.refusal.final) == ("NameConflict", True)
 
 
+async def test_a_claim_of_another_run_is_told_with_that_run_and_the_volume_to_rename():
+    """Run `hel` with a volume `lo-data` has it; to delete that would delete its data."""
+    document = {"task": "container+job://demo/t", "image": "x", "volumes": [VOLUME]}
+    (action,) = plan(run(document), Observed(), NOW, Options()).actions
+    assert isinstance(action, CreateWorkload)
+    theirs = child(attempt=1, owner="other")
+    theirs["metadata"]["ownerReferences"][0]["name"] = "hel"
+    one, _, _ = executor(Server(AlreadyExistsError, theirs))
+    with pytest.raises(RefusedError) as caught:
+        await one.carry_out(run(), action)
+    assert caught.value.refusal.reason == "NameConflict"
+    assert caught.value.refusal.message == (
+        "PersistentVolumeClaim hello-data exists already and belongs to Run hel: it is left alone; apply this Run under "
+        "another name, or delete this Run and apply it again with another name for its volume data, which asks for that claim"
+    )
+
+
 async def test_a_claim_that_is_there_already_tells_what_it_does_not_have():
-    volume = {"volume_type": "persistent_volume_claim", "name": "data", "mount_path": "/data", "spec": {}}
-    document = {"task": "container+job://demo/t", "image": "x", "volumes": [volume]}
+    document = {"task": "container+job://demo/t", "image": "x", "volumes": [VOLUME]}
     (action,) = plan(run(document), Observed(), NOW, Options()).actions
     assert isinstance(action, CreateWorkload)
     smaller = child(attempt=1) | {"spec": {"resources": {"requests": {"storage": "1Gi"}}}}
