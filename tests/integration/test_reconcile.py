@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -208,6 +209,24 @@ def test_a_killed_operator_leaves_nothing_stuck_doubled_or_wrong(alone, kubeconf
         assert len(person.items("jobs")) == len(person.items("pods")) == len(names)
     finally:
         one.kill()
+
+
+def test_an_operator_serves_the_namespaces_it_is_given_and_no_others(alone, kubeconfig, person, tmp_path):
+    other, third = (replace(person, namespace=f"{person.namespace}-{n}") for n in (2, 3))
+    one = OperatorProcess(kubeconfig, tmp_path / "log", namespaces=f"{person.namespace} {other.namespace}")
+    try:
+        for somebody in (other, third):
+            somebody.kubectl("create", "namespace", somebody.namespace)
+        one.start()
+        for somebody in (third, other, person):
+            somebody.apply_run("here", "kwok-complete")
+        for somebody in (other, person):
+            assert somebody.becomes("here", "COMPLETED")["attempt"] == 1
+        assert (third.status("here")["state"], third.items("jobs")) == ("CREATED", [])
+    finally:
+        one.kill()
+        for somebody in (other, third):
+            somebody.kubectl("delete", "namespace", somebody.namespace, "--wait=false")
 
 
 def test_a_pod_that_is_refused_is_told_and_the_pending_deadline_is_kept(operator, person):

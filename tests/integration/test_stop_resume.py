@@ -232,6 +232,33 @@ def test_cut_watches_are_opened_again_and_nothing_is_missed(person, proxy, fragi
     person.becomes("y", "RUNNING")
 
 
+def test_what_was_deleted_while_no_watch_was_open_is_missed_though_no_event_tells(person, proxy, fragile):
+    """The watch cannot go on where it was, as after a long outage: a new list tells, and not the sweep in five minutes."""
+    expired: list[str] = []
+
+    def too_old(_: str, path: str) -> web.Response | None:
+        resource = path.partition("?")[0].rpartition("/")[2]
+        if "watch=true" not in path or resource not in ("jobs", "pods") or resource in expired:
+            return None
+        expired.append(resource)
+        gone = {"kind": "Status", "code": 410, "reason": "Expired", "message": "too old resource version"}
+        return web.json_response(gone, status=410)
+
+    fragile.start()
+    running(person, "x")
+    proxy.pause()
+    proxy.cut_streams()
+    person.kubectl("delete", "job", "x")
+    wait_for("no pod left", lambda: not pods(person, "x"))
+    proxy.answer = too_old
+    proxy.unpause()
+    status = wait_for(
+        "attempt 2", lambda: (s := person.status("x"))["attempt"] == 2 and s["state"] == "RUNNING" and s
+    )
+    assert status["attempts"][0]["reason"] == "ChildDeleted"
+    assert sorted(expired) == ["jobs", "pods"]
+
+
 def test_an_api_server_that_does_not_know_runs_yet_is_asked_again(person, proxy, fragile):
     """As while it starts: its discovery is empty for a moment, and who asks only once would never watch."""
     asked: list[str] = []

@@ -55,7 +55,7 @@ def _onwards(here: Situation, job: JobView, seen: Observation) -> Plan:
 
 
 def _up(here: Situation, leftover: JobView | None) -> Plan:
-    if here.draft.attempt and here.draft.state == State.PENDING:
+    if here.draft.attempt and here.draft.state == State.PENDING and not here.draft.ended:
         return starting.create(here, leftover)  # counted before, but the child was not created then
     return starting.next_attempt(here, leftover)
 
@@ -69,6 +69,10 @@ def _down(here: Situation, leftover: JobView | None) -> Plan:
 
 
 def _had_child(here: Situation) -> bool:
-    """Whether the current attempt had a child that nobody asked to go: its pods are there, or it ran."""
-    state = here.draft.state
-    return state == State.RUNNING or (state == State.PENDING and bool(here.observed.live_pods))
+    """Whether the current attempt had a child that nobody asked to go: its pods are there, or it ran.
+
+    One that ran may be PENDING again: its pod was gone before its Job was.
+    """
+    if here.draft.state != State.PENDING:
+        return here.draft.state == State.RUNNING
+    return bool(here.observed.live_pods) or here.draft.surely_ran

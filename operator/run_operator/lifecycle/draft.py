@@ -95,11 +95,25 @@ class Draft:
     @property
     def ran(self) -> bool:
         """Whether the program of the current attempt ever ran."""
+        return self._ran_after(0)
+
+    @property
+    def surely_ran(self) -> bool:
+        """The same without doubt: starts are whole seconds, and in the first one it may be the attempt before that ran."""
+        return self._ran_after(0 if self.attempt == 1 else 1)
+
+    def _ran_after(self, seconds: float) -> bool:
         began = parse(self._status.get("startTime"))
         times = (
             parse(t.get("time")) for t in self._status.get("transitions", ()) if t.get("status") == "RUNNING"
         )
-        return began is not None and any(at is not None and at >= began for at in times)
+        return began is not None and any(at is not None and at >= began + seconds for at in times)
+
+    @property
+    def ended(self) -> bool:
+        """Whether the end of the current attempt is recorded."""
+        attempts = self._status.get("attempts", ())
+        return bool(attempts) and bool(attempts[-1].get("endTime"))
 
     @property
     def active(self) -> int:

@@ -6,7 +6,7 @@ import pytest
 
 from run_operator.lifecycle.actions import CreateWorkload, DeleteChild, SuspendChild
 from run_operator.lifecycle.observed import Observed
-from run_operator.resources.times import stamp
+from run_operator.resources.times import precise_stamp, stamp
 from tests.builders import NOW, job, pod, run
 from tests.planning import condition, kinds, status_of, step
 
@@ -94,6 +94,29 @@ def test_a_job_deleted_by_hand_is_checked_and_then_made_anew_as_the_next_attempt
     assert made.status["attempt"] == 2
     assert made.status["attempts"][0]["reason"] == "ChildDeleted"
     assert kinds(made) == [CreateWorkload]
+
+
+@pytest.mark.parametrize(
+    ("attempt", "ran", "lost"),
+    [(1, 0.5, True), (1, None, False), (2, 1.0, True), (2, 0.5, False), (2, -5.0, False)],
+)
+def test_a_run_that_lost_its_pod_first_and_then_its_job_lost_an_attempt(attempt, ran, lost):
+    """PENDING, no child: not made yet, unless its program ran. A start is a whole second, so that of the first one is doubted."""
+    began = NOW - 60
+    transitions = [{"status": "PENDING", "time": precise_stamp(began)}]
+    if ran is not None:
+        transitions.insert(0, {"status": "RUNNING", "time": precise_stamp(began + ran)})
+    attempts = [{"attempt": attempt, "startTime": stamp(began)}]
+    status = status_of("PENDING", attempt, startTime=stamp(began), attempts=attempts, transitions=transitions)
+    if lost:
+        assert step(run(status=status)).reread
+    made = step(run(status=status), Observed(fresh=True))
+    assert kinds(made) == [CreateWorkload]
+    if lost:
+        assert made.status["attempt"] == attempt + 1
+        assert made.status["attempts"][0]["reason"] == "ChildDeleted"
+    else:
+        assert made.status is None
 
 
 def test_a_stopped_attempt_keeps_the_exit_code_of_its_last_pod():
