@@ -137,6 +137,57 @@ def test_a_missing_secret_is_named(person):
     person.becomes("secretive", "COMPLETED")
 
 
+@pytest.fixture
+def later(person):
+    """Labels a node when it is called; until then who asks for that label finds no node."""
+    node = person.items("nodes")[0]["metadata"]["name"]
+    key = f"run-operator.io/{person.namespace}"
+    yield {"key": key, "value": "yes"}, lambda: person.kubectl("label", "node", node, f"{key}=yes")
+    person.kubectl("label", "node", node, f"{key}-")
+
+
+def test_a_config_map_that_is_gone_before_it_is_mounted_is_named(person, later):
+    """The pod has a node by then, so that only the kubelet's Events say what it waits for."""
+    selector, label = later
+    source = {"source": "main.sh", "base64": base64.b64encode(b"echo hello").decode()}
+    person.apply_run("mounting", "sh", "main.sh", spec={"source": source, "node_selector": [selector]})
+
+    def reason() -> object:
+        return condition(person.status("mounting"), "Running").get("reason")
+
+    wait_for("no node", lambda: reason() == "Unschedulable")
+    (files,) = person.items("configmaps", "-l", "run-operator.io/run=mounting")
+    name = files["metadata"]["name"]
+    person.kubectl("delete", "configmap", name)
+    label()
+    wait_for("the reason", lambda: reason() == "ConfigMapNotFound")
+    assert f'cannot start: configmap "{name}" not found' in person.status("mounting")["message"]
+    for key in ("uid", "resourceVersion", "creationTimestamp"):
+        files["metadata"].pop(key)
+    person.apply(files)
+    status = person.becomes(
+        "mounting", "COMPLETED", deadline=180
+    )  # the kubelet tries again every two minutes
+    assert status["attempt"] == 1
+    assert person.kubectl("logs", "job/mounting").stdout == "hello\n"
+
+
+def test_a_sandbox_that_cannot_be_made_is_told(person):
+    """The class is there; the node has nothing by its handler's name."""
+    name = f"none-{person.namespace}"
+    about = {"apiVersion": "node.k8s.io/v1", "kind": "RuntimeClass", "metadata": {"name": name}}
+    person.apply(about | {"handler": "nothing"})
+    try:
+        person.apply_run("boxed", "true", spec={"runtime_class": name})
+        wait_for(
+            "the reason",
+            lambda: condition(person.status("boxed"), "Running").get("reason") == "FailedCreatePodSandBox",
+        )
+        assert "nothing" in person.status("boxed")["message"]
+    finally:
+        person.kubectl("delete", "runtimeclass", name)
+
+
 def test_the_deadline(person):
     person.apply_run(
         "slow", "sleep", "600", policy={"activeDeadlineSeconds": 3, "terminationGracePeriodSeconds": 1}

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import replace
 
 import pytest
 
+from run_operator.resources.times import stamp
 from tests.harness import OperatorProcess, condition, delta, wait_for
 
 
@@ -237,6 +239,67 @@ def test_a_pod_that_is_refused_is_told_and_the_pending_deadline_is_kept(operator
     assert condition(ended, "Failed")["reason"] == "PendingDeadlineExceeded"
     wait_for("told", lambda: condition(person.status("told"), "Running").get("reason") == "FailedCreate")
     assert "no PriorityClass with name missing was found" in person.status("told")["message"]
+
+
+@pytest.fixture
+def bare(person):
+    """A node without even a fake kubelet: what happens to its pods the test says."""
+    name, amounts = f"bare-{person.namespace}", {"cpu": "8", "memory": "8Gi", "pods": "10"}
+    labels = {"kubernetes.io/hostname": name}
+    person.apply({"apiVersion": "v1", "kind": "Node", "metadata": {"name": name, "labels": labels}})
+    status = json.dumps({"status": {"allocatable": amounts, "capacity": amounts}})
+    person.kubectl("patch", "node", name, "--subresource=status", "--type=merge", "-p", status)
+    yield name
+    person.kubectl("delete", "node", name, "--wait=false")
+
+
+def _kubelet_says(person, pod: dict, **status: object) -> None:
+    told = json.dumps({"status": status})
+    person.kubectl(
+        "patch", "pod", pod["metadata"]["name"], "--subresource=status", "--type=merge", "-p", told
+    )
+
+
+def _failed_mount(pod: dict, message: str) -> dict:
+    """As the kubelet records it that tries again and again for a minute now."""
+    now, about = time.time(), pod["metadata"]
+    involved = {"apiVersion": "v1", "kind": "Pod"} | {key: about[key] for key in ("name", "namespace", "uid")}
+    return {
+        "apiVersion": "v1", "kind": "Event", "metadata": {"name": f"{about['name']}.1"}, "type": "Warning",
+        "involvedObject": involved, "reason": "FailedMount", "message": message, "count": 7,
+        "firstTimestamp": stamp(now - 60), "lastTimestamp": stamp(now),
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", ["container+job", "container+serve"])
+def test_a_volume_that_cannot_be_mounted_is_told_and_waited_out(operator, person, bare, kind):
+    """Its pod has a node and waits there, and only an Event says why."""
+    spec = {
+        "node_selector": [{"key": "kubernetes.io/hostname", "value": bare}],
+        "tolerations": [{"operator": "Exists"}],
+        "service_ports": [{"port": 80, "target_port": 5678}],
+    }
+    person.apply_run("mounting", kind=kind, spec=spec)
+    (pod,) = wait_for(
+        "a pod with a node", lambda: [one for one in person.items("pods") if one["spec"].get("nodeName")]
+    )
+    person.apply(_failed_mount(pod, 'MountVolume.SetUp failed for volume "v" : secret "key" not found'))
+    container = {"name": "main", "image": "x", "imageID": "", "restartCount": 0, "ready": False}
+    creating = {"state": {"waiting": {"reason": "ContainerCreating"}}}
+    since = stamp(time.time() - 60)
+    _kubelet_says(person, pod, startTime=since, containerStatuses=[container | creating])
+    wait_for(
+        "the reason",
+        lambda: condition(person.status("mounting"), "Running").get("reason") == "SecretNotFound",
+    )
+    status = person.status("mounting")
+    assert status["state"] == "PENDING"
+    assert status["message"] == f'pod {pod["metadata"]["name"]} cannot start: secret "key" not found'
+    wait_for("the event", lambda: person.items("events", "--field-selector=reason=SecretNotFound"))
+    runs = {"state": {"running": {"startedAt": since}}, "ready": True}
+    ready = [{"type": "Ready", "status": "True", "lastTransitionTime": since}]
+    _kubelet_says(person, pod, phase="Running", conditions=ready, containerStatuses=[container | runs])
+    person.becomes("mounting", "RUNNING")
 
 
 def test_sigterm_ends_in_order(kubeconfig, person, tmp_path):

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
-from run_operator.engine.refused_pods import RefusedPods
+from run_operator.engine.reasons import Reasons
 from run_operator.engine.store import Store, observed
 from run_operator.engine.watched import CHILDREN, Child
 from run_operator.ingest.publisher import NotOursError
@@ -40,6 +40,7 @@ from run_operator.resources.constants import LABEL_RUN_UID, RUN_KIND
 from run_operator.resources.raw import pointer
 from run_operator.resources.run import Run
 from run_operator.workloads.build import child_kind
+from run_operator.workloads.events import Question, Said
 from run_operator.workloads.volumes import shortcomings
 from run_operator.workloads.workload import Workload
 
@@ -66,7 +67,7 @@ class Executor:
         self._api = api
         self._store = store
         self._prepare = prepare
-        self._refused_pods = RefusedPods(api)
+        self._reasons = Reasons(api)
 
     async def write_status(self, run: Run, status: Mapping[str, Any]) -> Run:
         """Replace the status, only if the Run is still the version that was decided about (ConflictError)."""
@@ -146,9 +147,9 @@ class Executor:
             children += [CHILDREN[resource](raw) async for raw in found]
         return observed(children, catalog=self._store.catalog, fresh=True, gone=self._store.gone(run))
 
-    async def why_no_pod(self, run: Run, job_uid: str) -> str:
-        """What the Job says of the pods it cannot make; empty if it says nothing."""
-        return await self._refused_pods.why(run.namespace, job_uid)
+    async def why(self, run: Run, question: Question) -> tuple[Said, ...]:
+        """What Events say of the Run's Job or pod; none if they say nothing."""
+        return await self._reasons.why(run.namespace, question)
 
     async def _provide(self, run: Run, workload: Workload) -> list[str]:
         """What the attempt needs; returns what a claim that is there already does not have of it."""

@@ -69,8 +69,9 @@ class Reconciler:
         observed = self._store.observed(run)
         decision = self._plan(run, observed)
         if decision.reread:
-            decision = self._plan(run, await self._executor.reread(run))
-        if decision.ask and (said := await self._executor.why_no_pod(run, decision.ask)):
+            observed = await self._executor.reread(run)
+            decision = self._plan(run, observed)
+        if decision.ask and (said := await self._executor.why(run, decision.ask)):
             decision = self._plan(run, replace(observed, said=said))
         self._store.follow(key, decision.wants)
         if not decision.can_wait:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from run_operator.resources.referred import Want
+from run_operator.workloads.events import Question
 from run_operator.workloads.workload import Workload
 
 
@@ -122,7 +123,7 @@ class Plan:
     """True: the status says nothing that anybody has to act on; in a burst it may come some seconds later."""
     reread: bool = False
     """True: nothing else is in this plan; decide again with children read from the API server."""
-    ask: str = ""
-    """The uid of a Job that makes no pod, and only its Events say why: decide again with `Observed.said`."""
+    ask: Question | None = None
+    """A Job that makes no pod, or a pod that is not made on its node: only Events say why. Decide again with `Observed.said`."""
     wants: tuple[Want, ...] = ()
     """What this decision was looking for: look again when one of them appears, changes or goes."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from run_operator.resources.catalog import Catalog
+from run_operator.workloads.events import Said
 from run_operator.workloads.views import DeploymentView, JobView, PodView, ServiceView
 
 
@@ -33,8 +34,8 @@ class Observed:
     """Pods that are deleted, as they were last seen with an exit code: the evidence of how they ended."""
     catalog: Catalog = field(default_factory=Catalog)
     """Where what the Run refers to is looked up; only read."""
-    said: str = ""
-    """Why the Job can make no pod, in the words of its Event; empty: not asked for, or there is none."""
+    said: tuple[Said, ...] = ()
+    """What Events say of what the plan asked about; none: not asked for, or there is nothing."""
     uncommitted: bool = False
     """Whether metrics of the Run were taken that are not in its status yet."""
 

@@ -13,8 +13,15 @@ from run_operator.resources import conditions
 from run_operator.resources.states import State, state_of
 from run_operator.resources.times import parse
 from run_operator.workloads.deadline import remaining
+from run_operator.workloads.events import (
+    FAILED_ATTACH,
+    FAILED_CREATE,
+    FAILED_MOUNT,
+    FAILED_SANDBOX,
+    Question,
+    answer,
+)
 from run_operator.workloads.observe import MAX_MESSAGE, Observation
-from run_operator.workloads.readiness import FAILED_CREATE
 from run_operator.workloads.views import JobView
 
 NOTEWORTHY: Final = frozenset(
@@ -24,7 +31,10 @@ NOTEWORTHY: Final = frozenset(
         "CreateContainerConfigError",
         "CrashLoopBackOff",
         "CreateContainerError",
+        FAILED_ATTACH,
         FAILED_CREATE,
+        FAILED_MOUNT,
+        FAILED_SANDBOX,
         "ImagePullFailed",
         "SecretNotFound",
         "Queued",
@@ -33,8 +43,8 @@ NOTEWORTHY: Final = frozenset(
 )
 """Reasons to be PENDING that a person has to act on: told at once."""
 LONGEST_PAUSE: Final = 300.0
-"""Seconds until a Job without a pod is asked again why, at most; before that, twice as long each time."""
-TOLD_ANEW: Final = frozenset({"CrashLoopBackOff"})
+"""Seconds until what waits without a word is asked again why, at most; before that, twice as long each time."""
+TOLD_ANEW: Final = frozenset({"ConfigMapNotFound", "CrashLoopBackOff", "SecretNotFound"})
 """Reasons whose words change only when there is news."""
 
 
@@ -48,9 +58,7 @@ def under_way(here: Situation, job: JobView, seen: Observation) -> Plan:
         return _running(here, seen, *deadline)
     if not deadline and (told_at := _untold_until(here, job, seen)):
         return Plan(wake_at=told_at)
-    if seen.reason == "NoPod":
-        return _without_pod(here, job, seen, *deadline)
-    return pending(here, seen, *deadline, wake_at=deadlines.due(here))
+    return waiting(here, seen, *deadline, wake_at=deadlines.due(here))
 
 
 def _untold_until(here: Situation, job: JobView, seen: Observation) -> float | None:
@@ -65,19 +73,6 @@ def _untold_until(here: Situation, job: JobView, seen: Observation) -> float | N
     return created + UNTOLD if created <= here.now < created + UNTOLD else None
 
 
-def _without_pod(here: Situation, job: JobView, seen: Observation, *actions: Action) -> Plan:
-    """Its Job makes no pod (a quota, a policy, a priority class that is not there): only its Events say why."""
-    since = parse(here.run.status.get("startTime"))
-    waited = 0.0 if since is None else here.now - since
-    ask = waited >= PATIENCE
-    moments = [deadlines.due(here), here.now + min(LONGEST_PAUSE, waited) if ask else None]
-    wake_at = min((at for at in moments if at is not None), default=None)
-    if said := here.observed.said:
-        text = f"the Job can make no pod: {' '.join(said.split())}"
-        seen, ask = replace(seen, reason=FAILED_CREATE, message=text[:MAX_MESSAGE]), False
-    return replace(pending(here, seen, *actions, wake_at=wake_at), ask=job.uid if ask else "")
-
-
 def _deadline(here: Situation, job: JobView) -> tuple[Action, ...]:
     """The Job's own deadline follows the Run's when that is changed."""
     wanted = max(1, remaining(here.run.with_status(here.draft.current)))
@@ -90,6 +85,27 @@ def _running(here: Situation, seen: Observation, *actions: Action) -> Plan:
     here.draft.become(State.RUNNING, seen.message)
     here.draft.condition(conditions.RUNNING, status=True, reason=seen.reason, message=seen.message)
     return here.decided(*actions)
+
+
+def waiting(here: Situation, seen: Observation, *actions: Action, wake_at: float | None = None) -> Plan:
+    """Why it does not run yet; where no status says it (a quota, a volume), in the words of Events."""
+    question = seen.ask
+    if question is None:
+        return pending(here, seen, *actions, wake_at=wake_at)
+    waited = _waited(here, question)
+    ask = waited >= PATIENCE
+    again = here.now + (min(LONGEST_PAUSE, waited) if ask else PATIENCE - waited)
+    if told := answer(question, here.observed.said):
+        seen = replace(seen, reason=told.reason, message=told.message[:MAX_MESSAGE])
+    ask = ask and not here.observed.said
+    made = pending(here, seen, *actions, wake_at=again if wake_at is None else min(wake_at, again))
+    return replace(made, ask=question if ask else None)
+
+
+def _waited(here: Situation, question: Question) -> float:
+    """Not below nothing: the clocks of nodes differ."""
+    since = parse(here.run.status.get("startTime")) if question.since is None else question.since
+    return 0.0 if since is None else max(0.0, here.now - since)
 
 
 def pending(here: Situation, seen: Observation, *actions: Action, wake_at: float | None = None) -> Plan:

@@ -6,6 +6,7 @@ It has no end of its own: whatever its pods do, it is told and not torn down.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from run_operator.lifecycle import address, deadlines, giving_up, running, starting, stopping
@@ -23,6 +24,7 @@ from run_operator.workloads import service
 from run_operator.workloads.deployment import replicas
 from run_operator.workloads.digest import digest
 from run_operator.workloads.errors import WorkloadError
+from run_operator.workloads.events import answer
 from run_operator.workloads.observe import Observation
 from run_operator.workloads.readiness import Readiness, read
 from run_operator.workloads.summary import summaries
@@ -101,15 +103,17 @@ def _up(here: Situation, deployment: DeploymentView) -> Plan:
     if not serves:
         if verdict := deadlines.expired(here):
             return giving_up.give_up(here, verdict)
-        return running.pending(
+        return running.waiting(
             here,
-            Observation("PENDING", seen.reason, seen.message),
+            Observation("PENDING", seen.reason, seen.message, ask=seen.ask),
             *scale,
             wake_at=_earliest(seen.settles_at, deadlines.due(here)),
         )
     if found:
         here.draft.service(service.summary(found))
-    return here.decided(*scale, wake_at=_serving(here, seen, wanted, found))
+    made = here.decided(*scale, wake_at=_serving(here, seen, wanted, found))
+    told = any(event.reason == DEGRADED for event in made.events)  # its words are chosen now, and stay
+    return replace(made, ask=seen.ask) if told and not here.observed.said else made
 
 
 def _wanted(here: Situation, deployment: DeploymentView) -> int:
@@ -146,7 +150,8 @@ def _serving(here: Situation, seen: Readiness, wanted: int, there: ServiceView |
     message = f"{wanted} replica{'s' if wanted > 1 else ''} ready"
     if reason == DEGRADED:
         # The words stay while it lasts: kubectl get deployment has the numbers of the moment.
-        message = f"fewer than {wanted} replicas ready: {seen.message}"
+        told = answer(seen.ask, here.observed.said) if seen.ask else None
+        message = f"fewer than {wanted} replicas ready: {told.message if told else seen.message}"
         if known.get("reason") == DEGRADED:
             message = str(known.get("message"))
         else:

@@ -9,6 +9,7 @@ from typing import Final, Literal
 from run_operator.resources.times import parse
 from run_operator.workloads import waiting
 from run_operator.workloads.ending import Ending, last_ending
+from run_operator.workloads.events import Question, about_job, about_pod
 from run_operator.workloads.views import ConditionView, JobView, PodView
 
 MAX_MESSAGE: Final = 1000
@@ -29,6 +30,8 @@ class Observation:
     pod_name: str | None = None
     started_at: float | None = None
     finished_at: float | None = None
+    ask: Question | None = None
+    """Where only Events say why it is PENDING."""
 
 
 def observe(job: JobView, pods: Sequence[PodView]) -> Observation:
@@ -127,7 +130,7 @@ def _under_way(job: JobView, pods: Sequence[PodView], ending: Ending | None) -> 
         # A pod that is refused (quota, priority class) leaves no mark on the Job but an Event.
         advice = f"if none comes, kubectl describe job {job.name} says why"
         text = f"waiting for the Job to make a pod ({advice}){again}"
-        return Observation("PENDING", "NoPod", text[:MAX_MESSAGE])
+        return Observation("PENDING", "NoPod", text[:MAX_MESSAGE], ask=about_job(job))
     running = next((c for c in newest.facts.containers if not c.init and c.state == "running"), None)
     if running is not None:
         where = f" on node {newest.facts.node}" if newest.facts.node else ""
@@ -137,4 +140,5 @@ def _under_way(job: JobView, pods: Sequence[PodView], ending: Ending | None) -> 
             "RUNNING", reason, message, pod_name=newest.name, started_at=parse(running.started_at)
         )
     stuck = waiting.of_pod(newest)
-    return Observation("PENDING", stuck.reason, f"{stuck.message}{again}"[:MAX_MESSAGE], pod_name=newest.name)
+    message = f"{stuck.message}{again}"[:MAX_MESSAGE]
+    return Observation("PENDING", stuck.reason, message, pod_name=newest.name, ask=about_pod(newest))

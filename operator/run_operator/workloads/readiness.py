@@ -9,11 +9,11 @@ from typing import Final
 from run_operator.resources.times import parse
 from run_operator.workloads import waiting
 from run_operator.workloads.ending import HINTS, SIGNALS
+from run_operator.workloads.events import FAILED_CREATE, Question, about_pod
 from run_operator.workloads.views import ContainerView, DeploymentView, PodView
 from run_operator.workloads.waiting import Waiting
 
 CRASHING: Final = "CrashLoopBackOff"
-FAILED_CREATE: Final = "FailedCreate"
 MAX_TEXT: Final = 400
 
 
@@ -33,6 +33,8 @@ class Readiness:
     """Whether what is missing will not come by waiting a moment."""
     reason: str
     message: str
+    ask: Question | None = None
+    """Where only Events say what keeps the missing ones."""
 
 
 def read(deployment: DeploymentView, pods: Sequence[PodView], now: float, steady: float) -> Readiness:
@@ -43,7 +45,7 @@ def read(deployment: DeploymentView, pods: Sequence[PodView], now: float, steady
     )
     due = {pod.uid: _settles_at(pod, steady) for pod in mine if pod.ready}
     missing = [pod for pod in mine if due.get(pod.uid, now + 1) > now]
-    why = _why(deployment, missing)
+    why, ask = _why(deployment, missing)
     return Readiness(
         ready=len(due),
         settled=sum(at <= now for at in due.values()),
@@ -52,6 +54,7 @@ def read(deployment: DeploymentView, pods: Sequence[PodView], now: float, steady
         stuck=why.reason == FAILED_CREATE or any(map(_held_back, missing)),
         reason=why.reason,
         message=why.message,
+        ask=ask,
     )
 
 
@@ -82,8 +85,17 @@ def _held_back(pod: PodView) -> bool:
     )
 
 
-def _why(deployment: DeploymentView, missing: Sequence[PodView]) -> Waiting:
-    """What keeps the pods given from answering; first what a person can act on."""
+def _why(deployment: DeploymentView, missing: Sequence[PodView]) -> tuple[Waiting, Question | None]:
+    """What keeps the pods given from answering, first what a person can act on; and whose Events may say more."""
+    told = _told(deployment, missing)
+    if told is not None:
+        return told, None
+    oldest = next(filter(about_pod, missing), missing[0])
+    return waiting.of_pod(oldest), about_pod(oldest)
+
+
+def _told(deployment: DeploymentView, missing: Sequence[PodView]) -> Waiting | None:
+    """What their statuses say; None where they just wait."""
     mains = [c for pod in missing for c in pod.facts.containers if not c.init]
     crashed = [c for c in mains if c.restarts or c.state == "terminated"]
     if crashed:
@@ -100,7 +112,7 @@ def _why(deployment: DeploymentView, missing: Sequence[PodView]) -> Waiting:
     oldest = missing[0]
     if any(c.state == "running" for c in oldest.facts.containers if not c.init):
         return Waiting("NotReady", f"pod {oldest.name} runs, but nothing answers at its port yet")
-    return waiting.of_pod(oldest)
+    return None
 
 
 def _crash(deployment: DeploymentView, container: ContainerView) -> Waiting:

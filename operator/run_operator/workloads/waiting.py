@@ -67,21 +67,21 @@ def _unscheduled(pod: PodView, condition: ConditionView) -> Waiting:
             "says which one and why, mostly that its storage class is not there"
         )
         return Waiting(reason, text)
-    said = _line(condition.message.removesuffix(_OWN_TROUBLE))
+    said = line(condition.message.removesuffix(_OWN_TROUBLE))
     return Waiting(reason, f"pod {pod.name} finds no node: {said}")
 
 
 def _of_container(pod: PodView, container: ContainerView) -> Waiting:
-    said = _line(container.message)
+    said = line(container.message)
     if container.reason in IMAGE_REASONS:  # names the image again and again, and the cause last
         text = f"the image {container.image} cannot be pulled: {last_words(container.message) or container.reason}"
         return Waiting("ImagePullFailed", text)
     if container.reason == "CreateContainerConfigError":
-        return Waiting(_missing(said), f"pod {pod.name} cannot start: {said or container.reason}")
+        return Waiting(missing(said), f"pod {pod.name} cannot start: {said or container.reason}")
     return Waiting(container.reason, f"pod {pod.name} waits: {said or container.reason}")
 
 
-def _missing(said: str) -> str:
+def missing(said: str) -> str:
     """`secret "x" not found` is worth a reason of its own: it says what to create."""
     if "not found" in said and said.startswith("secret "):
         return "SecretNotFound"
@@ -90,5 +90,6 @@ def _missing(said: str) -> str:
     return "CreateContainerConfigError"
 
 
-def _line(text: str) -> str:
+def line(text: str) -> str:
+    """Its beginning, on one line."""
     return " ".join(text.split())[:MAX_TEXT]

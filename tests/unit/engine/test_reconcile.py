@@ -14,9 +14,10 @@ from run_operator.engine.reconcile import ANSWERS_FIRST, LONGEST_WAIT, REFUSED_A
 from run_operator.engine.store import Store
 from run_operator.kube.errors import ForbiddenError, InvalidError, TooLargeError, TransientError
 from run_operator.lifecycle.actions import RunEvent, ScaleChild
-from run_operator.lifecycle.observed import Refusal
+from run_operator.lifecycle.observed import Observed, Refusal
 from run_operator.resources.run import Run
 from run_operator.resources.times import stamp
+from run_operator.workloads.events import Question, Said, about_job
 from run_operator.workloads.options import Options
 from tests.builders import NOW, deployment, job, pod, replica, run, serve, service
 from tests.planning import running
@@ -140,14 +141,15 @@ async def test_after_a_refusal_deadlines_and_the_time_to_live_still_count(policy
 
 
 @pytest.mark.parametrize(
-    ("said", "reason"), [("pods are forbidden: exceeded quota", "FailedCreate"), ("", "NoPod")]
+    ("said", "reason"),
+    [((Said("FailedCreate", "pods are forbidden: exceeded quota", 5, 0),), "FailedCreate"), ((), "NoPod")],
 )
 async def test_a_job_without_a_pod_is_asked_why_and_the_answer_is_written(said, reason):
     asked, wrote = [], []
 
     class Asking(Hands):
-        async def why_no_pod(self, one: Run, job_uid: str) -> str:
-            asked.append((one.name, job_uid))
+        async def why(self, one: Run, question: Question) -> Any:
+            asked.append((one.name, question))
             return said
 
         async def write_status(self, _: Run, status: Any) -> None:
@@ -157,8 +159,29 @@ async def test_a_job_without_a_pod_is_asked_why_and_the_answer_is_written(said, 
     one = run(status={"state": "PENDING", "attempt": 1, "startTime": since, "attempts": [{"attempt": 1}]})
     made, _ = reconciler(one, Asking(), children=(job(),))
     assert await made.reconcile(one.key) == 60
-    assert asked == [(one.name, job().uid)]
+    assert asked == [(one.name, about_job(job()))]
     assert [status["conditions"][0]["reason"] for status in wrote] == [reason]
+
+
+async def test_a_question_after_a_second_reading_is_decided_with_that_reading():
+    """A Run that is given up is looked at again first: decided with the older reading it would be that for ever."""
+    wrote: list[Any] = []
+
+    class Asking(Hands):
+        async def reread(self, one: Run) -> Any:
+            return Observed(job(), fresh=True)
+
+        async def why(self, *_: Any) -> Any:
+            return (Said("FailedCreate", "exceeded quota", 5, 0),)
+
+        async def write_status(self, _: Run, status: Any) -> None:
+            wrote.append(status["state"])
+
+    since = stamp(NOW - 60)
+    one = run(status={"state": "RUNNING", "attempt": 1, "startTime": since, "attempts": [{"attempt": 1}]})
+    made, _ = reconciler(one, Asking(), children=())
+    await made.reconcile(one.key)
+    assert wrote == ["PENDING"]
 
 
 async def test_in_a_burst_what_can_wait_is_written_one_after_the_other():

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from run_operator.lifecycle.actions import CreateService, CreateWorkload, ScaleChild
 from run_operator.lifecycle.observed import Observed, Refusal
 from run_operator.resources.times import precise_stamp
+from run_operator.workloads.events import Said
 from tests.builders import NOW, deployment, replica, serve, service
 from tests.planning import condition, kinds, running, seen, status_of, step
 
@@ -66,6 +69,38 @@ def test_the_log_of_an_earlier_container_is_offered_only_where_there_was_one():
     ):
         made = step(serve(status=status_of("PENDING")), seen(replica(False, restarts=restarts, exit_code=3)))
         assert (condition(made, "Running")["reason"], made.status["message"]) == ("CrashLoopBackOff", said)
+
+
+def test_a_volume_that_cannot_be_mounted_is_asked_for_and_told():
+    """As of a job: its pod waits on its node, and no status says why."""
+    waiting = serve(status=status_of("PENDING"))
+    pods = (replica(None, waiting="ContainerCreating"),)
+    asked = step(waiting, seen(*pods), NOW + 20)
+    assert (asked.ask.uid, asked.wake_at) == ("uid-hello-a", NOW + 40)
+    assert "pod hello-a is being prepared" in asked.status["message"]
+    said = (Said("FailedMount", 'secret "key" not found', 5, 20),)
+    made = step(waiting, seen(*pods, said=said), NOW + 20)
+    assert (condition(made, "Running")["reason"], made.ask) == ("SecretNotFound", None)
+    assert [event.reason for event in made.events] == ["SecretNotFound"]
+    again = step(serve(status=made.status), seen(*pods, said=said), NOW + 40)
+    assert (again.status, again.events) == (None, ())
+    up = step(serve(status=made.status), seen(replica()), NOW + 50)
+    assert up.status["state"] == "RUNNING"
+
+
+def test_of_a_service_that_still_answers_it_is_asked_once_when_it_is_told():
+    more, both = {"replicas": 2}, {"deployment": deployment(replicas=2)}
+    status = running(replica(), replica(name="hello-b"))
+    half = seen(replica(), replica(None, name="hello-c", waiting="ContainerCreating"), **both)
+    early, late = (step(serve(status=status, more=more), half, NOW + after) for after in (20, 31))
+    assert (early.ask, late.ask.uid) == (None, "uid-hello-c")
+    said = (Said("FailedMount", 'secret "key" not found', 5, 20),)
+    made = step(serve(status=status, more=more), replace(half, said=said), NOW + 31)
+    assert (made.status["state"], condition(made, "Running")["reason"]) == ("RUNNING", "Degraded")
+    text = 'fewer than 2 replicas ready: pod hello-c cannot start: secret "key" not found'
+    assert made.status["message"] == text
+    again = step(serve(status=made.status, more=more), half, NOW + 100)
+    assert (again.status, again.ask) == (None, None)
 
 
 def test_more_restarts_are_told_when_they_have_doubled():
