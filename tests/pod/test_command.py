@@ -57,7 +57,7 @@ def test_watch_ships_what_is_appended_until_sigterm(program: Program, server: Se
     file = program.folder.parent / "metrics.log"
     file.write_text("loss=99\n")  # of an earlier attempt
     process = command(program, "watch", str(file))
-    wait_for("it catches SIGTERM, and so has begun", lambda: _catches_sigterm(process.pid))
+    wait_for("it catches SIGTERM, and so has begun", lambda: catches_sigterm(process.pid))
     with file.open("a") as out:
         for line in (
             "loss=0.5 acc=1\n",
@@ -79,7 +79,7 @@ def test_watch_ships_what_is_appended_until_sigterm(program: Program, server: Se
     assert "Invalid metric value" in errors
 
 
-def _catches_sigterm(pid: int) -> bool:
+def catches_sigterm(pid: int) -> bool:
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     caught = int(next(line.split()[1] for line in lines if line.startswith("SigCgt")), 16)
     return bool(caught & 1 << (signal.SIGTERM - 1))

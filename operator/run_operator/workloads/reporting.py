@@ -24,7 +24,7 @@ SPOOL_LIMIT: Final = "512Mi"
 WORLD_READABLE: Final = 0o444
 """Of the module and the authority. The kubelet makes the token 0640 with the pod's fsGroup, whoever runs in it."""
 FLUSH_SECONDS: Final = 10
-"""For the last flush when a program ends; less where the grace period is short."""
+"""For the last flush after SIGTERM; less where the grace period is short."""
 
 
 def add_reporting(run: Run, options: Options, env: list[dict[str, Any]], mounted: Volumes) -> list[str]:
@@ -40,7 +40,7 @@ def add_reporting(run: Run, options: Options, env: list[dict[str, Any]], mounted
         names.ENV_URL: options.metrics_url.rstrip("/") + names.path(run.namespace, run.name),
         names.ENV_TOKEN_FILE: names.TOKEN_FILE,
         names.ENV_AUTHORITY_FILE: names.AUTHORITY_FILE,
-        **_flush_timeout(run, given),
+        **_sigterm_timeout(run, given),
         "PYTHONPATH": ":".join(filter(None, (given.get("PYTHONPATH"), names.MODULE_FOLDER))),
     }
     sdk = _sdk(run, options, given)
@@ -131,12 +131,16 @@ def _handed(run: Run, *, with_sdk: bool) -> dict[str, Any]:
     return {"projected": {"defaultMode": WORLD_READABLE, "sources": sources}}
 
 
-def _flush_timeout(run: Run, given: Mapping[str, str]) -> dict[str, str]:
-    """Seconds that leave the program some of a short grace period. Otherwise the module knows what to do."""
+def _sigterm_timeout(run: Run, given: Mapping[str, str]) -> dict[str, str]:
+    """Seconds that leave the program some of a short grace period. Otherwise the module knows what to do.
+
+    Not the document's variable: that would bound the end of a program without a SIGTERM too.
+    """
     seconds = max(1, run.policy.termination_grace_period * 2 // 3)
-    if given.get(names.ENV_FLUSH_TIMEOUT) or seconds >= FLUSH_SECONDS:
+    chosen = given.get(names.ENV_FLUSH_TIMEOUT) or given.get(names.ENV_SIGTERM_TIMEOUT)
+    if chosen or seconds >= FLUSH_SECONDS:
         return {}
-    return {names.ENV_FLUSH_TIMEOUT: str(seconds)}
+    return {names.ENV_SIGTERM_TIMEOUT: str(seconds)}
 
 
 def _refuse_hidden_folder(mounted: Volumes) -> None:

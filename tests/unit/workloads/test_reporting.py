@@ -167,18 +167,43 @@ def test_our_volumes_give_way_to_the_users_names():
 @pytest.mark.parametrize(("grace", "seconds"), [(30, None), (15, None), (6, "4"), (0, "1")])
 def test_the_last_flush_fits_into_the_grace_period(grace, seconds):
     policy = {"terminationGracePeriodSeconds": grace}
-    assert variables(built({}, policy=policy)).get("RUN_METRICS_FLUSH_TIMEOUT") == seconds
-    chosen = built(env(("RUN_METRICS_FLUSH_TIMEOUT", "60")), policy=policy)
-    assert variables(chosen)["RUN_METRICS_FLUSH_TIMEOUT"] == "60"
+    made = variables(built({}, policy=policy))
+    assert made.get("RUN_METRICS_SIGTERM_TIMEOUT") == seconds
+    assert "RUN_METRICS_FLUSH_TIMEOUT" not in made, "an end without SIGTERM may wait for longer"
+
+
+@pytest.mark.parametrize("name", ["RUN_METRICS_FLUSH_TIMEOUT", "RUN_METRICS_SIGTERM_TIMEOUT"])
+def test_who_says_how_long_the_last_flush_takes_is_believed(name):
+    made = variables(built(env((name, "60")), policy={"terminationGracePeriodSeconds": 6}))
+    assert {key: value for key, value in made.items() if key.endswith("TIMEOUT")} == {name: "60"}
 
 
 def test_what_a_pod_is_not_told_the_module_knows(monkeypatch):
-    for name in ("RUN_METRICS_FOLDER", "RUN_METRICS_FLUSH_TIMEOUT"):
+    for name in ("RUN_METRICS_FOLDER", "RUN_METRICS_FLUSH_TIMEOUT", "RUN_METRICS_SIGTERM_TIMEOUT"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("RUN_METRICS_URL", URL)
     known = Settings.from_environment()
     assert known.folder == names.SPOOL_FOLDER
     assert known.flush_timeout == FLUSH_SECONDS
+    assert known.end_timeout > known.flush_timeout
+
+
+@pytest.mark.parametrize(
+    ("given", "flush", "end"),
+    [
+        ({"SIGTERM": "4"}, 4, 120),
+        ({"FLUSH": "60"}, 60, 60),
+        ({"FLUSH": "0", "SIGTERM": "4"}, 0, 0),
+        ({"FLUSH": "soon", "SIGTERM": ""}, 10, 120),
+    ],
+)
+def test_a_persons_time_for_the_last_flush_bounds_every_end(monkeypatch, given, flush, end):
+    for name in ("FLUSH", "SIGTERM"):
+        monkeypatch.delenv(f"RUN_METRICS_{name}_TIMEOUT", raising=False)
+    for name, seconds in given.items():
+        monkeypatch.setenv(f"RUN_METRICS_{name}_TIMEOUT", seconds)
+    known = Settings.from_environment()
+    assert (known.flush_timeout, known.end_timeout) == (flush, end)
 
 
 SHARED = {"volume_type": "shared_volume", "spec": {"claimName": "team"}}

@@ -48,8 +48,13 @@ FOLDER_BYTES = 256 << 20
 """Of all files of this pod in the folder; beyond it a process deletes its own oldest. RUN_METRICS_FOLDER_LIMIT."""
 MEMORY_PART_BYTES, MEMORY_BYTES = 1 << 20, 8 << 20
 """Of the spool where no file can be written: the latest of it."""
-FLUSH_SECONDS = 10.0
-"""Of the last flush of a program. RUN_METRICS_FLUSH_TIMEOUT."""
+FLUSH_SECONDS, END_SECONDS = 10.0, 120.0
+"""Of a flush; of the last one of a program that ends by itself, while the endpoint is away: the pod, and with it the
+spool, may be gone right after. RUN_METRICS_FLUSH_TIMEOUT: both."""
+LOOK_SECONDS, TOLD_AFTER = 0.2, 2.0
+"""While the last flush waits: between two looks at the endpoint's state, and until a person is told."""
+IN_VAIN_SECONDS = 600.0
+"""After a process of this pod waited END_SECONDS in vain: so long no other one waits for longer than FLUSH_SECONDS."""
 BATCH_BYTES, BATCH_LINES, BATCH_OPS = 512 << 10, 10_000, 1000
 """Of the spool's lines that become one batch: a body of about a third of these bytes."""
 CATCH_UP_PAUSE = 0.1
@@ -343,6 +348,8 @@ class Settings(NamedTuple):
     folder_limit: int
     attempt: int | None
     flush_timeout: float
+    """Also what SIGTERM leaves."""
+    end_timeout: float
 
     @classmethod
     def from_environment(cls) -> Settings:
@@ -350,6 +357,8 @@ class Settings(NamedTuple):
         env = os.environ.get
         url = env("RUN_METRICS_URL", "")
         attempt = _as_int(env("RUN_ATTEMPT", ""))
+        chosen = env("RUN_METRICS_FLUSH_TIMEOUT", "")  # a person's; the next one is the operator's
+        at_sigterm = _as_seconds(env("RUN_METRICS_SIGTERM_TIMEOUT", ""), FLUSH_SECONDS)
         return cls(
             url=url,
             token_file=env("RUN_METRICS_TOKEN_FILE", ""),
@@ -357,7 +366,8 @@ class Settings(NamedTuple):
             folder=env("RUN_METRICS_FOLDER") or ("/var/run/run-metrics" if url else "run-metrics"),
             folder_limit=_as_int(env("RUN_METRICS_FOLDER_LIMIT", "")) or FOLDER_BYTES,
             attempt=attempt,
-            flush_timeout=_as_seconds(env("RUN_METRICS_FLUSH_TIMEOUT", "")),
+            flush_timeout=_as_seconds(chosen, at_sigterm),
+            end_timeout=_as_seconds(chosen, END_SECONDS),
         )
 
 
@@ -365,8 +375,8 @@ def _as_int(text: str) -> int | None:
     return int(text) if re.fullmatch("[0-9]{1,18}", text) else None
 
 
-def _as_seconds(text: str) -> float:
-    return float(text) if re.fullmatch(r"[0-9]{1,6}(\.[0-9]+)?", text) else FLUSH_SECONDS
+def _as_seconds(text: str, default: float) -> float:
+    return float(text) if re.fullmatch(r"[0-9]{1,6}(\.[0-9]+)?", text) else default
 
 
 class Teller:
@@ -467,6 +477,22 @@ class Spool:
         """In a forked child: the file is the parent's."""
         with contextlib.suppress(Exception):
             self._file.close()
+
+    def note_in_vain(self) -> None:
+        """For the other processes of this pod, by an empty file: the endpoint was waited for in vain."""
+        with contextlib.suppress(OSError), open(self._note, "ab"):
+            os.utime(self._note)
+
+    def is_in_vain(self) -> bool:
+        """Such a wait ended lately: a parent of many children must not wait for each of them anew."""
+        try:
+            return time.time() - os.stat(self._note).st_mtime < IN_VAIN_SECONDS
+        except OSError:
+            return False
+
+    @property
+    def _note(self) -> str:
+        return os.path.join(self._folder, f"{self._host}.in-vain")
 
     def _written(self, data: bytes, part: Part) -> bool:
         try:
@@ -677,6 +703,8 @@ class Sender:
         self.lost = False
         """Something will never be."""
         self.stopped = self.gave_up = False
+        self.away = "no answer yet"
+        """Why the endpoint cannot be asked or cannot take anything now; empty once it says something else."""
 
     def run(self) -> None:
         """Until the goodbye is stored, or the server wants nothing more."""
@@ -708,7 +736,8 @@ class Sender:
         try:
             answer = self._endpoint.post(self._body(batch))
         except FAILURES as error:
-            return self._failed(str(error) or error.__class__.__name__)
+            self.away = str(error) or error.__class__.__name__
+            return self._failed(self.away)
         self._asked_at = time.monotonic()
         return self._heard(batch, answer) or (0.0 if hurry else CATCH_UP_PAUSE)
 
@@ -805,6 +834,7 @@ class Sender:
         for note in answer.notes:
             self._tell(f"the operator says: {note}")
         status = answer.status
+        self.away = f"it answers {status}" if status >= 500 or status in (408, 429) else ""
         if status in (200, 202) and answer.number("accepted", -1) >= 0:
             return self._accepted(batch, answer)
         if status == 409 and batch is not None:
@@ -957,7 +987,8 @@ class Recorder:
         self._queue: collections.deque[Entry] = collections.deque()
         self._weight = 0  # of values inside lists, about: for bounds only, so that a lost update is no harm
         self._dropped = self._told_dropped = 0  # the first is the callers', the second the thread's
-        self._lost = False
+        self._lost = self._told_wait = False
+        self._closing_since = 0.0
         self._close_by: float | None = None
         self._bell: queue.SimpleQueue[None] = queue.SimpleQueue()
         self._rung = False
@@ -997,21 +1028,57 @@ class Recorder:
         self._wait(lambda: sender.settled >= position or sender.stopped, deadline)
         return sender.settled >= position and not (sender.lost or self._lost)
 
-    def close(self) -> None:
-        """Say goodbye, and wait until that is stored, as long as the settings allow; all calls together."""
+    def close(self, longest: float) -> bool:
+        """Say goodbye, and wait until that is stored; the answer: everything is. All calls have one time together.
+
+        It is that of a flush, and begins anew while the endpoint is away, up to `longest` seconds.
+        """
+        usual, now = min(longest, max(self.settings.flush_timeout, FLUSH_SECONDS)), time.monotonic()
         if self._close_by is None:
-            self._close_by = time.monotonic() + self.settings.flush_timeout
-        deadline = self._close_by
+            self._closing_since, self._close_by = now, now + usual
+        self._close_by = min(self._close_by, now + usual)  # SIGTERM leaves less than an end before it did
+        if longest > usual and self.spool.is_in_vain():
+            longest = usual
         sender = self.sender
         if sender is not None:
-            sender.hurry_until = deadline
-        position = self._spooled(deadline, last=True)
-        if sender is None or sender.gave_up:
+            sender.hurry_until = max(self._close_by, self._closing_since + longest)
+        position = self._spooled(self._close_by, last=True)
+        if sender is None:
+            return position is not None and self.spool.in_files and not self._lost
+        if not sender.gave_up and (position is None or not self._saw_out(sender, usual, longest)):
+            self._tell_unstored()
+            return False
+        return not (sender.gave_up or sender.lost or self._lost)
+
+    def _saw_out(self, sender: Sender, usual: float, longest: float) -> bool:
+        """Wait until the sender is done. False: it is not, in the time of `close`."""
+        latest, close_by = self._closing_since + longest, self._close_by or 0.0
+        while not self._wait(lambda: sender.stopped, min(close_by, time.monotonic() + LOOK_SECONDS)):
+            now, away = time.monotonic(), sender.away
+            if away and longest > usual:
+                self._close_by = close_by = max(close_by, min(latest, now + usual))
+                if now - self._closing_since >= TOLD_AFTER:
+                    self._tell_wait(away, longest)
+            if now >= close_by:
+                if close_by >= latest and longest > usual:
+                    self.spool.note_in_vain()
+                return False
+        return True
+
+    def _tell_wait(self, why: str, longest: float) -> None:
+        if self._told_wait:
             return
-        if position is not None and self._wait(lambda: sender.stopped, deadline):
-            return
+        self._told_wait = True  # the reason may change, and it is one wait
+        code = "" if __name__ == "__main__" else "; the program's exit code stays what it is"
         self._tell(
-            f"the end: not all metrics are known to be stored after {self.settings.flush_timeout:g} s; "
+            f"the end: the last metrics wait for the operator ({why}), for at most {longest:g} s{code}",
+            last=True,
+        )
+
+    def _tell_unstored(self) -> None:
+        waited = round((self._close_by or 0.0) - self._closing_since, 1)
+        self._tell(
+            f"the end: not all metrics are known to be stored after {waited:g} s; "
             f"every value is in {self.spool.files}",
             last=True,
         )
@@ -1195,9 +1262,23 @@ def _forget() -> None:
         parents.abandon()
 
 
-def _end() -> None:
-    if _recorder is not None:
-        _recorder.close()
+def _end() -> bool:
+    """The program ends by itself; the answer: everything is stored."""
+    return _recorder is None or _recorder.close(_patience(_recorder.settings))
+
+
+def _patience(settings: Settings) -> float:
+    """Seconds for the last flush at most: many only where a SIGTERM would cut them short, and none has come before.
+
+    Of a program with a handler of its own nobody can tell: it may end because of one, and then its grace period counts.
+    Ctrl-C, or an image's STOPSIGNAL, is somebody who waits as well.
+    """
+    with contextlib.suppress(ValueError):  # not the main thread
+        if signal.getsignal(signal.SIGTERM) == signal.SIG_DFL:
+            signal.signal(signal.SIGTERM, _terminate)  # without one the first process of a container is deaf
+    heeded = signal.getsignal(signal.SIGTERM) is _terminate
+    interrupted = getattr(sys, "last_type", None) is KeyboardInterrupt
+    return settings.end_timeout if heeded and not interrupted else settings.flush_timeout
 
 
 def _terminate(_number: int, _frame: Any) -> None:
@@ -1206,7 +1287,8 @@ def _terminate(_number: int, _frame: Any) -> None:
     if _dying:
         return  # repeated, and under way already
     _dying = True
-    _end()
+    if _recorder is not None:
+        _recorder.close(_recorder.settings.flush_timeout)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     if os.getpid() != 1:  # the first process of a container would survive
         os.kill(os.getpid(), signal.SIGTERM)
@@ -1238,7 +1320,7 @@ def main(arguments: Sequence[str]) -> int:
         _watch(arguments[1])
     else:
         return _usage()
-    return 0 if flush() else 1
+    return 0 if _end() else 1
 
 
 def _usage() -> int:
@@ -1258,6 +1340,7 @@ def _watch(path: str) -> None:
                 log_metric(key, value)
         if not pairs and shown:
             tell(f"lines that hold no metrics are passed over, such as: {shown}")
+    signal.signal(signal.SIGTERM, _terminate)  # the first one ended the file, the next one ends the wait
 
 
 def _problem(key: str, value: Any) -> str:
