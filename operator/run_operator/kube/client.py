@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import aclosing
-from typing import Any, Final
+from typing import Any, Final, TypedDict, Unpack
 from urllib.parse import urlencode
 
 import aiohttp
@@ -45,6 +45,16 @@ JSON = Mapping[str, Any]
 Body = JSON | Sequence[JSON]
 Observer = Callable[[str, str, str], None]
 """Told of every request: verb, resource, outcome (`200`, `409`, ... or `error`)."""
+
+
+class Asked(TypedDict, total=False):
+    """Which objects a list is asked for, and how; the defaults are those of `Api.pages`."""
+
+    namespace: str | None
+    selector: str
+    fields: str
+    page_size: int
+    accept: str
 
 
 class Api:
@@ -169,26 +179,9 @@ class Api:
         ):
             yield item.get("metadata", {})
 
-    async def list_objects(
-        self,
-        resource: Resource,
-        *,
-        namespace: str | None = None,
-        selector: str = "",
-        fields: str = "",
-        page_size: int = PAGE,
-        accept: str = "application/json",
-    ) -> AsyncIterator[JSON]:
+    async def list_objects(self, resource: Resource, **asked: Unpack[Asked]) -> AsyncIterator[JSON]:
         """Every object; ExpiredError when it took too long from one page to the next."""
-        pages = self.pages(
-            resource,
-            namespace=namespace,
-            selector=selector,
-            fields=fields,
-            page_size=page_size,
-            accept=accept,
-        )
-        async for page in pages:
+        async for page in self.pages(resource, **asked):
             for item in page.get("items") or ():
                 yield item
 

@@ -195,6 +195,14 @@ async def test_a_stream_that_stands_still_is_given_up(monkeypatch):
         await made.until("list", "10", "11")
 
 
+async def test_a_watch_that_was_open_for_a_while_is_opened_anew_at_once(monkeypatch):
+    """Not after a pause that grows with every watch the API server ends in its time."""
+    monkeypatch.setattr(reflector, "STEADY", -1.0)
+    monkeypatch.setattr(reflector, "Backoffs", lambda: Backoffs(1000.0, 1000.0))
+    async with world(page(10, "a"), watch(), watch(event("MODIFIED", pod("a", 11)))) as made:
+        await made.until("list", "10", "10", "11")
+
+
 async def test_an_event_that_has_no_end_is_given_up(monkeypatch, caplog):
     monkeypatch.setattr(client, "LONGEST_EVENT", 1000)
     async with world(page(10), watch(b"x" * 1001, end="open")) as made:
