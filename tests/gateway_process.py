@@ -45,8 +45,7 @@ class GatewayProcess:
             "API_SERVER": self._server,
             "API_CA": str(self._authority),
             "LOCAL_PORT": str(self._port),
-            "LISTEN": "127.0.0.1",
-            "HEALTH_PORT": str(self._health),
+            "METRICS_BIND_ADDRESS": f"127.0.0.1:{self._health}",
         }
         environment = {key: value for key, value in os.environ.items() if not key.startswith("KUBE")}
         environment |= {f"RUN_GATEWAY_{key}": value for key, value in settings.items()}

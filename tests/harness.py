@@ -84,7 +84,7 @@ def cluster_down(name: str) -> None:
 def operators_account(kubeconfig: Path, path: Path) -> Path:
     """A kubeconfig of the operator's own account, with the rights of the manifests and no others, for an hour."""
     home = Person(kubeconfig, "run-operator")
-    for name in ("namespace.yaml", "service-account.yaml", "roles.yaml", "metrics-ca.yaml"):
+    for name in ("namespace.yaml", "service-account.yaml", "roles.yaml", "ingest-ca.yaml"):
         home.kubectl("apply", "-f", str(REPOSITORY / "manifests" / "base" / name))
     token = home.kubectl("create", "token", "run-operator", "--duration=1h").stdout.strip()
     config = yaml.safe_load(kubeconfig.read_text())
@@ -233,14 +233,15 @@ def condition(status: dict[str, Any], kind: str) -> dict[str, Any]:
 class OperatorProcess:
     """`python -m run_operator` outside the cluster."""
 
-    def __init__(self, kubeconfig: Path, log: Path, **settings: str) -> None:
+    def __init__(self, kubeconfig: Path, log: Path, namespace: str = "default", **settings: str) -> None:
+        self._namespace = namespace
         self._kubeconfig = kubeconfig
         self._log = log
         self._settings = {f"RUN_OPERATOR_{key.upper()}": value for key, value in settings.items()}
         self._process: subprocess.Popen[bytes] | None = None
         self.port = free_port()
-        self.metrics_port = free_port()
-        self.metrics_url = f"https://127.0.0.1:{self.metrics_port}"
+        self.ingest_port = free_port()
+        self.ingest_url = f"https://127.0.0.1:{self.ingest_port}"
 
     @property
     def pid(self) -> int:
@@ -254,13 +255,11 @@ class OperatorProcess:
             os.environ
             | {
                 "KUBECONFIG": str(self._kubeconfig),
-                "RUN_OPERATOR_PORT": str(self.port),
-                "RUN_OPERATOR_LISTEN": "127.0.0.1",
-                "RUN_OPERATOR_OWN_NAMESPACE": "default",
-                "RUN_OPERATOR_METRICS_URL": self.metrics_url,
-                "RUN_OPERATOR_GATEWAY_URL": self.metrics_url,
-                "RUN_OPERATOR_METRICS_LISTEN": "127.0.0.1",
-                "RUN_OPERATOR_METRICS_PORT": str(self.metrics_port),
+                "POD_NAMESPACE": self._namespace,
+                "RUN_OPERATOR_METRICS_BIND_ADDRESS": f"127.0.0.1:{self.port}",
+                "RUN_OPERATOR_INGEST_URL": self.ingest_url,
+                "RUN_OPERATOR_POD_API_URL": self.ingest_url,
+                "RUN_OPERATOR_INGEST_BIND_ADDRESS": f"127.0.0.1:{self.ingest_port}",
             }
             | self._settings
         )

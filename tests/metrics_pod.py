@@ -13,7 +13,7 @@ from tests.harness import Person, wait_for
 
 
 class MetricsPod:
-    """Speaks for one pod of a Run. `url`: https://host:port of the operator's metrics endpoint."""
+    """Speaks for one pod of a Run. `url`: https://host:port of the ingest."""
 
     def __init__(self, person: Person, url: str, run: str, pod: str | None = None) -> None:
         self._person = person

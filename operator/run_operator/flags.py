@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import Field, field, fields
-from typing import Any, TypeVar
+from dataclasses import Field, dataclass, field, fields
+from typing import Any, Final, TypeVar
 
 import click
 
@@ -12,6 +12,35 @@ from run_operator import __version__
 from run_operator.observability import logs
 
 Settings = TypeVar("Settings")
+MAX_PORT: Final = 65_535
+
+
+@dataclass(frozen=True, slots=True)
+class BindAddress:
+    """Where a server listens. An empty host: all addresses, of IPv4 and of IPv6."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        """As it is written in a flag."""
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+class BindAddressType(click.ParamType[BindAddress]):
+    """HOST:PORT, [IPv6]:PORT, or :PORT for all addresses."""
+
+    name = "[HOST]:PORT"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> BindAddress:
+        """Raise click.BadParameter with what to write."""
+        if isinstance(value, BindAddress):
+            return value
+        host, colon, port = str(value).rpartition(":")
+        bracketed = host.startswith("[") and host.endswith("]")
+        if not colon or not port.isdecimal() or int(port) > MAX_PORT or (":" in host and not bracketed):
+            self.fail(f"{value!r} is not HOST:PORT, [IPv6]:PORT or :PORT", param, ctx)
+        return BindAddress(host[1:-1] if bracketed else host, int(port))
 
 
 def setting(default: Any, told: str, *, flag: str = "", **option: Any) -> Any:

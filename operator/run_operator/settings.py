@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import click
 
 from run_operator.archive.limits import Limits
-from run_operator.flags import setting
+from run_operator.flags import BindAddress, BindAddressType, setting
 from run_operator.ingest.limits import Pace
 
 KEPT: Final = Limits()
@@ -38,30 +38,41 @@ class Settings:
     )
     sync_deadline: float = setting(120.0, "Seconds the first lists may take.", type=click.FloatRange(1))
     """Then work begins with what is there."""
-    listen: str = setting("0.0.0.0", "Address of the status port.")  # noqa: S104
-    port: int = setting(8080, "Port of /healthz, /readyz and /metrics.")
+    metrics_bind_address: BindAddress = setting(
+        BindAddress("", 8080), "Address of /metrics, /healthz and /readyz.", type=BindAddressType()
+    )
     gpu_resource: str = setting("nvidia.com/gpu", "What resources.gpu asks for.")
     default_user: int = setting(
         1000, "uid, gid and fsGroup of pods whose document names none.", type=click.IntRange(1)
     )
+    pod_namespace: str = setting(
+        "run-operator", "The namespace that the operator's pod is in.", envvar="POD_NAMESPACE"
+    )
     profiles_namespace: str = setting(
-        "run-operator", "Where profiles for all namespaces are; one in the Run's own namespace wins."
-    )
-    own_namespace: str = setting("run-operator", "The operator's own, for its Secret.")
-    metrics_url: str = setting(
-        "", "https://HOST:PORT where pods send metrics; empty: they send none.", callback=_checked_url
-    )
-    gateway_url: str = setting(
         "",
-        "https://HOST:PORT where the DigitalHub SDK in pods finds its API; empty: it is not told.",
+        "Where profiles for all namespaces are; one in the Run's own namespace wins. Empty: --pod-namespace.",
+    )
+    ingest_bind_address: BindAddress = setting(
+        BindAddress("", 8443), "Address of the ingest.", type=BindAddressType()
+    )
+    """The ingest: the HTTPS endpoint that takes metrics from pods, and answers the DigitalHub SDK in them."""
+    ingest_url: str = setting(
+        "",
+        "https://HOST:PORT where pods reach the ingest; empty: they send no metrics.",
         callback=_checked_url,
     )
-    metrics_listen: str = setting("0.0.0.0", "Address of the metrics port.")  # noqa: S104
-    metrics_port: int = setting(8443, "Port of the metrics endpoint.")
-    metrics_interval: float = setting(
+    ingest_ca_secret: str = setting(
+        "run-operator-ingest-ca", "Secret with the key of the certificate authority of the ingest."
+    )
+    pod_api_url: str = setting(
+        "",
+        "https://HOST:PORT given to pods as the API of the DigitalHub SDK; empty: pods get none.",
+        callback=_checked_url,
+    )
+    ingest_interval: float = setting(
         PACE.interval, "Seconds between two writes of one Run's metrics.", type=click.FloatRange(0.1)
     )
-    metrics_bytes: int = setting(
+    ingest_bytes_per_second: int = setting(
         int(PACE.bytes_per_second),
         "Bytes a second of Runs rewritten for their metrics; etcd keeps them for five to ten minutes.",
         type=click.IntRange(65_536),
@@ -87,6 +98,13 @@ class Settings:
     log_total_bytes: int = setting(
         KEPT.of_cluster, "Kept of all logs, compressed; etcd holds them.", type=click.IntRange(1_048_576)
     )
-    gateway_certificate: bool = setting(
-        False, "Issue the gateway's certificate (manifests/components/gateway sets it)."
+    gateway_tls_secret: str = setting(
+        "",
+        "Secret that gets the gateway's certificate (manifests/components/gateway sets it); empty: none is issued.",
     )
+    gateway_service: str = setting("run-operator-gateway", "Service of the gateway, for its certificate.")
+
+    @property
+    def shared_profiles_namespace(self) -> str:
+        """Where profiles for all namespaces are."""
+        return self.profiles_namespace or self.pod_namespace

@@ -143,13 +143,13 @@ run.log_metric("acc", 0.9, overwrite=True, single_value=True)
 def test_in_the_runs_own_pod_the_in_pod_sender_takes_it(operator, person, kubeconfig, tmp_path):
     """The program runs here instead of in the fake pod: with its token, the published module and no right to patch."""
     person.apply_run("x")
-    pod = MetricsPod(person, operator.metrics_url, "x")
+    pod = MetricsPod(person, operator.ingest_url, "x")
     published = person.get("configmap", "run-operator-metrics")["data"]
     for name, text in (published | {"token": pod.token}).items():
         (tmp_path / name).write_text(text)
     environment = {
         "PYTHONPATH": f"{REPOSITORY / 'operator'}:{tmp_path}", "RUN_ATTEMPT": "1", "PATH": os.environ["PATH"],
-        "RUN_METRICS_URL": operator.metrics_url + path(person.namespace, "x"),
+        "RUN_METRICS_URL": operator.ingest_url + path(person.namespace, "x"),
         "RUN_METRICS_TOKEN_FILE": str(tmp_path / "token"), "RUN_METRICS_CA_FILE": str(tmp_path / "ca.crt"),
         "RUN_METRICS_FOLDER": str(tmp_path / "spool"),
     }  # fmt: skip

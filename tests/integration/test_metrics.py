@@ -24,7 +24,7 @@ def logging(operator, person):
         if not again:
             person.apply_run(name, **top)
         person.becomes(name, "RUNNING")
-        made.append(MetricsPod(person, operator.metrics_url, name))
+        made.append(MetricsPod(person, operator.ingest_url, name))
         return made[-1]
 
     yield start
@@ -211,7 +211,7 @@ def test_the_module_in_the_pods_speaks_the_language_of_the_ingest(person, loggin
     (tmp_path / "token").write_text(pod.token)
     environment = {
         "PYTHONPATH": str(tmp_path), "RUN_ATTEMPT": "1", "PATH": os.environ["PATH"],
-        "RUN_METRICS_URL": operator.metrics_url + path(person.namespace, "module"),
+        "RUN_METRICS_URL": operator.ingest_url + path(person.namespace, "module"),
         "RUN_METRICS_TOKEN_FILE": str(tmp_path / "token"), "RUN_METRICS_CA_FILE": str(tmp_path / "ca.crt"),
         "RUN_METRICS_FOLDER": str(tmp_path / "spool"),
     }  # fmt: skip

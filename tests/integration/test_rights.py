@@ -9,13 +9,13 @@ from tests.metrics_pod import MetricsPod
 def test_the_rights_of_the_manifests_are_enough(alone, kubeconfig, person, tmp_path):
     log = tmp_path / "log"
     account = operators_account(kubeconfig, tmp_path / "kubeconfig")
-    operator = OperatorProcess(account, log, own_namespace="run-operator")
+    operator = OperatorProcess(account, log, namespace="run-operator")
     try:
         operator.start()
         for name, kind in (("job", "container+job"), ("web", "container+deploy")):
             person.apply_run(name, kind=kind)
             person.becomes(name, "RUNNING")
-            pod = MetricsPod(person, operator.metrics_url, name)
+            pod = MetricsPod(person, operator.ingest_url, name)
             assert pod.log("loss", 1, 2, 3)[0] == 202
             pod.settle()
             pod.close()

@@ -45,10 +45,10 @@ def bare_job(name: str) -> dict[str, Any]:
     }
 
 
-def same_job(name: str, metrics_url: str) -> dict[str, Any]:
+def same_job(name: str, ingest_url: str) -> dict[str, Any]:
     """The Job that the operator makes of a Run, without the Run: restricted, labelled, ready for metrics."""
     run = Run.from_object(run_object(name))
-    options = Options(metrics_url=metrics_url, sdk_url=metrics_url)
+    options = Options(ingest_url=ingest_url, pod_api_url=ingest_url)
     child = build(replace(run, uid="of-nobody"), 1, options).child
     metadata = {key: child["metadata"][key] for key in ("name", "labels", "annotations")}
     return {**child, "metadata": metadata}
@@ -166,7 +166,7 @@ class Bench:
         """A figure a column."""
         operator = self._operator
         bare = await one.rate("bare", JOBS, bare_job, job_runs)
-        same = await one.rate("same", JOBS, lambda name: same_job(name, operator.metrics_url), job_runs)
+        same = await one.rate("same", JOBS, lambda name: same_job(name, operator.ingest_url), job_runs)
         writes, cpu = sum(operator.writes().values()), cpu_seconds(operator.pid)
         runs = await one.rate(
             "runs", RUNS, run_object, lambda o: o["status"]["state"] == "RUNNING", clear=False

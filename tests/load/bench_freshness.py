@@ -64,7 +64,7 @@ def program(
     authority = wait_for("the ConfigMap", lambda: person.get("configmap", names.CONFIG_MAP))
     (folder / "ca.crt").write_text(authority["data"][names.AUTHORITY_KEY])
     environment = {
-        names.ENV_URL: operator.metrics_url + names.path(person.namespace, run),
+        names.ENV_URL: operator.ingest_url + names.path(person.namespace, run),
         names.ENV_TOKEN_FILE: str(folder / "token"),
         names.ENV_AUTHORITY_FILE: str(folder / "ca.crt"),
         names.ENV_SPOOL_FOLDER: str(folder),

@@ -152,9 +152,9 @@ async def bench_pace() -> None:
     work.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await work
-    written = world.registry.get_sample_value("run_operator_metrics_commit_bytes_total") or 0.0
+    written = world.registry.get_sample_value("run_operator_ingest_commit_bytes_total") or 0.0
     commits = (
-        world.registry.get_sample_value("run_operator_metrics_commits_total", {"result": "landed"}) or 0.0
+        world.registry.get_sample_value("run_operator_ingest_commits_total", {"result": "landed"}) or 0.0
     )
     print(f"pace: {RUNS:,} Runs at 64 KiB log once a second for {took:.0f} s")
     print(
@@ -169,10 +169,14 @@ async def bench_pace() -> None:
 
 def bench_cluster() -> None:
     """Part 4."""
-    with stage("bench-m", metrics_interval="0.1", metrics_bytes="100000000") as (person, operator, _):
+    with stage("bench-m", ingest_interval="0.1", ingest_bytes_per_second="100000000") as (
+        person,
+        operator,
+        _,
+    ):
         person.apply_run("full")
         person.becomes("full", "RUNNING")
-        pod = MetricsPod(person, operator.metrics_url, "full")
+        pod = MetricsPod(person, operator.ingest_url, "full")
         for k in range(10):
             pod.log(f"m{k}", *[value(i) for i in range(320)])
         pod.settle()

@@ -184,7 +184,7 @@ def fire(person: Person, operators: list[OperatorProcess], kills: int, seed: int
         person.apply_run(name, policy={"metrics": {"statusBudget": "512Ki"}})
     for name in names:
         person.becomes(name, "RUNNING")
-    urls = [operator.metrics_url for operator in operators]
+    urls = [operator.ingest_url for operator in operators]
     programs = [
         Program(person, urls, name, number, seed, figures) for name in names for number in range(WRITERS)
     ]
@@ -228,7 +228,7 @@ def main() -> None:
     with control_plane(CLUSTER, "--restarts") as kubeconfig, tempfile.TemporaryDirectory() as scratch:
         person = Person(kubeconfig)
         operators = [
-            OperatorProcess(person.kubeconfig, Path(scratch) / f"operator-{n}.log", metrics_interval="0.3")
+            OperatorProcess(person.kubeconfig, Path(scratch) / f"operator-{n}.log", ingest_interval="0.3")
             for n in range(2)
         ]
         good = False

@@ -58,7 +58,7 @@ def stage(purpose: str, namespace: str = "default", **settings: str) -> Iterator
     with control_plane(cluster_name(purpose)) as kubeconfig, tempfile.TemporaryDirectory() as scratch:
         person = Person(kubeconfig, namespace)
         account = operators_account(kubeconfig, Path(scratch) / "kubeconfig")
-        given = {"own_namespace": "run-operator"} | settings
+        given = {"namespace": "run-operator"} | settings
         operator = OperatorProcess(account, Path(scratch) / "operator.log", **given)
         try:
             person.install_crds()

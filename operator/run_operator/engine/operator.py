@@ -68,7 +68,8 @@ class Operator:
         keeping = await self._keeping(agent, recorder)
         streams = await self._streams(agent)
         self._metrics.attach(self._readings(recorder, streams))
-        server = StatusServer(self._health, self._metrics, settings.listen, settings.port)
+        listen = settings.metrics_bind_address
+        server = StatusServer(self._health, self._metrics, listen.host, listen.port)
         self._take_signals()
         try:
             await self._check_access(api)
@@ -76,10 +77,10 @@ class Operator:
             log.info(
                 "serving %s on %s", ", ".join(settings.namespaces) or "all namespaces", configuration.host
             )
-            if settings.namespaces and settings.profiles_namespace not in settings.namespaces:
+            if settings.namespaces and settings.shared_profiles_namespace not in settings.namespaces:
                 log.warning(
                     "profiles of namespace %s are not seen: --namespace does not name it",
-                    settings.profiles_namespace,
+                    settings.shared_profiles_namespace,
                 )
             if reporting is not None:
                 await reporting.start()
@@ -106,7 +107,7 @@ class Operator:
         return Keeping(self._settings, configuration, agent, self._store, self._metrics, recorder)
 
     def _reporting(self, api: Api) -> Reporting | None:
-        if not self._settings.metrics_url:
+        if not self._settings.ingest_url:
             return None
         return Reporting(
             self._settings, api, self._store, self._metrics, self._queue.add, lambda: self._health.ready
@@ -117,9 +118,9 @@ class Operator:
         options = Options(
             gpu_resource=self._settings.gpu_resource,
             default_user=self._settings.default_user,
-            profiles_namespace=self._settings.profiles_namespace,
-            metrics_url=self._settings.metrics_url or None,
-            sdk_url=self._settings.gateway_url or None,
+            profiles_namespace=self._settings.shared_profiles_namespace,
+            ingest_url=self._settings.ingest_url or None,
+            pod_api_url=self._settings.pod_api_url or None,
         )
         uncommitted = reporting.uncommitted if reporting else lambda _: False
         reconciler = Reconciler(

@@ -43,9 +43,13 @@ class Reporting:
         ready: Callable[[], bool],
     ) -> None:
         endpoint = Endpoint(
-            settings.metrics_url, settings.metrics_listen, settings.metrics_port, settings.own_namespace
+            settings.ingest_url,
+            settings.ingest_bind_address.host,
+            settings.ingest_bind_address.port,
+            settings.pod_namespace,
+            settings.ingest_ca_secret,
         )
-        pace = Pace(bytes_per_second=settings.metrics_bytes, interval=settings.metrics_interval)
+        pace = Pace(bytes_per_second=settings.ingest_bytes_per_second, interval=settings.ingest_interval)
         self._api = api
         self._store = store
         self._ingest = Ingest(api, store, endpoint, metrics.registry, settled, _where, ready, pace=pace)
@@ -57,8 +61,15 @@ class Reporting:
             time.monotonic,
         )
         self._gateway = (
-            GatewayCertificate(api, settings.own_namespace, certificates, lambda: dt.datetime.now(dt.UTC))
-            if settings.gateway_certificate
+            GatewayCertificate(
+                api,
+                settings.pod_namespace,
+                settings.gateway_tls_secret,
+                settings.gateway_service,
+                certificates,
+                lambda: dt.datetime.now(dt.UTC),
+            )
+            if settings.gateway_tls_secret
             else None
         )
         self._keeping: list[asyncio.Task[None]] = []
@@ -115,10 +126,10 @@ class _Gauges(Collector):
 
     def collect(self) -> Iterable[GaugeMetricFamily]:
         runs, values = self._ingest.held()
-        yield _gauge("run_operator_metrics_held_runs", "Runs whose metrics are in memory.", runs)
-        yield _gauge("run_operator_metrics_held_values", "Values in memory, of all these Runs.", values)
+        yield _gauge("run_operator_ingest_held_runs", "Runs whose metrics are in memory.", runs)
+        yield _gauge("run_operator_ingest_held_values", "Values in memory, of all these Runs.", values)
         yield _gauge(
-            "run_operator_metrics_freshness_seconds",
+            "run_operator_ingest_freshness_seconds",
             "Age of the oldest values that are not in the cluster yet.",
             self._ingest.freshness(),
         )

@@ -14,7 +14,7 @@ import click
 from kubernetes.aio.client import Configuration
 
 from run_operator import __version__
-from run_operator.flags import command, setting
+from run_operator.flags import BindAddress, BindAddressType, command, setting
 from run_operator.gateway.counters import Counters
 from run_operator.gateway.health import HealthPort
 from run_operator.gateway.limits import Limits
@@ -48,15 +48,18 @@ class Settings:
         "https://kubernetes.default.svc", "The API server, to which callers' tokens are passed on."
     )
     api_ca: str | None = setting(None, "Whom to trust there (PEM).", type=click.Path(dir_okay=False))
-    listen: str = setting("0.0.0.0", "Address of the HTTPS port.")  # noqa: S104
-    port: int = setting(8443, "The HTTPS port.")
+    bind_address: BindAddress = setting(
+        BindAddress("", 8443), "Address of the HTTPS port.", type=BindAddressType()
+    )
     tls: Path | None = setting(
         None,
         "Folder with tls.crt and tls.key. Without it there is no HTTPS port.",
         type=click.Path(file_okay=False, path_type=Path),
     )
     local_port: int = setting(8080, "HTTP on 127.0.0.1, for kubectl port-forward.")
-    health_port: int = setting(8081, "Port of /healthz, /readyz and /metrics.")
+    metrics_bind_address: BindAddress = setting(
+        BindAddress("", 8081), "Address of /metrics, /healthz and /readyz.", type=BindAddressType()
+    )
     projects: tuple[tuple[str, str], ...] = setting(
         (),
         "PROJECT=NAMESPACE for a project that its users cannot find by label; repeatable.",
@@ -91,9 +94,9 @@ async def serve(settings: Settings) -> None:
         if settings.tls is not None:
             certificate = Certificate(settings.tls)
             certificate.load()
-            await server.listen(settings.listen, settings.port, certificate.context)
+            await server.listen(settings.bind_address.host, settings.bind_address.port, certificate.context)
             fresh.append(asyncio.create_task(certificate.keep_fresh(), name="certificate"))
-        await health.listen(settings.listen, settings.health_port)
+        await health.listen(settings.metrics_bind_address.host, settings.metrics_bind_address.port)
         await stop.wait()
     finally:
         health.stopping = True

@@ -27,7 +27,7 @@ class HealthPort:
         )
         self._runner = web.AppRunner(application, access_log=None)
         await self._runner.setup()
-        await web.TCPSite(self._runner, host, port).start()
+        await web.TCPSite(self._runner, host or None, port).start()
 
     async def stop(self) -> None:
         """Answer no more."""

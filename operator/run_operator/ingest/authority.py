@@ -1,4 +1,4 @@
-"""The certificate authority of the metrics endpoint, and what it signs. Pure but for randomness: `now` comes in.
+"""The certificate authority of the ingest, and what it signs. Pure but for randomness: `now` comes in.
 
 Several authorities may stand side by side. A new one is told to the pods a day before anything is signed with it, and
 an old one until it has expired: so a change of authority is noticed by nobody.
@@ -55,7 +55,7 @@ class Authority:
     def create(cls, now: dt.datetime) -> Authority:
         """A new one."""
         key = ec.generate_private_key(ec.SECP256R1())
-        name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "run-operator-metrics-ca")])
+        name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "run-operator-ingest-ca")])
         builder = _builder(name, name, key, now, AUTHORITY_LIFE)
         builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         builder = builder.add_extension(_signing(), critical=True)
@@ -67,7 +67,7 @@ class Authority:
         if not isinstance(signer, ec.EllipticCurvePrivateKey):
             raise TypeError("the key of the authority is not an elliptic curve key")
         key = ec.generate_private_key(ec.SECP256R1())
-        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "run-operator-metrics")])
+        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "run-operator-ingest")])
         builder = _builder(subject, self._read.subject, key, now, SERVER_LIFE)
         builder = builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         builder = builder.add_extension(

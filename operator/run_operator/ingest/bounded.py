@@ -73,7 +73,7 @@ class Ports:
         )
         handshake = self._bounds.handshake if context else None
         server = await asyncio.get_running_loop().create_server(
-            http, host, port, ssl=context, backlog=BACKLOG, ssl_handshake_timeout=handshake
+            http, host or None, port, ssl=context, backlog=BACKLOG, ssl_handshake_timeout=handshake
         )
         self._open.append((server, http))
         return int(server.sockets[0].getsockname()[1])

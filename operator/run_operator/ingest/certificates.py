@@ -21,7 +21,6 @@ from run_operator.kube.errors import AlreadyExistsError, ConflictError, KubeErro
 from run_operator.kube.resource import SECRETS
 from run_operator.resources.constants import LABEL_MANAGED_BY, MANAGED_BY
 
-SECRET: Final = "run-operator-metrics-ca"  # noqa: S105 - a name
 EVERY: Final = 3600.0
 """Seconds between two looks."""
 AFTER_FAILURE: Final = 30.0
@@ -31,13 +30,14 @@ log = logging.getLogger(__name__)
 
 
 class Certificates:
-    """`namespace`: the operator's own. `hosts`: names and addresses of the endpoint."""
+    """`secret` in `namespace`: where the keys of the authorities are. `hosts`: names and addresses of the endpoint."""
 
     def __init__(
-        self, api: Api, namespace: str, hosts: Sequence[str], now: Callable[[], dt.datetime]
+        self, api: Api, namespace: str, secret: str, hosts: Sequence[str], now: Callable[[], dt.datetime]
     ) -> None:
         self._api = api
         self._namespace = namespace
+        self._secret = secret
         self._hosts = hosts
         self._now = now
         self._issued: dt.datetime | None = None
@@ -76,14 +76,14 @@ class Certificates:
             try:
                 await self.refresh()
             except (KubeError, ValueError) as error:
-                log.warning("the certificate of the metrics endpoint was not looked after: %s", error)
+                log.warning("the certificate of the ingest was not looked after: %s", error)
                 await asyncio.sleep(AFTER_FAILURE)
 
     async def _authorities(self) -> list[Authority]:
         """As stored; made, stored and pruned as need be. Of two replicas that do so at once one wins."""
         for _ in range(TRIES):
             raw = await self._stored()
-            there = _read(raw)
+            there = _read(raw, self._secret)
             wanted = authority.renewed(there, self._now())
             if wanted == there:
                 return wanted
@@ -92,11 +92,11 @@ class Certificates:
             except (ConflictError, AlreadyExistsError):
                 continue
             return wanted
-        raise KubeError(f"write Secret {self._namespace}/{SECRET}", 409, "others keep writing to it")
+        raise KubeError(f"write Secret {self._namespace}/{self._secret}", 409, "others keep writing to it")
 
     async def _stored(self) -> Mapping[str, Any] | None:
         try:
-            return await self._api.get(SECRETS, self._namespace, SECRET)
+            return await self._api.get(SECRETS, self._namespace, self._secret)
         except NotFoundError:
             return None
 
@@ -107,25 +107,25 @@ class Certificates:
             data[f"ca-{number}.key"] = base64.b64encode(one.key).decode()
         metadata: dict[str, Any] = {"labels": {LABEL_MANAGED_BY: MANAGED_BY}}
         if raw is None:
-            named = metadata | {"name": SECRET, "namespace": self._namespace}
+            named = metadata | {"name": self._secret, "namespace": self._namespace}
             body = {"apiVersion": "v1", "kind": "Secret", "metadata": named, "data": data}
             await self._create(body)
             return
         gone = {name: None for name in raw.get("data") or {} if name not in data}
         metadata["resourceVersion"] = raw["metadata"]["resourceVersion"]
-        await self._api.patch(SECRETS, self._namespace, SECRET, {"metadata": metadata, "data": data | gone})
+        await self._api.patch(
+            SECRETS, self._namespace, self._secret, {"metadata": metadata, "data": data | gone}
+        )
 
     async def _create(self, body: Mapping[str, Any]) -> None:
         try:
             await self._api.create(SECRETS, self._namespace, body)
         except NotFoundError as error:
-            told = (
-                f"there is no namespace {self._namespace}: say with --own-namespace where the operator lives"
-            )
-            raise KubeError(f"create Secret {SECRET}", error.status, told) from error
+            reason = f"there is no namespace {self._namespace}: set --pod-namespace to the operator's own namespace"
+            raise KubeError(f"create Secret {self._secret}", error.status, reason) from error
 
 
-def _read(raw: Mapping[str, Any] | None) -> list[Authority]:
+def _read(raw: Mapping[str, Any] | None, secret: str) -> list[Authority]:
     """The authorities in the Secret; one that cannot be read counts as missing, and a new one takes its place."""
     data = (raw or {}).get("data") or {}
     found = []
@@ -137,7 +137,7 @@ def _read(raw: Mapping[str, Any] | None) -> list[Authority]:
             one = Authority(base64.b64decode(data[name]), base64.b64decode(key))
             found.append((one.begins, one))
         except (ValueError, binascii.Error):
-            log.warning("%s in the Secret %s cannot be read and is not used any more", name, SECRET)
+            log.warning("%s in the Secret %s cannot be read and is not used any more", name, secret)
     return [one for _, one in sorted(found, key=lambda pair: pair[0])]
 
 

@@ -12,28 +12,28 @@ class Counters:
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._requests = Counter(
-            "run_operator_metrics_requests",
-            "Requests to the metrics endpoint by HTTP status.",
+            "run_operator_ingest_requests",
+            "Requests to the ingest by HTTP status.",
             ["code"],
             registry=registry,
         )
         self._values = Counter(
-            "run_operator_metrics_values",
+            "run_operator_ingest_values",
             "Values taken from pods; one sent again is not counted again.",
             registry=registry,
         )
         self._commits = Counter(
-            "run_operator_metrics_commits",
+            "run_operator_ingest_commits",
             "Commits to a Run's status: landed, found (landed although the answer was lost), repeated, overtaken "
             "(another replica wrote, its state was taken over), failed, given_up.",
             ["result"],
             registry=registry,
         )
         self._bytes = Counter(
-            "run_operator_metrics_commit_bytes", "Bytes of the Runs that commits rewrote.", registry=registry
+            "run_operator_ingest_commit_bytes", "Bytes of the Runs that commits rewrote.", registry=registry
         )
         self._delay = Histogram(
-            "run_operator_metrics_commit_delay_seconds",
+            "run_operator_ingest_commit_delay_seconds",
             "From the oldest batch that a commit brought into the cluster to its landing.",
             buckets=DELAYS,
             registry=registry,

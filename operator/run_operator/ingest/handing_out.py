@@ -21,8 +21,6 @@ from run_operator.resources.constants import GROUP
 from run_operator.resources.raw import mapping, text
 from run_operator.resources.times import parse, stamp
 
-SECRET: Final = "run-operator-gateway-tls"  # noqa: S105 - a name
-SERVICE: Final = "run-operator-gateway"
 HOSTS: Final = f"{GROUP}/hosts"
 """On the Secret: further names and addresses of the gateway, separated by commas. Written by an administrator."""
 ISSUED_FOR: Final = f"{GROUP}/issued-for"
@@ -38,13 +36,21 @@ log = logging.getLogger(__name__)
 
 
 class GatewayCertificate:
-    """`namespace`: the operator's own, where the gateway is too."""
+    """`secret` and `service` are the gateway's, in `namespace`: the operator's own, where the gateway is too."""
 
     def __init__(
-        self, api: Api, namespace: str, certificates: Certificates, now: Callable[[], dt.datetime]
+        self,
+        api: Api,
+        namespace: str,
+        secret: str,
+        service: str,
+        certificates: Certificates,
+        now: Callable[[], dt.datetime],
     ) -> None:
         self._api = api
         self._namespace = namespace
+        self._secret = secret
+        self._service = service
         self._certificates = certificates
         self._now = now
 
@@ -61,7 +67,7 @@ class GatewayCertificate:
 
     async def refresh(self) -> None:
         """Renew what is due. Raises the errors of `kube.errors`, or ValueError for a name that is none."""
-        raw = await self._api.get(SECRETS, self._namespace, SECRET)
+        raw = await self._api.get(SECRETS, self._namespace, self._secret)
         metadata = mapping(raw.get("metadata"))
         told, hosts = mapping(metadata.get("annotations")), self._hosts(metadata)
         if not self._due(raw, told, hosts):
@@ -78,7 +84,7 @@ class GatewayCertificate:
             "metadata": {"resourceVersion": metadata.get("resourceVersion"), "annotations": annotations},
             "data": {name: base64.b64encode(value).decode() for name, value in data.items()},
         }
-        await self._api.patch(SECRETS, self._namespace, SECRET, body)
+        await self._api.patch(SECRETS, self._namespace, self._secret, body)
         log.info("the gateway has a certificate for %s", ", ".join(hosts))
 
     def _due(self, raw: Mapping[str, Any], told: Mapping[str, Any], hosts: list[str]) -> bool:
@@ -95,8 +101,8 @@ class GatewayCertificate:
 
     def _hosts(self, metadata: Mapping[str, Any]) -> list[str]:
         more = text(mapping(metadata.get("annotations")).get(HOSTS)).split(",")
-        name = f"{SERVICE}.{self._namespace}"
-        own = [f"{name}.svc", f"{name}.svc.cluster.local", name, SERVICE, "localhost", "127.0.0.1"]
+        name = f"{self._service}.{self._namespace}"
+        own = [f"{name}.svc", f"{name}.svc.cluster.local", name, self._service, "localhost", "127.0.0.1"]
         return list(dict.fromkeys([*own, *(one.strip() for one in more if one.strip())]))[:MOST]
 
     def _signer(self) -> str:

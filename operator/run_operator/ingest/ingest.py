@@ -50,6 +50,8 @@ class Endpoint:
     port: int
     namespace: str
     """The operator's own, for the Secret of the authority."""
+    secret: str = "run-operator-ingest-ca"  # noqa: S105 - a name
+    """That Secret."""
 
     @property
     def hosts(self) -> tuple[str, ...]:
@@ -84,7 +86,7 @@ class Ingest:
             api, directory, ledgers, counters, pace or Pace(), clock, time.time, me, settled, where
         )
         self.certificates = Certificates(
-            api, endpoint.namespace, endpoint.hosts, lambda: dt.datetime.now(dt.UTC)
+            api, endpoint.namespace, endpoint.secret, endpoint.hosts, lambda: dt.datetime.now(dt.UTC)
         )
         tokens, members = Tokens(api, limits, clock, time.time), Members(api, directory, limits, clock)
         service = Service(
@@ -98,7 +100,7 @@ class Ingest:
         """Make or read the certificate and listen. Raises the errors of `kube.errors`, or OSError."""
         await self.certificates.refresh()
         port = await self._server.start(self._endpoint.listen, self._endpoint.port)
-        log.info("taking metrics on port %d, as %s", port, self._endpoint.url)
+        log.info("the ingest listens on port %d, as %s", port, self._endpoint.url)
         work = (self._committer.work(), self.certificates.keep_fresh(), self._tidy())
         self._tasks = [asyncio.create_task(one) for one in work]
 

@@ -26,7 +26,7 @@ class StatusServer:
         app.router.add_get("/metrics", self._prometheus)
         self._runner = web.AppRunner(app, access_log=None)
         await self._runner.setup()
-        await web.TCPSite(self._runner, self._host, self._port).start()
+        await web.TCPSite(self._runner, self._host or None, self._port).start()
 
     async def stop(self) -> None:
         """Close the port."""

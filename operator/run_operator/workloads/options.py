@@ -14,7 +14,7 @@ class Options:
     """uid, gid and fsGroup of pods whose document names none."""
     profiles_namespace: str = "run-operator"
     """Where profiles for all namespaces are; one in the Run's own namespace wins."""
-    metrics_url: str | None = None
+    ingest_url: str | None = None
     """Address of the ingest as pods reach it, `https://host:port` without a path; None: pods report no metrics."""
-    sdk_url: str | None = None
+    pod_api_url: str | None = None
     """Where the DigitalHub SDK in pods finds its API, without a path; None: pods are told nothing of it."""

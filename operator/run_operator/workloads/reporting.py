@@ -33,11 +33,11 @@ def add_reporting(run: Run, options: Options, env: list[dict[str, Any]], mounted
     The answer: what of the document is not applied. Raises InvalidSpecError where a volume hides the module.
     """
     given = document_variables(run.spec)
-    if options.metrics_url is None or _off(given):
+    if options.ingest_url is None or _off(given):
         return []
     _refuse_hidden_folder(mounted)
     variables = {
-        names.ENV_URL: options.metrics_url.rstrip("/") + names.path(run.namespace, run.name),
+        names.ENV_URL: options.ingest_url.rstrip("/") + names.path(run.namespace, run.name),
         names.ENV_TOKEN_FILE: names.TOKEN_FILE,
         names.ENV_AUTHORITY_FILE: names.AUTHORITY_FILE,
         **_sigterm_timeout(run, given),
@@ -95,12 +95,12 @@ def _sdk(run: Run, options: Options, given: Mapping[str, str]) -> dict[str, str]
     which sees it, decides.
     """
     if (
-        not options.sdk_url
+        not options.pod_api_url
         or given.get(names.ENV_DHCORE_ENDPOINT)
         or _is_off(given.get(names.ENV_SDK_SWITCH))
     ):
         return {}
-    url = options.sdk_url.rstrip("/")
+    url = options.pod_api_url.rstrip("/")
     found = {names.ENV_SDK_ENDPOINT: url}
     return found if run.spec.get("secrets") else found | {names.ENV_DHCORE_ENDPOINT: url}
 

@@ -25,8 +25,8 @@ async def test_the_last_values_are_exported_only_when_asked_for_and_never_more_t
         for most in (0, 3, 100):
             families = {family.name: family.samples for family in _Gauges(world.ingest, most).collect()}
             exported[most] = families.get("run_operator_run_metric", [])
-            assert families["run_operator_metrics_held_runs"][0].value == 1
-            assert families["run_operator_metrics_held_values"][0].value >= 6
+            assert families["run_operator_ingest_held_runs"][0].value == 1
+            assert families["run_operator_ingest_held_values"][0].value >= 6
         assert [len(exported[most]) for most in (0, 3, 100)] == [0, 3, 5]
         assert exported[100][2].labels == {"namespace": "ml", "run": "train", "metric": "m2"}
         assert exported[100][2].value == 2.0

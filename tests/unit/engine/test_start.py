@@ -45,7 +45,7 @@ def kubeconfig(tmp_path: Path) -> Iterator[Path]:
 
 def test_a_missing_crd_is_told_in_one_line(kubeconfig):
     done = subprocess.run(
-        [sys.executable, "-m", "run_operator", "--port", "0", "--listen", "127.0.0.1"],
+        [sys.executable, "-m", "run_operator", "--metrics-bind-address", "127.0.0.1:0"],
         env={"KUBECONFIG": str(kubeconfig)},
         capture_output=True,
         text=True,

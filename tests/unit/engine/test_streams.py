@@ -20,6 +20,7 @@ import pytest
 from run_operator.engine import sweep
 from run_operator.engine.operator import Operator
 from run_operator.engine.watched import WATCHED
+from run_operator.flags import BindAddress
 from run_operator.kube.resource import Resource
 from run_operator.settings import Settings
 
@@ -151,7 +152,11 @@ def cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ApiServ
 def operator(port: int = 0) -> Operator:
     return Operator(
         Settings(
-            workers=2, sweep_interval=0.2, sync_deadline=1, listen="127.0.0.1", port=port, log_tail_bytes=0
+            workers=2,
+            sweep_interval=0.2,
+            sync_deadline=1,
+            metrics_bind_address=BindAddress("127.0.0.1", port),
+            log_tail_bytes=0,
         )
     )
 

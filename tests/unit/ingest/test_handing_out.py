@@ -14,12 +14,14 @@ import pytest
 from run_operator.gateway.tls import Certificate
 from run_operator.ingest import authority
 from run_operator.ingest.certificates import Certificates
-from run_operator.ingest.handing_out import HOSTS, SECRET, GatewayCertificate
+from run_operator.ingest.handing_out import HOSTS, GatewayCertificate
 from run_operator.kube.errors import NotFoundError
 from run_operator.kube.resource import SECRETS
 from tests.ingest_world import FakeApi
 
 HOME = "run-operator"
+SECRET = "run-operator-gateway-tls"  # noqa: S105 - a name
+SERVICE = "run-operator-gateway"
 
 
 class World:
@@ -29,8 +31,8 @@ class World:
         self.api: Any = FakeApi()
         self.now = dt.datetime.now(dt.UTC) - dt.timedelta(days=5)  # what is issued later is valid today
         self.folder = folder
-        self.certificates = Certificates(self.api, HOME, ["localhost"], lambda: self.now)
-        self.one = GatewayCertificate(self.api, HOME, self.certificates, lambda: self.now)
+        self.certificates = Certificates(self.api, HOME, "ingest-ca", ["localhost"], lambda: self.now)
+        self.one = GatewayCertificate(self.api, HOME, SECRET, SERVICE, self.certificates, lambda: self.now)
 
     @property
     def secret(self) -> dict[str, Any]:

@@ -10,12 +10,13 @@ import pytest
 
 from run_operator.ingest import authority
 from run_operator.ingest.authority import Authority
-from run_operator.ingest.certificates import SECRET, Certificates
+from run_operator.ingest.certificates import Certificates
 from run_operator.ingest.publisher import CHECKED_EVERY, NotOursError, Publisher
 from run_operator.kube.resource import CONFIG_MAPS, SECRETS
 from tests.ingest_world import FakeApi, utc
 
 HOME = "run-operator"
+SECRET = "run-operator-ingest-ca"  # noqa: S105 - a name
 
 
 class TestAuthorities:
@@ -51,7 +52,7 @@ class TestAuthorities:
 
 
 def certificates(api: FakeApi, now: list[dt.datetime]) -> Certificates:
-    return Certificates(api, HOME, ["localhost", "127.0.0.1"], lambda: now[0])  # type: ignore[arg-type]
+    return Certificates(api, HOME, SECRET, ["localhost", "127.0.0.1"], lambda: now[0])  # type: ignore[arg-type]
 
 
 async def shaken_hands(context: ssl.SSLContext, bundle: str, host: str = "localhost") -> bytes:

@@ -7,7 +7,7 @@ from pathlib import Path
 import yaml
 
 from cluster.demo import sdk
-from run_operator.ingest import handing_out
+from run_operator.settings import Settings
 
 ROOT = Path(__file__).parents[3] / "manifests"
 FOLDER = ROOT / "components" / "gateway"
@@ -31,8 +31,11 @@ def test_the_gateway_has_no_rights_and_no_token():
 
 def test_the_operator_may_write_its_certificate_and_nothing_else():
     secret, role, _ = documents("certificate.yaml")
-    assert secret["metadata"]["name"] == handing_out.SECRET == sdk.SECRET
-    rule = {"apiGroups": [""], "resources": ["secrets"], "resourceNames": [handing_out.SECRET]}
+    (patch,) = yaml.safe_load((FOLDER / "kustomization.yaml").read_text())["patches"]
+    (added,) = yaml.safe_load(patch["patch"])
+    assert added["value"] == {"name": "RUN_OPERATOR_GATEWAY_TLS_SECRET", "value": sdk.SECRET}
+    assert secret["metadata"]["name"] == sdk.SECRET
+    rule = {"apiGroups": [""], "resources": ["secrets"], "resourceNames": [sdk.SECRET]}
     assert role["rules"] == [rule | {"verbs": ["get", "patch"]}]
 
 
@@ -49,7 +52,7 @@ def test_its_pod_is_restricted():
 
 
 def test_prometheus_finds_what_its_pods_count():
-    (service,) = documents("status-service.yaml")
+    (service,) = documents("metrics-service.yaml")
     (deployment,) = documents("deployment.yaml")
     (port,) = service["spec"]["ports"]
     container = deployment["spec"]["template"]["spec"]["containers"][0]
@@ -59,17 +62,17 @@ def test_prometheus_finds_what_its_pods_count():
     annotations = {"prometheus.io/scrape": "true", "prometheus.io/port": str(port["port"])}
     assert service["metadata"]["annotations"] == annotations
     assert service["spec"]["selector"].items() <= deployment["spec"]["template"]["metadata"]["labels"].items()
-    assert "status-service.yaml" in yaml.safe_load((FOLDER / "kustomization.yaml").read_text())["resources"]
+    assert "metrics-service.yaml" in yaml.safe_load((FOLDER / "kustomization.yaml").read_text())["resources"]
 
 
 def test_one_pod_of_a_run_is_kept_at_one_replica_of_the_operator():
-    service = yaml.safe_load((ROOT / "base" / "metrics-service.yaml").read_text())
+    service = yaml.safe_load((ROOT / "base" / "ingest-service.yaml").read_text())
     assert service["spec"]["sessionAffinity"] == "ClientIP"
 
 
 def test_one_client_is_kept_at_one_replica_and_the_demo_knows_the_port():
     (service,) = documents("service.yaml")
-    assert service["metadata"]["name"] == handing_out.SERVICE
+    assert service["metadata"]["name"] == Settings().gateway_service
     assert service["spec"]["sessionAffinity"] == "ClientIP"
     overlay = yaml.safe_load((ROOT / "overlays" / "demo" / "kustomization.yaml").read_text())
     patch = {one["path"]: one["value"] for one in yaml.safe_load(overlay["patches"][0]["patch"])}

@@ -8,13 +8,13 @@ import pytest
 import yaml
 
 from run_operator.engine.watched import WATCHED
-from run_operator.ingest.certificates import SECRET
 from run_operator.resources import policy
 from run_operator.resources.catalog import Profile
 from run_operator.resources.constants import LABEL_PROFILES
 from run_operator.resources.manifest import KEPT
 from run_operator.resources.referred import ProfilesView
 from run_operator.resources.states import State
+from run_operator.settings import Settings
 from run_operator.workloads.profile import profile_spec
 
 ROOT = Path(__file__).parents[3]
@@ -99,20 +99,25 @@ def test_the_operator_may_read_no_secrets_and_nothing_by_wildcard():
 
 
 def test_but_for_its_own_one_by_name():
-    _, role, _ = documents("metrics-ca.yaml")
+    _, role, _ = documents("ingest-ca.yaml")
     assert role["metadata"]["namespace"] == "run-operator"
     assert role["rules"] == [
-        {"apiGroups": [""], "resources": ["secrets"], "resourceNames": [SECRET], "verbs": ["get", "patch"]}
+        {
+            "apiGroups": [""],
+            "resources": ["secrets"],
+            "resourceNames": [Settings().ingest_ca_secret],
+            "verbs": ["get", "patch"],
+        }
     ]
 
 
-def test_the_service_of_metrics_leads_where_the_pods_are_sent():
+def test_the_service_of_the_ingest_leads_where_the_pods_are_sent():
     container = documents("deployment.yaml")[0]["spec"]["template"]["spec"]["containers"][0]
-    url = next(e["value"] for e in container["env"] if e["name"] == "RUN_OPERATOR_METRICS_URL")
-    (service,) = documents("metrics-service.yaml")
+    url = next(e["value"] for e in container["env"] if e["name"] == "RUN_OPERATOR_INGEST_URL")
+    (service,) = documents("ingest-service.yaml")
     (port,) = service["spec"]["ports"]
-    name, namespace = service["metadata"]["name"], service["metadata"]["namespace"]
-    assert url == f"https://{name}.{namespace}.svc:{port['port']}"
+    name = service["metadata"]["name"]
+    assert url == f"https://{name}.$(POD_NAMESPACE).svc:{port['port']}"
     assert {"name": port["targetPort"], "containerPort": 8443} in container["ports"]
     policy = documents("network-policy.yaml")[0]["spec"]["ingress"]
     assert {"ports": [{"port": 8443}], "from": [{"namespaceSelector": {}}]} in policy

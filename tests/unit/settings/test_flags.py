@@ -9,9 +9,10 @@ import pytest
 from click.testing import CliRunner
 
 from run_operator import __main__ as operator
-from run_operator.flags import command, setting
+from run_operator.flags import BindAddress, BindAddressType, command, setting
 from run_operator.gateway import __main__ as gateway
 from run_operator.observability import logs
+from run_operator.settings import Settings
 
 
 @pytest.fixture(autouse=True)
@@ -65,8 +66,11 @@ def test_the_help_says_all_there_is_to_know():
     [
         (few, ["--at-once", "10"], "not in the range"),
         (few, ["--log-format", "xml"], "'json', 'text'"),
-        (operator.main, ["--metrics-url", "http://here"], "say https://HOST:PORT, without a path"),
-        (operator.main, ["--gateway-url", "https://here/there"], "say https://HOST:PORT, without a path"),
+        (operator.main, ["--ingest-url", "http://here"], "say https://HOST:PORT, without a path"),
+        (operator.main, ["--pod-api-url", "https://here/there"], "say https://HOST:PORT, without a path"),
+        (operator.main, ["--ingest-bind-address", "8443"], "'8443' is not HOST:PORT, [IPv6]:PORT or :PORT"),
+        (operator.main, ["--ingest-bind-address", "::1:8443"], "is not HOST:PORT, [IPv6]:PORT or :PORT"),
+        (operator.main, ["--metrics-bind-address", ":65536"], "is not HOST:PORT, [IPv6]:PORT or :PORT"),
         (gateway.main, ["--project", "churn"], "say PROJECT=NAMESPACE, not 'churn'"),
         (gateway.main, ["--project", "churn="], "say PROJECT=NAMESPACE, not 'churn='"),
         (gateway.main, ["--project", "=ml"], "say PROJECT=NAMESPACE, not '=ml'"),
@@ -75,6 +79,27 @@ def test_the_help_says_all_there_is_to_know():
 def test_a_wrong_one_is_refused_with_what_to_write(program, given, said):
     done = CliRunner().invoke(program, given, terminal_width=200)
     assert (done.exit_code, said in done.stderr) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [(":8443", ("", 8443)), ("10.0.0.1:1", ("10.0.0.1", 1)), ("[::1]:8443", ("::1", 8443))],
+)
+def test_an_address_to_listen_on_is_read_as_it_is_written(text, address):
+    found = BindAddressType().convert(text, None, None)
+    assert (found, str(found)) == (BindAddress(*address), text)
+
+
+def test_the_namespace_of_the_pod_is_known_by_the_variable_that_pods_have_for_it(monkeypatch):
+    seen = []
+
+    async def operate(settings: Settings) -> None:
+        seen.append((settings.pod_namespace, settings.shared_profiles_namespace))
+
+    monkeypatch.setattr(operator, "_operate", operate)
+    CliRunner(env={"POD_NAMESPACE": "ml-system"}).invoke(operator.main)
+    CliRunner(env={"POD_NAMESPACE": "ml-system"}).invoke(operator.main, ["--profiles-namespace", "shared"])
+    assert seen == [("ml-system", "ml-system"), ("ml-system", "shared")]
 
 
 def test_projects_are_read_as_pairs(monkeypatch):

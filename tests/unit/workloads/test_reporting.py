@@ -16,7 +16,7 @@ from run_operator.workloads.reporting import FLUSH_SECONDS, spool_location
 from tests.builders import SERVE, run
 
 GOLDEN = Path(__file__).parents[2] / "data" / "workloads" / "reporting-pod.yaml"
-URL = "https://run-operator-metrics.run-operator.svc:8443"
+URL = "https://run-operator-ingest.run-operator.svc:8443"
 TASK = {"task": "container+job://demo/t", "image": "busybox:1.36"}
 CLAIM = {"volume_type": "persistent_volume_claim", "name": "data", "mount_path": "/data"}
 
@@ -30,7 +30,7 @@ def mounted(path: str, **volume) -> dict:
 
 
 def built(spec: dict, url: str | None = URL, **top):
-    return build(run(TASK | spec, **top), 1, Options(metrics_url=url))
+    return build(run(TASK | spec, **top), 1, Options(ingest_url=url))
 
 
 def pod_of(made) -> dict:
@@ -57,7 +57,7 @@ def test_a_pod_gets_module_token_and_spool_and_stays_restricted():
 
 def with_sdk(spec: dict, **top) -> tuple[dict, set]:
     """The variables for the SDK, and the files in the folder of modules."""
-    made = build(run(TASK | spec, **top), 1, Options(metrics_url=URL, sdk_url=f"{URL}/"))
+    made = build(run(TASK | spec, **top), 1, Options(ingest_url=URL, pod_api_url=f"{URL}/"))
     (handed,) = [v for path, v in sources(made).items() if path == "/var/run/run-operator"]
     files = {
         item["path"]
@@ -90,7 +90,7 @@ def test_who_says_something_else_means_it(envs, told):
 
 def test_without_metrics_or_an_address_the_sdk_is_told_nothing():
     assert "RUN_SDK_ENDPOINT" not in variables(built({}))
-    made = build(run(TASK), 1, Options(metrics_url=None, sdk_url=URL))
+    made = build(run(TASK), 1, Options(ingest_url=None, pod_api_url=URL))
     assert "DHCORE_ENDPOINT" not in variables(made)
     assert with_sdk(env(("RUN_METRICS", "on")))[0]
 
@@ -111,7 +111,7 @@ def test_a_document_can_say_no(word):
 
 
 def test_a_service_reports_too():
-    made = build(run(SERVE, kind="container+serve:run"), 1, Options(metrics_url=URL))
+    made = build(run(SERVE, kind="container+serve:run"), 1, Options(ingest_url=URL))
     assert "/var/run/run-operator" in sources(made)
 
 
