@@ -8,7 +8,7 @@ SDK_STAMP := $(SDK)/.installed
 CLUSTER_NAME ?= demo
 
 .DEFAULT_GOAL := help
-.PHONY: help setup prerequisites demo test test-unit test-pod test-integration test-e2e lint format bench bench-jobset bench-stop bench-client bench-runmetrics bench-metrics bench-freshness chaos chaos-metrics cluster-up cluster-down lock
+.PHONY: help docs setup prerequisites demo test test-unit test-pod test-integration test-e2e lint format bench bench-jobset bench-stop bench-client bench-runmetrics bench-metrics bench-freshness chaos chaos-metrics cluster-up cluster-down lock
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -93,6 +93,9 @@ cluster-up: prerequisites ## Start the throw-away cluster
 
 cluster-down: $(STAMP) ## Remove it without a trace
 	@$(BIN)/python -m cluster down --name $(CLUSTER_NAME)
+
+docs: $(STAMP) ## Write docs/fields.md from the CRD
+	@$(BIN)/python -m tests.fields_page
 
 lock: $(STAMP) ## Write requirements/*.lock anew
 	@$(BIN)/python -m pip install --quiet pip-tools

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from pathlib import Path
+from typing import Any, Final
 
 import pytest
+import yaml
 
 from tests.harness import EXPORTS, Person, run_object
+
+ROOT: Final = Path(__file__).parents[2]
 
 
 def refused(person: Person, document: dict) -> str:
@@ -28,7 +32,7 @@ def changed(document: dict, **spec: object) -> dict:
         ({"id": "a/b"}, "an id is made of letters"),
         ({"suspended": True}, 'unknown field "spec.suspended"'),
         ({"runPolicy": {"backoffLimit": -1}}, "should be greater than or equal to 0"),
-        ({"spec": {"image": "x"}}, "spec.spec.task: Required value"),
+        ({"kind": "container+run", "spec": {"image": "x"}}, "needs spec.spec.task"),
         ({"runPolicy": {"metrics": {"statusBudget": "513Ki"}}}, "from 1Ki to 512Ki"),
         ({"runPolicy": {"metrics": {"statusBudget": 1023}}}, "from 1Ki to 512Ki"),
         ({"runPolicy": {"metrics": {"statusBudget": "64Mi"}}}, "from 1Ki to 512Ki"),
@@ -39,6 +43,124 @@ def changed(document: dict, **spec: object) -> dict:
 )
 def test_what_is_refused_at_apply(person, spec, said):
     assert said in refused(person, changed(run_object("x"), **spec))
+
+
+IMAGE = {"image": "busybox"}
+
+
+@pytest.mark.parametrize(
+    ("spec", "said"),
+    [
+        ({"task": "train"}, 'spec.spec.task: Invalid value: "train": a task is <runtime>+<action>://'),
+        ({"image": "busybox latest"}, "spec.spec.image: Invalid value"),
+        ({"image_pull_policy": "always"}, "image_pull_policy is one of Always, IfNotPresent, Never"),
+        ({"command": ["sh", "-c"]}, 'spec.spec.command in body must be of type string: "array"'),
+        ({"args": "train.py"}, 'spec.spec.args in body must be of type array: "string"'),
+        ({"args": [1]}, 'spec.spec.args[0] in body must be of type string: "integer"'),
+        ({"envs": [{"name": "LR", "value": 0.1}]}, 'envs[0].value in body must be of type string: "number"'),
+        ({"envs": [{"value": "x"}]}, "spec.spec.envs[0].name: Required value"),
+        ({"envs": {"LR": "0.1"}}, 'unknown field "spec.spec.envs.LR"'),
+        ({"resources": {"mem": "2 GB"}}, "spec.spec.resources.mem in body should match"),
+        ({"volumes": [{"volume_type": "pvc", "name": "a", "mount_path": "/a"}]}, "volume_type is one of"),
+        ({"volumes": [{"volume_type": "ephemeral", "name": "a"}]}, "volumes[0].mount_path: Required value"),
+        ({"volumes": [{"volume_type": "ephemeral", "name": "A_b", "mount_path": "/a"}]}, "volumes[0].name"),
+        ({"volumes": [{"volume_type": "ephemeral", "name": "a", "mount_path": "a"}]}, "should match '^/.'"),
+        (
+            {
+                "volumes": [
+                    {"volume_type": "empty_dir", "name": "a", "mount_path": "/a", "spec": {"medium": "ram"}}
+                ]
+            },
+            "medium is Memory, or left out",
+        ),
+        ({"secrets": "minio"}, 'spec.spec.secrets in body must be of type array: "string"'),
+        ({"source": "train.py"}, 'spec.spec.source in body must be of type object: "string"'),
+        (
+            {"service_ports": [{"port": "80"}]},
+            'service_ports[0].port in body must be of type integer: "string"',
+        ),
+        ({"service_ports": [{"port": 70000}]}, "should be less than or equal to 65535"),
+        ({"service_type": "External"}, "service_type is one of ClusterIP, NodePort, LoadBalancer"),
+        ({"service_name": "My_Service"}, "spec.spec.service_name: Invalid value"),
+        ({"replicas": "2"}, 'spec.spec.replicas in body must be of type integer: "string"'),
+        ({"run_as_user": 0}, "root is never allowed"),
+    ],
+    ids=str,
+)
+def test_what_of_the_inner_spec_is_refused_at_apply(person, spec, said):
+    assert said in refused(person, changed(run_object("x"), spec=IMAGE | spec))
+
+
+def test_all_wrong_values_are_refused_at_once(person):
+    spec = {"image": "a b", "run_as_user": 0, "resources": {"cpu": "much"}, "service_type": "x"}
+    told = refused(person, changed(run_object("x"), spec=spec))
+    assert all(
+        f"spec.spec.{field}" in told for field in ("image", "run_as_user", "resources.cpu", "service_type")
+    )
+
+
+def test_a_document_written_by_hand_needs_an_image_alone(person):
+    person.apply(
+        {
+            "apiVersion": "run-operator.io/v1alpha1",
+            "kind": "Run",
+            "metadata": {"name": "hand"},
+            "spec": {"kind": "container+job:run", "suspend": True, "spec": IMAGE},
+        }
+    )
+    for field in ("project", "id"):
+        other = person.patch_run("hand", {"spec": {field: "other"}}).stderr
+        assert f"spec.{field} cannot be" in other
+    assert person.patch_run("hand", {"spec": {"id": "hand"}}).returncode == 0
+
+
+def test_every_example_of_the_schema_is_taken(person):
+    (version,) = yaml.safe_load((ROOT / "crds" / "runs.yaml").read_text())["spec"]["versions"]
+    spec = version["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"]["spec"]["properties"]
+    examples = {name: field["example"] for name, field in spec.items() if "example" in field}
+    assert "volumes" in examples
+    person.apply(changed(run_object("examples"), spec=examples, suspend=True))
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        {"inputs": [{"name": "x", "shape": [1]}], "outputs": [{"name": "y"}]},
+        {"inputs": {"x": "store://p/artifact/x"}, "parameters": {"a": {"b": [None, True]}}},
+        {
+            "resources": {"cpu": {"requests": "1", "limits": "2"}},
+            "node_selector": [{"key": "a", "value": "b"}],
+        },
+        {"resources": {"cpu": 0.5, "mem": "", "gpu": 0}, "node_selector": {"a": "b"}},
+        {
+            "env": {"A": "b"},
+            "files": [{"path": "/x"}],
+            "scaling": {"replicas": 2},
+            "fab_source": {"source": "x"},
+        },
+        {
+            "image": None,
+            "command": None,
+            "args": None,
+            "envs": None,
+            "volumes": None,
+            "source": None,
+            "replicas": None,
+        },
+        {
+            "image": "",
+            "command": "",
+            "service_type": "",
+            "service_name": "",
+            "image_pull_policy": "",
+            "source": {},
+        },
+        {"volumes": [{"volume_type": "config_map", "name": "old", "mount_path": "/x"}]},
+    ],
+    ids=str,
+)
+def test_shapes_of_other_kinds_and_ages_are_taken(person, spec):
+    person.apply(changed(run_object("x"), spec=spec, suspend=True))
 
 
 def test_a_name_that_cannot_be_used_for_a_job_is_refused(person):
@@ -95,6 +217,9 @@ def test_explain_helps(person):
     told = person.kubectl("explain", "run.spec.runPolicy").stdout
     assert "How often a failed program is started again" in told
     assert "Seconds after the end" in told
+    told = person.kubectl("explain", "run.spec.spec.volumes").stdout
+    assert "an existing claim" in told
+    assert "an absolute path below /" in told
 
 
 def test_columns(person):

@@ -18,6 +18,7 @@ from run_operator.resources.resolved import Part, Record
 from run_operator.resources.states import State
 from run_operator.workloads.service import summary
 from run_operator.workloads.summary import MAX_PODS, summaries
+from tests import fields_page
 from tests.builders import NOW, replica, run, service
 from tests.world import World
 
@@ -192,3 +193,15 @@ def test_what_a_whole_story_writes_is_declared(story):
         world.kubelet(3)
         calmly()
     assert {"RUNNING", "STOPPED", "ERROR"} <= seen
+
+
+def test_the_page_of_fields_is_written_from_the_schema():
+    assert fields_page.PAGE.read_text() == fields_page.page(), "make docs"
+
+
+def test_every_field_of_a_document_may_say_nothing():
+    """Programs write null for it; a field without a type takes everything."""
+    document = RUN["spec"]["properties"]["spec"]["properties"]
+    for name, field in document.items():
+        assert field.get("nullable") or "type" not in field, name
+        assert field.get("type") != "object" or field["x-kubernetes-preserve-unknown-fields"], name
