@@ -69,8 +69,11 @@ class GatewayProcess:
 class SdkUser:
     """Somebody with the real SDK and a token."""
 
-    def __init__(self, endpoint: str, token: str, folder: Path, **environment: str) -> None:
+    def __init__(
+        self, endpoint: str, token: str, folder: Path, programs: Path = PROGRAMS, **environment: str
+    ) -> None:
         self._folder = folder
+        self._programs = programs
         self._environment = {
             "PATH": os.environ["PATH"],
             "HOME": str(folder),
@@ -83,7 +86,7 @@ class SdkUser:
         """A program of tests/sdk_programs.py, running."""
         assert SDK.exists(), "make .venv-sdk/.installed (make test-integration does it)"
         return subprocess.Popen(
-            [SDK, PROGRAMS, program, *map(str, arguments)],
+            [SDK, self._programs, program, *map(str, arguments)],
             cwd=self._folder,
             env=self._environment,
             stdout=subprocess.PIPE,

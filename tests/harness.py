@@ -24,7 +24,19 @@ from cluster.state import State
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 EXPORTS = REPOSITORY / "tests" / "data" / "exports"
-CRDS = tuple(f"crd/{name}.run-operator.io" for name in ("runs", "functions", "tasks", "runlogs"))
+CRDS = tuple(
+    f"crd/{name}.run-operator.io"
+    for name in (
+        "runs",
+        "functions",
+        "tasks",
+        "runlogs",
+        "artifacts",
+        "dataitems",
+        "models",
+        "containerimages",
+    )
+)
 DEADLINE = 60.0
 APART = ("create events", "create runlogs")
 """Writes that are no part of a Run's own few."""

@@ -62,7 +62,7 @@ def lifecycle(name):
     found["of_state"] = [one.id for one in dh.list_runs(name, state="ERROR")]
     found["functions"] = [one.id == function.id for one in dh.list_functions(name)]
     found["by_name"] = dh.get_function("train", project=name).id == function.id
-    found["others"] = outcome(lambda: dh.list_artifacts(name))
+    found["others"] = outcome(lambda: dh.list_triggers(name))
     file = run.export()
     dh.delete_run(run.key)
     until(lambda: "EntityNotExistsError" in str(outcome(run.refresh)))

@@ -62,7 +62,7 @@ def test_a_run_from_function_run_to_its_import(operator, gateway, person, user):
     assert found["again"].startswith("EntityAlreadyExistsError: Entity already exists.")
     assert "spec.spec can be changed only while the Run is STOPPED" in found["sealed"]
     assert found["sealed"].startswith("BadRequestError")
-    assert "no artifacts" in found["others"]
+    assert "no triggers" in found["others"]
     assert found["gone"].startswith("EntityNotExistsError: Entity does not exists.")
     assert found["twice"].startswith("EntityError: Entity ")
     assert "already exists" in found["twice"]

@@ -1,4 +1,4 @@
-"""An exported entity: the document of a Run, a Task or a Function, checked as far as everybody relies on it."""
+"""An exported entity: the document of a Run, a Task, a Function, an artifact and so on, checked as far as all rely on it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from run_operator.document import errors
-from run_operator.document.kinds import EntityType, entity_type, of_run
+from run_operator.document.kinds import MATERIAL, NAMED, EntityType, check_material, entity_type, of_run
 from run_operator.document.yaml_reader import Parsed, read
 
 MAX_ID: Final = 256
@@ -21,7 +21,9 @@ _TYPES: Final[dict[str, type]] = {
 _REQUIRED: Final = ("kind", "project", "id", "spec")
 _KEY: Final = re.compile(r"store://[^/]+/([a-z]+)/")
 _ENTITIES: Final = frozenset({"run", "task", "function", "workflow"})
-"""What the platform calls those of its entities that have a place in the cluster."""
+"""What the platform calls those of its entities whose type shows in the kind."""
+_MATERIAL: Final = {one.value.lower(): one for one in MATERIAL}
+"""The others: their kinds (table, sklearn) look like those of Functions, so the key or the caller tells."""
 _WORDS: Final[dict[type, str]] = {str: "a text", dict: "a map", list: "a list"}
 
 
@@ -41,14 +43,19 @@ def load(data: bytes) -> Entity:
     return parse(read(data))
 
 
-def parse(parsed: Parsed) -> Entity:
-    """An entity from a parsed file. Raises DocumentError."""
+def parse(parsed: Parsed, expected: EntityType | None = None) -> Entity:
+    """An entity from a parsed file. Raises DocumentError.
+
+    `expected`: the type that the caller asks for; it decides where the document itself does not tell.
+    """
     document = parsed.value
     if not isinstance(document, dict):
         raise errors.NotAnExportError("this is not an export: the top level is not a map", parsed.line())
     _check_custom_resource(document, parsed)
     document = {key: value for key, value in document.items() if value is not None or key in _REQUIRED}
-    _check_entity(document, parsed)
+    material = _material(document, expected)
+    if material is None:
+        _check_entity(document, parsed)
     for field in _REQUIRED:
         if field not in document:
             raise errors.MissingFieldError(
@@ -58,17 +65,25 @@ def parse(parsed: Parsed) -> Entity:
         if field in document and not isinstance(document[field], wanted):
             raise _wrong_type(field, document[field], wanted, parsed)
     _check_ids(document, parsed)
-    return _entity(document, parsed)
+    return _entity(document, parsed, material)
 
 
-def _entity(document: dict[str, Any], parsed: Parsed) -> Entity:
+def _material(document: dict[str, Any], expected: EntityType | None) -> EntityType | None:
+    """Which of the entities with content the document is, None for the others."""
+    match = _KEY.match(str(document.get("key", "")))
+    return _MATERIAL.get(match[1]) if match else expected if expected in MATERIAL else None
+
+
+def _entity(document: dict[str, Any], parsed: Parsed, material: EntityType | None) -> Entity:
     kind = document["kind"]
     try:
-        kind_type = entity_type(kind)
+        if material is not None:
+            check_material(kind)
+        kind_type = material or entity_type(kind)
         if kind_type is EntityType.RUN:
             _check_run(document, parsed)
-        if kind_type is EntityType.FUNCTION and not document.get("name"):
-            message = "the field 'name' is missing: a Function is found by it"
+        if kind_type in NAMED and not document.get("name"):
+            message = f"the field 'name' is missing: a {kind_type.value} is found by it"
             raise errors.MissingFieldError(message, parsed.line())
     except errors.InvalidKindError as error:
         error.line = error.line or parsed.line("kind")
@@ -103,11 +118,14 @@ def _check_custom_resource(document: dict[str, Any], parsed: Parsed) -> None:
 
 
 def _check_entity(document: dict[str, Any], parsed: Parsed) -> None:
-    """A folder of exports holds artifacts, models and projects too, whose kinds look like those of Functions."""
+    """A folder of exports holds projects and triggers too, whose kinds look like those of Functions."""
     match = _KEY.match(str(document.get("key", "")))
     entity = "project" if document.get("kind") == "project" else match[1] if match else "run"
     if entity not in _ENTITIES:
-        message = f"this is an exported {entity[:40]}; only Runs, Functions and Tasks go into the cluster"
+        message = (
+            f"this is an exported {entity[:40]}; only Runs, Functions, Tasks, artifacts, data items and models go into "
+            "the cluster"
+        )
         raise errors.NotAnExportError(message, parsed.line("kind"))
 
 

@@ -37,6 +37,7 @@ _RUN: Final = re.compile(rf"({_WORD})\+({_WORD}):run")
 _LEGACY_RUN: Final = re.compile(rf"({_WORD})\+run")
 _TASK: Final = re.compile(rf"({_WORD})\+({_WORD})")
 _FUNCTION: Final = re.compile(_WORD)
+_MATERIAL: Final = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9._-]*")
 
 
 class EntityType(Enum):
@@ -45,6 +46,18 @@ class EntityType(Enum):
     RUN = "Run"
     TASK = "Task"
     FUNCTION = "Function"
+    ARTIFACT = "Artifact"
+    DATAITEM = "DataItem"
+    MODEL = "Model"
+    CONTAINER_IMAGE = "ContainerImage"
+
+
+MATERIAL: Final = frozenset(
+    {EntityType.ARTIFACT, EntityType.DATAITEM, EntityType.MODEL, EntityType.CONTAINER_IMAGE}
+)
+"""Entities whose content is elsewhere, in a file store or a registry; the platform's word is "material"."""
+NAMED: Final = MATERIAL | {EntityType.FUNCTION}
+"""Entities with versions: a name, and an id for each version."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +84,12 @@ def entity_type(kind: str) -> EntityType:
     raise InvalidKindError(
         f"{kind[:80]!r} is no kind; a Run's is <runtime>+<action>:run, e.g. container+job:run"
     )
+
+
+def check_material(kind: str) -> None:
+    """Raises InvalidKindError for what cannot be the kind of an artifact, a data item, a model or a container image."""
+    if not _MATERIAL.fullmatch(kind):
+        raise InvalidKindError(f"{kind[:80]!r} is no kind; one is made of letters, digits and . _ -")
 
 
 def of_run(kind: str, task: str | None) -> Kind:

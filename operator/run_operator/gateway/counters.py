@@ -10,10 +10,21 @@ from typing import Final
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from run_operator.gateway.entities import BY_PLURAL
+from run_operator.gateway.materials import BY_PLURAL as MATERIALS
 
 SECONDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 METHODS: Final = frozenset({"GET", "POST", "PUT", "DELETE"})
 OTHER: Final = "other"
+PLURALS: Final = frozenset({*BY_PLURAL, *MATERIALS})
+PARTS: Final = frozenset(
+    {
+        *(("runs", what) for what in ("stop", "resume", "logs", "metrics")),
+        ("models", "metrics"),
+        *((plural, "relationships") for plural in PLURALS),
+        *((plural, "files/info") for plural in MATERIALS),
+    }
+)
+"""What is below one entity of a plural."""
 LOGS: Final = "/api/v1/-/{project}/runs/{id}/logs"
 
 
@@ -93,16 +104,16 @@ class Counters:
 
 
 def route(parts: tuple[str, ...]) -> str:
-    """The template of a path, one of about twenty; `other` for what nothing is at."""
+    """The template of a path, one of about fifty; `other` for what nothing is at."""
     match parts:
         case (".well-known", "configuration") | ("api", "auth") | ("api", "v1", "projects"):
             return "/" + "/".join(parts)
         case ("api", "v1", "projects", _):
             return "/api/v1/projects/{project}"
-        case ("api", "v1", "-", _, plural, *rest) if plural in BY_PLURAL and len(rest) <= 1:
+        case ("api", "v1", "-", _, plural, *rest) if plural in PLURALS and len(rest) <= 1:
             return f"/api/v1/-/{{project}}/{plural}" + "/{id}" * len(rest)
-        case ("api", "v1", "-", _, "runs", _, "stop" | "resume" | "logs" | "metrics" as what):
-            return f"/api/v1/-/{{project}}/runs/{{id}}/{what}"
-        case ("api", "v1", "-", _, "runs", _, "metrics", _):
-            return "/api/v1/-/{project}/runs/{id}/metrics/{name}"
+        case ("api", "v1", "-", _, plural, _, "metrics", _) if (plural, "metrics") in PARTS:
+            return f"/api/v1/-/{{project}}/{plural}/{{id}}/metrics/{{name}}"
+        case ("api", "v1", "-", _, plural, _, *rest) if (plural, "/".join(rest)) in PARTS:
+            return f"/api/v1/-/{{project}}/{plural}/{{id}}/{'/'.join(rest)}"
     return OTHER

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from run_operator.resources.exported import of_object
+from run_operator.kube.resource import MATERIALS
+from run_operator.resources.exported import entity_key, of_object
 from run_operator.resources.raw import mapping, text
 from run_operator.resources.states import FINAL, State, state_of
 from run_operator.resources.times import parse, precise_stamp
@@ -14,6 +15,9 @@ HIDDEN: Final = frozenset({"metricsIngest"})
 """Of a Run's status."""
 STILL: Final = frozenset({State.STOPPED, *FINAL})
 """Whose program writes nothing."""
+UPLOADED: Final = ("READY", "ERROR")
+"""States of a model and the like that is written no more."""
+MATERIAL_KINDS: Final = frozenset(one.kind for one in MATERIALS)
 CHANGEABLE: Final = ("metadata", "spec", "extensions")
 
 JSON = Mapping[str, Any]
@@ -27,19 +31,18 @@ def entity(raw: JSON, project: str, *, whole: bool = False) -> dict[str, Any]:
     is still. Before, the SDK would ask for them no more, and show what it has.
     """
     found = of_object(raw)
-    shown = whole and state_of(found["status"]["state"]) in STILL
+    shown = whole and _is_still(text(raw.get("kind")), text(found["status"]["state"]))
     hidden = HIDDEN if shown else HIDDEN | {"metrics"}
     found["status"] = {key: value for key, value in found["status"].items() if key not in hidden}
     created = text(mapping(raw.get("metadata")).get("creationTimestamp"))
     known = {"name": found.get("name"), "created": created, "updated": created}
     given = {key: value for key, value in mapping(found["metadata"]).items() if value is not None}
     found["metadata"] = {**known, **given, "project": project}
-    return {**found, "project": project, "key": _key(text(raw.get("kind")).lower(), project, found)}
+    return {**found, "project": project, "key": entity_key(text(raw.get("kind")).lower(), project, found)}
 
 
-def _key(entity_type: str, project: str, document: JSON) -> str:
-    name = f"{document.get('name')}:{document.get('id')}" if entity_type == "function" else document.get("id")
-    return f"store://{project}/{entity_type}/{document.get('kind')}/{name}"
+def _is_still(kind: str, state: str) -> bool:
+    return state in UPLOADED if kind in MATERIAL_KINDS else state_of(state) in STILL
 
 
 def newest_first(document: JSON) -> tuple[float, str]:

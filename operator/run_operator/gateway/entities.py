@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from run_operator.document.entity import ID, parse
 from run_operator.document.errors import DocumentError
+from run_operator.document.kinds import EntityType
 from run_operator.document.names import object_name
 from run_operator.document.yaml_reader import Parsed
 from run_operator.gateway.caller import Caller
@@ -21,6 +22,8 @@ from run_operator.resources.manifest import manifest
 from run_operator.resources.raw import mapping, text
 
 BY_PLURAL: Final[Mapping[str, Resource]] = {one.plural: one for one in (FUNCTIONS, TASKS, RUNS)}
+CASCADING: Final = (FUNCTIONS, TASKS)
+"""What runs name; the content of an artifact or a model stays in its store, whoever deletes the document."""
 UNCHANGEABLE: Final = ("kind", "project", "id")
 
 JSON = Mapping[str, Any]
@@ -86,7 +89,7 @@ class Entities:
         """Bring the document up to date; returns it, and its object. The status is never taken from a document."""
         raw = await self.raw(caller, place, entity_id)
         shown = entity(raw, place.project)
-        _check_same(place, shown, document)
+        check_same(place, shown, document)
         announcing = mapping(document.get("status")).get("metrics") == {}
         changed = changes(shown, document, announcing=announcing)
         if not changed:
@@ -105,7 +108,7 @@ class Entities:
     async def delete(self, caller: Caller, place: Place, entity_id: str, *, cascade: bool = False) -> None:
         """Delete it with what it owns. `cascade`: with the tasks and runs that name it, as on the platform."""
         raw = await self.raw(caller, place, entity_id)
-        if cascade and place.resource is not RUNS:
+        if cascade and place.resource in CASCADING:
             await self._cascade(caller, place, raw)
         await self._drop(caller, place, raw)
 
@@ -115,7 +118,7 @@ class Entities:
             raise bad("say which: nothing is deleted without a name")
         found = await self._all(caller, place, lambda spec: spec.get("name") == name)
         for raw in found:
-            if cascade and place.resource is not RUNS:
+            if cascade and place.resource in CASCADING:
                 await self._cascade(caller, place, raw)
             await self._drop(caller, place, raw)
         return bool(found)
@@ -172,7 +175,7 @@ def _manifest(place: Place, document: JSON) -> dict[str, Any]:
     if document.get("project") != place.project:
         raise bad(f"the document is of project {document.get('project')!r}, not of {place.project}")
     try:
-        found = parse(Parsed(dict(document), {}))
+        found = parse(Parsed(dict(document), {}), EntityType(wanted))
         if found.type.value != wanted:
             raise bad(f"this is a {found.type.value} ({found.kind}), not a {wanted}")
         return manifest(found, namespace=place.namespace)
@@ -180,7 +183,8 @@ def _manifest(place: Place, document: JSON) -> dict[str, Any]:
         raise bad(f"that is no {wanted}: {error}") from error
 
 
-def _check_same(place: Place, shown: JSON, document: JSON) -> None:
+def check_same(place: Place, shown: JSON, document: JSON) -> None:
+    """Raises Problem for a document that is another entity's."""
     for key in UNCHANGEABLE:
         if document.get(key, shown[key]) != shown[key]:
             raise bad(

@@ -18,12 +18,14 @@ from run_operator.gateway.entities import Place
 from run_operator.gateway.limits import Limits
 from run_operator.gateway.problems import Problem, bad, of_kube
 from run_operator.kube.errors import KubeError
-from run_operator.kube.resource import FUNCTIONS, RUNS
+from run_operator.kube.resource import FUNCTIONS, MATERIALS, RUNS
 from run_operator.resources.filters import matches, selector
 from run_operator.resources.raw import mapping, text
 
 FILTERS: Final = ("q", "name", "user", "function", "workflow", "task", "created", "updated", "action")
 PAGING: Final = ("page", "size", "sort", "versions", "kind", "state")
+VERSIONED: Final = (FUNCTIONS, *MATERIALS)
+"""Of these a list shows the latest version of each name, unless all are asked for."""
 MAX_PAGE: Final = 1_000_000
 
 JSON = Mapping[str, Any]
@@ -76,7 +78,7 @@ class Lists:
     async def page(self, caller: Caller, place: Place, asked: Query) -> JSON:
         """One page, in the platform's shape."""
         async with self._gate:
-            latest_only = place.resource is FUNCTIONS and not asked.all_versions
+            latest_only = place.resource in VERSIONED and not asked.all_versions
             found = (_Latest if latest_only else _Newest)(asked, place.project)
             try:
                 async for raw in caller.all(place.resource, place.namespace, fields=_fields(place, asked)):
@@ -169,8 +171,9 @@ class _Latest(_Newest):
 
 def _fields(place: Place, asked: Query) -> str:
     """What the API server can select by. The namespace is the project, whatever the documents say."""
-    state = asked.state if place.resource is RUNS else ""
-    return selector(kind=asked.kind or None, state=state or None)
+    reported = asked.state if place.resource in MATERIALS else None
+    state = asked.state if place.resource is RUNS else None
+    return selector(kind=asked.kind or None, state=state or None, reported=reported or None)
 
 
 def _number(parameters: Mapping[str, str], name: str, default: int, least: int, most: int) -> int:

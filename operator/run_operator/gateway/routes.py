@@ -13,12 +13,15 @@ from run_operator.gateway.entities import BY_PLURAL, Entities, Place
 from run_operator.gateway.limits import Limits
 from run_operator.gateway.listing import Lists, page, query
 from run_operator.gateway.logs import logs
+from run_operator.gateway.materials import BY_PLURAL as MATERIALS
+from run_operator.gateway.materials import Materials
 from run_operator.gateway.metrics import Metrics
 from run_operator.gateway.problems import Problem, bad, of_kube, unsupported
 from run_operator.gateway.projects import Projects
 from run_operator.gateway.runs import Runs, check_is_run
 from run_operator.kube.errors import KubeError
 from run_operator.kube.resource import RUNS, SELF_REVIEWS
+from run_operator.resources.exported import relationships
 from run_operator.resources.raw import mapping, text
 
 API_LEVEL: Final = 15
@@ -66,6 +69,7 @@ class Routes:
         self._projects = Projects(mapped, limits.remembered)
         self._entities = Entities(limits.remembered)
         self._runs = Runs(self._entities)
+        self._materials = Materials(self._entities)
         self._metrics = Metrics(self._entities, limits)
         self._lists = Lists(limits)
 
@@ -104,7 +108,7 @@ class Routes:
         raise _no_method(request)
 
     async def _of_project(self, request: Request, project: str, plural: str, rest: list[str]) -> Any:
-        resource = BY_PLURAL.get(plural)
+        resource = BY_PLURAL.get(plural) or MATERIALS.get(plural)
         if resource is None:
             raise unsupported(
                 f"this cluster keeps projects, functions, tasks and runs, but no {plural[:40]}: the platform's own "
@@ -116,6 +120,10 @@ class Routes:
                 return await self._of_all(request, place)
             case [entity_id]:
                 return await self._of_one(request, place, entity_id)
+            case [entity_id, "relationships"] if request.method == "GET":
+                return relationships(await self._entities.read(request.caller, place, entity_id))
+            case [entity_id, *what] if plural in MATERIALS:
+                return await self._of_material(request, place, entity_id, what)
             case [entity_id, *what]:
                 check_is_run(place)
                 return await self._of_run(request, place, entity_id, what)
@@ -148,10 +156,27 @@ class Routes:
         raise _no_method(request)
 
     async def _put(self, request: Request, place: Place, entity_id: str) -> Any:
+        if place.resource.plural in MATERIALS:
+            return await self._materials.update(request.caller, place, entity_id, request.document)
         found, raw = await self._entities.update(request.caller, place, entity_id, request.document)
         if place.resource is RUNS and mapping(request.document.get("status")).get("metrics") == {}:
             self._metrics.announced(request.caller, text(mapping(raw.get("metadata")).get("uid")))
         return found
+
+    async def _of_material(self, request: Request, place: Place, entity_id: str, what: list[str]) -> Any:
+        caller, materials = request.caller, self._materials
+        match request.method, what:
+            case "GET", ["files", "info"]:
+                return await materials.files(caller, place, entity_id)
+            case "PUT", ["files", "info"]:
+                return await materials.put_files(caller, place, entity_id, request.body)
+            case "GET", ["metrics"]:
+                return await materials.metrics(caller, place, entity_id)
+            case "GET", ["metrics", name]:
+                return await materials.metric(caller, place, entity_id, name)
+            case "PUT", ["metrics", name]:
+                return await materials.put_metric(caller, place, entity_id, name, request.body)
+        raise _no_method(request)
 
     async def _of_run(self, request: Request, place: Place, run_id: str, what: list[str]) -> Any:
         caller = request.caller

@@ -6,8 +6,12 @@ from dataclasses import dataclass
 from typing import Final
 
 from run_operator.resources.constants import (
+    ARTIFACT_PLURAL,
+    CONTAINER_IMAGE_PLURAL,
+    DATAITEM_PLURAL,
     FUNCTION_PLURAL,
     GROUP,
+    MODEL_PLURAL,
     RUN_LOG_KIND,
     RUN_LOG_PLURAL,
     RUN_PLURAL,
@@ -45,6 +49,12 @@ class Resource:
 RUNS: Final = Resource(GROUP, VERSION, RUN_PLURAL, "Run")
 FUNCTIONS: Final = Resource(GROUP, VERSION, FUNCTION_PLURAL, "Function")
 TASKS: Final = Resource(GROUP, VERSION, TASK_PLURAL, "Task")
+ARTIFACTS: Final = Resource(GROUP, VERSION, ARTIFACT_PLURAL, "Artifact")
+DATAITEMS: Final = Resource(GROUP, VERSION, DATAITEM_PLURAL, "DataItem")
+MODELS: Final = Resource(GROUP, VERSION, MODEL_PLURAL, "Model")
+CONTAINER_IMAGES: Final = Resource(GROUP, VERSION, CONTAINER_IMAGE_PLURAL, "ContainerImage")
+MATERIALS: Final = (ARTIFACTS, DATAITEMS, MODELS, CONTAINER_IMAGES)
+"""Entities whose content is elsewhere, in a file store or a registry."""
 RUN_LOGS: Final = Resource(GROUP, VERSION, RUN_LOG_PLURAL, RUN_LOG_KIND)
 JOBS: Final = Resource("batch", "v1", "jobs", "Job")
 DEPLOYMENTS: Final = Resource("apps", "v1", "deployments", "Deployment")

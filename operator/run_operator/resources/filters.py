@@ -13,9 +13,23 @@ from run_operator.resources.raw import mapping, text
 JSON = Mapping[str, Any]
 
 
-def selector(*, project: str | None = None, kind: str | None = None, state: str | None = None) -> str:
-    """The field selector; what would not be one is compared to nothing there can be."""
-    wanted = {"spec.project": project, "spec.kind": kind, "status.state": state}
+def selector(
+    *,
+    project: str | None = None,
+    kind: str | None = None,
+    state: str | None = None,
+    reported: str | None = None,
+) -> str:
+    """The field selector; what would not be one is compared to nothing there can be.
+
+    `state` is that of a Run, `reported` that of an artifact and the like, which whoever uploads it reports.
+    """
+    wanted = {
+        "spec.project": project,
+        "spec.kind": kind,
+        "status.state": state,
+        "spec.status.state": reported,
+    }
     return ",".join(f"{field}={_escaped(value)}" for field, value in wanted.items() if value)
 
 

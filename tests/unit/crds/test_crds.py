@@ -24,7 +24,7 @@ from tests.world import World
 
 Schema = dict[str, Any]
 CRDS: Final = Path(__file__).parents[3] / "crds"
-DOCUMENTS: Final = ("runs", "functions", "tasks")
+DOCUMENTS: Final = ("runs", "functions", "tasks", "artifacts", "dataitems", "models", "containerimages")
 NAMES: Final = (*DOCUMENTS, "runlogs")
 STANDARD: Final = (".metadata",)
 """Kubernetes explains it itself."""

@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
 from run_operator.document import errors
-from run_operator.document.entity import load
-from run_operator.document.kinds import RUNTIMES, of_run
+from run_operator.document.entity import load, parse
+from run_operator.document.kinds import RUNTIMES, EntityType, of_run
 from run_operator.document.names import MAX_NAME, object_name
 from run_operator.document.references import Reference
-from run_operator.document.yaml_reader import MAX_BYTES, read
+from run_operator.document.yaml_reader import MAX_BYTES, Parsed, read
 from run_operator.document.yaml_writer import write
 from run_operator.resources.manifest import manifest
 
@@ -101,9 +101,7 @@ def test_what_is_wrong_is_said_with_its_line(data, error, line, said):
 @pytest.mark.parametrize(
     ("kind", "key", "said"),
     [
-        ("artifact", "store://p/artifact/artifact/a:1c2d", "an exported artifact"),
-        ("table", "store://p/dataitem/table/a:1c2d", "an exported dataitem"),
-        ("sklearn", "store://p/model/sklearn/a:1c2d", "an exported model"),
+        ("scheduler", "store://p/trigger/scheduler/a:1c2d", "an exported trigger"),
         ("project", "store://p", "an exported project"),
     ],
 )
@@ -115,6 +113,32 @@ def test_what_the_platform_exports_besides_is_no_function(kind, key, said):
     assert load(
         data.replace(key.encode(), b"store://p/workflow/hera/a:1c2d").replace(b"project\n", b"hera\n")
     )
+
+
+@pytest.mark.parametrize(
+    ("kind", "entity", "wanted"),
+    [
+        ("artifact", "artifact", EntityType.ARTIFACT),
+        ("table", "dataitem", EntityType.DATAITEM),
+        ("_generic", "model", EntityType.MODEL),
+        ("container-image", "containerimage", EntityType.CONTAINER_IMAGE),
+    ],
+)
+def test_the_key_or_who_asks_tells_what_has_content_from_a_function(kind, entity, wanted):
+    document = {"kind": kind, "spec": {"path": "x"}, "project": "p", "name": "a", "id": "1c2d"}
+    keyed = document | {"key": f"store://p/{entity}/{kind}/a:1c2d"}
+    assert parse(Parsed(keyed, {})).type is wanted
+    assert parse(Parsed(document, {}), wanted).type is wanted
+    made = manifest(parse(Parsed(keyed, {})), namespace="ml")
+    assert (made["kind"], made["spec"]) == (wanted.value, keyed)
+    with pytest.raises(errors.MissingFieldError, match=f"a {wanted.value} is found by it"):
+        parse(Parsed({key: value for key, value in keyed.items() if key != "name"}, {}))
+
+
+def test_the_kind_of_what_has_content_may_be_any_word_and_nothing_else():
+    document = {"kind": "a/b", "spec": {}, "project": "p", "name": "a", "id": "1c2d"}
+    with pytest.raises(errors.InvalidKindError, match="letters, digits"):
+        parse(Parsed(document, {}), EntityType.ARTIFACT)
 
 
 def test_a_null_says_nothing():

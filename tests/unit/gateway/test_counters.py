@@ -11,12 +11,33 @@ from run_operator.gateway.counters import OTHER, Counters, route
 from run_operator.gateway.routes import parts_of
 
 P = "/api/v1/-/{project}"
+MADE = ("functions", "tasks", "runs")
+STORED = ("artifacts", "dataitems", "models", "containerimages")
 ROUTES = {
     "/.well-known/configuration", "/api/auth", "/api/v1/projects", "/api/v1/projects/{project}",
-    *(f"{P}/{plural}{one}" for plural in ("functions", "tasks", "runs") for one in ("", "/{id}")),
+    *(f"{P}/{plural}{one}" for plural in (*MADE, *STORED) for one in ("", "/{id}", "/{id}/relationships")),
+    *(f"{P}/{plural}/{{id}}/files/info" for plural in STORED),
+    *(f"{P}/models/{{id}}/{what}" for what in ("metrics", "metrics/{name}")),
     *(f"{P}/runs/{{id}}/{what}" for what in ("stop", "resume", "logs", "metrics", "metrics/{name}")),
 }  # fmt: skip
-WORDS = st.sampled_from(["api", "v1", "-", "projects", "runs", "tasks", "logs", "metrics", "stop", "x", ""])
+WORDS = st.sampled_from(
+    [
+        "api",
+        "v1",
+        "-",
+        "projects",
+        "runs",
+        "tasks",
+        "logs",
+        "metrics",
+        "stop",
+        "models",
+        "files",
+        "info",
+        "x",
+        "",
+    ]
+)
 
 
 def samples(counters: Counters) -> dict[tuple[str, tuple[str, ...]], float]:

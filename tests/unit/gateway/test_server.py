@@ -99,7 +99,7 @@ async def test_who_has_no_token_is_told_what_to_set(gateway, headers, words):
         ("PATCH", RUN, b"{}", 405),
         ("POST", f"{RUN}/complete", b"{}", 400),
         ("GET", "/api/v1/-/churn/runs?page=-1", b"", 400),
-        ("GET", "/api/v1/-/churn/artifacts", b"", 501),
+        ("GET", "/api/v1/-/churn/triggers", b"", 501),
         ("GET", "/api/v1/-/ch%2Furn/runs", b"", 404),
         ("GET", "/api/v2/x", b"", 404),
     ],

@@ -18,6 +18,7 @@ from run_operator.settings import Settings
 from run_operator.workloads.profile import profile_spec
 
 ROOT = Path(__file__).parents[3]
+DOCUMENTS = ("runs", "functions", "tasks", "artifacts", "dataitems", "models", "containerimages")
 
 
 def schema_of(name: str) -> dict:
@@ -44,13 +45,13 @@ def properties(schema: dict, path: str = ""):
         yield from properties(schema["items"], f"{path}[]")
 
 
-@pytest.mark.parametrize("name", ["runs", "functions", "tasks", "runlogs"])
+@pytest.mark.parametrize("name", [*DOCUMENTS, "runlogs"])
 def test_every_field_says_what_it_is(name):
     found = properties(schema_of(name))
     assert [path for path, inner in found if "description" not in inner and path != ".metadata"] == []
 
 
-@pytest.mark.parametrize("name", ["runs", "functions", "tasks"])
+@pytest.mark.parametrize("name", DOCUMENTS)
 def test_every_key_of_an_export_has_its_place(name):
     assert set(KEPT) <= set(schema_of(name)["properties"]["spec"]["properties"])
 
@@ -67,8 +68,8 @@ def test_the_operator_may_read_what_it_watches_and_people_may_write_what_runs_re
         }
         assert {"list", "watch"} <= allowed, resource
     view, edit, log_metrics = yaml.safe_load_all((manifests / "user-roles.yaml").read_text())
-    assert {"runs", "functions", "tasks"} <= set(view["rules"][0]["resources"])
-    assert {"runs", "functions", "tasks"} <= set(edit["rules"][0]["resources"])
+    assert set(DOCUMENTS) <= set(view["rules"][0]["resources"])
+    assert set(DOCUMENTS) <= set(edit["rules"][0]["resources"])
     assert set(view["rules"][1]["verbs"]) == {"get", "list", "watch"}
     assert set(edit["rules"][1]["verbs"]) == {"delete", "deletecollection"}, "nobody writes RunLogs"
     assert view["rules"][1]["resources"] == edit["rules"][1]["resources"] == ["runlogs"]

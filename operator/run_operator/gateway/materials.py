@@ -1,0 +1,128 @@
+"""Artifacts, data items, models and container images: documents whose content is in a file store or a registry.
+
+The SDK creates the document, uploads the content itself, and saves the whole document after each step. So the status is
+the client's here, other than that of a Run. Two things have calls of their own and are kept beside the document, where
+a save of an older copy does not touch them: the list of many files, and the metrics of a model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from run_operator.gateway.caller import Caller
+from run_operator.gateway.documents import changes, entity
+from run_operator.gateway.entities import Entities, Place, check_same
+from run_operator.gateway.problems import bad, missing, of_kube
+from run_operator.kube.errors import KubeError
+from run_operator.kube.resource import MATERIALS, MODELS, Resource
+from run_operator.metrics.numbers import NotANumberError, numbers
+from run_operator.resources.exported import of_object
+from run_operator.resources.raw import mapping
+
+BY_PLURAL: Final[Mapping[str, Resource]] = {one.plural: one for one in MATERIALS}
+MOST_FILES: Final = 10_000
+"""Of one entity, as in its CRD."""
+
+JSON = Mapping[str, Any]
+
+
+class Materials:
+    """Beside `Entities`, which knows how an object is read, created and deleted."""
+
+    def __init__(self, entities: Entities) -> None:
+        self._entities = entities
+
+    async def update(self, caller: Caller, place: Place, entity_id: str, document: JSON) -> JSON:
+        """Bring the document up to date and return it. What the document says of its status replaces what was said."""
+        raw = await self._entities.raw(caller, place, entity_id)
+        shown = entity(raw, place.project)
+        check_same(place, shown, document)
+        changed = changes(shown, document, announcing=False)
+        status = _reported(document)
+        if status is not None and status != mapping(mapping(raw.get("spec")).get("status")):
+            changed["status"] = status
+        if not changed:
+            return shown
+        metadata = raw["metadata"]
+        operations: list[JSON] = [{"op": "test", "path": "/metadata/uid", "value": metadata["uid"]}]
+        operations += [
+            {"op": "add", "path": f"/spec/{part}", "value": value} for part, value in changed.items()
+        ]
+        if mapping(status).get("files") and "files" in mapping(raw.get("status")):
+            operations.append({"op": "remove", "path": "/status/files"})  # those of an earlier, larger upload
+        try:
+            raw = await caller.json_patch(place.resource, place.namespace, str(metadata["name"]), operations)
+        except KubeError as error:
+            raise of_kube(error, f"{place.of(entity_id)} was not changed") from error
+        return entity(raw, place.project)
+
+    async def files(self, caller: Caller, place: Place, entity_id: str) -> Sequence[Any]:
+        """What is known of the files of the content."""
+        raw = await self._entities.raw(caller, place, entity_id)
+        reported = mapping(mapping(raw.get("spec")).get("status")).get("files")
+        return mapping(raw.get("status")).get("files") or reported or []
+
+    async def put_files(self, caller: Caller, place: Place, entity_id: str, files: Any) -> bool:
+        """Keep a list of files that is too long for the document."""
+        if not isinstance(files, list) or not all(isinstance(one, Mapping) for one in files):
+            raise bad("the body must be a list of JSON objects, one for each file")
+        if len(files) > MOST_FILES:
+            raise bad(
+                f"{len(files)} files are more than an entity may have ({MOST_FILES}): upload them as one archive"
+            )
+        await self._patch_status(caller, place, entity_id, {"files": files})
+        return True
+
+    async def metrics(self, caller: Caller, place: Place, entity_id: str) -> JSON:
+        """Name to number or list."""
+        _check_has_metrics(place)
+        raw = await self._entities.raw(caller, place, entity_id)
+        return mapping(of_object(raw)["status"].get("metrics"))
+
+    async def metric(self, caller: Caller, place: Place, entity_id: str, name: str) -> Any:
+        """A number or a list. Raises Problem 404."""
+        found = await self.metrics(caller, place, entity_id)
+        if name not in found:
+            raise missing(f"metric {name[:128]!r} of {place.of(entity_id)}")
+        return found[name]
+
+    async def put_metric(self, caller: Caller, place: Place, entity_id: str, name: str, value: Any) -> Any:
+        """Store the number or the list as it is; a model is evaluated by one program, so that the last one counts."""
+        _check_has_metrics(place)
+        try:
+            found = numbers(value if isinstance(value, list) else [value])
+        except NotANumberError as error:
+            raise bad(f"metric {name[:128]!r} of {place.of(entity_id)}: {error}") from error
+        stored = found if isinstance(value, list) else found[0]
+        if stored is None:
+            raise bad(
+                f"metric {name[:128]!r} of {place.of(entity_id)}: a single value must be a finite number"
+            )
+        await self._patch_status(caller, place, entity_id, {"metrics": {name: stored}})
+        return stored
+
+    async def _patch_status(self, caller: Caller, place: Place, entity_id: str, status: JSON) -> None:
+        raw = await self._entities.raw(caller, place, entity_id)
+        metadata = raw["metadata"]
+        body = {
+            "metadata": {"uid": metadata["uid"]},
+            "status": status,
+        }  # the uid is tested: no namesake is changed
+        try:
+            await caller.patch(place.resource, place.namespace, str(metadata["name"]), body)
+        except KubeError as error:
+            raise of_kube(error, f"{place.of(entity_id)} was not changed") from error
+
+
+def _reported(document: JSON) -> dict[str, Any] | None:
+    """The status that the client reports; None where it says nothing. Metrics have a call of their own."""
+    status = document.get("status")
+    if not isinstance(status, Mapping):
+        return None
+    return {key: value for key, value in status.items() if key != "metrics" and value is not None}
+
+
+def _check_has_metrics(place: Place) -> None:
+    if place.resource is not MODELS:
+        raise missing(f"{place.resource.plural} have no metrics, models and runs have")

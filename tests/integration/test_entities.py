@@ -1,0 +1,117 @@
+"""Artifacts, data items, models and container images: the unmodified SDK, kubectl and runctl over one API server."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from run_operator.document.entity import load
+from tests.gateway_process import GatewayProcess, SdkUser, account
+from tests.harness import REPOSITORY, Person
+
+PROGRAMS = REPOSITORY / "tests" / "sdk_entity_programs.py"
+USER_ROLES = REPOSITORY / "manifests" / "base" / "user-roles.yaml"
+
+
+@pytest.fixture(scope="module")
+def gateway(kubeconfig: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[GatewayProcess]:
+    Person(kubeconfig).kubectl("apply", "-f", str(USER_ROLES))
+    one = GatewayProcess(kubeconfig, tmp_path_factory.mktemp("gateway"))
+    one.start()
+    yield one
+    assert one.stop() == 0
+    assert "Traceback" not in one.log.read_text()
+
+
+@pytest.fixture
+def user(gateway: GatewayProcess, person: Person, tmp_path: Path) -> SdkUser:
+    return SdkUser(gateway.endpoint, account(person, "user", "edit"), tmp_path, PROGRAMS)
+
+
+def test_the_sdk_creates_reads_lists_changes_exports_and_deletes_each_kind(person, user):
+    for what, seen in user.run("documents", person.namespace).items():
+        assert seen | {"twice": "", "gone": "", "other_kind": ""} == {
+            "key": True,
+            "by_key": True,
+            "latest_by_name": True,
+            "versions": True,
+            "listed": True,
+            "by_filter": True,
+            "of_another_kind": [],
+            "state": "CREATED",
+            "twice": "",
+            "other_kind": "",
+            "saved": ["READY", ["mine", "more"], 1],
+            "ready": True,
+            "path": "https://example.org/data.csv",
+            "exported": "READY",
+            "gone": "",
+            "imported": True,
+            "left": ["b"],
+        }, what
+        assert seen["twice"].startswith("EntityAlreadyExistsError")
+        assert seen["gone"].startswith("EntityNotExistsError")
+        assert seen["other_kind"].startswith("EntityNotExistsError")
+        assert [one["spec"]["name"] for one in person.items(f"{what}s")] == ["b"]
+
+
+def test_metrics_of_a_model_outlive_a_save_of_an_older_copy(person, user):
+    found = user.run("model_metrics", person.namespace)
+    assert found["own"] == found["read"] == {"f1": 0.5, "loss": [2.0, 1.0, 0.5]}
+    assert "ValueError" in found["text"] or "BadRequestError" in found["text"]
+    (model,) = person.items("models")
+    assert model["status"]["metrics"] == found["read"]
+
+
+def test_a_list_of_many_files_is_kept_beside_the_document(person, user):
+    found = user.run("many_files", person.namespace, 1500)
+    assert found == {"files": 1500, "last": "f1499", "in_document": []}
+
+
+def test_a_kind_that_nobody_knows_is_stored_and_listed_unharmed(person, user):
+    found = user.run("generic", person.namespace)
+    assert found == {"spec": {"image": "registry/image:1", "odd": {"deep": [1, None, "x"]}}, "listed": 1}
+    assert person.items("containerimages")[0]["spec"]["kind"] == "_generic"
+
+
+def test_an_exported_entity_is_applied_and_read_back_as_it_was(person, gateway, user, runctl, tmp_path):
+    data = (
+        "kind: table\nmetadata:\n  project: elsewhere\n  name: iris\n  created: '2026-11-22T21:48:00.878394+00:00'\n"
+        "spec:\n  path: s3://bucket/elsewhere/dataitem/iris/1c2d/data.parquet\nstatus:\n  state: READY\n  files:\n"
+        "  - {path: data.parquet, size: 17}\n  preview: {cols: [{name: a, value: [1]}], rows: 1}\n"
+        "project: elsewhere\nid: 1c2d\nname: iris\nkey: store://elsewhere/dataitem/table/iris:1c2d\nextensions: []\n"
+    )
+    file = tmp_path / "dataitems-1c2d.yaml"
+    file.write_text(data)
+    assert load(file.read_bytes()).type.value == "DataItem"
+    made = runctl.run("manifest", file)
+    assert made.returncode == 0, made.stderr
+    (tmp_path / "manifest.yaml").write_text(made.stdout)
+    person.kubectl("apply", "-f", str(tmp_path / "manifest.yaml"))
+    assert "READY" in person.kubectl("get", "dataitems", "1c2d").stdout
+    read = user.run("read", person.namespace, "dataitem", "iris")
+    assert read["status"] == {"state": "READY", "files": [{"path": "data.parquet", "size": 17}], "preview": read["status"]["preview"]}  # fmt: skip
+    assert read["key"] == f"store://{person.namespace}/dataitem/table/iris:1c2d"
+
+
+def test_what_is_one_version_cannot_become_another(person, user):
+    user.run("generic", person.namespace)
+    (image,) = person.items("containerimages")
+    for field in ("kind", "project", "id", "name"):
+        refused = person.kubectl(
+            "patch", "containerimage", image["metadata"]["name"], "--type=merge",
+            "-p", f'{{"spec": {{"{field}": "other"}}}}', check=False,
+        )  # fmt: skip
+        assert f"spec.{field} cannot be changed" in refused.stderr
+
+
+def test_who_may_only_read_changes_no_entity(gateway, person, user, tmp_path):
+    user.run("generic", person.namespace)
+    reader = SdkUser(gateway.endpoint, account(person, "reader", "view"), tmp_path, PROGRAMS)
+    found = reader.run("refused", person.namespace)
+    assert set(found) == {"create", "update", "delete", "files"}
+    assert all(said.startswith("ForbiddenError") for said in found.values()), found
+    stranger = SdkUser(gateway.endpoint, account(person, "stranger"), tmp_path, PROGRAMS)
+    assert "NotExists" in stranger.run("listed", person.namespace)

@@ -1,0 +1,121 @@
+"""Programs of a user of the DigitalHub SDK about artifacts, data items, models and secrets; see sdk_programs.py."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import digitalhub as dh
+import yaml
+from digitalhub.stores.client.base.factory import get_client
+
+from sdk_programs import outcome
+
+BY_URL = "https://example.org/data.csv"
+
+
+def documents(name):
+    """Each kind of entity without its content: created, read, changed, listed, exported, deleted."""
+    project = dh.get_or_create_project(name)
+    kinds = (("artifact", "artifact"), ("dataitem", "table"), ("model", "sklearn"))
+    return {what: life_of(project, what, kind) for what, kind in kinds}
+
+
+def life_of(project, what, kind):
+    name = project.name
+    one = getattr(project, f"new_{what}")(name="a", kind=kind, path=BY_URL, labels=["mine"])
+    other = getattr(project, f"new_{what}")(name="a", kind=kind, path=BY_URL)
+    third = getattr(project, f"new_{what}")(name="b", kind=kind, path=BY_URL, description="third")
+    get, listed = getattr(project, f"get_{what}"), getattr(project, f"list_{what}s")
+    seen = {
+        "key": one.key == f"store://{name}/{what}/{kind}/a:{one.id}",
+        "by_key": get(one.key).id == one.id,
+        "latest_by_name": get("a").id == other.id,
+        "versions": [v.id for v in getattr(project, f"get_{what}_versions")("a")] == [other.id, one.id],
+        "listed": sorted(v.id for v in listed()) == sorted((other.id, third.id)),
+        "by_filter": [v.id for v in listed(name="b", kind=kind)] == [third.id],
+        "of_another_kind": listed(kind="another"),
+        "state": one.status.state,
+        "twice": outcome(one.save),
+        "other_kind": outcome(lambda: dh.get_run(one.id, project=name)),
+    }
+    one.status.state = "READY"
+    one.add_label("more")
+    one.add_relationship("produced_by", f"store://{name}/run/python+job:run/r")
+    one.save(update=True)
+    again = get(one.key)
+    seen["saved"] = [again.status.state, sorted(again.metadata.labels), len(again.metadata.relationships)]
+    seen["ready"] = [v.id for v in listed(state="READY")] == [one.id]
+    seen["path"] = again.spec.path
+    file = again.export()
+    seen["exported"] = yaml.safe_load(Path(file).read_text())["status"]["state"]
+    getattr(dh, f"delete_{what}")(one.key)
+    seen["gone"] = outcome(again.refresh)
+    seen["imported"] = outcome(lambda: getattr(dh, f"import_{what}")(file).id) == one.id
+    getattr(dh, f"delete_{what}")("a", project=name, delete_all_versions=True)
+    seen["left"] = [v.name for v in listed()]
+    return seen
+
+
+def model_metrics(name):
+    project = dh.get_or_create_project(name)
+    model = project.new_model(name="m", kind="model", path="s3://bucket/m")
+    model.log_metrics({"f1": 0.5, "loss": [2.0, 1.0]})
+    model.log_metric("loss", 0.5)
+    model.description = "x"
+    model.save(update=True)
+    return {
+        "own": model.metrics,
+        "read": project.get_model("m").metrics,
+        "text": outcome(lambda: model.log_metric("n" * 300, "x")),
+    }
+
+
+def many_files(name, count):
+    project = dh.get_or_create_project(name)
+    artifact = project.new_artifact(name="many", kind="artifact", path="s3://bucket/many/")
+    files = [{"path": f"f{i}", "name": f"f{i}", "size": i, "hash": "md5:0"} for i in range(int(count))]
+    artifact._log_files_info(files)  # what upload() does beyond a hundred files
+    artifact.status.state = "READY"
+    artifact.save(update=True)
+    again = project.get_artifact("many")
+    return {"files": len(again.files), "last": again.files[-1]["path"], "in_document": again.status.files}
+
+
+def generic(name):
+    """A kind that a plug-in of the SDK defines, stored by hand: the API knows no list of kinds."""
+    dh.get_or_create_project(name)
+    client, path = get_client(), f"/api/v1/-/{name}/containerimages"
+    document = {
+        "kind": "_generic", "project": name, "name": "image", "id": "one", "metadata": {"project": name, "name": "image"},
+        "spec": {"image": "registry/image:1", "odd": {"deep": [1, None, "x"]}}, "status": {"state": "READY"},
+    }  # fmt: skip
+    client.create_object(path, document)
+    return {"spec": client.read_object(f"{path}/one")["spec"], "listed": len(client.list_objects(path))}
+
+
+def read(name, what, entity_name):
+    return getattr(dh.get_or_create_project(name), f"get_{what}")(entity_name).to_dict()
+
+
+def listed(name):
+    return outcome(lambda: [one.id for one in dh.get_project(name).list_artifacts()])
+
+
+def refused(name):
+    project = dh.get_project(name)
+    client, path = get_client(), f"/api/v1/-/{name}/containerimages"
+    document = client.read_object(f"{path}/one")
+    return {
+        "create": outcome(lambda: project.new_artifact(name="a", kind="artifact", path=BY_URL)),
+        "update": outcome(
+            lambda: client.update_object(f"{path}/one", document | {"status": {"state": "ERROR"}})
+        ),
+        "files": outcome(lambda: client.update_object(f"{path}/one/files/info", [])),
+        "delete": outcome(lambda: client.delete_object(f"{path}/one")),
+    }
+
+
+if __name__ == "__main__":
+    print(json.dumps(globals()[sys.argv[1]](*sys.argv[2:])), flush=True)
