@@ -15,7 +15,7 @@ from typing import Final
 from run_operator.archive.book import Book, Target
 from run_operator.archive.choosing import chosen
 from run_operator.archive.counters import Counters
-from run_operator.archive.directory import Child, Directory
+from run_operator.ingest.directory import Child, Directory
 from run_operator.archive.follower import Follower
 from run_operator.archive.keeper import Keeper
 from run_operator.archive.limits import Limits

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from run_operator.archive.book import Book, Target
 from run_operator.archive.choosing import ended
-from run_operator.archive.directory import Directory
+from run_operator.ingest.directory import Directory
 from run_operator.archive.limits import Limits
 from run_operator.archive.nodes import Nodes
 from run_operator.archive.reader import GONE

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Final
 
 from run_operator.archive.counters import Counters
-from run_operator.archive.directory import Directory
+from run_operator.ingest.directory import Directory
 from run_operator.archive.limits import Limits
 from run_operator.archive.shares import Entry
 from run_operator.archive.shelf import Shelf

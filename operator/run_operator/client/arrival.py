@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from run_operator.resources.raw import JSON
+
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,7 +13,6 @@ from run_operator.resources.states import FINAL, State, state_of
 
 SERVICES = ("serve", "deploy")
 
-JSON = Mapping[str, Any]
 
 
 def settled(raw: JSON) -> bool:

@@ -7,6 +7,8 @@ program can write at the same time, and an answer that got lost is looked up ins
 
 from __future__ import annotations
 
+from run_operator.resources.raw import JSON
+
 import random
 import secrets
 import time
@@ -36,7 +38,6 @@ DEADLINE: Final = 30.0
 """Seconds in which a value has to get in."""
 LONGEST_PAUSE: Final = 2.0
 
-JSON = Mapping[str, Any]
 
 
 def log(cluster: Cluster, name: str, ops: Sequence[JSON], uid: str = "") -> None:

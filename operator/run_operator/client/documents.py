@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from run_operator.resources.raw import JSON
+
 import math
 import re
 import uuid
@@ -19,7 +21,6 @@ from run_operator.resources.exported import store_key
 UNCHANGEABLE: Final = ("kind", "project", "id")
 SLUG: Final = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 
-JSON = Mapping[str, Any]
 
 
 def new_document(

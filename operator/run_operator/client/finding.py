@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from run_operator.resources.raw import JSON
+
 import contextlib
 import re
 from collections.abc import Mapping
@@ -21,7 +23,6 @@ LABEL: Final = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 
 MAX_NAMED: Final = 5
 """Names a message lists at most."""
-JSON = Mapping[str, Any]
 
 
 def find(cluster: Cluster, identifier: str, project: str | None = None) -> JSON:

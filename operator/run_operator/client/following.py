@@ -6,6 +6,8 @@ expired (410), silent, or the API server restarted.
 
 from __future__ import annotations
 
+from run_operator.resources.raw import JSON
+
 import contextlib
 import random
 import time
@@ -33,7 +35,6 @@ OUTAGE: Final = 600.0
 FIRST_PAUSE: Final = 0.1
 LONGEST_PAUSE: Final = 1.0
 
-JSON = Mapping[str, Any]
 
 
 class Deadline:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from run_operator.resources.raw import JSON
+
 import contextlib
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from typing import Any, Final, Self
@@ -19,7 +21,6 @@ MERGE_PATCH: Final = "application/merge-patch+json"
 JSON_PATCH: Final = "application/json-patch+json"
 TABLE: Final = "application/json;as=Table;g=meta.k8s.io;v=v1,application/json"
 
-JSON = Mapping[str, Any]
 
 
 class Cluster(Transport):

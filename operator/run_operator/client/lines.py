@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from run_operator.resources.raw import JSON
+
 import contextlib
 import itertools
 import logging
@@ -31,7 +33,6 @@ MAX_STREAMS: Final = 64
 """Containers that are listened to."""
 LONGEST_END: Final = 5.0
 
-JSON = Mapping[str, Any]
 Denied = Callable[[ForbiddenError], None]
 
 log = logging.getLogger(__name__)

@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from run_operator.client import waiting
-from run_operator.client.arrival import JSON, ended
+from run_operator.client.arrival import ended
+from run_operator.resources.raw import JSON
 from run_operator.client.errors import ForbiddenError
 from run_operator.client.kube import Cluster
 from run_operator.client.logs import LogLine, kept_lines, lines_of, read_soon

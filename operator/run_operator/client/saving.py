@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from run_operator.resources.raw import JSON
+
 from collections.abc import Mapping
 from typing import Any
 
@@ -18,7 +20,6 @@ from run_operator.document.merge import without_nulls
 from run_operator.kube.resource import BY_KIND, RUNS, Resource
 from run_operator.resources.manifest import KEPT, manifest
 
-JSON = Mapping[str, Any]
 
 
 def create(cluster: Cluster, document: JSON, name: str, *, suspend: bool = False) -> dict[str, Any]:

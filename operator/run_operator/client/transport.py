@@ -6,6 +6,8 @@ is sent once.
 
 from __future__ import annotations
 
+from run_operator.resources.raw import JSON
+
 import contextlib
 import json
 import random
@@ -30,7 +32,6 @@ MAX_ANSWER: Final = 256 * 1024 * 1024
 MAX_LINE: Final = 8 * 1024 * 1024
 """Bytes of one event or log line; etcd's objects are far smaller."""
 
-JSON = Mapping[str, Any]
 
 
 class Transport:

@@ -7,7 +7,8 @@ import threading
 from collections.abc import Callable
 from typing import Protocol
 
-from run_operator.client.arrival import JSON, is_service, settled
+from run_operator.client.arrival import is_service, settled
+from run_operator.resources.raw import JSON
 from run_operator.client.errors import ForbiddenError
 from run_operator.client.following import Deadline, Following
 from run_operator.client.kube import Cluster

@@ -17,7 +17,8 @@ from kubernetes.aio.client import Configuration
 from run_operator.engine import watch
 from run_operator.engine.store import Store
 from run_operator.engine.watched import CHILDREN, SELECTORS, WATCHED, Child
-from run_operator.kube.client import JSON, Api
+from run_operator.kube.client import Api
+from run_operator.resources.raw import JSON
 from run_operator.kube.errors import KubeError
 from run_operator.kube.fence import Unfenced
 from run_operator.kube.reflector import Reflector, Scope

@@ -9,7 +9,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from typing import Any, Final, TypeVar
 
 from run_operator.gateway.identity import Identity
-from run_operator.kube.client import JSON, METADATA, Api
+from run_operator.kube.client import METADATA, Api
+from run_operator.resources.raw import JSON
 from run_operator.kube.errors import (
     AlreadyExistsError,
     ConflictError,

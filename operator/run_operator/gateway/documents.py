@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from run_operator.resources.raw import JSON
+
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -20,7 +22,6 @@ UPLOADED: Final = ("READY", "ERROR")
 MATERIAL_KINDS: Final = frozenset(one.kind for one in MATERIALS)
 CHANGEABLE: Final = ("metadata", "spec", "extensions")
 
-JSON = Mapping[str, Any]
 
 
 def entity(raw: JSON, project: str, *, whole: bool = False) -> dict[str, Any]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from run_operator.resources.raw import JSON
+
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
@@ -26,7 +28,6 @@ CASCADING: Final = (FUNCTIONS, TASKS)
 """What runs name; the content of an artifact or a model stays in its store, whoever deletes the document."""
 UNCHANGEABLE: Final = ("kind", "project", "id")
 
-JSON = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,8 @@ holds only the documents that may be on it.
 
 from __future__ import annotations
 
+from run_operator.resources.raw import JSON
+
 import asyncio
 import heapq
 from collections.abc import Mapping
@@ -28,7 +30,6 @@ VERSIONED: Final = (FUNCTIONS, *MATERIALS)
 """Of these a list shows the latest version of each name, unless all are asked for."""
 MAX_PAGE: Final = 1_000_000
 
-JSON = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)

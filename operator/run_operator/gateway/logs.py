@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from run_operator.resources.raw import JSON
+
 import base64
 import hashlib
 from collections.abc import AsyncIterator, Iterator, Mapping
@@ -23,7 +25,6 @@ TAIL: Final = 100_000
 
 NOTHING: Final = base64.b64encode(packed(b"")).decode()
 
-JSON = Mapping[str, Any]
 
 
 class Written(NamedTuple):

@@ -7,6 +7,8 @@ a save of an older copy does not touch them: the list of many files, and the met
 
 from __future__ import annotations
 
+from run_operator.resources.raw import JSON
+
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -24,7 +26,6 @@ BY_PLURAL: Final[Mapping[str, Resource]] = {one.plural: one for one in MATERIALS
 MOST_FILES: Final = 10_000
 """Of one entity, as in its CRD."""
 
-JSON = Mapping[str, Any]
 
 
 class Materials:

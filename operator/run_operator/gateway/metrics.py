@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from run_operator.resources.raw import JSON
+
 import asyncio
 import logging
 import random
@@ -36,7 +38,6 @@ INVALID: Final = "Invalid metric value. Must be a list of floats or ints or a fl
 FIRST_PAUSE: Final = 0.02
 LONGEST_PAUSE: Final = 2.0
 
-JSON = Mapping[str, Any]
 Reader = tuple[str, str, str]
 """Uid of the Run, whose token, address."""
 log = logging.getLogger(__name__)

@@ -6,6 +6,8 @@ namespace of that very name, if the caller may list Runs there. All of it with t
 
 from __future__ import annotations
 
+from run_operator.resources.raw import JSON
+
 import json
 import re
 import time
@@ -32,7 +34,6 @@ REMEMBERED_FOR: Final = 30.0
 
 _LABEL: Final = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 
-JSON = Mapping[str, Any]
 
 
 class Projects:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from run_operator.resources.raw import JSON
+
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -29,7 +31,6 @@ API_LEVEL: Final = 15
 OPEN: Final = frozenset({"/.well-known/configuration"})
 """Answered without a token: the SDK sends none there."""
 
-JSON = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)

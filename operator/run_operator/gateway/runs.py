@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from run_operator.resources.raw import JSON
+
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -20,7 +22,6 @@ from run_operator.resources.wishes import refusal
 TRIES: Final = 20
 NOT_FOUND: Final = 404
 
-JSON = Mapping[str, Any]
 
 
 class Runs:

@@ -1,7 +1,8 @@
-"""What the ingest needs to know of the cluster's Runs and pods. The engine's store answers it; a copy alone could."""
+"""What the ingest and the log archive read of the cluster's Runs and pods. The engine's store implements it."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Protocol
 
 from run_operator.resources.run import Key, Run
@@ -21,6 +22,9 @@ class Directory(Protocol):
 
     def child(self, uid: str) -> Child | None:
         """A Job, Deployment, Service or pod of some Run."""
+
+    def children(self, run_uid: str | None = None) -> Iterable[Child]:
+        """The children of one Run, or of all."""
 
     def put_run(self, run: Run) -> None:
         """This is how the API server has the Run now."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from run_operator.resources.raw import JSON
+
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -12,7 +14,6 @@ FREE: Final = frozenset({"project", "name", "created", "updated", "created_by", 
 """Of metadata: filled in by the SDK itself."""
 SAID: Final = ("labels", "description")
 
-JSON = Mapping[str, Any]
 
 
 def project(name: str) -> dict[str, Any]:

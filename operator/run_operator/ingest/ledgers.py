@@ -12,7 +12,8 @@ from run_operator.ingest.directory import Directory
 from run_operator.ingest.limits import Limits
 from run_operator.ingest.once import Once
 from run_operator.ingest.throttle import Clock
-from run_operator.kube.client import JSON, Api
+from run_operator.kube.client import Api
+from run_operator.resources.raw import JSON
 from run_operator.kube.errors import KubeError, NotFoundError, ThrottledError
 from run_operator.kube.resource import RUNS
 from run_operator.metrics.ledger import Commit, Ledger

@@ -22,7 +22,8 @@ from run_operator.ingest.members import Members
 from run_operator.ingest.service import Service
 from run_operator.ingest.throttle import Buckets, Clock
 from run_operator.ingest.tokens import Caller, Tokens, run_uid
-from run_operator.kube.client import JSON, Api
+from run_operator.kube.client import Api
+from run_operator.resources.raw import JSON
 from run_operator.kube.errors import KubeError
 from run_operator.kube.resource import RUNS
 from run_operator.metrics import batch as batches

@@ -6,6 +6,8 @@ times the CPU of the request itself.
 
 from __future__ import annotations
 
+from run_operator.resources.raw import JSON
+
 import copy
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import aclosing
@@ -41,7 +43,6 @@ METADATA_LIST: Final = "application/json;as=PartialObjectMetadataList;g=meta.k8s
 WRITTEN: Final = "?" + urlencode({"fieldManager": MANAGED_BY, "fieldValidation": "Ignore"})
 """Nobody reads the API server's warnings about unknown fields, and looking for them costs it time; tests do look."""
 
-JSON = Mapping[str, Any]
 Body = JSON | Sequence[JSON]
 Observer = Callable[[str, str, str], None]
 """Told of every request: verb, resource, outcome (`200`, `409`, ... or `error`)."""

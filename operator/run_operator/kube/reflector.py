@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from run_operator.kube.backoff import Backoffs
-from run_operator.kube.client import JSON, Api
+from run_operator.kube.client import Api
+from run_operator.resources.raw import JSON
 from run_operator.kube.errors import ExpiredError, KubeError
 from run_operator.kube.resource import Resource
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from run_operator.resources.raw import JSON
+
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -13,7 +15,6 @@ MOST: Final = 1000
 SHARE: Final = 4
 """A new end is added to a list when it is this many times shorter than the list; else the list is written whole."""
 
-JSON = Mapping[str, Any]
 
 
 def difference(there: JSON | None, wanted: JSON) -> list[dict[str, Any]]:

@@ -6,6 +6,8 @@ broke by hand is read as far as it makes sense, and an entry that makes none is 
 
 from __future__ import annotations
 
+from run_operator.resources.raw import JSON
+
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,7 +17,6 @@ from run_operator.metrics.numbers import NotANumberError, Number, Value, numbers
 from run_operator.metrics.series import Series
 from run_operator.metrics.single import Single
 
-JSON = Mapping[str, Any]
 
 
 def values(book: Book) -> dict[str, Any]:

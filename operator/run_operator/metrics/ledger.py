@@ -9,6 +9,8 @@ So whatever is killed or repeated, the numbers in the cluster say exactly what t
 
 from __future__ import annotations
 
+from run_operator.resources.raw import JSON
+
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -27,7 +29,6 @@ LEAST_BUDGET: Final = 1024
 INFO_BYTES: Final = 250
 """Of one metric in `metricsInfo`, about."""
 
-JSON = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,8 @@ looked up instead of guessed. Pure: reading, writing and waiting are the caller'
 
 from __future__ import annotations
 
+from run_operator.resources.raw import JSON
+
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -19,7 +21,6 @@ from run_operator.resources.raw import mapping, number
 from run_operator.resources.run import Run
 from run_operator.resources.times import stamp
 
-JSON = Mapping[str, Any]
 
 
 class LostSightError(Exception):

@@ -12,6 +12,8 @@ none. What a list extends is looked for among those crossed off too.
 
 from __future__ import annotations
 
+from run_operator.resources.raw import JSON
+
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -21,7 +23,6 @@ from run_operator.metrics.readings import SOON, Given, Reading, prefixes
 TELLING: Final = 8
 """Equal values at the beginning that cannot be by chance."""
 
-JSON = Mapping[str, Any]
 Metric = Sequence[Any] | float | int | None
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from run_operator.resources.raw import JSON
+
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -10,7 +12,6 @@ from run_operator.metrics.errors import CrowdedError
 
 MAX_WRITERS: Final = 256
 
-JSON = Mapping[str, Any]
 
 
 @dataclass(slots=True)

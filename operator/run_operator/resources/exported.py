@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from run_operator.resources.raw import JSON
+
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -13,7 +15,6 @@ ORDER: Final = ("kind", "metadata", "spec", "status", "user", "project", "id", "
 _MATERIAL: Final = frozenset(one.value for one in MATERIAL)
 _NAMED: Final = frozenset(one.value.lower() for one in NAMED)
 
-JSON = Mapping[str, Any]
 
 
 def of_object(raw: JSON) -> dict[str, Any]:

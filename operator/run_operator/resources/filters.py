@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from run_operator.resources.raw import JSON
+
 import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
@@ -10,7 +12,6 @@ from run_operator.document.errors import DocumentError
 from run_operator.document.kinds import of_run
 from run_operator.resources.raw import mapping, text
 
-JSON = Mapping[str, Any]
 
 
 def selector(

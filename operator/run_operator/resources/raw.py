@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+JSON = Mapping[str, Any]
+"""A JSON object as the API server serves it."""
+
 
 def mapping(value: Any) -> Mapping[str, Any]:
     """A map, or an empty one."""

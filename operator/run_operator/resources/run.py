@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from run_operator.resources.raw import JSON
+
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, NamedTuple
@@ -11,7 +13,6 @@ from run_operator.resources.managers import last_writer
 from run_operator.resources.policy import RunPolicy
 from run_operator.resources.raw import mapping, number, text
 
-JSON = Mapping[str, Any]
 METRICS_FIELDS: Final = frozenset({"metrics", "metricsInfo", "metricsIngest", "metricsSummary"})
 """Of status: written by the commits of metrics and by nobody else, up to half a megabyte a Run."""
 

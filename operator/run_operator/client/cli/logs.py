@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from run_operator.resources.raw import JSON
+
 import sys
 from collections.abc import Mapping
 from typing import Any
@@ -10,7 +12,6 @@ import click
 
 from run_operator.client.cli.options import cluster_options, connect, run_argument
 
-JSON = Mapping[str, Any]
 
 
 @click.command("logs")
