@@ -11,17 +11,17 @@ from typing import Any, Self
 
 from prometheus_client import CollectorRegistry
 
-from run_operator.archive.archiver import Archiver
-from run_operator.archive.counters import Counters
-from run_operator.archive.keeper import Keeper
-from run_operator.archive.limits import Limits
-from run_operator.archive.shelf import Shelf
-from run_operator.archive.source import Source
+from run_operator.api import runlog
+from run_operator.api.run import Run
+from run_operator.children import JobView, PodView
 from run_operator.engine.store import Store
 from run_operator.kube.errors import AlreadyExistsError, NotFoundError
-from run_operator.resources import runlog
-from run_operator.resources.run import Run
-from run_operator.workloads.views import JobView, PodView
+from run_operator.log_archive.archiver import Archiver
+from run_operator.log_archive.kubelet import KubeletLogs
+from run_operator.log_archive.limits import ArchiveLimits
+from run_operator.log_archive.log_store import LogStore
+from run_operator.log_archive.telemetry import ArchiveTelemetry
+from run_operator.log_archive.writer import LogWriter
 
 LABELS = {"run-operator.io/run-uid": "r", "run-operator.io/attempt": "1"}
 RUNNING: dict[str, Any] = {"running": {"startedAt": "2026-01-01T00:00:00Z"}}
@@ -97,16 +97,16 @@ class World:
         self.said: list[str] = []
         self.dropped: list[str] = []
         self.begin = asyncio.Event()
-        self.limits = Limits(**(QUICK | limits))
-        counters = Counters(self.registry)
+        self.limits = ArchiveLimits(**(QUICK | limits))
+        counters = ArchiveTelemetry(self.registry)
         api: Any = self.api
-        shelf = Shelf(api, (None,), self.limits, counters, lambda uid, share: self.dropped.append(share))
-        keeper = Keeper(
+        shelf = LogStore(api, (None,), self.limits, counters, lambda uid, share: self.dropped.append(share))
+        keeper = LogWriter(
             api, shelf, self.store, self.limits, counters,
             lambda run, reason, message: self.said.append(f"{reason} {message}"), time.time,
         )  # fmt: skip
         self.archiver = Archiver(
-            Source(api, self.limits), keeper, self.store, self.limits, counters, time.monotonic
+            KubeletLogs(api, self.limits), keeper, self.store, self.limits, counters, time.monotonic
         )
         self.store.listener = self.archiver
         self.version = 1

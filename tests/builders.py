@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from run_operator.resources.referred import EntityView, ProfilesView
-from run_operator.resources.run import Run
-from run_operator.resources.times import stamp
-from run_operator.workloads.digest import digest
-from run_operator.workloads.views import DeploymentView, JobView, PodView, ServiceView
+from run_operator.api.raw import stamp
+from run_operator.api.references import EntityView, ProfilesView
+from run_operator.api.run import Run
+from run_operator.children import DeploymentView, JobView, PodView, ServiceView
+from run_operator.workloads.deployment import digest
 
 NOW = 1_800_000_000.0
 UID = "11111111-2222-3333-4444-555555555555"

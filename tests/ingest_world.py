@@ -14,14 +14,14 @@ from typing import Any, Self
 import aiohttp
 from prometheus_client import CollectorRegistry
 
+from run_operator.api.pod_contract import audience
+from run_operator.api.run import Run
+from run_operator.children import JobView, PodView
 from run_operator.engine.store import Store
-from run_operator.ingest.ingest import Endpoint, Ingest
-from run_operator.ingest.limits import Limits, Pace
+from run_operator.ingest.app import Endpoint, Ingest
+from run_operator.ingest.limits import IngestLimits, Pace
 from run_operator.kube.errors import InvalidError, NotFoundError
 from run_operator.kube.resource import PODS, RUNS, TOKEN_REVIEWS, Resource
-from run_operator.resources.reporting import audience
-from run_operator.resources.run import Run
-from run_operator.workloads.views import JobView, PodView
 
 NAMESPACE, NAME, UID = "ml", "train", "run-uid-1"
 FAST = Pace(interval=0.05, last_interval=0.01, first_backoff=0.05, last_backoff=0.2)
@@ -117,7 +117,7 @@ class FakeApi:
 class World:
     """One Run with a Job and pods, an ingest on a real socket, and what a pod can do."""
 
-    def __init__(self, limits: Limits | None = None, pace: Pace = FAST) -> None:
+    def __init__(self, limits: IngestLimits | None = None, pace: Pace = FAST) -> None:
         self.api = FakeApi()
         self.woken: list[Any] = []
         self.settled: list[Any] = []
@@ -128,7 +128,7 @@ class World:
         endpoint = Endpoint("https://localhost:1", "127.0.0.1", 0, "run-operator")
         self.ingest = Ingest(
             self.api, self.store, endpoint, self.registry, self.settled.append, lambda _: "here",
-            lambda: self.ready, limits or Limits(pod_rate=1e6, pod_burst=1e6, run_rate=1e6, run_burst=1e6), pace,
+            lambda: self.ready, limits or IngestLimits(pod_rate=1e6, pod_burst=1e6, run_rate=1e6, run_burst=1e6), pace,
         )  # type: ignore[arg-type]  # fmt: skip
         self.add_run()
         self.add_pod("pod-1")

@@ -8,7 +8,7 @@ import ssl
 from typing import Any
 from urllib.parse import urlsplit
 
-from run_operator.resources.reporting import audience, path
+from run_operator.api.pod_contract import audience, path
 from tests.harness import Person, wait_for
 
 

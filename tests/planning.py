@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from run_operator.lifecycle.observed import Observed
+from run_operator.api.conditions import find
+from run_operator.api.raw import stamp
+from run_operator.api.run import Run
+from run_operator.lifecycle.model import Observed
 from run_operator.lifecycle.plan import plan
-from run_operator.resources.conditions import find
-from run_operator.resources.run import Run
-from run_operator.resources.times import stamp
-from run_operator.workloads.options import Options
+from run_operator.workloads.types import Options
 from tests.builders import NOW, deployment, replica, serve, service
 
 

@@ -13,22 +13,22 @@ import itertools
 from dataclasses import dataclass, field
 from typing import Any
 
-from run_operator.lifecycle.actions import (
+from run_operator.api.constants import ANNOTATION_ATTEMPT, LABEL_ATTEMPT, LABEL_RUN_UID
+from run_operator.api.raw import stamp
+from run_operator.api.references import Catalog
+from run_operator.api.run import Run
+from run_operator.children import JobView, PodView
+from run_operator.lifecycle.model import (
     CreateWorkload,
     DeleteChild,
     DeleteRun,
+    Observed,
     Plan,
     SetDeadline,
     SuspendChild,
 )
-from run_operator.lifecycle.observed import Observed
 from run_operator.lifecycle.plan import plan
-from run_operator.resources.catalog import Catalog
-from run_operator.resources.constants import ANNOTATION_ATTEMPT, LABEL_ATTEMPT, LABEL_RUN_UID
-from run_operator.resources.run import Run
-from run_operator.resources.times import stamp
-from run_operator.workloads.options import Options
-from run_operator.workloads.views import JobView, PodView
+from run_operator.workloads.types import Options
 from tests.builders import NOW, UID, function
 
 OVER = ("COMPLETED", "ERROR")

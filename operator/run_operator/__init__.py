@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from run_operator.client.kube import Cluster
+    from run_operator.client.cluster import Cluster
     from run_operator.client.run import Run
     from run_operator.client.runs import (
         delete_run,
@@ -26,7 +26,7 @@ __all__ = [
     "Cluster", "Run", "delete_run", "get_run", "import_run", "list_runs", "load_run", "new_run", "update_run",
 ]  # fmt: skip
 
-_HOMES: Final = {"Cluster": "run_operator.client.kube", "Run": "run_operator.client.run"}
+_HOMES: Final = {"Cluster": "run_operator.client.cluster", "Run": "run_operator.client.run"}
 
 
 def __getattr__(name: str) -> Any:

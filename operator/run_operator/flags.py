@@ -9,7 +9,7 @@ from typing import Any, Final, TypeVar
 import click
 
 from run_operator import __version__
-from run_operator.observability import logs
+from run_operator.observability import logging
 
 Settings = TypeVar("Settings")
 MAX_PORT: Final = 65_535
@@ -55,7 +55,7 @@ def command(
 
     def decorate(run: Callable[[Settings], None]) -> click.Command:
         def main(log_level: str, log_format: str, **chosen: Any) -> None:
-            logs.configure(log_level, as_json=log_format == "json")
+            logging.configure(log_level, as_json=log_format == "json")
             run(settings(**chosen))
 
         made = click.Command(

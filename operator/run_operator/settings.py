@@ -8,11 +8,11 @@ from urllib.parse import urlsplit
 
 import click
 
-from run_operator.archive.limits import Limits
 from run_operator.flags import BindAddress, BindAddressType, setting
 from run_operator.ingest.limits import Pace
+from run_operator.log_archive.limits import ArchiveLimits
 
-KEPT: Final = Limits()
+KEPT: Final = ArchiveLimits()
 PACE: Final = Pace()
 
 

@@ -8,16 +8,9 @@ from typing import Any
 import pytest
 import yaml
 
-from run_operator import (
-    delete_run,
-    get_run,
-    import_run,
-    list_runs,
-    load_run,
-    new_run,
-    update_run,
-)
-from run_operator.client import following, kube
+from run_operator import delete_run, get_run, import_run, list_runs, load_run, new_run, update_run
+from run_operator.client import cluster as kube
+from run_operator.client import watch
 from run_operator.client.errors import (
     BackendError,
     BadRequestError,
@@ -53,7 +46,7 @@ def test_a_new_run_is_created_as_the_sdk_would_and_found_by_key_id_and_name(oper
 def test_a_run_under_another_name_is_found_by_its_id(operator, cluster, person):
     person.apply_run("x")
     person.apply({**person.get("run", "x"), "metadata": {"name": "other"}})
-    cluster.delete(following.RUNS, "x")
+    cluster.delete(watch.RUNS, "x")
     wait_for("x gone", lambda: person.get("run", "x") is None)
     assert get_run("x", "demo", cluster=cluster).object_name == "other"
     assert get_run("other", cluster=cluster).id == "x"

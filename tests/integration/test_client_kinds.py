@@ -8,14 +8,8 @@ from typing import Any
 import pytest
 import yaml
 
-from run_operator import (
-    new_run,
-)
-from run_operator.client.errors import (
-    EntityError,
-    EntityNotExistsError,
-    UnsupportedError,
-)
+from run_operator import new_run
+from run_operator.client.errors import EntityError, EntityNotExistsError, UnsupportedError
 from tests.clients import SERVICE, job, kubelet
 from tests.harness import REPOSITORY, wait_for
 

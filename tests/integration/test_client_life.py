@@ -4,14 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from run_operator import (
-    new_run,
-)
-from run_operator.client.errors import (
-    EntityError,
-    RunDeletedError,
-    WaitTimeoutError,
-)
+from run_operator import new_run
+from run_operator.client.errors import EntityError, RunDeletedError, WaitTimeoutError
 from tests.clients import SERVICE, in_thread, job
 
 

@@ -9,14 +9,9 @@ from typing import Any
 
 import pytest
 
-from run_operator import (
-    Cluster,
-    get_run,
-)
-from run_operator.client.errors import (
-    ForbiddenError,
-)
-from run_operator.resources.reporting import path
+from run_operator import Cluster, get_run
+from run_operator.api.pod_contract import path
+from run_operator.client.errors import ForbiddenError
 from tests.clients import in_thread, job
 from tests.harness import REPOSITORY, wait_for
 from tests.metrics_pod import MetricsPod

@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from run_operator import (
-    get_run,
-)
-from run_operator.client.errors import (
-    RunDeletedError,
-)
+from run_operator import get_run
+from run_operator.client.errors import RunDeletedError
 from tests.clients import in_thread, job
 from tests.harness import Person, wait_for
 

@@ -10,7 +10,7 @@ import sys
 
 import pytest
 
-from run_operator.resources.reporting import audience, path
+from run_operator.api.pod_contract import audience, path
 from tests.harness import condition, wait_for
 from tests.metrics_pod import MetricsPod, running_pod, token
 

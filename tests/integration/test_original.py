@@ -18,9 +18,9 @@ import pytest
 
 import run_operator
 from run_operator import Run
-from run_operator.client.files import write_document
+from run_operator.api.exported import of_object
+from run_operator.client.documents import write_document
 from run_operator.document.entity import load
-from run_operator.resources.exported import of_object
 from tests.gateway_process import SDK
 
 EXPORTS = Path(__file__).parents[1] / "data" / "exports"

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from run_operator.resources.times import stamp
+from run_operator.api.raw import stamp
 from tests.harness import OperatorProcess, condition, delta, wait_for
 
 

@@ -231,10 +231,10 @@ def test_columns(person):
 
 @pytest.mark.parametrize("path", sorted(EXPORTS.glob("*.yaml")), ids=lambda p: p.stem)
 def test_every_export_is_taken_and_its_strings_stay_strings(person, path):
+    from run_operator.api.exported import manifest  # noqa: PLC0415 - this test only
     from run_operator.document.entity import load  # noqa: PLC0415 - this test only
     from run_operator.document.kinds import EntityType  # noqa: PLC0415 - this test only
     from run_operator.document.yaml_writer import write  # noqa: PLC0415 - this test only
-    from run_operator.resources.manifest import manifest  # noqa: PLC0415 - this test only
 
     entity = load(path.read_bytes())
     made = manifest(entity, suspend=entity.type is EntityType.RUN)

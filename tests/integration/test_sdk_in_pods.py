@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from run_operator.resources.reporting import audience
+from run_operator.api.pod_contract import audience
 from tests.gateway_process import SDK
 from tests.harness import OperatorProcess, Person, wait_for
 from tests.metrics_pod import running_pod, token

@@ -17,11 +17,11 @@ from contextlib import ExitStack, aclosing
 from dataclasses import replace
 from typing import Any
 
+from run_operator.api.run import Run
 from run_operator.kube.client import Api
 from run_operator.kube.resource import JOBS, RUNS
-from run_operator.resources.run import Run
-from run_operator.workloads.build import build
-from run_operator.workloads.options import Options
+from run_operator.workloads.builder import build
+from run_operator.workloads.types import Options
 from tests.harness import OperatorProcess, Person, run_object
 from tests.load.jobset import JOBSETS, JobSetManager
 from tests.load.stage import connected, cpu_seconds, perform, stage

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from typing import Any
 
 from run_operator import Cluster, get_run, list_runs
-from run_operator.client.kube import TABLE
+from run_operator.client.cluster import TABLE
 from run_operator.kube.resource import RUNS
 from tests.harness import Person, run_object, wait_for
 from tests.load.stage import perform, stage

@@ -16,7 +16,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from run_operator.resources import reporting as names
+from run_operator.api import pod_contract as names
 from tests.harness import REPOSITORY, OperatorProcess, Person, wait_for
 from tests.load.stage import perform, stage
 from tests.load.watching import Watch

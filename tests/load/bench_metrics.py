@@ -20,12 +20,12 @@ from typing import Any
 
 import aiohttp
 
+from run_operator.api.run import Key, Run
 from run_operator.ingest.limits import Pace
 from run_operator.kube import resource
-from run_operator.metrics.batch import read
-from run_operator.metrics.book import Limits
-from run_operator.metrics.ledger import Ledger
-from run_operator.resources.run import Key, Run
+from run_operator.metrics.metric_set import MetricLimits
+from run_operator.metrics.protocol import read
+from run_operator.metrics.run_ledger import RunLedger
 from tests.harness import REPOSITORY
 from tests.ingest_world import NAME, NAMESPACE, World
 from tests.load.stage import cpu_seconds, perform, stage
@@ -91,8 +91,8 @@ def bench_ingest() -> None:
 
 def bench_commit(budget: int) -> None:
     """Part 2."""
-    limits = Limits(budget=budget)
-    ledger = Ledger("uid", {})
+    limits = MetricLimits(budget=budget)
+    ledger = RunLedger("uid", {})
     seq = 0
     while ledger.book.size < budget * 0.9:
         seq += 1
@@ -133,7 +133,7 @@ async def bench_pace() -> None:
         assert run is not None
         entry = await world.ingest._ledgers.open(run)
         body = json.dumps({"ops": [{"k": "loss", "append": full["loss"]}]}).encode()
-        entry.ledger.take(None, read(body), 1, Limits(), time.monotonic(), lambda _: False)
+        entry.ledger.take(None, read(body), 1, MetricLimits(), time.monotonic(), lambda _: False)
         entries.append(entry)
     committer = world.ingest._committer
     for entry in entries:
@@ -145,7 +145,7 @@ async def bench_pace() -> None:
     while time.monotonic() - began < SECONDS:
         await asyncio.sleep(1)
         for entry in entries:
-            entry.ledger.take(None, one_more, 1, Limits(), time.monotonic(), lambda _: False)
+            entry.ledger.take(None, one_more, 1, MetricLimits(), time.monotonic(), lambda _: False)
             committer.changed(entry)
         freshest = max(freshest, committer.freshness())
     took, cpu = time.monotonic() - began, time.process_time() - cpu

@@ -6,22 +6,22 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal, Self, overload
 
-from run_operator.client import arrival, listening, saving, waiting, wishes
-from run_operator.client import logs as logs_of
-from run_operator.client import metrics as metrics_of
+from run_operator.api.conditions import FINAL, State, state_of
+from run_operator.api.exported import of_object
+from run_operator.api.raw import mapping
+from run_operator.client import apply, log_stream, predicates, suspend
+from run_operator.client import log_reader as logs_of
+from run_operator.client import metric_logging as metrics_of
+from run_operator.client import wait as waiting
+from run_operator.client.cluster import Cluster
+from run_operator.client.documents import export_path, write_document
 from run_operator.client.errors import EntityError, EntityNotExistsError
-from run_operator.client.files import export_path, write_document
-from run_operator.client.kinds import Results, image_of
-from run_operator.client.kube import Cluster
-from run_operator.client.logs import Log, LogLine
-from run_operator.client.metrics import Metric
-from run_operator.client.section import Section
-from run_operator.client.services import Answer, invoke
+from run_operator.client.invoke import ServiceAnswer, invoke
+from run_operator.client.log_reader import Log, LogLine
+from run_operator.client.metric_logging import Metric
+from run_operator.client.spec_sections import Results, Section, image_of
 from run_operator.document.names import object_name
 from run_operator.kube.resource import RUNS
-from run_operator.resources.exported import of_object
-from run_operator.resources.raw import mapping
-from run_operator.resources.states import FINAL, State, state_of
 
 
 class Run(Results):
@@ -66,7 +66,7 @@ class Run(Results):
         The document's metadata and extensions may always change, its spec only while the Run is STOPPED
         (BadRequestError), kind, project and id never (EntityError). Raises EntityAlreadyExistsError without `update`.
         """
-        make = saving.update if update else saving.create
+        make = apply.update if update else apply.create
         return self._now(make(self.cluster, self.to_dict(), self.object_name))
 
     def refresh(self) -> Self:
@@ -85,7 +85,7 @@ class Run(Results):
 
     def delete(self) -> None:
         """Delete the Run, its pods and claims. Raises EntityNotExistsError."""
-        wishes.delete(self.cluster, self.object_name, self._uid)
+        suspend.delete(self.cluster, self.object_name, self._uid)
 
     # -- its life
 
@@ -105,9 +105,9 @@ class Run(Results):
         Returns when the cluster has taken the wish, with `wait` when no pod can write any more. Stopped already:
         nothing happens. A Run that is finished cannot be stopped: EntityError.
         """
-        wishes.stop(self.cluster, self.object_name)
+        suspend.stop(self.cluster, self.object_name)
         if wait:
-            self._now(self._wait(until=arrival.stopped, timeout=timeout))
+            self._now(self._wait(until=predicates.stopped, timeout=timeout))
             if state_of(self.status.get("state")) in FINAL:
                 raise EntityError(
                     f"run {self.object_name} came to its own end first: it is {self.status.state}"
@@ -119,9 +119,9 @@ class Run(Results):
         Returns when the cluster has taken the wish, with `wait` when the program runs (or has failed: EntityError).
         Not stopped: nothing happens. A Run that is finished cannot be resumed: EntityError.
         """
-        wishes.resume(self.cluster, self.object_name)
+        suspend.resume(self.cluster, self.object_name)
         if wait:
-            self._now(self._wait(until=arrival.running, timeout=timeout))
+            self._now(self._wait(until=predicates.running, timeout=timeout))
             if self.status.get("state") == State.ERROR:
                 raise EntityError(f"run {self.object_name} failed: {self.status.get('message', '')}")
 
@@ -139,7 +139,7 @@ class Run(Results):
         raw = self._read()  # so that a Run that is not there is an error, not an empty list
         if not follow:
             return logs_of.read_soon(self.cluster, raw, attempt)
-        return listening.follow(self.cluster, raw, attempt)
+        return log_stream.follow(self.cluster, raw, attempt)
 
     # -- metrics
 
@@ -176,9 +176,9 @@ class Run(Results):
 
     # -- of some kinds
 
-    def invoke(self, method: str = "POST", url: str | None = None, **kwargs: Any) -> Answer:
+    def invoke(self, method: str = "POST", url: str | None = None, **kwargs: Any) -> ServiceAnswer:
         """Call the Run's service; `kwargs`: params, data, json, headers, timeout (seconds). See `services.invoke`."""
-        self._check_kind("invoke", arrival.SERVICES)
+        self._check_kind("invoke", predicates.SERVICES)
         raw = self._read()
         return invoke(self.cluster, mapping(raw.get("status")), method, url, **kwargs)
 
@@ -194,7 +194,7 @@ class Run(Results):
         try:
             return self.cluster.get(RUNS, self.object_name)
         except EntityNotExistsError as error:
-            raise wishes.missing(self.cluster, self.object_name, error) from error
+            raise suspend.missing(self.cluster, self.object_name, error) from error
 
     def _wait(self, **how: Any) -> Mapping[str, Any]:
         return waiting.wait(self.cluster, self.object_name, uid=self._uid, **how)

@@ -7,17 +7,15 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from run_operator.client import saving
-from run_operator.client.documents import new_document
+from run_operator.api.exported import matches, of_object, selector
+from run_operator.client import apply
+from run_operator.client.cluster import Cluster
+from run_operator.client.documents import new_document, read_run
 from run_operator.client.errors import EntityAlreadyExistsError, EntityError
-from run_operator.client.files import read_run
-from run_operator.client.finding import find
-from run_operator.client.kube import Cluster
+from run_operator.client.lookup import find
 from run_operator.client.run import Run
 from run_operator.document.names import object_name
 from run_operator.kube.resource import RUNS
-from run_operator.resources.exported import of_object
-from run_operator.resources.filters import matches, selector
 
 
 def new_run(
@@ -40,7 +38,7 @@ def new_run(
     """
     document = new_document(project, kind, uuid, labels, {"task": task, **kwargs})
     there = cluster or Cluster.connect()
-    raw = saving.create(there, document, object_name(document["id"]), suspend=suspend)
+    raw = apply.create(there, document, object_name(document["id"]), suspend=suspend)
     return Run.from_object(raw, there)
 
 
@@ -108,7 +106,7 @@ def import_run(
     if reset_id or context:
         document.pop("key", None)
     try:
-        raw = saving.create(there, document, object_name(document["id"]), suspend=suspend)
+        raw = apply.create(there, document, object_name(document["id"]), suspend=suspend)
     except EntityAlreadyExistsError as error:
         raise EntityError(
             f"Entity {document['id']} already exists. If you want to update it, use load instead."
@@ -123,7 +121,7 @@ def load_run(file: str | Path, *, cluster: Cluster | None = None) -> Run:
     """
     there = cluster or Cluster.connect()
     document = read_run(file).document
-    return Run.from_object(saving.update(there, document, object_name(document["id"])), there)
+    return Run.from_object(apply.update(there, document, object_name(document["id"])), there)
 
 
 def update_run(entity: Run) -> Run:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import re
+from dataclasses import dataclass
 from typing import Final
+
+from run_operator.document.errors import InvalidReferenceError
 
 MAX_NAME: Final = 52
 """Characters: a label has 63, and pods and claims get a suffix."""
@@ -25,3 +28,31 @@ def object_name(entity_id: str) -> str:
     readable = re.sub(r"[^a-z0-9]+", "-", entity_id.lower()).strip("-")[: MAX_NAME - DIGEST - 1].strip("-")
     digest = hashlib.sha256(entity_id.encode("utf-8", "surrogatepass")).hexdigest()[:DIGEST]
     return f"{readable or 'run'}-{digest}"
+
+
+_WORD: Final = "[a-zA-Z0-9._+-]{1,256}"
+"""The platform's own rule for ids and names."""
+_SHAPE: Final = re.compile(
+    rf"(?P<kind>{_WORD})://(?P<project>{_WORD})/(?P<name>{_WORD})(?::(?P<id>{_WORD}))?"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """`id` is None for the latest version of that name. For tasks the last part is the id, kept as `name`."""
+
+    kind: str
+    project: str
+    name: str
+    id: str | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> Reference:
+        """Raises InvalidReferenceError."""
+        match = _SHAPE.fullmatch(text)
+        if match is None:
+            raise InvalidReferenceError(f"{text[:120]!r} is no reference; write kind://project/name:id")
+        return cls(match["kind"], match["project"], match["name"], match["id"])
+
+    def __str__(self) -> str:
+        return f"{self.kind}://{self.project}/{self.name}" + (f":{self.id}" if self.id else "")

@@ -11,27 +11,27 @@ from collections.abc import Coroutine
 from typing import Any, Final
 
 from run_operator import __version__
-from run_operator.engine.execute import Executor
-from run_operator.engine.keeping import Keeping, limits_of
+from run_operator.api.conditions import state_of
+from run_operator.engine.event_recorder import EventRecorder
+from run_operator.engine.executor import Executor
+from run_operator.engine.ingest_service import IngestService
+from run_operator.engine.log_service import LogService, limits_of
 from run_operator.engine.queue import WorkQueue
-from run_operator.engine.reconcile import Reconciler
-from run_operator.engine.recorder import Recorder
-from run_operator.engine.reporting import Reporting
+from run_operator.engine.reconciler import Reconciler
+from run_operator.engine.resync import Resync
 from run_operator.engine.store import Store
 from run_operator.engine.streams import Streams, connections
-from run_operator.engine.sweep import Sweeper
 from run_operator.engine.workers import Workers
+from run_operator.http.probes import ProbeServer
 from run_operator.kube import config
 from run_operator.kube.client import Api
 from run_operator.kube.errors import KubeError
 from run_operator.kube.fence import Unfenced
 from run_operator.kube.resource import FUNCTIONS, RUN_LOGS, RUNS, TASKS
 from run_operator.observability.health import Health
-from run_operator.observability.metrics import Metrics, Readings
-from run_operator.observability.server import StatusServer
-from run_operator.resources.states import state_of
+from run_operator.observability.telemetry import OperatorTelemetry, Readings
 from run_operator.settings import Settings
-from run_operator.workloads.options import Options
+from run_operator.workloads.types import Options
 
 LIST_BACKOFF: Final = (1.0, 2.0, 5.0, 10.0, 30.0)
 """Seconds between attempts to list what the store is compared with at the start; the last one is repeated."""
@@ -49,7 +49,7 @@ class Operator:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._metrics = Metrics()
+        self._metrics = OperatorTelemetry()
         self._queue = WorkQueue(time.monotonic)
         self._store = Store(lambda key, urgent: self._queue.add(key, urgent=urgent))
         self._health = Health(time.monotonic, self._queue.oldest_age, settings.sweep_interval)
@@ -64,16 +64,16 @@ class Operator:
         api = Api(configuration, Unfenced(), self._metrics.requested, agent)
         # Commits of metrics are guarded by their own test, and tokens can be asked about by anybody: no lease is needed.
         reporting = self._reporting(Api(configuration, Unfenced(), self._metrics.requested, agent))
-        recorder = Recorder(api, time.monotonic, time.time, self._metrics.event_dropped)
+        recorder = EventRecorder(api, time.monotonic, time.time, self._metrics.event_dropped)
         keeping = await self._keeping(agent, recorder)
         streams = await self._streams(agent)
         self._metrics.attach(self._readings(recorder, streams))
         listen = settings.metrics_bind_address
-        server = StatusServer(self._health, self._metrics, listen.host, listen.port)
+        server = ProbeServer(self._metrics.text, self._health.unready, self._health.problems)
         self._take_signals()
         try:
             await self._check_access(api)
-            await server.start()
+            await server.listen(listen.host, listen.port)
             log.info(
                 "serving %s on %s", ", ".join(settings.namespaces) or "all namespaces", configuration.host
             )
@@ -100,20 +100,20 @@ class Operator:
             configuration, agent, namespaces, self._store, self._metrics, self._stop, self._take_signals
         )
 
-    async def _keeping(self, agent: str, recorder: Recorder) -> Keeping | None:
+    async def _keeping(self, agent: str, recorder: EventRecorder) -> LogService | None:
         if not self._settings.log_tail_bytes:
             return None
         configuration = await config.load(limits_of(self._settings).connections)
-        return Keeping(self._settings, configuration, agent, self._store, self._metrics, recorder)
+        return LogService(self._settings, configuration, agent, self._store, self._metrics, recorder)
 
-    def _reporting(self, api: Api) -> Reporting | None:
+    def _reporting(self, api: Api) -> IngestService | None:
         if not self._settings.ingest_url:
             return None
-        return Reporting(
+        return IngestService(
             self._settings, api, self._store, self._metrics, self._queue.add, lambda: self._health.ready
         )
 
-    def _workers(self, api: Api, recorder: Recorder, reporting: Reporting | None) -> Workers:
+    def _workers(self, api: Api, recorder: EventRecorder, reporting: IngestService | None) -> Workers:
         executor = Executor(api, self._store, reporting.prepare if reporting else None)
         options = Options(
             gpu_resource=self._settings.gpu_resource,
@@ -137,13 +137,13 @@ class Operator:
     async def _run_parts(
         self,
         api: Api,
-        recorder: Recorder,
-        server: StatusServer,
-        reporting: Reporting | None,
-        keeping: Keeping | None,
+        recorder: EventRecorder,
+        server: ProbeServer,
+        reporting: IngestService | None,
+        keeping: LogService | None,
         streams: Streams,
     ) -> None:
-        sweeper = Sweeper(api, self._store, self._settings.namespaces, time.monotonic)
+        sweeper = Resync(api, self._store, self._settings.namespaces, time.monotonic)
         workers = self._workers(api, recorder, reporting)
         # Tasks made before kopf starts are spared by it when it ends; so all of ours come first, each worker too.
         working = _task("workers", workers.work(self._begin))
@@ -180,7 +180,7 @@ class Operator:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop.set)
 
-    async def _begin_work(self, sweeper: Sweeper, streams: Streams) -> None:
+    async def _begin_work(self, sweeper: Resync, streams: Streams) -> None:
         """Begin only when the store is complete: a child not listed yet must not look like one that is missing."""
         while not await self._synced(sweeper, streams):
             log.error(
@@ -192,7 +192,7 @@ class Operator:
         log.info("ready: %s", self._store.sizes)
         self._begin.set()
 
-    async def _synced(self, sweeper: Sweeper, streams: Streams) -> bool:
+    async def _synced(self, sweeper: Resync, streams: Streams) -> bool:
         await streams.opened.wait()
         for delay in (*LIST_BACKOFF, *LIST_BACKOFF[-1:] * 20):
             try:
@@ -202,7 +202,7 @@ class Operator:
                 await asyncio.sleep(delay)
         return False
 
-    async def _sweep(self, sweeper: Sweeper, streams: Streams) -> None:
+    async def _sweep(self, sweeper: Resync, streams: Streams) -> None:
         while True:
             await asyncio.sleep(self._settings.sweep_interval)
             try:
@@ -218,7 +218,7 @@ class Operator:
                     streams.close()
             self._health.swept()
 
-    async def _drain(self, working: asyncio.Task[None], recorder: Recorder) -> None:
+    async def _drain(self, working: asyncio.Task[None], recorder: EventRecorder) -> None:
         """Finish what was begun, within bounds."""
         try:
             async with asyncio.timeout(DRAIN):
@@ -236,7 +236,7 @@ class Operator:
                 async for _ in api.list_metadata(resource, namespace=namespace):
                     break
 
-    def _readings(self, recorder: Recorder, streams: Streams) -> Readings:
+    def _readings(self, recorder: EventRecorder, streams: Streams) -> Readings:
         return Readings(
             queue_depth=lambda: len(self._queue),
             queue_delayed=lambda: self._queue.delayed,
@@ -252,7 +252,7 @@ class Operator:
         )
 
 
-async def _stopped(reporting: Reporting | None) -> None:
+async def _stopped(reporting: IngestService | None) -> None:
     if reporting is not None:
         await reporting.stop()
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from run_operator.resources.run import Key
+from run_operator.api.run import Key
 
 RATE: Final = 20.0
 """Such statuses a second."""
@@ -16,7 +16,7 @@ LONGEST: Final = 5.0
 """Seconds one of them waits at most."""
 
 
-class Patience:
+class StatusPacing:
     """Gives each Run a moment of its own. `clock` is monotonic seconds."""
 
     def __init__(self, clock: Callable[[], float]) -> None:

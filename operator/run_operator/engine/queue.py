@@ -16,7 +16,7 @@ from collections import OrderedDict, deque
 from collections.abc import Callable
 from typing import Final
 
-from run_operator.resources.run import Key
+from run_operator.api.run import Key
 
 FIRST_BACKOFF: Final = 0.5
 LAST_BACKOFF: Final = 120.0

@@ -11,15 +11,41 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final, Protocol
 
-from run_operator.engine.followers import Followers
-from run_operator.engine.watched import WATCHED, Child
+from run_operator.api.raw import newer
+from run_operator.api.references import Catalog, EntityView, Referred, Want
+from run_operator.api.run import Key, Run
+from run_operator.children import DeploymentView, JobView, PodView, ServiceView
+from run_operator.engine.watched_kinds import WATCHED, Child
 from run_operator.kube.resource import BY_KIND, CONFIG_MAPS, DEPLOYMENTS, JOBS, PODS, RUNS, SERVICES
-from run_operator.lifecycle.observed import Observed, Refusal
-from run_operator.resources.catalog import Catalog
-from run_operator.resources.raw import newer
-from run_operator.resources.referred import EntityView, Referred, Want
-from run_operator.resources.run import Key, Run
-from run_operator.workloads.views import DeploymentView, JobView, PodView, ServiceView
+from run_operator.lifecycle.model import Observed, Refusal
+
+
+class ReferenceIndex:
+    """Bounded by the Runs there are: each follows the few things its last decision looked for."""
+
+    def __init__(self) -> None:
+        self._of_run: dict[Key, tuple[Want, ...]] = {}
+        self._of_want: dict[Want, set[Key]] = {}
+
+    def __len__(self) -> int:
+        return len(self._of_run)
+
+    def follow(self, key: Key, wants: tuple[Want, ...]) -> None:
+        """From now on the Run follows these, instead of those it followed before; none: nothing."""
+        for want in self._of_run.pop(key, ()):
+            keys = self._of_want.get(want, set())
+            keys.discard(key)
+            if not keys:
+                self._of_want.pop(want, None)
+        if wants:
+            self._of_run[key] = wants
+        for want in wants:
+            self._of_want.setdefault(want, set()).add(key)
+
+    def of(self, wants: Iterable[Want]) -> set[Key]:
+        """The Runs that follow any of these."""
+        return {key for want in wants for key in self._of_want.get(want, ())}
+
 
 Wake = Callable[[Key, bool], None]
 """Called with a Run's key and whether it is urgent (a person changed the Run)."""
@@ -54,7 +80,7 @@ class Store:
         self._children: dict[str, dict[str, Child]] = {}
         self._owners: dict[str, str] = {}
         self._gone: dict[str, PodView] = {}
-        self._followers = Followers()
+        self._followers = ReferenceIndex()
         self.catalog: Final = Catalog()
         """What Runs refer to; changed through this store only."""
         self.listener: Listener | None = None

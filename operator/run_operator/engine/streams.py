@@ -14,16 +14,16 @@ from typing import Any, Final
 
 from kubernetes.aio.client import Configuration
 
-from run_operator.engine import watch
+from run_operator.api.raw import JSON
+from run_operator.engine import kopf_streams
 from run_operator.engine.store import Store
-from run_operator.engine.watched import CHILDREN, SELECTORS, WATCHED, Child
+from run_operator.engine.watched_kinds import CHILDREN, SELECTORS, WATCHED, Child
 from run_operator.kube.client import Api
-from run_operator.resources.raw import JSON
 from run_operator.kube.errors import KubeError
 from run_operator.kube.fence import Unfenced
 from run_operator.kube.reflector import Reflector, Scope
 from run_operator.kube.resource import Resource
-from run_operator.observability.metrics import Metrics
+from run_operator.observability.telemetry import OperatorTelemetry
 
 BACKOFF: Final = (1.0, 2.0, 5.0, 10.0, 30.0)
 """Seconds before the streams are opened anew after a failure; the last one is repeated."""
@@ -49,7 +49,7 @@ class Streams:
         agent: str,
         namespaces: Sequence[str],
         store: Store,
-        metrics: Metrics,
+        metrics: OperatorTelemetry,
         stop: asyncio.Event,
         take_signals: Callable[[], None],
     ) -> None:
@@ -106,9 +106,9 @@ class Streams:
         following = [asyncio.create_task(one.work(), name=f"following {one}") for one in self._reflectors]
         for task in following:
             task.add_done_callback(lambda _: self._close.set())
-        handlers = watch.registry(self._store, self._seen, self._configuration)
+        handlers = kopf_streams.registry(self._store, self._seen, self._configuration)
         try:
-            await watch.run(handlers, self._namespaces, self._close, self.opened, self._take_signals)
+            await kopf_streams.run(handlers, self._namespaces, self._close, self.opened, self._take_signals)
         finally:
             for task in following:
                 task.cancel()

@@ -6,11 +6,11 @@ import asyncio
 import logging
 import time
 
+from run_operator.api.run import Key
 from run_operator.engine.queue import WorkQueue
-from run_operator.engine.reconcile import Reconciler
+from run_operator.engine.reconciler import Reconciler
 from run_operator.kube.errors import ConflictError, FencedError, KubeError, ThrottledError, TransientError
-from run_operator.observability.metrics import Metrics
-from run_operator.resources.run import Key
+from run_operator.observability.telemetry import OperatorTelemetry
 
 log = logging.getLogger(__name__)
 
@@ -18,7 +18,9 @@ log = logging.getLogger(__name__)
 class Workers:
     """A fixed number of workers: the bound on requests under way at once."""
 
-    def __init__(self, queue: WorkQueue, reconciler: Reconciler, metrics: Metrics, count: int) -> None:
+    def __init__(
+        self, queue: WorkQueue, reconciler: Reconciler, metrics: OperatorTelemetry, count: int
+    ) -> None:
         self._queue = queue
         self._reconciler = reconciler
         self._metrics = metrics

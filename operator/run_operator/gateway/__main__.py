@@ -15,14 +15,14 @@ from kubernetes.aio.client import Configuration
 
 from run_operator import __version__
 from run_operator.flags import BindAddress, BindAddressType, command, setting
-from run_operator.gateway.counters import Counters
-from run_operator.gateway.health import HealthPort
-from run_operator.gateway.limits import Limits
+from run_operator.gateway.limits import GatewayLimits
 from run_operator.gateway.routes import Routes
 from run_operator.gateway.server import GatewayServer
-from run_operator.gateway.tls import Certificate
+from run_operator.gateway.telemetry import GatewayTelemetry
+from run_operator.http.probes import ProbeServer
 from run_operator.kube.client import Api
 from run_operator.kube.fence import Unfenced
+from run_operator.pki.reload import ReloadingCertificate
 
 CONNECTIONS: Final = 64
 """To the API server, at most."""
@@ -41,7 +41,7 @@ def _pairs(
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class GatewaySettings:
     """A flag and an environment variable each."""
 
     api_server: str = setting(
@@ -69,8 +69,8 @@ class Settings:
     )
 
 
-@command(Settings, "RUN_GATEWAY", "run-operator gateway")
-def main(settings: Settings) -> None:
+@command(GatewaySettings, "RUN_GATEWAY", "run-operator gateway")
+def main(settings: GatewaySettings) -> None:
     """Serve until SIGTERM. The gateway has no rights of its own: each request counts as its sender's."""
     try:
         asyncio.run(serve(settings))
@@ -78,33 +78,33 @@ def main(settings: Settings) -> None:
         sys.exit(f"run-operator gateway: {error}")
 
 
-async def serve(settings: Settings) -> None:
+async def serve(settings: GatewaySettings) -> None:
     """Until SIGTERM or SIGINT. Raises OSError for a port that is taken or a certificate that cannot be read."""
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    counters, limits = Counters(), Limits()
+    counters, limits = GatewayTelemetry(), GatewayLimits()
     name = f"run-operator-gateway/{__version__}"
     api = Api(_configuration(settings.api_server, settings.api_ca), Unfenced(), counters.asked, name)
     server = GatewayServer(api, Routes(limits, dict(settings.projects)), limits, counters)
-    health = HealthPort(counters)
+    probes = ProbeServer(counters.text, lambda: ["stopping"] if stop.is_set() else [])
     fresh: list[asyncio.Task[None]] = []
     try:
         await server.listen("127.0.0.1", settings.local_port, None)
         if settings.tls is not None:
-            certificate = Certificate(settings.tls)
+            certificate = ReloadingCertificate(settings.tls)
             certificate.load()
             await server.listen(settings.bind_address.host, settings.bind_address.port, certificate.context)
             fresh.append(asyncio.create_task(certificate.keep_fresh(), name="certificate"))
-        await health.listen(settings.metrics_bind_address.host, settings.metrics_bind_address.port)
+        await probes.listen(settings.metrics_bind_address.host, settings.metrics_bind_address.port)
         await stop.wait()
     finally:
-        health.stopping = True
+        stop.set()
         for task in fresh:
             task.cancel()
         await asyncio.gather(*fresh, return_exceptions=True)
         await server.stop()
-        await health.stop()
+        await probes.stop()
         await api.close()
 
 

@@ -2,32 +2,29 @@
 
 from __future__ import annotations
 
-from run_operator.resources.raw import JSON
-
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from run_operator.api.exported import manifest
+from run_operator.api.raw import JSON, mapping, text
 from run_operator.document.entity import ID, parse
 from run_operator.document.errors import DocumentError
 from run_operator.document.kinds import EntityType
 from run_operator.document.names import object_name
 from run_operator.document.yaml_reader import Parsed
-from run_operator.gateway.caller import Caller
-from run_operator.gateway.documents import changes, entity, stamped
-from run_operator.gateway.problems import bad, duplicated, missing, of_kube
+from run_operator.gateway.api_client import ApiClient
+from run_operator.gateway.entity_documents import changes, entity, stamped
+from run_operator.gateway.errors import bad, duplicated, missing, of_kube
 from run_operator.kube.errors import AlreadyExistsError, KubeError, NotFoundError
 from run_operator.kube.resource import FUNCTIONS, RUNS, TASKS, Resource
-from run_operator.resources.manifest import manifest
-from run_operator.resources.raw import mapping, text
 
 BY_PLURAL: Final[Mapping[str, Resource]] = {one.plural: one for one in (FUNCTIONS, TASKS, RUNS)}
 CASCADING: Final = (FUNCTIONS, TASKS)
 """What runs name; the content of an artifact or a model stays in its store, whoever deletes the document."""
 UNCHANGEABLE: Final = ("kind", "project", "id")
-
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +47,7 @@ class Entities:
         self._most = most
         self._names: OrderedDict[tuple[Place, str], str] = OrderedDict()
 
-    async def raw(self, caller: Caller, place: Place, entity_id: str) -> JSON:
+    async def raw(self, caller: ApiClient, place: Place, entity_id: str) -> JSON:
         """The object that carries this id. Raises Problem."""
         if not ID.fullmatch(entity_id):
             raise missing(f"{place.of(entity_id)}: that is no id")
@@ -68,11 +65,11 @@ class Entities:
             raise missing(f"{place.of(entity_id)} is not in namespace {place.namespace}")
         return raw
 
-    async def read(self, caller: Caller, place: Place, entity_id: str) -> JSON:
+    async def read(self, caller: ApiClient, place: Place, entity_id: str) -> JSON:
         """The document, all of it."""
         return entity(await self.raw(caller, place, entity_id), place.project, whole=True)
 
-    async def create(self, caller: Caller, place: Place, document: JSON) -> JSON:
+    async def create(self, caller: ApiClient, place: Place, document: JSON) -> JSON:
         """The document as it was stored. Raises Problem: there already, no document, no right."""
         body = _manifest(place, stamped(document, time.time()))
         doing = f"{place.of(text(document.get('id')))} was not created"
@@ -86,7 +83,9 @@ class Entities:
         except KubeError as error:
             raise of_kube(error, doing) from error
 
-    async def update(self, caller: Caller, place: Place, entity_id: str, document: JSON) -> tuple[JSON, JSON]:
+    async def update(
+        self, caller: ApiClient, place: Place, entity_id: str, document: JSON
+    ) -> tuple[JSON, JSON]:
         """Bring the document up to date; returns it, and its object. The status is never taken from a document."""
         raw = await self.raw(caller, place, entity_id)
         shown = entity(raw, place.project)
@@ -106,14 +105,14 @@ class Entities:
             raise of_kube(error, f"{place.of(entity_id)} was not changed") from error
         return entity(raw, place.project), raw
 
-    async def delete(self, caller: Caller, place: Place, entity_id: str, *, cascade: bool = False) -> None:
+    async def delete(self, caller: ApiClient, place: Place, entity_id: str, *, cascade: bool = False) -> None:
         """Delete it with what it owns. `cascade`: with the tasks and runs that name it, as on the platform."""
         raw = await self.raw(caller, place, entity_id)
         if cascade and place.resource in CASCADING:
             await self._cascade(caller, place, raw)
         await self._drop(caller, place, raw)
 
-    async def delete_named(self, caller: Caller, place: Place, name: str, *, cascade: bool) -> bool:
+    async def delete_named(self, caller: ApiClient, place: Place, name: str, *, cascade: bool) -> bool:
         """All versions of a function; whether there were any."""
         if not name:
             raise bad("say which: nothing is deleted without a name")
@@ -124,7 +123,7 @@ class Entities:
             await self._drop(caller, place, raw)
         return bool(found)
 
-    async def _cascade(self, caller: Caller, place: Place, raw: JSON) -> None:
+    async def _cascade(self, caller: ApiClient, place: Place, raw: JSON) -> None:
         """First the runs, then the tasks, then the function: what is left when it breaks off names nothing missing."""
         reference, field = _reference(raw), "function" if place.resource is FUNCTIONS else "task"
         for resource in (RUNS, TASKS) if place.resource is FUNCTIONS else (RUNS,):
@@ -133,7 +132,7 @@ class Entities:
             for one in await self._all(caller, there, names):
                 await self._drop(caller, there, one)
 
-    async def _all(self, caller: Caller, place: Place, wanted: Callable[[JSON], bool]) -> list[JSON]:
+    async def _all(self, caller: ApiClient, place: Place, wanted: Callable[[JSON], bool]) -> list[JSON]:
         """Objects, without their large parts, whose document is wanted."""
         try:
             return [
@@ -146,14 +145,14 @@ class Entities:
                 error, f"{place.resource.plural} of project {place.project} cannot be listed"
             ) from error
 
-    async def _drop(self, caller: Caller, place: Place, raw: JSON) -> None:
+    async def _drop(self, caller: ApiClient, place: Place, raw: JSON) -> None:
         metadata = raw["metadata"]
         try:
             await caller.delete(place.resource, place.namespace, str(metadata["name"]), str(metadata["uid"]))
         except KubeError as error:
             raise of_kube(error, f"{place.of(text(raw['spec'].get('id')))} was not deleted") from error
 
-    async def _searched(self, caller: Caller, place: Place, entity_id: str) -> JSON | None:
+    async def _searched(self, caller: ApiClient, place: Place, entity_id: str) -> JSON | None:
         """Its manifest may have been given a name: then only the document tells."""
         async for raw in caller.all(place.resource, place.namespace):
             if _is(raw, entity_id):
@@ -194,7 +193,7 @@ def check_same(place: Place, shown: JSON, document: JSON) -> None:
             )
 
 
-async def _get(caller: Caller, place: Place, name: str) -> JSON | None:
+async def _get(caller: ApiClient, place: Place, name: str) -> JSON | None:
     try:
         return await caller.get(place.resource, place.namespace, name)
     except NotFoundError:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from run_operator.ingest.bounded import Bounds
+from run_operator.http.server import Bounds
 
 
 @dataclass(frozen=True, slots=True)
-class Limits(Bounds):
+class GatewayLimits(Bounds):
     """Times in seconds, sizes in bytes."""
 
     body: int = 1_048_576

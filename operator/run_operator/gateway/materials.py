@@ -7,25 +7,22 @@ a save of an older copy does not touch them: the list of many files, and the met
 
 from __future__ import annotations
 
-from run_operator.resources.raw import JSON
-
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from run_operator.gateway.caller import Caller
-from run_operator.gateway.documents import changes, entity
+from run_operator.api.exported import of_object
+from run_operator.api.raw import JSON, mapping
+from run_operator.gateway.api_client import ApiClient
 from run_operator.gateway.entities import Entities, Place, check_same
-from run_operator.gateway.problems import bad, missing, of_kube
+from run_operator.gateway.entity_documents import changes, entity
+from run_operator.gateway.errors import bad, missing, of_kube
 from run_operator.kube.errors import KubeError
 from run_operator.kube.resource import MATERIALS, MODELS, Resource
 from run_operator.metrics.numbers import NotANumberError, numbers
-from run_operator.resources.exported import of_object
-from run_operator.resources.raw import mapping
 
 BY_PLURAL: Final[Mapping[str, Resource]] = {one.plural: one for one in MATERIALS}
 MOST_FILES: Final = 10_000
 """Of one entity, as in its CRD."""
-
 
 
 class Materials:
@@ -34,7 +31,7 @@ class Materials:
     def __init__(self, entities: Entities) -> None:
         self._entities = entities
 
-    async def update(self, caller: Caller, place: Place, entity_id: str, document: JSON) -> JSON:
+    async def update(self, caller: ApiClient, place: Place, entity_id: str, document: JSON) -> JSON:
         """Bring the document up to date and return it. What the document says of its status replaces what was said."""
         raw = await self._entities.raw(caller, place, entity_id)
         shown = entity(raw, place.project)
@@ -58,13 +55,13 @@ class Materials:
             raise of_kube(error, f"{place.of(entity_id)} was not changed") from error
         return entity(raw, place.project)
 
-    async def files(self, caller: Caller, place: Place, entity_id: str) -> Sequence[Any]:
+    async def files(self, caller: ApiClient, place: Place, entity_id: str) -> Sequence[Any]:
         """What is known of the files of the content."""
         raw = await self._entities.raw(caller, place, entity_id)
         reported = mapping(mapping(raw.get("spec")).get("status")).get("files")
         return mapping(raw.get("status")).get("files") or reported or []
 
-    async def put_files(self, caller: Caller, place: Place, entity_id: str, files: Any) -> bool:
+    async def put_files(self, caller: ApiClient, place: Place, entity_id: str, files: Any) -> bool:
         """Keep a list of files that is too long for the document."""
         if not isinstance(files, list) or not all(isinstance(one, Mapping) for one in files):
             raise bad("the body must be a list of JSON objects, one for each file")
@@ -75,20 +72,20 @@ class Materials:
         await self._patch_status(caller, place, entity_id, {"files": files})
         return True
 
-    async def metrics(self, caller: Caller, place: Place, entity_id: str) -> JSON:
+    async def metrics(self, caller: ApiClient, place: Place, entity_id: str) -> JSON:
         """Name to number or list."""
         _check_has_metrics(place)
         raw = await self._entities.raw(caller, place, entity_id)
         return mapping(of_object(raw)["status"].get("metrics"))
 
-    async def metric(self, caller: Caller, place: Place, entity_id: str, name: str) -> Any:
+    async def metric(self, caller: ApiClient, place: Place, entity_id: str, name: str) -> Any:
         """A number or a list. Raises Problem 404."""
         found = await self.metrics(caller, place, entity_id)
         if name not in found:
             raise missing(f"metric {name[:128]!r} of {place.of(entity_id)}")
         return found[name]
 
-    async def put_metric(self, caller: Caller, place: Place, entity_id: str, name: str, value: Any) -> Any:
+    async def put_metric(self, caller: ApiClient, place: Place, entity_id: str, name: str, value: Any) -> Any:
         """Store the number or the list as it is; a model is evaluated by one program, so that the last one counts."""
         _check_has_metrics(place)
         try:
@@ -103,7 +100,7 @@ class Materials:
         await self._patch_status(caller, place, entity_id, {"metrics": {name: stored}})
         return stored
 
-    async def _patch_status(self, caller: Caller, place: Place, entity_id: str, status: JSON) -> None:
+    async def _patch_status(self, caller: ApiClient, place: Place, entity_id: str, status: JSON) -> None:
         raw = await self._entities.raw(caller, place, entity_id)
         metadata = raw["metadata"]
         body = {

@@ -6,23 +6,21 @@ namespace of that very name, if the caller may list Runs there. All of it with t
 
 from __future__ import annotations
 
-from run_operator.resources.raw import JSON
-
 import json
 import re
 import time
 from collections import OrderedDict
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
+from run_operator.api.constants import GROUP, LABEL_PROJECT
+from run_operator.api.raw import JSON, mapping, text
 from run_operator.document.entity import ID
 from run_operator.document.names import object_name
-from run_operator.gateway.caller import Caller
-from run_operator.gateway.problems import Problem, bad, duplicated, missing, of_kube
+from run_operator.gateway.api_client import ApiClient
+from run_operator.gateway.errors import Problem, bad, duplicated, missing, of_kube
 from run_operator.kube.errors import AlreadyExistsError, ForbiddenError, KubeError, NotFoundError
 from run_operator.kube.resource import NAMESPACES, RUNS
-from run_operator.resources.constants import GROUP, LABEL_PROJECT
-from run_operator.resources.raw import mapping, text
 
 KIND: Final = "project"
 ANNOTATION: Final = f"{GROUP}/project-document"
@@ -35,7 +33,6 @@ REMEMBERED_FOR: Final = 30.0
 _LABEL: Final = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 
 
-
 class Projects:
     """`mapped`: project to namespace, by an administrator. `most`: answers remembered."""
 
@@ -44,7 +41,7 @@ class Projects:
         self._most = most
         self._known: OrderedDict[tuple[str, str], tuple[float, str]] = OrderedDict()
 
-    async def namespace(self, caller: Caller, project: str) -> str:
+    async def namespace(self, caller: ApiClient, project: str) -> str:
         """Of a project. Raises Problem 404 when the caller has none of that name."""
         key = caller.identity.digest, project
         until, namespace = self._known.get(key, (0.0, ""))
@@ -57,12 +54,12 @@ class Projects:
             self._known.popitem(last=False)
         return namespace
 
-    async def read(self, caller: Caller, project: str) -> JSON:
+    async def read(self, caller: ApiClient, project: str) -> JSON:
         """The project as the SDK knows it."""
         namespace = await self.namespace(caller, project)
         return entity(project, await _namespace(caller, namespace))
 
-    async def create(self, caller: Caller, document: JSON) -> JSON:
+    async def create(self, caller: ApiClient, document: JSON) -> JSON:
         """A new namespace, if the caller may make one."""
         project = _name(document)
         namespace = _named(project)
@@ -86,7 +83,7 @@ class Projects:
         self._known.pop((caller.identity.digest, project), None)
         return entity(project, raw)
 
-    async def update(self, caller: Caller, project: str, document: JSON) -> JSON:
+    async def update(self, caller: ApiClient, project: str, document: JSON) -> JSON:
         """Keep the document at the namespace, if the caller may change namespaces and something has changed."""
         namespace = await self.namespace(caller, project)
         raw = await _namespace(caller, namespace)
@@ -101,7 +98,7 @@ class Projects:
         except KubeError as error:
             raise of_kube(error, f"project {project} (namespace {namespace}) was not changed") from error
 
-    async def delete(self, caller: Caller, project: str, *, cascade: bool) -> None:
+    async def delete(self, caller: ApiClient, project: str, *, cascade: bool) -> None:
         """Delete the namespace with all that is in it; only one that was made here, and only with `cascade`."""
         namespace = await self.namespace(caller, project)
         raw = await _namespace(caller, namespace)
@@ -119,7 +116,7 @@ class Projects:
             raise of_kube(error, f"project {project} (namespace {namespace}) was not deleted") from error
         self._known.pop((caller.identity.digest, project), None)
 
-    async def list(self, caller: Caller) -> list[JSON]:
+    async def list(self, caller: ApiClient) -> list[JSON]:
         """Those the caller can see: all labelled ones for whoever may list namespaces, and the mapped ones."""
         found: dict[str, JSON] = {}
         try:
@@ -136,7 +133,7 @@ class Projects:
                 found[project] = entity(project, await _namespace(caller, namespace))
         return list(found.values())
 
-    async def _found(self, caller: Caller, project: str) -> str:
+    async def _found(self, caller: ApiClient, project: str) -> str:
         if not ID.fullmatch(project):
             raise missing(f"{project[:80]!r} is no name of a project")
         if project in self._mapped:
@@ -154,7 +151,7 @@ class Projects:
             f"{_named(project)} in which you may list runs"
         )
 
-    async def _is_project(self, caller: Caller, namespace: str, project: str) -> bool:
+    async def _is_project(self, caller: ApiClient, namespace: str, project: str) -> bool:
         """A namespace of that name that is no other project's, and whose Runs the caller may list."""
         try:
             raw = await caller.get(NAMESPACES, "", namespace)
@@ -169,7 +166,7 @@ class Projects:
                 return False
         return await self._may_list(caller, namespace)
 
-    async def _may_list(self, caller: Caller, namespace: str) -> bool:
+    async def _may_list(self, caller: ApiClient, namespace: str) -> bool:
         try:
             async for _ in caller.all(RUNS, namespace):
                 break
@@ -179,7 +176,7 @@ class Projects:
             return False
         return True
 
-    async def _taken(self, caller: Caller, project: str, namespace: str) -> Problem:
+    async def _taken(self, caller: ApiClient, project: str, namespace: str) -> Problem:
         if await self._is_project(caller, namespace, project):
             return duplicated(f"project {project} is there already (namespace {namespace})")
         return Problem(
@@ -216,7 +213,7 @@ def entity(project: str, namespace: JSON) -> JSON:
     }
 
 
-async def _namespace(caller: Caller, name: str) -> JSON:
+async def _namespace(caller: ApiClient, name: str) -> JSON:
     """The object; where the caller may not read it, its name."""
     try:
         return await caller.get(NAMESPACES, "", name)
@@ -228,7 +225,7 @@ async def _namespace(caller: Caller, name: str) -> JSON:
         raise of_kube(error, f"namespace {name} cannot be read") from error
 
 
-async def _labelled(caller: Caller, project: str) -> str:
+async def _labelled(caller: ApiClient, project: str) -> str:
     """The namespace with the label; empty if there is none or the caller may not list namespaces."""
     try:
         found = {

@@ -2,35 +2,32 @@
 
 from __future__ import annotations
 
-from run_operator.resources.raw import JSON
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import unquote
 
 from run_operator import __version__
-from run_operator.gateway.caller import Caller
+from run_operator.api.exported import relationships
+from run_operator.api.raw import JSON, mapping, text
+from run_operator.gateway.api_client import ApiClient
 from run_operator.gateway.entities import BY_PLURAL, Entities, Place
-from run_operator.gateway.limits import Limits
-from run_operator.gateway.listing import Lists, page, query
-from run_operator.gateway.logs import logs
+from run_operator.gateway.errors import Problem, bad, of_kube, unsupported
+from run_operator.gateway.limits import GatewayLimits
 from run_operator.gateway.materials import BY_PLURAL as MATERIALS
 from run_operator.gateway.materials import Materials
-from run_operator.gateway.metrics import Metrics
-from run_operator.gateway.problems import Problem, bad, of_kube, unsupported
+from run_operator.gateway.pages import Lists, page, query
 from run_operator.gateway.projects import Projects
-from run_operator.gateway.runs import Runs, check_is_run
+from run_operator.gateway.run_entities import RunEntities, check_is_run
+from run_operator.gateway.run_logs import logs
+from run_operator.gateway.run_metrics import RunMetrics
 from run_operator.kube.errors import KubeError
 from run_operator.kube.resource import RUNS, SELF_REVIEWS
-from run_operator.resources.exported import relationships
-from run_operator.resources.raw import mapping, text
 
 API_LEVEL: Final = 15
 """Of the platform's API that is spoken here; the SDK takes 15 to 20."""
 OPEN: Final = frozenset({"/.well-known/configuration"})
 """Answered without a token: the SDK sends none there."""
-
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +38,7 @@ class Request:
     parts: tuple[str, ...]
     parameters: Mapping[str, str]
     body: Any
-    caller: Caller
+    caller: ApiClient
     arrived: float
 
     @property
@@ -65,13 +62,13 @@ def parts_of(raw_path: str) -> tuple[str, ...]:
 class Routes:
     """One object for a process; holds caches and bounds, and no state that matters."""
 
-    def __init__(self, limits: Limits, mapped: Mapping[str, str]) -> None:
+    def __init__(self, limits: GatewayLimits, mapped: Mapping[str, str]) -> None:
         self._limits = limits
         self._projects = Projects(mapped, limits.remembered)
         self._entities = Entities(limits.remembered)
-        self._runs = Runs(self._entities)
+        self._runs = RunEntities(self._entities)
         self._materials = Materials(self._entities)
-        self._metrics = Metrics(self._entities, limits)
+        self._metrics = RunMetrics(self._entities, limits)
         self._lists = Lists(limits)
 
     async def answer(self, request: Request) -> Any:
@@ -210,7 +207,7 @@ def configuration() -> JSON:
     }
 
 
-async def _who(caller: Caller) -> JSON:
+async def _who(caller: ApiClient) -> JSON:
     """Whom the API server takes the caller for."""
     body = {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}
     try:

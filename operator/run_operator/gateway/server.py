@@ -12,14 +12,13 @@ from typing import Any, Final
 
 from aiohttp import web
 
-from run_operator.gateway.caller import Caller
-from run_operator.gateway.counters import Counters
-from run_operator.gateway.identity import Identity, identity
-from run_operator.gateway.limits import Limits
-from run_operator.gateway.problems import Problem, bad
+from run_operator.gateway.api_client import ApiClient, Identity, identity
+from run_operator.gateway.errors import Problem, bad
+from run_operator.gateway.limits import GatewayLimits
 from run_operator.gateway.routes import API_LEVEL, OPEN, Request, Routes, configuration, parts_of
-from run_operator.ingest.bounded import Bodies, BodyError, Ports
-from run_operator.ingest.throttle import Buckets
+from run_operator.gateway.telemetry import GatewayTelemetry
+from run_operator.http.rate_limit import Buckets
+from run_operator.http.server import Bodies, BodyError, Ports
 from run_operator.kube.client import Api
 
 DRAIN: Final = 10.0
@@ -31,7 +30,7 @@ log = logging.getLogger(__name__)
 class GatewayServer:
     """Any number of ports, one set of bounds."""
 
-    def __init__(self, api: Api, routes: Routes, limits: Limits, counters: Counters) -> None:
+    def __init__(self, api: Api, routes: Routes, limits: GatewayLimits, counters: GatewayTelemetry) -> None:
         self._api = api
         self._routes = routes
         self._limits = limits
@@ -87,7 +86,7 @@ class GatewayServer:
         who = identity(request.headers, request.remote or "")
         await self._pace(who)
         body = await self._body(request)
-        caller = Caller(self._api, who, self._limits.patience)
+        caller = ApiClient(self._api, who, self._limits.patience)
         asked = Request(
             request.method, parts_of(request.raw_path), dict(request.query), body, caller, arrived
         )

@@ -14,13 +14,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
-from run_operator.ingest import patches
-from run_operator.ingest.counters import Counters
-from run_operator.ingest.directory import Directory
-from run_operator.ingest.ledgers import Entry, Ledgers, rest_bytes
+from run_operator.api import conditions
+from run_operator.api.raw import stamp
+from run_operator.api.run import Key, Run
+from run_operator.children.cluster_view import ClusterView
+from run_operator.http.rate_limit import Bucket, Clock
+from run_operator.ingest.commit_queue import CommitQueue
 from run_operator.ingest.limits import Pace
-from run_operator.ingest.throttle import Bucket, Clock
-from run_operator.ingest.turns import Turns
+from run_operator.ingest.sessions import Session, Sessions, rest_bytes
+from run_operator.ingest.telemetry import IngestTelemetry
 from run_operator.kube.client import METADATA, Api
 from run_operator.kube.errors import (
     FencedError,
@@ -31,10 +33,33 @@ from run_operator.kube.errors import (
     TooLargeError,
 )
 from run_operator.kube.resource import RUNS
-from run_operator.metrics.book import Limits as BookLimits
-from run_operator.metrics.ledger import Commit
-from run_operator.resources.run import Key, Run
-from run_operator.resources.times import stamp
+from run_operator.metrics.metric_set import MetricLimits as BookLimits
+from run_operator.metrics.run_ledger import Commit
+
+
+def receiving(run: Run, now: float) -> Run:
+    """The Run with the condition that says that metrics come in: the first commit tells it on the way."""
+    known: list[Any] = list(run.status.get("conditions", ()))
+    if conditions.find(known, conditions.METRICS_COMPLETE) is not None:
+        return run
+    told = conditions.with_condition(
+        known,
+        conditions.METRICS_COMPLETE,
+        status=None,
+        reason=conditions.RECEIVING,
+        message="the program may log more",
+        now=now,
+        generation=run.generation,
+    )
+    return run.with_status({**run.status, "conditions": told})
+
+
+def operations(before: Run, after: Run, commit: Commit) -> list[dict[str, Any]]:
+    """Refused by the API server unless the Run is `before`: so `after` is what there is when it is not."""
+    version = {"op": "test", "path": "/metadata/resourceVersion", "value": before.resource_version}
+    told = [{"op": "add", "path": "/status/conditions", "value": after.status["conditions"]}]
+    return [version, *commit.operations, *(told if after is not before else ())]
+
 
 AT_ONCE: Final = 3
 """Tries of one commit in a row, when others keep writing to the same Run."""
@@ -52,9 +77,9 @@ class Committer:
     def __init__(
         self,
         api: Api,
-        directory: Directory,
-        ledgers: Ledgers,
-        counters: Counters,
+        directory: ClusterView,
+        ledgers: Sessions,
+        counters: IngestTelemetry,
         pace: Pace,
         clock: Clock,
         wall: Clock,
@@ -75,17 +100,17 @@ class Committer:
         self._numbers = itertools.count(1)
         self._bytes = Bucket(pace.bytes_per_second, pace.bytes_per_second, clock)
         self._patches = Bucket(pace.commits_per_second, pace.commits_per_second, clock)
-        self._turns = Turns(directory, pace, clock)
+        self._turns = CommitQueue(directory, pace, clock)
         self._news = asyncio.Event()
         self._under_way: set[asyncio.Task[None]] = set()
         self._pause = 0.0
 
-    def changed(self, entry: Entry) -> None:
+    def changed(self, entry: Session) -> None:
         """The entry has something to commit. Called with every batch, so it costs nothing when it is known."""
         if self._turns.add(entry):
             self._news.set()
 
-    def hurry(self, entry: Entry) -> None:
+    def hurry(self, entry: Session) -> None:
         """The same, and somebody waits for it."""
         self._turns.hurry(entry)
         self._news.set()
@@ -140,7 +165,7 @@ class Committer:
         self._under_way.discard(task)
         self._news.set()
 
-    async def _commit(self, entry: Entry) -> None:
+    async def _commit(self, entry: Session) -> None:
         """One commit, whatever it takes within bounds; never raises for what the cluster does."""
         self._turns.begun(entry)
         try:
@@ -159,7 +184,7 @@ class Committer:
             entry.committing = False
             self._turns.again(entry)
 
-    async def _try(self, entry: Entry) -> KubeError | None:
+    async def _try(self, entry: Session) -> KubeError | None:
         """One patch; returns why to try again at once. Raises the errors of `kube.errors`."""
         run = self._directory.run(entry.key)
         if run is None or run.uid != entry.ledger.uid:
@@ -169,8 +194,8 @@ class Committer:
         commit = self._made(entry, run)
         size = entry.rest_bytes + commit.size
         self._bytes.take(size)
-        receiving = patches.receiving(run, self._wall())
-        patch = patches.operations(run, receiving, commit)
+        prepared = receiving(run, self._wall())
+        patch = operations(run, prepared, commit)
         try:
             answer = await self._api.json_patch(
                 RUNS, run.namespace, run.name, patch, subresource="status", accept=METADATA
@@ -190,30 +215,30 @@ class Committer:
         self._landed(entry, commit, sent_at, "landed")
         self._counters.landed(size, self._clock() - (sent_at if since is None else since))
         version = str((answer.get("metadata") or {}).get("resourceVersion", ""))
-        after = replace(receiving, resource_version=version, metrics=commit.state)
+        after = replace(prepared, resource_version=version, metrics=commit.state)
         self._directory.advance(run, after)
         self._tell(entry, run)
         return None
 
-    def _made(self, entry: Entry, run: Run) -> Commit:
+    def _made(self, entry: Session, run: Run) -> Commit:
         told: Mapping[str, Any] = {"lastCommitTime": stamp(self._wall()), "fullResolution": self._where(run)}
         limits = BookLimits(run.policy.metrics.budget, run.policy.metrics.fail)
         return entry.ledger.commit(f"{self._name}-{next(self._numbers)}", limits, told)
 
-    async def _after_failure(self, entry: Entry, run: Run, error: KubeError) -> None:
+    async def _after_failure(self, entry: Session, run: Run, error: KubeError) -> None:
         """Not success, and so not known: look. Raises when nothing can be seen."""
         if not await self._look(entry, run):
             return
         raise error
 
-    def _too_large(self, entry: Entry, error: TooLargeError) -> None:
+    def _too_large(self, entry: Session, error: TooLargeError) -> None:
         """Nothing landed, and less may."""
         if entry.ledger.too_large():
             log.warning("%s is too large: its metrics make do with half of their budget", entry.key)
         else:
             self._failed(entry, f"the Run is too large for the cluster even without metrics: {error}")
 
-    async def _look(self, entry: Entry, run: Run) -> bool:
+    async def _look(self, entry: Session, run: Run) -> bool:
         """Compare what is in the cluster with what we sent; True: nothing of it landed, as things are now."""
         raw = await self._api.get(RUNS, run.namespace, run.name)
         found = Run.from_object(raw)
@@ -236,7 +261,7 @@ class Committer:
         self._counters.committed("repeated")
         return True
 
-    def _landed(self, entry: Entry, commit: Commit, sent_at: float, how: str) -> None:
+    def _landed(self, entry: Session, commit: Commit, sent_at: float, how: str) -> None:
         entry.ledger.landed(commit, sent_at)
         entry.doubts.clear()
         entry.landed(commit.revision)
@@ -245,12 +270,12 @@ class Committer:
         if entry.ledger.dirty_since is None:
             self._turns.remove(entry)
 
-    def _tell(self, entry: Entry, run: Run) -> None:
+    def _tell(self, entry: Session, run: Run) -> None:
         """The lifecycle may wait for this."""
         if entry.ledger.dirty_since is None and self._turns.ending(entry):
             self._settled(run.key)
 
-    def _failed(self, entry: Entry, why: str) -> None:
+    def _failed(self, entry: Session, why: str) -> None:
         delay = min(self._pace.last_backoff, self._pace.first_backoff * 2.0 ** min(entry.failures, 10))
         entry.failures += 1
         entry.not_before = self._clock() + delay
@@ -259,7 +284,7 @@ class Committer:
             "metrics of %s are not in the cluster yet: %s; trying again in %.0f s", entry.key, why, delay
         )
 
-    def _forget(self, entry: Entry) -> None:
+    def _forget(self, entry: Session) -> None:
         """The Run is gone, and its metrics with it."""
         self._turns.remove(entry)
         self._ledgers.drop(entry)

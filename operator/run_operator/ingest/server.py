@@ -10,14 +10,13 @@ from typing import Final
 
 from aiohttp import web
 
-from run_operator.ingest.answers import Answer, DeniedError
-from run_operator.ingest.bounded import Bodies, BodyError, Ports
-from run_operator.ingest.counters import Counters
-from run_operator.ingest.limits import Limits
-from run_operator.ingest.sdk import ROOT, Sdk
-from run_operator.ingest.service import Service
-from run_operator.metrics.batch import MAX_BODY
-from run_operator.resources.run import Key
+from run_operator.api.run import Key
+from run_operator.http.server import Answer, Bodies, BodyError, DeniedError, Ports
+from run_operator.ingest.dhcore_api import ROOT, DhcoreApi
+from run_operator.ingest.limits import IngestLimits
+from run_operator.ingest.metrics_api import MetricsApi
+from run_operator.ingest.telemetry import IngestTelemetry
+from run_operator.metrics.protocol import MAX_BODY
 
 PATH: Final = re.compile(r"/v1/namespaces/([^/]{1,253})/runs/([^/]{1,253})/metrics")
 DRAIN: Final = 5.0
@@ -29,7 +28,12 @@ class IngestServer:
     """`context` None: plain HTTP, for tests of the protocol alone."""
 
     def __init__(
-        self, service: Service, sdk: Sdk, counters: Counters, limits: Limits, context: ssl.SSLContext | None
+        self,
+        service: MetricsApi,
+        sdk: DhcoreApi,
+        counters: IngestTelemetry,
+        limits: IngestLimits,
+        context: ssl.SSLContext | None,
     ) -> None:
         self._service = service
         self._sdk = sdk

@@ -6,8 +6,6 @@ times the CPU of the request itself.
 
 from __future__ import annotations
 
-from run_operator.resources.raw import JSON
-
 import copy
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import aclosing
@@ -19,10 +17,11 @@ import orjson
 from kubernetes.aio.client import ApiClient, Configuration
 from kubernetes.aio.config import ConfigException
 
+from run_operator.api.constants import MANAGED_BY
+from run_operator.api.raw import JSON
 from run_operator.kube import errors
 from run_operator.kube.fence import Fence
 from run_operator.kube.resource import PODS, Resource
-from run_operator.resources.constants import MANAGED_BY
 
 WRITE_DEADLINE: Final = 5.0
 READ_DEADLINE: Final = 20.0

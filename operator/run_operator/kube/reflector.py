@@ -14,9 +14,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Protocol
 
+from run_operator.api.raw import JSON
 from run_operator.kube.backoff import Backoffs
 from run_operator.kube.client import Api
-from run_operator.resources.raw import JSON
 from run_operator.kube.errors import ExpiredError, KubeError
 from run_operator.kube.resource import Resource
 

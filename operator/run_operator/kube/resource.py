@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from run_operator.resources.constants import (
+from run_operator.api.constants import (
     ARTIFACT_PLURAL,
     CONTAINER_IMAGE_PLURAL,
     DATAITEM_PLURAL,

@@ -6,60 +6,59 @@ docs/architecture.md are kept in this room and nowhere else; docs/lifecycle.md i
 
 from __future__ import annotations
 
-from run_operator.lifecycle import batch, finishing, resolving, serving, starting
-from run_operator.lifecycle.actions import Plan
-from run_operator.lifecycle.draft import Draft
-from run_operator.lifecycle.observed import Observed
-from run_operator.lifecycle.situation import Situation
-from run_operator.resources.run import Run
-from run_operator.resources.states import FINAL
-from run_operator.workloads.build import child_kind
-from run_operator.workloads.errors import UnresolvedError, WorkloadError
-from run_operator.workloads.options import Options
-from run_operator.workloads.resolve import Resolution
-from run_operator.workloads.views import DeploymentView, JobView
+from run_operator.api.conditions import FINAL
+from run_operator.api.run import Run
+from run_operator.children import DeploymentView, JobView
+from run_operator.lifecycle import finish, job, resolution, service, start
+from run_operator.lifecycle.context import Context
+from run_operator.lifecycle.model import Observed, Plan
+from run_operator.lifecycle.status_builder import StatusBuilder
+from run_operator.resolution.resolve import Resolution
+from run_operator.workloads.builder import child_kind
+from run_operator.workloads.fields import UnresolvedError, WorkloadError
+from run_operator.workloads.types import Options
 
 
 def plan(run: Run, observed: Observed, now: float, options: Options) -> Plan:
     """The next step. `now` is seconds since the epoch."""
-    here = Situation(run, observed, now, options, Draft(run, now), Resolution(run))
+    ctx = Context(run, observed, now, options, StatusBuilder(run, now), Resolution(run))
     if run.deleting:
         return Plan()
-    if here.draft.state in FINAL:
-        return finishing.after_the_end(here)
+    if ctx.draft.state in FINAL:
+        return finish.after_the_end(ctx)
     if observed.refusal:
-        return starting.refused(here, observed.refusal)
-    here = resolving.resolved(here)
+        return start.refused(ctx, observed.refusal)
+    ctx = resolution.resolved(ctx)
     try:
-        return _towards_the_wish(here)
+        return _towards_the_wish(ctx)
     except UnresolvedError as error:
-        return resolving.wait(here, error)
+        return resolution.wait(ctx, error)
     except WorkloadError as error:
-        return _cannot(here, error)
+        return _cannot(ctx, error)
 
 
-def _cannot(here: Situation, error: WorkloadError) -> Plan:
+def _cannot(ctx: Context, error: WorkloadError) -> Plan:
     """The end of a Run that cannot be; one that runs in spite of a bad edit is told of it and goes on."""
-    if not here.writers:
-        return finishing.impossible(here, error.reason, str(error))
-    here.draft.event(error.reason, f"not applied: {error}", warning=True)
-    return here.decided()
+    if not ctx.writers:
+        return finish.impossible(ctx, error.reason, str(error))
+    ctx.draft.event(error.reason, f"not applied: {error}", warning=True)
+    return ctx.decided()
 
 
-def _towards_the_wish(here: Situation) -> Plan:
-    child: JobView | DeploymentView | None = here.observed.job
-    if child_kind(here.run) == "Deployment":
-        child = here.observed.deployment
+def _towards_the_wish(ctx: Context) -> Plan:
+    child: JobView | DeploymentView | None = ctx.observed.job
+    if child_kind(ctx.run) == "Deployment":
+        child = ctx.observed.deployment
     if child is None:
-        starting.adopt_pods(here)
-        return batch.without_child(here)
+        start.adopt_pods(ctx)
+        return job.without_child(ctx)
     if child.deleting:
         # Somebody deletes it, and nothing begins until it is gone. A stop does not wait for that: it may be never.
-        return batch.without_child(here) if here.run.suspend else Plan()
-    if child.attempt > here.draft.attempt:
-        starting.adopt(here, child)
+        return job.without_child(ctx) if ctx.run.suspend else Plan()
+    if child.attempt > ctx.draft.attempt:
+        start.adopt(ctx, child)
     if isinstance(child, DeploymentView):
-        return serving.with_deployment(here, child)
-    if child.attempt != here.draft.attempt:
-        return batch.without_child(here, leftover=child)
-    return batch.with_job(here, child)
+        return service.with_deployment(ctx, child)
+    if child.attempt != ctx.draft.attempt:
+        return job.without_child(ctx, leftover=child)
+    return job.with_job(ctx, child)

@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from run_operator.resources.constants import ANNOTATION_ATTEMPT, ANNOTATION_SPEC, LABEL_RUN_UID
-from run_operator.resources.run import Run
+from run_operator.api.constants import ANNOTATION_ATTEMPT, ANNOTATION_SPEC, LABEL_RUN_UID
+from run_operator.api.run import Run
 from run_operator.workloads import fields
-from run_operator.workloads.digest import digest
-from run_operator.workloads.errors import InvalidSpecError
-from run_operator.workloads.labels import child_labels, owner
-from run_operator.workloads.names import child_name
-from run_operator.workloads.options import Options
+from run_operator.workloads.fields import InvalidSpecError
+from run_operator.workloads.metadata import child_labels, child_name, owner
 from run_operator.workloads.pod import pod
 from run_operator.workloads.service import Port, ports, service
-from run_operator.workloads.workload import Workload
+from run_operator.workloads.types import Options, Workload
+
+LENGTH: Final = 16
+
+
+def digest(spec: Mapping[str, Any]) -> str:
+    """Of the inner spec without `replicas`: 16 hexadecimal digits, the same for the same document."""
+    rest = {key: value for key, value in spec.items() if key != "replicas"}
+    text = json.dumps(rest, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:LENGTH]
+
 
 MAX_REPLICAS: Final = 1000
 PROBE: Final = {"periodSeconds": 2, "timeoutSeconds": 2, "failureThreshold": 3}

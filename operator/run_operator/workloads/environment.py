@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from run_operator.resources.run import Run
+from run_operator.api.run import Run
 from run_operator.workloads import fields
-from run_operator.workloads.errors import InvalidSpecError
+from run_operator.workloads.fields import InvalidSpecError
 
 RESERVED: Final = ("PROJECT_NAME", "RUN_ID", "RUN_NAME", "RUN_NAMESPACE", "RUN_UID", "RUN_ATTEMPT")
 

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from run_operator.resources.constants import ANNOTATION_ATTEMPT
-from run_operator.resources.run import Run
-from run_operator.workloads.deadline import remaining
-from run_operator.workloads.labels import child_labels, owner
-from run_operator.workloads.names import child_name
-from run_operator.workloads.options import Options
+from run_operator.api.constants import ANNOTATION_ATTEMPT
+from run_operator.api.run import Run, remaining
+from run_operator.workloads.metadata import child_labels, child_name, owner
 from run_operator.workloads.pod import pod
-from run_operator.workloads.workload import Workload
+from run_operator.workloads.types import Options, Workload
 
 
 class ContainerJob:

@@ -6,19 +6,53 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from run_operator.resources.run import Run
+from run_operator.api.run import Run
 from run_operator.workloads import fields
-from run_operator.workloads.compute import compute, disk
 from run_operator.workloads.environment import environment, secret_sources
-from run_operator.workloads.errors import InvalidSpecError
-from run_operator.workloads.labels import labels, owner, pod_labels
-from run_operator.workloads.names import files_name
-from run_operator.workloads.options import Options
-from run_operator.workloads.placement import placement
-from run_operator.workloads.reporting import add_reporting
-from run_operator.workloads.security import container_context, pod_context
+from run_operator.workloads.fields import InvalidSpecError
+from run_operator.workloads.metadata import files_name, labels, owner, pod_labels
+from run_operator.workloads.metrics_injection import add_reporting
+from run_operator.workloads.resources import compute, disk
+from run_operator.workloads.scheduling import placement
 from run_operator.workloads.source import FOLDER, KEY, Source, left_out, source
+from run_operator.workloads.types import Options
 from run_operator.workloads.volumes import Volumes, ephemeral, volumes
+
+LARGEST_ID: Final = 2**31 - 1
+
+
+def pod_context(spec: Mapping[str, Any], default_user: int, *, claims: bool) -> dict[str, Any]:
+    """uid, gid and fsGroup of the document, else `default_user`: most images' own user is root.
+
+    Of `claims`, which may hold millions of files, the kubelet changes the group once and not at every start.
+    """
+    return {
+        "runAsNonRoot": True,
+        "runAsUser": _id(spec, "run_as_user", default_user),
+        "runAsGroup": _id(spec, "run_as_group", default_user),
+        "fsGroup": _id(spec, "fs_group", default_user),
+        **({"fsGroupChangePolicy": "OnRootMismatch"} if claims else {}),
+        "seccompProfile": {"type": "RuntimeDefault"},
+    }
+
+
+def container_context() -> dict[str, Any]:
+    """No way up."""
+    return {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
+
+
+def _id(spec: Mapping[str, Any], key: str, default: int) -> int:
+    value = fields.number(spec, key)
+    if value is None:
+        return default
+    if value == 0:
+        raise InvalidSpecError(
+            f"{fields.ROOT}.{key}", "is 0, and root is never allowed; leave it out or name a user"
+        )
+    if not 0 < value <= LARGEST_ID:
+        raise InvalidSpecError(f"{fields.ROOT}.{key}", f"{value} is no id; use 1 to {LARGEST_ID}")
+    return value
+
 
 CONTAINER: Final = "main"
 PULL_POLICIES: Final = ("Always", "IfNotPresent", "Never")

@@ -1,4 +1,4 @@
-"""The address of a service: a `v1` Service before the pods, and what `status.service` says of it."""
+"""The `v1` Service that gives a service Run its address, made before its pods."""
 
 from __future__ import annotations
 
@@ -6,13 +6,11 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
-from run_operator.resources.constants import LABEL_RUN_UID
-from run_operator.resources.run import Run
+from run_operator.api.constants import LABEL_RUN_UID
+from run_operator.api.run import Run
 from run_operator.workloads import fields
-from run_operator.workloads.errors import InvalidSpecError
-from run_operator.workloads.labels import labels, owner
-from run_operator.workloads.names import shortened
-from run_operator.workloads.views import ServiceView
+from run_operator.workloads.fields import InvalidSpecError
+from run_operator.workloads.metadata import labels, owner, shortened
 
 TYPES: Final = ("ClusterIP", "NodePort", "LoadBalancer")
 MAX_PORTS: Final = 100
@@ -79,35 +77,6 @@ def service_name(run: Run) -> str:
             )
         return wanted
     return shortened(run.name if NAME.fullmatch(run.name) else f"s-{run.name}")
-
-
-def differs(seen: ServiceView, wanted: Mapping[str, Any]) -> bool:
-    """Whether type or ports are not those that are wanted."""
-    spec = wanted["spec"]
-    asked = {(entry["name"], entry["port"], entry["targetPort"]) for entry in spec["ports"]}
-    there = {(port.name, port.port, port.target) for port in seen.facts.ports}
-    return seen.facts.type != spec["type"] or there != asked
-
-
-def summary(seen: ServiceView) -> dict[str, Any]:
-    """`status.service` in the platform's words; `url` is host:port without a scheme, as its SDK expects."""
-    facts = seen.facts
-    listed = [
-        {"name": port.name, "port": port.port, "protocol": "TCP", "targetPort": port.target}
-        | ({"nodePort": port.node} if port.node else {})
-        for port in facts.ports
-    ]
-    found = {
-        "name": seen.name,
-        "namespace": seen.namespace,
-        "type": facts.type,
-        "clusterIP": facts.cluster_ip,
-        "ip": facts.ip,
-        "hostname": facts.hostname,
-        "ports": listed,
-        "url": f"{seen.name}.{seen.namespace}:{facts.ports[0].port}" if facts.ports else "",
-    }
-    return {key: value for key, value in found.items() if value}
 
 
 def _type(spec: Mapping[str, Any]) -> str:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from run_operator.workloads import fields
-from run_operator.workloads.errors import InvalidSpecError, UnsupportedError
+from run_operator.workloads.fields import InvalidSpecError, UnsupportedError
 
 FOLDER: Final = "/shared"
 """Where the platform puts a run's working files."""

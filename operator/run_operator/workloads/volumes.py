@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import json
 import posixpath
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from run_operator.resources.raw import mapping, text
-from run_operator.resources.run import Run
+from run_operator.api.raw import mapping, text
+from run_operator.api.run import Run
 from run_operator.workloads import fields
-from run_operator.workloads.errors import InvalidSpecError
-from run_operator.workloads.labels import labels, owner
-from run_operator.workloads.names import claim_name
-from run_operator.workloads.quantities import parse, quantity
+from run_operator.workloads.fields import InvalidSpecError
+from run_operator.workloads.metadata import claim_name, labels, owner
+from run_operator.workloads.resources import parse, quantity
 
 CLAIM_SIZE: Final = "2Gi"
 """The platform's size of a claim without one."""
@@ -187,3 +186,23 @@ def _object_name(given: Mapping[str, Any], keys: tuple[str, ...], path: str) -> 
                 raise InvalidSpecError(f"{path}.{key}", f"{name[:80]!r} cannot be the name of an object")
             return name
     return None
+
+
+def mount_of(folder: str, mounts: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
+    """The mount that a folder lies on."""
+    holding = [mount for mount in mounts if below(folder, mount["mountPath"]) is not None]
+    return max(holding, key=lambda mount: len(_plain(mount["mountPath"])), default=None)
+
+
+def below(path: str, folder: str) -> str | None:
+    """The path as seen from the folder, empty for the folder itself; None for one elsewhere."""
+    path, folder = _plain(path), _plain(folder)
+    if path == folder:
+        return ""
+    return path[len(folder) + 1 :] if path.startswith(f"{folder}/") else None
+
+
+def _plain(path: str) -> str:
+    """In images /var/run is a link to /run."""
+    clean = posixpath.normpath(path)
+    return clean.removeprefix("/var") if f"{clean}/".startswith("/var/run/") else clean

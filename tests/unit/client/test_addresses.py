@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from run_operator.client.errors import EntityError
-from run_operator.client.services import path_below
+from run_operator.client.invoke import path_below
 
 BASE = "http://echo.ml:80"
 

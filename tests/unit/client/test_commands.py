@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from run_operator.api.conditions import State
 from run_operator.client.cli.plugin import answer
 from run_operator.client.cli.png import MAX_CHARTS, png
 from run_operator.client.errors import UnsupportedError
-from run_operator.resources.states import State
 
 ROOT = Path(__file__).parents[3]
 EXPORT = ROOT / "tests" / "data" / "exports" / "container-job-minimal.yaml"

@@ -12,7 +12,7 @@ import click
 import run_operator
 from run_operator import Run
 from run_operator.client import errors
-from run_operator.client.cli import main, outcomes
+from run_operator.client.cli import exit_codes, main
 
 DOCS = Path(__file__).parents[3] / "docs"
 
@@ -34,7 +34,7 @@ def test_every_verb_is_documented_and_every_documented_one_exists():
 def test_the_exit_codes_are_the_constants():
     codes = {int(code) for code in re.findall(r"\d+", first_column("runctl.md", "exit code"))}
     assert codes == {
-        0, outcomes.FAILED, outcomes.USAGE, outcomes.NOT_FOUND, outcomes.TIMED_OUT, outcomes.INTERRUPTED,
+        0, exit_codes.FAILED, exit_codes.USAGE, exit_codes.NOT_FOUND, exit_codes.TIMED_OUT, exit_codes.INTERRUPTED,
     }  # fmt: skip
 
 

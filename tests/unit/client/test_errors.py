@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from run_operator.client.answers import error_of
 from run_operator.client.errors import (
     BadRequestError,
     ConflictError,
@@ -15,6 +14,7 @@ from run_operator.client.errors import (
     UnauthorizedError,
     UnavailableError,
 )
+from run_operator.client.transport import error_of
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from run_operator.client import files
+from run_operator.client import documents
 from run_operator.client.errors import EntityError
 
 EXPORTS = Path(__file__).parents[2] / "data" / "exports"
@@ -31,7 +31,7 @@ def test_whatever_is_written_is_read_back_as_it_was(tmp_path_factory, key, value
     except UnicodeEncodeError:
         return
     assert text is not None
-    files.write_document(path, document)
+    documents.write_document(path, document)
     found = yaml.safe_load(path.read_text(encoding="utf-8"))
     assert found["spec"].get(key) == (document["spec"][key])
 
@@ -45,7 +45,7 @@ def test_an_export_that_fails_half_way_leaves_the_old_file_and_nothing_else(tmp_
 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OSError, match="No space left"):
-        files.write_document(path, {"a": 1})
+        documents.write_document(path, {"a": 1})
     assert [(p.name, p.read_text()) for p in tmp_path.iterdir()] == [("runs-a.yaml", "old")]
 
 
@@ -53,7 +53,7 @@ def test_an_export_has_the_permissions_of_any_new_file_and_replaces_a_link_not_i
     target, path = tmp_path / "target", tmp_path / "runs-a.yaml"
     target.write_text("precious")
     path.symlink_to(target)
-    files.write_document(path, {"a": 1})
+    documents.write_document(path, {"a": 1})
     (tmp_path / "plain").touch()
     assert (target.read_text(), path.is_symlink()) == ("precious", False)
     assert stat.S_IMODE(path.stat().st_mode) == stat.S_IMODE((tmp_path / "plain").stat().st_mode)
@@ -61,7 +61,7 @@ def test_an_export_has_the_permissions_of_any_new_file_and_replaces_a_link_not_i
 
 def test_readers_never_see_half_a_file(tmp_path):
     path, over, seen = tmp_path / "runs-a.yaml", threading.Event(), set()
-    files.write_document(path, {"n": 0, "fill": ["x" * 50] * 2000})
+    documents.write_document(path, {"n": 0, "fill": ["x" * 50] * 2000})
 
     def read() -> None:
         while not over.is_set():
@@ -70,15 +70,15 @@ def test_readers_never_see_half_a_file(tmp_path):
     reader = threading.Thread(target=read)
     reader.start()
     for _ in range(20):
-        files.write_document(path, {"n": 1, "fill": ["x" * 50] * 2000})
+        documents.write_document(path, {"n": 1, "fill": ["x" * 50] * 2000})
     over.set()
     reader.join()
     assert len(seen) == 1
 
 
 def test_a_name_too_long_for_a_file_is_shortened():
-    assert files.export_path(Path("x"), "a" * 240).name == f"runs-{'a' * 240}.yaml"
-    assert len(files.export_path(Path("x"), "a" * 256).name) < 80
+    assert documents.export_path(Path("x"), "a" * 240).name == f"runs-{'a' * 240}.yaml"
+    assert len(documents.export_path(Path("x"), "a" * 256).name) < 80
 
 
 @pytest.mark.parametrize("make", ["junk", "fifo", "function", "folder", "missing"])
@@ -93,4 +93,4 @@ def test_a_file_that_is_no_run_is_an_error_with_its_name(tmp_path, make):
     elif make == "function":
         path.write_bytes((EXPORTS / "function-container.yaml").read_bytes())
     with pytest.raises((EntityError, FileNotFoundError, IsADirectoryError), match=r"x\.yaml"):
-        files.read_run(path)
+        documents.read_run(path)

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from run_operator.client.cli.outcomes import text_of
+from run_operator.client.cli.exit_codes import text_of
 from run_operator.client.errors import EntityError, EntityNotExistsError
-from run_operator.client.finding import find, name_of
-from run_operator.client.wishes import delete
+from run_operator.client.lookup import find, name_of
+from run_operator.client.suspend import delete
 
 
 def one(name: str, run_id: str, project: str = "demo") -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from run_operator.client import config
+from run_operator.client import kubeconfig as config
 from run_operator.client.errors import ClientError
 
 

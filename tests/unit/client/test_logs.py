@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from run_operator.client import logs
+from run_operator.client import log_reader
 
 POD = {
     "metadata": {"name": "hello-x", "labels": {"run-operator.io/attempt": "2"}},
@@ -43,15 +43,22 @@ class Node:
         return Answer(self.written, int(path.partition("tailLines=")[2]))
 
 
-def read(written: bytes) -> logs.Log:
+def read(written: bytes) -> log_reader.Log:
     cluster: Any = Node(written)
-    (log,) = logs.read(cluster, "hello")
+    (log,) = log_reader.read(cluster, "hello")
     return log
 
 
 @pytest.mark.parametrize(
     "written",
-    [b"", b"a", b"a\nb", b"a\n" * logs.TAIL, b"a\n" * (logs.TAIL - 1) + b"end", b"a" * logs.MAX_BYTES],
+    [
+        b"",
+        b"a",
+        b"a\nb",
+        b"a\n" * log_reader.TAIL,
+        b"a\n" * (log_reader.TAIL - 1) + b"end",
+        b"a" * log_reader.MAX_BYTES,
+    ],
 )
 def test_a_log_within_the_bounds_is_all_there(written):
     log = read(written)
@@ -61,10 +68,10 @@ def test_a_log_within_the_bounds_is_all_there(written):
 @pytest.mark.parametrize(
     ("written", "shown"),
     [
-        (b"first\n" + b"a\n" * logs.TAIL, b"a\n" * logs.TAIL),
-        (b"first\n" + b"a\n" * (logs.TAIL - 1) + b"end", b"a\n" * (logs.TAIL - 1) + b"end"),
-        (b"first\n" + b"a" * (logs.MAX_BYTES - 2) + b"\n", b"a" * (logs.MAX_BYTES - 2) + b"\n"),
-        (b"a" * (logs.MAX_BYTES + 1), b"a" * logs.MAX_BYTES),
+        (b"first\n" + b"a\n" * log_reader.TAIL, b"a\n" * log_reader.TAIL),
+        (b"first\n" + b"a\n" * (log_reader.TAIL - 1) + b"end", b"a\n" * (log_reader.TAIL - 1) + b"end"),
+        (b"first\n" + b"a" * (log_reader.MAX_BYTES - 2) + b"\n", b"a" * (log_reader.MAX_BYTES - 2) + b"\n"),
+        (b"a" * (log_reader.MAX_BYTES + 1), b"a" * log_reader.MAX_BYTES),
     ],
 )
 def test_a_longer_one_says_that_its_beginning_is_missing(written, shown):

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from run_operator.client import metrics
+from run_operator.client import metric_logging
 
 
 class Scalar:
@@ -32,7 +32,7 @@ class Scalar:
     ],
 )
 def test_numbers_are_taken(value, found):
-    assert metrics.checked("loss", value) == found
+    assert metric_logging.checked("loss", value) == found
 
 
 @pytest.mark.parametrize(
@@ -54,13 +54,13 @@ def test_numbers_are_taken(value, found):
 )
 def test_everything_else_is_refused(value):
     with pytest.raises(ValueError, match=r"^Invalid metric value"):
-        metrics.checked("loss", value)
+        metric_logging.checked("loss", value)
 
 
 @pytest.mark.parametrize("key", ["", "a\nb", "x" * 129, 3, None])
 def test_a_key_that_is_none_is_refused(key):
     with pytest.raises(ValueError, match=r"^Invalid metric key"):
-        metrics.checked(key, 1)
+        metric_logging.checked(key, 1)
 
 
 @pytest.mark.parametrize(
@@ -73,4 +73,4 @@ def test_a_key_that_is_none_is_refused(key):
 )
 def test_a_program_knows_whether_the_run_is_its_own(monkeypatch, url, inside):
     monkeypatch.setenv("RUN_METRICS_URL", url)
-    assert metrics.inside("ml", "a") is inside
+    assert metric_logging.inside("ml", "a") is inside

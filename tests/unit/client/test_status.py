@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from run_operator.client import arrival
+from run_operator.api.exported import of_object
+from run_operator.client import predicates
 from run_operator.client.run import Run
-from run_operator.resources.exported import of_object
 
 TASK = "container+job://p/t"
 
@@ -44,17 +44,17 @@ def test_what_wait_waits_for(kind, state, suspend, over):
         spec={"task": f"container+{kind}://p/t"},
         suspend=suspend,
     )
-    assert arrival.settled(raw) is over
+    assert predicates.settled(raw) is over
 
 
 def test_a_stop_counts_once_the_operator_has_answered_the_newest_wish():
     raw = object_of({"state": "STOPPED", "observedGeneration": 4}, suspend=True)
     raw["metadata"]["generation"] = 4
-    assert arrival.settled(raw)
-    assert arrival.stopped(raw)
+    assert predicates.settled(raw)
+    assert predicates.stopped(raw)
     raw["metadata"]["generation"] = 5
-    assert not arrival.settled(raw)
-    assert not arrival.stopped(raw)
+    assert not predicates.settled(raw)
+    assert not predicates.stopped(raw)
 
 
 def test_image_outputs_and_results_are_read_from_the_status():

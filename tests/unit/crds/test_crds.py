@@ -10,14 +10,14 @@ from typing import Any, Final
 import pytest
 import yaml
 
-from run_operator.lifecycle.draft import MAX_ATTEMPTS, MAX_TRANSITIONS, Draft
-from run_operator.resources import conditions
-from run_operator.resources.manifest import KEPT
-from run_operator.resources.policy import DeadlinePolicy, RunPolicy
-from run_operator.resources.resolved import Part, Record
-from run_operator.resources.states import State
-from run_operator.workloads.service import summary
-from run_operator.workloads.summary import MAX_PODS, summaries
+from run_operator.api import conditions
+from run_operator.api.conditions import State
+from run_operator.api.exported import KEPT
+from run_operator.api.policy import DeadlinePolicy, RunPolicy
+from run_operator.api.references import ResolvedPart, ResolvedRecord
+from run_operator.children.pod_summary import MAX_PODS, summaries
+from run_operator.children.service_address import summary
+from run_operator.lifecycle.status_builder import MAX_ATTEMPTS, MAX_TRANSITIONS, StatusBuilder
 from tests import fields_page
 from tests.builders import NOW, replica, run, service
 from tests.world import World
@@ -137,7 +137,7 @@ def test_the_lists_are_as_long_as_the_operator_makes_them():
 
 def full_status() -> dict[str, Any]:
     """A status in which everything is said that can be said."""
-    draft = Draft(run(), NOW)
+    draft = StatusBuilder(run(), NOW)
     draft.begin_attempt()
     draft.become(State.PENDING, "waiting")
     draft.condition(conditions.RUNNING, status=False, reason="Pending", message="m")
@@ -147,10 +147,10 @@ def full_status() -> dict[str, Any]:
     draft.completed_at(NOW + 6)
     draft.pods(summaries([replica(last_exit=3)]))
     draft.service(summary(service(type="NodePort", ports=[{"name": "port80", "port": 80, "targetPort": 1, "nodePort": 30001}])))  # fmt: skip
-    part = Part(reference="r", name="n", uid="u", spec={"image": "i"})
+    part = ResolvedPart(reference="r", name="n", uid="u", spec={"image": "i"})
     function = dataclasses.replace(part, id="v1", generation=2)
     task = dataclasses.replace(part, function="container://demo/hello", generation=2)
-    draft.resolved(Record(function, task, dataclasses.replace(part, namespace="ml")).to_object())
+    draft.resolved(ResolvedRecord(function, task, dataclasses.replace(part, namespace="ml")).to_object())
     return draft.current
 
 

@@ -13,14 +13,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
+from run_operator.api.exported import manifest
 from run_operator.document import errors
 from run_operator.document.entity import load, parse
 from run_operator.document.kinds import RUNTIMES, EntityType, of_run
-from run_operator.document.names import MAX_NAME, object_name
-from run_operator.document.references import Reference
+from run_operator.document.names import MAX_NAME, Reference, object_name
 from run_operator.document.yaml_reader import MAX_BYTES, Parsed, read
 from run_operator.document.yaml_writer import write
-from run_operator.resources.manifest import manifest
 
 EXPORTS = sorted((Path(__file__).parents[2] / "data" / "exports").glob("*.yaml"))
 GOOD = b"kind: container+job:run\nproject: p\nid: a\nspec:\n  task: container+job://p/t\n"

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from run_operator.engine.execute import Executor, RefusedError
+from run_operator.api.constants import ANNOTATION_ATTEMPT
+from run_operator.engine.executor import Executor, RefusedError
 from run_operator.engine.store import Store
 from run_operator.kube.errors import (
     AlreadyExistsError,
@@ -16,11 +17,9 @@ from run_operator.kube.errors import (
     NotFoundError,
     TooLargeError,
 )
-from run_operator.lifecycle.actions import CreateWorkload, DeleteChild, PatchService
-from run_operator.lifecycle.observed import Observed
+from run_operator.lifecycle.model import CreateWorkload, DeleteChild, Observed, PatchService
 from run_operator.lifecycle.plan import plan
-from run_operator.resources.constants import ANNOTATION_ATTEMPT
-from run_operator.workloads.options import Options
+from run_operator.workloads.types import Options
 from tests.builders import NOW, UID, job, run, serve, service
 
 VOLUME = {"volume_type": "persistent_volume_claim", "name": "data", "mount_path": "/data", "spec": {}}

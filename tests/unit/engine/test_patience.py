@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from run_operator.engine.patience import LONGEST, RATE, Patience
-from run_operator.resources.run import Key
+from run_operator.api.run import Key
+from run_operator.engine.patience import LONGEST, RATE, StatusPacing
 
 
 def test_one_alone_is_written_at_once():
-    assert Patience(lambda: 0.0).wait(Key("ml", "a")) == 0
+    assert StatusPacing(lambda: 0.0).wait(Key("ml", "a")) == 0
 
 
 def test_a_burst_is_spread_and_none_waits_longer_than_the_longest():
     now = 0.0
-    patience = Patience(lambda: now)
+    patience = StatusPacing(lambda: now)
     keys = [Key("ml", str(i)) for i in range(200)]
     waits = [patience.wait(key) for key in keys]
     assert waits[:3] == [0, 1 / RATE, 2 / RATE]
@@ -23,7 +23,7 @@ def test_a_burst_is_spread_and_none_waits_longer_than_the_longest():
 
 
 def test_who_has_something_else_to_say_leaves_the_row():
-    patience = Patience(lambda: 0.0)
+    patience = StatusPacing(lambda: 0.0)
     patience.wait(Key("ml", "a"))
     assert patience.wait(Key("ml", "b")) > 0
     patience.forget(Key("ml", "b"))

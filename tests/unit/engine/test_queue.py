@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+from run_operator.api.run import Key
 from run_operator.engine.queue import BURST, LAST_BACKOFF, WorkQueue
-from run_operator.resources.run import Key
 
 A, B, C = Key("ns", "a"), Key("ns", "b"), Key("ns", "c")
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from run_operator.engine.reasons import KEPT, MOST_READ, MOST_SAID, NEW, PAUSE, Reasons
+from run_operator.api.raw import precise_stamp, stamp
+from run_operator.children.kubelet_events import JOB, POD, Question
+from run_operator.engine.event_reader import KEPT, MOST_READ, MOST_SAID, NEW, PAUSE, EventReader
 from run_operator.kube.errors import ForbiddenError, KubeError
-from run_operator.resources.times import precise_stamp, stamp
-from run_operator.workloads.events import JOB, POD, Question
 from tests.builders import NOW
 
 
@@ -54,11 +54,11 @@ def event(
     } | more
 
 
-def reasons() -> tuple[Reasons, Events, Clock]:
+def reasons() -> tuple[EventReader, Events, Clock]:
     clock = Clock()
     events = Events(clock)
     api: Any = events
-    return Reasons(api, clock, lambda: NOW), events, clock
+    return EventReader(api, clock, lambda: NOW), events, clock
 
 
 def job(uid: str) -> Question:
@@ -69,7 +69,7 @@ def pod(uid: str) -> Question:
     return Question(POD, uid, uid)
 
 
-async def why(one: Reasons, question: Question) -> list[str]:
+async def why(one: EventReader, question: Question) -> list[str]:
     return [said.message for said in await one.why("ml", question)]
 
 

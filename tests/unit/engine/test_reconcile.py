@@ -8,17 +8,16 @@ from typing import Any
 
 import pytest
 
-from run_operator.engine.execute import RefusedError
+from run_operator.api.raw import stamp
+from run_operator.api.run import Run
+from run_operator.children.kubelet_events import Question, Said, about_job
+from run_operator.engine.executor import RefusedError
 from run_operator.engine.patience import RATE
-from run_operator.engine.reconcile import ANSWERS_FIRST, LONGEST_WAIT, REFUSED_AGAIN, Reconciler
+from run_operator.engine.reconciler import ANSWERS_FIRST, LONGEST_WAIT, REFUSED_AGAIN, Reconciler
 from run_operator.engine.store import Store
 from run_operator.kube.errors import ForbiddenError, InvalidError, TooLargeError, TransientError
-from run_operator.lifecycle.actions import RunEvent, ScaleChild
-from run_operator.lifecycle.observed import Observed, Refusal
-from run_operator.resources.run import Run
-from run_operator.resources.times import stamp
-from run_operator.workloads.events import Question, Said, about_job
-from run_operator.workloads.options import Options
+from run_operator.lifecycle.model import Observed, Refusal, RunEvent, ScaleChild
+from run_operator.workloads.types import Options
 from tests.builders import NOW, deployment, job, pod, replica, run, serve, service
 from tests.planning import running
 

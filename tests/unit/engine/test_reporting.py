@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from run_operator.engine.execute import Executor, RefusedError
-from run_operator.engine.reporting import _at_rest, _Gauges
+from run_operator.api.run import Key
+from run_operator.engine.executor import Executor, RefusedError
+from run_operator.engine.ingest_service import _at_rest, _Gauges
 from run_operator.engine.store import Store
-from run_operator.ingest.publisher import NotOursError
+from run_operator.ingest.configmap import NotOursError
 from run_operator.kube.errors import ForbiddenError
-from run_operator.lifecycle.actions import CreateWorkload
-from run_operator.resources.run import Key
-from run_operator.workloads.build import build
-from run_operator.workloads.options import Options
+from run_operator.lifecycle.model import CreateWorkload
+from run_operator.workloads.builder import build
+from run_operator.workloads.types import Options
 from tests.builders import run
 from tests.ingest_world import World, batch
 

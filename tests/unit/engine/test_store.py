@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from run_operator.engine.execute import merge_patch
+from run_operator.api.references import Want
+from run_operator.api.run import Key
+from run_operator.engine.executor import merge_patch
 from run_operator.engine.store import Store
-from run_operator.resources.referred import Want
-from run_operator.resources.run import Key
 from tests.builders import UID, function, job, pod, profiles, run, task
 
 

@@ -17,9 +17,9 @@ from typing import Any
 import aiohttp
 import pytest
 
-from run_operator.engine import sweep
+from run_operator.engine import resync
 from run_operator.engine.operator import Operator
-from run_operator.engine.watched import WATCHED
+from run_operator.engine.watched_kinds import WATCHED
 from run_operator.flags import BindAddress
 from run_operator.kube.resource import Resource
 from run_operator.settings import Settings
@@ -168,7 +168,9 @@ async def until(question: Any) -> None:
 
 
 async def test_workers_go_on_when_the_streams_are_opened_anew(cluster, monkeypatch):
-    monkeypatch.setattr(sweep, "GRACE", 1.0)  # less, and a busy machine opens them anew before they were open
+    monkeypatch.setattr(
+        resync, "GRACE", 1.0
+    )  # less, and a busy machine opens them anew before they were open
     running = asyncio.create_task(operator().run())
     await until(lambda: len(cluster.watching) >= len(WATCHED))
     cluster.runs, cluster.still = [LATE], True

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+from run_operator.api.run import Key
 from run_operator.engine.queue import LAST_BACKOFF, WorkQueue
 from run_operator.engine.workers import Workers
 from run_operator.kube.errors import ConflictError
-from run_operator.observability.metrics import Metrics
-from run_operator.resources.run import Key
+from run_operator.observability.telemetry import OperatorTelemetry
 
 KEY = Key("ml", "hello")
 
@@ -44,6 +44,6 @@ async def test_a_conflict_that_does_not_end_is_tried_less_and_less_often():
     reconciler: Any = Stale(queue)
     queue.add(KEY)
     begin.set()
-    await Workers(queue, reconciler, Metrics(), 1).work(begin)
+    await Workers(queue, reconciler, OperatorTelemetry(), 1).work(begin)
     assert queue.delays[0] <= 0.5
     assert LAST_BACKOFF / 2 <= queue.delays[-1] <= LAST_BACKOFF

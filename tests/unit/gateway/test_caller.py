@@ -7,9 +7,8 @@ from typing import Any
 
 import pytest
 
-from run_operator.gateway import caller
-from run_operator.gateway.caller import Caller
-from run_operator.gateway.identity import Identity
+from run_operator.gateway import api_client
+from run_operator.gateway.api_client import ApiClient, Identity
 from run_operator.kube.errors import ForbiddenError
 from run_operator.kube.resource import RUNS
 
@@ -40,20 +39,20 @@ class Started:
         yield await self.get()
 
 
-def calling(api: Any) -> Caller:
-    return Caller(api, Identity("token", "digest", "somebody", "127.0.0.1"), patience=10)
+def calling(api: Any) -> ApiClient:
+    return ApiClient(api, Identity("token", "digest", "somebody", "127.0.0.1"), patience=10)
 
 
 @pytest.fixture(autouse=True)
 def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(caller, "FIRST_PAUSE", 0.001)
+    monkeypatch.setattr(api_client, "FIRST_PAUSE", 0.001)
 
 
-async def one(found: Caller) -> Any:
+async def one(found: ApiClient) -> Any:
     return await found.get(RUNS, "default", "x")
 
 
-async def several(found: Caller) -> Any:
+async def several(found: ApiClient) -> Any:
     [raw] = [raw async for raw in found.all(RUNS, "default")]
     return raw
 
@@ -78,7 +77,7 @@ async def test_what_a_ready_one_denies_once_more_is_denied(ask):
 @pytest.mark.parametrize("ask", [one, several])
 async def test_one_that_never_says_it_is_ready_is_not_waited_for_long(ask, monkeypatch):
     """A cluster may keep its readiness to itself."""
-    monkeypatch.setattr(caller, "DENIED", 0.0)
+    monkeypatch.setattr(api_client, "DENIED", 0.0)
     api = Started([DENIED] * 9, [False] * 9)
     with pytest.raises(ForbiddenError):
         await ask(calling(api))

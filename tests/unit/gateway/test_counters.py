@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
-from run_operator.gateway.counters import OTHER, Counters, route
 from run_operator.gateway.routes import parts_of
+from run_operator.gateway.telemetry import OTHER, GatewayTelemetry, route
 
 P = "/api/v1/-/{project}"
 MADE = ("functions", "tasks", "runs")
@@ -40,7 +40,7 @@ WORDS = st.sampled_from(
 )
 
 
-def samples(counters: Counters) -> dict[tuple[str, tuple[str, ...]], float]:
+def samples(counters: GatewayTelemetry) -> dict[tuple[str, tuple[str, ...]], float]:
     """Name and values of its labels, ordered by the labels' names, to value."""
     families = text_string_to_metric_families(counters.text().decode())
     return {
@@ -59,7 +59,7 @@ def test_whatever_is_asked_for_there_are_no_more_labels_than_routes(parts):
 
 
 def test_a_request_is_in_flight_and_then_counted_with_its_code():
-    counters, logs = Counters(), ("api", "v1", "-", "p", "runs", "x", "logs")
+    counters, logs = GatewayTelemetry(), ("api", "v1", "-", "p", "runs", "x", "logs")
     name = "run_operator_gateway_"
     with counters.request("GET", logs) as asked, counters.request("BREW", ("pot",)):
         found = samples(counters)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from run_operator.gateway.documents import changes, entity
 from run_operator.gateway.entities import Place
-from run_operator.gateway.limits import Limits
-from run_operator.gateway.listing import Lists, query
-from run_operator.gateway.problems import Problem
+from run_operator.gateway.entity_documents import changes, entity
+from run_operator.gateway.errors import Problem
+from run_operator.gateway.limits import GatewayLimits
+from run_operator.gateway.pages import Lists, query
 from run_operator.kube.resource import RUNS
 
 RUN = {
@@ -90,7 +90,7 @@ def test_labels_are_added_and_nothing_else_is_lost():
 )
 def test_what_is_not_understood_is_refused(parameters):
     with pytest.raises(Problem) as caught:
-        query(parameters, Limits())
+        query(parameters, GatewayLimits())
     assert caught.value.status == 400
 
 
@@ -100,7 +100,7 @@ async def test_a_list_of_too_many_is_refused_and_says_what_to_do():
             for number in range(3):
                 yield {**RUN, "metadata": {"name": f"x{number}", "uid": str(number)}}
 
-    limits, place = Limits(listed=2), Place(RUNS, "churn", "ns")
+    limits, place = GatewayLimits(listed=2), Place(RUNS, "churn", "ns")
     with pytest.raises(Problem, match="say kind or state") as caught:
         await Lists(limits).page(Three(), place, query({}, limits))  # type: ignore[arg-type]
     assert (caught.value.status, caught.value.limit) == (400, "listed")

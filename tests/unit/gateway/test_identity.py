@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from run_operator.gateway.identity import identity
+from run_operator.gateway.api_client import identity
 
 
 def owner(token: str) -> str:

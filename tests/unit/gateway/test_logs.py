@@ -7,8 +7,8 @@ import gzip
 from typing import Any
 
 from run_operator.gateway.entities import Place
-from run_operator.gateway.limits import Limits
-from run_operator.gateway.logs import logs
+from run_operator.gateway.limits import GatewayLimits
+from run_operator.gateway.run_logs import logs
 from run_operator.kube.errors import NotFoundError, TransientError
 from run_operator.kube.resource import PODS, RUN_LOGS, RUNS
 
@@ -50,8 +50,8 @@ class Caller:
         return found[-keep:]
 
 
-async def read(caller: Caller, limits: Limits | None = None) -> list[tuple[int, str]]:
-    found: Any = await logs(caller, PLACE, RUN, limits or Limits())  # type: ignore[arg-type]
+async def read(caller: Caller, limits: GatewayLimits | None = None) -> list[tuple[int, str]]:
+    found: Any = await logs(caller, PLACE, RUN, limits or GatewayLimits())  # type: ignore[arg-type]
     assert all(one["kind"] == "log" and one["spec"] == {"run": "x"} for one in found)
     return [(one["status"]["attempt"], base64.b64decode(one["content"]).decode()) for one in found]
 
@@ -79,5 +79,5 @@ async def test_the_newest_have_the_room():
     caller = Caller(
         [pod("a", 1), pod("b", 2)], [kept("z", 1, b"0" * 100)], {"a": b"1" * 100, "b": b"2" * 100}
     )
-    found = await read(caller, Limits(logs=80, all_logs=120))
+    found = await read(caller, GatewayLimits(logs=80, all_logs=120))
     assert found == [(1, "1" * 40), (2, "2" * 80)]

@@ -7,10 +7,10 @@ from types import SimpleNamespace
 from typing import Any
 
 from run_operator.gateway.entities import Place
-from run_operator.gateway.limits import Limits
-from run_operator.gateway.metrics import Metrics
+from run_operator.gateway.limits import GatewayLimits
+from run_operator.gateway.run_metrics import RunMetrics
 from run_operator.kube.resource import RUNS
-from run_operator.metrics.readings import SOON
+from run_operator.metrics.sdk_put import SOON
 
 PLACE = Place(RUNS, "churn", "ns")
 RUN = {
@@ -37,7 +37,7 @@ class Entities:
 
 async def test_it_counts_from_when_it_came_what_its_sender_may_have_read(monkeypatch):
     entities = Entities()
-    metrics: Any = Metrics(entities, Limits())  # type: ignore[arg-type]
+    metrics: Any = RunMetrics(entities, GatewayLimits())  # type: ignore[arg-type]
     await metrics.all(entities, PLACE, "x")
     arrived = time.monotonic()
     entities.metrics = {"z": 1, "m": [1]}  # somebody else was first

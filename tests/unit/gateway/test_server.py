@@ -12,11 +12,11 @@ import aiohttp
 import pytest
 from kubernetes.aio.client import Configuration
 
-from run_operator.gateway.counters import Counters
-from run_operator.gateway.health import HealthPort
-from run_operator.gateway.limits import Limits
+from run_operator.gateway.limits import GatewayLimits
 from run_operator.gateway.routes import Routes, parts_of
 from run_operator.gateway.server import GatewayServer
+from run_operator.gateway.telemetry import GatewayTelemetry
+from run_operator.http.probes import ProbeServer
 from run_operator.kube.client import Api
 from run_operator.kube.errors import TransientError
 from run_operator.kube.fence import Unfenced
@@ -24,13 +24,13 @@ from run_operator.kube.resource import RUNS
 from tests.harness import free_port
 from tests.unit.gateway.test_counters import samples
 
-LIMITS = Limits(body=10_000, body_time=0.3, patience=0.1, slowest=0.2, burst=40, rate=1)
+LIMITS = GatewayLimits(body=10_000, body_time=0.3, patience=0.1, slowest=0.2, burst=40, rate=1)
 TOKEN = "secret-of-the-caller"  # noqa: S105
 RUN = "/api/v1/-/churn/runs/x"
 
 
 @contextlib.asynccontextmanager
-async def serving(limits: Limits, counters: Counters):
+async def serving(limits: GatewayLimits, counters: GatewayTelemetry):
     """No API server is there: whatever gets that far is answered with 503."""
     configuration = Configuration(host="http://127.0.0.1:1")
     configuration.connection_pool_maxsize = 4
@@ -46,7 +46,7 @@ async def serving(limits: Limits, counters: Counters):
 
 @pytest.fixture
 async def gateway():
-    async with serving(LIMITS, Counters()) as one:
+    async with serving(LIMITS, GatewayTelemetry()) as one:
         yield one
 
 
@@ -156,7 +156,7 @@ async def test_whoever_a_limit_refuses_is_counted_under_its_name(limits, limit, 
         yield b"["
         await asyncio.Event().wait()
 
-    counters, body = Counters(), begun() if limit == "body_time" else b"[1.0, 2.0]"
+    counters, body = GatewayTelemetry(), begun() if limit == "body_time" else b"[1.0, 2.0]"
     async with serving(dataclasses.replace(LIMITS, **limits), counters) as (session, _):
         if limit == "rate":
             await sent(session, "GET", "/api/v2/x")
@@ -169,7 +169,7 @@ async def test_whoever_a_limit_refuses_is_counted_under_its_name(limits, limit, 
 
 
 async def test_a_connection_too_many_is_closed_and_counted_and_nothing_is_logged(caplog):
-    counters = Counters()
+    counters = GatewayTelemetry()
     async with serving(dataclasses.replace(LIMITS, connections=1), counters) as (session, _):
         port = session._base_url.port
         _, first = await asyncio.open_connection("127.0.0.1", port)
@@ -183,7 +183,7 @@ async def test_a_connection_too_many_is_closed_and_counted_and_nothing_is_logged
 
 
 async def test_who_the_api_server_is_asked_for_is_counted():
-    counters = Counters()
+    counters = GatewayTelemetry()
     api = Api(Configuration(host="http://127.0.0.1:1"), Unfenced(), counters.asked, "test")
     with pytest.raises(TransientError):
         await api.get(RUNS, "ns", "x")
@@ -192,9 +192,9 @@ async def test_who_the_api_server_is_asked_for_is_counted():
 
 
 async def test_what_was_counted_is_told_on_the_health_port():
-    counters = Counters()
+    counters = GatewayTelemetry()
     counters.refused("rate")
-    port, health = free_port(), HealthPort(counters)
+    port, health = free_port(), ProbeServer(counters.text, list)
     await health.listen("127.0.0.1", port)
     async with (
         aiohttp.ClientSession() as session,

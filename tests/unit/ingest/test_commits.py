@@ -7,15 +7,15 @@ import asyncio
 import pytest
 from prometheus_client import CollectorRegistry
 
+from run_operator.api.run import Key, Run
+from run_operator.http.rate_limit import Bucket
 from run_operator.ingest.committer import Committer
-from run_operator.ingest.counters import Counters
-from run_operator.ingest.ledgers import Entry
-from run_operator.ingest.limits import Limits, Pace
-from run_operator.ingest.throttle import Bucket
+from run_operator.ingest.limits import IngestLimits, Pace
+from run_operator.ingest.sessions import Session
+from run_operator.ingest.telemetry import IngestTelemetry
 from run_operator.kube.errors import ForbiddenError, ThrottledError, TooLargeError, TransientError
 from run_operator.kube.resource import RUNS
-from run_operator.metrics.ledger import Ledger
-from run_operator.resources.run import Key, Run
+from run_operator.metrics.run_ledger import RunLedger
 from tests.ingest_world import NAME, NAMESPACE, POLL, UID, World, batch
 
 KEY = Key(NAMESPACE, NAME)
@@ -179,12 +179,12 @@ class TestPace:
 
     def entry(self, world: World, name: str):
         world.store.put_run(_run(name))
-        entry = Entry(Key(NAMESPACE, name), Ledger(f"uid-{name}", {}), 1000, 0.0)
+        entry = Session(Key(NAMESPACE, name), RunLedger(f"uid-{name}", {}), 1000, 0.0)
         entry.ledger._touch(0.0)
         return entry
 
     def committer(self, world: World, now: list[float], **pace):
-        counters = Counters(CollectorRegistry())
+        counters = IngestTelemetry(CollectorRegistry())
         clock = lambda: now[0]  # noqa: E731
         return Committer(
             world.api, world.store, world.ingest._ledgers, counters, Pace(**pace), clock, clock, "me",
@@ -250,7 +250,7 @@ class TestPace:
 
 
 async def test_a_ledger_that_is_all_in_the_cluster_is_forgotten_after_a_while_and_read_again():
-    async with World(Limits(forgotten_after=-1.0)) as world:
+    async with World(IngestLimits(forgotten_after=-1.0)) as world:
         token = world.token()
         await world.post(token, batch(1, 1))
         await world.until(lambda: world.ingest._committer.freshness() == 0 and world.status.get("metrics"))

@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from run_operator.gateway.tls import Certificate
-from run_operator.ingest import authority
-from run_operator.ingest.certificates import Certificates
-from run_operator.ingest.handing_out import HOSTS, GatewayCertificate
 from run_operator.kube.errors import NotFoundError
 from run_operator.kube.resource import SECRETS
+from run_operator.pki import ca
+from run_operator.pki.gateway_secret import HOSTS, GatewaySecret
+from run_operator.pki.reload import ReloadingCertificate
+from run_operator.pki.rotation import CertificateRotation
 from tests.ingest_world import FakeApi
 
 HOME = "run-operator"
@@ -31,8 +31,8 @@ class World:
         self.api: Any = FakeApi()
         self.now = dt.datetime.now(dt.UTC) - dt.timedelta(days=5)  # what is issued later is valid today
         self.folder = folder
-        self.certificates = Certificates(self.api, HOME, "ingest-ca", ["localhost"], lambda: self.now)
-        self.one = GatewayCertificate(self.api, HOME, SECRET, SERVICE, self.certificates, lambda: self.now)
+        self.certificates = CertificateRotation(self.api, HOME, "ingest-ca", ["localhost"], lambda: self.now)
+        self.one = GatewaySecret(self.api, HOME, SECRET, SERVICE, self.certificates, lambda: self.now)
 
     @property
     def secret(self) -> dict[str, Any]:
@@ -68,7 +68,7 @@ async def test_clients_trust_the_gateway_by_every_name_it_was_given(tmp_path):
     world = World(tmp_path)
     world.install(**{HOSTS: "gateway.example.org, 192.0.2.7"})
     assert await world.refresh() == 1
-    gateway = Certificate(tmp_path)
+    gateway = ReloadingCertificate(tmp_path)
     assert gateway.load()
     for host in ("run-operator-gateway.run-operator.svc", "localhost", "gateway.example.org", "192.0.2.7"):
         await shaken_hands(gateway.context, tmp_path / "ca.crt", host)
@@ -80,10 +80,10 @@ async def test_it_is_renewed_before_it_ends_and_when_the_names_change_and_not_ot
     world = World(tmp_path)
     world.install()
     assert [await world.refresh(), await world.refresh()] == [1, 0]
-    gateway = Certificate(tmp_path)
+    gateway = ReloadingCertificate(tmp_path)
     assert [gateway.load(), gateway.load()] == [True, False]
     first = await shaken_hands(gateway.context, tmp_path / "ca.crt", "localhost")
-    world.now += authority.SERVER_LIFE - authority.SERVER_RENEWED + dt.timedelta(minutes=1)
+    world.now += ca.SERVER_LIFE - ca.SERVER_RENEWED + dt.timedelta(minutes=1)
     assert await world.refresh() == 1
     assert gateway.load()
     assert await shaken_hands(gateway.context, tmp_path / "ca.crt", "localhost") != first

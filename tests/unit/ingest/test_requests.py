@@ -7,15 +7,15 @@ import json
 
 import pytest
 
-from run_operator.ingest.ledgers import Entry
-from run_operator.ingest.limits import Limits
+from run_operator.api.run import Key
+from run_operator.children import DeploymentView, PodView
+from run_operator.ingest.limits import IngestLimits
+from run_operator.ingest.sessions import Session
 from run_operator.kube.resource import RUNS
-from run_operator.metrics import batch as batches
-from run_operator.metrics.batch import MAX_BODY
-from run_operator.metrics.book import Limits as BookLimits
-from run_operator.metrics.ledger import Ledger
-from run_operator.resources.run import Key
-from run_operator.workloads.views import DeploymentView, PodView
+from run_operator.metrics import protocol as batches
+from run_operator.metrics.metric_set import MetricLimits as BookLimits
+from run_operator.metrics.protocol import MAX_BODY
+from run_operator.metrics.run_ledger import RunLedger
 from tests.ingest_world import NAME, NAMESPACE, POLL, World, batch
 
 
@@ -214,12 +214,12 @@ class TestBounds:
                 assert answer.status == 413
 
     async def test_a_body_that_does_not_arrive(self):
-        async with World(Limits(body_time=0.1)) as world:
+        async with World(IngestLimits(body_time=0.1)) as world:
             answer = await self.half(world, "Content-Length: 100\r\n\r\n{")
             assert b" 408 " in answer
 
     async def test_half_a_head_is_given_up(self):
-        async with World(Limits(idle=0.1)) as world:
+        async with World(IngestLimits(idle=0.1)) as world:
             assert await self.half(world, "Content-") == b""
 
     async def test_a_request_that_is_cut_off_or_garbled_is_no_error_of_ours(self, caplog):
@@ -244,7 +244,7 @@ class TestBounds:
         return answer
 
     async def test_connections_beyond_the_bound_are_closed_and_the_others_go_on(self):
-        async with World(Limits(connections=2)) as world:
+        async with World(IngestLimits(connections=2)) as world:
             assert (await world.post(world.token(), POLL))[0] == 200
             held = [await asyncio.open_connection("127.0.0.1", world.port) for _ in range(5)]
             async with asyncio.timeout(10):
@@ -254,27 +254,27 @@ class TestBounds:
                 writer.close()
 
     async def test_many_bodies_at_once_are_put_off(self):
-        async with World(Limits(bodies=1000)) as world:
+        async with World(IngestLimits(bodies=1000)) as world:
             code, _, headers = await world.post(world.token(), b" " * 2000)
             assert (code, "Retry-After" in headers) == (503, True)
             assert (await world.post(world.token(), POLL))[0] == 200
 
     async def test_too_many_requests_of_a_pod(self):
-        async with World(Limits(pod_rate=0.5, pod_burst=2)) as world:
+        async with World(IngestLimits(pod_rate=0.5, pod_burst=2)) as world:
             token = world.token()
             codes = [await world.post(token, POLL) for _ in range(3)]
             assert [code for code, _, _ in codes] == [200, 200, 429]
             assert int(codes[-1][2]["Retry-After"]) >= 1
 
     async def test_too_many_requests_of_all_pods_of_a_run(self):
-        async with World(Limits(run_rate=0.5, run_burst=1)) as world:
+        async with World(IngestLimits(run_rate=0.5, run_burst=1)) as world:
             world.add_pod("pod-2")
             assert (await world.post(world.token("pod-1"), POLL))[0] == 200
             assert (await world.post(world.token("pod-2"), POLL))[0] == 429
 
     async def test_a_full_memory_puts_off_what_it_cannot_hold(self):
-        async with World(Limits(held_values=0)) as world:
-            other = Entry(Key(NAMESPACE, "other"), Ledger("other-uid", {}), 0, 0.0)
+        async with World(IngestLimits(held_values=0)) as world:
+            other = Session(Key(NAMESPACE, "other"), RunLedger("other-uid", {}), 0, 0.0)
             other.ledger.take(
                 None, batches.read(b'{"ops": [{"k": "x", "put": 1}]}'), 1, BookLimits(), 0.0, bool
             )

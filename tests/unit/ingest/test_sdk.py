@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from run_operator.ingest.limits import Limits
+from run_operator.ingest.limits import IngestLimits
 from run_operator.kube.errors import TransientError
 from tests.ingest_world import UID, World
 
@@ -191,7 +191,7 @@ async def test_a_run_that_is_over_takes_nothing_more(world):
 
 
 async def test_who_sends_too_fast_waits_and_is_not_refused():
-    limits = Limits(pod_burst=2, sdk_rate=100, pod_rate=1e6, run_rate=1e6, run_burst=1e6)
+    limits = IngestLimits(pod_burst=2, sdk_rate=100, pod_rate=1e6, run_rate=1e6, run_burst=1e6)
     async with World(limits) as world:
         codes = await asyncio.gather(*(world.sdk("GET", "/api/auth") for _ in range(30)))
         assert {code for code, _ in codes} == {200}
@@ -201,7 +201,7 @@ async def test_who_sends_too_fast_waits_and_is_not_refused():
 
 
 async def test_a_cluster_that_takes_nothing_is_said_and_not_waited_for_without_end():
-    limits = Limits(sdk_patience=0.2, pod_rate=1e6, pod_burst=1e6, run_rate=1e6, run_burst=1e6)
+    limits = IngestLimits(sdk_patience=0.2, pod_rate=1e6, pod_burst=1e6, run_rate=1e6, run_burst=1e6)
     async with World(limits) as world:
 
         def lost(apply):

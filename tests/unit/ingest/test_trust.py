@@ -8,11 +8,11 @@ import ssl
 
 import pytest
 
-from run_operator.ingest import authority
-from run_operator.ingest.authority import Authority
-from run_operator.ingest.certificates import Certificates
-from run_operator.ingest.publisher import CHECKED_EVERY, NotOursError, Publisher
+from run_operator.ingest.configmap import CHECKED_EVERY, ModuleConfigMap, NotOursError
 from run_operator.kube.resource import CONFIG_MAPS, SECRETS
+from run_operator.pki import ca
+from run_operator.pki.ca import CertificateAuthority
+from run_operator.pki.rotation import CertificateRotation
 from tests.ingest_world import FakeApi, utc
 
 HOME = "run-operator"
@@ -21,38 +21,38 @@ SECRET = "run-operator-ingest-ca"  # noqa: S105 - a name
 
 class TestAuthorities:
     def test_one_is_made_and_kept(self):
-        first = authority.renewed([], utc())
+        first = ca.renewed([], utc())
         assert len(first) == 1
-        assert authority.renewed(first, utc(100)) == first
+        assert ca.renewed(first, utc(100)) == first
 
     def test_a_new_one_is_told_a_day_before_it_signs_and_the_old_one_until_it_has_expired(self):
-        old = authority.renewed([], utc())
-        both = authority.renewed(old, utc(500))
+        old = ca.renewed([], utc())
+        both = ca.renewed(old, utc(500))
         assert both[0] == old[0]
         assert len(both) == 2
-        assert authority.signer(both, utc(500)) == old[0]
-        assert authority.signer(both, utc(501.1)) == both[1]
-        assert authority.bundle(both).count("BEGIN CERTIFICATE") == 2
-        assert authority.renewed(both, utc(729)) == both
-        assert authority.renewed(both, utc(731)) == both[1:]
+        assert ca.signer(both, utc(500)) == old[0]
+        assert ca.signer(both, utc(501.1)) == both[1]
+        assert ca.bundle(both).count("BEGIN CERTIFICATE") == 2
+        assert ca.renewed(both, utc(729)) == both
+        assert ca.renewed(both, utc(731)) == both[1:]
 
     def test_at_every_moment_of_ten_years_the_signer_is_valid_and_was_told_before(self):
-        there = authority.renewed([], utc())
+        there = ca.renewed([], utc())
         told = {there[0].certificate: utc(-1)}
         for day in range(0, 3650, 5):
             now = utc(day)
-            there = authority.renewed(there, now)
+            there = ca.renewed(there, now)
             for one in there:
                 told.setdefault(one.certificate, now)
-            chosen = authority.signer(there, now)
+            chosen = ca.signer(there, now)
             assert chosen.begins <= now
-            assert chosen.ends > now + authority.SERVER_LIFE
-            assert told[chosen.certificate] <= now - authority.TOLD_BEFORE
-            assert len(there) <= authority.MOST
+            assert chosen.ends > now + ca.SERVER_LIFE
+            assert told[chosen.certificate] <= now - ca.TOLD_BEFORE
+            assert len(there) <= ca.MOST
 
 
-def certificates(api: FakeApi, now: list[dt.datetime]) -> Certificates:
-    return Certificates(api, HOME, SECRET, ["localhost", "127.0.0.1"], lambda: now[0])  # type: ignore[arg-type]
+def certificates(api: FakeApi, now: list[dt.datetime]) -> CertificateRotation:
+    return CertificateRotation(api, HOME, SECRET, ["localhost", "127.0.0.1"], lambda: now[0])  # type: ignore[arg-type]
 
 
 async def shaken_hands(context: ssl.SSLContext, bundle: str, host: str = "localhost") -> bytes:
@@ -80,7 +80,7 @@ async def test_pods_trust_the_endpoint_by_name_and_by_address():
         await shaken_hands(one.context, one.bundle, host)
     with pytest.raises(ssl.SSLError):
         await shaken_hands(one.context, one.bundle, "elsewhere")
-    stranger = authority.bundle([Authority.create(dt.datetime.now(dt.UTC))])
+    stranger = ca.bundle([CertificateAuthority.create(dt.datetime.now(dt.UTC))])
     with pytest.raises(ssl.SSLError):
         await shaken_hands(one.context, stranger)
 
@@ -122,9 +122,9 @@ async def test_the_empty_secret_of_the_manifests_is_filled_and_a_broken_one_is_m
 
 
 class TestPublisher:
-    def made(self, api: FakeApi, bundle: str = "ca") -> Publisher:
+    def made(self, api: FakeApi, bundle: str = "ca") -> ModuleConfigMap:
         self.now, self.bundle = [0.0], [bundle]
-        return Publisher(
+        return ModuleConfigMap(
             api,
             {"runmetrics.py": "module", "sitecustomize.py": "site"},
             lambda: self.bundle[0],

@@ -6,12 +6,11 @@ from typing import Any
 
 import pytest
 
-from run_operator.lifecycle.actions import CreateWorkload, DeleteChild, ScaleChild, SetDeadline
-from run_operator.lifecycle.observed import Observed
+from run_operator.api.raw import precise_stamp, stamp
+from run_operator.api.run import Run
+from run_operator.lifecycle.model import CreateWorkload, DeleteChild, Observed, ScaleChild, SetDeadline
 from run_operator.lifecycle.plan import plan
-from run_operator.resources.run import Run
-from run_operator.resources.times import precise_stamp, stamp
-from run_operator.workloads.options import Options
+from run_operator.workloads.types import Options
 from tests.builders import NOW, deployment, job, pod, replica, run, serve, service
 
 

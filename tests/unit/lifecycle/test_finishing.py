@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from run_operator.lifecycle.actions import DeleteRun
-from run_operator.lifecycle.observed import Observed
-from run_operator.resources.times import stamp
-from run_operator.workloads.views import PodView
+from run_operator.api.raw import stamp
+from run_operator.children import PodView
+from run_operator.lifecycle.model import DeleteRun, Observed
 from tests.builders import NOW, UID, job, pod, run
 from tests.planning import condition, status_of, step
 

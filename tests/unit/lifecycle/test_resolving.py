@@ -8,12 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from run_operator.lifecycle.actions import CreateWorkload, DeleteChild
-from run_operator.lifecycle.observed import Observed
+from run_operator.api.references import Catalog
+from run_operator.api.run import Run
+from run_operator.lifecycle.model import CreateWorkload, DeleteChild, Observed
 from run_operator.lifecycle.plan import plan
-from run_operator.resources.catalog import Catalog
-from run_operator.resources.run import Run
-from run_operator.workloads.options import Options
+from run_operator.workloads.types import Options
 from tests.builders import NOW, SERVE, deployment, function, job, pod, profiles, replica, run, service, task
 from tests.planning import condition
 

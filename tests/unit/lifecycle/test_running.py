@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from run_operator.lifecycle.observed import Observed
-from run_operator.lifecycle.running import LONGEST_PAUSE
-from run_operator.resources.times import stamp
-from run_operator.workloads.events import Said, about_job, about_pod
-from run_operator.workloads.views import PodView
+from run_operator.api.raw import stamp
+from run_operator.children import PodView
+from run_operator.children.kubelet_events import Said, about_job, about_pod
+from run_operator.lifecycle.model import Observed
+from run_operator.lifecycle.run_phase import LONGEST_PAUSE
 from tests.builders import NOW, UID, job, pod, run
 from tests.planning import condition, status_of, step
 

@@ -6,10 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from run_operator.lifecycle.actions import CreateService, CreateWorkload, ScaleChild
-from run_operator.lifecycle.observed import Observed, Refusal
-from run_operator.resources.times import precise_stamp
-from run_operator.workloads.events import Said
+from run_operator.api.raw import precise_stamp
+from run_operator.children.kubelet_events import Said
+from run_operator.lifecycle.model import CreateService, CreateWorkload, Observed, Refusal, ScaleChild
 from tests.builders import NOW, deployment, replica, serve, service
 from tests.planning import condition, kinds, running, seen, status_of, step
 

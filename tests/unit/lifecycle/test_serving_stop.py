@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from run_operator.lifecycle.actions import (
+from run_operator.lifecycle.model import (
     CreateService,
     CreateWorkload,
     DeleteChild,

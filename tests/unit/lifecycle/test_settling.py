@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from run_operator.engine.execute import merge_patch
-from run_operator.lifecycle.observed import Observed
+from run_operator.api.raw import stamp
+from run_operator.api.run import Run
+from run_operator.engine.executor import merge_patch
+from run_operator.lifecycle.model import Observed
 from run_operator.lifecycle.plan import plan
-from run_operator.resources.run import Run
-from run_operator.resources.times import stamp
-from run_operator.workloads.options import Options
+from run_operator.workloads.types import Options
 from tests.builders import NOW, job, pod, run
 
 RECEIVING = {

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from run_operator.lifecycle.actions import CreateWorkload, SuspendChild
-from run_operator.lifecycle.observed import Observed, Refusal
-from run_operator.lifecycle.starting import UNTOLD
-from run_operator.resources.run import Run
-from run_operator.resources.times import stamp
+from run_operator.api.raw import stamp
+from run_operator.api.run import Run
+from run_operator.lifecycle.model import CreateWorkload, Observed, Refusal, SuspendChild
+from run_operator.lifecycle.start import UNTOLD
 from tests.builders import NOW, job, pod, run
 from tests.planning import condition, kinds, status_of, step
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from run_operator.lifecycle.actions import CreateWorkload, DeleteChild, SuspendChild
-from run_operator.lifecycle.observed import Observed
-from run_operator.resources.times import precise_stamp, stamp
+from run_operator.api.raw import precise_stamp, stamp
+from run_operator.lifecycle.model import CreateWorkload, DeleteChild, Observed, SuspendChild
 from tests.builders import NOW, job, pod, run
 from tests.planning import condition, kinds, status_of, step
 

@@ -7,18 +7,18 @@ from typing import Any
 
 import pytest
 
-from run_operator.lifecycle.actions import (
+from run_operator.api.raw import stamp
+from run_operator.lifecycle.model import (
     CreateService,
     CreateWorkload,
     DeleteChild,
+    Observed,
     RestartChild,
     ScaleChild,
     SuspendChild,
 )
-from run_operator.lifecycle.observed import Observed
 from run_operator.lifecycle.plan import plan
-from run_operator.resources.times import stamp
-from run_operator.workloads.options import Options
+from run_operator.workloads.types import Options
 from tests.builders import NOW, deployment, job, pod, replica, run, serve, service
 
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "lifecycle.md"

@@ -7,8 +7,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from run_operator.lifecycle.actions import CreateWorkload, RestartChild, ScaleChild
-from run_operator.lifecycle.observed import Observed
+from run_operator.lifecycle.model import CreateWorkload, Observed, RestartChild, ScaleChild
 from tests.builders import deployment, job, pod, replica, run, serve, service
 from tests.planning import kinds, status_of, step
 

@@ -7,15 +7,14 @@ from pathlib import Path
 import pytest
 import yaml
 
-from run_operator.engine.watched import WATCHED
-from run_operator.resources import policy
-from run_operator.resources.catalog import Profile
-from run_operator.resources.constants import LABEL_PROFILES
-from run_operator.resources.manifest import KEPT
-from run_operator.resources.referred import ProfilesView
-from run_operator.resources.states import State
+from run_operator.api import policy
+from run_operator.api.conditions import State
+from run_operator.api.constants import LABEL_PROFILES
+from run_operator.api.exported import KEPT
+from run_operator.api.references import Profile, ProfilesView
+from run_operator.engine.watched_kinds import WATCHED
+from run_operator.resolution.profile import profile_spec
 from run_operator.settings import Settings
-from run_operator.workloads.profile import profile_spec
 
 ROOT = Path(__file__).parents[3]
 DOCUMENTS = ("runs", "functions", "tasks", "artifacts", "dataitems", "models", "containerimages")

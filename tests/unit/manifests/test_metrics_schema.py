@@ -6,12 +6,11 @@ from pathlib import Path
 
 import yaml
 
-from run_operator.metrics.batch import Batch
-from run_operator.metrics.book import Limits
-from run_operator.metrics.ledger import Ledger
-from run_operator.metrics.ops import Append, Put, Replace, Set, Truncate
-from run_operator.resources.metrics_policy import MOST_BUDGET, MetricsPolicy
-from run_operator.resources.run import METRICS_FIELDS
+from run_operator.api.policy import MOST_BUDGET, MetricsPolicy
+from run_operator.api.run import METRICS_FIELDS
+from run_operator.metrics.metric_set import MetricLimits
+from run_operator.metrics.protocol import Append, Batch, Put, Replace, Set, Truncate
+from run_operator.metrics.run_ledger import RunLedger
 
 ROOT = Path(__file__).parents[3]
 CRD = yaml.safe_load((ROOT / "crds" / "runs.yaml").read_text())
@@ -21,16 +20,16 @@ STATUS = SCHEMA["status"]["properties"]
 
 def everything() -> dict:
     """A commit in which every field occurs."""
-    ledger = Ledger("u", {})
-    limits = Limits(budget=1024)
+    ledger = RunLedger("u", {})
+    limits = MetricLimits(budget=1024)
     first = [Append("loss", [0.1, None, *[0.2] * 300]), Put("acc", 1), Set("acc", 2, overwrite=False)]
     second = [Truncate("loss", 100), Replace("other", [0.1] * 10), Set("loss", 1, overwrite=False)]
     for seq, ops in enumerate((first, second), start=1):
         ledger.take("a", Batch("a", seq, None, tuple(ops), end=False), 1, limits, 0.0, lambda _: False)
     full = Batch("a", 1, None, (Append("other", [0.1] * 1000), Put("new", 1)), end=True)
-    ledger.take("a", full, 2, Limits(budget=1024, fail=True), 0.0, lambda _: False)
+    ledger.take("a", full, 2, MetricLimits(budget=1024, fail=True), 0.0, lambda _: False)
     told = {"fullResolution": "x", "lastCommitTime": "t"}
-    commit = ledger.commit("c", Limits(), told)
+    commit = ledger.commit("c", MetricLimits(), told)
     return {op["path"].removeprefix("/status/"): op["value"] for op in commit.operations if op["op"] == "add"}
 
 

@@ -8,9 +8,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from run_operator.metrics.batch import MAX_BODY, Batch, read
-from run_operator.metrics.errors import MalformedError, RefusedBatchError, UnacceptableError
-from run_operator.metrics.ops import Append, Put, Replace, Set, Truncate
+from run_operator.metrics.protocol import (
+    MAX_BODY,
+    Append,
+    Batch,
+    MalformedError,
+    Put,
+    RefusedBatchError,
+    Replace,
+    Set,
+    Truncate,
+    UnacceptableError,
+    read,
+)
 
 
 def test_everything_that_can_be_said():

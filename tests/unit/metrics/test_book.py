@@ -8,22 +8,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from run_operator.metrics import layout
-from run_operator.metrics.batch import Batch
-from run_operator.metrics.book import MAX_KEYS, Book, Limits
-from run_operator.metrics.errors import UnacceptableError
-from run_operator.metrics.ops import Append, Op, Put, Replace, Set, Truncate
+from run_operator.metrics import status_fields
+from run_operator.metrics.metric_set import MAX_KEYS, MetricLimits, MetricSet
+from run_operator.metrics.protocol import Append, Batch, Op, Put, Replace, Set, Truncate, UnacceptableError
 from run_operator.metrics.series import Series
 
-PLENTY = Limits()
+PLENTY = MetricLimits()
 
 
 def batch(*ops: Op) -> Batch:
     return Batch(None, None, None, ops, end=False)
 
 
-def start(value) -> Book:
-    book = Book()
+def start(value) -> MetricSet:
+    book = MetricSet()
     if isinstance(value, list):
         book.apply(batch(Replace("k", list(value))), PLENTY)
     elif value is not None:
@@ -51,7 +49,7 @@ def test_the_truth_table(op, from_nothing, from_single, from_list):
     for before, after in ((None, from_nothing), (1.0, from_single), ([1.0], from_list)):
         book = start(before)
         book.apply(batch(op), PLENTY)
-        assert layout.values(book) == {"k": after}
+        assert status_fields.values(book) == {"k": after}
 
 
 @pytest.mark.parametrize("before", [1.0, [1.0]])
@@ -59,35 +57,35 @@ def test_a_value_that_is_not_stored_is_counted_and_told(before):
     book = start(before)
     notes = book.apply(batch(Set("k", 2.0, overwrite=False)), PLENTY)
     assert "kept" in notes[0]
-    assert layout.info(book)["k"]["ignored"] == 1
+    assert status_fields.info(book)["k"]["ignored"] == 1
 
 
 def test_a_replaced_list_starts_anew():
     book = start([5.0, 7.0])
     book.apply(batch(Replace("k", [1.0])), PLENTY)
-    told = layout.info(book)["k"]
+    told = status_fields.info(book)["k"]
     assert (told["count"], told["min"], told["max"], told["sum"]) == (1, 1.0, 1.0, 1.0)
 
 
 @pytest.mark.parametrize(("before", "length"), [(None, 0), (1.0, 0), ([1.0], 2)])
 def test_a_rewind_of_what_is_not_there_is_told_and_changes_nothing(before, length):
     book = start(before)
-    before = layout.values(book)
+    before = status_fields.values(book)
     assert book.apply(batch(Truncate("k", length)), PLENTY)
-    assert layout.values(book) == before
+    assert status_fields.values(book) == before
 
 
 def test_one_metric_too_many_is_refused_and_nothing_of_the_batch_is_stored():
-    book = Book()
+    book = MetricSet()
     book.apply(batch(*(Put(f"k{i}", 1) for i in range(MAX_KEYS))), PLENTY)
     with pytest.raises(UnacceptableError, match="'more' would be one more than 64") as caught:
         book.apply(batch(Put("k0", 2), Put("more", 1), Append("most", [1, 2]), Truncate("none", 1)), PLENTY)
     assert (caught.value.more, book.refused) == ({"keys": ["more", "most"]}, 3)
-    assert layout.values(book)["k0"] == 1
+    assert status_fields.values(book)["k0"] == 1
 
 
 def test_only_names_that_have_no_place_are_named():
-    book = Book()
+    book = MetricSet()
     book.apply(batch(*(Put(f"k{i}", 1) for i in range(MAX_KEYS - 1))), PLENTY)
     with pytest.raises(UnacceptableError) as caught:
         book.apply(batch(Put("last", 2), Put("more", 1)), PLENTY)
@@ -97,30 +95,32 @@ def test_only_names_that_have_no_place_are_named():
 def test_a_name_for_which_the_budget_has_no_room_is_refused():
     names = [f"{i}" * 64 for i in range(10, 30)]
     with pytest.raises(UnacceptableError, match="statusBudget") as caught:
-        Book().apply(batch(*(Put(name, 1) for name in names)), Limits(budget=1024))
+        MetricSet().apply(batch(*(Put(name, 1) for name in names)), MetricLimits(budget=1024))
     refused = caught.value.more["keys"]
     assert refused == names[-len(refused) :]
-    Book().apply(batch(*(Put(name, 1) for name in names if name not in refused)), Limits(budget=1024))
+    MetricSet().apply(
+        batch(*(Put(name, 1) for name in names if name not in refused)), MetricLimits(budget=1024)
+    )
 
 
 def test_the_largest_list_is_thinned_first_and_single_values_never():
-    book = Book()
+    book = MetricSet()
     ops = [Append("long", [0.123456789] * 300), Append("short", [0.1, 0.2, 0.3]), Put("single", 0.987654321)]
-    book.apply(batch(*ops), Limits(budget=2048))
-    told = layout.info(book)
+    book.apply(batch(*ops), MetricLimits(budget=2048))
+    told = status_fields.info(book)
     assert told["long"]["stride"] == 2
     assert told["short"]["stride"] == 1
-    assert layout.values(book)["single"] == 0.987654321
+    assert status_fields.values(book)["single"] == 0.987654321
     assert told["long"]["count"] == 300
 
 
 class TestFail:
     """`onLimit: Fail`: the lists stay whole, and what does not fit is refused and counted."""
 
-    limits = Limits(budget=1024, fail=True)
+    limits = MetricLimits(budget=1024, fail=True)
 
-    def full(self) -> Book:
-        book = Book()
+    def full(self) -> MetricSet:
+        book = MetricSet()
         book.apply(batch(Append("loss", [0.123456789] * 70)), self.limits)
         return book
 
@@ -128,14 +128,14 @@ class TestFail:
         book = self.full()
         with pytest.raises(UnacceptableError, match="onLimit: Fail"):
             book.apply(batch(Append("loss", [0.5] * 100)), self.limits)
-        told = layout.info(book)["loss"]
+        told = status_fields.info(book)["loss"]
         assert (told["count"], told["stride"], told["refused"], book.refused) == (70, 1, 100, 100)
 
     def test_the_rest_of_the_batch_is_stored(self):
         book = self.full()
         notes = book.apply(batch(Append("loss", [0.5] * 100), Set("acc", 0.9, overwrite=True)), self.limits)
         assert "100 values refused" in notes[0]
-        assert layout.values(book)["acc"] == 0.9
+        assert status_fields.values(book)["acc"] == 0.9
 
     def test_a_list_with_a_hole_cannot_come_about(self):
         book = self.full()
@@ -149,7 +149,7 @@ class TestFail:
         with pytest.raises(UnacceptableError):
             book.apply(batch(Append("loss", [0.5] * 100)), self.limits)
         book.apply(batch(Truncate("loss", 2), Append("loss", [7])), self.limits)
-        assert layout.values(book)["loss"] == [0.123456789, 0.123456789, 7]
+        assert status_fields.values(book)["loss"] == [0.123456789, 0.123456789, 7]
 
 
 value = st.one_of(
@@ -168,7 +168,7 @@ op = st.one_of(
 )
 
 
-def in_go(book: Book) -> int:
+def in_go(book: MetricSet) -> int:
     """Bytes of the metrics as the API server writes them: encoding/json's rule for floats and its HTML escapes."""
 
     def number(value) -> str:
@@ -184,7 +184,7 @@ def in_go(book: Book) -> int:
         return plain
 
     parts = []
-    for name, metric in layout.values(book).items():
+    for name, metric in status_fields.values(book).items():
         inner = f"[{','.join(map(number, metric))}]" if isinstance(metric, list) else number(metric)
         parts.append(f"{text(name)}:{inner}")
     return len(f"{{{','.join(parts)}}}".encode())
@@ -207,14 +207,14 @@ def _shortest(value: float, *, plain: bool) -> str:
 @settings(max_examples=200, deadline=None)
 @given(st.lists(st.lists(op, max_size=6), max_size=12), st.integers(2048, 8192), st.booleans())
 def test_the_budget_is_never_exceeded_whatever_the_mix(batches, budget, fail):
-    book = Book()
-    limits = Limits(budget, fail)
+    book = MetricSet()
+    limits = MetricLimits(budget, fail)
     for ops in batches:
         try:
             book.apply(batch(*ops), limits)
         except UnacceptableError:
             assert fail
-        assert len(json.dumps(layout.values(book), separators=(",", ":"))) <= book.size <= budget
+        assert len(json.dumps(status_fields.values(book), separators=(",", ":"))) <= book.size <= budget
         assert in_go(book) <= budget
 
 
@@ -222,24 +222,24 @@ def test_the_budget_is_never_exceeded_whatever_the_mix(batches, budget, fail):
 @given(st.lists(st.lists(op, max_size=6), max_size=12), st.data())
 def test_what_is_in_the_status_is_enough_to_go_on(batches, data):
     """One book lives on, the other is read back from the status, as JSON, at random points: no difference."""
-    one, other = Book(), Book()
-    limits = Limits(2048)
+    one, other = MetricSet(), MetricSet()
+    limits = MetricLimits(2048)
     for ops in batches:
         one.apply(batch(*ops), limits)
         other.apply(batch(*ops), limits)
         if data.draw(st.booleans()):
-            status = json.loads(json.dumps([layout.values(other), layout.info(other)]))
-            other = layout.restored(*status)
-    assert layout.values(other) == layout.values(one)
-    assert layout.info(other) == layout.info(one)
+            status = json.loads(json.dumps([status_fields.values(other), status_fields.info(other)]))
+            other = status_fields.restored(*status)
+    assert status_fields.values(other) == status_fields.values(one)
+    assert status_fields.info(other) == status_fields.info(one)
 
 
 def test_a_status_that_a_person_broke_is_read_as_far_as_it_makes_sense():
-    book = layout.restored(
+    book = status_fields.restored(
         {"a": [1, 2, 3], "b": "text", "c": [True], "d": 4, "e": [5]},
         {"a": {"stride": 3, "count": 3}, "d": "what", "e": {"stride": 1, "count": 1, "min": "x"}},
     )
-    assert layout.values(book) == {"a": [1, 2, 3], "d": 4, "e": [5]}
+    assert status_fields.values(book) == {"a": [1, 2, 3], "d": 4, "e": [5]}
     series = book.metrics["a"]
     assert isinstance(series, Series)
     assert (series.stride, series.count, series.figures.total) == (1, 3, 6.0)

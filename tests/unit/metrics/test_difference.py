@@ -9,7 +9,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from run_operator.metrics.difference import MOST, SHARE, difference
+from run_operator.metrics.status_fields import MOST, SHARE, difference
 
 KEYS = st.sampled_from(["loss", "a/b", "a~b", "~1", "-"])
 NUMBERS = st.integers(-3, 3) | st.floats(allow_nan=False, allow_infinity=False)

@@ -11,14 +11,20 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from run_operator.metrics.batch import Batch
-from run_operator.metrics.book import Limits
-from run_operator.metrics.errors import ClosedError, CrowdedError, GapError, UnacceptableError
-from run_operator.metrics.ledger import Ledger
-from run_operator.metrics.ops import Append, Put
-from run_operator.metrics.record import MAX_WRITERS
+from run_operator.metrics.metric_set import MetricLimits
+from run_operator.metrics.protocol import (
+    Append,
+    Batch,
+    ClosedError,
+    CrowdedError,
+    GapError,
+    Put,
+    UnacceptableError,
+)
+from run_operator.metrics.run_ledger import RunLedger
+from run_operator.metrics.watermarks import MAX_WRITERS
 
-LIMITS = Limits()
+LIMITS = MetricLimits()
 
 
 def batch(seq: int | None, *values: float, end: bool = False) -> Batch:
@@ -26,7 +32,7 @@ def batch(seq: int | None, *values: float, end: bool = False) -> Batch:
     return Batch("w", seq, None, ops, end)
 
 
-def take(ledger: Ledger, writer: str, one: Batch, attempt: int = 1, gone=lambda _: False):
+def take(ledger: RunLedger, writer: str, one: Batch, attempt: int = 1, gone=lambda _: False):
     return ledger.take(writer, one, attempt, LIMITS, 0.0, gone)
 
 
@@ -36,8 +42,8 @@ class Cluster:
     def __init__(self) -> None:
         self.object = {"metadata": {"uid": "u"}, "status": {}}
 
-    def ledger(self) -> Ledger:
-        return Ledger("u", copy.deepcopy(self.object["status"]))
+    def ledger(self) -> RunLedger:
+        return RunLedger("u", copy.deepcopy(self.object["status"]))
 
     def patch(self, operations: list[dict]) -> bool:
         """Whether it was applied."""
@@ -64,7 +70,7 @@ class Cluster:
         return self.object["status"]
 
 
-def committed(ledger: Ledger, cluster: Cluster, name: str = "c1") -> None:
+def committed(ledger: RunLedger, cluster: Cluster, name: str = "c1") -> None:
     commit = ledger.commit(name, LIMITS, {})
     assert cluster.patch(commit.operations)
     ledger.landed(commit, 0.0)
@@ -109,7 +115,7 @@ def test_a_gap_names_the_batch_that_is_expected():
 
 def test_a_refused_batch_does_not_use_up_its_number():
     ledger = Cluster().ledger()
-    limits = Limits(budget=1024)
+    limits = MetricLimits(budget=1024)
     bad = Batch("w", 1, None, tuple(Put(f"{i}" * 50, 1) for i in range(10, 40)), end=False)
     with pytest.raises(UnacceptableError):
         ledger.take("w", bad, 1, limits, 0.0, lambda _: False)
@@ -178,7 +184,7 @@ def test_goodbyes_are_remembered_over_a_restart():
 
 
 class TestManyWriters:
-    def full(self, cluster: Cluster, *, end: bool) -> Ledger:
+    def full(self, cluster: Cluster, *, end: bool) -> RunLedger:
         ledger = cluster.ledger()
         for number in range(MAX_WRITERS):
             take(ledger, f"pod-{number}/w", batch(1, 1, end=end))
@@ -225,12 +231,12 @@ class ExactlyOnce(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.cluster = Cluster()
-        self.replicas: list[Ledger | None] = [None, None]
+        self.replicas: list[RunLedger | None] = [None, None]
         self.sent = {"a": [], "b": []}
         self.pending: list = [None, None]
         self.names = count()
 
-    def replica(self, at: int) -> Ledger:
+    def replica(self, at: int) -> RunLedger:
         ledger = self.replicas[at]
         if ledger is None:
             ledger = self.replicas[at] = self.cluster.ledger()

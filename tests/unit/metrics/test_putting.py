@@ -11,8 +11,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from run_operator.metrics.putting import meaning
-from run_operator.metrics.readings import LIFE, MOST, READERS, SOON, Readings
+from run_operator.metrics.sdk_put import LIFE, MOST, READERS, SOON, Readings, meaning
 
 APPEND, OVERWRITE, SINGLE = (False, False), (True, False), (False, True)
 

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from run_operator.metrics import layout
-from run_operator.metrics.book import Book
+from run_operator.metrics import status_fields
+from run_operator.metrics.metric_set import MetricSet
 from run_operator.metrics.numbers import NotANumberError, numbers
 from run_operator.metrics.series import Series
 
@@ -26,8 +26,10 @@ step = st.one_of(st.lists(value, max_size=40), st.just("thin"), st.just("restart
 
 def restarted(series: Series) -> Series:
     """As after a restart of the operator: from the status, as JSON, alone."""
-    book = Book({"k": series})
-    again = layout.restored(*json.loads(json.dumps([layout.values(book), layout.info(book)])))
+    book = MetricSet({"k": series})
+    again = status_fields.restored(
+        *json.loads(json.dumps([status_fields.values(book), status_fields.info(book)]))
+    )
     found = again.metrics["k"]
     assert isinstance(found, Series)
     return found

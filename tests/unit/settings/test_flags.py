@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from run_operator import __main__ as operator
 from run_operator.flags import BindAddress, BindAddressType, command, setting
 from run_operator.gateway import __main__ as gateway
-from run_operator.observability import logs
+from run_operator.observability import logging
 from run_operator.settings import Settings
 
 
@@ -19,7 +19,7 @@ from run_operator.settings import Settings
 def logged(monkeypatch) -> list[tuple[str, bool]]:
     """How logs were set up; for this process they are not."""
     told = []
-    monkeypatch.setattr(logs, "configure", lambda level, *, as_json: told.append((level, as_json)))
+    monkeypatch.setattr(logging, "configure", lambda level, *, as_json: told.append((level, as_json)))
     return told
 
 
@@ -105,7 +105,7 @@ def test_the_namespace_of_the_pod_is_known_by_the_variable_that_pods_have_for_it
 def test_projects_are_read_as_pairs(monkeypatch):
     seen = []
 
-    async def serve(settings: gateway.Settings) -> None:
+    async def serve(settings: gateway.GatewaySettings) -> None:
         seen.extend(settings.projects)
 
     monkeypatch.setattr(gateway, "serve", serve)

@@ -10,12 +10,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from run_operator.api.exported import manifest
+from run_operator.api.run import Run
 from run_operator.document.entity import load
-from run_operator.resources.manifest import manifest
-from run_operator.resources.run import Run
-from run_operator.workloads.build import MAX_SPEC, build
-from run_operator.workloads.errors import WorkloadError
-from run_operator.workloads.options import Options
+from run_operator.workloads.builder import MAX_SPEC, build
+from run_operator.workloads.fields import WorkloadError
+from run_operator.workloads.types import Options
 from tests.builders import UID, run
 
 EXPORTS = Path(__file__).parents[2] / "data" / "exports"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from run_operator.workloads.events import LONGEST, Question, Said, about_job, about_pod, answer
-from run_operator.workloads.views import PodView
+from run_operator.children import PodView
+from run_operator.children.kubelet_events import LONGEST, Question, Said, about_job, about_pod, answer
 from tests.builders import NOW, job, pod
 
 POD = Question("Pod", "uid-hello-x", "hello-x", NOW)

@@ -12,16 +12,15 @@ from typing import Any
 import pytest
 import yaml
 
+from run_operator.api.exported import manifest
+from run_operator.api.references import Catalog, EntityView
+from run_operator.api.run import Run
 from run_operator.document.entity import load
 from run_operator.document.yaml_writer import write
-from run_operator.resources.catalog import Catalog
-from run_operator.resources.manifest import manifest
-from run_operator.resources.referred import EntityView
-from run_operator.resources.run import Run
-from run_operator.workloads.build import build
+from run_operator.resolution.resolve import resolve
+from run_operator.workloads.builder import build
 from run_operator.workloads.environment import RESERVED
-from run_operator.workloads.options import Options
-from run_operator.workloads.resolve import resolve
+from run_operator.workloads.types import Options
 from tests.builders import UID, profiles
 
 DATA = Path(__file__).parents[2] / "data"

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from run_operator.workloads.observe import observe
-from run_operator.workloads.summary import summaries
-from run_operator.workloads.views import JobView, PodView
+from run_operator.children import JobView, PodView
+from run_operator.children.job_outcome import observe
+from run_operator.children.pod_summary import summaries
 from tests.builders import NOW, job, pod
 
 

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from run_operator.resources.catalog import Catalog
-from run_operator.resources.run import Run
-from run_operator.workloads.build import build
-from run_operator.workloads.options import Options
-from run_operator.workloads.resolve import Resolution, resolve
+from run_operator.api.references import Catalog
+from run_operator.api.run import Run
+from run_operator.resolution.resolve import Resolution, resolve
+from run_operator.workloads.builder import build
+from run_operator.workloads.types import Options
 from tests.builders import SERVE, profiles, run
 
 

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from run_operator.workloads.errors import InvalidSpecError
-from run_operator.workloads.names import child_name, label_value, shortened
-from run_operator.workloads.quantities import parse, quantity, scaled_bytes
+from run_operator.workloads.fields import InvalidSpecError
+from run_operator.workloads.metadata import child_name, label_value, shortened
+from run_operator.workloads.resources import parse, quantity, scaled_bytes
 
 
 @pytest.mark.parametrize(

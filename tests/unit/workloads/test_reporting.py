@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 import yaml
 
+from run_operator.api import pod_contract as names
 from run_operator.client.pod.runmetrics import Settings
-from run_operator.resources import reporting as names
-from run_operator.workloads.build import build
-from run_operator.workloads.errors import InvalidSpecError
-from run_operator.workloads.options import Options
-from run_operator.workloads.reporting import FLUSH_SECONDS, spool_location
+from run_operator.workloads.builder import build
+from run_operator.workloads.fields import InvalidSpecError
+from run_operator.workloads.metrics_injection import FLUSH_SECONDS, spool_location
+from run_operator.workloads.types import Options
 from tests.builders import SERVE, run
 
 GOLDEN = Path(__file__).parents[2] / "data" / "workloads" / "reporting-pod.yaml"

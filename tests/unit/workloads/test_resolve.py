@@ -8,12 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from run_operator.resources.catalog import Catalog
-from run_operator.resources.resolved import MAX_RECORD, Record
-from run_operator.resources.run import Run
-from run_operator.workloads.errors import InvalidSpecError, UnresolvedError
-from run_operator.workloads.options import Options
-from run_operator.workloads.resolve import Resolution, resolve
+from run_operator.api.references import MAX_RECORD, Catalog, ResolvedRecord
+from run_operator.api.run import Run
+from run_operator.resolution.resolve import Resolution, resolve
+from run_operator.workloads.fields import InvalidSpecError, UnresolvedError
+from run_operator.workloads.types import Options
 from tests.builders import function, profiles, run, task
 
 OWN_TASK = {"task": "container+job://demo/t"}
@@ -201,7 +200,7 @@ def test_the_record_reads_back_as_it_was_written():
         function(),
         profiles({"p": "replicas: 2"}, namespace="run-operator"),
     )
-    assert Record.of_status({"resolved": made.record.to_object()}) == made.record
+    assert ResolvedRecord.of_status({"resolved": made.record.to_object()}) == made.record
     assert made.record.profile.namespace == "run-operator"
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from run_operator.workloads.build import build
-from run_operator.workloads.options import Options
+from run_operator.workloads.builder import build
+from run_operator.workloads.types import Options
 from run_operator.workloads.volumes import shortcomings
 from tests.builders import run
 

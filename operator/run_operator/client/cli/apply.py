@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from run_operator.client.cli.bar import Bar
 from run_operator.client.cli.inputs import Input, InputError, inputs
 from run_operator.client.cli.options import cluster_options, connect
+from run_operator.client.cli.output import Bar
 
 if TYPE_CHECKING:
-    from run_operator.client.kube import Cluster
+    from run_operator.client.cluster import Cluster
 
 REFUSED: Final = 1
 BAD_INPUT: Final = 2
@@ -55,8 +55,8 @@ def apply_command(
 
 def _apply(cluster: Cluster, found: Input | InputError, bar: Bar, *, suspend: bool, dry_run: bool) -> int:
     """One of them; the exit code it deserves."""
-    from run_operator.client.errors import BackendError, EntityError, UnavailableError  # noqa: PLC0415 - not for help
-    from run_operator.document.errors import DocumentError  # noqa: PLC0415
+    from run_operator.client.errors import BackendError, EntityError, UnavailableError
+    from run_operator.document.errors import DocumentError
 
     code, line = BAD_INPUT, None
     try:
@@ -81,10 +81,10 @@ def _apply(cluster: Cluster, found: Input | InputError, bar: Bar, *, suspend: bo
 
 def _one(cluster: Cluster, data: bytes, suspend: bool, dry_run: bool) -> tuple[str, str, str]:
     """Kind, name, and what was done."""
-    from run_operator.client.saving import apply  # noqa: PLC0415 - not for the help text
-    from run_operator.document.entity import load  # noqa: PLC0415
-    from run_operator.document.kinds import EntityType  # noqa: PLC0415
-    from run_operator.resources.manifest import manifest  # noqa: PLC0415
+    from run_operator.api.exported import manifest
+    from run_operator.client.apply import apply
+    from run_operator.document.entity import load
+    from run_operator.document.kinds import EntityType
 
     entity = load(data)
     body: Mapping[str, Any] = manifest(entity, suspend=suspend and entity.type is EntityType.RUN)

@@ -24,7 +24,7 @@ def completion_command(shell: str) -> None:
     zsh:   echo 'eval "$(runctl completion zsh)"' >> ~/.zshrc
     fish:  runctl completion fish > ~/.config/fish/completions/runctl.fish
     """
-    from run_operator.client.cli.main import cli  # noqa: PLC0415 - main finds this module by name
+    from run_operator.client.cli.main import cli
 
     kind = get_completion_class(shell)
     if kind is None:

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from run_operator.api.raw import mapping
 from run_operator.client.cli import output as shown
-from run_operator.client.cli.live import last_metrics
 from run_operator.client.cli.options import cluster_options, connect, run_argument
+from run_operator.client.cli.progress import last_metrics
 from run_operator.client.text import visible
-from run_operator.resources.raw import mapping
 
 if TYPE_CHECKING:
-    from run_operator.client.kube import Cluster
+    from run_operator.client.cluster import Cluster
 
 MAX_EVENTS = 20
 MAX_TRANSITIONS = 10
@@ -25,7 +25,7 @@ MAX_TRANSITIONS = 10
 @cluster_options()
 def describe_command(name: str, namespace: str | None, context: str | None, kubeconfig: str | None) -> None:
     """Tell everything about a Run: what it is, where it is, its attempts, pods, metrics and events."""
-    from run_operator.client.finding import find  # noqa: PLC0415 - a help text needs none
+    from run_operator.client.lookup import find
 
     cluster = connect(namespace, context, kubeconfig)
     raw = find(cluster, name)
@@ -71,8 +71,8 @@ def _section(title: str, rows: Any, fields: tuple[str, ...]) -> Iterator[str]:
 
 
 def _events(cluster: Cluster, raw: Mapping[str, Any]) -> Iterator[str]:
-    from run_operator.client.errors import BackendError  # noqa: PLC0415 - a help text needs none
-    from run_operator.kube.resource import EVENTS  # noqa: PLC0415
+    from run_operator.client.errors import BackendError
+    from run_operator.kube.resource import EVENTS
 
     fields = f"involvedObject.uid={raw['metadata']['uid']}"
     try:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import click
 
 from run_operator.client.cli import output as shown
+from run_operator.client.cli.exit_codes import Several
 from run_operator.client.cli.options import cluster_options, connect, run_argument, selector_option, the_runs
-from run_operator.client.cli.outcomes import Several
 
 if TYPE_CHECKING:
     from run_operator.client.run import Run
@@ -48,7 +48,7 @@ def export_command(
 
 def _export(run: Run, directory: str, stdout: bool) -> None:
     if stdout:
-        from run_operator.document.yaml_writer import write  # noqa: PLC0415 - a help text needs none
+        from run_operator.document.yaml_writer import write
 
         shown.data(write(run.to_dict()))
         return

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from run_operator.resources.raw import JSON
-
 import sys
-from collections.abc import Mapping
 from typing import Any
 
 import click
 
+from run_operator.api.raw import JSON
 from run_operator.client.cli.options import cluster_options, connect, run_argument
-
 
 
 @click.command("logs")
@@ -33,17 +30,17 @@ def logs_command(
 
     Exit code 0 when all there is was shown, whatever became of the Run: runctl wait tells that by its own.
     """
-    from run_operator.client.finding import find  # noqa: PLC0415 - a help text needs none
+    from run_operator.client.lookup import find
 
     cluster = connect(namespace, context, kubeconfig)
     told = _Told(find(cluster, name), attempt, prefix)
     if follow:
-        from run_operator.client import listening  # noqa: PLC0415
+        from run_operator.client import log_stream
 
-        for line in listening.follow(cluster, told.raw, attempt, told.changed):
+        for line in log_stream.follow(cluster, told.raw, attempt, told.changed):
             told.line(line)
     else:
-        from run_operator.client.logs import lines_of, read_soon  # noqa: PLC0415
+        from run_operator.client.log_reader import lines_of, read_soon
 
         for log in read_soon(cluster, told.raw, attempt):
             if log.truncated:
@@ -76,7 +73,7 @@ class _Told:
 
     def changed(self, raw: JSON) -> None:
         """The Run is another one than before; its end is told after its last line."""
-        from run_operator.client.arrival import ended  # noqa: PLC0415 - a help text needs none
+        from run_operator.client.predicates import ended
 
         self.raw = raw
         if not ended(raw):
@@ -90,7 +87,7 @@ class _Told:
             click.echo(f"run {self._name} has no logs{self._why()}", err=True)
 
     def _state(self) -> None:
-        from run_operator.client.waiting import summary  # noqa: PLC0415 - a help text needs none
+        from run_operator.client.wait import summary
 
         said = summary(self._name, self.raw)
         if said != self._said:
@@ -98,8 +95,8 @@ class _Told:
         self._said = said
 
     def _why(self) -> str:
-        from run_operator.client.arrival import ended  # noqa: PLC0415 - a help text needs none
-        from run_operator.resources.raw import mapping, number  # noqa: PLC0415
+        from run_operator.api.raw import mapping, number
+        from run_operator.client.predicates import ended
 
         had, of = number(mapping(self.raw.get("status")).get("attempt")), self._attempt
         if not had or (of and of > had):

@@ -11,19 +11,19 @@ from typing import Final
 import click
 
 from run_operator import __version__
-from run_operator.client.cli.outcomes import FAILED, INTERRUPTED, code_of, say, text_of
+from run_operator.client.cli.exit_codes import FAILED, INTERRUPTED, code_of, say, text_of
 
 VERBS: Final[dict[str, tuple[str, str]]] = {
     "manifest": ("manifest", "Convert exported files into manifests."),
     "apply": ("apply", "Create or change what exported files say."),
-    "list": ("listing", "List Runs."),
-    "get": ("listing", "Show Runs by name, also as YAML or JSON."),
+    "list": ("list", "List Runs."),
+    "get": ("list", "Show Runs by name, also as YAML or JSON."),
     "describe": ("describe", "Tell everything about a Run, for people."),
-    "wait": ("waits", "Wait for the end of Runs (of services: until they are ready)."),
+    "wait": ("wait", "Wait for the end of Runs (of services: until they are ready)."),
     "logs": ("logs", "Show what the program wrote; -f: as it writes it."),
-    "stop": ("wishes", "Stop Runs; resume goes on."),
-    "resume": ("wishes", "Let stopped Runs go on."),
-    "delete": ("wishes", "Delete Runs, with their pods and claims."),
+    "stop": ("suspend", "Stop Runs; resume goes on."),
+    "resume": ("suspend", "Let stopped Runs go on."),
+    "delete": ("suspend", "Delete Runs, with their pods and claims."),
     "metrics": ("metrics", "Show metrics; --plot: as a chart."),
     "export": ("export", "Write runs-<id>.yaml, with status and metrics."),
     "invoke": ("invoke", "Send a request to a Run's service."),

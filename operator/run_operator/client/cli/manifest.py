@@ -10,12 +10,12 @@ from typing import Any, Final
 
 import click
 
+from run_operator.api.exported import manifest
 from run_operator.client.cli.inputs import Input, InputError, inputs
 from run_operator.client.text import visible
 from run_operator.document.entity import Entity, load
 from run_operator.document.errors import DocumentError
 from run_operator.document.yaml_writer import write
-from run_operator.resources.manifest import manifest
 
 BAD_INPUT: Final = 2
 REMEMBERED: Final = 256 * 1024

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from run_operator.api.raw import mapping, number
 from run_operator.client.cli import output as shown
 from run_operator.client.cli.options import cluster_options, connect, run_argument, the_run
 from run_operator.client.text import visible
-from run_operator.resources.raw import mapping, number
 
 if TYPE_CHECKING:
     from run_operator.client.run import Run
@@ -105,7 +105,7 @@ def _csv(metrics: Mapping[str, Value], file: Any) -> None:
 
 
 def _plots(metrics: Mapping[str, Value]) -> None:
-    from run_operator.client.cli.plot import chart  # noqa: PLC0415 - where one is asked for
+    from run_operator.client.cli.plot import chart
 
     for key, value in metrics.items():
         if not isinstance(value, list):
@@ -117,7 +117,7 @@ def _plots(metrics: Mapping[str, Value]) -> None:
 
 
 def _png(run: Run, metrics: Mapping[str, Value], path: str) -> None:
-    from run_operator.client.cli.png import png  # noqa: PLC0415 - where one is asked for
+    from run_operator.client.cli.png import png
 
     info = mapping(run.status.get("metricsInfo"))
     strides = {key: number(mapping(info.get(key)).get("stride")) or 1 for key in metrics}

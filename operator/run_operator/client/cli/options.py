@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.shell_completion import CompletionItem
 
-from run_operator.client.cli.outcomes import Several
+from run_operator.client.cli.exit_codes import Several
 
 if TYPE_CHECKING:
-    from run_operator.client.kube import Cluster
+    from run_operator.client.cluster import Cluster
     from run_operator.client.run import Run
 
 Decorator = Callable[[Any], Any]
@@ -62,21 +62,21 @@ def selector_option() -> Decorator:
 
 def connect(namespace: str | None, context: str | None, kubeconfig: str | None) -> Cluster:
     """The cluster the options mean."""
-    from run_operator.client.kube import Cluster  # noqa: PLC0415 - a help text needs none
+    from run_operator.client.cluster import Cluster
 
     return Cluster.connect(namespace=namespace, context=context, kubeconfig=kubeconfig)
 
 
 def the_run(cluster: Cluster, name: str) -> Run:
     """The Run of this name, id or key."""
-    from run_operator.client.runs import get_run  # noqa: PLC0415 - a help text needs none
+    from run_operator.client.runs import get_run
 
     return get_run(name, cluster=cluster)
 
 
 def the_runs(cluster: Cluster, names: tuple[str, ...], selector: str, several: Several) -> list[Run]:
     """Those named, as far as they are there, or those selected. Raises UsageError when nothing is asked for."""
-    from run_operator.client.runs import list_runs  # noqa: PLC0415 - a help text needs none
+    from run_operator.client.runs import list_runs
 
     if bool(names) == bool(selector):
         raise click.UsageError("name Runs, or select them with -l")
@@ -108,8 +108,8 @@ def _all(options: list[Decorator]) -> Decorator:
 
 def _runs(context: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """The names of Runs, with state and project; nothing when the cluster does not answer at once."""
-    from run_operator.client.kube import Cluster  # noqa: PLC0415 - completion only
-    from run_operator.kube.resource import RUNS  # noqa: PLC0415
+    from run_operator.client.cluster import Cluster
+    from run_operator.kube.resource import RUNS
 
     given = {key: context.params.get(key) for key in ("namespace", "context", "kubeconfig")}
     try:
@@ -127,14 +127,14 @@ def _runs(context: click.Context, _: click.Parameter, incomplete: str) -> list[C
 
 
 def _contexts(context: click.Context, _: click.Parameter, incomplete: str) -> list[str]:
-    from run_operator.client.config import contexts  # noqa: PLC0415 - completion only
+    from run_operator.client.kubeconfig import contexts
 
     return [name for name in contexts(context.params.get("kubeconfig")) if name.startswith(incomplete)]
 
 
 def _namespaces(context: click.Context, _: click.Parameter, incomplete: str) -> list[str]:
-    from run_operator.client.kube import Cluster  # noqa: PLC0415 - completion only
-    from run_operator.kube.resource import Resource  # noqa: PLC0415
+    from run_operator.client.cluster import Cluster
+    from run_operator.kube.resource import Resource
 
     given = {key: context.params.get(key) for key in ("context", "kubeconfig")}
     try:

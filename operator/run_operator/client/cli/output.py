@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import click
 
@@ -54,7 +55,7 @@ def structured(found: Any, how: str) -> None:
     if how == "json":
         data(json.dumps(found, indent=2) + "\n")
         return
-    from run_operator.document.yaml_writer import write  # noqa: PLC0415 - PyYAML only where it is needed
+    from run_operator.document.yaml_writer import write
 
     data(write(found))
 
@@ -76,3 +77,50 @@ def _line(row: Sequence[str], widths: Sequence[int]) -> str:
         state(cell.strip()) + cell[len(cell.rstrip()) :] if cell.strip() in COLOURS else cell
         for cell in padded
     ).rstrip()
+
+
+FROM: Final = 5
+"""Things from which on a bar is worth its line."""
+WIDTH: Final = 30
+
+
+class Bar:
+    """On standard error, if that is a terminal; else only `say` does something."""
+
+    def __init__(self, doing: str, total: int) -> None:
+        self._doing = doing
+        self._total = total
+        self._done = 0
+        self._on = total >= FROM and clever(sys.stderr)
+
+    def __enter__(self) -> Self:
+        self._draw()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._erase()
+
+    def step(self) -> None:
+        """One more is done."""
+        self._done += 1
+        self._draw()
+
+    def say(self, line: str, *, err: bool = False) -> None:
+        """A line above the bar."""
+        self._erase()
+        click.echo(visible(line), err=err)
+        self._draw()
+
+    def _draw(self) -> None:
+        if self._on:
+            full = WIDTH * self._done // self._total
+            said = f"{self._doing} [{'#' * full}{'-' * (WIDTH - full)}] {self._done}/{self._total}"
+            self._write(CLEAR + said[: shutil.get_terminal_size().columns - 1])
+
+    def _erase(self) -> None:
+        if self._on:
+            self._write(CLEAR)
+
+    def _write(self, what: str) -> None:
+        sys.stderr.write(what)
+        sys.stderr.flush()

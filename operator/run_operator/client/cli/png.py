@@ -42,7 +42,7 @@ def png(title: str, metrics: Mapping[str, Any], strides: Mapping[str, int]) -> b
 
 def _figure(charts: int) -> Any:
     try:
-        from matplotlib.figure import Figure  # noqa: PLC0415 - the only place that needs it
+        from matplotlib.figure import Figure
     except ImportError as error:
         raise UnsupportedError(
             "a PNG needs matplotlib, which is not installed: pip install 'run-operator[plot]'; "

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from run_operator.api.constants import LABEL_RUN
 from run_operator.client.cli import output as shown
 from run_operator.client.cli.options import cluster_options, connect, selector_option
 from run_operator.kube.resource import PODS, Resource
-from run_operator.resources.constants import LABEL_RUN
 
 if TYPE_CHECKING:
-    from run_operator.client.kube import Cluster
+    from run_operator.client.cluster import Cluster
 
 POD_METRICS: Final = Resource("metrics.k8s.io", "v1beta1", "pods", "PodMetrics")
 SUFFIXES: Final = {
@@ -66,7 +66,7 @@ def quantity(text: str) -> float:
 
 
 def _usage(cluster: Cluster, labels: str, everywhere: bool) -> dict[tuple[str, str], tuple[float, float]]:
-    from run_operator.client.errors import EntityNotExistsError, UnavailableError, UnsupportedError  # noqa: PLC0415
+    from run_operator.client.errors import EntityNotExistsError, UnavailableError, UnsupportedError
 
     try:
         items = list(_items(cluster, POD_METRICS, labels, everywhere))

@@ -113,7 +113,7 @@ def run_the_other(here: str) -> None:
     for finder in sys.meta_path:
         spec = finder.find_spec("sitecustomize", folders) if hasattr(finder, "find_spec") else None
         if spec is not None and spec.loader is not None and spec.origin != __file__:
-            from importlib.util import module_from_spec  # noqa: PLC0415 - only where there is one
+            from importlib.util import module_from_spec
 
             module = module_from_spec(spec)
             sys.modules["sitecustomize"] = module

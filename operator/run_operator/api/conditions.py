@@ -1,0 +1,94 @@
+"""`status.conditions`: metav1.Condition, one entry a type, as `kubectl wait --for=condition=...` reads them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from typing import Any, Final
+
+from run_operator.api.raw import stamp
+
+RESOLVED: Final = "Resolved"
+"""Whether what the Run refers to was found; only on Runs that refer to something."""
+RUNNING: Final = "Running"
+SUSPENDED: Final = "Suspended"
+QUEUED: Final = "Queued"
+"""True while a queue holds the Run's Job back."""
+COMPLETE: Final = "Complete"
+FAILED: Final = "Failed"
+FINISHED: Final = "Finished"
+"""True on either outcome, so that one `kubectl wait` never hangs on a failure."""
+METRICS_COMPLETE: Final = "MetricsComplete"
+"""Whether every value that was logged is in status.metrics; Unknown while more may come. Only where any was logged."""
+RECEIVING: Final = "Receiving"
+ALL_POINTS: Final = "AllPointsInStatus"
+DECIMATED: Final = "Decimated"
+WRITER_LOST: Final = "WriterLost"
+LIMIT_REACHED: Final = "LimitReached"
+
+MAX_MESSAGE: Final = 1024
+"""Characters. The API allows 32,768; a long message in every condition makes the object slow for everybody."""
+
+Condition = Mapping[str, Any]
+
+
+def find(conditions: Sequence[Condition], kind: str) -> Condition | None:
+    """The condition of that type, if it was ever set."""
+    return next((c for c in conditions if c.get("type") == kind), None)
+
+
+def is_true(conditions: Sequence[Condition], kind: str) -> bool:
+    """Whether the condition is set and True."""
+    found = find(conditions, kind)
+    return found is not None and found.get("status") == "True"
+
+
+def with_condition(
+    conditions: Sequence[Condition],
+    kind: str,
+    *,
+    status: bool | None,
+    reason: str,
+    message: str,
+    now: float,
+    generation: int,
+) -> list[Condition]:
+    """The conditions with one of them set, None: Unknown; order kept, `lastTransitionTime` moved only when the status flips."""
+    value = "Unknown" if status is None else str(status)
+    old = find(conditions, kind)
+    since = old["lastTransitionTime"] if old and old.get("status") == value else stamp(now)
+    new = {
+        "type": kind,
+        "status": value,
+        "reason": reason,
+        "message": message[:MAX_MESSAGE],
+        "lastTransitionTime": since,
+        "observedGeneration": generation,
+    }
+    if old is None:
+        return [*conditions, new]
+    return [new if c.get("type") == kind else c for c in conditions]
+
+
+class State(StrEnum):
+    """Known to the DigitalHub SDK; the operator reports no other word."""
+
+    CREATED = "CREATED"
+    PENDING = "PENDING"
+    RUNNING = "RUNNING"
+    STOP = "STOP"
+    STOPPED = "STOPPED"
+    COMPLETED = "COMPLETED"
+    ERROR = "ERROR"
+
+
+FINAL: Final = frozenset({State.COMPLETED, State.ERROR})
+"""No pod runs any more and none will. STOPPED is not final: it can be resumed."""
+
+
+def state_of(status_state: object) -> State:
+    """The state a stored status names; CREATED when it names none (the operator has not seen it yet)."""
+    try:
+        return State(str(status_state))
+    except ValueError:
+        return State.CREATED

@@ -1,0 +1,190 @@
+"""From an object in the cluster back to the document it carries, as the SDK writes it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from run_operator.api.conditions import FINAL, state_of
+from run_operator.api.constants import API_VERSION, LABEL_PROJECT
+from run_operator.api.raw import JSON, mapping, text
+from run_operator.document.entity import Entity
+from run_operator.document.errors import DocumentError, NotAnExportError
+from run_operator.document.kinds import MATERIAL, NAMED, EntityType, of_run
+from run_operator.document.names import object_name
+
+ORDER: Final = ("kind", "metadata", "spec", "status", "user", "project", "id", "name", "key", "extensions")
+"""As the SDK writes it."""
+_MATERIAL: Final = frozenset(one.value for one in MATERIAL)
+_NAMED: Final = frozenset(one.value.lower() for one in NAMED)
+
+
+def of_object(raw: JSON) -> dict[str, Any]:
+    """The document an object carries, with what happened in the cluster as its status.
+
+    The status that the document was exported with elsewhere counts only while nothing has happened here.
+    """
+    spec = mapping(raw.get("spec"))
+    found = {key: spec[key] for key in ORDER if key in spec}
+    found["status"] = _carried(raw) if raw.get("kind") in _MATERIAL else _happened(raw)
+    found["status"].setdefault("state", "CREATED")
+    found.setdefault("metadata", {})
+    found.setdefault("name", found.get("id"))
+    found.setdefault("extensions", [])
+    entity = str(raw.get("kind") or EntityType.RUN.value).lower()
+    found.setdefault("key", entity_key(entity, str(found.get("project", "")), found))
+    return {key: found[key] for key in ORDER if key in found}
+
+
+def store_key(project: str, kind: str, run_id: str) -> str:
+    """The key under which the platform knows a Run."""
+    return f"store://{project}/run/{kind}/{run_id}"
+
+
+def entity_key(entity: str, project: str, document: JSON) -> str:
+    """The key under which the platform knows it. `entity`: run, function, artifact and so on."""
+    kind, name, entity_id = (str(document.get(key, "")) for key in ("kind", "name", "id"))
+    return f"store://{project}/{entity}/{kind}/{f'{name}:{entity_id}' if entity in _NAMED else entity_id}"
+
+
+def relationships(document: JSON) -> list[JSON]:
+    """The ties to other entities: what the document says of them, and of a Run also what its spec and its status say.
+
+    They are claims of whoever wrote the document.
+    """
+    key, spec = document.get("key"), mapping(document.get("spec"))
+    stated = mapping(document.get("metadata")).get("relationships")
+    found = [dict(one) for one in (stated if isinstance(stated, list) else ()) if isinstance(one, Mapping)]
+    if "/run/" in str(key):
+        if function := spec.get("function"):
+            found.append({"type": "run_of", "dest": function})
+        found += [{"type": "consumes", "dest": one} for one in mapping(spec.get("inputs")).values()]
+        outputs = mapping(mapping(document.get("status")).get("outputs"))
+        found += [{"type": "produced_by", "source": one, "dest": key} for one in outputs.values()]
+    ties = [
+        {"type": one.get("type"), "source": one.get("source") or key, "dest": one.get("dest")}
+        for one in found
+    ]
+    return [tie for i, tie in enumerate(ties) if tie not in ties[:i]]
+
+
+def _happened(raw: JSON) -> dict[str, Any]:
+    """The status of a Run: what happened here; before that, the document's own, which is of no state here."""
+    carried, status = mapping(mapping(raw.get("spec")).get("status")), mapping(raw.get("status"))
+    return dict(status) if status.keys() - {"state"} else {**carried, "state": "CREATED"}
+
+
+def _carried(raw: JSON) -> dict[str, Any]:
+    """The status of an artifact and the like: as it was reported, with the metrics that were logged since."""
+    found, metrics = (
+        dict(mapping(mapping(raw.get("spec")).get("status"))),
+        mapping(raw.get("status")).get("metrics"),
+    )
+    return found | ({"metrics": dict(metrics)} if metrics else {})
+
+
+KEPT: Final = ("kind", "metadata", "spec", "status", "user", "project", "id", "name", "key", "extensions")
+"""The keys of an export that the custom resource has a place for; the platform writes no others."""
+_LABEL_VALUE: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
+
+
+def manifest(
+    entity: Entity, *, namespace: str | None = None, name: str | None = None, suspend: bool = False
+) -> dict[str, Any]:
+    """What to apply: a Run, or the Function or Task of the same group. Raises NotAnExportError."""
+    if suspend and entity.type is not EntityType.RUN:
+        raise NotAnExportError(f"this is a {entity.type.value}, which cannot be suspended")
+    unknown = [key for key in entity.document if key not in KEPT]
+    if unknown:
+        raise NotAnExportError(
+            f"the field '{unknown[0][:80]}' is not part of an export; known are {', '.join(KEPT)}"
+        )
+    metadata: dict[str, Any] = {"name": name or object_name(entity.id)}
+    if namespace:
+        metadata["namespace"] = namespace
+    if _LABEL_VALUE.fullmatch(entity.project):
+        metadata["labels"] = {LABEL_PROJECT: entity.project}
+    spec: Mapping[str, Any] = dict(entity.document) | ({"suspend": True} if suspend else {})
+    return {"apiVersion": API_VERSION, "kind": entity.type.value, "metadata": metadata, "spec": spec}
+
+
+def selector(
+    *,
+    project: str | None = None,
+    kind: str | None = None,
+    state: str | None = None,
+    reported: str | None = None,
+) -> str:
+    """The field selector; what would not be one is compared to nothing there can be.
+
+    `state` is that of a Run, `reported` that of an artifact and the like, which whoever uploads it reports.
+    """
+    wanted = {
+        "spec.project": project,
+        "spec.kind": kind,
+        "status.state": state,
+        "spec.status.state": reported,
+    }
+    return ",".join(f"{field}={_escaped(value)}" for field, value in wanted.items() if value)
+
+
+def matches(document: JSON, wanted: Mapping[str, str | None]) -> bool:
+    """Whether the document agrees with every condition that is given (see `list_runs`)."""
+    return all(_TESTS[what](document, value) for what, value in wanted.items() if value)
+
+
+def action_of(document: JSON) -> str:
+    """What a Run does: `job`, `serve`, ...; empty where the kind is none."""
+    try:
+        return of_run(text(document.get("kind")), text(mapping(document.get("spec")).get("task"))).action
+    except DocumentError:
+        return ""
+
+
+def _escaped(value: str) -> str:
+    return re.sub(r"([\\,=])", r"\\\1", value)
+
+
+def _field(*path: str) -> Callable[[JSON, str], bool]:
+    def test(document: JSON, value: str) -> bool:
+        found: Any = document
+        for key in path:
+            found = mapping(found).get(key)
+        return bool(found == value)
+
+    return test
+
+
+def _begins(key: str) -> Callable[[JSON, str], bool]:
+    return lambda document, value: text(mapping(document.get("metadata")).get(key)).startswith(value)
+
+
+def _anywhere(document: JSON, value: str) -> bool:
+    parts = document.get("id"), document.get("kind"), mapping(document.get("status")).get("state")
+    return any(value.lower() in text(part).lower() for part in parts)
+
+
+_TESTS: Final[Mapping[str, Callable[[JSON, str], bool]]] = {
+    "name": _field("name"),
+    "user": _field("user"),
+    "function": _field("spec", "function"),
+    "workflow": _field("spec", "workflow"),
+    "task": _field("spec", "task"),
+    "created": _begins("created"),
+    "updated": _begins("updated"),
+    "action": lambda document, value: action_of(document) == value,
+    "q": _anywhere,
+}
+
+
+def refusal(raw: Mapping[str, Any], verb: str) -> str:
+    """Why the Run cannot be stopped or resumed (`verb`), as a sentence; empty if it can be."""
+    status = mapping(raw.get("status"))
+    state = state_of(status.get("state"))
+    if state not in FINAL:
+        return ""
+    name = text(mapping(raw.get("metadata")).get("name"))
+    advice = "there is nothing to stop" if verb == "stop" else "save it under a new id to run it again"
+    said = f" ({status['message']})" if status.get("message") else ""
+    return f"run {name} is {state.value} already{said}: {advice}"

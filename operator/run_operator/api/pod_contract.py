@@ -1,0 +1,51 @@
+"""How a pod reports metrics: names, paths and the address that the pod, the ingest and the operator agree on."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from run_operator.api.constants import GROUP
+
+CONFIG_MAP: Final = "run-operator-metrics"
+"""In every namespace with Runs: the module for the pods, and the authority that signed the ingest's certificate."""
+MODULE_KEY: Final = "runmetrics.py"
+SITE_KEY: Final = "sitecustomize.py"
+"""Lets the DigitalHub SDK in a pod use the pod's token."""
+AUTHORITY_KEY: Final = "ca.crt"
+
+FOLDER: Final = "/var/run/run-operator"
+"""In the pod, read-only: everything the operator hands to the program."""
+MODULE_FOLDER: Final = f"{FOLDER}/lib"
+"""On PYTHONPATH, after the user's own folders."""
+AUTHORITY_FILE: Final = f"{FOLDER}/ca.crt"
+TOKEN_FILE: Final = f"{FOLDER}/token"
+TOKEN_SECONDS: Final = 3600
+"""Life of a token; the kubelet writes a new one at 80 % of it."""
+
+SPOOL_FOLDER: Final = "/var/run/run-metrics"
+"""In the pod: every value in full, JSON lines, where the document names no other folder."""
+
+ENV_SWITCH: Final = "RUN_METRICS"
+"""`off` in the document's envs: this Run reports no metrics, and nothing is added to its pods."""
+ENV_URL: Final = "RUN_METRICS_URL"
+ENV_TOKEN_FILE: Final = "RUN_METRICS_TOKEN_FILE"  # noqa: S105 - the name of a variable
+ENV_AUTHORITY_FILE: Final = "RUN_METRICS_CA_FILE"
+ENV_SDK_SWITCH: Final = "RUN_SDK"
+"""`off` in the document's envs: nothing is set for the DigitalHub SDK."""
+ENV_SDK_ENDPOINT: Final = "RUN_SDK_ENDPOINT"
+ENV_DHCORE_ENDPOINT: Final = "DHCORE_ENDPOINT"
+ENV_SPOOL_FOLDER: Final = "RUN_METRICS_FOLDER"
+ENV_FLUSH_TIMEOUT: Final = "RUN_METRICS_FLUSH_TIMEOUT"
+ENV_SIGTERM_TIMEOUT: Final = "RUN_METRICS_SIGTERM_TIMEOUT"
+
+AUDIENCE: Final = f"{GROUP}/runs/"
+
+
+def audience(uid: str) -> str:
+    """Of the pod's token: this very Run, so that it is worth nothing to any other, also one of the same name."""
+    return AUDIENCE + uid
+
+
+def path(namespace: str, name: str) -> str:
+    """Where the ingest takes the metrics of a Run, below its own address."""
+    return f"/v1/namespaces/{namespace}/runs/{name}/metrics"

@@ -1,0 +1,111 @@
+"""`spec.runPolicy`: how a Run is retried, bounded in time and cleaned up."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final
+
+DEFAULT_BUDGET: Final = 65_536
+LEAST_BUDGET: Final = 1024
+MOST_BUDGET: Final = 524_288
+"""Bytes: so that the rest of the status still fits into what the API server stores, whatever the metrics are."""
+FAIL: Final = "Fail"
+
+_BYTES: Final = re.compile(r"([0-9]{1,9})(Ki|Mi|k|M)?")
+_UNITS: Final = {None: 1, "k": 1000, "M": 1_000_000, "Ki": 1024, "Mi": 1_048_576}
+
+
+@dataclass(frozen=True, slots=True)
+class MetricsPolicy:
+    """Of one Run."""
+
+    budget: int = DEFAULT_BUDGET
+    """Bytes of `status.metrics` as JSON."""
+    fail: bool = False
+    """`onLimit: Fail`: refuse further values, instead of keeping every 2nd, 4th, 8th... only."""
+
+    @classmethod
+    def from_object(cls, raw: Any) -> MetricsPolicy:
+        """Read it; a budget out of bounds is brought within them, though the CRD would not let it pass."""
+        given = raw if isinstance(raw, Mapping) else {}
+        budget = max(LEAST_BUDGET, min(MOST_BUDGET, _bytes(given.get("statusBudget"))))
+        return cls(budget, given.get("onLimit") == FAIL)
+
+
+DEFAULT: Final = MetricsPolicy()
+
+
+def _bytes(value: Any) -> int:
+    """`65536`, `64Ki`, `512Ki`; the default for anything else."""
+    match = _BYTES.fullmatch(str(value))
+    return int(match[1]) * _UNITS[match[2]] if match else DEFAULT_BUDGET
+
+
+DEFAULT_BACKOFF_LIMIT: Final = 0
+DEFAULT_ACTIVE_DEADLINE: Final = 259_200
+"""Seconds: three days, the platform's own deadline of a job."""
+DEFAULT_GRACE_PERIOD: Final = 30
+"""Seconds between SIGTERM and SIGKILL, Kubernetes' own default."""
+DEFAULT_TERMINATION_TIMEOUT: Final = 300
+"""Seconds: about as long as Kubernetes itself waits before it gives up on a node."""
+
+
+class DeadlinePolicy(StrEnum):
+    """What `activeDeadlineSeconds` counts."""
+
+    CUMULATIVE = "Cumulative"
+    """The active time of all attempts together; the time while the Run is stopped does not count."""
+    CONTINUOUS = "Continuous"
+    """The active time of one attempt; a resume starts it anew, as a Job's does."""
+    WALL_CLOCK = "WallClock"
+    """The time since the first attempt began, stopped or not."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunPolicy:
+    """Field names and meanings are those of `batch/v1` Job where one exists. All times in seconds."""
+
+    backoff_limit: int = DEFAULT_BACKOFF_LIMIT
+    active_deadline: int = DEFAULT_ACTIVE_DEADLINE
+    deadline_policy: DeadlinePolicy = DeadlinePolicy.CUMULATIVE
+    pending_deadline: int | None = None
+    """How long an attempt may take until its program runs; None: as long as the other deadline allows."""
+    ttl_after_finished: int | None = None
+    termination_grace_period: int = DEFAULT_GRACE_PERIOD
+    pod_termination_timeout: int = DEFAULT_TERMINATION_TIMEOUT
+    """How long after its grace period a pod that does not confirm its end is waited for."""
+    metrics: MetricsPolicy = DEFAULT
+
+    @classmethod
+    def from_object(cls, raw: Mapping[str, Any]) -> RunPolicy:
+        """Read `.spec.runPolicy`; what is missing gets the default, which the CRD states as well."""
+        return cls(
+            backoff_limit=_int(raw, "backoffLimit", DEFAULT_BACKOFF_LIMIT),
+            active_deadline=_int(raw, "activeDeadlineSeconds", DEFAULT_ACTIVE_DEADLINE),
+            deadline_policy=_deadline_policy(raw.get("deadlinePolicy")),
+            pending_deadline=_optional(raw, "pendingDeadlineSeconds"),
+            ttl_after_finished=_optional(raw, "ttlSecondsAfterFinished"),
+            termination_grace_period=_int(raw, "terminationGracePeriodSeconds", DEFAULT_GRACE_PERIOD),
+            pod_termination_timeout=_int(raw, "podTerminationTimeoutSeconds", DEFAULT_TERMINATION_TIMEOUT),
+            metrics=MetricsPolicy.from_object(raw.get("metrics")),
+        )
+
+
+def _int(raw: Mapping[str, Any], key: str, default: int) -> int:
+    value = _optional(raw, key)
+    return default if value is None else value
+
+
+def _optional(raw: Mapping[str, Any], key: str) -> int | None:
+    value = raw.get(key)
+    return value if isinstance(value, int) else None
+
+
+def _deadline_policy(value: Any) -> DeadlinePolicy:
+    try:
+        return DeadlinePolicy(value)
+    except ValueError:
+        return DeadlinePolicy.CUMULATIVE

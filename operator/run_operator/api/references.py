@@ -1,0 +1,284 @@
+"""What Runs refer to, as Python: Functions, Tasks, and ConfigMaps with profiles. Slim, and reading never raises."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal, NamedTuple
+
+from run_operator.api.raw import mapping, newer, number, parse, text
+from run_operator.document.merge import passed_on
+from run_operator.document.names import Reference
+
+What = Literal["Function", "Task", "Profile"]
+
+
+class Want(NamedTuple):
+    """One thing a Run can refer to. Several objects may answer to it: the versions of a Function."""
+
+    what: What
+    namespace: str
+    name: str
+    """`kind://project/name` of a Function, `kind://project/id` of a Task, the name of a profile."""
+
+
+@dataclass(frozen=True, slots=True)
+class EntityView:
+    """A Function or a Task. It is found by what its document says, never by the name of the object."""
+
+    what: Literal["Function", "Task"]
+    namespace: str
+    name: str
+    """Of the object."""
+    uid: str
+    resource_version: str = field(compare=False)
+    generation: int
+    kind: str
+    project: str
+    title: str
+    """The name in the document."""
+    id: str
+    created: float
+    """When the document was made, seconds since the epoch; 0 where it does not say."""
+    spec: Mapping[str, Any]
+
+    @property
+    def wants(self) -> frozenset[Want]:
+        """What it answers to."""
+        last = self.title if self.what == "Function" else self.id
+        return frozenset({Want(self.what, self.namespace, f"{self.kind}://{self.project}/{last}")})
+
+    @classmethod
+    def function(cls, raw: Mapping[str, Any]) -> EntityView:
+        """Read a `Function`."""
+        return cls._read("Function", raw)
+
+    @classmethod
+    def task(cls, raw: Mapping[str, Any]) -> EntityView:
+        """Read a `Task`."""
+        return cls._read("Task", raw)
+
+    @classmethod
+    def _read(cls, what: Literal["Function", "Task"], raw: Mapping[str, Any]) -> EntityView:
+        metadata, document = mapping(raw.get("metadata")), mapping(raw.get("spec"))
+        return cls(
+            what=what,
+            namespace=text(metadata.get("namespace")),
+            name=text(metadata.get("name")),
+            uid=text(metadata.get("uid")),
+            resource_version=text(metadata.get("resourceVersion")),
+            generation=number(metadata.get("generation")),
+            kind=text(document.get("kind")),
+            project=text(document.get("project")),
+            title=text(document.get("name")),
+            id=text(document.get("id")),
+            created=parse(mapping(document.get("metadata")).get("created")) or 0.0,
+            spec=mapping(document.get("spec")),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ProfilesView:
+    """A ConfigMap labelled as holding profiles: `texts` maps a profile's name to its YAML."""
+
+    namespace: str
+    name: str
+    uid: str
+    resource_version: str = field(compare=False)
+    texts: Mapping[str, str]
+
+    @property
+    def wants(self) -> frozenset[Want]:
+        """What it answers to."""
+        return frozenset(Want("Profile", self.namespace, name) for name in self.texts)
+
+    @classmethod
+    def from_object(cls, raw: Mapping[str, Any]) -> ProfilesView:
+        """Read a `v1` ConfigMap."""
+        metadata = mapping(raw.get("metadata"))
+        return cls(
+            namespace=text(metadata.get("namespace")),
+            name=text(metadata.get("name")),
+            uid=text(metadata.get("uid")),
+            resource_version=text(metadata.get("resourceVersion")),
+            texts={key: text(value) for key, value in mapping(raw.get("data")).items()},
+        )
+
+
+Referred = EntityView | ProfilesView
+
+
+class Profile(NamedTuple):
+    """A profile as its ConfigMap holds it."""
+
+    source: ProfilesView
+    text: str
+
+
+class Catalog:
+    """Writers get back what changed, as wants: whoever waits for one of them has to be looked at again."""
+
+    def __init__(self) -> None:
+        self._held: dict[str, Referred] = {}
+        self._answers: dict[Want, dict[str, Referred]] = {}
+
+    def __iter__(self) -> Iterator[Referred]:
+        return iter(self._held.values())
+
+    def get(self, uid: str) -> Referred | None:
+        """The object of that uid."""
+        return self._held.get(uid)
+
+    def put(self, view: Referred) -> frozenset[Want]:
+        """An object appeared or changed."""
+        old = self._held.get(view.uid)
+        if old is not None and not newer(view.resource_version, old.resource_version):
+            return frozenset()
+        changed = frozenset() if old == view else self._forget(view.uid) | view.wants
+        self._held[view.uid] = view
+        for want in view.wants:
+            self._answers.setdefault(want, {})[view.uid] = view
+        return changed
+
+    def drop(self, uid: str) -> frozenset[Want]:
+        """An object is gone."""
+        return self._forget(uid)
+
+    def functions(self, want: Want) -> list[EntityView]:
+        """All versions of a Function, the latest first: by the document's creation time, then by id."""
+        found = [view for view in self._answers.get(want, {}).values() if isinstance(view, EntityView)]
+        return sorted(found, key=lambda view: (view.created, view.id, view.name), reverse=True)
+
+    def task(self, want: Want) -> EntityView | None:
+        """The Task; of two objects with the same document the one made last."""
+        return next(iter(self.functions(want)), None)
+
+    def profile(self, name: str, namespaces: Sequence[str]) -> Profile | None:
+        """The profile of that name in the first of the namespaces that has one."""
+        for namespace in namespaces:
+            answers = self._answers.get(Want("Profile", namespace, name), {}).values()
+            sources = sorted(
+                (view for view in answers if isinstance(view, ProfilesView)), key=lambda v: v.name
+            )
+            if sources:
+                return Profile(sources[0], sources[0].texts[name])
+        return None
+
+    def profile_names(self, namespaces: Sequence[str]) -> list[str]:
+        """All profiles of these namespaces, sorted."""
+        found = (view for view in self._held.values() if isinstance(view, ProfilesView))
+        return sorted({name for view in found if view.namespace in namespaces for name in view.texts})
+
+    def _forget(self, uid: str) -> frozenset[Want]:
+        old = self._held.pop(uid, None)
+        if old is None:
+            return frozenset()
+        for want in old.wants:
+            answers = self._answers.get(want, {})
+            answers.pop(uid, None)
+            if not answers:
+                self._answers.pop(want, None)
+        return old.wants
+
+
+def function_want(namespace: str, reference: Reference) -> Want:
+    """What a reference to a Function asks for, whatever its version."""
+    return Want("Function", namespace, f"{reference.kind}://{reference.project}/{reference.name}")
+
+
+def task_want(namespace: str, reference: Reference) -> Want:
+    """What a reference to a Task asks for; its last part is the id."""
+    return Want("Task", namespace, f"{reference.kind}://{reference.project}/{reference.name}")
+
+
+MAX_RECORD: Final = 128 * 1024
+"""Bytes of JSON: the Run's own document and its metrics have to fit into the same object."""
+
+
+@dataclass(frozen=True, slots=True)
+class ResolvedPart:
+    """One object and what it contributed. An empty `name`: it was looked for, was not there and was not needed."""
+
+    reference: str
+    """As the Run or its Task names it."""
+    name: str = ""
+    """The object; of a profile, its ConfigMap."""
+    namespace: str = ""
+    """Of the ConfigMap; Functions and Tasks are in the Run's own namespace."""
+    uid: str = ""
+    generation: int = 0
+    id: str = ""
+    """The version of the Function that was taken."""
+    function: str = ""
+    """The Function a Task names."""
+    spec: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def of_entity(cls, reference: str, view: EntityView) -> ResolvedPart:
+        """What a Function or a Task contributes."""
+        is_function = view.what == "Function"
+        return cls(
+            reference=reference,
+            name=view.name,
+            uid=view.uid,
+            generation=view.generation,
+            id=view.id if is_function else "",
+            function="" if is_function else text(view.spec.get("function")),
+            spec=passed_on(view.spec),
+        )
+
+    @classmethod
+    def of_profile(cls, name: str, source: ProfilesView, spec: Mapping[str, Any]) -> ResolvedPart:
+        """What a profile contributes."""
+        return cls(name, source.name, source.namespace, source.uid, spec=passed_on(spec))
+
+    @classmethod
+    def from_object(cls, raw: Any) -> ResolvedPart | None:
+        """Read one part of the status; None when it is not there."""
+        found = mapping(raw)
+        if not found:
+            return None
+        return cls(
+            reference=text(found.get("reference")),
+            name=text(found.get("name")),
+            namespace=text(found.get("namespace")),
+            uid=text(found.get("uid")),
+            generation=number(found.get("generation")),
+            id=text(found.get("id")),
+            function=text(found.get("function")),
+            spec=mapping(found.get("spec")),
+        )
+
+    def to_object(self) -> dict[str, Any]:
+        """As the status holds it; empty values are left out."""
+        found = {
+            "reference": self.reference, "id": self.id, "function": self.function, "namespace": self.namespace,
+            "name": self.name, "uid": self.uid, "generation": self.generation, "spec": self.spec,
+        }  # fmt: skip
+        return {key: value for key, value in found.items() if value}
+
+
+@dataclass(frozen=True, slots=True)
+class ResolvedRecord:
+    """The whole of it; a part that was not asked for is None."""
+
+    function: ResolvedPart | None = None
+    task: ResolvedPart | None = None
+    profile: ResolvedPart | None = None
+
+    @classmethod
+    def of_status(cls, status: Mapping[str, Any]) -> ResolvedRecord:
+        """Read `status.resolved`."""
+        found = mapping(status.get("resolved"))
+        return cls(*(ResolvedPart.from_object(found.get(key)) for key in ("function", "task", "profile")))
+
+    def to_object(self) -> dict[str, Any]:
+        """As the status holds it."""
+        parts = {"function": self.function, "task": self.task, "profile": self.profile}
+        return {key: part.to_object() for key, part in parts.items() if part}
+
+    @property
+    def size(self) -> int:
+        """Bytes of its JSON."""
+        return len(json.dumps(self.to_object(), ensure_ascii=False).encode("utf-8", "surrogatepass"))

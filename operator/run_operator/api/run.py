@@ -1,0 +1,167 @@
+"""A `Run` custom resource as Python: what the operator reads of it, nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Final, NamedTuple
+
+from run_operator.api.constants import KUEUE_QUEUE
+from run_operator.api.policy import DeadlinePolicy, RunPolicy
+from run_operator.api.raw import JSON, mapping, number, parse, text
+
+MAX_NAME: Final = 128
+"""Characters, the API server's own limit."""
+
+
+def last_writer(managed_fields: Any, *path: str) -> str:
+    """The manager that wrote the field at `path` (`f:spec`, `f:suspend`) last; empty when nobody is known to."""
+    entries = managed_fields if isinstance(managed_fields, list) else []
+    found = [entry for entry in entries if isinstance(entry, dict) and _owns(entry.get("fieldsV1"), path)]
+    newest = max(found, key=lambda entry: str(entry.get("time") or ""), default={})
+    return str(newest.get("manager") or "")[:MAX_NAME]
+
+
+def _owns(fields: Any, path: tuple[str, ...]) -> bool:
+    for step in path:
+        if not isinstance(fields, dict) or step not in fields:
+            return False
+        fields = fields[step]
+    return True
+
+
+METRICS_FIELDS: Final = frozenset({"metrics", "metricsInfo", "metricsIngest", "metricsSummary"})
+"""Of status: written by the commits of metrics and by nobody else, up to half a megabyte a Run."""
+
+
+class Key(NamedTuple):
+    """Where a Run lives; the unit of work of the engine."""
+
+    namespace: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.namespace}/{self.name}"
+
+
+class MetricsState(NamedTuple):
+    """What a status says about metrics that are in the cluster."""
+
+    commit_id: str = ""
+    """Of the last commit; empty: nothing was ever logged."""
+    open_writers: int = 0
+    """Writers that have not said goodbye."""
+    lost_writers: int = 0
+    """Writers of earlier attempts that never did."""
+    refused: int = 0
+    """Values refused: there was no room for their metric, or `onLimit: Fail`."""
+    thinned: bool = False
+    """Whether a list in the status is not complete."""
+
+
+NO_METRICS: Final = MetricsState()
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One `Run` object as the API server served it.
+
+    `spec` is the *inner* spec of the exported document (`.spec.spec`); `status` is the operator's own
+    status (`.status`), never the one the export carried (`.spec.status`). The METRICS_FIELDS are not in it: they
+    are large, change every few seconds and decide nothing. What is needed of them is in `metrics`.
+    """
+
+    namespace: str
+    name: str
+    uid: str
+    resource_version: str
+    generation: int
+    created: str
+    deleting: bool
+    kind: str
+    project: str
+    id: str
+    spec: JSON
+    suspend: bool
+    policy: RunPolicy
+    status: JSON
+    labels: Mapping[str, str] = field(default_factory=dict)
+    key_of_document: str = ""
+    profile_labels: Mapping[str, str] = field(default_factory=dict)
+    """What an applied profile puts on the child and its pods; never read from the object."""
+    suspended_by: str = ""
+    """The field manager that set `suspend` (`kubectl-patch`, `argocd-controller`...); empty where not known."""
+    metrics: MetricsState = NO_METRICS
+
+    @property
+    def key(self) -> Key:
+        """Where this Run lives."""
+        return Key(self.namespace, self.name)
+
+    @property
+    def queue(self) -> str:
+        """The queue that decides when it may run; empty when none does."""
+        return str(self.labels.get(KUEUE_QUEUE, ""))
+
+    def with_status(self, status: JSON) -> Run:
+        """The same Run as it will be once this status is stored."""
+        return replace(self, status=status)
+
+    @classmethod
+    def from_object(cls, raw: JSON) -> Run:
+        """Read a `Run` as the API server serves it; a missing or odd-typed part becomes its empty value.
+
+        The CRD's schema refuses such objects, so this matters only for Runs stored before the schema was
+        tightened; validation proper is the business of `workloads.build`.
+        """
+        metadata, spec = mapping(raw.get("metadata")), mapping(raw.get("spec"))
+        status = mapping(raw.get("status"))
+        suspend = spec.get("suspend") is True
+        return cls(
+            namespace=str(metadata.get("namespace", "")),
+            name=str(metadata.get("name", "")),
+            uid=str(metadata.get("uid", "")),
+            resource_version=str(metadata.get("resourceVersion", "")),
+            generation=int(metadata.get("generation", 0)),
+            created=str(metadata.get("creationTimestamp") or ""),
+            deleting=bool(metadata.get("deletionTimestamp")),
+            kind=text(spec.get("kind")),
+            project=text(spec.get("project")),
+            id=text(spec.get("id")),
+            spec=mapping(spec.get("spec")),
+            suspend=suspend,
+            policy=RunPolicy.from_object(mapping(spec.get("runPolicy"))),
+            status={key: value for key, value in status.items() if key not in METRICS_FIELDS},
+            labels=mapping(metadata.get("labels")),
+            key_of_document=text(spec.get("key")),
+            suspended_by=last_writer(metadata.get("managedFields"), "f:spec", "f:suspend") if suspend else "",
+            metrics=_metrics(status),
+        )
+
+
+def _metrics(status: JSON) -> MetricsState:
+    ingest = mapping(status.get("metricsIngest"))
+    if not ingest:
+        return NO_METRICS
+    writers, ended = mapping(ingest.get("writers")), ingest.get("ended")
+    infos = map(mapping, mapping(status.get("metricsInfo")).values())
+    return MetricsState(
+        commit_id=text(ingest.get("commitId")),
+        open_writers=len(writers) - (len(ended) if isinstance(ended, list) else 0),
+        lost_writers=number(ingest.get("lostWriters")),
+        refused=number(ingest.get("refused")),
+        thinned=any(number(info.get("stride")) > 1 for info in infos),
+    )
+
+
+def remaining(run: Run) -> int:
+    """Whole seconds from `status.startTime` on; 0 or less: it is over. The same all through an attempt."""
+    limit = run.policy.active_deadline
+    match run.policy.deadline_policy:
+        case DeadlinePolicy.CONTINUOUS:
+            return limit
+        case DeadlinePolicy.CUMULATIVE:
+            return limit - int(run.status.get("activeSeconds") or 0)
+        case DeadlinePolicy.WALL_CLOCK:
+            first, began = parse(run.status.get("firstStartTime")), parse(run.status.get("startTime"))
+            return limit - (round(began - first) if first is not None and began is not None else 0)

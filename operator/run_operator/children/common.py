@@ -1,0 +1,76 @@
+"""What the views have in common: identity, owner, conditions, and numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from run_operator.api.constants import LABEL_RUN_UID
+from run_operator.api.raw import mapping, mappings, text
+
+
+class ConditionView(NamedTuple):
+    """One entry of `status.conditions`."""
+
+    type: str
+    status: str
+    reason: str
+    message: str
+    time: str
+
+
+class Controller(NamedTuple):
+    """The owner that made an object, as its owner reference says: only who may write the object can forge it."""
+
+    kind: str = ""
+    name: str = ""
+    uid: str = ""
+
+    @classmethod
+    def of(cls, metadata: Mapping[str, Any]) -> Controller:
+        """Read from an object's metadata; empty when it has none."""
+        for owner in mappings(metadata.get("ownerReferences")):
+            if owner.get("controller") is True:
+                return cls(text(owner.get("kind")), text(owner.get("name")), text(owner.get("uid")))
+        return cls()
+
+
+@dataclass(frozen=True, slots=True)
+class ChildView:
+    """What is read of every child, in the order of `identity`."""
+
+    namespace: str
+    name: str
+    uid: str
+    resource_version: str
+    run_uid: str
+
+
+def identity(metadata: Mapping[str, Any]) -> tuple[str, str, str, str, str]:
+    """The fields of a `ChildView`."""
+    return (
+        text(metadata.get("namespace")),
+        text(metadata.get("name")),
+        text(metadata.get("uid")),
+        text(metadata.get("resourceVersion")),
+        text(mapping(metadata.get("labels")).get(LABEL_RUN_UID)),
+    )
+
+
+def condition(raw: Mapping[str, Any]) -> ConditionView:
+    """One entry of `status.conditions`."""
+    return ConditionView(
+        text(raw.get("type")),
+        text(raw.get("status")),
+        text(raw.get("reason")),
+        text(raw.get("message")),
+        text(raw.get("lastTransitionTime")),
+    )
+
+
+def number(value: Any) -> int:
+    """An int, or the text of one as labels and annotations hold it; 0 for anything else."""
+    if isinstance(value, int):
+        return value
+    return int(value) if isinstance(value, str) and value.isdecimal() and len(value) < 10 else 0  # noqa: PLR2004

@@ -1,0 +1,115 @@
+"""What only Events tell: why a Job makes no pod, and why a pod that has its node is not made there."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Final, NamedTuple
+
+from run_operator.api.raw import parse
+from run_operator.children import JobView, PodView, pending_reason
+from run_operator.children.pending_reason import PendingReason
+from run_operator.children.termination import last_words
+
+JOB: Final = "Job"
+POD: Final = "Pod"
+FAILED_CREATE: Final = "FailedCreate"
+FAILED_MOUNT: Final = "FailedMount"
+FAILED_ATTACH: Final = "FailedAttachVolume"
+FAILED_SANDBOX: Final = "FailedCreatePodSandBox"
+REASONS: Final = {JOB: {FAILED_CREATE}, POD: {FAILED_MOUNT, FAILED_ATTACH, FAILED_SANDBOX}}
+"""Of the Events that say why, by what they are about."""
+LONGEST: Final = 450.0
+"""Seconds until what still fails is told again: tried every two minutes, and told every five at least."""
+SLACK: Final = 5.0
+"""Seconds that a try itself may take, and that times are rounded by."""
+_SUMMARY: Final = "Unable to attach or mount volumes"
+"""Tells that volumes are missing and not why; comes every two minutes, whatever else is said."""
+_NO_OBJECT: Final = re.compile(r'(?:secret|configmap) "[^"]{1,253}" not found')
+
+
+class Question(NamedTuple):
+    """Who only Events speak of: a Job or a pod."""
+
+    kind: str
+    uid: str
+    name: str
+    since: float | None = None
+    """Since when a pod has been waiting, seconds since the epoch; None: as long as its attempt is under way."""
+
+
+class Said(NamedTuple):
+    """One Event, as it was when it was read."""
+
+    reason: str
+    message: str
+    ago: float
+    """Seconds since it was said last."""
+    lasted: float
+    """Seconds from the first time to the last."""
+
+
+def about_job(job: JobView) -> Question:
+    """Why it makes no pod."""
+    return Question(JOB, job.uid, job.name)
+
+
+def about_pod(pod: PodView) -> Question | None:
+    """Why its containers are not there yet; None where its status says it, or its volumes and its sandbox are made."""
+    made = pod.condition("PodReadyToStartContainers")
+    begun = any(c.state in ("running", "terminated") for c in pod.facts.containers)
+    if (made and made.status == "True") or begun or not pod.facts.node:
+        return None
+    if pending_reason.of_pod(pod).reason not in pending_reason.ORDINARY:
+        return None
+    return Question(POD, pod.uid, pod.name, parse(pod.start_time) or parse(pod.created))
+
+
+def answer(question: Question, said: Sequence[Said]) -> PendingReason | None:
+    """Why, as far as these Events of it say so."""
+    if question.kind == POD:
+        return _of_pod(question.name, said)
+    newest = min(said, key=lambda one: one.ago, default=None)
+    if newest is None:
+        return None
+    text = " ".join(newest.message.removeprefix("Error creating: ").split())
+    return PendingReason(FAILED_CREATE, f"the Job can make no pod: {text}")
+
+
+def _of_pod(name: str, said: Sequence[Said]) -> PendingReason | None:
+    """All that is not there, as each of it is told in turn; else the newest words of the last step that fails."""
+    lasting = [one for one in said if _goes_on([one])]
+    if missing := sorted({words for one in lasting for words in _NO_OBJECT.findall(one.message)}):
+        text = pending_reason.line(", ".join(missing))
+        return PendingReason(pending_reason.missing(text), f"pod {name} cannot start: {text}")
+    for step in _steps(said):
+        if _goes_on(step):
+            newest = min(step, key=lambda one: one.ago)
+            return PendingReason(newest.reason, f"pod {name} cannot start: {last_words(newest.message)}")
+    return None
+
+
+def _steps(said: Iterable[Said]) -> tuple[list[Said], ...]:
+    """The Events of each step to a pod, the last step first."""
+    mounts = [one for one in said if one.reason == FAILED_MOUNT]
+    return (
+        [one for one in said if one.reason == FAILED_SANDBOX],
+        [one for one in mounts if not one.message.startswith(_SUMMARY)],
+        [one for one in said if one.reason == FAILED_ATTACH],
+        mounts,
+    )
+
+
+def _goes_on(said: Sequence[Said]) -> bool:
+    """Whether what these tell most likely fails still: an Event outlives its cause by an hour.
+
+    The kubelet tries again after ever longer pauses, each as long as all the time before it. So what was told once may
+    have passed (the kubelet had not read a ConfigMap yet), and so has what was not told again for longer than it lasted.
+    """
+    if not said:
+        return False
+    ago = min(one.ago for one in said)
+    lasted = max(one.ago + one.lasted for one in said) - ago
+    if all(one.reason == FAILED_ATTACH for one in said):
+        return ago <= LONGEST  # that a volume is attached elsewhere is told once
+    return lasted > 0 and ago <= min(LONGEST, lasted + SLACK)

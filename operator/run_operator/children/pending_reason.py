@@ -1,0 +1,95 @@
+"""Why a pod does not run yet, in words a person can act on."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+from run_operator.children import ConditionView, ContainerView, PodView
+from run_operator.children.termination import last_words
+
+IMAGE_REASONS: Final = frozenset(
+    {
+        "ErrImagePull",
+        "ImagePullBackOff",
+        "InvalidImageName",
+        "ErrImageNeverPull",
+        "ImageInspectError",
+        "RegistryUnavailable",
+        "SignatureValidationFailed",
+    }
+)
+ORDINARY: Final = frozenset({"ContainerCreating", "PodInitializing", ""})
+MAX_TEXT: Final = 400
+_NO_CLAIM: Final = re.compile(r'persistentvolumeclaim "([^"]{1,253})" not found')
+_UNBOUND: Final = "unbound immediate PersistentVolumeClaims"
+_OWN_TROUBLE: Final = ". not found"
+"""The scheduler's last words where a claim kept it from the rest: of its own records, and nothing that a person could make."""
+
+
+class PendingReason(NamedTuple):
+    """A CamelCase reason and one line."""
+
+    reason: str
+    message: str
+
+
+def explain(pods: Sequence[PodView]) -> PendingReason | None:
+    """Why the newest pod waited, if it waited for something out of the ordinary."""
+    found = of_pod(pods[-1]) if pods else None
+    return None if found is None or found.reason in ORDINARY else found
+
+
+def of_pod(pod: PodView) -> PendingReason:
+    """Why this pod, which has no running container, is still waiting."""
+    for container in pod.facts.containers:
+        if container.state == "waiting" and container.reason not in ORDINARY:
+            return _of_container(pod, container)
+    for condition in pod.facts.conditions:
+        if condition.type == "PodScheduled" and condition.status == "False":
+            return _unscheduled(pod, condition)
+    reason = next((c.reason for c in pod.facts.containers if c.state == "waiting" and c.reason), "")
+    return PendingReason(
+        reason or "ContainerCreating", f"pod {pod.name} is being prepared on {pod.facts.node or 'a node'}"
+    )
+
+
+def _unscheduled(pod: PodView, condition: ConditionView) -> PendingReason:
+    claim = _NO_CLAIM.search(condition.message)
+    if claim:
+        text = f"pod {pod.name} needs the PersistentVolumeClaim {claim[1]}, which is not in this namespace: create it"
+        return PendingReason("ClaimNotFound", text)
+    reason = condition.reason or "Unschedulable"
+    if _UNBOUND in condition.message:  # which one, and why, is told to the claim alone
+        text = (
+            f"pod {pod.name} waits for a PersistentVolumeClaim that has no volume: kubectl describe pvc -n {pod.namespace} "
+            "says which one and why, mostly that its storage class is not there"
+        )
+        return PendingReason(reason, text)
+    said = line(condition.message.removesuffix(_OWN_TROUBLE))
+    return PendingReason(reason, f"pod {pod.name} finds no node: {said}")
+
+
+def _of_container(pod: PodView, container: ContainerView) -> PendingReason:
+    said = line(container.message)
+    if container.reason in IMAGE_REASONS:  # names the image again and again, and the cause last
+        text = f"the image {container.image} cannot be pulled: {last_words(container.message) or container.reason}"
+        return PendingReason("ImagePullFailed", text)
+    if container.reason == "CreateContainerConfigError":
+        return PendingReason(missing(said), f"pod {pod.name} cannot start: {said or container.reason}")
+    return PendingReason(container.reason, f"pod {pod.name} waits: {said or container.reason}")
+
+
+def missing(said: str) -> str:
+    """`secret "x" not found` is worth a reason of its own: it says what to create."""
+    if "not found" in said and said.startswith("secret "):
+        return "SecretNotFound"
+    if "not found" in said and said.startswith("configmap "):
+        return "ConfigMapNotFound"
+    return "CreateContainerConfigError"
+
+
+def line(text: str) -> str:
+    """Its beginning, on one line."""
+    return " ".join(text.split())[:MAX_TEXT]

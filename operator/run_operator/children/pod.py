@@ -1,0 +1,133 @@
+"""A pod of a Run, and its containers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from run_operator.api.constants import LABEL_ATTEMPT
+from run_operator.api.raw import mapping, mappings, text
+from run_operator.children.common import ChildView, ConditionView, Controller, condition, identity, number
+
+
+class ContainerView(NamedTuple):
+    """One container of a pod; `state` is waiting, running, terminated or unknown."""
+
+    name: str
+    init: bool
+    image: str
+    ready: bool
+    restarts: int
+    state: str
+    reason: str
+    message: str
+    exit_code: int | None
+    signal: int | None
+    started_at: str
+    finished_at: str
+    last_exit_code: int | None = None
+    """Of the run before this one, when the container was restarted."""
+    last_reason: str = ""
+
+
+class PodFacts(NamedTuple):
+    """What decisions depend on; readiness probes and IP addresses are not among it."""
+
+    phase: str
+    reason: str
+    message: str
+    node: str
+    due: str
+    """When it is expected to be gone (its deletion and its grace period); empty while nobody deletes it."""
+    conditions: tuple[ConditionView, ...]
+    containers: tuple[ContainerView, ...]
+
+    @property
+    def deleting(self) -> bool:
+        """Whether it was asked to end."""
+        return bool(self.due)
+
+
+@dataclass(frozen=True, slots=True)
+class PodView(ChildView):
+    """A pod of a Run."""
+
+    attempt: int
+    created: str
+    start_time: str
+    facts: PodFacts
+    controller: Controller
+
+    @property
+    def phase(self) -> str:
+        """Pending, Running, Succeeded, Failed or Unknown."""
+        return self.facts.phase
+
+    @property
+    def ready(self) -> bool:
+        """Whether it is to get requests."""
+        found = self.condition("Ready")
+        return found is not None and found.status == "True" and not self.facts.deleting
+
+    def condition(self, kind: str) -> ConditionView | None:
+        """The condition of that type, whatever its status."""
+        return next((c for c in self.facts.conditions if c.type == kind), None)
+
+    @property
+    def live(self) -> bool:
+        """Whether a container of it may still write; a pod that is being deleted may."""
+        return self.facts.phase not in ("Succeeded", "Failed")
+
+    @classmethod
+    def from_object(cls, raw: Mapping[str, Any]) -> PodView:
+        """Read a `v1` Pod."""
+        metadata, status = mapping(raw.get("metadata")), mapping(raw.get("status"))
+        labels = mapping(metadata.get("labels"))
+        facts = PodFacts(
+            phase=text(status.get("phase")) or "Pending",
+            reason=text(status.get("reason")),
+            message=text(status.get("message")),
+            node=text(mapping(raw.get("spec")).get("nodeName")),
+            due=text(metadata.get("deletionTimestamp")),
+            conditions=tuple(map(condition, mappings(status.get("conditions")))),
+            containers=(
+                *(_container(c, init=True) for c in mappings(status.get("initContainerStatuses"))),
+                *(_container(c, init=False) for c in mappings(status.get("containerStatuses"))),
+            ),
+        )
+        return cls(
+            *identity(metadata),
+            attempt=number(labels.get(LABEL_ATTEMPT)),
+            created=text(metadata.get("creationTimestamp")),
+            start_time=text(status.get("startTime")),
+            facts=facts,
+            controller=Controller.of(metadata),
+        )
+
+
+def _container(raw: Mapping[str, Any], *, init: bool) -> ContainerView:
+    states = mapping(raw.get("state"))
+    kind = next(
+        (name for name in ("running", "terminated", "waiting") if states.get(name) is not None), "unknown"
+    )
+    state = mapping(states.get(kind))
+    code, signal = state.get("exitCode"), state.get("signal")
+    last = mapping(mapping(raw.get("lastState")).get("terminated"))
+    last_code = last.get("exitCode")
+    return ContainerView(
+        name=text(raw.get("name")),
+        init=init,
+        image=text(raw.get("image")),
+        ready=raw.get("ready") is True,
+        restarts=number(raw.get("restartCount")),
+        state=kind,
+        reason=text(state.get("reason")),
+        message=text(state.get("message")),
+        exit_code=code if isinstance(code, int) else None,
+        signal=signal if isinstance(signal, int) else None,
+        started_at=text(state.get("startedAt")),
+        finished_at=text(state.get("finishedAt")),
+        last_exit_code=last_code if isinstance(last_code, int) else None,
+        last_reason=text(last.get("reason")),
+    )

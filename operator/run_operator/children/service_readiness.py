@@ -1,0 +1,139 @@
+"""How far the pods of a service are: how many answer, since when, and what keeps the others."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from run_operator.api.raw import parse
+from run_operator.children import ContainerView, DeploymentView, PodView, pending_reason
+from run_operator.children.kubelet_events import FAILED_CREATE, Question, about_pod
+from run_operator.children.pending_reason import PendingReason
+from run_operator.children.termination import HINTS, SIGNALS
+
+CRASHING: Final = "CrashLoopBackOff"
+MAX_TEXT: Final = 400
+
+
+@dataclass(frozen=True, slots=True)
+class Readiness:
+    """One reading. Times are seconds since the epoch; `reason` and `message` speak of what is missing."""
+
+    ready: int
+    """Pods that get requests."""
+    settled: int
+    """Those of them that did not just come back from a crash."""
+    settles_at: float | None
+    """When the next ready pod is settled, if it stays."""
+    changed_at: float
+    """When a pod last came, became ready or unready."""
+    stuck: bool
+    """Whether what is missing will not come by waiting a moment."""
+    reason: str
+    message: str
+    ask: Question | None = None
+    """Where only Events say what keeps the missing ones."""
+
+
+def read(deployment: DeploymentView, pods: Sequence[PodView], now: float, steady: float) -> Readiness:
+    """Of the current attempt; `steady` seconds is how long a restarted pod must run to be settled."""
+    mine = sorted(
+        (pod for pod in pods if pod.live and not pod.facts.deleting and pod.attempt == deployment.attempt),
+        key=lambda pod: (pod.created, pod.name),
+    )
+    due = {pod.uid: _settles_at(pod, steady) for pod in mine if pod.ready}
+    missing = [pod for pod in mine if due.get(pod.uid, now + 1) > now]
+    why, ask = _why(deployment, missing)
+    return Readiness(
+        ready=len(due),
+        settled=sum(at <= now for at in due.values()),
+        settles_at=min((at for at in due.values() if at > now), default=None),
+        changed_at=max(map(_changed_at, mine), default=_unavailable_since(deployment, now)),
+        stuck=why.reason == FAILED_CREATE or any(map(_held_back, missing)),
+        reason=why.reason,
+        message=why.message,
+        ask=ask,
+    )
+
+
+def _settles_at(pod: PodView, steady: float) -> float:
+    """From when on its being ready counts: at once the first time, after a while when it was restarted."""
+    mains = [c for c in pod.facts.containers if not c.init]
+    if not any(c.restarts for c in mains):
+        return 0.0
+    return max(parse(c.started_at) or 0.0 for c in mains) + steady
+
+
+def _changed_at(pod: PodView) -> float:
+    condition = pod.condition("Ready")
+    return (parse(condition.time) if condition else None) or parse(pod.created) or 0.0
+
+
+def _unavailable_since(deployment: DeploymentView, now: float) -> float:
+    condition = deployment.condition("Available")
+    since = parse(condition.time) if condition and condition.status == "False" else None
+    return now if since is None else since
+
+
+def _held_back(pod: PodView) -> bool:
+    """Whether the pod will not come by waiting a moment: no image, no node, one crash too many."""
+    unscheduled = any(c.type == "PodScheduled" and c.status == "False" for c in pod.facts.conditions)
+    return unscheduled or any(
+        c.state == "waiting" and c.reason not in pending_reason.ORDINARY for c in pod.facts.containers
+    )
+
+
+def _why(deployment: DeploymentView, missing: Sequence[PodView]) -> tuple[PendingReason, Question | None]:
+    """What keeps the pods given from answering, first what a person can act on; and whose Events may say more."""
+    told = _told(deployment, missing)
+    if told is not None:
+        return told, None
+    oldest = next(filter(about_pod, missing), missing[0])
+    return pending_reason.of_pod(oldest), about_pod(oldest)
+
+
+def _told(deployment: DeploymentView, missing: Sequence[PodView]) -> PendingReason | None:
+    """What their statuses say; None where they just wait."""
+    mains = [c for pod in missing for c in pod.facts.containers if not c.init]
+    crashed = [c for c in mains if c.restarts or c.state == "terminated"]
+    if crashed:
+        return _crash(deployment, max(crashed, key=lambda c: c.restarts))
+    held = next(filter(_held_back, missing), None)
+    if held is not None:
+        return pending_reason.of_pod(held)
+    failure = deployment.condition("ReplicaFailure")
+    if failure is not None and failure.status == "True":
+        said = " ".join(failure.message.split())[:MAX_TEXT]
+        return PendingReason(FAILED_CREATE, f"the pods cannot be created: {said}")
+    if not missing:
+        return PendingReason("NoPod", "waiting for the Deployment to make its pods")
+    oldest = missing[0]
+    if any(c.state == "running" for c in oldest.facts.containers if not c.init):
+        return PendingReason("NotReady", f"pod {oldest.name} runs, but nothing answers at its port yet")
+    return None
+
+
+def _crash(deployment: DeploymentView, container: ContainerView) -> PendingReason:
+    """No pod's name and no exact number in it: said once, it stays true for a while."""
+    now = container.state == "terminated"
+    code = container.exit_code if now else container.last_exit_code
+    cause = container.reason if now else container.last_reason
+    if cause == "OOMKilled":
+        what = "used more memory than its limit allows; raise resources.mem"
+    else:
+        hint = SIGNALS.get(code or 0) or HINTS.get(code or 0)
+        hint = "a service's program has to go on running" if code == 0 else hint
+        what = f"exited with code {'unknown' if code is None else code}" + (f", {hint}" if hint else "")
+    logs = f"kubectl logs deployment/{deployment.name}"
+    if not container.restarts:  # there is no earlier one whose log --previous could show
+        return PendingReason(CRASHING, f"{container.name} {what}; it will be restarted ({logs})")
+    return PendingReason(
+        CRASHING, f"{container.name} {what}; restarted {_about(container.restarts)} ({logs} --previous)"
+    )
+
+
+def _about(restarts: int) -> str:
+    """The number of restarts, in steps that double: a write each time would never end."""
+    step = 2 ** (restarts.bit_length() - 1)
+    return "once" if restarts == 1 else f"{step} times or more"

@@ -1,0 +1,94 @@
+"""How a pod ended: exit code, signal, and the reason behind it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+from run_operator.api.raw import parse
+from run_operator.children import ContainerView, PodView
+
+SIGNALS: Final = {129: "SIGHUP", 130: "SIGINT", 134: "SIGABRT", 135: "SIGBUS", 136: "SIGFPE", 137: "SIGKILL",
+                  139: "SIGSEGV", 143: "SIGTERM"}  # fmt: skip
+"""Exit codes by which a shell or a runtime tells the signal that ended a program."""
+HINTS: Final = {126: "the command is not executable", 127: "the command was not found in the image",
+                128: "the command could not be started"}  # fmt: skip
+NOT_SEEN: Final = "ContainerStatusUnknown"
+"""The kubelet's word for a container it did not see end, or never started; the 137 beside it is no program's."""
+MAX_TEXT: Final = 400
+
+
+class Termination(NamedTuple):
+    """`reason` is empty when the exit code is all there is to say; times are seconds since the epoch."""
+
+    reason: str
+    message: str
+    """With what the program said last, where it ended badly."""
+    brief: str
+    """Without."""
+    exit_code: int | None
+    pod: str
+    started_at: float | None
+    finished_at: float | None
+
+
+def last_ending(pods: Sequence[PodView]) -> Termination | None:
+    """The end of the newest pod that ended; `pods` in order of their creation."""
+    for pod in reversed(pods):
+        ended = next((c for c in pod.facts.containers if c.state == "terminated" and c.exit_code != 0), None)
+        ended = ended or next(
+            (c for c in pod.facts.containers if c.state == "terminated" and not c.init), None
+        )
+        if not pod.live or (ended is not None and not ended.init):
+            return _of(pod, ended)
+    return None
+
+
+def _of(pod: PodView, container: ContainerView | None) -> Termination:
+    if container is None:
+        why = (
+            " ".join(f"{pod.facts.reason} {pod.facts.message}".split())[:MAX_TEXT] or "no container of it ran"
+        )
+        text = f"pod {pod.name} failed: {why}"
+        return Termination(pod.facts.reason, text, text, None, pod.name, None, None)
+    reason = _reason(pod, container)
+    brief = _message(pod, container, reason)
+    said = last_words(container.message) if reason not in ("OOMKilled", "Evicted") else ""
+    return Termination(
+        reason,
+        f"{brief}: {said}" if said else brief,
+        brief,
+        None if container.reason == NOT_SEEN else container.exit_code,
+        pod.name,
+        parse(container.started_at) or None,  # 1970 where it never began
+        parse(container.finished_at) or None,
+    )
+
+
+def last_words(text: str) -> str:
+    """The end of it, on one line: what went wrong stands below all that led to it."""
+    said = " ".join(text.split())
+    return said if len(said) <= MAX_TEXT else f"... {said[-MAX_TEXT:].partition(' ')[2] or said[-MAX_TEXT:]}"
+
+
+def _reason(pod: PodView, container: ContainerView) -> str:
+    if container.reason == "OOMKilled":
+        return "OOMKilled"
+    if container.reason in ("ContainerCannotRun", "StartError"):
+        return container.reason
+    return pod.facts.reason  # Evicted, Preempted, NodeLost...; empty in the ordinary case
+
+
+def _message(pod: PodView, container: ContainerView, reason: str) -> str:
+    code = container.exit_code
+    if reason == "OOMKilled":
+        return (
+            f"{container.name} used more memory than its limit allows (pod {pod.name}); raise resources.mem"
+        )
+    if reason == "Evicted":
+        return f"pod {pod.name} was evicted: {' '.join(pod.facts.message.split())[:MAX_TEXT]}"
+    if container.reason == NOT_SEEN:
+        return f"nobody saw {container.name} end, nor whether it began (pod {pod.name})"
+    what = f"{container.name} exited with code {code}"
+    hint = SIGNALS.get(code or 0) or HINTS.get(code or 0)
+    return what + (f", {hint}" if hint else "") + f" (pod {pod.name})"

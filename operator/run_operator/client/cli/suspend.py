@@ -1,0 +1,114 @@
+"""`runctl stop`, `resume` and `delete`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import click
+
+from run_operator.client.cli import output as shown
+from run_operator.client.cli.exit_codes import Several
+from run_operator.client.cli.options import (
+    Seconds,
+    cluster_options,
+    connect,
+    run_argument,
+    selector_option,
+    the_runs,
+)
+
+if TYPE_CHECKING:
+    from run_operator.client.run import Run
+
+
+def _wish(verb: str, explained: str, taken: str, done: str, already: str) -> click.Command:
+    """A verb that can wait for what it wishes: the method of that name, with and without `wait`."""
+
+    @click.command(verb, help=explained)
+    @run_argument(many=True)
+    @cluster_options()
+    @selector_option()
+    @click.option("--wait", "-w", is_flag=True, help="Return when it is done, not when it is taken.")
+    @click.option("--timeout", type=Seconds(), help="Seconds to wait at most for each; exit code 4.")
+    def command(
+        names: tuple[str, ...],
+        namespace: str | None,
+        context: str | None,
+        kubeconfig: str | None,
+        selector: str,
+        wait: bool,
+        timeout: float | None,
+    ) -> None:
+        several = Several()
+        runs = the_runs(connect(namespace, context, kubeconfig), names, selector, several)
+        under_way = []
+        for run in runs:
+            with several.each():
+                there = _send(verb, run)
+                shown.echo(f"run {run.object_name} {already if there else taken}")
+                if not there:
+                    under_way.append(run)
+        if wait:
+            _each(under_way, lambda run: getattr(run, verb)(wait=True, timeout=timeout), done, several)
+        several.end()
+
+    return command
+
+
+stop_command = _wish(
+    "stop",
+    "Stop Runs from whatever state they are in. Stopped already: nothing happens; finished: an error.",
+    "stops",
+    "is stopped",
+    "is stopped already",
+)
+resume_command = _wish(
+    "resume",
+    "Let stopped Runs go on, as their next attempt. Not stopped: nothing happens; finished: an error.",
+    "is resumed",
+    "runs",
+    "runs already",
+)
+
+
+@click.command("delete")
+@run_argument(many=True)
+@cluster_options()
+@selector_option()
+@click.option("--yes", "-y", is_flag=True, help="Do not ask.")
+def delete_command(
+    names: tuple[str, ...],
+    namespace: str | None,
+    context: str | None,
+    kubeconfig: str | None,
+    selector: str,
+    yes: bool,
+) -> None:
+    """Delete Runs with their pods and claims. Asks first on a terminal when they were selected by label."""
+    several = Several()
+    runs = the_runs(connect(namespace, context, kubeconfig), names, selector, several)
+    if selector and runs and not yes and sys.stdin.isatty():
+        click.confirm(f"Delete {len(runs)} Runs, with their pods and claims?", abort=True)
+    _each(runs, lambda run: run.delete(), "is deleted", several)
+    several.end()
+
+
+def _send(verb: str, run: Run) -> bool:
+    """Have the cluster take the wish; whether there is nothing left to do, because the Run was there before."""
+    from run_operator.client import predicates, suspend
+
+    # A wish that is new is one that the operator has not seen yet, whatever the state beside it.
+    if verb == "stop":
+        return predicates.stopped(suspend.stop(run.cluster, run.object_name))
+    raw = suspend.resume(run.cluster, run.object_name)
+    return predicates.running(raw) and predicates.seen(raw)
+
+
+def _each(runs: list[Run], do: Callable[[Run], None], said: str, several: Several) -> None:
+    """All of them, also when one fails."""
+    for run in runs:
+        with several.each():
+            do(run)
+            shown.echo(f"run {run.object_name} {said}")

@@ -1,0 +1,61 @@
+"""`runctl wait`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from run_operator.client.cli.exit_codes import FAILED, Several
+from run_operator.client.cli.options import Seconds, cluster_options, connect, named_runs, run_argument
+
+if TYPE_CHECKING:
+    from run_operator.client.run import Run
+
+
+@click.command("wait")
+@run_argument(many=True)
+@cluster_options()
+@click.option("--timeout", type=Seconds(), help="Seconds for all of them; then exit code 4.")
+@click.option("-q", "--quiet", is_flag=True, help="Print nothing; the exit code says it.")
+@click.option("--no-logs", is_flag=True, help="Do not print the program's lines.")
+def wait_command(
+    names: tuple[str, ...],
+    namespace: str | None,
+    context: str | None,
+    kubeconfig: str | None,
+    timeout: float | None,
+    quiet: bool,
+    no_logs: bool,
+) -> None:
+    """Wait until Runs are COMPLETED, ERROR or STOPPED; services: until they are ready.
+
+    Prints states and, of one Run, the program's lines; on a terminal also a line with the state, the elapsed time and
+    the last metrics. Ctrl-C leaves the Runs alone. Exit code 1 if a Run failed. One that is not there, or not
+    finished in time, is told, and the others are waited for all the same.
+    """
+    from run_operator.api.conditions import State
+    from run_operator.client.watch import Deadline
+
+    if not names:
+        raise click.UsageError("name a Run to wait for")
+    cluster = connect(namespace, context, kubeconfig)
+    deadline, several = Deadline(timeout), Several()
+    for run in named_runs(cluster, names, several):
+        left = None if timeout is None else deadline.left(timeout)
+        with several.each():
+            raw = _wait(run, quiet=quiet, lines=len(names) == 1 and not no_logs, timeout=left)
+            if raw["status"].get("state") == State.ERROR:
+                several.failed(FAILED)
+    several.end()
+
+
+def _wait(run: Run, *, quiet: bool, lines: bool, timeout: float | None) -> Any:
+    from run_operator.client import wait
+    from run_operator.client.cli.progress import Live
+
+    if quiet:
+        return wait.wait(run.cluster, run.object_name, timeout=timeout)
+    with Live(run.object_name) as live:
+        telling = None if lines else lambda _: False
+        return wait.wait(run.cluster, run.object_name, observer=live, timeout=timeout, lines=telling)

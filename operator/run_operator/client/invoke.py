@@ -1,0 +1,164 @@
+"""`invoke`: a request to the service of a Run, from inside the cluster directly, from outside by the API server's proxy."""
+
+from __future__ import annotations
+
+import json as jsonlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import unquote, urlencode
+
+import urllib3
+
+from run_operator.api.raw import mapping, text
+from run_operator.client.cluster import Cluster
+from run_operator.client.errors import BackendError, EntityError, UnsupportedError
+from run_operator.kube.resource import SERVICES
+
+DEADLINE: Final = 60.0
+MAX_ANSWER: Final = 64 * 1024 * 1024
+METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+_ADDRESS: Final = re.compile(r"(?P<name>[a-z0-9-]+)\.(?P<namespace>[a-z0-9-]+):(?P<port>\d{1,5})")
+_FIRST_ERROR: Final = 400
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceAnswer:
+    """What a service answered; the names are those of `requests.Response`."""
+
+    status_code: int
+    headers: Mapping[str, str]
+    content: bytes
+    url: str
+
+    @property
+    def ok(self) -> bool:
+        """Whether the status is below 400."""
+        return self.status_code < _FIRST_ERROR
+
+    @property
+    def text(self) -> str:
+        """The content as UTF-8."""
+        return self.content.decode("utf-8", "replace")
+
+    def json(self) -> Any:
+        """The content as JSON. Raises ValueError."""
+        return jsonlib.loads(self.content)
+
+    def raise_for_status(self) -> None:
+        """Raises BackendError for a status from 400 on."""
+        if not self.ok:
+            raise BackendError(
+                f"{self.url}: HTTP {self.status_code}: {self.text[:300]}", status=self.status_code
+            )
+
+
+def invoke(
+    cluster: Cluster,
+    status: Mapping[str, Any],
+    method: str,
+    url: str | None,
+    *,
+    params: Mapping[str, Any] | None = None,
+    data: bytes | str | Mapping[str, Any] | None = None,
+    json: Any = None,
+    headers: Mapping[str, str] | None = None,
+    timeout: float = DEADLINE,
+) -> ServiceAnswer:
+    """Send it. Without `data` and `json` the method is GET, as with the original.
+
+    Raises EntityError while there is no address, for a foreign URL, and for arguments that are none; BackendError when
+    there is no answer within `timeout` seconds. A redirect is returned, never followed.
+    """
+    base = _base(status)
+    tail = path_below(base, url)
+    body, kind = _body(data, json)
+    verb = method.upper() if body is not None else "GET"
+    if verb not in METHODS:
+        raise EntityError(f"{method[:20]!r} is no HTTP method")
+    query = urlencode(params or {}, doseq=True)
+    tail += ("&" if "?" in tail else "?") + query if query else ""
+    sent = ({"Content-Type": kind} if kind else {}) | {"Accept": "*/*"} | dict(headers or {})
+    if cluster.inside:
+        return _directly(verb, base + tail, body, sent, timeout)
+    return _through_the_api(cluster, base, tail, verb, body, sent, timeout)
+
+
+def path_below(base: str, url: str | None) -> str:
+    """What comes after the service's own URL; `/` at least. Raises EntityError for a URL of anything else."""
+    if url is None:
+        return "/"
+    tail = url[len(base) :]
+    foreign = (
+        not url.startswith(base)
+        or (tail and tail[0] not in "/?")
+        or not url.isascii()
+        or not url.isprintable()
+    )
+    if foreign or " " in url:
+        raise EntityError(f"Invalid URL: {url[:200]!r}. It must start with the service URL: {base}")
+    path = tail.partition("?")[0]
+    while path != (decoded := unquote(path)):
+        path = decoded
+    if ".." in re.split(r"[/\\]", path):
+        # Through the API server's proxy it would reach other objects, with the caller's rights.
+        raise EntityError(f"Invalid URL: {url[:200]!r}. It must not contain '..'")
+    return tail.partition("#")[0] if tail.startswith("/") else "/" + tail.partition("#")[0]
+
+
+def _base(status: Mapping[str, Any]) -> str:
+    found = text(mapping(status.get("service")).get("url"))
+    if not found:
+        raise EntityError(
+            "Url not specified and service not found on run status. "
+            "If a service is deploying, use run.wait() or try again later."
+        )
+    return f"http://{found}"
+
+
+def _body(data: bytes | str | Mapping[str, Any] | None, json: Any) -> tuple[bytes | None, str]:
+    if json is not None:
+        return jsonlib.dumps(json, allow_nan=False).encode(), "application/json"
+    if isinstance(data, Mapping):
+        return urlencode(data, doseq=True).encode(), "application/x-www-form-urlencoded"
+    return (data.encode() if isinstance(data, str) else data), ""
+
+
+def _directly(
+    verb: str, url: str, body: bytes | None, headers: Mapping[str, str], timeout: float
+) -> ServiceAnswer:
+    with urllib3.PoolManager() as pool:
+        try:
+            found = pool.request(
+                verb, url, body=body, headers=dict(headers), redirect=False, retries=False, preload_content=False,
+                timeout=urllib3.Timeout(total=timeout),
+            )  # fmt: skip
+            return ServiceAnswer(
+                found.status, found.headers, found.read(MAX_ANSWER, decode_content=True), url
+            )
+        except (urllib3.exceptions.HTTPError, OSError) as error:
+            raise BackendError(f"{url}: no answer from the service: {error}") from error
+
+
+def _through_the_api(
+    cluster: Cluster,
+    base: str,
+    tail: str,
+    verb: str,
+    body: bytes | None,
+    headers: Mapping[str, str],
+    timeout: float,
+) -> ServiceAnswer:
+    match = _ADDRESS.fullmatch(base.removeprefix("http://"))
+    if match is None:
+        raise UnsupportedError(f"{base} is not the address of a service of this cluster; call it from inside")
+    path = SERVICES.path(match["namespace"], f"{match['name']}:{match['port']}", "proxy") + tail
+    response = cluster.raw(verb, path, body=body, headers=headers, deadline=timeout)
+    try:
+        content = response.read(MAX_ANSWER, decode_content=True)
+    except (urllib3.exceptions.HTTPError, OSError) as error:
+        raise BackendError(f"{base}{tail}: the answer broke off: {error}") from error
+    finally:
+        response.close()
+    return ServiceAnswer(response.status, response.headers, content, base + tail)

@@ -1,0 +1,181 @@
+"""What the program of a Run wrote: the logs of its pods, and of pods that are gone what the operator kept."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import urlencode
+
+from run_operator.api import runlog
+from run_operator.api.constants import LABEL_ATTEMPT, LABEL_RUN
+from run_operator.api.raw import mapping, parse, text
+from run_operator.client.cluster import Cluster
+from run_operator.client.errors import BackendError, BadRequestError, EntityNotExistsError, ForbiddenError
+from run_operator.kube.resource import PODS, RUN_LOGS
+
+MAX_BYTES: Final = 2 * 1024 * 1024
+"""Of one container: the last ones, as on the platform."""
+TAIL: Final = 100_000
+"""Lines of one container: the last ones."""
+PATIENCE: Final = 3.0
+"""Seconds that the log of a pod that has just gone may take until it is kept."""
+RECENT: Final = 20.0
+"""Seconds after the end of an attempt in which that is so; two clocks may differ by as much."""
+LOOK: Final = 0.3
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """One container's output: of a pod that is there so far, at most its last 2 MiB; else what was kept."""
+
+    text: str
+    pod: str
+    container: str
+    attempt: int
+    kept: bool = False
+    """Whether the pod is gone and this is what the operator kept of it."""
+    truncated: bool = False
+    """Whether only the end is here: of what was kept, or of a log longer than 2 MiB or 100,000 lines."""
+
+
+@dataclass(frozen=True, slots=True)
+class LogLine:
+    """One line of it, without its end."""
+
+    text: str
+    pod: str
+    container: str
+    attempt: int
+
+
+def read(cluster: Cluster, name: str, attempt: int | None = None) -> list[Log]:
+    """All there are, the oldest attempt and pod first, init containers before the others.
+
+    Of pods that are there their logs, of the others what the operator kept. Where neither is of a container, it wrote
+    nothing, or its log is lost (the Event LogsNotKept says so).
+    """
+    live = []
+    for pod in pods(cluster, name, attempt):
+        for container in started(pod):
+            with contextlib.suppress(
+                EntityNotExistsError, BadRequestError
+            ):  # gone, or not started, meanwhile
+                live.append((text(pod["metadata"].get("creationTimestamp")), _log(cluster, pod, container)))
+    there = {(log.pod, log.container) for _, log in live}
+    try:
+        old = [one for one in kept(cluster, name, attempt) if (one[1].pod, one[1].container) not in there]
+    except ForbiddenError:
+        if not live:
+            raise
+        old = []  # who may read pods and not RunLogs has what there always was
+    return [log for _, log in sorted(old + live, key=lambda one: (one[1].attempt, one[0]))]
+
+
+def read_soon(cluster: Cluster, raw: Mapping[str, Any], attempt: int | None = None) -> list[Log]:
+    """As `read`, of this Run; where there is nothing although an attempt ended just now, it is waited for a moment."""
+    name, until = text(mapping(raw.get("metadata")).get("name")), time.monotonic() + PATIENCE
+    recent = just_ended(mapping(raw.get("status")), attempt, time.time())
+    while not (found := read(cluster, name, attempt)) and recent and time.monotonic() < until:
+        time.sleep(LOOK)
+    return found
+
+
+def just_ended(status: Mapping[str, Any], attempt: int | None, now: float) -> bool:
+    """Whether the attempt (or any) ended within the last moments, by the operator's clock and ours. `now`: epoch seconds."""
+    ends = (
+        parse(one.get("endTime"))
+        for one in map(mapping, status.get("attempts") or ())
+        if attempt is None or one.get("attempt") == attempt
+    )
+    return any(end is not None and abs(now - end) < RECENT for end in ends)
+
+
+def kept_lines(cluster: Cluster, name: str, attempt: int | None = None) -> Iterator[LogLine]:
+    """The lines of pods that are gone, as far as they were kept."""
+    there = {text(pod["metadata"]["name"]) for pod in pods(cluster, name, attempt)}
+    with contextlib.suppress(ForbiddenError):
+        old = sorted(kept(cluster, name, attempt), key=lambda one: (one[1].attempt, one[0]))
+        yield from lines_of([log for _, log in old if log.pod not in there])
+
+
+def lines_of(logs: list[Log]) -> Iterator[LogLine]:
+    """Line by line."""
+    for log in logs:
+        for line in log.text.splitlines():
+            yield LogLine(line, log.pod, log.container, log.attempt)
+
+
+def kept(cluster: Cluster, name: str, attempt: int | None = None) -> list[tuple[str, Log]]:
+    """What the operator kept, each with the time its container was started; empty where the cluster knows no RunLogs."""
+    found = []
+    with contextlib.suppress(EntityNotExistsError):
+        for page in cluster.list(RUN_LOGS, labels=_labels(name, attempt)):
+            found += [_kept(raw) for raw in page.get("items") or ()]
+    return found
+
+
+def _kept(raw: Mapping[str, Any]) -> tuple[str, Log]:
+    try:
+        log = runlog.from_object(raw)
+    except ValueError as error:
+        raise BackendError(str(error)) from error
+    said = Log(log.text, log.pod, log.container, log.attempt, kept=True, truncated=log.truncated)
+    return log.start_time, said
+
+
+def _labels(name: str, attempt: int | None) -> str:
+    return f"{LABEL_RUN}={name}" + (f",{LABEL_ATTEMPT}={attempt}" if attempt else "")
+
+
+def pods(cluster: Cluster, name: str, attempt: int | None = None) -> list[Mapping[str, Any]]:
+    """The Run's pods, the oldest first."""
+    found = [
+        pod for page in cluster.list(PODS, labels=_labels(name, attempt)) for pod in page.get("items") or ()
+    ]
+    return sorted(found, key=lambda pod: (attempt_of(pod), text(pod["metadata"].get("creationTimestamp"))))
+
+
+def attempt_of(pod: Mapping[str, Any]) -> int:
+    """The attempt a pod belongs to."""
+    label = text(mapping(mapping(pod.get("metadata")).get("labels")).get(LABEL_ATTEMPT))
+    return int(label) if label.isdecimal() else 0
+
+
+def started(pod: Mapping[str, Any]) -> Iterator[str]:
+    """The names of the containers that run or have run."""
+    status = mapping(pod.get("status"))
+    for key in ("initContainerStatuses", "containerStatuses"):
+        for container in status.get(key) or ():
+            if "running" in mapping(container.get("state")) or "terminated" in mapping(
+                container.get("state")
+            ):
+                yield text(container.get("name"))
+
+
+def path(cluster: Cluster, pod: Mapping[str, Any]) -> str:
+    """Of the logs of a pod."""
+    return PODS.path(cluster.namespace, text(pod["metadata"]["name"]), "log")
+
+
+def _log(cluster: Cluster, pod: Mapping[str, Any], container: str) -> Log:
+    query = urlencode(
+        {"container": container, "tailLines": str(TAIL + 1)}
+    )  # one more tells whether there are more
+    response = cluster.send("GET", f"{path(cluster, pod)}?{query}", headers={"Accept": "*/*"})
+    end, cut = b"", False
+    try:
+        for chunk in response.stream(65536):
+            end += chunk
+            cut = cut or len(end) > MAX_BYTES
+            end = end[-MAX_BYTES:]
+    except Exception as error:
+        raise BackendError(f"the log of pod {pod['metadata']['name']} broke off: {error}") from error
+    finally:
+        response.close()
+    if cut or end.count(b"\n") > TAIL - (not end.endswith(b"\n")):
+        cut, end = True, end.partition(b"\n")[2] or end  # from the beginning of a line
+    name = text(pod["metadata"]["name"])
+    return Log(end.decode("utf-8", "replace"), name, container, attempt_of(pod), truncated=cut)

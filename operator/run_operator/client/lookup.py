@@ -1,0 +1,82 @@
+"""From what a person says of Runs to the objects that are meant."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from typing import Final
+
+from run_operator.api.exported import selector
+from run_operator.api.raw import JSON, mapping, text
+from run_operator.client.cluster import Cluster
+from run_operator.client.errors import NO_ENTITY, EntityError, EntityNotExistsError, ForbiddenError
+from run_operator.client.suspend import missing
+from run_operator.document.names import object_name
+from run_operator.kube.resource import RUNS
+
+_KEY: Final = re.compile(r"store://(?P<project>[^/]+)/run/(?P<kind>[^/]+)/(?P<id>[^/:]+)(?::[^/]*)?")
+
+LABEL: Final = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+
+MAX_NAMED: Final = 5
+"""Names a message lists at most."""
+
+
+def find(cluster: Cluster, identifier: str, project: str | None = None) -> JSON:
+    """The object of a Run: by store key, id or object name. Raises EntityNotExistsError; EntityError where it is not clear."""
+    match = _KEY.fullmatch(identifier)
+    run_id, wanted = (match["id"], match["project"]) if match else (identifier, project)
+    raw = _under_its_name(cluster, run_id, by_name=match is None) or _under_another_name(
+        cluster, run_id, wanted
+    )
+    if raw is None:
+        raise _none(cluster, run_id, "none has that name, id or key")
+    there = text(mapping(raw.get("spec")).get("project"))
+    if wanted and there != wanted:
+        raise EntityNotExistsError(
+            f"{NO_ENTITY}run {run_id} of the namespace {cluster.namespace} is of project {there}, not {wanted}",
+            status=404,
+        )
+    return raw
+
+
+def _under_its_name(cluster: Cluster, run_id: str, *, by_name: bool) -> JSON | None:
+    """The object whose name follows from the id; `by_name`: or that has this very name."""
+    for name in dict.fromkeys((object_name(run_id), run_id)):
+        if not LABEL.fullmatch(name):
+            continue
+        with contextlib.suppress(EntityNotExistsError):
+            raw = cluster.get(RUNS, name)
+            if by_name or mapping(raw.get("spec")).get("id") == run_id:
+                return raw
+    return None
+
+
+def _under_another_name(cluster: Cluster, run_id: str, project: str | None) -> JSON | None:
+    """Its manifest may have been given a name: then only the document tells, and of several it is not for us to choose."""
+    try:
+        pages = cluster.list(RUNS, fields=selector(project=project))
+        found = [
+            dict(raw)
+            for page in pages
+            for raw in page.get("items") or ()
+            if mapping(raw.get("spec")).get("id") == run_id
+        ]
+    except ForbiddenError as error:
+        why = f"none has that name; whether one of another name has that id cannot be seen: {error}"
+        raise _none(cluster, run_id, why) from error
+    if len(found) > 1:
+        names = ", ".join(sorted(map(name_of, found))[:MAX_NAMED])
+        raise EntityError(
+            f"{len(found)} Runs of this namespace have the id {run_id} ({names}): name one of them"
+        )
+    return found[0] if found else None
+
+
+def _none(cluster: Cluster, run_id: str, why: str) -> EntityNotExistsError:
+    return missing(cluster, run_id, EntityNotExistsError(why, status=404, reason="NotFound"))
+
+
+def name_of(raw: JSON) -> str:
+    """Of the object."""
+    return text(mapping(raw.get("metadata")).get("name"))

@@ -1,0 +1,66 @@
+"""Stop, resume, delete: what is wished of a Run. The cluster has taken the wish when a function returns."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from run_operator.api.exported import refusal
+from run_operator.api.raw import mapping
+from run_operator.client.cluster import Cluster
+from run_operator.client.errors import NO_ENTITY, ConflictError, EntityError, EntityNotExistsError
+from run_operator.kube.resource import RUNS
+
+TRIES: Final = 20
+"""Every change of the status between reading and writing costs one."""
+
+
+def stop(cluster: Cluster, name: str) -> dict[str, Any]:
+    """Set `spec.suspend`. A Run that is finished cannot be stopped: EntityError. Stopped already: nothing is sent."""
+    return _suspend(cluster, name, True)
+
+
+def resume(cluster: Cluster, name: str) -> dict[str, Any]:
+    """Clear `spec.suspend`. A Run that is finished cannot be resumed: EntityError. It runs: nothing is sent."""
+    return _suspend(cluster, name, False)
+
+
+def delete(cluster: Cluster, name: str, uid: str = "") -> dict[str, Any]:
+    """Delete the Run with its pods and claims. Raises EntityNotExistsError."""
+    try:
+        return cluster.delete(RUNS, name, uid)
+    except EntityNotExistsError as error:
+        raise missing(cluster, name, error) from error
+    except ConflictError as error:
+        message = f"run {name} is another one than the one meant (it was deleted and created again); refresh() first"
+        raise ConflictError(message, status=error.status, reason=error.reason) from error
+
+
+def missing(cluster: Cluster, name: str, error: EntityNotExistsError) -> EntityNotExistsError:
+    """The original's sentence, with what helps here."""
+    where = cluster.namespace
+    message = f"there is no run {name} in the namespace {where} ({error}); runctl list -n {where} shows what is there"
+    return EntityNotExistsError(f"{NO_ENTITY}{message}", status=error.status, reason=error.reason)
+
+
+def _suspend(cluster: Cluster, name: str, wish: bool) -> dict[str, Any]:
+    for _ in range(TRIES):
+        raw = _there(cluster, name)
+        if why := refusal(raw, "stop" if wish else "resume"):
+            raise EntityError(why)
+        if bool(mapping(raw.get("spec")).get("suspend")) == wish:
+            return raw
+        version = raw["metadata"]["resourceVersion"]
+        try:
+            # With the version, so that a Run that finishes meanwhile is not stopped in vain and in silence.
+            body = {"metadata": {"resourceVersion": version}, "spec": {"suspend": wish}}
+            return cluster.merge_patch(RUNS, name, body)
+        except ConflictError:
+            continue
+    raise ConflictError(f"run {name} changes too fast to be {'stopped' if wish else 'resumed'}; try again")
+
+
+def _there(cluster: Cluster, name: str) -> dict[str, Any]:
+    try:
+        return cluster.get(RUNS, name)
+    except EntityNotExistsError as error:
+        raise missing(cluster, name, error) from error

@@ -1,0 +1,96 @@
+"""Why Jobs make no pods, and pods no containers: only Events say so. Those of a namespace are listed together, and not often."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, Final, NamedTuple
+
+from run_operator.api.raw import parse
+from run_operator.children.kubelet_events import FAILED_CREATE, JOB, POD, REASONS, Question, Said
+from run_operator.kube.client import Api
+from run_operator.kube.errors import KubeError
+from run_operator.kube.resource import EVENTS
+from run_operator.kube.single_flight import SingleFlight
+
+FIELDS: Final = {
+    JOB: f"involvedObject.kind=Job,reason={FAILED_CREATE}",
+    # A selector cannot say "one of these reasons"; so it leaves out what is most, and the rest is left out here.
+    POD: "involvedObject.kind=Pod,type=Warning,reason!=FailedScheduling,reason!=BackOff,reason!=Failed,reason!=Unhealthy",
+}
+KEPT: Final = 30.0
+"""Seconds an answer counts for the Jobs and pods that it mentions."""
+NEW: Final = 5.0
+"""Seconds it counts for the others."""
+PAUSE: Final = 20
+"""Times as long as the list took, for the others too: the API server reads all Events of a namespace for one."""
+MOST: Final = 10_000
+"""Jobs or pods of a namespace that are remembered."""
+MOST_READ: Final = 50_000
+"""Events that are read for one answer."""
+MOST_SAID: Final = 10
+"""Events of one Job or pod that are remembered, the newest."""
+MAX_TEXT: Final = 1000
+
+log = logging.getLogger(__name__)
+
+
+class _Answer(NamedTuple):
+    at: float
+    said: Mapping[str, tuple[Said, ...]]
+    new: float = NEW
+    """Seconds it counts for whoever it does not mention."""
+
+
+class EventReader:
+    """What controllers and kubelets say of what they could not make. `clock` is monotonic seconds, `wall` epoch seconds."""
+
+    def __init__(
+        self,
+        api: Api,
+        clock: Callable[[], float] = time.monotonic,
+        wall: Callable[[], float] = time.time,
+    ) -> None:
+        self._api = api
+        self._clock = clock
+        self._wall = wall
+        self._answers: dict[tuple[str, str], _Answer] = {}
+        self._asked: SingleFlight[None] = SingleFlight()
+
+    async def why(self, namespace: str, question: Question) -> tuple[Said, ...]:
+        """The newest Events of that Job or pod; none if there are none, or they may not be read."""
+        now, asked = self._clock(), (namespace, question.kind)
+        self._answers = {
+            name: kept for name, kept in self._answers.items() if now - kept.at < max(KEPT, kept.new)
+        }
+        known = self._answers.get(asked)
+        if known is None or (question.uid not in known.said and now - known.at >= known.new):
+            await self._asked.ask(asked, lambda: self._ask(*asked))
+        return self._answers[asked].said.get(question.uid, ())
+
+    async def _ask(self, namespace: str, kind: str) -> None:
+        found: dict[str, tuple[Said, ...]] = {}
+        read, began, now = 0, self._clock(), self._wall()
+        try:
+            async for raw in self._api.list_objects(EVENTS, namespace=namespace, fields=FIELDS[kind]):
+                read += 1
+                uid = str((raw.get("involvedObject") or {}).get("uid"))
+                if raw.get("reason") in REASONS[kind] and (uid in found or len(found) < MOST):
+                    those = sorted((*found.get(uid, ()), _said(raw, now)), key=lambda one: one.ago)
+                    found[uid] = tuple(those[:MOST_SAID])
+                if read >= MOST_READ:
+                    break
+        except KubeError as error:
+            log.info("Events of %ss in %s cannot be read: %s", kind, namespace, error)
+        at = self._clock()
+        self._answers[namespace, kind] = _Answer(at, found, max(NEW, PAUSE * (at - began)))
+
+
+def _said(raw: Mapping[str, Any], now: float) -> Said:
+    """Recorders of the older kind count in the Event itself, those of the newer one in its series."""
+    series = raw.get("series") or {}
+    once = parse(raw.get("eventTime")) or 0.0
+    last = parse(raw.get("lastTimestamp")) or parse(series.get("lastObservedTime")) or once
+    first = parse(raw.get("firstTimestamp")) or once or last
+    return Said(str(raw.get("reason")), str(raw.get("message") or "")[:MAX_TEXT], now - last, last - first)

@@ -1,0 +1,282 @@
+"""Carrying out what a plan asks for: few writes, each of them idempotent."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+from run_operator.api.constants import LABEL_RUN_UID, RUN_KIND
+from run_operator.api.raw import pointer
+from run_operator.api.run import Run
+from run_operator.children.kubelet_events import Question, Said
+from run_operator.engine.event_reader import EventReader
+from run_operator.engine.store import Store, observed
+from run_operator.engine.watched_kinds import CHILDREN, Child
+from run_operator.ingest.configmap import NotOursError
+from run_operator.kube.client import METADATA, Api
+from run_operator.kube.errors import (
+    AlreadyExistsError,
+    ConflictError,
+    ForbiddenError,
+    InvalidError,
+    NotFoundError,
+    TooLargeError,
+    TransientError,
+)
+from run_operator.kube.resource import BY_KIND, CLAIMS, DEPLOYMENTS, JOBS, PODS, RUNS, SERVICES, Resource
+from run_operator.lifecycle.model import (
+    Action,
+    CreateService,
+    CreateWorkload,
+    DeleteChild,
+    DeleteRun,
+    Observed,
+    PatchService,
+    Refusal,
+    RestartChild,
+    ScaleChild,
+    SetDeadline,
+    SuspendChild,
+)
+from run_operator.workloads.builder import child_kind
+from run_operator.workloads.types import Workload
+from run_operator.workloads.volumes import shortcomings
+
+Prepare = Callable[[str], Awaitable[None]]
+
+log = logging.getLogger(__name__)
+
+
+class RefusedError(Exception):
+    """The API server refused a child; `refusal` says why, in words for the Run's status."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(refusal.message)
+        self.refusal = refusal
+
+
+class Executor:
+    """Does the writing. Answers of the API server go to the store at once: read your own writes.
+
+    `prepare` is called with a namespace before a pod is made in it: what pods mount has to be there.
+    """
+
+    def __init__(self, api: Api, store: Store, prepare: Prepare | None = None) -> None:
+        self._api = api
+        self._store = store
+        self._prepare = prepare
+        self._reasons = EventReader(api)
+
+    async def write_status(self, run: Run, status: Mapping[str, Any]) -> Run:
+        """Replace the status, only if the Run is still the version that was decided about (ConflictError)."""
+        body = {
+            "metadata": {"resourceVersion": run.resource_version},
+            "status": merge_patch(run.status, status),
+        }
+        settled = "metricsIngest" in body["status"]  # what is kept of metrics has to be read anew
+        answer = await self._api.patch(
+            RUNS,
+            run.namespace,
+            run.name,
+            body,
+            subresource="status",
+            accept="application/json" if settled else METADATA,
+        )
+        version = str((answer.get("metadata") or {}).get("resourceVersion", ""))
+        stored = Run.from_object(answer) if settled else replace(run, resource_version=version, status=status)
+        self._store.put_run(stored, own=True)
+        return stored
+
+    async def carry_out(self, run: Run, action: Action) -> list[str]:
+        """One action; returns what of it is not applied, because of what is there already.
+
+        Raises RefusedError, or an error of `kube.errors` that a later try may cure.
+        """
+        notes: list[str] = []
+        match action:
+            case CreateWorkload(workload):
+                await self._prepare_namespace(run)
+                notes = await self._provide(run, workload)
+                await self._create(run, workload.child)
+            case RestartChild(name, uid, workload):
+                await self._prepare_namespace(run)
+                notes = await self._provide(run, workload)
+                await self._restart(run, name, uid, workload)
+            case DeleteChild(name, uid, kind, version):
+                await self._delete(BY_KIND[kind], run, name, uid, version)
+                self._store.drop_child(uid)
+            case DeleteRun(uid):
+                await self._delete(RUNS, run, run.name, uid)
+            case _:
+                await self._change(run, action)
+        return notes
+
+    async def _change(
+        self,
+        run: Run,
+        action: SuspendChild | SetDeadline | ScaleChild | CreateService | PatchService,
+    ) -> None:
+        """An action on a child that is there. Not taken as our own news: what follows is decided at once."""
+        match action:
+            case SuspendChild(name, uid):
+                body = {"metadata": {"uid": uid}, "spec": {"suspend": True}}
+                self._keep(JOBS, await self._api.patch(JOBS, run.namespace, name, body))
+            case SetDeadline(name, uid, seconds):
+                body = {"metadata": {"uid": uid}, "spec": {"activeDeadlineSeconds": seconds}}
+                self._keep(JOBS, await self._api.patch(JOBS, run.namespace, name, body))
+            case ScaleChild(name, uid, replicas):
+                body = {"metadata": {"uid": uid}, "spec": {"replicas": replicas}}
+                self._keep(DEPLOYMENTS, await self._api.patch(DEPLOYMENTS, run.namespace, name, body))
+            case CreateService(body):
+                await self._create(run, body, own=False)
+            case PatchService(uid, wanted):
+                name, body = wanted["metadata"]["name"], {"metadata": {"uid": uid}, "spec": wanted["spec"]}
+                with _refusals():
+                    answer = await self._api.patch(SERVICES, run.namespace, name, body)
+                self._keep(SERVICES, answer)
+
+    async def reread(self, run: Run) -> Observed:
+        """The Run's children as the API server has them now."""
+        selector = f"{LABEL_RUN_UID}={run.uid}"
+        children: list[Child] = []
+        kinds = (JOBS, PODS) if child_kind(run) == JOBS.kind else (DEPLOYMENTS, SERVICES, PODS)
+        for resource in kinds:
+            found = self._api.list_objects(resource, namespace=run.namespace, selector=selector)
+            children += [CHILDREN[resource](raw) async for raw in found]
+        return observed(children, catalog=self._store.catalog, fresh=True, gone=self._store.gone(run))
+
+    async def why(self, run: Run, question: Question) -> tuple[Said, ...]:
+        """What Events say of the Run's Job or pod; none if they say nothing."""
+        return await self._reasons.why(run.namespace, question)
+
+    async def _provide(self, run: Run, workload: Workload) -> list[str]:
+        """What the attempt needs; returns what a claim that is there already does not have of it."""
+        notes: list[str] = []
+        for body in workload.needs:
+            if body["kind"] == CLAIMS.kind:
+                there = await self._create(run, body, volume=_volume(workload, body["metadata"]["name"]))
+                notes += shortcomings(body, there)
+            else:
+                await self._create(run, body)
+        return notes
+
+    async def _create(
+        self, run: Run, body: Mapping[str, Any], *, own: bool = True, volume: str = ""
+    ) -> Mapping[str, Any]:
+        """The object as it is there now; `volume`: of the document, that it is made for."""
+        resource = BY_KIND[str(body["kind"])]
+        try:
+            with _refusals():
+                answer = await self._api.create(resource, run.namespace, body)
+        except AlreadyExistsError:
+            # News: it may be of another attempt, or ended by now, and its event would bring the same version again.
+            answer, own = await self._ours(resource, run, str(body["metadata"]["name"]), volume), False
+        self._keep(resource, answer, own=own)
+        return answer
+
+    async def _prepare_namespace(self, run: Run) -> None:
+        if self._prepare is None:
+            return
+        with _refusals():
+            try:
+                await self._prepare(run.namespace)
+            except NotOursError as error:
+                raise RefusedError(Refusal("NameConflict", str(error), final=False)) from error
+
+    async def _restart(self, run: Run, name: str, uid: str, workload: Workload) -> None:
+        """Template, number and attempt in one write: no pod can be of one attempt with the template of another."""
+        spec = workload.child["spec"]
+        marks = workload.child["metadata"]["annotations"]
+        operations = [
+            {"op": "replace", "path": "/metadata/uid", "value": uid},
+            *(
+                {"op": "add", "path": pointer("metadata", "annotations", key), "value": value}
+                for key, value in marks.items()
+            ),
+            {"op": "replace", "path": "/spec/template", "value": spec["template"]},
+            {"op": "replace", "path": "/spec/replicas", "value": spec["replicas"]},
+        ]
+        with _refusals():
+            answer = await self._api.json_patch(DEPLOYMENTS, run.namespace, name, operations)
+        self._keep(DEPLOYMENTS, answer, own=True)
+
+    def _keep(self, resource: Resource, answer: Mapping[str, Any], *, own: bool = False) -> None:
+        """Remember what the API server answered, if it is a thing that is watched."""
+        if resource in CHILDREN:
+            self._store.put_child(CHILDREN[resource](answer), own=own)
+
+    async def _ours(self, resource: Resource, run: Run, name: str, volume: str) -> Mapping[str, Any]:
+        """The existing object of that name, if it is this Run's; else a RefusedError or TransientError."""
+        found = await self._api.get(resource, run.namespace, name)
+        owner = _controller(found)
+        if owner.get("uid") == run.uid:
+            return found
+        what = f"{resource.kind} {name}"
+        if owner.get("kind") == RUN_KIND and owner.get("name") == run.name:
+            raise TransientError(
+                f"create {what}", 409, "that of an earlier Run of this name is still being deleted"
+            )
+        whose = f"{owner.get('kind')} {owner.get('name')}" if owner else "somebody else"
+        message = f"{what} exists already and belongs to {whose}: it is left alone; apply this Run under another name, "
+        if volume:  # what a claim holds is not ours to offer for deletion
+            message += f"or delete this Run and apply it again with another name for its volume {volume}, which asks for that claim"
+        else:
+            message += "or delete both and apply it again"
+        raise RefusedError(Refusal("NameConflict", message, final=True))
+
+    async def _delete(self, resource: Resource, run: Run, name: str, uid: str, version: str = "") -> None:
+        """Raises ConflictError when it changed since it was looked at: what follows is to be decided anew."""
+        try:
+            await self._api.delete(resource, run.namespace, name, uid, version)
+        except NotFoundError:
+            log.debug("%s %s/%s is gone already", resource.kind, run.namespace, name)
+        except ConflictError:
+            if version:
+                raise
+
+
+@contextmanager
+def _refusals() -> Iterator[None]:
+    """What the API server will not have becomes a RefusedError."""
+    try:
+        yield
+    except TooLargeError as error:
+        message = (
+            f"the cluster cannot hold it: {error}; make the Run smaller: put its source into an image, "
+            "large values into a ConfigMap or a volume"
+        )
+        raise RefusedError(Refusal("TooLarge", message, final=True)) from error
+    except InvalidError as error:
+        message = f"the API server refuses it: {error.message}"
+        raise RefusedError(Refusal("InvalidSpec", message, final=True)) from error
+    except ForbiddenError as error:
+        raise RefusedError(Refusal("Forbidden", error.message, final=False)) from error
+
+
+def merge_patch(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
+    """What turns `old` into `new` as a JSON merge patch: gone keys become null, lists are replaced whole."""
+    patch: dict[str, Any] = {key: None for key in old if key not in new}
+    for key, value in new.items():
+        before = old.get(key)
+        if isinstance(before, Mapping) and isinstance(value, Mapping):
+            inner = merge_patch(before, value)
+            patch |= {key: inner} if inner else {}
+        elif key not in old or before != value:
+            patch[key] = value
+    return patch
+
+
+def _volume(workload: Workload, claim: str) -> str:
+    """What the document calls the volume that is this claim; empty where none is."""
+    volumes = workload.child["spec"]["template"]["spec"].get("volumes", ())
+    return next(
+        (v["name"] for v in volumes if v.get("persistentVolumeClaim", {}).get("claimName") == claim), ""
+    )
+
+
+def _controller(raw: Mapping[str, Any]) -> Mapping[str, Any]:
+    owners = (raw.get("metadata") or {}).get("ownerReferences") or ()
+    return next((owner for owner in owners if owner.get("controller")), {})

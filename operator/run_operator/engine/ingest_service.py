@@ -1,0 +1,148 @@
+"""Metrics of Runs in the operator: the ingest beside the engine, over the engine's store."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Final
+
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+import run_operator
+from run_operator.api.conditions import FINAL, State, state_of
+from run_operator.api.pod_contract import MODULE_KEY, SITE_KEY
+from run_operator.api.run import Key, Run
+from run_operator.engine.store import Store
+from run_operator.ingest.app import Endpoint, Ingest
+from run_operator.ingest.configmap import ModuleConfigMap
+from run_operator.ingest.limits import Pace
+from run_operator.kube.client import Api
+from run_operator.observability.telemetry import OperatorTelemetry
+from run_operator.pki.gateway_secret import GatewaySecret
+from run_operator.settings import Settings
+from run_operator.workloads.fields import WorkloadError
+from run_operator.workloads.metrics_injection import spool_location
+
+MODULES: Final = Path(run_operator.__file__).parent / "client" / "pod"
+
+
+class IngestService:
+    """Started before the engine, stopped with it. `settled` is told of Runs whose end need not wait any more."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        api: Api,
+        store: Store,
+        metrics: OperatorTelemetry,
+        settled: Callable[[Key], None],
+        ready: Callable[[], bool],
+    ) -> None:
+        endpoint = Endpoint(
+            settings.ingest_url,
+            settings.ingest_bind_address.host,
+            settings.ingest_bind_address.port,
+            settings.pod_namespace,
+            settings.ingest_ca_secret,
+        )
+        pace = Pace(bytes_per_second=settings.ingest_bytes_per_second, interval=settings.ingest_interval)
+        self._api = api
+        self._store = store
+        self._ingest = Ingest(api, store, endpoint, metrics.registry, settled, _where, ready, pace=pace)
+        certificates = self._ingest.certificates
+        self._publisher = ModuleConfigMap(
+            api,
+            {key: (MODULES / key).read_text(encoding="utf-8") for key in (MODULE_KEY, SITE_KEY)},
+            lambda: certificates.bundle,
+            time.monotonic,
+        )
+        self._gateway = (
+            GatewaySecret(
+                api,
+                settings.pod_namespace,
+                settings.gateway_tls_secret,
+                settings.gateway_service,
+                certificates,
+                lambda: dt.datetime.now(dt.UTC),
+            )
+            if settings.gateway_tls_secret
+            else None
+        )
+        self._keeping: list[asyncio.Task[None]] = []
+        metrics.registry.register(_Gauges(self._ingest, settings.export_run_metrics))
+
+    async def start(self) -> None:
+        """Raises the errors of `kube.errors`, or OSError when the port is taken."""
+        await self._ingest.start()
+        self._keeping.append(asyncio.create_task(self._publisher.keep(self._namespaces), name="publisher"))
+        if self._gateway is not None:
+            self._keeping.append(asyncio.create_task(self._gateway.keep(), name="gateway-certificate"))
+
+    async def stop(self) -> None:
+        """Bring into the cluster what was taken, within bounds."""
+        for task in self._keeping:
+            task.cancel()
+        await asyncio.gather(*self._keeping, return_exceptions=True)
+        await self._ingest.stop()
+
+    async def close(self) -> None:
+        """Close the connections to the API server, whether it was started or not."""
+        await self._api.close()
+
+    async def prepare(self, namespace: str) -> None:
+        """What pods mount is there, in this namespace."""
+        await self._publisher.ensure(namespace)
+
+    def uncommitted(self, run: Run) -> bool:
+        """Whether metrics of this Run are on their way into its status; they hurry from then on."""
+        return self._ingest.uncommitted(run)
+
+    def _namespaces(self) -> Iterable[str]:
+        """Those with Runs that have pods, or may have some soon."""
+        return {
+            run.namespace for run in self._store.runs() if run.status.get("attempt") and not _at_rest(run)
+        }
+
+
+def _where(run: Run) -> str:
+    try:
+        return spool_location(run)
+    except WorkloadError:
+        return ""
+
+
+def _at_rest(run: Run) -> bool:
+    return run.deleting or state_of(run.status.get("state")) in FINAL | {State.STOPPED}
+
+
+class _Gauges(Collector):
+    def __init__(self, ingest: Ingest, exported: int) -> None:
+        self._ingest = ingest
+        self._exported = exported
+
+    def collect(self) -> Iterable[GaugeMetricFamily]:
+        runs, values = self._ingest.held()
+        yield _gauge("run_operator_ingest_held_runs", "Runs whose metrics are in memory.", runs)
+        yield _gauge("run_operator_ingest_held_values", "Values in memory, of all these Runs.", values)
+        yield _gauge(
+            "run_operator_ingest_freshness_seconds",
+            "Age of the oldest values that are not in the cluster yet.",
+            self._ingest.freshness(),
+        )
+        if self._exported:
+            family = GaugeMetricFamily(
+                "run_operator_run_metric",
+                "The last value of a metric that a Run logged.",
+                labels=["namespace", "run", "metric"],
+            )
+            for key, name, value in self._ingest.last_values(self._exported):
+                family.add_metric([key.namespace, key.name, name], value)
+            yield family
+
+
+def _gauge(name: str, text: str, value: float) -> GaugeMetricFamily:
+    return GaugeMetricFamily(name, text, value=value)

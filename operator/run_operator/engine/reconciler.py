@@ -1,0 +1,145 @@
+"""One Run, from what is known to what is done: read the store, plan, execute. Whatever woke us, the same."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Final
+
+from run_operator.api.conditions import FINAL, state_of
+from run_operator.api.run import Key, Run
+from run_operator.engine.event_recorder import EventRecorder
+from run_operator.engine.executor import Executor, RefusedError
+from run_operator.engine.patience import StatusPacing
+from run_operator.engine.store import Store
+from run_operator.kube.errors import ForbiddenError, InvalidError, NotFoundError, TooLargeError
+from run_operator.lifecycle.model import Observed, Plan, Refusal, RunEvent, ScaleChild, SuspendChild
+from run_operator.lifecycle.plan import plan
+from run_operator.workloads.types import Options
+
+REFUSED_AGAIN: Final = 15.0
+"""Seconds until a refusal that may pass (quota, policy) is put to the test again."""
+ANSWERS_FIRST: Final = 1.5
+"""Seconds from STOP in the status to the end of the pods, in a burst: its work would make others wait for their answer."""
+LONGEST_WAIT: Final = 3600.0
+"""Seconds after which a Run is looked at whatever it waits for: timers do not hear of a clock that was set."""
+
+log = logging.getLogger(__name__)
+
+
+class Reconciler:
+    """`reconcile(key)` is the only way anything in the cluster changes. `wall` is the clock, epoch seconds.
+
+    `uncommitted` tells whether metrics of a Run are on their way into its status, `bursting` whether many
+    changes by people come at once; `clock` is monotonic seconds.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        executor: Executor,
+        recorder: EventRecorder,
+        wall: Callable[[], float],
+        options: Options,
+        uncommitted: Callable[[Run], bool] = lambda _: False,
+        bursting: Callable[[], bool] = lambda: False,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._store = store
+        self._executor = executor
+        self._recorder = recorder
+        self._wall = wall
+        self._options = options
+        self._uncommitted = uncommitted
+        self._bursting = bursting
+        self._patience = StatusPacing(clock)
+
+    async def reconcile(self, key: Key) -> float | None:
+        """Bring one Run a step further; returns the seconds after which to look again, or None.
+
+        Raises the errors of `kube.errors`; the caller tries again later.
+        """
+        run = self._store.run(key)
+        if run is None:
+            self._patience.forget(key)
+            return None
+        observed = self._store.observed(run)
+        decision = self._plan(run, observed)
+        if decision.reread:
+            observed = await self._executor.reread(run)
+            decision = self._plan(run, observed)
+        if decision.ask and (said := await self._executor.why(run, decision.ask)):
+            decision = self._plan(run, replace(observed, said=said))
+        self._store.follow(key, decision.wants)
+        if not decision.can_wait:
+            self._patience.forget(key)
+        elif wait := self._patience.wait(key):
+            return wait
+        try:
+            return await self._carry_out(run, decision)
+        except NotFoundError as error:
+            log.debug("%s is gone: %s", key, error)  # its DELETED event is on the way
+            return None
+        except TooLargeError as error:
+            text = f"{error}: nothing more of this Run can be stored; delete it, and apply it with a smaller document"
+            log.warning(text, extra={"run": str(key)})
+            self._recorder.record(run, RunEvent("Warning", "TooLarge", text))
+            return LONGEST_WAIT
+        except (InvalidError, ForbiddenError) as error:
+            # The status says what was to be done, or is itself what is refused: an Event can say that it is not.
+            text = f"{error}; it is tried again until it is let through"
+            self._recorder.record(run, RunEvent("Warning", "WriteRefused", text))
+            raise
+
+    async def _carry_out(self, run: Run, decision: Plan) -> float | None:
+        """The plan, or what follows from it being refused; returns the seconds after which to look again."""
+        try:
+            if not await self._execute(run, decision):
+                return ANSWERS_FIRST
+        except RefusedError as error:
+            return await self._refused(run.key, error.refusal)
+        return self._delay(decision)
+
+    def _delay(self, decision: Plan) -> float | None:
+        if decision.wake_at is None:
+            return None
+        return min(LONGEST_WAIT, max(0.0, decision.wake_at - self._wall()))
+
+    def _plan(self, run: Run, observed: Observed) -> Plan:
+        observed = replace(observed, uncommitted=self._uncommitted(run))
+        return plan(run, observed, self._wall(), self._options)
+
+    async def _execute(self, run: Run, decision: Plan) -> bool:
+        """Status first: an attempt is stored before its pods can exist. False: the actions come with the next look."""
+        if decision.status is not None:
+            await self._executor.write_status(run, decision.status)
+        for event in decision.events:
+            self._recorder.record(run, event)
+        if decision.status is not None and _ends_only(decision) and self._bursting():
+            return False
+        for action in decision.actions:
+            for note in await self._executor.carry_out(run, action):
+                self._recorder.record(run, RunEvent("Warning", "NotApplied", note))
+        return True
+
+    async def _refused(self, key: Key, refusal: Refusal) -> float | None:
+        """The API server said no: say so in the Run's status."""
+        run = self._store.run(key)
+        if run is None:
+            return None
+        decision = self._plan(run, self._store.observed(run, refusal))
+        if not await self._execute(run, decision):
+            return ANSWERS_FIRST
+        if state_of((decision.status or run.status).get("state")) in FINAL:
+            return self._delay(decision)
+        return min(REFUSED_AGAIN, self._delay(decision) or REFUSED_AGAIN)
+
+
+def _ends_only(decision: Plan) -> bool:
+    """Whether all that is to be done is to end pods."""
+    return bool(decision.actions) and all(
+        isinstance(action, SuspendChild) or (isinstance(action, ScaleChild) and not action.replicas)
+        for action in decision.actions
+    )

@@ -1,0 +1,95 @@
+"""The sweep: compare the store with what the API server lists, to find what the streams did not tell.
+
+A watch stream can lose deletions (an object removed while the stream was down is never mentioned again) and can
+silently stand still. The sweep lists metadata only, 500 objects a page, and writes nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from run_operator.engine.store import Store
+from run_operator.engine.watched_kinds import SELECTORS, WATCHED
+from run_operator.kube.client import Api
+from run_operator.kube.resource import Resource
+
+SWEPT: Final = tuple((resource, SELECTORS.get(resource, "")) for resource in WATCHED)
+GRACE: Final = 15.0
+"""Seconds a listed object may be missing in the store before the stream counts as standing still."""
+LOOK: Final = 0.1
+
+log = logging.getLogger(__name__)
+
+Listed = dict[str, str]
+"""uid -> resourceVersion."""
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What a sweep found: dropped ghosts, and objects the streams should have told of long ago."""
+
+    ghosts: int
+    unseen: int
+
+
+class Resync:
+    """`clock` is monotonic seconds."""
+
+    def __init__(self, api: Api, store: Store, namespaces: Sequence[str], clock: Callable[[], float]) -> None:
+        self._api = api
+        self._store = store
+        self._namespaces: tuple[str | None, ...] = tuple(namespaces) or (None,)
+        self._clock = clock
+
+    async def sweep(self) -> Findings:
+        """One sweep. Raises the errors of `kube.errors`."""
+        ghosts = 0
+        listed: Listed = {}
+        for resource, selector in SWEPT:
+            before = self._store.uids(resource.plural)
+            there = await self._list(resource, selector)
+            gone = before - there.keys()
+            for uid in gone & self._store.uids(resource.plural):
+                self._store.drop(uid)
+            ghosts += len(gone)
+            listed |= there
+        return Findings(ghosts, await self._unseen(listed, GRACE))
+
+    async def synced(self, deadline: float) -> bool:
+        """Wait until the store holds everything that is listed now; False when it does not in time (seconds)."""
+        listed: Listed = {}
+        for resource, selector in SWEPT:
+            listed |= await self._list(resource, selector)
+        return await self._unseen(listed, deadline) == 0
+
+    async def _list(self, resource: Resource, selector: str) -> Listed:
+        found: Listed = {}
+        for namespace in self._namespaces:
+            async for metadata in self._api.list_metadata(resource, namespace=namespace, selector=selector):
+                found[str(metadata["uid"])] = str(metadata["resourceVersion"])
+        return found
+
+    async def _unseen(self, listed: Listed, patience: float) -> int:
+        """How many listed objects the store still does not hold after `patience` seconds."""
+        until = self._clock() + patience
+        missing = self._missing(listed)
+        while missing and self._clock() < until:
+            await asyncio.sleep(LOOK)
+            missing = self._missing(missing)
+        if not missing:
+            return 0
+        return len(await self._still_there(missing))
+
+    def _missing(self, listed: Listed) -> Listed:
+        return {uid: version for uid, version in listed.items() if not self._store.knows(uid, version)}
+
+    async def _still_there(self, missing: Listed) -> Listed:
+        """Those of the missing that exist: the others were deleted meanwhile, which is no fault of a stream."""
+        there: Listed = {}
+        for resource, selector in SWEPT:
+            there |= await self._list(resource, selector)
+        return {uid: version for uid, version in missing.items() if uid in there}

@@ -1,0 +1,42 @@
+"""What is watched: which resources, which of their objects, and how each is read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from run_operator.api.constants import LABEL_MANAGED_BY, LABEL_PROFILES, MANAGED_BY
+from run_operator.api.references import EntityView, ProfilesView, Referred
+from run_operator.children import DeploymentView, JobView, PodView, ServiceView
+from run_operator.kube.resource import (
+    CONFIG_MAPS,
+    DEPLOYMENTS,
+    FUNCTIONS,
+    JOBS,
+    PODS,
+    RUNS,
+    SERVICES,
+    TASKS,
+    Resource,
+)
+
+Child = JobView | DeploymentView | ServiceView | PodView
+CHILDREN: Final[dict[Resource, Callable[[Any], Child]]] = {
+    JOBS: JobView.from_object,
+    DEPLOYMENTS: DeploymentView.from_object,
+    SERVICES: ServiceView.from_object,
+    PODS: PodView.from_object,
+}
+"""What Runs own."""
+REFERRED: Final[dict[Resource, Callable[[Any], Referred]]] = {
+    FUNCTIONS: EntityView.function,
+    TASKS: EntityView.task,
+    CONFIG_MAPS: ProfilesView.from_object,
+}
+"""What Runs refer to."""
+SELECTORS: Final[dict[Resource, str]] = {
+    **dict.fromkeys(CHILDREN, f"{LABEL_MANAGED_BY}={MANAGED_BY}"),
+    CONFIG_MAPS: f"{LABEL_PROFILES}=true",
+}
+"""Label selectors; of resources that are not in here all objects are watched."""
+WATCHED: Final = (RUNS, *CHILDREN, *REFERRED)

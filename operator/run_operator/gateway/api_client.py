@@ -1,0 +1,199 @@
+"""The API server, entered with the caller's own token. Patient: a restart of the API server is waited for."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+import json
+import random
+import re
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, TypeVar
+
+from run_operator.api.raw import JSON
+from run_operator.gateway.errors import UNAUTHORIZED, Problem
+from run_operator.kube.client import METADATA, Api
+from run_operator.kube.errors import (
+    AlreadyExistsError,
+    ConflictError,
+    ForbiddenError,
+    KubeError,
+    ThrottledError,
+    TransientError,
+)
+from run_operator.kube.resource import Resource
+
+_TOKEN: Final = re.compile(r"[A-Za-z0-9._~+/=-]{1,16000}")
+ADVICE: Final = "set DHCORE_ACCESS_TOKEN to a token of this cluster (kubectl create token NAME)"
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """`digest` names the token without giving it away; `address` is where the connection comes from.
+
+    `owner` stays the same when the SDK renews its token. It is what the token says of itself: to be believed only once
+    the API server has taken the token.
+    """
+
+    token: str = field(repr=False)
+    digest: str
+    owner: str
+    address: str
+
+
+def identity(headers: Mapping[str, str], address: str) -> Identity:
+    """Raises Problem 401 for anonymous callers, basic authentication, and what can be no token."""
+    given = headers.get("Authorization", "")
+    scheme, _, token = given.partition(" ")
+    token = token.strip()
+    if not given:
+        raise Problem(UNAUTHORIZED, f"this gateway knows nobody without a token: {ADVICE}")
+    if scheme.lower() != "bearer":
+        raise Problem(
+            UNAUTHORIZED, f"user and password are not taken (DHCORE_USER, DHCORE_PASSWORD): {ADVICE}"
+        )
+    if not _TOKEN.fullmatch(token):
+        raise Problem(UNAUTHORIZED, f"that is no bearer token: {ADVICE}")
+    return Identity(token, _digest(token), _digest(_subject(token)), address)
+
+
+def _subject(token: str) -> str:
+    """Issuer and subject of a JWT; of any other token all of it."""
+    payload = token.split(".")[1:2]
+    try:
+        claims = json.loads(base64.urlsafe_b64decode("".join(payload) + "=="))
+        return json.dumps([claims["iss"], claims["sub"]])
+    except (ValueError, RecursionError, LookupError, TypeError):
+        return token
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+FIRST_PAUSE: Final = 0.2
+LONGEST_PAUSE: Final = 2.0
+DENIED: Final = 5.0
+"""Seconds in which a denial by an API server that is not ready is no answer: its roles are still to be read."""
+API_PAGE: Final = 200
+"""Objects of one LIST: a Run with its metrics may have 64 KiB and more."""
+
+T = TypeVar("T")
+
+
+class ApiClient:
+    """`patience`: seconds one call goes on trying while the API server does not answer."""
+
+    def __init__(self, api: Api, identity: Identity, patience: float) -> None:
+        self.api = api.as_caller(identity.token)
+        self.identity = identity
+        self._patience = patience
+
+    async def get(self, resource: Resource, namespace: str, name: str) -> JSON:
+        """One object. Raises the errors of `kube.errors`."""
+        return await self._patiently(lambda: self.api.get(resource, namespace, name))
+
+    async def create(self, resource: Resource, namespace: str, body: JSON) -> JSON:
+        """The new object. One that a lost answer has made already is taken for it when its spec is the same."""
+        doubtful = False
+
+        async def attempt() -> JSON:
+            nonlocal doubtful
+            try:
+                return await self.api.create(resource, namespace, body)
+            except TransientError:
+                doubtful = True
+                raise
+            except AlreadyExistsError:
+                if not doubtful:
+                    raise
+                there = await self.api.get(resource, namespace, body["metadata"]["name"])
+                if not _contains(there.get("spec"), body.get("spec")):
+                    raise
+                return there
+
+        return await self._patiently(attempt)
+
+    async def patch(self, resource: Resource, namespace: str, name: str, body: JSON) -> JSON:
+        """Merge patch. Only for what may be sent twice."""
+        return await self._patiently(lambda: self.api.patch(resource, namespace, name, body))
+
+    async def json_patch(
+        self, resource: Resource, namespace: str, name: str, operations: Sequence[JSON]
+    ) -> JSON:
+        """JSON patch. Only for what may be sent twice."""
+        return await self._patiently(lambda: self.api.json_patch(resource, namespace, name, operations))
+
+    async def status_patch(
+        self, resource: Resource, namespace: str, name: str, operations: Sequence[JSON]
+    ) -> None:
+        """JSON patch of the status, once: what becomes of it when there is no answer the sender has to find out."""
+        await self.api.json_patch(
+            resource, namespace, name, operations, subresource="status", accept=METADATA
+        )
+
+    async def delete(self, resource: Resource, namespace: str, name: str, uid: str) -> None:
+        """Delete the object of this uid; that it is gone already is no error."""
+
+        async def attempt() -> None:
+            try:
+                await self.api.delete(resource, namespace, name, uid)
+            except KubeError as error:
+                if error.status != 404 and not isinstance(error, ConflictError):  # noqa: PLR2004 - gone, or another
+                    raise
+
+        await self._patiently(attempt)
+
+    async def log_tail(self, namespace: str, pod: str, query: Mapping[str, str], keep: int) -> bytes:
+        """See `Api.log_tail`. Not patient: it may be the node that does not answer."""
+        return await self.api.log_tail(namespace, pod, query, keep)
+
+    async def all(
+        self, resource: Resource, namespace: str | None, *, labels: str = "", fields: str = ""
+    ) -> AsyncIterator[JSON]:
+        """Every object, in pages. Begins anew, and so may repeat objects, when the API server goes away between two."""
+        tried, sure = time.monotonic(), False
+        while True:
+            try:
+                async for raw in self.api.list_objects(
+                    resource, namespace=namespace, selector=labels, fields=fields, page_size=API_PAGE
+                ):
+                    yield raw
+            except ForbiddenError:
+                if sure or time.monotonic() - tried > min(DENIED, self._patience):
+                    raise
+                sure = await self.api.ready()
+            except (TransientError, ThrottledError):
+                if time.monotonic() - tried > self._patience:
+                    raise
+            else:
+                return
+            await asyncio.sleep(FIRST_PAUSE)
+
+    async def _patiently(self, attempt: Callable[[], Awaitable[T]]) -> T:
+        began, pause, sure = time.monotonic(), FIRST_PAUSE, False
+        until = began + self._patience
+        while True:
+            try:
+                return await attempt()
+            except ForbiddenError:
+                if sure or time.monotonic() - began > min(DENIED, self._patience):
+                    raise
+                sure = await self.api.ready()  # what is denied once more after this is denied
+                wait = 0.0 if sure else pause
+            except (TransientError, ThrottledError) as error:
+                wait = error.retry_after if isinstance(error, ThrottledError) else pause
+                if time.monotonic() + wait > until:
+                    raise
+            await asyncio.sleep(wait * random.uniform(0.5, 1.0))  # noqa: S311 - spreads out those who wait
+            pause = min(LONGEST_PAUSE, pause * 1.7)
+
+
+def _contains(there: Any, wanted: Any) -> bool:
+    """Whether an object has what was asked for; the API server adds defaults."""
+    if isinstance(wanted, Mapping) and isinstance(there, Mapping):
+        return all(_contains(there.get(key), value) for key, value in wanted.items())
+    return bool(there == wanted)

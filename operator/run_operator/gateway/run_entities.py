@@ -1,0 +1,103 @@
+"""What only runs have: a start that merges in Function and Task, stop and resume."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from run_operator.api.exported import refusal
+from run_operator.api.raw import JSON, mapping, text
+from run_operator.document.errors import DocumentError
+from run_operator.document.merge import merge
+from run_operator.document.names import Reference
+from run_operator.gateway.api_client import ApiClient
+from run_operator.gateway.entities import Entities, Place
+from run_operator.gateway.entity_documents import entity
+from run_operator.gateway.errors import Problem, bad, missing, of_kube
+from run_operator.kube.errors import ConflictError, KubeError
+from run_operator.kube.resource import FUNCTIONS, RUNS, TASKS, Resource
+
+TRIES: Final = 20
+NOT_FOUND: Final = 404
+
+
+class RunEntities:
+    """Beside `Entities`, which knows the rest of them."""
+
+    def __init__(self, entities: Entities) -> None:
+        self._entities = entities
+
+    async def create(self, caller: ApiClient, place: Place, document: JSON) -> JSON:
+        """Start a run. As on the platform its document holds from now on all it needs: image, command and so on.
+
+        Where Function or Task are not there it is taken as it is: the operator waits for them and says so.
+        """
+        spec = mapping(document.get("spec"))
+        if not spec.get("image"):
+            function, task = await self._referred(caller, place, spec)
+            try:
+                spec = {**spec, **merge(task, spec, function)}
+            except DocumentError as error:
+                raise bad(f"Function or Task of {place.of(text(document.get('id')))}: {error}") from error
+        return await self._entities.create(caller, place, {**document, "spec": spec})
+
+    async def stop(self, caller: ApiClient, place: Place, run_id: str) -> JSON:
+        """Set the wish to stop. Problem 400 when there is nothing to stop."""
+        return await self._wish(caller, place, run_id, suspend=True)
+
+    async def resume(self, caller: ApiClient, place: Place, run_id: str) -> JSON:
+        """Set the wish to run. Problem 400 when it is over."""
+        return await self._wish(caller, place, run_id, suspend=False)
+
+    async def _wish(self, caller: ApiClient, place: Place, run_id: str, *, suspend: bool) -> JSON:
+        verb = "stop" if suspend else "resume"
+        for _ in range(TRIES):
+            raw = await self._entities.raw(caller, place, run_id)
+            if why := refusal(raw, verb):
+                raise bad(why)
+            metadata = raw["metadata"]
+            # With the version, so that a Run that finishes meanwhile is not stopped in vain and in silence. Sent also
+            # where nothing changes: whether the caller may is for the API server to say.
+            body = {
+                "metadata": {"resourceVersion": metadata["resourceVersion"]},
+                "spec": {"suspend": suspend},
+            }
+            try:
+                return entity(
+                    await caller.patch(RUNS, place.namespace, str(metadata["name"]), body), place.project
+                )
+            except ConflictError:
+                continue
+            except KubeError as error:
+                raise of_kube(error, f"{place.of(run_id)} was not told to {verb}") from error
+        raise Problem(409, f"{place.of(run_id)} changes too fast to {verb} it; try again")
+
+    async def _referred(self, caller: ApiClient, place: Place, spec: JSON) -> tuple[JSON, JSON]:
+        """The inner specs of Function and Task, as far as they are there."""
+        task = await self._spec(caller, place, TASKS, spec.get("task"))
+        own = spec.get("function") or task.get("function")
+        return await self._spec(caller, place, FUNCTIONS, own), task
+
+    async def _spec(self, caller: ApiClient, place: Place, resource: Resource, reference: object) -> JSON:
+        try:
+            found = Reference.parse(text(reference))
+        except DocumentError:
+            return {}
+        entity_id = found.name if resource is TASKS else found.id
+        if (
+            entity_id is None or found.project != place.project
+        ):  # the latest version is for the operator to find
+            return {}
+        there = Place(resource, place.project, place.namespace)
+        try:
+            raw = await self._entities.raw(caller, there, entity_id)
+        except Problem as problem:
+            if problem.status != NOT_FOUND:
+                raise
+            return {}
+        return mapping(mapping(raw.get("spec")).get("spec"))
+
+
+def check_is_run(place: Place) -> None:
+    """Raises Problem: functions and tasks have no logs, metrics and wishes."""
+    if place.resource is not RUNS:
+        raise missing(f"{place.resource.plural} have no such thing, runs have")

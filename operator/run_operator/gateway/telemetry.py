@@ -1,0 +1,119 @@
+"""What the gateway counts, for Prometheus. Labels come from short lists, whatever is asked for."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+from run_operator.gateway.entities import BY_PLURAL
+from run_operator.gateway.materials import BY_PLURAL as MATERIALS
+
+SECONDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
+METHODS: Final = frozenset({"GET", "POST", "PUT", "DELETE"})
+OTHER: Final = "other"
+PLURALS: Final = frozenset({*BY_PLURAL, *MATERIALS})
+PARTS: Final = frozenset(
+    {
+        *(("runs", what) for what in ("stop", "resume", "logs", "metrics")),
+        ("models", "metrics"),
+        *((plural, "relationships") for plural in PLURALS),
+        *((plural, "files/info") for plural in MATERIALS),
+    }
+)
+"""What is below one entity of a plural."""
+LOGS: Final = "/api/v1/-/{project}/runs/{id}/logs"
+
+
+class Asked:
+    """One request under way; `code`: what it was answered with, 499 while it was not."""
+
+    code = 499
+
+
+class GatewayTelemetry:
+    """A registry of its own."""
+
+    def __init__(self) -> None:
+        self._registry = registry = CollectorRegistry()
+        self._requests = Counter(
+            "run_operator_gateway_requests",
+            "Requests by method, route and HTTP status; 499: whoever asked went away.",
+            ["method", "route", "code"],
+            registry=registry,
+        )
+        self._seconds = Histogram(
+            "run_operator_gateway_request_seconds",
+            "From a request's head to its answer, with the API server's share.",
+            ["method", "route"],
+            buckets=SECONDS,
+            registry=registry,
+        )
+        self._under_way = Gauge(
+            "run_operator_gateway_requests_in_flight", "Requests being answered.", registry=registry
+        )
+        self._logs = Gauge(
+            "run_operator_gateway_logs_in_flight",
+            "Of these, logs being read from nodes; each holds what it has read in memory.",
+            registry=registry,
+        )
+        self._refused = Counter(
+            "run_operator_gateway_refused",
+            "Requests and connections refused by a limit: connections, rate, body, body_time, bodies, request (it took too "
+            "long), listed (too many objects).",
+            ["limit"],
+            registry=registry,
+        )
+        self._api = Counter(
+            "run_operator_gateway_api_requests",
+            "Requests to the API server by verb, resource and outcome (HTTP status or `error`).",
+            ["verb", "resource", "code"],
+            registry=registry,
+        )
+
+    @contextmanager
+    def request(self, method: str, parts: tuple[str, ...]) -> Iterator[Asked]:
+        """While a request is being answered. `parts`: of its path."""
+        labels = method if method in METHODS else OTHER, route(parts)
+        began, asked = time.monotonic(), Asked()
+        gauges = (self._under_way, self._logs) if labels[1] == LOGS else (self._under_way,)
+        for gauge in gauges:
+            gauge.inc()
+        try:
+            yield asked
+        finally:
+            for gauge in gauges:
+                gauge.dec()
+            self._requests.labels(*labels, str(asked.code)).inc()
+            self._seconds.labels(*labels).observe(time.monotonic() - began)
+
+    def refused(self, limit: str) -> None:
+        """By this one of `Limits`."""
+        self._refused.labels(limit).inc()
+
+    def asked(self, verb: str, resource: str, code: str) -> None:
+        """The API server answered, or did not."""
+        self._api.labels(verb, resource, code).inc()
+
+    def text(self) -> bytes:
+        """The exposition, in Prometheus' text format."""
+        return generate_latest(self._registry)
+
+
+def route(parts: tuple[str, ...]) -> str:
+    """The template of a path, one of about fifty; `other` for what nothing is at."""
+    match parts:
+        case (".well-known", "configuration") | ("api", "auth") | ("api", "v1", "projects"):
+            return "/" + "/".join(parts)
+        case ("api", "v1", "projects", _):
+            return "/api/v1/projects/{project}"
+        case ("api", "v1", "-", _, plural, *rest) if plural in PLURALS and len(rest) <= 1:
+            return f"/api/v1/-/{{project}}/{plural}" + "/{id}" * len(rest)
+        case ("api", "v1", "-", _, plural, _, "metrics", _) if (plural, "metrics") in PARTS:
+            return f"/api/v1/-/{{project}}/{plural}/{{id}}/metrics/{{name}}"
+        case ("api", "v1", "-", _, plural, _, *rest) if (plural, "/".join(rest)) in PARTS:
+            return f"/api/v1/-/{{project}}/{plural}/{{id}}/{'/'.join(rest)}"
+    return OTHER

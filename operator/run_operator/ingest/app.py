@@ -1,0 +1,151 @@
+"""The ingest as a whole: everything between a pod's request and the Run's status.
+
+It needs a connection to the API server and a directory of Runs and pods, and nothing else of the operator: it can run
+in the operator's process or in one of its own, once or many times.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import datetime as dt
+import logging
+import secrets
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import urlsplit
+
+from prometheus_client import CollectorRegistry
+
+from run_operator.api.run import Key, Run
+from run_operator.children.cluster_view import ClusterView
+from run_operator.ingest.auth import PodOwnership, TokenReviewer
+from run_operator.ingest.committer import Committer
+from run_operator.ingest.dhcore_api import DhcoreApi
+from run_operator.ingest.limits import IngestLimits, Pace
+from run_operator.ingest.metrics_api import MetricsApi
+from run_operator.ingest.server import IngestServer
+from run_operator.ingest.sessions import Sessions
+from run_operator.ingest.telemetry import IngestTelemetry
+from run_operator.kube.client import Api
+from run_operator.metrics.metric_set import last
+from run_operator.pki.rotation import CertificateRotation
+
+TIDY: Final = 15.0
+FLUSH: Final = 10.0
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where pods find the ingest."""
+
+    url: str
+    """`https://host:port`, without a path, as pods see it."""
+    listen: str
+    port: int
+    namespace: str
+    """The operator's own, for the Secret of the authority."""
+    secret: str = "run-operator-ingest-ca"  # noqa: S105 - a name
+    """That Secret."""
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """Names and addresses the certificate is for."""
+        return (urlsplit(self.url).hostname or "localhost",)
+
+
+class Ingest:
+    """Started once, stopped once.
+
+    `settled` is told of each ending Run whose metrics are all in the cluster, `where` tells where a Run keeps every
+    value, `ready` whether the directory is complete.
+    """
+
+    def __init__(
+        self,
+        api: Api,
+        directory: ClusterView,
+        endpoint: Endpoint,
+        registry: CollectorRegistry,
+        settled: Callable[[Key], None],
+        where: Callable[[Run], str],
+        ready: Callable[[], bool],
+        limits: IngestLimits | None = None,
+        pace: Pace | None = None,
+    ) -> None:
+        limits, clock, counters = limits or IngestLimits(), time.monotonic, IngestTelemetry(registry)
+        me = secrets.token_hex(6)
+        self._endpoint = endpoint
+        ledgers = self._ledgers = Sessions(api, directory, limits, clock)
+        committer = self._committer = Committer(
+            api, directory, ledgers, counters, pace or Pace(), clock, time.time, me, settled, where
+        )
+        self.certificates = CertificateRotation(
+            api, endpoint.namespace, endpoint.secret, endpoint.hosts, lambda: dt.datetime.now(dt.UTC)
+        )
+        tokens, members = (
+            TokenReviewer(api, limits, clock, time.time),
+            PodOwnership(api, directory, limits, clock),
+        )
+        service = MetricsApi(
+            directory, tokens, members, ledgers, counters, limits, clock, committer.changed, ready
+        )
+        sdk = DhcoreApi(
+            api, directory, tokens, members, ledgers, service, limits, clock, committer.hurry, ready
+        )
+        self._server = IngestServer(service, sdk, counters, limits, self.certificates.context)
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def start(self) -> None:
+        """Make or read the certificate and listen. Raises the errors of `kube.errors`, or OSError."""
+        await self.certificates.refresh()
+        port = await self._server.start(self._endpoint.listen, self._endpoint.port)
+        log.info("the ingest listens on port %d, as %s", port, self._endpoint.url)
+        work = (self._committer.work(), self.certificates.keep_fresh(), self._tidy())
+        self._tasks = [asyncio.create_task(one) for one in work]
+
+    async def stop(self) -> None:
+        """Take nothing more, bring what was taken into the cluster, within bounds."""
+        await self._server.stop()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(FLUSH):
+                await self._committer.flush()
+        await self._committer.close()
+
+    def uncommitted(self, run: Run) -> bool:
+        """Whether something of this Run was taken that is not in the cluster yet. Asking makes it hurry."""
+        entry = self._ledgers.get(run.uid)
+        if entry is None or entry.ledger.dirty_since is None:
+            return False
+        self._committer.changed(entry)
+        return True
+
+    def freshness(self) -> float:
+        """Age in seconds of the oldest batch that is not in the cluster."""
+        return self._committer.freshness()
+
+    def held(self) -> tuple[int, int]:
+        """Runs and values in memory."""
+        return len(self._ledgers), self._ledgers.values
+
+    def last_values(self, most: int) -> Iterator[tuple[Key, str, float]]:
+        """Run, metric and its last value, of the Runs in memory; at most so many."""
+        left = most
+        for entry in self._ledgers:
+            for name, metric in entry.ledger.book.metrics.items():
+                value = last(metric)
+                if value is not None and left > 0:
+                    left -= 1
+                    yield entry.key, name, value
+
+    async def _tidy(self) -> None:
+        while True:
+            await asyncio.sleep(TIDY)
+            self._ledgers.tidy()

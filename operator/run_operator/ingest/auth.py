@@ -1,0 +1,262 @@
+"""Whose token is it: asked of the API server once, remembered for a short while, whatever the answer.
+
+A pod's token is bound to the pod and made for one audience, this very Run. So it is worth nothing to another Run, to
+a later Run of the same name, and to the API server itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+import json
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from run_operator.api.pod_contract import AUDIENCE
+from run_operator.api.run import Run
+from run_operator.children import Controller, PodView
+from run_operator.children.cluster_view import ClusterView
+from run_operator.http.rate_limit import Bucket, Clock
+from run_operator.http.server import DeniedError
+from run_operator.ingest.limits import IngestLimits
+from run_operator.kube.client import Api
+from run_operator.kube.errors import FencedError, KubeError, NotFoundError, ThrottledError
+from run_operator.kube.resource import BY_KIND, PODS, REPLICA_SETS, TOKEN_REVIEWS
+from run_operator.kube.single_flight import SingleFlight
+
+MAX_TOKEN: Final = 16_384
+PREFIX: Final = "system:serviceaccount:"
+POD_NAME: Final = "authentication.kubernetes.io/pod-name"
+POD_UID: Final = "authentication.kubernetes.io/pod-uid"
+_PARTS: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """The pod that a token was made for."""
+
+    namespace: str
+    pod: str
+    uid: str
+
+
+class TokenReviewer:
+    """`clock` is monotonic seconds, `wall` seconds since the epoch."""
+
+    def __init__(self, api: Api, limits: IngestLimits, clock: Clock, wall: Clock) -> None:
+        self._api = api
+        self._limits = limits
+        self._clock = clock
+        self._wall = wall
+        self._known: OrderedDict[bytes, tuple[float, Caller | None]] = OrderedDict()
+        self._asked: SingleFlight[Caller | None] = SingleFlight()
+        self._bucket = Bucket(limits.review_rate, limits.review_rate, clock)
+        self._gate = asyncio.Semaphore(limits.reviews)
+
+    async def caller(self, token: str, audience: str) -> Caller:
+        """The pod of this token, if it was made for this audience. Raises DeniedError: 401, 403 or 503."""
+        self._glance(token, audience)
+        name = hashlib.sha256(f"{audience}\n{token}".encode()).digest()
+        until, caller = self._known.get(name, (0.0, None))
+        if self._clock() >= until:
+            caller = await self._ask_once(name, token, audience)
+        if caller is None:
+            raise DeniedError(
+                401, "the token is not valid for this Run, or it has expired: read its file anew"
+            )
+        if not caller.uid:
+            raise DeniedError(403, "the token is not that of a pod")
+        return caller
+
+    def _glance(self, token: str, audience: str) -> None:
+        """Refuse what the API server would refuse anyway, without asking it."""
+        claims = _claims(token)
+        audiences, expires = claims.get("aud"), claims.get("exp")
+        if audience not in (audiences if isinstance(audiences, list) else [audiences]):
+            raise DeniedError(401, f"the token is not for this Run: its audience must be {audience}")
+        if not isinstance(expires, int | float) or expires <= self._wall():
+            raise DeniedError(401, "the token has expired: read its file anew")
+
+    async def _ask_once(self, name: bytes, token: str, audience: str) -> Caller | None:
+        if name not in self._asked:
+            wait = self._bucket.wait()
+            if wait:
+                raise DeniedError(503, "too many new tokens at once", retry_after=wait)
+            self._bucket.take()
+        try:
+            return await self._asked.ask(name, lambda: self._ask(name, token, audience))
+        except ThrottledError as error:
+            raise DeniedError(503, "the API server is busy", retry_after=error.retry_after) from error
+        except (KubeError, FencedError) as error:
+            raise DeniedError(503, "the API server cannot be asked about the token", retry_after=2) from error
+
+    async def _ask(self, name: bytes, token: str, audience: str) -> Caller | None:
+        body = {
+            "apiVersion": "authentication.k8s.io/v1",
+            "kind": "TokenReview",
+            "spec": {"token": token, "audiences": [audience]},
+        }
+        async with self._gate:
+            answer = await self._api.create(TOKEN_REVIEWS, "", body)
+        caller = _caller(answer.get("status") or {}, audience)
+        trusted = self._limits.trusted_for if caller else self._limits.distrusted_for
+        self._known[name] = (self._clock() + trusted, caller)
+        self._known.move_to_end(name)
+        if len(self._known) > self._limits.remembered:
+            self._known.popitem(last=False)
+        return caller
+
+
+def run_uid(token: str) -> str:
+    """The uid of the Run that a token says it is for; nothing of it is believed yet. Raises DeniedError 401."""
+    audiences = _claims(token).get("aud")
+    for name in audiences if isinstance(audiences, list) else [audiences]:
+        if isinstance(name, str) and name.startswith(AUDIENCE):
+            return name.removeprefix(AUDIENCE)
+    raise DeniedError(401, "the token is not that of a pod of a Run")
+
+
+def _claims(token: str) -> Mapping[str, Any]:
+    """What the token says of itself; nothing of it is believed, but what is not even said need not be asked."""
+    parts = token.split(".")
+    if len(token) > MAX_TOKEN or len(parts) != _PARTS:
+        raise DeniedError(401, "that is no token of a service account")
+    try:
+        padded = parts[1] + "=" * (-len(parts[1]) % 4)
+        claims = json.loads(base64.urlsafe_b64decode(padded))
+    except (ValueError, RecursionError) as error:
+        raise DeniedError(401, "that is no token of a service account") from error
+    return claims if isinstance(claims, dict) else {}
+
+
+def _caller(status: Mapping[str, Any], audience: str) -> Caller | None:
+    """Authenticated *for this audience*: an API server that knows no audiences leaves them out."""
+    user = status.get("user") or {}
+    name = str(user.get("username", ""))
+    if status.get("authenticated") is not True or audience not in (status.get("audiences") or ()):
+        return None
+    if not name.startswith(PREFIX):
+        return None
+    extra = user.get("extra") or {}
+    return Caller(
+        name.removeprefix(PREFIX).partition(":")[0], _first(extra, POD_NAME), _first(extra, POD_UID)
+    )
+
+
+def _first(extra: Mapping[str, Any], name: str) -> str:
+    values = extra.get(name)
+    return str(values[0]) if isinstance(values, list) and values else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A pod of a Run; `attempt` 0: of another Run, of none, or gone before anything was known of it."""
+
+    run_uid: str
+    attempt: int
+    gone_at: float | None = None
+    """When it was first missed, by the monotonic clock."""
+
+
+class PodOwnership:
+    """`clock` is monotonic seconds."""
+
+    def __init__(self, api: Api, directory: ClusterView, limits: IngestLimits, clock: Clock) -> None:
+        self._api = api
+        self._directory = directory
+        self._limits = limits
+        self._clock = clock
+        self._known: OrderedDict[str, Member] = OrderedDict()
+
+    async def attempt(self, run: Run, caller: Caller) -> int:
+        """The attempt of the Run that this pod belongs to. Raises DeniedError: 403, 410 or 503."""
+        if caller.namespace != run.namespace:
+            raise DeniedError(403, f"the pod is in namespace {caller.namespace}, the Run is not")
+        member = await self._member(run, caller)
+        if member.run_uid != run.uid or not member.attempt:
+            raise DeniedError(403, f"pod {caller.pod} does not belong to Run {run.name}")
+        return member.attempt
+
+    def gone(self, uid: str) -> bool:
+        """Whether nothing is known any more of a pod that once was there."""
+        return self._directory.child(uid) is None
+
+    async def _member(self, run: Run, caller: Caller) -> Member:
+        known = self._known.get(caller.uid)
+        if known is not None and (_foreign(known) or not self.gone(caller.uid)):
+            return known
+        if known is not None and known.gone_at is not None:
+            return self._late(known, caller)
+        try:
+            pod = await self._pod(caller)
+            if pod is None:
+                return self._missed(known, caller)
+            member = Member(run.uid, pod.attempt) if await self._owned(pod, run) else Member("", 0)
+        except KubeError as error:
+            raise DeniedError(503, "the API server cannot be asked about the pod", retry_after=2) from error
+        if _foreign(member) or not self.gone(
+            caller.uid
+        ):  # else the streams lag: looked up again the next time
+            self._remember(caller.uid, member)
+        return member
+
+    def _missed(self, known: Member | None, caller: Caller) -> Member:
+        if known is None:
+            self._remember(caller.uid, Member("", 0, self._clock()))
+            raise DeniedError(410, f"pod {caller.pod} is gone: nothing more is taken from it")
+        self._remember(caller.uid, replace(known, gone_at=self._clock()))
+        return known
+
+    def _late(self, known: Member, caller: Caller) -> Member:
+        """The last batch may have been under way when the pod went."""
+        if known.attempt and self._clock() - (known.gone_at or 0.0) < self._limits.last_words:
+            return known
+        raise DeniedError(410, f"pod {caller.pod} is gone: nothing more is taken from it")
+
+    async def _pod(self, caller: Caller) -> PodView | None:
+        """The very pod, by uid; None when it is gone."""
+        held = self._directory.child(caller.uid)
+        if isinstance(held, PodView):
+            return held
+        try:
+            pod = PodView.from_object(await self._api.get(PODS, caller.namespace, caller.pod))
+        except NotFoundError:
+            return None
+        return pod if pod.uid == caller.uid else None
+
+    async def _owned(self, pod: PodView, run: Run) -> bool:
+        owner = pod.controller
+        if owner.kind == REPLICA_SETS.kind:
+            owner = await self._controller(pod.namespace, owner)
+        if owner.kind not in ("Job", "Deployment"):
+            return False
+        return (await self._controller(pod.namespace, owner)).uid == run.uid
+
+    async def _controller(self, namespace: str, of: Controller) -> Controller:
+        """Who made this object; nobody when it is not there any more."""
+        held = self._directory.child(of.uid)
+        if held is not None and not isinstance(held, PodView):
+            found = getattr(held, "controller", None)
+            if isinstance(found, Controller):
+                return found
+        resource = REPLICA_SETS if of.kind == REPLICA_SETS.kind else BY_KIND[of.kind]
+        try:
+            raw = await self._api.get(resource, namespace, of.name)
+        except NotFoundError:
+            return Controller()
+        metadata = raw.get("metadata") or {}
+        return Controller.of(metadata) if metadata.get("uid") == of.uid else Controller()
+
+    def _remember(self, uid: str, member: Member) -> None:
+        self._known[uid] = member
+        self._known.move_to_end(uid)
+        if len(self._known) > self._limits.remembered:
+            self._known.popitem(last=False)
+
+
+def _foreign(member: Member) -> bool:
+    """Not of the Run it spoke for, and never will be."""
+    return not member.attempt and member.gone_at is None

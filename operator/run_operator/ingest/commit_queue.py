@@ -1,0 +1,119 @@
+"""Whose turn it is to be committed: Runs that are about to end first, then the one that is due the longest.
+
+Two queues by due time. Entries are only looked at when their turn comes, so a thousand Runs that log cost no more than
+one; a place in a queue that is not right any more is dropped or moved then.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+from typing import Final, NamedTuple
+
+from run_operator.api.conditions import FINAL, State, state_of
+from run_operator.children.cluster_view import ClusterView
+from run_operator.http.rate_limit import Clock
+from run_operator.ingest.limits import Pace
+from run_operator.ingest.sessions import Session
+
+ENDING: Final = FINAL | {State.STOP}
+
+
+class _Place(NamedTuple):
+    due: float
+    number: int
+    uid: str
+
+
+class CommitQueue:
+    """`clock` is monotonic seconds."""
+
+    def __init__(self, directory: ClusterView, pace: Pace, clock: Clock) -> None:
+        self._directory = directory
+        self._pace = pace
+        self._clock = clock
+        self._entries: dict[str, Session] = {}
+        self._ending_first: list[_Place] = []
+        self._by_due_time: list[_Place] = []
+        self._queued: set[str] = set()
+        self._hurried: set[str] = set()
+        self._numbers = itertools.count()
+
+    @property
+    def waiting(self) -> list[Session]:
+        """All entries with something to commit, also those whose commit is under way."""
+        return list(self._entries.values())
+
+    def add(self, entry: Session) -> bool:
+        """The entry has something to commit; whether it is the first one of its queue now."""
+        uid = entry.ledger.uid
+        self._entries[uid] = entry
+        if entry.committing:
+            return False  # added again when that commit has ended
+        if uid not in self._hurried and self.ending(entry):
+            self._hurried.add(uid)
+            return self._queue(self._ending_first, entry, self._pace.last_interval)
+        if uid not in self._queued:
+            self._queued.add(uid)
+            return self._queue(self._by_due_time, entry, self._pace.interval)
+        return False
+
+    def hurry(self, entry: Session) -> None:
+        """As `add`, but somebody waits: a further place in the queue does no harm."""
+        self._entries[entry.ledger.uid] = entry
+        if not entry.committing:
+            self._queued.add(entry.ledger.uid)
+            self._queue(self._by_due_time, entry, self._pace.interval)
+
+    def remove(self, entry: Session) -> None:
+        """Nothing of it is left to commit."""
+        self._entries.pop(entry.ledger.uid, None)
+
+    def begun(self, entry: Session) -> None:
+        """Its commit begins; what is taken from now on needs another."""
+        self._queued.discard(entry.ledger.uid)
+        self._hurried.discard(entry.ledger.uid)
+
+    def again(self, entry: Session) -> None:
+        """Its commit has ended; it waits for another one if something is left."""
+        if entry.ledger.uid in self._entries:
+            self.add(entry)
+
+    def next(self) -> tuple[Session | None, float | None]:
+        """The entry whose turn it is; or none, and the seconds until there may be one (None: not foreseeable)."""
+        now = self._clock()
+        ready = self._first(self._ending_first, self._pace.last_interval, now)
+        ready = ready or self._first(self._by_due_time, self._pace.interval, now)
+        if ready is not None:
+            return ready, None
+        due = min((heap[0].due for heap in (self._ending_first, self._by_due_time) if heap), default=None)
+        return None, None if due is None else max(0.0, due - now)
+
+    def ending(self, entry: Session) -> bool:
+        """Whether the Run is about to end, or its programs have: what is left should not wait."""
+        run = self._directory.run(entry.key)
+        if run is None or entry.ledger.ending:
+            return True
+        return run.suspend or state_of(run.status.get("state")) in ENDING
+
+    def _first(self, heap: list[_Place], interval: float, now: float) -> Session | None:
+        while heap and heap[0].due <= now:
+            uid = heapq.heappop(heap).uid
+            entry = self._entries.get(uid)
+            if entry is None or entry.committing:
+                continue
+            if self._due(entry, interval) > now:
+                self._queue(heap, entry, interval)
+                continue
+            return entry
+        return None
+
+    def _queue(self, heap: list[_Place], entry: Session, interval: float) -> bool:
+        place = _Place(self._due(entry, interval), next(self._numbers), entry.ledger.uid)
+        heapq.heappush(heap, place)
+        return heap[0] is place
+
+    def _due(self, entry: Session, interval: float) -> float:
+        if entry.waiters:
+            interval = min(interval, self._pace.urgent_interval)
+        return max(entry.committed_at + interval, entry.not_before)

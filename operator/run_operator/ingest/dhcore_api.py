@@ -1,0 +1,252 @@
+"""The DigitalHub SDK in the pods of a Run: as much of its API as a program needs of its own Run, and nothing of others.
+
+The token says which Run: it is made for that one alone. A metric that is put is answered when it is in the cluster; the
+SDK sends nothing again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+from urllib.parse import unquote
+
+from run_operator.api.exported import of_object
+from run_operator.api.pod_contract import audience
+from run_operator.api.raw import JSON, mapping, text
+from run_operator.api.run import Run
+from run_operator.children.cluster_view import ClusterView
+from run_operator.http.rate_limit import Buckets, Clock
+from run_operator.http.server import OK, Answer, DeniedError
+from run_operator.ingest.auth import Caller, PodOwnership, TokenReviewer, run_uid
+from run_operator.ingest.limits import IngestLimits
+from run_operator.ingest.metrics_api import MetricsApi
+from run_operator.ingest.sessions import OvertakenError, Session, Sessions
+from run_operator.kube.client import Api
+from run_operator.kube.errors import KubeError
+from run_operator.kube.resource import RUNS
+from run_operator.metrics import protocol as batches
+from run_operator.metrics import status_fields
+from run_operator.metrics.metric_set import MetricLimits as BookLimits
+from run_operator.metrics.protocol import RefusedBatchError
+from run_operator.metrics.sdk_put import Reading, Readings, meaning
+
+FREE: Final = frozenset({"project", "name", "created", "updated", "created_by", "updated_by", "user"})
+"""Of metadata: filled in by the SDK itself."""
+SAID: Final = ("labels", "description")
+
+
+def project_entity(name: str) -> dict[str, Any]:
+    """As much of a project as a program needs to name it."""
+    metadata = {"project": name, "name": name}
+    return {
+        "kind": "project", "id": name, "name": name, "key": f"store://{name}", "metadata": metadata, "spec": {},
+        "status": {"state": "CREATED"}, "user": "", "project": name,
+    }  # fmt: skip
+
+
+def run_entity(raw: JSON, metrics: JSON | None = None) -> dict[str, Any]:
+    """The document a Run carries, with what happened in the cluster as its status; `metrics`: newer ones than its own."""
+    found = of_object(raw)
+    created = text(mapping(raw.get("metadata")).get("creationTimestamp"))
+    filled = {"project": found["project"], "name": found["name"], "created": created, "updated": created}
+    found["metadata"] = {**filled, **found["metadata"]}
+    found["status"] |= {"metrics": dict(metrics)} if metrics else {}
+    return found
+
+
+def changes(sent: JSON, stored: JSON) -> str:
+    """Which field of the stored document the one sent would change; empty: none. Status and what the SDK adds do not count."""
+    for part in ("spec", "metadata"):
+        there, wanted = mapping(stored.get(part)), mapping(sent.get(part))
+        for key, value in there.items():
+            if key in wanted and wanted[key] != value and not (part == "metadata" and key in FREE):
+                return f"{part}.{key}"
+    for key in SAID:
+        if mapping(sent.get("metadata")).get(key) and key not in mapping(stored.get("metadata")):
+            return f"metadata.{key}"
+    return ""
+
+
+ROOT: Final = "/api/"
+PROJECT: Final = re.compile(r"/api/v1/projects/([^/]+)")
+RUN: Final = re.compile(r"/api/v1/-/([^/]+)/runs/([^/]+)(?:/(metrics)(?:/([^/]+))?)?")
+AUTH: Final = "/api/auth"
+TRIES: Final = 5
+"""Of one value, when another replica writes the same Run."""
+ONLY: Final = "a program in a pod may read its own Run and log its metrics, and nothing else, without a token of its own"
+
+Read = Callable[[], Awaitable[bytes]]
+
+
+class DhcoreApi:
+    """`hurry` is told of entries whose commit somebody waits for. `clock` is monotonic seconds."""
+
+    def __init__(
+        self,
+        api: Api,
+        directory: ClusterView,
+        tokens: TokenReviewer,
+        members: PodOwnership,
+        ledgers: Sessions,
+        service: MetricsApi,
+        limits: IngestLimits,
+        clock: Clock,
+        hurry: Callable[[Session], None],
+        ready: Callable[[], bool],
+    ) -> None:
+        self._api = api
+        self._directory = directory
+        self._tokens = tokens
+        self._members = members
+        self._ledgers = ledgers
+        self._service = service
+        self._limits = limits
+        self._clock = clock
+        self._hurry = hurry
+        self._ready = ready
+        self._readings = Readings()
+        self._pods = Buckets(limits.sdk_rate, limits.pod_burst, clock, limits.remembered)
+
+    async def answer(self, method: str, path: str, token: str, read: Read) -> Answer:
+        """One request of the SDK. The body is read only when it is known who sends it."""
+        try:
+            return await self._answer(method, path, token, read)
+        except DeniedError as error:
+            return error.answer
+        except RefusedBatchError as error:
+            return Answer(error.status, {"error": str(error)})
+        except KubeError as error:
+            return DeniedError(503, f"the API server does not answer: {error.message}", retry_after=2).answer
+
+    async def _answer(self, method: str, path: str, token: str, read: Read) -> Answer:
+        arrived = self._clock()
+        run, caller, attempt = await self._caller(token)
+        if method == "GET" and path == AUTH:
+            return Answer(OK, {})
+        project = PROJECT.fullmatch(path)
+        if project is not None and method == "GET":
+            self._check(run, unquote(project[1]))
+            return Answer(OK, project_entity(run.project))
+        match = RUN.fullmatch(path)
+        if match is None or method not in ("GET", "PUT"):
+            raise DeniedError(403, f"{method} {path[:200]}: {ONLY}")
+        self._check(run, unquote(match[1]), unquote(match[2]))
+        name = unquote(match[4]) if match[4] else None
+        if method == "GET":
+            found = await (self._metrics(run, caller, name) if match[3] else self._run(run))
+            return Answer(OK, found)
+        if match[3] is None:
+            return await self._saved(run, caller, await read())
+        if name is None:
+            raise DeniedError(405, "metrics are put one by one")
+        return await self._put(run, caller, attempt, name, await read(), arrived)
+
+    async def _caller(self, token: str) -> tuple[Run, Caller, int]:
+        if not self._ready():
+            raise DeniedError(503, "the operator is starting", retry_after=2)
+        if not token:
+            raise DeniedError(
+                401, "a bearer token is needed: in a pod of a Run, that of RUN_METRICS_TOKEN_FILE"
+            )
+        uid = run_uid(token)
+        run = self._directory.run_of(uid)
+        if run is None:
+            raise DeniedError(404, "No such EntityName: the Run of this token is gone")
+        caller = await self._tokens.caller(token, audience(uid))
+        attempt = await self._members.attempt(run, caller)
+        await self._paced(caller.uid)
+        return run, caller, attempt
+
+    async def _paced(self, uid: str) -> None:
+        """The SDK gives up where it is told to wait, so it is made to."""
+        left = self._limits.sdk_patience
+        while (wait := self._pods.take(uid)) > 0:
+            left -= wait
+            if left < 0:
+                raise DeniedError(429, "this pod sends too many requests", retry_after=wait)
+            await asyncio.sleep(wait)
+
+    def _check(self, run: Run, project: str, run_id: str | None = None) -> None:
+        if project != run.project or run_id not in (None, run.id):
+            mine = f"the token is that of run {run.id} of project {run.project}"
+            raise DeniedError(403, f"{mine}, not of {run_id or 'project'} of {project}: {ONLY}")
+
+    async def _run(self, run: Run) -> JSON:
+        entry = self._ledgers.get(run.uid)
+        newer = status_fields.values(entry.ledger.book) if entry is not None else None
+        return run_entity(await self._raw(run), newer)
+
+    async def _raw(self, run: Run) -> JSON:
+        raw = await self._api.get(RUNS, run.namespace, run.name)
+        if (raw.get("metadata") or {}).get("uid") != run.uid:
+            raise DeniedError(
+                404, f"No such EntityName: Run {run.name} was deleted; another one has its name now"
+            )
+        return raw
+
+    async def _saved(self, run: Run, caller: Caller, body: bytes) -> Answer:
+        """The SDK saves the whole run before its first metric: as long as that changes nothing it is well."""
+        sent, raw = _json(body), await self._raw(run)
+        sent, stored = sent if isinstance(sent, dict) else {}, run_entity(raw)
+        if changed := changes(sent, stored):
+            raise DeniedError(403, f"{changed} of run {run.id} is not changed: {ONLY}")
+        if mapping(sent.get("status")).get("metrics") == {}:
+            self._readings.announced(caller.uid, self._clock())
+        return Answer(OK, stored)
+
+    async def _metrics(self, run: Run, caller: Caller, name: str | None) -> Any:
+        entry = await self._ledgers.open(run)
+        found = status_fields.values(entry.ledger.book)
+        self._readings.given(caller.uid, found, self._clock())
+        if name is None:
+            return found
+        if name not in found:
+            raise DeniedError(404, f"No such EntityName: run {run.id} has no metric {name[:128]!r}")
+        return found[name]
+
+    async def _put(
+        self, run: Run, caller: Caller, attempt: int, name: str, body: bytes, arrived: float
+    ) -> Answer:
+        value: Any = _json(body)
+        readings: list[Reading] = []
+        for tried in range(TRIES):
+            entry = await self._ledgers.open(run)
+            run = self._service.check_open(run.key, run, attempt)
+            readings = readings if tried else self._readings.of(caller.uid, arrived)
+            meant = meaning(name, value, status_fields.values(entry.ledger.book).get(name), readings, arrived)
+            if not tried:
+                self._readings.answered(caller.uid, meant.answers, name, meant.base)
+            if meant.op is not None:
+                batch = batches.read(json.dumps({"ops": [meant.op]}).encode())
+                limits = BookLimits(run.policy.metrics.budget, run.policy.metrics.fail)
+                self._service.take(entry, batch, caller, attempt, limits)
+            try:
+                await self._committed(entry)
+            except OvertakenError:
+                continue  # another replica wrote what we had not seen: what the value means is looked at again
+            return Answer(OK, status_fields.values(entry.ledger.book).get(name))
+        raise DeniedError(
+            503, f"metric {name[:128]!r} is not stored: others keep writing to this Run", retry_after=2
+        )
+
+    async def _committed(self, entry: Session) -> None:
+        if entry.ledger.dirty_since is None:
+            return
+        landing = entry.landing()
+        self._hurry(entry)
+        try:
+            async with asyncio.timeout(self._limits.sdk_patience):
+                await landing
+        except TimeoutError as error:
+            said = "the metric is taken but not in the cluster yet, which is busy; it goes on trying"
+            raise DeniedError(503, said, retry_after=5) from error
+
+
+def _json(body: bytes) -> Any:
+    try:
+        return json.loads(body, parse_constant=lambda _: None)  # NaN and infinities, as everywhere
+    except (ValueError, RecursionError) as error:
+        raise DeniedError(400, "the body is not JSON") from error

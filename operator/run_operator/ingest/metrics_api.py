@@ -1,0 +1,134 @@
+"""One request, from the token to the answer. Nothing of HTTP but numbers and headers is known here."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from run_operator.api.conditions import FINAL, state_of
+from run_operator.api.pod_contract import audience
+from run_operator.api.run import Key, Run
+from run_operator.children.cluster_view import ClusterView
+from run_operator.http.rate_limit import Buckets, Clock
+from run_operator.http.server import ACCEPTED, OK, Answer, DeniedError
+from run_operator.ingest.auth import Caller, PodOwnership, TokenReviewer
+from run_operator.ingest.limits import IngestLimits
+from run_operator.ingest.sessions import Session, Sessions
+from run_operator.ingest.telemetry import IngestTelemetry
+from run_operator.metrics import protocol as batches
+from run_operator.metrics.metric_set import MetricLimits as BookLimits
+from run_operator.metrics.protocol import Batch, CrowdedError, RefusedBatchError
+from run_operator.metrics.run_ledger import Receipt
+
+CROWDED_RETRY = 30.0
+READY_RETRY = 2.0
+
+
+class MetricsApi:
+    """`changed` is told of every entry that has something to commit. `clock` is monotonic seconds."""
+
+    def __init__(
+        self,
+        directory: ClusterView,
+        tokens: TokenReviewer,
+        members: PodOwnership,
+        ledgers: Sessions,
+        counters: IngestTelemetry,
+        limits: IngestLimits,
+        clock: Clock,
+        changed: Callable[[Session], None],
+        ready: Callable[[], bool],
+    ) -> None:
+        self._directory = directory
+        self._tokens = tokens
+        self._members = members
+        self._ledgers = ledgers
+        self._counters = counters
+        self._clock = clock
+        self._changed = changed
+        self._ready = ready
+        self._pods = Buckets(limits.pod_rate, limits.pod_burst, clock, limits.remembered)
+        self._runs = Buckets(limits.run_rate, limits.run_burst, clock, limits.remembered)
+
+    async def post(self, key: Key, token: str, read: Callable[[], Awaitable[bytes]]) -> Answer:
+        """Take one batch. The body is read only when it is known who sends it."""
+        try:
+            return await self._post(key, token, read)
+        except DeniedError as error:
+            return error.answer
+        except CrowdedError as error:
+            return DeniedError(error.status, str(error), retry_after=CROWDED_RETRY).answer
+        except RefusedBatchError as error:
+            return Answer(error.status, {"error": str(error), **error.more})
+
+    async def _post(self, key: Key, token: str, read: Callable[[], Awaitable[bytes]]) -> Answer:
+        if not self._ready():
+            raise DeniedError(503, "the operator is starting", retry_after=READY_RETRY)
+        if not token:
+            raise DeniedError(401, "a bearer token is needed: the content of the file RUN_METRICS_TOKEN_FILE")
+        run = self._run(key)
+        caller = await self._tokens.caller(token, audience(run.uid))
+        self._throttle(self._pods, caller.uid, "this pod sends")
+        self._throttle(self._runs, run.uid, "the pods of this Run send")
+        attempt = await self._members.attempt(run, caller)
+        self.check_open(key, run, attempt)
+        batch = batches.read(await read())
+        if batch.attempt is not None and batch.attempt != attempt:
+            raise DeniedError(
+                410, f"attempt {batch.attempt} is not that of pod {caller.pod}, which is {attempt}"
+            )
+        entry = await self._ledgers.open(run)
+        run = self.check_open(key, run, attempt)  # things may have changed while we waited
+        return self.take(
+            entry, batch, caller, attempt, BookLimits(run.policy.metrics.budget, run.policy.metrics.fail)
+        )
+
+    def take(self, entry: Session, batch: Batch, caller: Caller, attempt: int, limits: BookLimits) -> Answer:
+        """From here on nothing is waited for: a batch is taken whole or not at all."""
+        writer = None if batch.writer is None else f"{caller.uid}/{batch.writer}"
+        known = entry.ledger.accepted(writer)
+        try:
+            receipt = entry.ledger.take(writer, batch, attempt, limits, self._clock(), self._gone)
+        except RefusedBatchError as error:
+            if batch.seq is not None and "expected" not in error.more:
+                error.more = {**error.more, "expected": known + 1}
+            raise
+        finally:
+            if entry.ledger.dirty_since is not None:
+                self._changed(entry)
+        if receipt.accepted > known or writer is None:
+            self._counters.taken(batch.values)
+        return _answer(receipt, named=writer is not None)
+
+    def _run(self, key: Key) -> Run:
+        run = self._directory.run(key)
+        if run is None:
+            raise DeniedError(404, f"there is no Run {key.name} in namespace {key.namespace}")
+        return run
+
+    def check_open(self, key: Key, before: Run, attempt: int) -> Run:
+        """The Run as it is now, if it still is the same one and takes metrics of this attempt."""
+        run = self._run(key)
+        if run.uid != before.uid:
+            raise DeniedError(404, f"Run {key.name} was deleted; another one has its name now")
+        if run.deleting or state_of(run.status.get("state")) in FINAL:
+            raise DeniedError(410, "the Run is over: its metrics are closed")
+        current = int(run.status.get("attempt") or 1)  # a first Job, and its pod, come before the status
+        if attempt < current:
+            raise DeniedError(410, f"attempt {attempt} has ended; attempt {current} goes on")
+        if attempt > current:
+            raise DeniedError(503, "the operator has not seen this attempt yet", retry_after=1)
+        return run
+
+    def _throttle(self, buckets: Buckets, uid: str, who: str) -> None:
+        wait = buckets.take(uid)
+        if wait:
+            raise DeniedError(429, f"{who} too many requests: put more values into each", retry_after=wait)
+
+    def _gone(self, writer: str) -> bool:
+        return self._members.gone(writer.partition("/")[0])
+
+
+def _answer(receipt: Receipt, *, named: bool) -> Answer:
+    status = OK if receipt.settled else ACCEPTED
+    numbers = {"committed": receipt.committed, "accepted": receipt.accepted} if named else {}
+    return Answer(status, {**numbers, "notes": list(receipt.notes)})

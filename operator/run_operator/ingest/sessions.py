@@ -1,0 +1,164 @@
+"""The ledgers in memory: one for each Run that logs, made from its status, dropped when nothing is left to do."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from run_operator.api.raw import JSON
+from run_operator.api.run import METRICS_FIELDS, Key, Run
+from run_operator.children.cluster_view import ClusterView
+from run_operator.http.rate_limit import Clock
+from run_operator.http.server import DeniedError
+from run_operator.ingest.limits import IngestLimits
+from run_operator.kube.client import Api
+from run_operator.kube.errors import KubeError, NotFoundError, ThrottledError
+from run_operator.kube.resource import RUNS
+from run_operator.kube.single_flight import SingleFlight
+from run_operator.metrics.run_ledger import Commit, RunLedger
+
+MAX_DOUBTS = 8
+
+
+class OvertakenError(Exception):
+    """Another replica wrote the Run's metrics: what was taken here is not in the cluster, and will not be."""
+
+
+@dataclass(slots=True)
+class Session:
+    """A ledger and where it stands with its commits. Times are monotonic seconds."""
+
+    key: Key
+    ledger: RunLedger
+    rest_bytes: int
+    """Of the Run without its metrics, as JSON: every commit rewrites it too."""
+    used_at: float
+    committed_at: float = float("-inf")
+    not_before: float = 0.0
+    """No commit before this: an earlier one failed."""
+    failures: int = 0
+    committing: bool = False
+    doubts: dict[str, Commit] = field(default_factory=dict)
+    """Commits of which nobody knows whether they landed; the newest last."""
+    waiters: list[tuple[int, asyncio.Future[None]]] = field(default_factory=list)
+    """Who waits for a commit, and up to which revision of the ledger."""
+
+    def landing(self) -> asyncio.Future[None]:
+        """Done when everything taken so far is in the cluster; OvertakenError when another replica wrote instead."""
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.waiters.append((self.ledger.revision, future))
+        return future
+
+    def landed(self, revision: int) -> None:
+        """What was taken up to this revision is in the cluster."""
+        for one, future in self.waiters:
+            if one <= revision and not future.done():
+                future.set_result(None)
+        self.waiters = [one for one in self.waiters if not one[1].done()]
+
+    def overtaken(self) -> None:
+        """What was not in the cluster is forgotten."""
+        for _, future in self.waiters:
+            if not future.done():
+                future.set_exception(OvertakenError)
+        self.waiters.clear()
+
+    def doubt(self, commit: Commit) -> None:
+        """Its answer was lost, or was an error that cannot be trusted."""
+        self.doubts[commit.commit_id] = commit
+        while len(self.doubts) > MAX_DOUBTS:
+            del self.doubts[next(iter(self.doubts))]
+
+
+class Sessions:
+    """Bounded by the values held; `clock` is monotonic seconds."""
+
+    def __init__(self, api: Api, directory: ClusterView, limits: IngestLimits, clock: Clock) -> None:
+        self._api = api
+        self._directory = directory
+        self._limits = limits
+        self._clock = clock
+        self._entries: dict[str, Session] = {}
+        self._loading: SingleFlight[Session] = SingleFlight()
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def __iter__(self) -> Iterator[Session]:
+        return iter(list(self._entries.values()))
+
+    @property
+    def values(self) -> int:
+        """How many values are held."""
+        return sum(entry.ledger.values for entry in self._entries.values())
+
+    def get(self, uid: str) -> Session | None:
+        """The entry of a Run, if it is in memory."""
+        return self._entries.get(uid)
+
+    async def open(self, run: Run) -> Session:
+        """The entry of a Run, read from its status if need be. Raises DeniedError: 404 or 503."""
+        entry = self._entries.get(run.uid)
+        if entry is None:
+            entry = await self._loading.ask(run.uid, lambda: self._load(run))
+        entry.used_at = self._clock()
+        return entry
+
+    def drop(self, entry: Session) -> None:
+        """Forget it, whatever it held."""
+        entry.overtaken()
+        if self._entries.get(entry.ledger.uid) is entry:
+            del self._entries[entry.ledger.uid]
+
+    def reload(self, entry: Session, raw: JSON) -> None:
+        """Another replica wrote: what it wrote is the truth, and the writers send again what is not in it."""
+        entry.ledger = RunLedger(entry.ledger.uid, raw.get("status") or {})
+        entry.doubts.clear()
+        entry.overtaken()
+
+    def tidy(self) -> None:
+        """Drop what is all in the cluster and was not used for long, or whose Run is gone or another."""
+        old = self._clock() - self._limits.forgotten_after
+        for entry in self:
+            run = self._directory.run(entry.key)
+            gone = run is None or run.uid != entry.ledger.uid
+            clean = entry.ledger.dirty_since is None and not entry.committing
+            if gone or (clean and entry.used_at < old):
+                self.drop(entry)
+
+    async def _load(self, run: Run) -> Session:
+        self._make_room()
+        try:
+            raw = await self._api.get(RUNS, run.namespace, run.name)
+        except NotFoundError as error:
+            raise DeniedError(404, f"there is no Run {run.name} in namespace {run.namespace}") from error
+        except ThrottledError as error:
+            raise DeniedError(503, "the API server is busy", retry_after=error.retry_after) from error
+        except KubeError as error:
+            raise DeniedError(503, "the API server cannot be asked about the Run", retry_after=2) from error
+        if (raw.get("metadata") or {}).get("uid") != run.uid:
+            raise DeniedError(404, f"Run {run.name} was deleted; another one has its name now")
+        entry = Session(run.key, RunLedger(run.uid, raw.get("status") or {}), rest_bytes(raw), self._clock())
+        self._entries[run.uid] = entry
+        return entry
+
+    def _make_room(self) -> None:
+        """Let those go that can be read again, the least recently used first."""
+        held = self.values
+        if held <= self._limits.held_values:
+            return
+        for entry in sorted(self, key=lambda one: one.used_at):
+            if entry.ledger.dirty_since is None and not entry.committing:
+                held -= entry.ledger.values
+                self.drop(entry)
+            if held <= self._limits.held_values:
+                return
+        raise DeniedError(503, "too many metrics wait to be written to the cluster", retry_after=5)
+
+
+def rest_bytes(raw: JSON) -> int:
+    """Bytes of a Run without its metrics."""
+    status = {name: value for name, value in (raw.get("status") or {}).items() if name not in METRICS_FIELDS}
+    return len(json.dumps({**raw, "status": status}))

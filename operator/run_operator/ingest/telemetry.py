@@ -1,0 +1,57 @@
+"""What the ingest counts, for Prometheus."""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Histogram
+
+DELAYS = (0.5, 1, 2, 3, 5, 7, 10, 20, 30, 60, 120, 300)
+
+
+class IngestTelemetry:
+    """Into the operator's own registry."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._requests = Counter(
+            "run_operator_ingest_requests",
+            "Requests to the ingest by HTTP status.",
+            ["code"],
+            registry=registry,
+        )
+        self._values = Counter(
+            "run_operator_ingest_values",
+            "Values taken from pods; one sent again is not counted again.",
+            registry=registry,
+        )
+        self._commits = Counter(
+            "run_operator_ingest_commits",
+            "Commits to a Run's status: landed, found (landed although the answer was lost), repeated, overtaken "
+            "(another replica wrote, its state was taken over), failed, given_up.",
+            ["result"],
+            registry=registry,
+        )
+        self._bytes = Counter(
+            "run_operator_ingest_commit_bytes", "Bytes of the Runs that commits rewrote.", registry=registry
+        )
+        self._delay = Histogram(
+            "run_operator_ingest_commit_delay_seconds",
+            "From the oldest batch that a commit brought into the cluster to its landing.",
+            buckets=DELAYS,
+            registry=registry,
+        )
+
+    def answered(self, status: int) -> None:
+        """A request was answered."""
+        self._requests.labels(str(status)).inc()
+
+    def taken(self, values: int) -> None:
+        """A batch was taken."""
+        self._values.inc(values)
+
+    def committed(self, result: str) -> None:
+        """A commit ended."""
+        self._commits.labels(result).inc()
+
+    def landed(self, size: int, delay: float) -> None:
+        """A commit is in the cluster; `delay` in seconds."""
+        self._bytes.inc(size)
+        self._delay.observe(delay)

@@ -1,0 +1,76 @@
+"""Everything one decision is made from, in one place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from run_operator.api.conditions import State
+from run_operator.api.raw import parse
+from run_operator.api.run import Run
+from run_operator.children import PodView
+from run_operator.children.termination import last_ending
+from run_operator.lifecycle.model import Action, Observed, Plan
+from run_operator.lifecycle.status_builder import StatusBuilder
+from run_operator.resolution.resolve import Resolution
+from run_operator.workloads.types import Options
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """One Run, what is seen of its children, the clock, and the status in the making."""
+
+    run: Run
+    """With what came from elsewhere merged into its spec."""
+    observed: Observed
+    now: float
+    """Seconds since the epoch."""
+    options: Options
+    draft: StatusBuilder
+    resolution: Resolution
+
+    @property
+    def writers(self) -> tuple[PodView, ...]:
+        """Pods that can still write, without those that are given up."""
+        return tuple(pod for pod in self.observed.live_pods if self._given_up_at(pod) > self.now)
+
+    @property
+    def lost(self) -> tuple[PodView, ...]:
+        """Pods that were to be gone long ago and never confirmed it, as on a dead node."""
+        return tuple(pod for pod in self.observed.live_pods if self._given_up_at(pod) <= self.now)
+
+    @property
+    def next_loss(self) -> float | None:
+        """When the next pod that is ending is given up, if it does not end."""
+        moments = [self._given_up_at(pod) for pod in self.writers]
+        return min((at for at in moments if at != float("inf")), default=None)
+
+    @property
+    def witnesses(self) -> tuple[PodView, ...]:
+        """All pods of the Run that may tell how an attempt ended, also those that are deleted."""
+        there = {pod.uid for pod in self.observed.pods}
+        return (*(pod for pod in self.observed.gone if pod.uid not in there), *self.observed.pods)
+
+    def _given_up_at(self, pod: PodView) -> float:
+        due = parse(pod.facts.due)
+        return float("inf") if due is None else due + self.run.policy.pod_termination_timeout
+
+    def decided(self, *actions: Action, wake_at: float | None = None) -> Plan:
+        """The plan: the status as drafted by now, then the actions."""
+        waits = self.draft.state in (State.CREATED, State.STOPPED)
+        return Plan(
+            status=self.draft.status(),
+            actions=actions,
+            events=tuple(self.draft.events),
+            wake_at=wake_at,
+            wants=self.resolution.wants if waits else (),
+        )
+
+
+def record_stop(ctx: Context) -> None:
+    """End the current attempt as stopped, with the exit code of its last pod where it was seen."""
+    mine = [pod for pod in ctx.witnesses if pod.attempt == ctx.draft.attempt]
+    ended = last_ending(sorted(mine, key=lambda pod: (pod.created, pod.name)))
+    if ended is None or ended.exit_code is None:
+        ctx.draft.end_attempt("Suspended", "stopped", None, None, ctx.now)
+    else:
+        ctx.draft.end_attempt("Suspended", f"stopped: {ended.brief}", ended.exit_code, ended.pod, ctx.now)

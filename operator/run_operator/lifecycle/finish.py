@@ -1,0 +1,163 @@
+"""The end of a Run: success, failure, an impossible document; and what may still happen afterwards."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from run_operator.api import conditions
+from run_operator.api.conditions import State
+from run_operator.api.raw import parse
+from run_operator.children.job_outcome import JobOutcome
+from run_operator.lifecycle.context import Context
+from run_operator.lifecycle.deadlines import Verdict
+from run_operator.lifecycle.model import Action, DeleteChild, DeleteRun, Plan, ScaleChild
+
+UNCOMMITTED: Final = 30.0
+"""Seconds after the program's end that values which were taken may need to come into the status."""
+LAST_WORDS: Final = 5.0
+"""Seconds after the program's end that a batch may be under way of which nobody knows here: another replica took it."""
+
+
+def until(ctx: Context, ended: float | None = None) -> float | None:
+    """When the end is to be told whatever becomes of the metrics; None: nothing is waited for.
+
+    `ended`: seconds since the epoch; None: the end of the last program that was seen to end.
+    """
+    if ended is None:
+        ended = _last_end(ctx)
+    if ended is None:
+        return None
+    patience = UNCOMMITTED if ctx.observed.uncommitted else 0.0
+    if ctx.run.metrics.open_writers:
+        patience = max(patience, LAST_WORDS)
+    return ended + patience if ctx.now < ended + patience else None
+
+
+def told(ctx: Context) -> None:
+    """With the end: the condition MetricsComplete. The writers are forgotten, for none can come back."""
+    logged = ctx.run.metrics
+    if not logged.commit_id and not ctx.observed.uncommitted:
+        return
+    reason, message = _verdict(ctx)
+    complete = reason == conditions.ALL_POINTS
+    ctx.draft.condition(conditions.METRICS_COMPLETE, status=complete, reason=reason, message=message)
+    if not complete:
+        ctx.draft.event(reason, message, warning=reason != conditions.DECIMATED)
+    if logged.commit_id:
+        ctx.draft.forget_writers()
+
+
+def _verdict(ctx: Context) -> tuple[str, str]:
+    """The gravest first: values that may be lost, values refused, values that are not in the list."""
+    logged = ctx.run.metrics
+    silent = logged.open_writers + logged.lost_writers
+    if ctx.observed.uncommitted:
+        return conditions.WRITER_LOST, f"the last values could not be written within {UNCOMMITTED:g} s"
+    if silent:
+        return (
+            conditions.WRITER_LOST,
+            f"{silent} of the processes that logged ended without saying so: their last values may be missing",
+        )
+    if logged.refused:
+        return (
+            conditions.LIMIT_REACHED,
+            f"{logged.refused} values were refused: the budget, or the number of metrics a Run may have, is used up",
+        )
+    if logged.thinned:
+        return (
+            conditions.DECIMATED,
+            "not every value is in the lists; count, min, max, sum and last in metricsInfo are of all of them",
+        )
+    return conditions.ALL_POINTS, "every value that was logged is in status.metrics"
+
+
+def _last_end(ctx: Context) -> float | None:
+    moments = (parse(c.finished_at) for pod in ctx.witnesses for c in pod.facts.containers)
+    return max((at for at in moments if at is not None), default=None)
+
+
+ALREADY_FINISHED: Final = "AlreadyFinished"
+
+
+def finished(ctx: Context, seen: JobOutcome) -> Plan:
+    """The Job says it is over; no pod of it runs any more."""
+    if (at := until(ctx, seen.finished_at)) is not None:
+        return Plan(wake_at=at)
+    ended = seen.finished_at if seen.finished_at is not None else ctx.now
+    good = seen.progress == "SUCCEEDED"
+    draft = ctx.draft
+    if draft.state == State.PENDING and seen.started_at is not None:
+        draft.event("Started", f"Attempt {draft.attempt}: pod {seen.pod_name} ran")
+        draft.become(State.RUNNING, "", at=seen.started_at)  # faster than it could be watched
+    draft.end_attempt(seen.reason, seen.message, seen.exit_code, seen.pod_name, ended)
+    draft.completed_at(ended)
+    if good:
+        draft.event("Completed", seen.message)
+        _end(ctx, State.COMPLETED, conditions.COMPLETE, seen.reason, seen.message)
+    else:
+        draft.event(seen.reason, seen.message, warning=True)
+        _end(ctx, State.ERROR, conditions.FAILED, seen.reason, seen.message)
+    return ctx.decided(wake_at=_expiry(ctx, ended))
+
+
+def impossible(ctx: Context, reason: str, message: str) -> Plan:
+    """The document asks for what cannot be done: said once, clearly, and final."""
+    ctx.draft.completed_at(ctx.now)
+    ctx.draft.end_attempt(reason, message, None, None, ctx.now)
+    ctx.draft.event(reason, message, warning=True)
+    _end(ctx, State.ERROR, conditions.FAILED, reason, message)
+    return ctx.decided(wake_at=_expiry(ctx, ctx.now))
+
+
+def after_the_end(ctx: Context) -> Plan:
+    """Remove the Run when its time to live is over; answer a stop that came too late."""
+    expiry = _expiry(ctx, parse(ctx.run.status.get("completionTime")) or ctx.now)
+    if expiry is not None and ctx.now >= expiry:
+        return Plan(actions=(DeleteRun(ctx.run.uid),))
+    suspended = conditions.find(ctx.run.status.get("conditions", ()), conditions.SUSPENDED)
+    if ctx.run.suspend and (suspended is None or suspended.get("reason") != ALREADY_FINISHED):
+        message = f"the Run is {ctx.draft.state} already: there is nothing to stop"
+        ctx.draft.condition(conditions.SUSPENDED, status=False, reason=ALREADY_FINISHED, message=message)
+        ctx.draft.event(ALREADY_FINISHED, message, warning=True)
+    return ctx.decided(wake_at=expiry)
+
+
+def _end(ctx: Context, state: State, outcome: str, reason: str, message: str) -> None:
+    draft = ctx.draft
+    draft.suspended_by("")
+    draft.become(state, message)
+    draft.condition(conditions.RUNNING, status=False, reason="Finished", message=message)
+    draft.condition(outcome, status=True, reason=reason, message=message)
+    draft.condition(conditions.FINISHED, status=True, reason=reason, message=message)
+    told(ctx)
+
+
+def _expiry(ctx: Context, ended: float) -> float | None:
+    ttl = ctx.run.policy.ttl_after_finished
+    return None if ttl is None else ended + ttl
+
+
+def give_up(ctx: Context, verdict: Verdict) -> Plan:
+    """End whatever may still have pods; the verdict is kept in the Running condition until they are gone."""
+    actions = _ends(ctx)
+    deployment = ctx.observed.deployment
+    counted = deployment is not None and deployment.busy(len(ctx.lost))
+    if not actions and not ctx.writers and not counted:
+        if (at := until(ctx)) is not None:
+            return Plan(wake_at=at)
+        if not ctx.observed.fresh:
+            # A pod made a moment ago may be there although no stream has told of it yet.
+            return Plan(reread=True)
+        return impossible(ctx, verdict.reason, verdict.message)
+    ctx.draft.become(State.STOP, verdict.message)
+    ctx.draft.condition(conditions.RUNNING, status=False, reason=verdict.reason, message=verdict.message)
+    return ctx.decided(*actions, wake_at=ctx.next_loss)
+
+
+def _ends(ctx: Context) -> tuple[Action, ...]:
+    job, deployment = ctx.observed.job, ctx.observed.deployment
+    if job is not None and not job.deleting:
+        return (DeleteChild(job.name, job.uid, version=job.resource_version),)
+    if deployment is not None and deployment.replicas and not deployment.deleting:
+        return (ScaleChild(deployment.name, deployment.uid, 0),)
+    return ()

@@ -1,0 +1,98 @@
+"""A Run that refers to a Function, a Task or a profile: it waits for them, and remembers what it was started with.
+
+What cannot be found is a reason to wait only when something is about to be started: an attempt under way goes on
+with what it has.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import NamedTuple
+
+from run_operator.api import conditions
+from run_operator.api.conditions import State
+from run_operator.lifecycle import deadlines
+from run_operator.lifecycle.context import Context, record_stop
+from run_operator.lifecycle.model import Plan
+from run_operator.resolution.resolve import resolve
+from run_operator.workloads.fields import UnresolvedError, WorkloadError
+
+
+def resolved(ctx: Context) -> Context:
+    """The situation with what the Run refers to looked up and merged in. Nothing is decided or written yet."""
+    found = resolve(ctx.run, ctx.observed.catalog, ctx.options)
+    return replace(ctx, run=found.run, resolution=found)
+
+
+def require(ctx: Context) -> None:
+    """Go on only if everything is there. Raises the WorkloadError that says what is not."""
+    if ctx.resolution.error:
+        raise ctx.resolution.error
+
+
+def record(ctx: Context) -> None:
+    """Before an attempt starts: store what it uses, or drop what is not used any more. Raises WorkloadError."""
+    require(ctx)
+    found = ctx.resolution
+    ctx.draft.resolved(found.record.to_object() if found.record else None)
+    if found.record:
+        ctx.draft.condition(conditions.RESOLVED, status=True, reason="Resolved", message=found.message)
+
+
+class ResolutionOutcome(NamedTuple):
+    """What a stopped Run says about what it refers to."""
+
+    text: str = ""
+    """To be added to its message; empty when nothing is missing."""
+    news: bool = False
+    """Whether this differs from what it said before."""
+
+
+def tell(ctx: Context) -> ResolutionOutcome:
+    """While a Run is stopped: say in its condition whether it could start.
+
+    Raises the WorkloadError of a Run that was never started and can never be.
+    """
+    found, before = ctx.resolution, _condition(ctx)
+    if isinstance(found.error, UnresolvedError):
+        _missing(ctx, found.error)
+        return ResolutionOutcome(f"; it would have to wait: {found.error}", _condition(ctx) != before)
+    if found.error:
+        if ctx.draft.attempt == 0:
+            raise found.error
+        return ResolutionOutcome()
+    if found.record:
+        ctx.draft.condition(conditions.RESOLVED, status=True, reason="Resolved", message=found.message)
+    else:
+        ctx.draft.resolved(None)
+    return ResolutionOutcome(news=_condition(ctx).get("status") != before.get("status"))
+
+
+def wait(ctx: Context, error: UnresolvedError) -> Plan:
+    """Nothing starts until what is missing is there: CREATED, or STOPPED if there were attempts before."""
+    draft, message = ctx.draft, str(error)
+    _missing(ctx, error)
+    if draft.attempt:
+        record_stop(ctx)
+        draft.become(State.STOPPED, message)
+        if not conditions.is_true(draft.current.get("conditions", ()), conditions.SUSPENDED):
+            draft.condition(conditions.SUSPENDED, status=True, reason="JobSuspended", message=message)
+    else:
+        draft.become(State.CREATED, message)
+        if conditions.find(draft.current.get("conditions", ()), conditions.SUSPENDED):
+            draft.condition(conditions.SUSPENDED, status=False, reason="JobResumed", message=message)
+    draft.condition(conditions.RUNNING, status=False, reason=error.reason, message=message)
+    draft.pause()
+    draft.suspended_by("")
+    return ctx.decided(wake_at=deadlines.due(ctx))
+
+
+def _missing(ctx: Context, error: WorkloadError) -> None:
+    known, message = _condition(ctx), str(error)[: conditions.MAX_MESSAGE]
+    if (known.get("reason"), known.get("message")) != (error.reason, message):
+        ctx.draft.event(error.reason, message, warning=True)
+    ctx.draft.condition(conditions.RESOLVED, status=False, reason=error.reason, message=message)
+
+
+def _condition(ctx: Context) -> conditions.Condition:
+    return conditions.find(ctx.draft.current.get("conditions", ()), conditions.RESOLVED) or {}

@@ -1,0 +1,125 @@
+"""An attempt under way: its pod is about to run, or runs."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Final
+
+from run_operator.api import conditions
+from run_operator.api.conditions import State, state_of
+from run_operator.api.raw import parse
+from run_operator.api.run import remaining
+from run_operator.children import JobView
+from run_operator.children.job_outcome import MAX_MESSAGE, JobOutcome
+from run_operator.children.kubelet_events import (
+    FAILED_ATTACH,
+    FAILED_CREATE,
+    FAILED_MOUNT,
+    FAILED_SANDBOX,
+    Question,
+    answer,
+)
+from run_operator.lifecycle import deadlines, start
+from run_operator.lifecycle.context import Context
+from run_operator.lifecycle.model import Action, Plan, SetDeadline
+from run_operator.lifecycle.start import PATIENCE, STARTING, UNTOLD
+
+NOTEWORTHY: Final = frozenset(
+    {
+        "ClaimNotFound",
+        "ConfigMapNotFound",
+        "CreateContainerConfigError",
+        "CrashLoopBackOff",
+        "CreateContainerError",
+        FAILED_ATTACH,
+        FAILED_CREATE,
+        FAILED_MOUNT,
+        FAILED_SANDBOX,
+        "ImagePullFailed",
+        "SecretNotFound",
+        "Queued",
+        "Unschedulable",
+    }
+)
+"""Reasons to be PENDING that a person has to act on: told at once."""
+LONGEST_PAUSE: Final = 300.0
+"""Seconds until what waits without a word is asked again why, at most; before that, twice as long each time."""
+TOLD_ANEW: Final = frozenset({"ConfigMapNotFound", "CrashLoopBackOff", "SecretNotFound"})
+"""Reasons whose words change only when there is news."""
+
+
+def under_way(ctx: Context, job: JobView, seen: JobOutcome) -> Plan:
+    """Say what is seen, with few writes: the ordinary steps of a pod's start are not worth one each."""
+    if seen.progress == "ENDING":
+        return Plan()  # the Job's verdict is on its way, and its event with it
+    start.admitted(ctx)
+    deadline = _deadline(ctx, job)
+    if seen.progress == "RUNNING":
+        return _running(ctx, seen, *deadline)
+    if not deadline and (told_at := _untold_until(ctx, job, seen)):
+        return Plan(wake_at=told_at)
+    return waiting(ctx, seen, *deadline, wake_at=deadlines.due(ctx))
+
+
+def _untold_until(ctx: Context, job: JobView, seen: JobOutcome) -> float | None:
+    """A new Run that most likely runs in a moment: PENDING then comes into the same write as RUNNING."""
+    created = parse(job.created)
+    if state_of(ctx.run.status.get("state")) != State.CREATED or seen.reason in NOTEWORTHY or created is None:
+        return None
+    return created + UNTOLD if created <= ctx.now < created + UNTOLD else None
+
+
+def _deadline(ctx: Context, job: JobView) -> tuple[Action, ...]:
+    """The Job's own deadline follows the Run's when that is changed."""
+    wanted = max(1, remaining(ctx.run.with_status(ctx.draft.current)))
+    return () if job.facts.deadline == wanted else (SetDeadline(job.name, job.uid, wanted),)
+
+
+def _running(ctx: Context, seen: JobOutcome, *actions: Action) -> Plan:
+    if ctx.draft.state != State.RUNNING:
+        ctx.draft.event("Started", f"Attempt {ctx.draft.attempt}: {seen.message}")
+    ctx.draft.become(State.RUNNING, seen.message)
+    ctx.draft.condition(conditions.RUNNING, status=True, reason=seen.reason, message=seen.message)
+    return ctx.decided(*actions)
+
+
+def waiting(ctx: Context, seen: JobOutcome, *actions: Action, wake_at: float | None = None) -> Plan:
+    """Why it does not run yet; where no status says it (a quota, a volume), in the words of Events."""
+    question = seen.ask
+    if question is None:
+        return pending(ctx, seen, *actions, wake_at=wake_at)
+    waited = _waited(ctx, question)
+    ask = waited >= PATIENCE
+    again = ctx.now + (min(LONGEST_PAUSE, waited) if ask else PATIENCE - waited)
+    if told := answer(question, ctx.observed.said):
+        seen = replace(seen, reason=told.reason, message=told.message[:MAX_MESSAGE])
+    ask = ask and not ctx.observed.said
+    made = pending(ctx, seen, *actions, wake_at=again if wake_at is None else min(wake_at, again))
+    return replace(made, ask=question if ask else None)
+
+
+def _waited(ctx: Context, question: Question) -> float:
+    """Not below nothing: the clocks of nodes differ."""
+    since = parse(ctx.run.status.get("startTime")) if question.since is None else question.since
+    return 0.0 if since is None else max(0.0, ctx.now - since)
+
+
+def pending(ctx: Context, seen: JobOutcome, *actions: Action, wake_at: float | None = None) -> Plan:
+    """Why it does not run yet: reasons to act on at once, ordinary ones after a while."""
+    since = parse(ctx.run.status.get("startTime"))
+    patience_ends = (ctx.now if since is None else since) + PATIENCE
+    told = seen.reason in NOTEWORTHY or ctx.now >= patience_ends
+    reason, message = (seen.reason, seen.message) if told else ("Starting", STARTING)
+    known = conditions.find(ctx.run.status.get("conditions", ()), conditions.RUNNING)
+    if known and known.get("reason") == reason and reason in NOTEWORTHY - TOLD_ANEW:
+        message = str(
+            known.get("message")
+        )  # the words change with every retry of the kubelet, the reason does not
+    if seen.reason in NOTEWORTHY and ctx.run.status.get("message") != message:
+        ctx.draft.event(reason, message, warning=True)
+    ctx.draft.become(State.PENDING, message)
+    ctx.draft.condition(conditions.RUNNING, status=False, reason=reason, message=message)
+    moments = [at for at in (wake_at, None if told else patience_ends) if at is not None]
+    decision = ctx.decided(*actions, wake_at=min(moments, default=None))
+    first = state_of(ctx.run.status.get("state")) == State.CREATED
+    return replace(decision, can_wait=first and not told and not actions)

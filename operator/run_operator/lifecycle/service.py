@@ -1,0 +1,169 @@
+"""A service: a Deployment that goes up and down between nothing and the wanted number, at one address.
+
+It has no end of its own: whatever its pods do, it is told and not torn down.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, Final
+
+from run_operator.api import conditions
+from run_operator.api.conditions import State
+from run_operator.api.raw import parse
+from run_operator.children import DeploymentView, ServiceView, service_address
+from run_operator.children.job_outcome import JobOutcome
+from run_operator.children.kubelet_events import answer
+from run_operator.children.pod_summary import summaries
+from run_operator.children.service_readiness import Readiness, read
+from run_operator.lifecycle import deadlines, finish, run_phase, start, stop
+from run_operator.lifecycle.context import Context
+from run_operator.lifecycle.model import CreateService, Plan, RestartChild, ScaleChild
+from run_operator.workloads import service
+from run_operator.workloads.deployment import digest, replicas
+from run_operator.workloads.fields import WorkloadError
+
+DEGRADED: Final = "Degraded"
+DEGRADED_AFTER: Final = 30.0
+"""Seconds after which a missing replica of a service that still answers is told, and its return too."""
+STEADY: Final = 10.0
+"""Seconds a restarted pod has to run before it counts, and a service may take to answer again before it is told."""
+STEADIEST: Final = 300.0
+FLIPS: Final = 4
+"""Changes of state within MEMORY seconds of one attempt; what comes after them has to be ever steadier."""
+MEMORY: Final = 600.0
+
+
+def with_deployment(ctx: Context, deployment: DeploymentView) -> Plan:
+    """The Deployment is there: up, down, or on its way."""
+    ctx.draft.pods(summaries(ctx.observed.pods))
+    if verdict := deadlines.sealed(ctx):
+        return finish.give_up(ctx, verdict)
+    lost = ctx.draft.state == State.CREATED and not deployment.replicas  # the status of a stop that was begun
+    halted = lost or ctx.draft.state in (State.STOP, State.STOPPED)
+    if ctx.run.suspend or halted or deployment.attempt != ctx.draft.attempt:
+        return _down(ctx, deployment)
+    return _up(ctx, deployment)
+
+
+def _down(ctx: Context, deployment: DeploymentView) -> Plan:
+    """To no pods at all, and from there up again if that is the wish."""
+    if deployment.replicas:
+        stop.ending(ctx, "asked the Deployment to end its pods")
+        return ctx.decided(ScaleChild(deployment.name, deployment.uid, 0))
+    if ctx.writers or deployment.busy(len(ctx.lost)):
+        return stop.await_pods(ctx)
+    if ctx.draft.state != State.STOPPED and not ctx.observed.fresh:
+        return Plan(reread=True)  # not every cluster's Deployments count pods that end: a stream may be late
+    if ctx.run.suspend:
+        return stop.stopped(ctx)
+    if ctx.draft.state != State.PENDING:
+        start.end_last(ctx)
+        start.count(ctx)
+    workload = start.prepare(ctx)
+    return ctx.decided(
+        *start.brought_up(ctx, workload.service), RestartChild(deployment.name, deployment.uid, workload)
+    )
+
+
+def _up(ctx: Context, deployment: DeploymentView) -> Plan:
+    wanted = _wanted(ctx, deployment)
+    if deployment.facts.digest != digest(ctx.run.spec):
+        ctx.draft.event(
+            "NotApplied",
+            "an edit made while the service runs, of more than its replicas, counts from the next attempt: "
+            "stop and resume the Run to apply it",
+            warning=True,
+        )
+        found = next((one for one in ctx.observed.services if not one.facts.deleting), None)
+    else:
+        named = service.ports(ctx.run.spec)
+        found = start.named(ctx, service.service_name(ctx.run)) if named else None
+        if named and found is None:
+            return _address_lost(ctx, service.service(ctx.run, named))
+    scale = (ScaleChild(deployment.name, deployment.uid, wanted),) if deployment.replicas != wanted else ()
+    steady = _steady(ctx)
+    seen = read(deployment, ctx.observed.pods, ctx.now, steady)
+    if ctx.draft.state == State.RUNNING:
+        gone_at = seen.changed_at + steady
+        if not seen.ready and not seen.stuck and ctx.now < gone_at:
+            return ctx.decided(*scale, wake_at=gone_at)
+        serves = seen.ready > 0
+    else:
+        serves = seen.settled >= wanted
+    if not serves:
+        if verdict := deadlines.expired(ctx):
+            return finish.give_up(ctx, verdict)
+        return run_phase.waiting(
+            ctx,
+            JobOutcome("PENDING", seen.reason, seen.message, ask=seen.ask),
+            *scale,
+            wake_at=_earliest(seen.settles_at, deadlines.due(ctx)),
+        )
+    if found:
+        ctx.draft.service(service_address.summary(found))
+    made = ctx.decided(*scale, wake_at=_serving(ctx, seen, wanted, found))
+    told = any(event.reason == DEGRADED for event in made.events)  # its words are chosen now, and stay
+    return replace(made, ask=seen.ask) if told and not ctx.observed.said else made
+
+
+def _wanted(ctx: Context, deployment: DeploymentView) -> int:
+    """How many pods the document asks for; as many as there are to be now, where an edit asks for what cannot be."""
+    try:
+        return replicas(ctx.run.spec)
+    except WorkloadError as error:
+        ctx.draft.event(error.reason, f"not applied: {error}", warning=True)
+        return deployment.replicas
+
+
+def _address_lost(ctx: Context, wanted: Mapping[str, Any]) -> Plan:
+    """The address is not there: first look again, then make it anew; the rest follows when it is back."""
+    if not ctx.observed.fresh:
+        return Plan(reread=True)
+    if ctx.draft.has_service:
+        name = wanted["metadata"]["name"]
+        ctx.draft.event(
+            "ServiceDeleted",
+            f"Service {name} was deleted: it is made anew, with another address",
+            warning=True,
+        )
+    return ctx.decided(CreateService(wanted))
+
+
+def _serving(ctx: Context, seen: Readiness, wanted: int, there: ServiceView | None) -> float | None:
+    """RUNNING, with all replicas or with some; returns when to look again."""
+    draft = ctx.draft
+    entering = draft.state != State.RUNNING
+    known = conditions.find(ctx.run.status.get("conditions", ()), conditions.RUNNING) or {}
+    reason = "Ready" if entering or seen.ready >= wanted else DEGRADED
+    if reason != known.get("reason") and not entering and ctx.now < seen.changed_at + DEGRADED_AFTER:
+        return seen.changed_at + DEGRADED_AFTER  # it may not last
+    message = f"{wanted} replica{'s' if wanted > 1 else ''} ready"
+    if reason == DEGRADED:
+        # The words stay while it lasts: kubectl get deployment has the numbers of the moment.
+        told = answer(seen.ask, ctx.observed.said) if seen.ask else None
+        message = f"fewer than {wanted} replicas ready: {told.message if told else seen.message}"
+        if known.get("reason") == DEGRADED:
+            message = str(known.get("message"))
+        else:
+            draft.event(DEGRADED, message, warning=True)
+    elif there:
+        message += f" at {service_address.summary(there)['url']}"
+    if entering:
+        draft.event("Started", f"Attempt {draft.attempt}: {message}")
+    draft.become(State.RUNNING, message)
+    draft.condition(conditions.RUNNING, status=True, reason=reason, message=message)
+    return None
+
+
+def _earliest(*moments: float | None) -> float | None:
+    return min((at for at in moments if at is not None), default=None)
+
+
+def _steady(ctx: Context) -> float:
+    """How long things have to stay as they are before they count: the longer the more often they changed lately."""
+    since = max(parse(ctx.run.status.get("startTime")) or 0.0, ctx.now - MEMORY)
+    times = (parse(entry.get("time")) or 0.0 for entry in ctx.run.status.get("transitions", ()))
+    flips = sum(time >= since for time in times)
+    return float(min(STEADIEST, STEADY * 2 ** max(0, flips - FLIPS)))

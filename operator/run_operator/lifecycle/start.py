@@ -1,0 +1,214 @@
+"""Beginning an attempt: counted and stored first, then its child is created.
+
+The first attempt of a job that needs nothing from elsewhere is the exception: its Job says all there is to store, so it
+comes first and the status follows it, at RUNNING if that is soon.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, Final
+
+from run_operator.api import conditions
+from run_operator.api.conditions import State, state_of
+from run_operator.api.raw import parse
+from run_operator.children import DeploymentView, JobView, ServiceView, service_address
+from run_operator.lifecycle import deadlines, finish, resolution
+from run_operator.lifecycle.context import Context, record_stop
+from run_operator.lifecycle.model import (
+    Action,
+    CreateService,
+    CreateWorkload,
+    DeleteChild,
+    PatchService,
+    Plan,
+    Refusal,
+)
+from run_operator.workloads.builder import build, child_kind
+from run_operator.workloads.types import Workload
+
+
+def brought_up(ctx: Context, wanted: Mapping[str, Any] | None) -> list[Action]:
+    """What makes the address the one that is wanted, before an attempt's pods; None: no address."""
+    name = wanted["metadata"]["name"] if wanted else ""
+    actions: list[Action] = [
+        DeleteChild(old.name, old.uid, "Service") for old in ctx.observed.services if old.name != name
+    ]
+    found = named(ctx, name)
+    if wanted is None:
+        ctx.draft.service(None)
+    elif found is None:
+        actions.append(CreateService(wanted))
+    elif service_address.differs(found, wanted):
+        actions.append(PatchService(found.uid, wanted))
+    return actions
+
+
+def named(ctx: Context, name: str) -> ServiceView | None:
+    """The Service of that name, unless it is about to go."""
+    return next((s for s in ctx.observed.services if s.name == name and not s.facts.deleting), None)
+
+
+QUEUED: Final = "Queued"
+HELD: Final = "Suspended"
+
+
+def held(ctx: Context) -> Plan:
+    """The Job is suspended though the Run is not: it waits, its clock stands still, and nobody interferes."""
+    draft, queue = ctx.draft, ctx.run.queue
+    if queue:
+        reason, message = QUEUED, waiting_text(queue)
+        draft.condition(conditions.QUEUED, status=True, reason=QUEUED, message=message)
+    else:
+        reason = HELD
+        message = (
+            "somebody suspended its Job, which waits now; set suspend of the Job to false to let it go on"
+        )
+    if draft.state == State.RUNNING:
+        draft.event(reason, message)
+    draft.become(State.PENDING, message)
+    draft.condition(conditions.RUNNING, status=False, reason=reason, message=message)
+    draft.suspended_by("Queue" if queue else "Other")
+    draft.pause()
+    return ctx.decided(wake_at=deadlines.due(ctx))
+
+
+def admitted(ctx: Context) -> None:
+    """The Job is not held back (any more)."""
+    draft = ctx.draft
+    draft.unpause()
+    draft.suspended_by("")
+    if conditions.is_true(draft.current.get("conditions", ()), conditions.QUEUED):
+        message = f"let in by queue {ctx.run.queue}"
+        draft.condition(conditions.QUEUED, status=False, reason="Admitted", message=message)
+
+
+def waiting_text(queue: str) -> str:
+    """What a Run in a queue says."""
+    return f"waiting in queue {queue}"
+
+
+STARTING: Final = "waiting for the pod to start"
+UNTOLD: Final = 1.0
+"""Seconds after the Job's creation in which a new Run says nothing: its next event may well be RUNNING."""
+PATIENCE: Final = 10.0
+"""Seconds a pod may take to start before an ordinary reason (image being pulled...) is worth a status write."""
+
+
+def next_attempt(ctx: Context, leftover: JobView | None = None) -> Plan:
+    """Count the next attempt, then create its child; `leftover` is the child of an earlier one."""
+    end_last(ctx)
+    if verdict := deadlines.used_up(ctx):
+        return finish.impossible(ctx, verdict.reason, verdict.message)
+    count(ctx)
+    plan = create(ctx, leftover)
+    if leftover is None and _told_by_its_job(ctx):
+        return replace(plan, status=None, wake_at=ctx.now + UNTOLD)
+    return plan
+
+
+def _told_by_its_job(ctx: Context) -> bool:
+    """Whether the Job alone is enough to find the attempt again: its number is 1, its document cannot change."""
+    first = state_of(ctx.run.status.get("state")) == State.CREATED and ctx.draft.attempt == 1
+    return first and child_kind(ctx.run) == "Job" and not ctx.run.queue and ctx.resolution.record is None
+
+
+def adopt(ctx: Context, child: JobView | DeploymentView) -> None:
+    """The child is of an attempt that the status does not know: its Job came first, or the status was lost."""
+    if isinstance(child, JobView) and not child.suspend:
+        _adopt(ctx, child.attempt, parse(child.created) or ctx.now)
+    else:
+        _adopt(ctx, child.attempt, None)
+
+
+def adopt_pods(ctx: Context) -> None:
+    """The same when the Job is gone again already and only its pods are left."""
+    pods = [pod for pod in ctx.observed.live_pods if pod.attempt > ctx.draft.attempt]
+    if pods:
+        last = max(pods, key=lambda pod: pod.attempt)
+        _adopt(ctx, last.attempt, parse(last.created) or ctx.now)
+
+
+def _adopt(ctx: Context, attempt: int, began: float | None) -> None:
+    ctx.draft.adopt(attempt, began)
+    if began is not None and ctx.draft.state == State.CREATED:
+        ctx.draft.become(State.PENDING, STARTING, at=began)
+        ctx.draft.condition(conditions.RUNNING, status=False, reason="Starting", message=STARTING)
+
+
+def end_last(ctx: Context) -> None:
+    """An attempt that was stopped and resumed before the stop was told has ended all the same."""
+    record_stop(ctx)
+
+
+def count(ctx: Context) -> None:
+    """The next attempt begins; its child comes after this is stored. Raises WorkloadError."""
+    resolution.require(ctx)
+    draft = ctx.draft
+    number = draft.begin_attempt()
+    draft.suspended_by("")
+    if number > 1:
+        draft.event("Resumed", f"Attempt {number} begins")
+    if conditions.find(ctx.run.status.get("conditions", ()), conditions.SUSPENDED):
+        draft.condition(
+            conditions.SUSPENDED, status=False, reason="JobResumed", message=f"attempt {number} begins"
+        )
+    if ctx.run.queue and child_kind(ctx.run) == "Job":
+        held(ctx)
+        return
+    draft.become(State.PENDING, STARTING)
+    draft.condition(conditions.RUNNING, status=False, reason="Starting", message=STARTING)
+
+
+def create(ctx: Context, leftover: JobView | None = None) -> Plan:
+    """Create the child of the attempt that is counted already. Raises WorkloadError."""
+    workload = prepare(ctx)
+    # A Job whose pod is refused (priority class, quota) says nothing at all: nobody else would wake us.
+    wake_at = min(ctx.now + PATIENCE, deadlines.due(ctx) or math.inf)
+    if leftover is None:
+        return ctx.decided(*brought_up(ctx, workload.service), CreateWorkload(workload), wake_at=wake_at)
+    # Only as it was seen: one that was let go by hand meanwhile has pods again, which end before others begin.
+    clear = DeleteChild(leftover.name, leftover.uid, version=leftover.resource_version)
+    return ctx.decided(clear, CreateWorkload(workload), wake_at=wake_at)
+
+
+def prepare(ctx: Context) -> Workload:
+    """The workload of the attempt that is counted already; says what of the document is not applied. Raises WorkloadError."""
+    resolution.record(ctx)
+    workload = build(ctx.run.with_status(ctx.draft.current), ctx.draft.attempt, ctx.options)
+    for warning in (*ctx.resolution.warnings, *workload.warnings):
+        ctx.draft.event("NotApplied", warning, warning=True)
+    return workload
+
+
+def record_loss(ctx: Context) -> None:
+    """The child of the attempt is gone though nobody stopped the Run: the next attempt will make it anew."""
+    message = f"the {child_kind(ctx.run)} of attempt {ctx.draft.attempt} was deleted; set spec.suspend to stop a Run"
+    ctx.draft.end_attempt("ChildDeleted", message, None, None, ctx.now)
+    ctx.draft.event("ChildDeleted", message, warning=True)
+
+
+def refused(ctx: Context, refusal: Refusal) -> Plan:
+    """The API server said no to the child: for good, or for now (quota, policy)."""
+    if not ctx.draft.attempt:
+        ctx.draft.begin_attempt()
+    serving = ctx.observed.deployment is not None and ctx.observed.deployment.replicas > 0
+    if refusal.final and not serving:  # with pods that go on running it cannot be the end
+        return finish.impossible(ctx, refusal.reason, refusal.message)
+    draft, message = ctx.draft, refusal.message
+    said = str(ctx.run.status.get("message") or "")
+    if _words(said) == _words(message):
+        message = said  # a quota's numbers change with what others do: a write each time would never end
+    else:
+        draft.event(refusal.reason, message, warning=True)
+    draft.become(State.PENDING, message)
+    draft.condition(conditions.RUNNING, status=False, reason=refusal.reason, message=message)
+    return ctx.decided(wake_at=deadlines.due(ctx))
+
+
+def _words(message: str) -> str:
+    """The message without its numbers."""
+    return re.sub(r"\d+", "", message)

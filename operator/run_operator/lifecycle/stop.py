@@ -1,0 +1,139 @@
+"""Stopping: STOP while a pod can still write, STOPPED only when none can."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from run_operator.api import conditions
+from run_operator.api.conditions import State
+from run_operator.api.raw import parse
+from run_operator.children import JobView
+from run_operator.lifecycle import deadlines, resolution
+from run_operator.lifecycle.context import Context, record_stop
+from run_operator.lifecycle.model import DeleteChild, Plan, SuspendChild
+from run_operator.lifecycle.start import next_attempt
+from run_operator.workloads.builder import build
+from run_operator.workloads.fields import WorkloadError
+
+LEFTOVER_KEPT: Final = 5.0
+"""Seconds the suspended Job of a stopped Run is kept. Then it goes, and the next attempt begins without delay."""
+PATIENCE: Final = 10.0
+"""Seconds after which a stop that is not done says what it waits for."""
+TERMINATION_TIMEOUT: Final = "PodTerminationTimeout"
+
+
+def stop(ctx: Context, job: JobView) -> Plan:
+    """End the pods of the current attempt. A stop once begun is finished, even if the wish flips back."""
+    if ctx.run.queue:
+        # A queue would only admit a suspended Job again: it is told that there is none any more.
+        ending(ctx, "asked the cluster to end the Job")
+        return ctx.decided(DeleteChild(job.name, job.uid, version=job.resource_version))
+    if not job.suspend:
+        ending(ctx, "asked the Job to end its pods")
+        return ctx.decided(SuspendChild(job.name, job.uid))
+    if ctx.writers or job.busy(len(ctx.lost)) or not job.condition("Suspended"):
+        return await_pods(ctx)
+    if ctx.run.suspend:
+        return stopped(ctx, leftover=job)
+    return next_attempt(ctx, leftover=job)
+
+
+def end_leftover(ctx: Context, leftover: JobView) -> Plan:
+    """Somebody let the Job of an earlier attempt go on: it goes, before anything else may begin."""
+    ending(ctx, f"Job {leftover.name} belongs to an earlier attempt and is removed")
+    return ctx.decided(DeleteChild(leftover.name, leftover.uid))
+
+
+def await_pods(ctx: Context) -> Plan:
+    """Pods of this Run still live, or may: nothing else happens until they are gone. Told which when it takes long."""
+    ending(ctx, "waiting for its pods to end")
+    told_at = _since(ctx) + PATIENCE
+    if ctx.writers and ctx.now >= told_at:
+        first = min(ctx.writers, key=lambda pod: pod.name)
+        ending(ctx, f"waiting for pod {first.name} on node {first.facts.node or '?'} to end", anew=True)
+    moments = [at for at in (ctx.next_loss, told_at) if at is not None and at > ctx.now]
+    return ctx.decided(wake_at=min(moments, default=None))
+
+
+def stopped(ctx: Context, leftover: JobView | None = None) -> Plan:
+    """Nothing of the Run can write any more, and it is to stay so."""
+    draft = ctx.draft
+    missing = resolution.tell(ctx)
+    if draft.attempt == 0 and not missing.text:
+        build(ctx.run, 1, ctx.options)  # an impossible document is told now, not at the resume
+    else:
+        missing = _wrong(ctx, missing)
+    reason, message = _explained(ctx)
+    if conditions.is_true(draft.current.get("conditions", ()), conditions.QUEUED):
+        draft.condition(conditions.QUEUED, status=False, reason="Suspended", message=message)
+    if draft.state != State.STOPPED:
+        record_stop(ctx)
+        if reason == TERMINATION_TIMEOUT:
+            draft.event(reason, message, warning=True)
+        else:
+            draft.event("Suspended", f"Attempt {draft.attempt}: {message}" if draft.attempt else message)
+        draft.become(State.STOPPED, message + missing.text)
+        draft.condition(conditions.SUSPENDED, status=True, reason=reason, message=message)
+        draft.condition(conditions.RUNNING, status=False, reason="Suspended", message=message)
+    elif missing.news:
+        draft.become(State.STOPPED, message + missing.text)
+    draft.pause()
+    draft.suspended_by("User")
+    return _kept_for_a_while(ctx, leftover)
+
+
+def _wrong(ctx: Context, missing: resolution.ResolutionOutcome) -> resolution.ResolutionOutcome:
+    """A mistake in what was edited is told at once: at the resume it would be the end of the Run."""
+    if missing.text or ctx.run.generation == ctx.run.status.get("observedGeneration"):
+        return missing
+    try:
+        resolution.require(ctx)
+        build(ctx.run, ctx.draft.attempt + 1, ctx.options)
+    except WorkloadError as error:
+        ctx.draft.event(error.reason, f"it cannot start like this: {error}", warning=True)
+        return resolution.ResolutionOutcome(f"; it cannot start like this: {error}", news=True)
+    return resolution.ResolutionOutcome(news=True)
+
+
+def ending(ctx: Context, message: str, *, anew: bool = False) -> None:
+    """STOP: asked to stop, and not there yet. Said once, unless `anew`."""
+    draft = ctx.draft
+    if ctx.run.suspend:
+        draft.suspended_by("User")
+        draft.stopped_by(ctx.run.suspended_by)
+    if draft.state == State.STOP and not anew:
+        return
+    if draft.state != State.STOP:
+        draft.event("Suspending", f"Attempt {draft.attempt}: {message}")
+    draft.become(State.STOP, message)
+    draft.condition(conditions.SUSPENDED, status=False, reason="Suspending", message=message)
+
+
+def _since(ctx: Context) -> float:
+    """When STOP was entered."""
+    transitions = ctx.draft.current.get("transitions", ())
+    return (parse(transitions[0].get("time")) if transitions else None) or ctx.now
+
+
+def _explained(ctx: Context) -> tuple[str, str]:
+    """Reason and message of `Suspended`."""
+    if ctx.draft.attempt == 0:
+        return "JobSuspended", "not started yet; set spec.suspend to false to start"
+    if not ctx.lost:
+        return "JobSuspended", "stopped; set spec.suspend to false to resume"
+    pod = ctx.lost[0]
+    return TERMINATION_TIMEOUT, (
+        f"stopped, but pod {pod.name} on node {pod.facts.node or '?'} has not confirmed its end within "
+        f"{ctx.run.policy.pod_termination_timeout} s: the node may be dead, or the pod may still write"
+    )
+
+
+def _kept_for_a_while(ctx: Context, leftover: JobView | None) -> Plan:
+    """The suspended Job goes when it has been there to look at for a while."""
+    if leftover is None:
+        return ctx.decided(wake_at=deadlines.due(ctx))
+    known = conditions.find(ctx.draft.current.get("conditions", ()), conditions.SUSPENDED) or {}
+    tidy_at = (parse(known.get("lastTransitionTime")) or ctx.now) + LEFTOVER_KEPT
+    if ctx.now < tidy_at:
+        return ctx.decided(wake_at=tidy_at)
+    return ctx.decided(DeleteChild(leftover.name, leftover.uid, version=leftover.resource_version))

@@ -1,0 +1,144 @@
+"""Follows containers from the moment their pods begin to end, so that what they write in their grace period is kept."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable
+
+from run_operator.children import PodView
+from run_operator.children.cluster_view import ClusterView
+from run_operator.kube.errors import KubeError, NotFoundError
+from run_operator.log_archive.collection import CollectionProgress, Target
+from run_operator.log_archive.kubelet import KubeletLogs, Nodes
+from run_operator.log_archive.limits import ArchiveLimits
+from run_operator.log_archive.reader import GONE
+from run_operator.log_archive.selection import ended
+from run_operator.log_archive.tail import Tail
+
+log = logging.getLogger(__name__)
+
+
+class _Followed:
+    """A container, its pod as it was seen last, and how long there is time."""
+
+    def __init__(self, target: Target, pod: PodView) -> None:
+        self.target = target
+        self.pod = pod
+        self.there = True
+        self.news = asyncio.Event()
+        self.bound: asyncio.Timeout | None = None
+
+    @property
+    def ended(self) -> bool:
+        return not self.there or ended(self.pod, self.target.container)
+
+
+class PodLogFollower:
+    """`look` is called with a pod that is to be looked at again, because following it came to nothing."""
+
+    def __init__(
+        self,
+        source: KubeletLogs,
+        book: CollectionProgress,
+        nodes: Nodes,
+        directory: ClusterView,
+        limits: ArchiveLimits,
+        look: Callable[[PodView], None],
+    ) -> None:
+        self._source = source
+        self._book = book
+        self._nodes = nodes
+        self._directory = directory
+        self._limits = limits
+        self._look = look
+        self._waiting: deque[_Followed] = deque()
+        self._followed: dict[Target, _Followed] = {}
+        self._wakeup = asyncio.Event()
+
+    def __len__(self) -> int:
+        return len(self._followed)
+
+    def offer(self, target: Target, pod: PodView) -> None:
+        """Follow it from now on, if a follower is free; else it is read when it has ended."""
+        full = len(self._followed) >= self._limits.follows
+        if full or self._nodes.wait(pod.facts.node) or self._book.hopeless(target):
+            return
+        self._book.begin(target)
+        self._followed[target] = _Followed(target, pod)
+        self._waiting.append(self._followed[target])
+        self._wakeup.set()
+
+    def changed(self, pod: PodView, *, gone: bool = False) -> None:
+        """News of a pod. Of one that is gone, little more can come."""
+        for one in self._followed.values():
+            if one.target.pod != pod.uid:
+                continue
+            one.pod, one.there = pod, not gone
+            one.news.set()
+            if gone and one.bound is not None:
+                one.bound.reschedule(asyncio.get_running_loop().time() + self._limits.linger)
+
+    async def work(self) -> None:
+        """Follow one after the other, for ever. As many work at once as may be followed."""
+        while True:
+            while not self._waiting:
+                self._wakeup.clear()
+                await self._wakeup.wait()
+            one = self._waiting.popleft()
+            try:
+                await self._follow(one)
+            except Exception:
+                # See the reader.
+                where = f"{one.pod.namespace}/{one.pod.name}"
+                log.exception("a log could not be followed", extra={"pod": where})
+                self._book.finish(one.target)
+            finally:
+                self._followed.pop(one.target, None)
+
+    async def _follow(self, one: _Followed) -> None:
+        tail = Tail(self._limits.tail)
+        whole = await self._read(one, tail)
+        if whole:
+            await self._settle(one)
+        if one.ended and (whole or not one.there) and tail.bytes:
+            await self._book.keep(one.target, one.pod, tail)
+        elif one.there:
+            self._followed.pop(one.target, None)
+            self._book.release(one.target)
+            self._look(one.pod)
+        elif whole:
+            self._book.finish(one.target)
+        else:
+            self._book.lose(one.target, one.pod, GONE)
+
+    async def _read(self, one: _Followed, tail: Tail) -> bool:
+        """Whether the log came to its end."""
+        pod = one.pod
+        run = self._directory.run_of(pod.run_uid)
+        seconds = (run.policy.termination_grace_period if run else 0) + self._limits.follow_slack
+        try:
+            async with asyncio.timeout(seconds if one.there else self._limits.linger) as one.bound:
+                await self._source.follow(pod.namespace, pod.name, one.target.container, tail, 2 * seconds)
+        except (NotFoundError, TimeoutError):
+            self._book.failed(one.target)
+            return False
+        except KubeError as error:
+            self._nodes.told(pod.facts.node, error)
+            self._book.failed(one.target)
+            return False
+        finally:
+            one.bound = None
+        self._nodes.answered(pod.facts.node)
+        return True
+
+    async def _settle(self, one: _Followed) -> None:
+        """The end of a container, and its exit code, are told a moment after the end of its log."""
+        try:
+            async with asyncio.timeout(self._limits.settle):
+                while not one.ended:
+                    one.news.clear()
+                    await one.news.wait()
+        except TimeoutError:
+            self._book.failed(one.target)

@@ -1,0 +1,213 @@
+"""From a Run that names its Function, Task or profile to one that says everything itself.
+
+The Function and the Task are asked for only where the Run has no image: an export of a Run the platform has built
+holds the merged fields already. What the Run was started with before (`status.resolved`) wins over what is there now.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from run_operator.api.constants import LABEL_PROFILES
+from run_operator.api.references import (
+    MAX_RECORD,
+    Catalog,
+    EntityView,
+    ResolvedPart,
+    ResolvedRecord,
+    Want,
+    function_want,
+    task_want,
+)
+from run_operator.api.run import Run
+from run_operator.document.errors import DocumentError, InvalidReferenceError
+from run_operator.document.kinds import of_run
+from run_operator.document.merge import merge
+from run_operator.document.names import Reference
+from run_operator.resolution.profile import apply, profile_spec
+from run_operator.workloads import fields
+from run_operator.workloads.builder import builder
+from run_operator.workloads.fields import InvalidSpecError, UnresolvedError, WorkloadError
+from run_operator.workloads.types import Options
+
+MAX_NAMED: Final = 3
+"""Names a message lists at most."""
+MAX_REFERENCE: Final = 300
+"""Characters of a reference that a message repeats."""
+
+
+@dataclass(frozen=True, slots=True)
+class Resolution:
+    """What became of the references of a Run."""
+
+    run: Run
+    """With what came from elsewhere merged in; as it is where nothing is needed or something is missing."""
+    record: ResolvedRecord | None = None
+    """For `status.resolved`; None where nothing was needed."""
+    wants: tuple[Want, ...] = ()
+    """What was looked for among the objects of the cluster, rather than taken from the record."""
+    error: WorkloadError | None = None
+    """Why the Run cannot be built; an UnresolvedError may pass."""
+    warnings: tuple[str, ...] = ()
+    """What of the document is not applied, one line each."""
+
+    @property
+    def message(self) -> str:
+        """Where things came from, in one line."""
+        record = self.record or ResolvedRecord()
+        named = []
+        if record.function:
+            whole = f"{record.function.reference.removesuffix(f':{record.function.id}')}:{record.function.id}"
+            named.append(f"Function {whole} (object {record.function.name})")
+        if record.task and record.task.name:
+            named.append(f"Task {record.task.reference} (object {record.task.name})")
+        if record.profile:
+            named.append(
+                f"profile {record.profile.reference} (ConfigMap {record.profile.namespace}/{record.profile.name})"
+            )
+        return f"with the fields of {', '.join(named)}"
+
+
+def resolve(run: Run, catalog: Catalog, options: Options) -> Resolution:
+    """Look up what the Run names. Never raises: what is wrong is in the result."""
+    if run.spec.get("image") and not run.spec.get("profile"):
+        return Resolution(run)
+    try:
+        builder(run)
+    except WorkloadError:
+        return Resolution(run)  # it cannot be built anyway, and building says why
+    lookup = _Lookup(run, catalog, options)
+    try:
+        return lookup.resolution()
+    except WorkloadError as error:
+        return Resolution(run, wants=tuple(lookup.wants), error=error)
+    except DocumentError as error:
+        wrong = InvalidSpecError(fields.ROOT, f"cannot be merged with its Function and Task: {error}")
+        return Resolution(run, wants=tuple(lookup.wants), error=wrong)
+
+
+@dataclass(slots=True)
+class _Lookup:
+    run: Run
+    catalog: Catalog
+    options: Options
+    wants: list[Want] = field(default_factory=list)
+
+    def resolution(self) -> Resolution:
+        recorded = ResolvedRecord.of_status(self.run.status)
+        run, function, task = self.run, None, None
+        if not run.spec.get("image"):
+            function, task = self._function_and_task(recorded)
+            run = replace(run, spec=self._merged(function, task))
+        run, profile, warnings = self._profiled(run, recorded.profile)
+        record = ResolvedRecord(function, task, profile)
+        if record == ResolvedRecord():
+            return Resolution(run)
+        if self.wants and record.size > MAX_RECORD:
+            raise WorkloadError(
+                "ResolvedTooLarge",
+                f"what this Run takes from elsewhere has {record.size} bytes, and at most {MAX_RECORD} can be "
+                "recorded in its status: put the code into an image, or the fields into the Run itself",
+            )
+        return Resolution(run, record, tuple(self.wants), warnings=warnings)
+
+    def _function_and_task(self, recorded: ResolvedRecord) -> tuple[ResolvedPart, ResolvedPart]:
+        """Each as it was recorded while the Run still names the same one."""
+        own = fields.text(self.run.spec, "function")
+        task = _kept(recorded.task, self.run.spec.get("task"))
+        if task is None or not (task.name or _kept(recorded.function, own)):
+            task = self._task(needed=not own)
+        asked = own or task.function
+        if not asked:
+            what = f"Task {_short(task.reference)} (object {task.name})"
+            raise InvalidSpecError(f"{fields.ROOT}.function", f"is missing, and the {what} names none either")
+        return _kept(recorded.function, asked) or self._function(asked), task
+
+    def _merged(self, function: ResolvedPart, task: ResolvedPart | None) -> dict[str, object]:
+        spec = merge(task.spec if task else {}, self.run.spec, function.spec)
+        if not spec.get("image"):
+            what = f"Function {_short(function.reference)} (object {function.name})"
+            raise InvalidSpecError(f"{fields.ROOT}.image", f"is missing, and the {what} has none either")
+        return spec
+
+    def _task(self, *, needed: bool) -> ResolvedPart:
+        """The Task; one that is not there and not needed is remembered as such."""
+        text = fields.text(self.run.spec, "task") or ""
+        try:
+            reference = Reference.parse(text)
+        except InvalidReferenceError as error:
+            if not needed:
+                return ResolvedPart(text)
+            problem = f"is missing, and no Function can be found by the task: {error}"
+            raise InvalidSpecError(f"{fields.ROOT}.function", problem) from error
+        want = task_want(self.run.namespace, reference)
+        self.wants.append(want)
+        found = self.catalog.task(want)
+        if found is None and needed:
+            raise UnresolvedError("TaskNotFound", self._apply("Task", text, "tasks", reference.name))
+        return ResolvedPart.of_entity(text, found) if found else ResolvedPart(text)
+
+    def _function(self, text: str) -> ResolvedPart:
+        runtime = of_run(self.run.kind, fields.text(self.run.spec, "task")).runtime
+        try:
+            reference = Reference.parse(text)
+        except InvalidReferenceError as error:
+            raise InvalidSpecError(f"{fields.ROOT}.function", str(error)) from error
+        if reference.kind != runtime:
+            problem = f"{_short(text)} is of the runtime {reference.kind[:80]}, the Run of {runtime}"
+            raise InvalidSpecError(f"{fields.ROOT}.function", problem)
+        want = function_want(self.run.namespace, reference)
+        self.wants.append(want)
+        versions = self.catalog.functions(want)
+        found = next((view for view in versions if reference.id in (None, view.id)), None)
+        if found is None:
+            advice = self._apply("Function", text, "functions", reference.id or "*")
+            raise UnresolvedError("FunctionNotFound", advice + _others(versions))
+        return ResolvedPart.of_entity(text, found)
+
+    def _profiled(
+        self, run: Run, recorded: ResolvedPart | None
+    ) -> tuple[Run, ResolvedPart | None, tuple[str, ...]]:
+        name = fields.text(run.spec, "profile")
+        if not name:
+            return run, None, ()
+        part = _kept(recorded, name) or self._profile(name)
+        made, warnings = apply(run, name, part.spec)
+        return made, part, warnings
+
+    def _profile(self, name: str) -> ResolvedPart:
+        namespaces = tuple(dict.fromkeys((self.run.namespace, self.options.profiles_namespace)))
+        self.wants += [Want("Profile", namespace, name) for namespace in namespaces]
+        found = self.catalog.profile(name, namespaces)
+        if found is None:
+            known = self.catalog.profile_names(namespaces)
+            raise UnresolvedError(
+                "ProfileNotFound",
+                f"the profile {_short(name)!r} is in no ConfigMap with the label {LABEL_PROFILES}: "
+                f'"true" of namespace {" or ".join(namespaces)}; known: {_list(known) or "none"}',
+            )
+        return ResolvedPart.of_profile(name, found.source, profile_spec(name, found))
+
+    def _apply(self, what: str, text: str, file: str, entity_id: str) -> str:
+        command = f"runctl manifest {file}-{entity_id}.yaml | kubectl apply -n {self.run.namespace} -f -"
+        return f"apply the {what} {_short(text)} to this namespace: {command}"
+
+
+def _kept(recorded: ResolvedPart | None, asked: object) -> ResolvedPart | None:
+    """What was recorded, if it is what is asked for now."""
+    return recorded if recorded and recorded.reference == asked else None
+
+
+def _others(versions: Sequence[EntityView]) -> str:
+    return f"; other versions of it are here: {_list([view.id for view in versions])}" if versions else ""
+
+
+def _list(names: Sequence[str]) -> str:
+    more = len(names) - MAX_NAMED
+    return ", ".join(name[:80] for name in names[:MAX_NAMED]) + (f" and {more} more" if more > 0 else "")
+
+
+def _short(text: str) -> str:
+    return text[:MAX_REFERENCE]

@@ -1,0 +1,71 @@
+"""From a Run to its workload: the kind decides which builder does it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, Final
+
+from run_operator.api.run import Run
+from run_operator.document.errors import DocumentError
+from run_operator.document.kinds import of_run
+from run_operator.workloads import fields
+from run_operator.workloads.deployment import Replicated
+from run_operator.workloads.fields import InvalidSpecError, UnsupportedError, WorkloadError
+from run_operator.workloads.job import ContainerJob
+from run_operator.workloads.types import Builder, Options, Workload
+
+BUILDERS: Final[tuple[Builder, ...]] = (
+    ContainerJob(),
+    Replicated(("container+serve",), needs_ports=True),
+    Replicated(("container+deploy",), needs_ports=False),
+)
+MAX_SPEC: Final = 1024 * 1024
+"""Bytes of the spec as JSON, as of an exported file: etcd holds 1.5 MiB, and the Run's status and metrics come on top."""
+SUPPORTED: Final = {kind: builder for builder in BUILDERS for kind in builder.kinds}
+
+
+def build(run: Run, attempt: int, options: Options) -> Workload:
+    """The workload of one attempt.
+
+    The Run's spec is taken as it is: what came from elsewhere has been merged in (`workloads.resolve`). Raises
+    InvalidSpecError (the document is wrong) or UnsupportedError (this operator cannot do it).
+    """
+    made = builder(run).build(run, attempt, options)
+    _check_size(run.spec)
+    return made
+
+
+def child_kind(run: Run) -> str:
+    """Which kind of object runs this Run: Job or Deployment; Job for what cannot be built at all."""
+    try:
+        return builder(run).child_kind
+    except WorkloadError:
+        return "Job"
+
+
+def builder(run: Run) -> Builder:
+    """Who builds Runs of this kind. Raises InvalidSpecError or UnsupportedError."""
+    try:
+        kind = of_run(run.kind, fields.text(run.spec, "task"))
+    except DocumentError as error:
+        raise InvalidSpecError("spec.kind", str(error)) from error
+    found = SUPPORTED.get(kind.label)
+    if found is None:
+        known = ", ".join(sorted(SUPPORTED))
+        raise UnsupportedError("UnsupportedKind", f"{kind.label} is not supported yet; supported: {known}")
+    return found
+
+
+def _check_size(spec: Mapping[str, Any]) -> None:
+    try:
+        text = json.dumps(spec, ensure_ascii=False, separators=(",", ":"))
+    except RecursionError as error:
+        raise InvalidSpecError(fields.ROOT, "is nested too deeply") from error
+    size = len(text.encode("utf-8", "surrogatepass"))
+    if size > MAX_SPEC:
+        raise WorkloadError(
+            "TooLarge",
+            f"{fields.ROOT} holds {size} bytes; at most {MAX_SPEC} leave room for the Run's status and metrics: "
+            "put its source into an image, large values into a ConfigMap or a volume",
+        )

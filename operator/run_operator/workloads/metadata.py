@@ -1,0 +1,82 @@
+"""Names of what a Run owns. Each follows from the Run's name alone, so that creating twice is creating once."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from typing import Any, Final
+
+from run_operator.api import constants as names
+from run_operator.api.run import Run
+
+MAX_LABEL: Final = 63
+
+
+def child_name(run_name: str) -> str:
+    """The Run's own name where Kubernetes allows it for a Job, else a shortened one with a hash."""
+    return shortened(run_name)
+
+
+def claim_name(run_name: str, volume: str) -> str:
+    """The claim of one volume."""
+    return shortened(f"{run_name}-{volume}")
+
+
+def files_name(run_name: str, content: bytes) -> str:
+    """The ConfigMap with the Run's source: another name for other content, since it is never changed."""
+    return shortened(f"{run_name}-files-{hashlib.sha256(content).hexdigest()[:8]}")
+
+
+def shortened(name: str) -> str:
+    """A DNS label of at most 63 characters; a name that has to change ends in a hash of the whole of it."""
+    clean = re.sub(r"[^a-z0-9-]", "-", name.lower()).strip("-")
+    if clean == name and len(name) <= MAX_LABEL:
+        return name
+    digest = hashlib.sha256(name.encode()).hexdigest()[:10]
+    return f"{clean[: MAX_LABEL - 11].strip('-') or 'run'}-{digest}"
+
+
+def label_value(text: str) -> str:
+    """A label value that says as much of the text as labels can: other characters become `-`."""
+    return re.sub(r"[^A-Za-z0-9._-]", "-", text)[:MAX_LABEL].strip("-._")
+
+
+def labels(run: Run) -> dict[str, str]:
+    """On every object of the Run.
+
+    Few: the API server compares each field of a Job and of its pod at every write to them. `instance` and `part-of` of the
+    recommended ones would repeat the Run and its project.
+    """
+    found = {
+        "app.kubernetes.io/name": "run",
+        names.LABEL_MANAGED_BY: names.MANAGED_BY,
+        names.LABEL_RUN: label_value(run.name),
+        names.LABEL_RUN_UID: run.uid,
+        names.LABEL_PROJECT: label_value(run.project),
+    }
+    return {key: value for key, value in found.items() if value}
+
+
+def child_labels(run: Run) -> dict[str, str]:
+    """On the Job or Deployment: those of its profile and Kueue's of the Run pass to it too."""
+    queue = {key: value for key, value in run.labels.items() if key.startswith(names.KUEUE_PREFIX)}
+    return {**run.profile_labels, **queue, **labels(run)}
+
+
+def pod_labels(run: Run, attempt: int) -> dict[str, str]:
+    """On the pods of one attempt: those of its profile pass to them too."""
+    return {**run.profile_labels, **labels(run), names.LABEL_ATTEMPT: str(attempt)}
+
+
+def owner(run: Run) -> list[dict[str, Any]]:
+    """The Run is the controller: deleting it deletes what it owns, also while the operator is down."""
+    return [
+        {
+            "apiVersion": names.API_VERSION,
+            "kind": names.RUN_KIND,
+            "name": run.name,
+            "uid": run.uid,
+            "controller": True,
+            "blockOwnerDeletion": True,
+        }
+    ]

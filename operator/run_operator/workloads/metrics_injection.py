@@ -1,0 +1,167 @@
+"""What a pod needs to report metrics: the module, a token of this Run's own, a place for the spool, and where to."""
+
+from __future__ import annotations
+
+import itertools
+import posixpath
+from collections.abc import Mapping
+from typing import Any, Final
+
+from run_operator.api import pod_contract as names
+from run_operator.api.run import Run
+from run_operator.workloads import fields
+from run_operator.workloads.environment import document_variables
+from run_operator.workloads.fields import InvalidSpecError
+from run_operator.workloads.types import Options
+from run_operator.workloads.volumes import Volumes, below, mount_of, volumes
+
+OURS: Final = (names.ENV_URL, names.ENV_TOKEN_FILE, names.ENV_AUTHORITY_FILE)
+"""Variables a document cannot set: they say where the token of this Run may go."""
+OFF: Final = ("off", "false", "no", "0")
+SPOOL_LIMIT: Final = "512Mi"
+"""Of the emptyDir: twice what the module keeps there, for a pod beyond it is evicted."""
+WORLD_READABLE: Final = 0o444
+"""Of the module and the authority. The kubelet makes the token 0640 with the pod's fsGroup, whoever runs in it."""
+FLUSH_SECONDS: Final = 10
+"""For the last flush after SIGTERM; less where the grace period is short."""
+
+
+def add_reporting(run: Run, options: Options, env: list[dict[str, Any]], mounted: Volumes) -> list[str]:
+    """Add variables to `env` and volumes to `mounted`, unless the operator or the document says no.
+
+    The answer: what of the document is not applied. Raises InvalidSpecError where a volume hides the module.
+    """
+    given = document_variables(run.spec)
+    if options.ingest_url is None or _off(given):
+        return []
+    _refuse_hidden_folder(mounted)
+    variables = {
+        names.ENV_URL: options.ingest_url.rstrip("/") + names.path(run.namespace, run.name),
+        names.ENV_TOKEN_FILE: names.TOKEN_FILE,
+        names.ENV_AUTHORITY_FILE: names.AUTHORITY_FILE,
+        **_sigterm_timeout(run, given),
+        "PYTHONPATH": ":".join(filter(None, (given.get("PYTHONPATH"), names.MODULE_FOLDER))),
+    }
+    sdk = _sdk(run, options, given)
+    _set(env, variables | sdk)
+    _mount(run, _folder(given), mounted, with_sdk=bool(sdk))
+    return [
+        f"the environment variable {name} is set by the operator; the document's is not applied"
+        for name in OURS
+        if name in given
+    ]
+
+
+def spool_location(run: Run) -> str:
+    """Where the pod keeps every value in full, and what becomes of it; empty for a Run that reports nothing.
+
+    For `status.metricsIngest.fullResolution`. Raises InvalidSpecError for a document that cannot be built.
+    """
+    given = document_variables(run.spec)
+    if _off(given):
+        return ""
+    folder = _folder(given)
+    files = f"{folder.rstrip('/')}/*.jsonl"
+    mounted = volumes(run)
+    mount = mount_of(folder, mounted.mounts)
+    source = next((v for v in mounted.volumes if mount and v["name"] == mount["name"]), {})
+    if mount is None or "persistentVolumeClaim" not in source:
+        return f"{files} in the pod: gone with it, unless {names.ENV_SPOOL_FOLDER} names a folder on a claim"
+    claim = source["persistentVolumeClaim"]["claimName"]
+    owned = any(body["metadata"]["name"] == claim for body in mounted.claims)
+    inside = posixpath.join("/", mount.get("subPath", ""), below(folder, mount["mountPath"]) or "")
+    kept = "kept until the Run is deleted" if owned else "outlives the Run"
+    return f"{files}, that is {inside.rstrip('/')}/*.jsonl of the claim {claim}: {kept}"
+
+
+def _folder(given: Mapping[str, str]) -> str:
+    return given.get(names.ENV_SPOOL_FOLDER) or names.SPOOL_FOLDER
+
+
+def _set(env: list[dict[str, Any]], variables: Mapping[str, str]) -> None:
+    """In place where the document has them, for later ones may refer to them; the others at the end."""
+    values = dict(variables)
+    for item in env:
+        if item["name"] in values:
+            item["value"] = values.pop(item["name"])
+    env.extend({"name": name, "value": value} for name, value in values.items())
+
+
+def _sdk(run: Run, options: Options, given: Mapping[str, str]) -> dict[str, str]:
+    """Where the SDK finds its API. A document that names another place means that one.
+
+    A Secret it names may do so too, which cannot be seen from here and would be overruled: then the module in the pod,
+    which sees it, decides.
+    """
+    if (
+        not options.pod_api_url
+        or given.get(names.ENV_DHCORE_ENDPOINT)
+        or _is_off(given.get(names.ENV_SDK_SWITCH))
+    ):
+        return {}
+    url = options.pod_api_url.rstrip("/")
+    found = {names.ENV_SDK_ENDPOINT: url}
+    return found if run.spec.get("secrets") else found | {names.ENV_DHCORE_ENDPOINT: url}
+
+
+def _mount(run: Run, folder: str, mounted: Volumes, *, with_sdk: bool) -> None:
+    mounted.add(_free("run-operator", mounted), _handed(run, with_sdk=with_sdk), names.FOLDER, readOnly=True)
+    if below(folder, names.SPOOL_FOLDER) is not None and mount_of(names.SPOOL_FOLDER, mounted.mounts) is None:
+        scratch = {"emptyDir": {"sizeLimit": SPOOL_LIMIT}}
+        mounted.add(_free("run-metrics", mounted), scratch, names.SPOOL_FOLDER)
+
+
+def _handed(run: Run, *, with_sdk: bool) -> dict[str, Any]:
+    """The projected volume. The ConfigMap is not optional: a pod waits for it rather than fail at its import."""
+    modules = [
+        {"key": key, "path": below(f"{names.MODULE_FOLDER}/{key}", names.FOLDER)}
+        for key in (names.MODULE_KEY, names.SITE_KEY)[: 2 if with_sdk else 1]
+    ]
+    authority = {"key": names.AUTHORITY_KEY, "path": below(names.AUTHORITY_FILE, names.FOLDER)}
+    token = {
+        "audience": names.audience(run.uid),
+        "expirationSeconds": names.TOKEN_SECONDS,
+        "path": below(names.TOKEN_FILE, names.FOLDER),
+    }
+    sources = [
+        {"configMap": {"name": names.CONFIG_MAP, "items": [*modules, authority]}},
+        {"serviceAccountToken": token},
+    ]
+    return {"projected": {"defaultMode": WORLD_READABLE, "sources": sources}}
+
+
+def _sigterm_timeout(run: Run, given: Mapping[str, str]) -> dict[str, str]:
+    """Seconds that leave the program some of a short grace period. Otherwise the module knows what to do.
+
+    Not the document's variable: that would bound the end of a program without a SIGTERM too.
+    """
+    seconds = max(1, run.policy.termination_grace_period * 2 // 3)
+    chosen = given.get(names.ENV_FLUSH_TIMEOUT) or given.get(names.ENV_SIGTERM_TIMEOUT)
+    if chosen or seconds >= FLUSH_SECONDS:
+        return {}
+    return {names.ENV_SIGTERM_TIMEOUT: str(seconds)}
+
+
+def _refuse_hidden_folder(mounted: Volumes) -> None:
+    for i, mount in enumerate(mounted.mounts):  # the document's own come first
+        if below(mount["mountPath"], names.FOLDER) is not None:
+            raise InvalidSpecError(
+                f"{fields.ROOT}.volumes[{i}].mount_path",
+                f"{mount['mountPath']!r} is where the operator puts what metrics need; mount the volume "
+                f"elsewhere, or set {names.ENV_SWITCH}=off in {fields.ROOT}.envs",
+            )
+
+
+def _off(given: Mapping[str, str]) -> bool:
+    return _is_off(given.get(names.ENV_SWITCH))
+
+
+def _is_off(value: str | None) -> bool:
+    return (value or "").strip().lower() in OFF
+
+
+def _free(wanted: str, mounted: Volumes) -> str:
+    """A volume name the document does not use: ours give way."""
+    taken = {volume["name"] for volume in mounted.volumes}
+    names = itertools.chain((wanted,), (f"{wanted}-{i}" for i in itertools.count(1)))
+    return next(name for name in names if name not in taken)
