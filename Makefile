@@ -95,7 +95,7 @@ cluster-down: $(STAMP) ## Remove it without a trace
 	@$(BIN)/python -m cluster down --name $(CLUSTER_NAME)
 
 docs: $(STAMP) ## Write docs/fields.md from the CRD
-	@$(BIN)/python -m tests.fields_page
+	@$(BIN)/python -m tests.support.fields_page
 
 lock: $(STAMP) ## Write requirements/*.lock anew
 	@$(BIN)/python -m pip install --quiet pip-tools

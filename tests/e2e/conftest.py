@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness import REPOSITORY, Person, cluster_down, cluster_name, cluster_up
+from tests.support.harness import REPOSITORY, Person, cluster_down, cluster_name, cluster_up
 
 NAME = cluster_name("e2e")
 

@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from run_operator import Cluster, new_run
-from tests.harness import REPOSITORY, Person, wait_for
+from tests.support.harness import REPOSITORY, Person, wait_for
 
 BUSYBOX = "docker.io/library/busybox:1.36"
 JOB = {"kind": "container+job:run", "task": "container+job://demo/t", "image": BUSYBOX, "command": "sh"}

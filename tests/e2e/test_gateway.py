@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import base64
 
-from tests.gateway_process import SdkUser, account
-from tests.harness import Person, wait_for
+from tests.support.gateway_process import SdkUser, account
+from tests.support.harness import Person, wait_for
 
 SECRET = "run-operator-gateway-tls"  # noqa: S105 - a name
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness import EXPORTS, condition, wait_for
+from tests.support.harness import EXPORTS, condition, wait_for
 
 
 def apply_export(person, export: str | Path) -> str:

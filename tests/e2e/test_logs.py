@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness import REPOSITORY, Person, wait_for
+from tests.support.harness import REPOSITORY, Person, wait_for
 
 TRAP = (
     "trap 'echo last words of attempt $RUN_ATTEMPT; exit 0' TERM; echo begun; while true; do sleep 0.1; done"

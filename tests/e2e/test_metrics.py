@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from tests.harness import Person, condition, wait_for
+from tests.support.harness import Person, condition, wait_for
 
 STEPS = 25_000
 PYTHON = "docker.io/library/python:3.11"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.harness import REPOSITORY, Person, condition, wait_for
+from tests.support.harness import REPOSITORY, Person, condition, wait_for
 
 COUNTER = REPOSITORY / "manifests" / "examples" / "counter.yaml"
 ECHO = "docker.io/hashicorp/http-echo:1.0"

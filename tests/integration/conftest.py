@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from run_operator import Cluster
-from tests.harness import OperatorProcess, Person, cluster_down, cluster_name, cluster_up
-from tests.proxy import Proxy
-from tests.terminal import Terminal
+from tests.support.harness import OperatorProcess, Person, cluster_down, cluster_name, cluster_up
+from tests.support.proxy import Proxy
+from tests.support.terminal import Terminal
 
 NAME = cluster_name("integration")
 

@@ -20,8 +20,8 @@ from run_operator.client.errors import (
 )
 from run_operator.document.entity import load
 from run_operator.document.kinds import EntityType
-from tests.clients import JOB, SERVICE, job
-from tests.harness import EXPORTS, run_object, wait_for
+from tests.support.clients import JOB, SERVICE, job
+from tests.support.harness import EXPORTS, run_object, wait_for
 
 RUNS = sorted(path for path in EXPORTS.glob("*.yaml") if load(path.read_bytes()).type is EntityType.RUN)
 

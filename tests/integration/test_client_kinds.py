@@ -10,8 +10,8 @@ import yaml
 
 from run_operator import new_run
 from run_operator.client.errors import EntityError, EntityNotExistsError, UnsupportedError
-from tests.clients import SERVICE, job, kubelet
-from tests.harness import REPOSITORY, wait_for
+from tests.support.clients import SERVICE, job, kubelet
+from tests.support.harness import REPOSITORY, wait_for
 
 
 def test_logs_and_metrics_of_a_run_that_never_ran_are_empty_and_of_no_run_an_error(operator, cluster, person):

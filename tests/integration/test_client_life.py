@@ -6,7 +6,7 @@ import pytest
 
 from run_operator import new_run
 from run_operator.client.errors import EntityError, RunDeletedError, WaitTimeoutError
-from tests.clients import SERVICE, in_thread, job
+from tests.support.clients import SERVICE, in_thread, job
 
 
 def test_wait_tells_states_and_returns_the_run(operator, cluster, capsys):

@@ -12,9 +12,9 @@ import pytest
 from run_operator import Cluster, get_run
 from run_operator.api.pod_contract import path
 from run_operator.client.errors import ForbiddenError
-from tests.clients import in_thread, job
-from tests.harness import REPOSITORY, wait_for
-from tests.metrics_pod import MetricsPod
+from tests.support.clients import in_thread, job
+from tests.support.harness import REPOSITORY, wait_for
+from tests.support.metrics_pod import MetricsPod
 
 ONE = {"single_value": True}
 OVER = {"overwrite": True}

@@ -6,8 +6,8 @@ import pytest
 
 from run_operator import get_run
 from run_operator.client.errors import RunDeletedError
-from tests.clients import in_thread, job
-from tests.harness import Person, wait_for
+from tests.support.clients import in_thread, job
+from tests.support.harness import Person, wait_for
 
 
 def end(person: Person, name: str) -> None:

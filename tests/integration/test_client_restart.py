@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness import (
+from tests.support.harness import (
     OperatorProcess,
     Person,
     cluster_down,

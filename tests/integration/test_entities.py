@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from run_operator.document.entity import load
-from tests.gateway_process import GatewayProcess, SdkUser, account
-from tests.harness import REPOSITORY, Person
+from tests.support.gateway_process import GatewayProcess, SdkUser, account
+from tests.support.harness import REPOSITORY, Person
 
-PROGRAMS = REPOSITORY / "tests" / "sdk_entity_programs.py"
+PROGRAMS = REPOSITORY / "tests" / "support" / "sdk_entity_programs.py"
 USER_ROLES = REPOSITORY / "manifests" / "base" / "user-roles.yaml"
 
 

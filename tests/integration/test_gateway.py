@@ -10,8 +10,8 @@ import pytest
 
 from run_operator import Cluster
 from run_operator.kube.resource import RUNS
-from tests.gateway_process import GatewayProcess, SdkUser, account, at
-from tests.harness import REPOSITORY, Person, run_object
+from tests.support.gateway_process import GatewayProcess, SdkUser, account, at
+from tests.support.harness import REPOSITORY, Person, run_object
 
 MANIFESTS = REPOSITORY / "manifests" / "base"
 USER = ("edit", "run-operator-log-metrics")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 from pathlib import Path
 
-from tests.gateway_process import GatewayProcess, SdkUser, account
-from tests.harness import (
+from tests.support.gateway_process import GatewayProcess, SdkUser, account
+from tests.support.harness import (
     CRDS,
     REPOSITORY,
     Person,

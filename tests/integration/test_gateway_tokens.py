@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from run_operator import get_run
-from tests.gateway_process import GatewayProcess, SdkUser, account
-from tests.harness import REPOSITORY, Person, wait_for
-from tests.issuer import Issuer
+from tests.support.gateway_process import GatewayProcess, SdkUser, account
+from tests.support.harness import REPOSITORY, Person, wait_for
+from tests.support.issuer import Issuer
 
 ROLES = ("edit", "run-operator-log-metrics")
 

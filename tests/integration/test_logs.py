@@ -12,9 +12,9 @@ from aiohttp import web
 
 from run_operator import Cluster, Run
 from run_operator.client.runs import get_run
-from tests.harness import OperatorProcess, Person, delta, wait_for
-from tests.proxy import Proxy
-from tests.terminal import Terminal
+from tests.support.harness import OperatorProcess, Person, delta, wait_for
+from tests.support.proxy import Proxy
+from tests.support.terminal import Terminal
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ import sys
 import pytest
 
 from run_operator.api.pod_contract import audience, path
-from tests.harness import condition, wait_for
-from tests.metrics_pod import MetricsPod, running_pod, token
+from tests.support.harness import condition, wait_for
+from tests.support.metrics_pod import MetricsPod, running_pod, token
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from run_operator import Run
 from run_operator.api.exported import of_object
 from run_operator.client.documents import write_document
 from run_operator.document.entity import load
-from tests.gateway_process import SDK
+from tests.support.gateway_process import SDK
 
 EXPORTS = Path(__file__).parents[1] / "data" / "exports"
 NONE = "None"

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from run_operator.api.raw import stamp
-from tests.harness import OperatorProcess, condition, delta, wait_for
+from tests.support.harness import OperatorProcess, condition, delta, wait_for
 
 
 def test_the_start_of_a_run_costs_one_post_and_one_or_two_patches(operator, person):

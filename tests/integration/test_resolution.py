@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.harness import OperatorProcess, Person, condition, wait_for
 from tests.integration.test_reconcile import delta
+from tests.support.harness import OperatorProcess, Person, condition, wait_for
 
 HELLO = "container://demo/hello"
 TASK = "container+job://demo/t"

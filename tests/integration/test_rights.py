@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tests.harness import OperatorProcess, condition, operators_account, wait_for
-from tests.metrics_pod import MetricsPod
+from tests.support.harness import OperatorProcess, condition, operators_account, wait_for
+from tests.support.metrics_pod import MetricsPod
 
 
 def test_the_rights_of_the_manifests_are_enough(alone, kubeconfig, person, tmp_path):

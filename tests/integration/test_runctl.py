@@ -12,8 +12,8 @@ import pytest
 import yaml
 
 from run_operator import Cluster, get_run
-from tests.harness import EXPORTS, run_object, wait_for
-from tests.terminal import RUNCTL, Terminal
+from tests.support.harness import EXPORTS, run_object, wait_for
+from tests.support.terminal import RUNCTL, Terminal
 
 GOOD = EXPORTS / "container-job-selfcontained.yaml"
 

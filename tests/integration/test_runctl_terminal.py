@@ -13,8 +13,8 @@ from typing import Any
 import yaml
 
 from run_operator import Cluster, get_run
-from tests.harness import EXPORTS, run_object
-from tests.terminal import INTERRUPTIBLE, RUNCTL
+from tests.support.harness import EXPORTS, run_object
+from tests.support.terminal import INTERRUPTIBLE, RUNCTL
 
 GOOD = EXPORTS / "container-job-selfcontained.yaml"
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 import pytest
 import yaml
 
-from tests.harness import EXPORTS, Person, run_object
+from tests.support.harness import EXPORTS, Person, run_object
 
 ROOT: Final = Path(__file__).parents[2]
 

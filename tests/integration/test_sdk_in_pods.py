@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 
 from run_operator.api.pod_contract import audience
-from tests.gateway_process import SDK
-from tests.harness import OperatorProcess, Person, wait_for
-from tests.metrics_pod import running_pod, token
+from tests.support.gateway_process import SDK
+from tests.support.harness import OperatorProcess, Person, wait_for
+from tests.support.metrics_pod import running_pod, token
 
 PROGRAM = """
 import os, threading

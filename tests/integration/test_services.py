@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.harness import Person, condition, delta, wait_for
+from tests.support.harness import Person, condition, delta, wait_for
 
 PORTS = [{"port": 80, "target_port": 5678}]
 ECHO = "docker.io/hashicorp/http-echo:1.0"

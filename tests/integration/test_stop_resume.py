@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from tests.harness import OperatorProcess, Person, condition, delta, wait_for
-from tests.proxy import Proxy
+from tests.support.harness import OperatorProcess, Person, condition, delta, wait_for
+from tests.support.proxy import Proxy
 
 STUCK = {"node_selector": [{"key": "no-such-label", "value": "x"}]}
 TOP = 3
@@ -178,7 +178,7 @@ def test_a_queue_lets_the_run_in_and_takes_it_back_and_a_person_stops_it(operato
 
 
 def _run(name: str) -> dict[str, Any]:
-    from tests.harness import run_object  # noqa: PLC0415 - this test only
+    from tests.support.harness import run_object  # noqa: PLC0415 - this test only
 
     return run_object(name)
 

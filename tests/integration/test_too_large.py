@@ -13,8 +13,8 @@ from run_operator.kube.client import Api
 from run_operator.kube.config import load
 from run_operator.kube.fence import Unfenced
 from run_operator.kube.resource import DEPLOYMENTS, JOBS, RUNS
-from tests.clients import job
-from tests.harness import Person, condition, run_object, wait_for
+from tests.support.clients import job
+from tests.support.harness import Person, condition, run_object, wait_for
 
 KI = 1024
 ROOM = 1530 * KI

@@ -22,9 +22,9 @@ from run_operator.kube.client import Api
 from run_operator.kube.resource import JOBS, RUNS
 from run_operator.workloads.builder import build
 from run_operator.workloads.types import Options
-from tests.harness import OperatorProcess, Person, run_object
 from tests.load.jobset import JOBSETS, JobSetManager
 from tests.load.stage import connected, cpu_seconds, perform, stage
+from tests.support.harness import OperatorProcess, Person, run_object
 
 CONCURRENCY = 16
 DEADLINE = 300.0

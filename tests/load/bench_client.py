@@ -18,11 +18,11 @@ from typing import Any
 from run_operator import Cluster, get_run, list_runs
 from run_operator.client.cluster import TABLE
 from run_operator.kube.resource import RUNS
-from tests.harness import Person, run_object, wait_for
 from tests.load.stage import perform, stage
 from tests.load.watching import Watch
-from tests.metrics_pod import running_pod
-from tests.terminal import RUNCTL, Terminal
+from tests.support.harness import Person, run_object, wait_for
+from tests.support.metrics_pod import running_pod
+from tests.support.terminal import RUNCTL, Terminal
 
 PATIENCE = 60.0
 

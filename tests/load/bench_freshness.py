@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import Any
 
 from run_operator.api import pod_contract as names
-from tests.harness import REPOSITORY, OperatorProcess, Person, wait_for
 from tests.load.stage import perform, stage
 from tests.load.watching import Watch
-from tests.metrics_pod import running_pod, token
+from tests.support.harness import REPOSITORY, OperatorProcess, Person, wait_for
+from tests.support.metrics_pod import running_pod, token
 
 MODULE = REPOSITORY / "operator" / "run_operator" / "client" / "pod"
 PROGRAM = """

@@ -26,10 +26,10 @@ from run_operator.kube import resource
 from run_operator.metrics.metric_set import MetricLimits
 from run_operator.metrics.protocol import read
 from run_operator.metrics.run_ledger import RunLedger
-from tests.harness import REPOSITORY
-from tests.ingest_world import NAME, NAMESPACE, World
 from tests.load.stage import cpu_seconds, perform, stage
-from tests.metrics_pod import MetricsPod
+from tests.support.harness import REPOSITORY
+from tests.support.ingest_world import NAME, NAMESPACE, World
+from tests.support.metrics_pod import MetricsPod
 
 CLIENTS = 4
 BATCH = 1000

@@ -17,9 +17,9 @@ from typing import Any
 
 from run_operator.kube.client import Api
 from run_operator.kube.resource import RUNS
-from tests.harness import Person, run_object
 from tests.load.stage import connected, perform, stage
 from tests.load.watching import Watch
+from tests.support.harness import Person, run_object
 
 ABREAST = 16
 PATIENCE = 120.0

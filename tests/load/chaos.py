@@ -15,9 +15,9 @@ from typing import Any
 
 from run_operator.kube.client import Api
 from run_operator.kube.resource import RUNS
-from tests.harness import OperatorProcess, Person, run_object
 from tests.load.history import Judge, Recording
 from tests.load.stage import connected, perform, stage
+from tests.support.harness import OperatorProcess, Person, run_object
 
 ABREAST = 12
 """Sequences under way at once."""

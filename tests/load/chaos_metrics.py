@@ -20,9 +20,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.harness import OperatorProcess, Person, cluster_name, kill_api_server
 from tests.load.stage import control_plane, perform
-from tests.metrics_pod import MetricsPod
+from tests.support.harness import OperatorProcess, Person, cluster_name, kill_api_server
+from tests.support.metrics_pod import MetricsPod
 
 CLUSTER = cluster_name("chaos")
 RUNS = 3

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.harness import Person
+from tests.support.harness import Person
 
 OVER = ("COMPLETED", "ERROR")
 LABEL_RUN = "run-operator.io/run"

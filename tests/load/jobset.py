@@ -12,7 +12,7 @@ import yaml
 from cluster.build import MODULES, build, go
 from cluster.pki import Authority
 from run_operator.kube.resource import Resource
-from tests.harness import Person, free_port, wait_until_ready
+from tests.support.harness import Person, free_port, wait_until_ready
 
 JOBSETS: Final = Resource("jobset.x-k8s.io", "v1alpha2", "jobsets", "JobSet")
 MODULE: Final = "sigs.k8s.io/jobset"

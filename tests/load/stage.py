@@ -14,7 +14,14 @@ from typing import NamedTuple, NoReturn
 from run_operator.kube import config
 from run_operator.kube.client import Api
 from run_operator.kube.fence import Unfenced
-from tests.harness import OperatorProcess, Person, cluster_down, cluster_name, cluster_up, operators_account
+from tests.support.harness import (
+    OperatorProcess,
+    Person,
+    cluster_down,
+    cluster_name,
+    cluster_up,
+    operators_account,
+)
 
 TICKS = os.sysconf("SC_CLK_TCK")
 

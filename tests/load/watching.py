@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable
 from typing import Any, Self
 
-from tests.harness import Person
+from tests.support.harness import Person
 
 
 class Watch:

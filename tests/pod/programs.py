@@ -10,7 +10,7 @@ import textwrap
 from pathlib import Path
 from typing import Any
 
-from tests.harness import REPOSITORY
+from tests.support.harness import REPOSITORY
 
 MODULE = REPOSITORY / "operator" / "run_operator" / "client" / "pod" / "runmetrics.py"
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness import wait_for
 from tests.pod.programs import MODULE, Program
 from tests.pod.standin import Server, answers
+from tests.support.harness import wait_for
 
 
 def command(program: Program, *arguments: str) -> subprocess.Popen[str]:

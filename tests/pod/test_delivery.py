@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from tests.harness import wait_for
 from tests.pod.programs import Program
 from tests.pod.standin import Ingest, Reply, Server, answers, crash_after, cut_after, cut_before, refuses
+from tests.support.harness import wait_for
 
 ROUNDS = """
     for i in range(100):

@@ -8,10 +8,10 @@ from textwrap import dedent
 
 import pytest
 
-from tests.harness import wait_for
 from tests.pod.programs import Program
 from tests.pod.standin import LATER, Ingest, Reply, Server, answers
 from tests.pod.test_command import catches_sigterm, command
+from tests.support.harness import wait_for
 
 WAITS = "runmetrics: the end: the last metrics wait for the operator ("
 UNSTORED = "not all metrics are known to be stored"

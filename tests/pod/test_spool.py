@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tests.harness import wait_for
 from tests.pod.programs import Program
 from tests.pod.standin import Server
+from tests.support.harness import wait_for
 
 
 def test_outside_a_run_there_is_only_the_file_and_no_word(lonely: Program):

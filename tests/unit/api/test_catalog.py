@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from run_operator.api.references import Catalog, EntityView, ProfilesView, Want, function_want, task_want
 from run_operator.document.names import Reference
-from tests.builders import function, profiles, task
+from tests.support.builders import function, profiles, task
 
 HELLO = Want("Function", "ml", "container://demo/hello")
 

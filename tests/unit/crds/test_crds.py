@@ -18,9 +18,9 @@ from run_operator.api.references import ResolvedPart, ResolvedRecord
 from run_operator.children.pod_summary import MAX_PODS, summaries
 from run_operator.children.service_address import summary
 from run_operator.lifecycle.status_builder import MAX_ATTEMPTS, MAX_TRANSITIONS, StatusBuilder
-from tests import fields_page
-from tests.builders import NOW, replica, run, service
-from tests.world import World
+from tests.support import fields_page
+from tests.support.builders import NOW, replica, run, service
+from tests.support.world import World
 
 Schema = dict[str, Any]
 CRDS: Final = Path(__file__).parents[3] / "crds"

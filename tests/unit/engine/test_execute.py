@@ -20,7 +20,7 @@ from run_operator.kube.errors import (
 from run_operator.lifecycle.model import CreateWorkload, DeleteChild, Observed, PatchService
 from run_operator.lifecycle.plan import plan
 from run_operator.workloads.types import Options
-from tests.builders import NOW, UID, job, run, serve, service
+from tests.support.builders import NOW, UID, job, run, serve, service
 
 VOLUME = {"volume_type": "persistent_volume_claim", "name": "data", "mount_path": "/data", "spec": {}}
 

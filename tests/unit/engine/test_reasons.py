@@ -11,7 +11,7 @@ from run_operator.api.raw import precise_stamp, stamp
 from run_operator.children.kubelet_events import JOB, POD, Question
 from run_operator.engine.event_reader import KEPT, MOST_READ, MOST_SAID, NEW, PAUSE, EventReader
 from run_operator.kube.errors import ForbiddenError, KubeError
-from tests.builders import NOW
+from tests.support.builders import NOW
 
 
 class Clock:

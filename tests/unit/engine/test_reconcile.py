@@ -18,8 +18,8 @@ from run_operator.engine.store import Store
 from run_operator.kube.errors import ForbiddenError, InvalidError, TooLargeError, TransientError
 from run_operator.lifecycle.model import Observed, Refusal, RunEvent, ScaleChild
 from run_operator.workloads.types import Options
-from tests.builders import NOW, deployment, job, pod, replica, run, serve, service
-from tests.planning import running
+from tests.support.builders import NOW, deployment, job, pod, replica, run, serve, service
+from tests.support.planning import running
 
 
 class Hands:

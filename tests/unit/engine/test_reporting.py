@@ -13,8 +13,8 @@ from run_operator.kube.errors import ForbiddenError
 from run_operator.lifecycle.model import CreateWorkload
 from run_operator.workloads.builder import build
 from run_operator.workloads.types import Options
-from tests.builders import run
-from tests.ingest_world import World, batch
+from tests.support.builders import run
+from tests.support.ingest_world import World, batch
 
 
 async def test_the_last_values_are_exported_only_when_asked_for_and_never_more_than_that():

@@ -8,7 +8,7 @@ from run_operator.api.references import Want
 from run_operator.api.run import Key
 from run_operator.engine.executor import merge_patch
 from run_operator.engine.store import Store
-from tests.builders import UID, function, job, pod, profiles, run, task
+from tests.support.builders import UID, function, job, pod, profiles, run, task
 
 
 def woken() -> tuple[Store, list]:

@@ -21,7 +21,7 @@ from run_operator.kube.client import Api
 from run_operator.kube.errors import TransientError
 from run_operator.kube.fence import Unfenced
 from run_operator.kube.resource import RUNS
-from tests.harness import free_port
+from tests.support.harness import free_port
 from tests.unit.gateway.test_counters import samples
 
 LIMITS = GatewayLimits(body=10_000, body_time=0.3, patience=0.1, slowest=0.2, burst=40, rate=1)

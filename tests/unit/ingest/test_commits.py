@@ -16,7 +16,7 @@ from run_operator.ingest.telemetry import IngestTelemetry
 from run_operator.kube.errors import ForbiddenError, ThrottledError, TooLargeError, TransientError
 from run_operator.kube.resource import RUNS
 from run_operator.metrics.run_ledger import RunLedger
-from tests.ingest_world import NAME, NAMESPACE, POLL, UID, World, batch
+from tests.support.ingest_world import NAME, NAMESPACE, POLL, UID, World, batch
 
 KEY = Key(NAMESPACE, NAME)
 

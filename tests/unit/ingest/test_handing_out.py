@@ -17,7 +17,7 @@ from run_operator.pki import ca
 from run_operator.pki.gateway_secret import HOSTS, GatewaySecret
 from run_operator.pki.reload import ReloadingCertificate
 from run_operator.pki.rotation import CertificateRotation
-from tests.ingest_world import FakeApi
+from tests.support.ingest_world import FakeApi
 
 HOME = "run-operator"
 SECRET = "run-operator-gateway-tls"  # noqa: S105 - a name

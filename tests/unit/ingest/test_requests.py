@@ -16,7 +16,7 @@ from run_operator.metrics import protocol as batches
 from run_operator.metrics.metric_set import MetricLimits as BookLimits
 from run_operator.metrics.protocol import MAX_BODY
 from run_operator.metrics.run_ledger import RunLedger
-from tests.ingest_world import NAME, NAMESPACE, POLL, World, batch
+from tests.support.ingest_world import NAME, NAMESPACE, POLL, World, batch
 
 
 async def test_a_batch_goes_all_the_way_into_the_status():

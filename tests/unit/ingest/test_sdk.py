@@ -10,7 +10,7 @@ import pytest
 
 from run_operator.ingest.limits import IngestLimits
 from run_operator.kube.errors import TransientError
-from tests.ingest_world import UID, World
+from tests.support.ingest_world import UID, World
 
 RUN = "/api/v1/-/p/runs/x"
 LOSS = f"{RUN}/metrics/loss"

@@ -13,7 +13,7 @@ from run_operator.kube.resource import CONFIG_MAPS, SECRETS
 from run_operator.pki import ca
 from run_operator.pki.ca import CertificateAuthority
 from run_operator.pki.rotation import CertificateRotation
-from tests.ingest_world import FakeApi, utc
+from tests.support.ingest_world import FakeApi, utc
 
 HOME = "run-operator"
 SECRET = "run-operator-ingest-ca"  # noqa: S105 - a name

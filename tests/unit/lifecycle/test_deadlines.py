@@ -11,7 +11,7 @@ from run_operator.api.run import Run
 from run_operator.lifecycle.model import CreateWorkload, DeleteChild, Observed, ScaleChild, SetDeadline
 from run_operator.lifecycle.plan import plan
 from run_operator.workloads.types import Options
-from tests.builders import NOW, deployment, job, pod, replica, run, serve, service
+from tests.support.builders import NOW, deployment, job, pod, replica, run, serve, service
 
 
 def step(one: Run, observed: Observed | None = None, now: float = NOW):

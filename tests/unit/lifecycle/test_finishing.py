@@ -5,8 +5,8 @@ from __future__ import annotations
 from run_operator.api.raw import stamp
 from run_operator.children import PodView
 from run_operator.lifecycle.model import DeleteRun, Observed
-from tests.builders import NOW, UID, job, pod, run
-from tests.planning import condition, status_of, step
+from tests.support.builders import NOW, UID, job, pod, run
+from tests.support.planning import condition, status_of, step
 
 
 def test_finished_is_true_on_either_outcome():

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from run_operator.api.raw import stamp
 from run_operator.lifecycle.model import CreateWorkload, DeleteChild, Observed, SuspendChild
-from tests.builders import NOW, job, pod, run
-from tests.planning import condition, step
+from tests.support.builders import NOW, job, pod, run
+from tests.support.planning import condition, step
 
 LABELS = {"kueue.x-k8s.io/queue-name": "team-a", "kueue.x-k8s.io/priority-class": "high", "other": "x"}
 

@@ -13,8 +13,20 @@ from run_operator.api.run import Run
 from run_operator.lifecycle.model import CreateWorkload, DeleteChild, Observed
 from run_operator.lifecycle.plan import plan
 from run_operator.workloads.types import Options
-from tests.builders import NOW, SERVE, deployment, function, job, pod, profiles, replica, run, service, task
-from tests.planning import condition
+from tests.support.builders import (
+    NOW,
+    SERVE,
+    deployment,
+    function,
+    job,
+    pod,
+    profiles,
+    replica,
+    run,
+    service,
+    task,
+)
+from tests.support.planning import condition
 
 V1 = {"task": "container+job://demo/t", "function": "container://demo/hello:v1"}
 

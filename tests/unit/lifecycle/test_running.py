@@ -11,8 +11,8 @@ from run_operator.children import PodView
 from run_operator.children.kubelet_events import Said, about_job, about_pod
 from run_operator.lifecycle.model import Observed
 from run_operator.lifecycle.run_phase import LONGEST_PAUSE
-from tests.builders import NOW, UID, job, pod, run
-from tests.planning import condition, status_of, step
+from tests.support.builders import NOW, UID, job, pod, run
+from tests.support.planning import condition, status_of, step
 
 UNBOUND = "0/1 nodes are available: pod has unbound immediate PersistentVolumeClaims. not found"
 NO_CLAIM = '0/1 nodes are available: persistentvolumeclaim "team" not found. not found'

@@ -9,8 +9,8 @@ import pytest
 from run_operator.api.raw import precise_stamp
 from run_operator.children.kubelet_events import Said
 from run_operator.lifecycle.model import CreateService, CreateWorkload, Observed, Refusal, ScaleChild
-from tests.builders import NOW, deployment, replica, serve, service
-from tests.planning import condition, kinds, running, seen, status_of, step
+from tests.support.builders import NOW, deployment, replica, serve, service
+from tests.support.planning import condition, kinds, running, seen, status_of, step
 
 
 def test_a_new_service_is_counted_before_its_parts_are_created():

@@ -14,8 +14,8 @@ from run_operator.lifecycle.model import (
     RestartChild,
     ScaleChild,
 )
-from tests.builders import deployment, replica, serve
-from tests.planning import condition, kinds, running, seen, status_of, step
+from tests.support.builders import deployment, replica, serve
+from tests.support.planning import condition, kinds, running, seen, status_of, step
 
 
 def test_stop_is_no_replicas_and_stopped_only_when_no_pod_is_left():

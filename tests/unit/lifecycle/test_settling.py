@@ -12,7 +12,7 @@ from run_operator.engine.executor import merge_patch
 from run_operator.lifecycle.model import Observed
 from run_operator.lifecycle.plan import plan
 from run_operator.workloads.types import Options
-from tests.builders import NOW, job, pod, run
+from tests.support.builders import NOW, job, pod, run
 
 RECEIVING = {
     "type": "MetricsComplete", "status": "Unknown", "reason": "Receiving", "message": "", "lastTransitionTime": stamp(NOW),

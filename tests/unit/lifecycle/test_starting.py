@@ -8,8 +8,8 @@ from run_operator.api.raw import stamp
 from run_operator.api.run import Run
 from run_operator.lifecycle.model import CreateWorkload, Observed, Refusal, SuspendChild
 from run_operator.lifecycle.start import UNTOLD
-from tests.builders import NOW, job, pod, run
-from tests.planning import condition, kinds, status_of, step
+from tests.support.builders import NOW, job, pod, run
+from tests.support.planning import condition, kinds, status_of, step
 
 
 def test_the_job_of_a_new_run_comes_before_its_status():

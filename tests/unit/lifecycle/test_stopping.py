@@ -6,8 +6,8 @@ import pytest
 
 from run_operator.api.raw import precise_stamp, stamp
 from run_operator.lifecycle.model import CreateWorkload, DeleteChild, Observed, SuspendChild
-from tests.builders import NOW, job, pod, run
-from tests.planning import condition, kinds, status_of, step
+from tests.support.builders import NOW, job, pod, run
+from tests.support.planning import condition, kinds, status_of, step
 
 
 def test_a_resume_is_stored_before_its_pods_exist():

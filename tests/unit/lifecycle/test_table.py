@@ -19,7 +19,7 @@ from run_operator.lifecycle.model import (
 )
 from run_operator.lifecycle.plan import plan
 from run_operator.workloads.types import Options
-from tests.builders import NOW, deployment, job, pod, replica, run, serve, service
+from tests.support.builders import NOW, deployment, job, pod, replica, run, serve, service
 
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "lifecycle.md"
 VERBS = {

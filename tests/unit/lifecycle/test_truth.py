@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from run_operator.lifecycle.model import CreateWorkload, Observed, RestartChild, ScaleChild
-from tests.builders import deployment, job, pod, replica, run, serve, service
-from tests.planning import kinds, status_of, step
+from tests.support.builders import deployment, job, pod, replica, run, serve, service
+from tests.support.planning import kinds, status_of, step
 
 JOBS = st.one_of(
     st.none(),

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.world import BrokenRuleError, World
+from tests.support.world import BrokenRuleError, World
 
 STORIES = 800
 STEPS = 60

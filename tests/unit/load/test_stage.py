@@ -9,8 +9,8 @@ import textwrap
 
 import pytest
 
-from tests.harness import REPOSITORY
 from tests.load import stage
+from tests.support.harness import REPOSITORY
 
 PROGRAM = """
     import asyncio, time

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.archive_world import World
+from tests.support.archive_world import World
 
 
 @pytest.fixture

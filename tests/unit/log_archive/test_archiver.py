@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from run_operator.kube.errors import TransientError
-from tests.archive_world import OVER, Log, World
+from tests.support.archive_world import OVER, Log, World
 
 
 async def test_what_a_program_writes_in_its_grace_period_is_kept(world):

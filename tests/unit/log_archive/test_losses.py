@@ -5,7 +5,7 @@ from __future__ import annotations
 from run_operator.api import runlog
 from run_operator.kube.errors import ForbiddenError, TransientError
 from run_operator.log_archive.kubelet import FAKE
-from tests.archive_world import OVER, Log
+from tests.support.archive_world import OVER, Log
 
 
 async def test_a_node_that_does_not_answer_is_given_up_after_a_few_requests_and_told_once(world):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.archive_world import OVER, Log, World, noise
+from tests.support.archive_world import OVER, Log, World, noise
 
 
 @pytest.mark.parametrize(

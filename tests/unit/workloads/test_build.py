@@ -16,7 +16,7 @@ from run_operator.document.entity import load
 from run_operator.workloads.builder import MAX_SPEC, build
 from run_operator.workloads.fields import WorkloadError
 from run_operator.workloads.types import Options
-from tests.builders import UID, run
+from tests.support.builders import UID, run
 
 EXPORTS = Path(__file__).parents[2] / "data" / "exports"
 TASK = {"task": "container+job://demo/t", "image": "busybox:1.36"}

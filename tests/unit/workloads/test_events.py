@@ -6,7 +6,7 @@ import pytest
 
 from run_operator.children import PodView
 from run_operator.children.kubelet_events import LONGEST, Question, Said, about_job, about_pod, answer
-from tests.builders import NOW, job, pod
+from tests.support.builders import NOW, job, pod
 
 POD = Question("Pod", "uid-hello-x", "hello-x", NOW)
 NO_MAP = 'MountVolume.SetUp failed for volume "cfg" : configmap "settings" not found'

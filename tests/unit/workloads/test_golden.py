@@ -21,7 +21,7 @@ from run_operator.resolution.resolve import resolve
 from run_operator.workloads.builder import build
 from run_operator.workloads.environment import RESERVED
 from run_operator.workloads.types import Options
-from tests.builders import UID, profiles
+from tests.support.builders import UID, profiles
 
 DATA = Path(__file__).parents[2] / "data"
 OURS = ("app.kubernetes.io/", "run-operator.io/")

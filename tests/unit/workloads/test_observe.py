@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from run_operator.children import JobView, PodView
 from run_operator.children.job_outcome import observe
 from run_operator.children.pod_summary import summaries
-from tests.builders import NOW, job, pod
+from tests.support.builders import NOW, job, pod
 
 
 @pytest.mark.parametrize(

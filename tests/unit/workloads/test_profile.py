@@ -11,7 +11,7 @@ from run_operator.api.run import Run
 from run_operator.resolution.resolve import Resolution, resolve
 from run_operator.workloads.builder import build
 from run_operator.workloads.types import Options
-from tests.builders import SERVE, profiles, run
+from tests.support.builders import SERVE, profiles, run
 
 
 def with_profile(text: str, spec: dict[str, Any] | None = None, **top: Any) -> Resolution:

@@ -13,7 +13,7 @@ from run_operator.workloads.builder import build
 from run_operator.workloads.fields import InvalidSpecError
 from run_operator.workloads.metrics_injection import FLUSH_SECONDS, spool_location
 from run_operator.workloads.types import Options
-from tests.builders import SERVE, run
+from tests.support.builders import SERVE, run
 
 GOLDEN = Path(__file__).parents[2] / "data" / "workloads" / "reporting-pod.yaml"
 URL = "https://run-operator-ingest.run-operator.svc:8443"

@@ -13,7 +13,7 @@ from run_operator.api.run import Run
 from run_operator.resolution.resolve import Resolution, resolve
 from run_operator.workloads.fields import InvalidSpecError, UnresolvedError
 from run_operator.workloads.types import Options
-from tests.builders import function, profiles, run, task
+from tests.support.builders import function, profiles, run, task
 
 OWN_TASK = {"task": "container+job://demo/t"}
 LATEST = OWN_TASK | {"function": "container://demo/hello"}

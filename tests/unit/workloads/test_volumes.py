@@ -7,7 +7,7 @@ import pytest
 from run_operator.workloads.builder import build
 from run_operator.workloads.types import Options
 from run_operator.workloads.volumes import shortcomings
-from tests.builders import run
+from tests.support.builders import run
 
 ELSEWHERE = "for a new and empty claim give the volume another name"
 ENLARGE = (

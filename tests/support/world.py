@@ -29,7 +29,7 @@ from run_operator.lifecycle.model import (
 )
 from run_operator.lifecycle.plan import plan
 from run_operator.workloads.types import Options
-from tests.builders import NOW, UID, function
+from tests.support.builders import NOW, UID, function
 
 OVER = ("COMPLETED", "ERROR")
 

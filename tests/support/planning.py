@@ -10,7 +10,7 @@ from run_operator.api.run import Run
 from run_operator.lifecycle.model import Observed
 from run_operator.lifecycle.plan import plan
 from run_operator.workloads.types import Options
-from tests.builders import NOW, deployment, replica, serve, service
+from tests.support.builders import NOW, deployment, replica, serve, service
 
 
 def step(one: Run, observed: Observed | None = None, now: float = NOW):

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from run_operator.api.pod_contract import audience, path
-from tests.harness import Person, wait_for
+from tests.support.harness import Person, wait_for
 
 
 class MetricsPod:

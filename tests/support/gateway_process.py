@@ -14,10 +14,10 @@ from typing import Any
 
 import yaml
 
-from tests.harness import REPOSITORY, Person, free_port, wait_until_ready
+from tests.support.harness import REPOSITORY, Person, free_port, wait_until_ready
 
 SDK = REPOSITORY / ".venv-sdk" / "bin" / "python"
-PROGRAMS = REPOSITORY / "tests" / "sdk_programs.py"
+PROGRAMS = REPOSITORY / "tests" / "support" / "sdk_programs.py"
 
 
 class GatewayProcess:
@@ -83,7 +83,7 @@ class SdkUser:
         }
 
     def begin(self, program: str, *arguments: object) -> subprocess.Popen[str]:
-        """A program of tests/sdk_programs.py, running."""
+        """A program of tests/support/sdk_programs.py, running."""
         assert SDK.exists(), "make .venv-sdk/.installed (make test-integration does it)"
         return subprocess.Popen(
             [SDK, self._programs, program, *map(str, arguments)],

@@ -1,4 +1,4 @@
-"""docs/fields.md, written from the schema of `spec.spec` in crds/runs.yaml: `python -m tests.fields_page` writes it."""
+"""docs/fields.md, written from the schema of `spec.spec` in crds/runs.yaml: `python -m tests.support.fields_page` writes it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import yaml
 
-ROOT: Final = Path(__file__).parents[1]
+ROOT: Final = Path(__file__).parents[2]
 PAGE: Final = ROOT / "docs" / "fields.md"
 CRD: Final = ROOT / "crds" / "runs.yaml"
 

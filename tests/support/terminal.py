@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 
-from tests.harness import REPOSITORY, Person
+from tests.support.harness import REPOSITORY, Person
 
 RUNCTL = (sys.executable, "-m", "run_operator.client.cli")
 INTERRUPTIBLE = [

@@ -22,7 +22,7 @@ from cluster.build import build
 from cluster.paths import Home
 from cluster.state import State
 
-REPOSITORY = Path(__file__).resolve().parents[1]
+REPOSITORY = Path(__file__).resolve().parents[2]
 EXPORTS = REPOSITORY / "tests" / "data" / "exports"
 CRDS = tuple(
     f"crd/{name}.run-operator.io"

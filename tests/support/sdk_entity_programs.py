@@ -9,7 +9,6 @@ from pathlib import Path
 import digitalhub as dh
 import yaml
 from digitalhub.stores.client.base.factory import get_client
-
 from sdk_programs import outcome
 
 BY_URL = "https://example.org/data.csv"

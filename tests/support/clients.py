@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from run_operator import Cluster, Run, new_run
-from tests.proxy import Proxy
+from tests.support.proxy import Proxy
 
 JOB = {
     "kind": "container+job:run",
