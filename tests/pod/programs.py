@@ -15,6 +15,10 @@ from tests.support.harness import REPOSITORY
 MODULE = REPOSITORY / "operator" / "run_operator" / "client" / "pod" / "runmetrics.py"
 
 
+PYTHON = os.environ.get("POD_PYTHON", sys.executable)
+"""Of the programs: any from 3.8 on."""
+
+
 class Program:
     """A Python program with nothing but the module; its spool is `folder`."""
 
@@ -35,7 +39,7 @@ class Program:
         file = self.folder.parent / "program.py"
         file.write_text(text + textwrap.dedent(code))
         forks = "ignore:This process:DeprecationWarning"  # Python 3.12 warns of any fork beside a thread
-        command = [sys.executable, "-W", "always", "-W", forks, str(file), *arguments]
+        command = [PYTHON, "-W", "always", "-W", forks, str(file), *arguments]
         return subprocess.Popen(
             command,
             env=self.environment | environment,

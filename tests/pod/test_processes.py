@@ -219,20 +219,6 @@ def test_values_logged_in_another_atexit_function_are_in_the_file(program: Progr
     assert server.ingest.metrics() == {"a": [1, 2]}
 
 
-def test_after_the_goodbye_there_is_only_the_file(program: Program, server: Server):
-    """A function of atexit that was registered before the first call runs after ours."""
-    program.run("""
-        import atexit
-        @atexit.register
-        def late():
-            log_metric("a", 2)
-            assert not flush(1)
-        log_metric("a", 1)
-    """)
-    assert server.ingest.metrics() == {"a": [1]}
-    assert program.values("a") == [1, 2]
-
-
 def test_two_ends_have_one_deadline(program: Program, server: Server):
     """As in a spawned child of multiprocessing, whose finalizers and atexit functions both run."""
     server.hanging.set()

@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import textwrap
 from pathlib import Path
 
 import pytest
+import requests
 
 SITE = Path(__file__).parents[2] / "operator" / "run_operator" / "client" / "pod" / "sitecustomize.py"
 URL = "https://operator.test:8443"
+PYTHONS = [
+    found
+    for found in map(shutil.which, ("python2.7", *(f"python3.{minor}" for minor in range(4, 15))))
+    if found and not subprocess.run([found, "-S", "-c", ""], capture_output=True, check=False).returncode
+]
+"""All that this machine has: an image may have any, and several."""
 SHOW = """
 import os, requests
 for url in (os.environ.get("DHCORE_ENDPOINT", "") + "/api/v1/x", "https://elsewhere.test/x"):
@@ -112,6 +120,66 @@ def test_the_images_own_sitecustomize_runs_and_its_variables_are_there(pod):
     paths = f"{pod.folder / 'site'}:{pod.folder / 'lib'}:{image}"
     assert pod(program, PYTHONPATH=paths) == [f"sitecustomize {image / 'sitecustomize.py'}"]
     assert "real-1" in pod(PYTHONPATH=paths)[0]
+
+
+@pytest.mark.parametrize("python", PYTHONS, ids=os.path.basename)
+def test_any_python_starts_as_if_the_module_were_not_there(tmp_path: Path, python: str):
+    """With the image's own module, with one that fails, with none; and in a process that it starts itself."""
+    ours, good, bad = tmp_path / "ours", tmp_path / "good", tmp_path / "bad"
+    for folder in (ours, good, bad):
+        folder.mkdir()
+    (ours / "sitecustomize.py").write_text(SITE.read_text())
+    (good / "sitecustomize.py").write_text("import sys; sys.stdout.write('by the image %s\\n' % __name__)\n")
+    (bad / "sitecustomize.py").write_text("raise ImportError('a mistake of the image')\n")
+    program = (
+        "import os, subprocess, sys; print(sorted(set(sys.modules) & set(['typing', 'json', 'requests'])))"
+    )
+    program += "; subprocess.call([sys.executable, '-c', 'print(1)'])"
+
+    def seen(*folders: Path) -> tuple[int, str, str]:
+        environ = {
+            "PATH": os.environ["PATH"],
+            "PYTHONPATH": ":".join(map(str, folders)),
+            "RUN_SDK_ENDPOINT": URL,
+        }
+        command = [python, "-u", "-W", "error", "-c", program]
+        done = subprocess.run(command, env=environ, capture_output=True, text=True, check=False, timeout=60)
+        return done.returncode, done.stdout, done.stderr
+
+    assert seen(ours) == seen(tmp_path / "nowhere")
+    assert seen(ours, good) == seen(good)
+    assert "by the image sitecustomize" in seen(ours, good)[1]
+    assert bool(seen(ours, bad)[2]) == bool(seen(bad)[2])
+    assert seen(ours, bad)[:2] == seen(bad)[:2]
+
+
+PROXIES = dict.fromkeys(("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"), "http://127.0.0.1:9")
+
+
+@pytest.mark.parametrize("given", [{}, *({name: value} for name, value in PROXIES.items()), PROXIES])
+def test_proxies_of_the_environment_are_not_asked_for_the_operator(pod, given):
+    """The real library: it asks nobody but the address of the request."""
+    show = """
+    import os, requests, requests.sessions
+    class Adapter(requests.adapters.BaseAdapter):
+        def send(self, request, **kwargs):
+            print(request.url, sorted(kwargs["proxies"].values()))
+            answer = requests.Response()
+            answer.status_code, answer.request, answer.url = 200, request, request.url
+            answer._content = b""
+            return answer
+        def close(self):
+            pass
+    for session in (requests.Session(), requests.sessions.Session()):
+        session.mount("https://", Adapter())
+        session.proxies.update({"https": "http://127.0.0.1:9"} if "ALL_PROXY" in os.environ else {})
+        for url in (os.environ["DHCORE_ENDPOINT"] + "/api", "https://elsewhere.test/"):
+            session.get(url)
+    """
+    paths = f"{Path(requests.__file__).parents[1]}:{pod.folder / 'lib'}"
+    lines = pod(textwrap.dedent(show), PYTHONPATH=paths, **given)
+    assert [line for line in lines if line.startswith(URL)] == [f"{URL}/api []"] * 2
+    assert any("127.0.0.1:9" in line for line in lines) == bool(given)
 
 
 @pytest.mark.parametrize("spoiled", ["RUN_METRICS_TOKEN_FILE", "RUN_METRICS_CA_FILE"])

@@ -15,6 +15,11 @@ from run_operator.client.cluster import Cluster
 
 INVALID: Final = "Invalid metric value. Must be a list of floats or ints or a float or an int."
 """The original's words."""
+INVALID_METRICS: Final = "Invalid metrics. Must be a mapping of names to values, such as {'loss': 0.4}."
+NO_STEP: Final = (
+    "step= is not known: a metric is a list of values in the order in which they are logged. Leave step out; to keep "
+    "the step of each value, log it as a metric of its own, such as log_metric('step', 3)."
+)
 MAX_KEY: Final = 128
 """Characters; the ingest's bound."""
 
@@ -32,6 +37,22 @@ def checked(key: object, value: object) -> Metric:
             f"Invalid metric key. Must be a text of 1 to {MAX_KEY} characters without control characters."
         )
     return [_number(one) for one in value] if isinstance(value, list | tuple) else _number(value)
+
+
+def all_checked(metrics: object) -> dict[str, Metric]:
+    """Of `log_metrics`. Raises ValueError."""
+    if not isinstance(metrics, Mapping):
+        raise ValueError(INVALID_METRICS)  # noqa: TRY004 - wrong values are one class of error
+    return {key: checked(key, value) for key, value in metrics.items()}
+
+
+def check_flags(step: object, **flags: object) -> None:
+    """A number where a flag should be is a step: other libraries have it in that place. Raises ValueError."""
+    if step is not None:
+        raise ValueError(NO_STEP)
+    for name, flag in flags.items():
+        if not isinstance(flag, bool):
+            raise ValueError(f"Invalid {name}. Must be True or False. {NO_STEP}")  # noqa: TRY004 - as above
 
 
 def inside(namespace: str, name: str) -> bool:

@@ -149,15 +149,22 @@ class Run(Results):
         return dict(mapping(mapping(self._read().get("status")).get("metrics")))
 
     def log_metric(
-        self, key: str, value: Metric, overwrite: bool = False, single_value: bool = False
+        self,
+        key: str,
+        value: Metric,
+        overwrite: bool = False,
+        single_value: bool = False,
+        *,
+        step: object = None,
     ) -> None:
         """Append a number, or a list of them, to a metric; `overwrite` replaces it.
 
         `single_value`: the metric is this number and no list; one that is there stays, unless `overwrite` (a warning
         tells it). Each value is stored exactly once, whoever else logs. In the Run's own pod the in-pod sender takes it;
         elsewhere it needs the right to patch runs/status (ClusterRole run-operator-log-metrics; ForbiddenError without
-        it). Raises ValueError for what is no number.
+        it). Raises ValueError for what is no number, and for `step`, which other libraries have.
         """
+        metrics_of.check_flags(step, overwrite=overwrite, single_value=single_value)
         found = metrics_of.checked(key, value)
         metrics_of.log(
             self.cluster,
@@ -169,9 +176,12 @@ class Run(Results):
             single_value=single_value,
         )
 
-    def log_metrics(self, metrics: Mapping[str, Metric], overwrite: bool = False) -> None:
+    def log_metrics(
+        self, metrics: Mapping[str, Metric], overwrite: bool = False, *, step: object = None
+    ) -> None:
         """Log several. A list as in `log_metric`; a number is the single value of a new metric, else appended."""
-        found = {key: metrics_of.checked(key, value) for key, value in metrics.items()}
+        metrics_of.check_flags(step, overwrite=overwrite)
+        found = metrics_of.all_checked(metrics)
         metrics_of.log_all(self.cluster, self.object_name, self._uid, found, overwrite=overwrite)
 
     # -- of some kinds

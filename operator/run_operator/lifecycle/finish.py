@@ -68,7 +68,10 @@ def _verdict(ctx: Context) -> tuple[str, str]:
             conditions.DECIMATED,
             "not every value is in the lists; count, min, max, sum and last in metricsInfo are of all of them",
         )
-    return conditions.ALL_POINTS, "every value that was logged is in status.metrics"
+    return (
+        conditions.ALL_POINTS,
+        "every value that arrived is in status.metrics, and no process is known to have ended with more",
+    )
 
 
 def _last_end(ctx: Context) -> float | None:

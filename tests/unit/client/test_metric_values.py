@@ -74,3 +74,15 @@ def test_a_key_that_is_none_is_refused(key):
 def test_a_program_knows_whether_the_run_is_its_own(monkeypatch, url, inside):
     monkeypatch.setenv("RUN_METRICS_URL", url)
     assert metric_logging.inside("ml", "a") is inside
+
+
+@pytest.mark.parametrize("values", [[("a", 1)], None, "a=1", 3])
+def test_metrics_that_are_no_mapping_are_refused(values):
+    with pytest.raises(ValueError, match=r"^Invalid metrics"):
+        metric_logging.all_checked(values)
+
+
+@pytest.mark.parametrize("flags", [{"step": 3}, {"step": None, "overwrite": 3}, {"step": 0}])
+def test_a_step_is_answered_with_the_way_to_keep_it(flags):
+    with pytest.raises(ValueError, match="Leave step out"):
+        metric_logging.check_flags(**flags)

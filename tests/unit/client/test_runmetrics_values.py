@@ -42,7 +42,7 @@ class Queue:
 @pytest.fixture
 def queue(monkeypatch: pytest.MonkeyPatch) -> Queue:
     one = Queue()
-    monkeypatch.setattr(runmetrics, "_recorder", one)
+    monkeypatch.setattr(runmetrics, "_ready", one)
     return one
 
 
@@ -154,6 +154,37 @@ def test_a_key_that_cannot_be_stored_is_refused_at_the_call(queue: Queue, key: A
 def test_any_other_key_arrives_as_it_is(queue: Queue, key: str):
     runmetrics.log_metric(key, 1.0)
     assert queue.lines[0]["key"] == queue.ops[0]["k"] == key
+
+
+@pytest.mark.parametrize("metrics", [[1, 2], [("a", 1)], None, "a=1", 3, {1, 2}, object(), {}.items()])
+def test_metrics_that_are_no_mapping_are_refused_at_the_call(queue: Queue, metrics: Any):
+    with pytest.raises(ValueError, match=r"^Invalid metrics\. Must be a mapping"):
+        runmetrics.log_metrics(metrics)
+    assert queue.entries == []
+
+
+@pytest.mark.parametrize(
+    "log",
+    [
+        lambda: runmetrics.log_metric("m", 1.0, step=0),
+        lambda: runmetrics.log_metric("m", 1.0, 7),
+        lambda: runmetrics.log_metric("m", 1.0, 0),
+        lambda: runmetrics.log_metric("m", 1.0, single_value="yes"),
+        lambda: runmetrics.log_metrics({"m": 1.0}, step=3),
+        lambda: runmetrics.log_metrics({"m": 1.0}, 3),
+    ],
+)
+def test_a_step_is_answered_with_the_way_to_keep_it(queue: Queue, log: Callable[[], None]):
+    """By its place, as other libraries have it, it would be `overwrite`, and the list would be gone."""
+    with pytest.raises(ValueError, match=r"Leave step out; to keep the step .* log_metric\('step', 3\)"):
+        log()
+    assert queue.entries == []
+
+
+def test_a_flag_may_be_numpys(queue: Queue):
+    flag = type("bool_", (), {"__bool__": lambda _: True})()
+    runmetrics.log_metric("m", 1.0, overwrite=flag)
+    assert queue.ops == [{"k": "m", "replace": [1.0]}]
 
 
 @pytest.mark.parametrize("length", [-1, 1.0, True, None, "1"])

@@ -12,6 +12,7 @@ touches a deque, a SimpleQueue and plain attributes, whose operations are atomic
 
 from __future__ import annotations
 
+import _signal  # type: ignore[import-not-found]
 import atexit
 import collections
 import contextlib
@@ -83,6 +84,15 @@ APPEND, PUT, SET, RESET, REPLACE, TRUNCATE = "append", "put", "set", "reset", "r
 MARK, LOST = "mark", "lost"
 INVALID_VALUE = "Invalid metric value. Must be a list of floats or ints or a float or an int."
 INVALID_KEY = "Invalid metric key. Must be a text of 1 to 128 printable characters."
+INVALID_METRICS = "Invalid metrics. Must be a mapping of names to values, such as {'loss': 0.4}."
+INVALID_FLAG = "Invalid {}. Must be True or False."
+NO_STEP = (
+    "step= is not known: a metric is a list of values in the order in which they are logged. Leave step out; to keep "
+    "the step of each value, log it as a metric of its own, such as log_metric('step', 3)."
+)
+
+_open = open
+"""The builtin one is gone while Python takes its modules apart."""
 
 Entry = Tuple[float, str, str, Any]
 """Time, key, what to do, and a number, a list of numbers or a length."""
@@ -91,14 +101,18 @@ Entry = Tuple[float, str, str, Any]
 # ---- what a program calls
 
 
-def log_metric(key: str, value: Any, overwrite: bool = False, single_value: bool = False) -> None:
+def log_metric(
+    key: str, value: Any, overwrite: bool = False, single_value: bool = False, *, step: Any = None
+) -> None:
     """Log one value of a metric, or several.
 
     A number or list is appended to the metric's list; with `overwrite` it replaces the list. With `single_value` a
     number becomes the metric's only value: kept as it is if there is one, unless `overwrite`; for a list the flag
     means nothing. NaN and infinity are allowed: the Run shows them as null. Raises ValueError for a key or value that
-    cannot be logged (booleans, texts, None, nested lists), and nothing else, ever.
+    cannot be logged (booleans, texts, None, nested lists), for `step`, which other libraries have, and nothing else.
     """
+    if overwrite is not False or single_value is not False or step is not None:
+        overwrite, single_value = _checked_flags(step, overwrite=overwrite, single_value=single_value)
     if value.__class__ is not float:
         value = _checked(value)
     if key.__class__ is not str or key not in _known_keys:
@@ -111,17 +125,18 @@ def log_metric(key: str, value: Any, overwrite: bool = False, single_value: bool
         what, value = REPLACE, [value]
     else:
         what = APPEND
-    (_recorder or _start()).record(key, what, value)
+    (_ready or _start()).record(key, what, value)
 
 
-def log_metrics(metrics: Mapping[str, Any], overwrite: bool = False) -> None:
+def log_metrics(metrics: Mapping[str, Any], overwrite: bool = False, *, step: Any = None) -> None:
     """Log several metrics; nothing of them if one is not allowed (ValueError).
 
     A list is appended, or replaces with `overwrite`. A number is the only value of a new metric, and is appended to
     one that exists; with `overwrite` it becomes the only value.
     """
-    checked = [(_checked_key(key), _checked(value)) for key, value in metrics.items()]
-    recorder = _recorder or _start()
+    (overwrite,) = _checked_flags(step, overwrite=overwrite)
+    checked = [(_checked_key(key), _checked(value)) for key, value in _items(metrics)]
+    recorder = _ready or _start()
     for key, value in checked:
         if isinstance(value, list):
             recorder.record(key, REPLACE if overwrite else APPEND, value)
@@ -133,7 +148,7 @@ def truncate_metric(key: str, length: int) -> None:
     """Keep the first `length` values that were logged: for a program that goes on from an older checkpoint."""
     if isinstance(length, bool) or not isinstance(length, int) or length < 0:
         raise ValueError("Invalid length. Must be a whole number from 0.")
-    (_recorder or _start()).record(_checked_key(key), TRUNCATE, length)
+    (_ready or _start()).record(_checked_key(key), TRUNCATE, length)
 
 
 def flush(timeout: float | None = None) -> bool:
@@ -141,7 +156,7 @@ def flush(timeout: float | None = None) -> bool:
 
     `timeout` in seconds, 10 by default. False: not (yet), see the lines on stderr; nothing is lost by it.
     """
-    recorder = _recorder
+    recorder = _late or _recorder
     if recorder is None:
         return True
     return recorder.flush(recorder.settings.flush_timeout if timeout is None else timeout)
@@ -162,6 +177,23 @@ def _checked_key(key: Any) -> str:
     if len(_known_keys) < _MOST_KNOWN_KEYS:
         _known_keys.add(plain)
     return plain
+
+
+def _items(metrics: Any) -> list[tuple[Any, Any]]:
+    try:
+        return [(key, value) for key, value in metrics.items()]
+    except Exception as error:
+        raise ValueError(INVALID_METRICS) from error
+
+
+def _checked_flags(step: Any, **flags: Any) -> list[bool]:
+    """True or False, also numpy's. A number here is a step that was passed by its place: other libraries have it there."""
+    if step is not None:
+        raise ValueError(NO_STEP)
+    for name, flag in flags.items():
+        if not isinstance(flag, bool) and flag.__class__.__name__ not in ("bool_", "bool"):
+            raise ValueError(f"{INVALID_FLAG.format(name)} {NO_STEP}")
+    return [bool(flag) for flag in flags.values()]
 
 
 def _checked(value: Any) -> Any:
@@ -419,7 +451,7 @@ class Part:
         if self.path is None:
             return bytes(self.data[start - self.start : start - self.start + size])
         try:
-            with open(self.path, "rb") as file:
+            with _open(self.path, "rb") as file:
                 file.seek(start - self.start)
                 return file.read(size)
         except OSError:
@@ -473,6 +505,13 @@ class Spool:
         lines = data[: data.rfind(b"\n") + 1].splitlines(keepends=True)
         return (start, lines) if lines else (part.end, [])
 
+    def rest(self) -> None:
+        """Keep no file open until the next value."""
+        file, self._file = self._file, None
+        with contextlib.suppress(OSError):
+            if file is not None:
+                file.close()
+
     def abandon(self) -> None:
         """In a forked child: the file is the parent's."""
         with contextlib.suppress(Exception):
@@ -480,7 +519,7 @@ class Spool:
 
     def note_in_vain(self) -> None:
         """For the other processes of this pod, by an empty file: the endpoint was waited for in vain."""
-        with contextlib.suppress(OSError), open(self._note, "ab"):
+        with contextlib.suppress(OSError), _open(self._note, "ab"):
             os.utime(self._note)
 
     def is_in_vain(self) -> bool:
@@ -496,21 +535,20 @@ class Spool:
 
     def _written(self, data: bytes, part: Part) -> bool:
         try:
+            if self._file is None:
+                self._file = _open(part.path or "", "ab", buffering=0)
             rest = memoryview(data)
             while rest:
                 rest = rest[self._file.write(rest) :]
         except OSError as error:
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(OSError, AttributeError):
                 self._file.truncate(part.size)  # no half line for those who read the file
             self._only_memory(error)
             return False
         return True
 
     def _begin(self, in_memory: bool = False) -> Part:
-        if self._file is not None:
-            with contextlib.suppress(OSError):
-                self._file.close()
-            self._file = None
+        self.rest()
         path = None if in_memory else self._new_file()
         part = Part(self.end, path)
         with self._lock:
@@ -523,7 +561,7 @@ class Spool:
         path = os.path.join(self._folder, f"{self._name}.{self._count:03d}.jsonl")
         try:
             os.makedirs(self._folder, exist_ok=True)
-            self._file = open(path, "ab", buffering=0)  # noqa: SIM115 - kept open
+            self._file = _open(path, "ab", buffering=0)
         except OSError as error:
             self._only_memory(error)
             return None
@@ -637,7 +675,7 @@ class Endpoint:
             self._connection = self._connect()
         headers = {"Content-Type": "application/json", "User-Agent": "runmetrics"}
         if self._settings.token_file:
-            with open(self._settings.token_file, encoding="ascii") as file:
+            with _open(self._settings.token_file, encoding="ascii") as file:
                 headers["Authorization"] = f"Bearer {file.read(65536).strip()}"
         self._connection.request("POST", self._path, body, headers)
         response = self._connection.getresponse()
@@ -745,6 +783,25 @@ class Sender:
         """There may be something to do."""
         if not self.stopped and self.bell.empty():
             self.bell.put(None)
+
+    @property
+    def delivered(self) -> bool:
+        """The server has everything, the goodbye too, and may have stored it; or it wants nothing."""
+        return self.stopped or (self._goodbye_said and self._taken >= len(self._batches))
+
+    def rest(self) -> None:
+        """Keep no connection until the next value."""
+        self._endpoint.close()
+
+    def begin_writer(self) -> None:
+        """After a goodbye: what comes now is another writer's."""
+        if not self._goodbye_said or self.gave_up:
+            return
+        self._renewed += 1
+        self._writer = f"{self._base}-{self._renewed}"
+        self._batches.clear()
+        self._seq = self._taken = self._highest = 0
+        self.final, self._goodbye_said, self.stopped = None, False, False
 
     def abandon(self) -> None:
         """In a forked child."""
@@ -1016,6 +1073,14 @@ class Recorder:
         if len(self._queue) + self._weight < WAKE_AT or self._room_for(value):
             self._queue.append((time.time(), key, what, value))
 
+    def hurry(self) -> None:
+        """The program may end soon: send at once what waits."""
+        if self.sender is not None:
+            self.sender.hurry_until = max(
+                self.sender.hurry_until, time.monotonic() + self.settings.flush_timeout
+            )
+        self._bell.put(None)
+
     def flush(self, timeout: float) -> bool:
         """See the function of this name."""
         deadline = time.monotonic() + timeout
@@ -1174,46 +1239,183 @@ class Recorder:
                 self.sender.step()
 
 
+class LateRecorder(Recorder):
+    """What is logged while the interpreter ends, after the last flush: nothing comes later that could send it.
+
+    So each call sends its own value, as the only one of a writer that says goodbye with it. No thread can be started
+    any more; all calls have the time of one flush together.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._turn = threading.RLock()  # threads of the program may still run
+        self._until: float | None = None
+
+    def start(self) -> None:
+        """No threads."""
+
+    def record(self, key: str, what: str, value: Any) -> None:
+        """Into the file, and into the cluster as long as there is time."""
+        if self._until is None:
+            self._until = time.monotonic() + self.settings.flush_timeout
+        try:
+            if self._turn.acquire(timeout=max(0.0, self._until - time.monotonic())):
+                try:
+                    super().record(key, what, value)
+                    self._send(self._until)
+                finally:
+                    self._turn.release()
+            else:
+                self._tell_late()
+        except Exception as error:  # noqa: BLE001 - modules are taken apart around us
+            self._tell(f"{key!r} was logged while Python ended, and is lost: {error!r}", last=True)
+
+    def _send(self, deadline: float) -> None:
+        sender = self.sender
+        if sender is not None:
+            sender.begin_writer()
+        self._drain()
+        self.spool.rest()
+        if sender is None:
+            return
+        sender.final = self.spool.end
+        sender.hurry_until = deadline
+        delivered = self._wait(lambda: sender.delivered, deadline)
+        sender.rest()
+        if not delivered or sender.lost:
+            self._tell_late()
+
+    def _tell_late(self) -> None:
+        self._tell(
+            f"values that were logged while the program ended are not known to be stored; see {self.spool.files}",
+            last=True,
+        )
+
+
 # ---- this process: its one recorder, and how it ends
 
 
 _recorder: Recorder | None = None
+_late: LateRecorder | None = None
+_ready: Recorder | None = None
+"""The one that takes values now; None: ask `_start`."""
 _starting = threading.RLock()
-_hooked = False
+_hooked = 0
+"""The process that has its hooks."""
+_ended = False
+"""The last flush has begun."""
 _dying = False
 _wakeup: tuple[int, int] | None = None
 """The two ends of the pipe by which `_insist` learns of a signal."""
 
 
 def _start() -> Recorder:
-    global _recorder  # noqa: PLW0603 - one for each process
+    global _recorder, _late, _ready  # noqa: PLW0603 - one for each process
     with _starting:
+        if _ended or _is_exiting():
+            _late = _late or LateRecorder()
+            return _late
         if _recorder is None:
             _hook()
             recorder = Recorder()
             recorder.start()
             _recorder = recorder
+        _ready = _recorder
         return _recorder
 
 
+def _is_exiting() -> bool:
+    """The main thread is past the program, in functions of `atexit` or later: one that is registered now never runs."""
+    main = threading.main_thread()
+    return sys.is_finalizing() or (threading.get_ident() == main.ident and not main.is_alive())
+
+
 def _hook() -> None:
-    """Once for a process and its forked children; the last two anew in each."""
+    """Once for a process and its forked children; the last two again in each."""
     global _hooked  # noqa: PLW0603 - as above
     if not _hooked:
-        _hooked = True
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(after_in_child=_forget)
         atexit.register(_end)
+        signal.signal = _heeding(signal.signal)  # type: ignore[assignment]
+        for name in ("execv", "execve"):  # the others of their kind call these two
+            setattr(os, name, _ending(getattr(os, name)))
+    if _hooked == os.getpid():
+        return
+    _hooked = os.getpid()
     multiprocessing = sys.modules.get("multiprocessing.process")
     worker = multiprocessing is not None and multiprocessing.parent_process() is not None
     if worker:
-        # Its children end without atexit, after these functions.
-        sys.modules["multiprocessing.util"].Finalize(None, _end, exitpriority=100)
+        # It ends without atexit. After everything else of its end, of its children too: the lowest number.
+        sys.modules["multiprocessing.util"].Finalize(None, _end_worker, exitpriority=-(2**30))
+    if _heed() and worker:
+        _insist()
+
+
+class _Default:
+    """What handles SIGTERM where the program does not; everybody else sees SIG_DFL in its place.
+
+    Trainers and servers look at what is there: they call an earlier handler from their own, put theirs only where the
+    default is, or put the earlier one back. They must find what they would find without this module. Python makes a
+    member of `signal.Handlers` of a number, and this is the number of SIG_DFL to all who ask for its type, value or hash.
+    """
+
+    __class__ = property(lambda _self: int)
+
+    def __eq__(self, other: object) -> bool:
+        return other.__class__ is not object and other == 0
+
+    def __hash__(self) -> int:
+        return hash(0)
+
+    def __call__(self, _number: int, _frame: Any) -> None:
+        """Called by the handler that took its place, it leaves the program to that one."""
+        if _is_heeded():
+            _terminate()
+        elif _recorder is not None:
+            _recorder.hurry()
+
+
+_default = _Default()
+
+
+def _is_heeded() -> bool:
+    return _signal.getsignal(signal.SIGTERM) is _default  # signal.getsignal would answer SIG_DFL
+
+
+def _heed() -> bool:
+    """Handle SIGTERM where nobody does, as far as this thread may; the answer: it is handled here."""
     with contextlib.suppress(ValueError):  # not the main thread
-        if signal.getsignal(signal.SIGTERM) == signal.SIG_DFL:
-            signal.signal(signal.SIGTERM, _terminate)
-            if worker:
-                _insist()
+        if not _dying and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+            _signal.signal(signal.SIGTERM, _default)
+    return _is_heeded()
+
+
+def _heeding(change: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    """`signal.signal`. A program that puts the default back means what it found: the last values are sent."""
+
+    @functools.wraps(change)
+    def changing(signalnum: Any, handler: Any) -> Any:
+        before = change(signalnum, handler)
+        if signalnum == signal.SIGTERM and _recorder is not None:
+            _heed()
+        return before
+
+    return changing
+
+
+def _ending(execute: Callable[..., Any]) -> Callable[..., Any]:
+    """`os.execv` and its like: the program becomes another one, which is a writer of its own."""
+
+    @functools.wraps(execute)
+    def replacing(*arguments: Any, **named: Any) -> Any:
+        global _recorder, _ready
+        recorder, _recorder, _ready = _recorder, None, None  # it may fail, and the program goes on
+        if recorder is not None and not _ended:
+            recorder.close(recorder.settings.flush_timeout)
+        return execute(*arguments, **named)
+
+    return replacing
 
 
 def _insist() -> None:
@@ -1240,31 +1442,47 @@ def _repeat(reader: int) -> None:
     """Every number of a signal that comes is in the pipe; SIGTERM is sent again while nothing follows from it."""
     while signal.SIGTERM not in os.read(reader, 64):
         pass
-    while not _dying and signal.getsignal(signal.SIGTERM) is _terminate:
+    while not _dying and _is_heeded():
         time.sleep(0.1)
-        if not _dying and signal.getsignal(signal.SIGTERM) is _terminate:
+        if not _dying and _is_heeded():
             signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)
 
 
 def _forget() -> None:
-    """In a forked child: it is a writer of its own, from its first call on."""
-    global _wakeup  # noqa: PLW0603 - as above
+    """In a forked child: it is a writer of its own, from its first call on, and untouched until then."""
+    global _wakeup, _recorder, _late, _ready, _ended, _starting  # noqa: PLW0603 - as above
     if _wakeup is not None:
         with contextlib.suppress(ValueError, OSError):
             signal.set_wakeup_fd(-1)
         for end in _wakeup:
             os.close(end)
         _wakeup = None
-    global _recorder, _starting  # noqa: PLW0603 - as above
-    parents, _recorder = _recorder, None
+    parents, _recorder, _late, _ready, _ended = (_recorder, _late), None, None, None, False
     _starting = threading.RLock()
-    if parents is not None:
-        parents.abandon()
+    for recorder in filter(None, parents):
+        recorder.abandon()
+    if _is_heeded():
+        _signal.signal(signal.SIGTERM, _signal.SIG_DFL)
 
 
 def _end() -> bool:
     """The program ends by itself; the answer: everything is stored."""
+    _stop_taking()
     return _recorder is None or _recorder.close(_patience(_recorder.settings))
+
+
+def _end_worker() -> None:
+    """A worker of multiprocessing ends: its threads are waited for right after this, and may log until then."""
+    for thread in threading.enumerate():
+        if not thread.daemon and thread not in (threading.main_thread(), threading.current_thread()):
+            thread.join()
+    _end()
+
+
+def _stop_taking() -> None:
+    """What is logged from now on is late."""
+    global _ended, _ready
+    _ended, _ready = True, None
 
 
 def _patience(settings: Settings) -> float:
@@ -1273,23 +1491,21 @@ def _patience(settings: Settings) -> float:
     Of a program with a handler of its own nobody can tell: it may end because of one, and then its grace period counts.
     Ctrl-C, or an image's STOPSIGNAL, is somebody who waits as well.
     """
-    with contextlib.suppress(ValueError):  # not the main thread
-        if signal.getsignal(signal.SIGTERM) == signal.SIG_DFL:
-            signal.signal(signal.SIGTERM, _terminate)  # without one the first process of a container is deaf
-    heeded = signal.getsignal(signal.SIGTERM) is _terminate
+    heeded = _heed()  # without a handler the first process of a container is deaf
     interrupted = getattr(sys, "last_type", None) is KeyboardInterrupt
     return settings.end_timeout if heeded and not interrupted else settings.flush_timeout
 
 
-def _terminate(_number: int, _frame: Any) -> None:
+def _terminate() -> None:
     """SIGTERM, where the program has no handler of its own: send the last values, then die of it all the same."""
     global _dying  # noqa: PLW0603 - once, and for good
     if _dying:
         return  # repeated, and under way already
     _dying = True
+    _stop_taking()
     if _recorder is not None:
         _recorder.close(_recorder.settings.flush_timeout)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    _signal.signal(signal.SIGTERM, _signal.SIG_DFL)
     if os.getpid() != 1:  # the first process of a container would survive
         os.kill(os.getpid(), signal.SIGTERM)
         time.sleep(1)  # it may be another thread that gets it
@@ -1340,7 +1556,8 @@ def _watch(path: str) -> None:
                 log_metric(key, value)
         if not pairs and shown:
             tell(f"lines that hold no metrics are passed over, such as: {shown}")
-    signal.signal(signal.SIGTERM, _terminate)  # the first one ended the file, the next one ends the wait
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # the first one ended the file, the next one ends the wait
+    _heed()
 
 
 def _problem(key: str, value: Any) -> str:

@@ -3,11 +3,11 @@
 The SDK wants a token in its environment, but the pod's is in a file that is renewed while the program runs, and the
 operator's certificate authority is known to this pod alone. So, where the operator set DHCORE_ENDPOINT and nobody else set
 credentials, the environment gets a stand-in for the token, and requests to that one address, made by the library
-`requests`, get the real one and the right authority. All other requests stay as they are. Whatever goes wrong here, the
-program goes on; a `sitecustomize` of the image's own is run as if this one were not there.
-"""
+`requests`, get the real one, the right authority and no proxy. All other requests stay as they are. Whatever goes wrong
+here, the program goes on; a `sitecustomize` of the image's own is run as if this one were not there.
 
-from __future__ import annotations
+Every Python of an image reads this file, those of its system tools too: it has the syntax of all of them, from 2.7 on.
+"""
 
 import os
 import sys
@@ -19,13 +19,15 @@ if TYPE_CHECKING:
 
 ENDPOINT = "RUN_SDK_ENDPOINT"
 STAND_IN = "the-token-of-this-pod"
+SDK_NEEDS = (3, 7)
 CREDENTIALS = (
     "DHCORE_ACCESS_TOKEN", "DHCORE_PERSONAL_ACCESS_TOKEN", "DHCORE_REFRESH_TOKEN", "DHCORE_USER", "DHCORE_PASSWORD",
 )  # fmt: skip
 PATCHED = "requests.sessions"
 
 
-def prepare(environ: MutableMapping[str, str]) -> str:
+def prepare(environ):
+    # type: (MutableMapping[str, str]) -> str
     """Set what is missing in the environment; returns the address that is the operator's, or an empty text."""
     endpoint = environ.get(ENDPOINT, "")
     if not endpoint:
@@ -43,16 +45,19 @@ def prepare(environ: MutableMapping[str, str]) -> str:
     return endpoint
 
 
-def with_our_token(send: Any, endpoint: str, environ: MutableMapping[str, str]) -> Any:
+def with_our_token(send, endpoint, environ):
+    # type: (Any, str, MutableMapping[str, str]) -> Any
     """`Session.send`, which knows token and authority for requests to the endpoint."""
 
-    def sending(self: Any, request: Any, **kwargs: Any) -> Any:
+    def sending(self, request, **kwargs):
+        # type: (Any, Any, **Any) -> Any
         if (request.url or "").startswith(endpoint + "/"):
             if request.headers.get("Authorization") == "Bearer " + STAND_IN:
                 with open(environ["RUN_METRICS_TOKEN_FILE"]) as file:
                     request.headers["Authorization"] = "Bearer " + file.read().strip()
             if kwargs.get("verify", True) is not False:
                 kwargs["verify"] = environ["RUN_METRICS_CA_FILE"]
+            kwargs["proxies"] = {}  # those of the environment know no address within the cluster
         return send(self, request, **kwargs)
 
     return sending
@@ -61,10 +66,12 @@ def with_our_token(send: Any, endpoint: str, environ: MutableMapping[str, str]) 
 class OnImport:
     """A finder that finds nothing itself: it has `requests` patched when somebody imports it, and is gone then."""
 
-    def __init__(self, patch: Callable[[Any], None]) -> None:
+    def __init__(self, patch):
+        # type: (Callable[[Any], None]) -> None
         self.patch = patch
 
-    def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
+    def find_spec(self, name, path=None, target=None):
+        # type: (str, Any, Any) -> Any
         """Of any other module: no answer, which is what the next finder is for."""
         if name != PATCHED:
             return None
@@ -76,11 +83,13 @@ class OnImport:
                 return spec
         return None
 
-    def wrap(self, loader: Any) -> None:
+    def wrap(self, loader):
+        # type: (Any) -> None
         """Have the module patched when this very loader has run it. A loader that cannot be told stays as it is."""
         run = loader.exec_module
 
-        def exec_module(module: Any) -> None:
+        def exec_module(module):
+            # type: (Any) -> None
             run(module)
             self.patch(module)
 
@@ -90,13 +99,17 @@ class OnImport:
             return
 
 
-def install(environ: MutableMapping[str, str]) -> None:
+def install(environ):
+    # type: (MutableMapping[str, str]) -> None
     """Have `requests` patched, now or when it is imported."""
+    if sys.version_info < SDK_NEEDS:
+        return
     endpoint = prepare(environ)
     if not endpoint or not environ.get("RUN_METRICS_TOKEN_FILE") or not environ.get("RUN_METRICS_CA_FILE"):
         return
 
-    def patch(module: Any) -> None:
+    def patch(module):
+        # type: (Any) -> None
         session = getattr(module, "Session", None)
         if session is not None:
             session.send = with_our_token(session.send, endpoint, environ)
@@ -107,9 +120,13 @@ def install(environ: MutableMapping[str, str]) -> None:
         sys.meta_path.insert(0, OnImport(patch))
 
 
-def run_the_other(here: str) -> None:
+def run_the_other(here):
+    # type: (str) -> None
     """Run the `sitecustomize` that this one hides, if there is one. What it raises is told by Python as ever."""
     folders = [path for path in sys.path if os.path.abspath(path or os.curdir) != here]
+    if sys.version_info < (3, 5):
+        run_the_other_by_imp(folders)
+        return
     for finder in sys.meta_path:
         spec = finder.find_spec("sitecustomize", folders) if hasattr(finder, "find_spec") else None
         if spec is not None and spec.loader is not None and spec.origin != __file__:
@@ -119,6 +136,24 @@ def run_the_other(here: str) -> None:
             sys.modules["sitecustomize"] = module
             spec.loader.exec_module(module)
             return
+
+
+def run_the_other_by_imp(folders):
+    # type: (Any) -> None
+    """The same with what old Pythons have for it."""
+    import imp
+
+    try:
+        file, path, kind = imp.find_module("sitecustomize", folders)
+    except ImportError:
+        return
+    ours = sys.modules.pop("sitecustomize")
+    sys.modules["run_operator_sitecustomize"] = ours  # a module that nobody holds is emptied while it runs
+    try:
+        imp.load_module("sitecustomize", file, path, kind)  # type: ignore[arg-type]
+    finally:
+        if file:
+            file.close()
 
 
 if __name__ == "sitecustomize":
