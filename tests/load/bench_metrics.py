@@ -94,7 +94,7 @@ def bench_commit(budget: int) -> None:
     limits = MetricLimits(budget=budget)
     ledger = RunLedger("uid", {})
     seq = 0
-    while ledger.book.size < budget * 0.9:
+    while ledger.metric_set.size < budget * 0.9:
         seq += 1
         ops = [{"k": f"m{k}", "append": [value(seq * 50 + i) for i in range(50)]} for k in range(10)]
         body = json.dumps({"writer": "w", "seq": seq, "ops": ops}).encode()

@@ -250,8 +250,8 @@ def test_metrics_that_the_ingest_names_as_having_no_place_are_passed_over_at_onc
     """Ten thousand names: the first have a place, and their values go on arriving."""
 
     def crowded(ingest: Ingest, message: dict[str, Any]) -> Reply | None:
-        homeless = [op["k"] for op in message["ops"] if not op["k"].startswith("good")]
-        return Reply(422, {"error": "one too many", "keys": homeless}) if homeless else None
+        rejected = [op["k"] for op in message["ops"] if not op["k"].startswith("good")]
+        return Reply(422, {"error": "one too many", "keys": rejected}) if rejected else None
 
     server.ingest.always = crowded
     errors = program.run("""

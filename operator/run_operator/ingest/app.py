@@ -139,7 +139,7 @@ class Ingest:
         """Run, metric and its last value, of the Runs in memory; at most so many."""
         left = most
         for entry in self._ledgers:
-            for name, metric in entry.ledger.book.metrics.items():
+            for name, metric in entry.ledger.metric_set.metrics.items():
                 value = last(metric)
                 if value is not None and left > 0:
                     left -= 1

@@ -176,7 +176,7 @@ class DhcoreApi:
 
     async def _run(self, run: Run) -> JSON:
         entry = self._ledgers.get(run.uid)
-        newer = status_fields.values(entry.ledger.book) if entry is not None else None
+        newer = status_fields.values(entry.ledger.metric_set) if entry is not None else None
         return run_entity(await self._raw(run), newer)
 
     async def _raw(self, run: Run) -> JSON:
@@ -199,7 +199,7 @@ class DhcoreApi:
 
     async def _metrics(self, run: Run, caller: Caller, name: str | None) -> Any:
         entry = await self._ledgers.open(run)
-        found = status_fields.values(entry.ledger.book)
+        found = status_fields.values(entry.ledger.metric_set)
         self._readings.given(caller.uid, found, self._clock())
         if name is None:
             return found
@@ -216,7 +216,9 @@ class DhcoreApi:
             entry = await self._ledgers.open(run)
             run = self._service.check_open(run.key, run, attempt)
             readings = readings if tried else self._readings.of(caller.uid, arrived)
-            meant = meaning(name, value, status_fields.values(entry.ledger.book).get(name), readings, arrived)
+            meant = meaning(
+                name, value, status_fields.values(entry.ledger.metric_set).get(name), readings, arrived
+            )
             if not tried:
                 self._readings.answered(caller.uid, meant.answers, name, meant.base)
             if meant.op is not None:
@@ -227,7 +229,7 @@ class DhcoreApi:
                 await self._committed(entry)
             except OvertakenError:
                 continue  # another replica wrote what we had not seen: what the value means is looked at again
-            return Answer(OK, status_fields.values(entry.ledger.book).get(name))
+            return Answer(OK, status_fields.values(entry.ledger.metric_set).get(name))
         raise DeniedError(
             503, f"metric {name[:128]!r} is not stored: others keep writing to this Run", retry_after=2
         )

@@ -1,8 +1,8 @@
-"""Values that come from outside the pods of a Run, each exactly once: what one call has to know between its tries.
+"""A metric write from outside the pods of a Run, exactly once over several tries.
 
-The commit carries a watermark of this call, and the API server refuses it unless it follows the very commit it was made
-from. So the operator, other people and this program can write at the same time, and an answer that got lost is
-looked up instead of guessed. Pure: reading, writing and waiting are the caller's.
+The commit carries a watermark of this call, and the API server refuses it if it does not follow the commit it was built
+on. So the operator, other people and this program can write at the same time, and a lost answer is looked up. Pure: the
+caller reads, writes and waits.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from run_operator.metrics.watermarks import MAX_WRITERS, Watermarks
 
 
 class LostSightError(Exception):
-    """Whether the values are stored can no longer be told. The text is the second half of a sentence."""
+    """Nobody can find out any more whether the values are stored. The text is the second half of a sentence."""
 
 
 def checked(ops: Sequence[JSON]) -> Batch:
@@ -28,7 +28,7 @@ def checked(ops: Sequence[JSON]) -> Batch:
 
 
 class ExternalWrite:
-    """`token`: random, names the call."""
+    """`token`: a random name of the call."""
 
     def __init__(self, token: str) -> None:
         self._token = token
@@ -38,15 +38,15 @@ class ExternalWrite:
 
     @property
     def doubtful(self) -> bool:
-        """Whether a patch was sent whose fate is not known."""
+        """Whether a patch was sent and its outcome is unknown."""
         return self._doubts is not None
 
     def doubt(self, raw: JSON) -> None:
-        """The patch made of this object was sent, and there was no answer."""
+        """Note that the patch built on this object was sent without an answer."""
         self._doubts = _attempt(raw)
 
     def landed(self, raw: JSON) -> bool:
-        """Whether a patch that seemed to fail did not. Raises LostSightError if that can no longer be told."""
+        """Whether a patch without an answer was applied. Raises LostSightError if nobody can find out."""
         if self._doubts is None:
             return False
         record = Watermarks.restored(mapping(mapping(raw.get("status")).get("metricsIngest")))
@@ -60,7 +60,7 @@ class ExternalWrite:
         return False
 
     def commit(self, raw: JSON, batch: Batch, now: float) -> tuple[Commit, Sequence[str]]:
-        """The patch of `status` that adds the batch to the Run as it is now, and notes on what is not stored as given.
+        """The patch of `status` that adds the batch to this Run, and notes on values that are stored differently.
 
         `now`: seconds since the epoch. Raises RefusedBatchError.
         """
@@ -69,13 +69,13 @@ class ExternalWrite:
         ledger = RunLedger(run.uid, status)
         receipt = ledger.take(self._writer, batch, _attempt(raw), limits, 0.0, lambda _: False)
         where = mapping(status.get("metricsIngest")).get("fullResolution")
-        told = {"lastCommitTime": stamp(now)} | ({"fullResolution": where} if where else {})
+        extra = {"lastCommitTime": stamp(now)} | ({"fullResolution": where} if where else {})
         self._commits += 1
-        return ledger.commit(f"client-{self._token}-{self._commits}", limits, told), receipt.notes
+        return ledger.commit(f"client-{self._token}-{self._commits}", limits, extra), receipt.notes
 
 
 def _attempt(raw: JSON) -> int:
-    """That of the metrics there are: which attempt's pods may still write is for them to say."""
+    """The attempt of the stored metrics, else the attempt of the Run."""
     status = mapping(raw.get("status"))
     known = number(mapping(status.get("metricsIngest")).get("attempt"))
     return known or max(1, number(status.get("attempt")))

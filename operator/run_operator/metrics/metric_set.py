@@ -1,7 +1,7 @@
 """All metrics of one Run: the meaning of every operation, and the byte budget they share.
 
-What an operation does to what is there already is the platform's `log_metric`, repaired where that crashes (a list
-onto a single value becomes a list), and told where that is silent (a single value that is not stored is counted).
+Operations act on stored values as the platform's `log_metric` does, with two repairs: a list that meets a single
+value makes a list (the platform crashes), and a single value that is not stored is counted (the platform is silent).
 """
 
 from __future__ import annotations
@@ -39,17 +39,17 @@ class MetricSet:
 
     metrics: dict[str, Metric] = field(default_factory=dict)
     refused: int = 0
-    """Values that were not taken: of more metrics than there is room for, or as `onLimit: Fail` asks for."""
+    """Number of values that were refused, for lack of room or by `onLimit: Fail`."""
 
     @property
     def size(self) -> int:
-        """Bytes of all metrics together as one JSON object; never less than they really need."""
+        """Bytes of all metrics as one JSON object; an upper bound."""
         return 2 + sum(key_bytes(key) + metric.size for key, metric in self.metrics.items())
 
     def apply(self, batch: Batch, limits: MetricLimits) -> list[str]:
-        """All operations, in order; returns what the sender should know.
+        """Apply all operations in order; returns notes for the sender.
 
-        Raises UnacceptableError, and then nothing has changed but the counts of refused values.
+        Raises UnacceptableError; then only the counts of refused values have changed.
         """
         self._check_room(batch.ops, limits)
         notes: list[str] = []
@@ -69,7 +69,7 @@ class MetricSet:
         return notes
 
     def fit(self, budget: int) -> None:
-        """Thin the largest lists until all metrics fit the budget (bytes), or nothing is left to thin."""
+        """Thin the largest lists until all metrics fit the budget (bytes) or no list can be thinned."""
         size = self.size
         while size > budget:
             largest = max(
@@ -84,33 +84,33 @@ class MetricSet:
             size += largest.size
 
     def _check_room(self, ops: Sequence[Op], limits: MetricLimits) -> None:
-        """Refuse new names that could not be stored even if every list were thinned to one value.
+        """Refuse new names that do not fit even if every list were thinned to one value.
 
-        All of them at once, so that the sender need not find out one by one, and their values are counted.
+        One error lists all of them, and their values are counted as refused.
         """
         new = {op.key: None for op in ops if op.key not in self.metrics and not isinstance(op, Truncate)}
         least = 2 + sum(key_bytes(key) + LEAST for key in self.metrics)
-        homeless, many = [], len(self.metrics)
+        rejected, many = [], len(self.metrics)
         for key in new:
             needed = key_bytes(key) + LEAST
             if many >= MAX_KEYS or least + needed > limits.budget:
-                homeless.append(key)
+                rejected.append(key)
             else:
                 many, least = many + 1, least + needed
-        if not homeless:
+        if not rejected:
             return
-        self.refused += sum(len(_appended(op, None) or ()) for op in ops if op.key in set(homeless))
+        self.refused += sum(len(_appended(op, None) or ()) for op in ops if op.key in set(rejected))
         if many >= MAX_KEYS:
-            why = f"{homeless[0]!a} would be one more than {MAX_KEYS} metrics of a Run"
+            why = f"metric {rejected[0]!a} does not fit: a Run has at most {MAX_KEYS} metrics"
         else:
             why = (
-                f"no room for {homeless[0]!a}: the Run's metrics may have {limits.budget} bytes in its "
+                f"metric {rejected[0]!a} does not fit: all metrics of a Run may use {limits.budget} bytes of its "
                 f"status (runPolicy.metrics.statusBudget)"
             )
-        raise UnacceptableError(why, keys=homeless)
+        raise UnacceptableError(why, keys=rejected)
 
     def _refused(self, op: Op, limits: MetricLimits) -> str | None:
-        """With `onLimit: Fail`: the note for what does not fit, after counting it; None for what fits."""
+        """For `onLimit: Fail`: count an operation that does not fit and return a note; None if it fits."""
         there = self.metrics.get(op.key)
         values = _appended(op, there)
         if values is None:
@@ -127,7 +127,7 @@ class MetricSet:
         )
 
     def _growth(self, op: Op, there: Metric | None, values: Sequence[Value]) -> int:
-        """Bytes the metrics may grow by."""
+        """Upper bound of the bytes that the operation adds."""
         if there is None:
             return key_bytes(op.key) + LONGEST + text_bytes(values)
         if isinstance(op, Replace | Set):
@@ -154,7 +154,7 @@ class MetricSet:
         return None
 
     def _list(self, key: str, there: Metric | None) -> Series:
-        """The list of that name; a single value becomes the first of a list."""
+        """The list of that name; a single value becomes the first value of a new list."""
         if isinstance(there, Series):
             return there
         series = Series()
@@ -170,7 +170,7 @@ class MetricSet:
         elif not op.overwrite:
             there.ignored += 1
             kind = "list" if isinstance(there, Series) else "value"
-            return f"{op.key!a} has a {kind} already, which is kept; say overwrite to replace it"
+            return f"{op.key!a} already has a {kind}, which is kept; set overwrite to replace it"
         elif isinstance(there, Single):
             there.set(op.value)
         else:
@@ -179,7 +179,7 @@ class MetricSet:
 
 
 def _appended(op: Op, there: Metric | None) -> Sequence[Value] | None:
-    """The values by which an operation may make the metrics longer; None for one that cannot."""
+    """The values that an operation may add; None if it adds none."""
     match op:
         case Append(_, values) | Replace(_, values):
             return values
@@ -192,9 +192,9 @@ def _appended(op: Op, there: Metric | None) -> Sequence[Value] | None:
 
 def _truncated(key: str, there: Metric | None, length: int) -> str | None:
     if not isinstance(there, Series):
-        return f"{key!a} is no list: there is nothing to cut off"
+        return f"{key!a} is not a list: nothing was truncated"
     if length > there.count:
-        return f"{key!a} has only {there.count} values: nothing was cut off"
+        return f"{key!a} has only {there.count} values: nothing was truncated"
     there.truncate(length)
     return None
 
@@ -204,12 +204,12 @@ MAX_TEXT: Final = 80
 MAX_NAME: Final = 24
 
 
-def summary(book: MetricSet) -> str:
-    """`acc 0.93  loss 0.12 (n=400)`: by name, as many as fit; `+3` says that there are three more."""
+def summary(metric_set: MetricSet) -> str:
+    """`acc 0.93  loss 0.12 (n=400)`: sorted by name, as many as fit; `+3` stands for three more."""
     found = ""
-    names = sorted(book.metrics)
+    names = sorted(metric_set.metrics)
     for at, name in enumerate(names):
-        entry = f"{name if len(name) <= MAX_NAME else name[: MAX_NAME - 1] + '…'} {_told(book.metrics[name])}"
+        entry = f"{name if len(name) <= MAX_NAME else name[: MAX_NAME - 1] + '…'} {_last_text(metric_set.metrics[name])}"
         rest = f"  +{len(names) - at}"
         if found and len(found) + len(entry) + len(rest) > MAX_TEXT:
             return found + rest
@@ -223,7 +223,7 @@ def last(metric: Metric) -> float | None:
     return None if value is None else float(value)
 
 
-def _told(metric: Metric) -> str:
+def _last_text(metric: Metric) -> str:
     value = last(metric)
     number = "-" if value is None else f"{value:.4g}"
     return f"{number} (n={metric.count})" if isinstance(metric, Series) else number

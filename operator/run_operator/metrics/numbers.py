@@ -1,6 +1,6 @@
-"""Numbers as they are stored: what is taken, and how many bytes of JSON it costs.
+"""Numbers as they are stored: which are accepted, and how many bytes of JSON they need.
 
-A number is an `int` within int64 or a finite `float`; None stands for NaN or an infinity, which JSON has no word for.
+A number is an `int` within int64 or a finite `float`; None stands for NaN and infinities, which JSON cannot express.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ Number = int | float
 Value = Number | None
 
 LONGEST: Final = 26
-"""Bytes of the longest number with its comma, in either of the two ways of writing counted below."""
+"""Bytes of the longest number with its comma, as Python or Go writes it."""
 _INT64: Final = 2**63
 _KINDS: Final = frozenset({int, float, type(None)})
 _GO_PLAIN_FROM: Final = 1e-6
@@ -28,7 +28,7 @@ class NotANumberError(ValueError):
 
 
 def numbers(values: Sequence[object]) -> list[Value]:
-    """The values, integers beyond int64 as doubles. Raises NotANumberError; booleans and texts are no numbers."""
+    """The values; integers beyond int64 become doubles. Raises NotANumberError, also for booleans and texts."""
     kinds = set(map(type, values))
     if not kinds <= _KINDS:
         raise NotANumberError(_odd(values))
@@ -41,7 +41,7 @@ def numbers(values: Sequence[object]) -> list[Value]:
 
 
 def text_bytes(values: Sequence[Value]) -> int:
-    """Bytes of the values in JSON, each with a comma: never less than the API server or `json.dumps` needs."""
+    """Bytes of the values in JSON, each with a comma; an upper bound for the API server and `json.dumps`."""
     if not values:
         return 0
     text = json.dumps(values, separators=(",", ":"))
@@ -56,7 +56,7 @@ def key_bytes(key: str) -> int:
 
 
 def _grown(value: Value) -> int:
-    """What a number that Python writes with an exponent may need more when Go writes it without one."""
+    """Extra bytes of a number that Python writes with an exponent and Go without."""
     if isinstance(value, float) and "e" in repr(value) and _GO_PLAIN_FROM <= abs(value) < _GO_PLAIN_TO:
         return LONGEST - len(repr(value)) - 1
     return 0

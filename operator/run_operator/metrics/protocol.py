@@ -1,6 +1,6 @@
 """One request body: read within bounds, every value checked, before anything is changed.
 
-Whatever is sent ends as a Batch or as a MalformedError or UnacceptableError, never as another exception.
+Every input gives a Batch, a MalformedError or an UnacceptableError, and no other exception.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from run_operator.metrics.numbers import NotANumberError, Value, numbers
 
 
 class RefusedBatchError(Exception):
-    """Nothing of the batch was stored and its number was not used up. The text is a sentence for the sender."""
+    """The batch was not stored and its number is still free. The text is a sentence for the sender."""
 
     status: ClassVar[int] = 400
 
     def __init__(self, message: str, **more: Any) -> None:
         super().__init__(message)
         self.more: Mapping[str, Any] = more
-        """Further fields of the answer; `expected`: the number the next batch must have."""
+        """Further fields of the answer; `expected`: the number of the next batch."""
 
 
 class MalformedError(RefusedBatchError):
@@ -29,13 +29,13 @@ class MalformedError(RefusedBatchError):
 
 
 class UnacceptableError(RefusedBatchError):
-    """The shape is right; a key or a value in it cannot be stored."""
+    """The shape is right, but a key or a value cannot be stored."""
 
     status = 422
 
 
 class GapError(RefusedBatchError):
-    """Batches before this one are missing; `expected` is the number to go on from."""
+    """Earlier batches are missing; `expected` is the number of the next batch."""
 
     status = 409
 
@@ -44,20 +44,20 @@ class GapError(RefusedBatchError):
 
 
 class ClosedError(RefusedBatchError):
-    """Nothing is taken from this sender any more: its attempt or the Run is over."""
+    """The attempt of the sender or its Run has ended."""
 
     status = 410
 
 
 class CrowdedError(RefusedBatchError):
-    """The Run has as many writers as are allowed."""
+    """The Run has the maximum number of writers."""
 
     status = 429
 
 
 @dataclass(frozen=True, slots=True)
 class Append:
-    """Onto a list; a single value v becomes the list [v] first."""
+    """Append to a list; a single value v first becomes the list [v]."""
 
     key: str
     values: list[Value]
@@ -65,7 +65,7 @@ class Append:
 
 @dataclass(frozen=True, slots=True)
 class Replace:
-    """A list instead of whatever was there; its figures start anew."""
+    """Replace the metric by a list; its figures restart."""
 
     key: str
     values: list[Value]
@@ -73,7 +73,7 @@ class Replace:
 
 @dataclass(frozen=True, slots=True)
 class Set:
-    """A single value if the key is new; else only with `overwrite`."""
+    """Store a single value if the key is new or `overwrite` is set."""
 
     key: str
     value: Value
@@ -82,7 +82,7 @@ class Set:
 
 @dataclass(frozen=True, slots=True)
 class Put:
-    """A single value if the key is new, else appended: the platform's `log_metrics`."""
+    """Store a single value if the key is new, else append: the platform's `log_metrics`."""
 
     key: str
     value: Value
@@ -107,7 +107,7 @@ MAX_VALUES: Final = 20_000
 MAX_KEY: Final = 128
 MAX_WRITER: Final = 200
 MAX_NUMBER: Final = 2**53
-"""Of seq, attempt and lengths: what every JSON reader reads alike."""
+"""Largest seq, attempt and length: every JSON reader reads it exactly."""
 
 _FIELDS: Final = frozenset({"writer", "seq", "attempt", "ops", "end"})
 _VERBS: Final = ("append", "replace", "set", "put", "truncate")
@@ -115,7 +115,7 @@ _VERBS: Final = ("append", "replace", "set", "put", "truncate")
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """`writer` None: sent by hand, at least once. `seq` None: by hand, or a question how far things are."""
+    """`writer` None: sent by hand, at least once. `seq` None: sent by hand, or a query of the progress."""
 
     writer: str | None
     seq: int | None
@@ -125,7 +125,7 @@ class Batch:
 
     @property
     def values(self) -> int:
-        """How many values are in it."""
+        """Number of values in the batch."""
         return sum(len(op.values) if isinstance(op, Append | Replace) else 1 for op in self.ops)
 
 

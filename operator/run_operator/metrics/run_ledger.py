@@ -1,10 +1,10 @@
-"""The metrics of one live Run: what was taken, what of it is in the cluster, and the commit that brings the rest there.
+"""The metrics of one live Run: what was accepted, what is committed, and the next commit.
 
-Exactly once rests on three rules:
-1. a batch is taken only if its number follows the last one taken of its writer;
-2. a commit carries the metrics together with the writers' numbers they contain, in one write;
-3. a commit is refused by the API server unless it follows the very commit it was made from (`commit_id`).
-So whatever is killed or repeated, the numbers in the cluster say exactly what the lists in the cluster contain.
+Every value is stored exactly once, by three rules:
+1. a batch is accepted only if its number follows the writer's last accepted number;
+2. a commit writes the metrics and the writers' numbers that they contain in one write;
+3. the API server refuses a commit that does not follow the commit it was built on (`commit_id`).
+So the numbers in the cluster always match the lists in the cluster, after any crash or repetition.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ from run_operator.metrics.watermarks import Watermarks
 
 LEAST_BUDGET: Final = 1024
 INFO_BYTES: Final = 250
-"""Of one metric in `metricsInfo`, about."""
+"""Approximate size of one entry in `metricsInfo`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What a sender is told. Numbers are 0 for a batch without a writer."""
+    """The answer to a sender. Numbers are 0 for a batch without a writer."""
 
     accepted: int
     committed: int
     settled: bool
-    """Whether everything of this writer is in the cluster."""
+    """Whether all batches of this writer are committed."""
     notes: tuple[str, ...] = ()
 
 
@@ -47,11 +47,11 @@ class Commit:
     writers: Mapping[str, int]
     revision: int
     metrics: JSON
-    """`status.metrics` once it has landed."""
+    """`status.metrics` after the commit."""
     size: int
-    """Bytes of all that the status then holds, about."""
+    """Approximate bytes of the status after the commit."""
     state: MetricsState
-    """What the status says of metrics once it has landed."""
+    """The Run's view of its metrics after the commit."""
 
 
 class RunLedger:
@@ -59,53 +59,53 @@ class RunLedger:
 
     def __init__(self, uid: str, status: JSON) -> None:
         self.uid = uid
-        self._record = Watermarks.restored(_map(status.get("metricsIngest")))
-        self._book = status_fields.restored(_map(status.get("metrics")), _map(status.get("metricsInfo")))
-        self._book.refused = self._record.refused
-        self._committed = dict(self._record.writers)
-        self._there: JSON | None = None
+        self._watermarks = Watermarks.restored(_map(status.get("metricsIngest")))
+        self._metrics = status_fields.restored(_map(status.get("metrics")), _map(status.get("metricsInfo")))
+        self._metrics.refused = self._watermarks.refused
+        self._committed = dict(self._watermarks.writers)
+        self._stored: JSON | None = None
         self._revision = 0
         self._changed_at: float | None = None
         self._squeeze = 1
 
     @property
     def commit_id(self) -> str | None:
-        """Of the commit this ledger follows."""
-        return self._record.commit_id
+        """The id of the commit that this ledger follows."""
+        return self._watermarks.commit_id
 
     @property
-    def book(self) -> MetricSet:
-        """The metrics as taken. To be read only."""
-        return self._book
+    def metric_set(self) -> MetricSet:
+        """All accepted metrics; read only."""
+        return self._metrics
 
     @property
     def dirty_since(self) -> float | None:
-        """When the oldest batch that is not in the cluster was taken; None: all of it is there."""
+        """When the oldest uncommitted batch was accepted; None if all are committed."""
         return self._changed_at
 
     @property
     def revision(self) -> int:
-        """Grows with every batch that is taken."""
+        """Grows with every accepted batch."""
         return self._revision
 
     @property
     def open_writers(self) -> int:
-        """Writers of the current attempt that have not said goodbye."""
-        return self._record.open_writers
+        """Number of writers of the current attempt that have not ended."""
+        return self._watermarks.open_writers
 
     @property
     def ending(self) -> bool:
-        """Whether every writer there is has said goodbye."""
-        return bool(self._record.ended) and not self._record.open_writers
+        """Whether every writer has ended."""
+        return bool(self._watermarks.ended) and not self._watermarks.open_writers
 
     @property
     def values(self) -> int:
-        """How many values are held: a measure of the memory."""
-        return sum(len(getattr(metric, "kept", ())) + 1 for metric in self._book.metrics.values())
+        """Number of values held: a measure of memory."""
+        return sum(len(getattr(metric, "kept", ())) + 1 for metric in self._metrics.metrics.values())
 
     def accepted(self, writer: str | None) -> int:
-        """The number of the last batch taken of this writer; 0: none."""
-        return self._record.writers.get(writer, 0) if writer is not None else 0
+        """The number of the writer's last accepted batch; 0 if there is none."""
+        return self._watermarks.writers.get(writer, 0) if writer is not None else 0
 
     def take(
         self,
@@ -116,22 +116,22 @@ class RunLedger:
         now: float,
         gone: Callable[[str], bool],
     ) -> Receipt:
-        """Take a batch of a pod of this attempt. `writer`: its name with the pod's uid before it.
+        """Accept a batch from a pod of this attempt. `writer`: `<pod uid>/<writer name>`.
 
-        Raises RefusedBatchError; then nothing was taken.
+        Raises RefusedBatchError; then nothing was accepted.
         """
         if writer is None:
             notes = self._apply(batch, limits, now) if batch.ops else []
             return Receipt(0, 0, self._changed_at is None, tuple(notes))
         if batch.seq is None:
             return self._receipt(writer)
-        if attempt < self._record.attempt:
+        if attempt < self._watermarks.attempt:
             raise ClosedError(
-                f"attempt {attempt} has ended; attempt {self._record.attempt} writes metrics now"
+                f"attempt {attempt} has ended; attempt {self._watermarks.attempt} writes metrics now"
             )
-        if self._record.begin(attempt):
+        if self._watermarks.begin(attempt):
             self._committed = {}
-        last = self._record.writers.get(writer, 0)
+        last = self._watermarks.writers.get(writer, 0)
         if batch.seq <= last:
             return self._receipt(writer)
         if batch.seq > last + 1:
@@ -139,44 +139,50 @@ class RunLedger:
         notes = self._take_next(writer, batch, limits, now, gone)
         return self._receipt(writer, tuple(notes))
 
-    def commit(self, commit_id: str, limits: MetricLimits, told: JSON) -> Commit:
-        """The patch that brings everything taken so far into the cluster.
+    def commit(self, commit_id: str, limits: MetricLimits, extra: JSON) -> Commit:
+        """The patch that commits everything accepted so far.
 
-        `told`: further fields of `status.metricsIngest`.
+        `extra`: further fields of `status.metricsIngest`.
         """
         budget = max(LEAST_BUDGET, limits.budget // self._squeeze)
-        self._book.fit(budget)
-        size = self._book.size
-        ingest = {**self._record.told(), **told, "commitId": commit_id, "bytes": size, "budgetBytes": budget}
-        metrics = status_fields.values(self._book)
+        self._metrics.fit(budget)
+        size = self._metrics.size
+        ingest = {
+            **self._watermarks.to_status(),
+            **extra,
+            "commitId": commit_id,
+            "bytes": size,
+            "budgetBytes": budget,
+        }
+        metrics = status_fields.values(self._metrics)
         status = {
-            "metricsInfo": status_fields.info(self._book),
-            "metricsSummary": summary(self._book),
+            "metricsInfo": status_fields.info(self._metrics),
+            "metricsSummary": summary(self._metrics),
             "metricsIngest": ingest,
         }
         operations: list[dict[str, Any]] = [
             {"op": "test", "path": "/metadata/uid", "value": self.uid},
             self._test(),
-            *difference(self._there, metrics),
+            *difference(self._stored, metrics),
         ]
         operations += [
             {"op": "add", "path": f"/status/{name}", "value": value} for name, value in status.items()
         ]
-        writers = dict(self._record.writers)
-        about = size + INFO_BYTES * len(self._book.metrics) + sum(len(name) + 8 for name in writers)
+        writers = dict(self._watermarks.writers)
+        about = size + INFO_BYTES * len(self._metrics.metrics) + sum(len(name) + 8 for name in writers)
         return Commit(operations, commit_id, writers, self._revision, metrics, about, self._state(commit_id))
 
     def landed(self, commit: Commit, sent_at: float) -> None:
-        """The commit is in the cluster; what was taken after it was made is not."""
+        """Note that the commit was stored; batches accepted after it was built are still uncommitted."""
         self._committed = dict(commit.writers)
-        self._there = commit.metrics
-        self._record.commit_id = commit.commit_id
+        self._stored = commit.metrics
+        self._watermarks.commit_id = commit.commit_id
         self._changed_at = None if self._revision == commit.revision else sent_at
 
     def too_large(self) -> bool:
-        """The API server cannot hold the Run with its metrics: make do with half of the budget from now on.
+        """The Run with its metrics exceeds the API server's limit: halve the budget.
 
-        False when there is nothing left to save.
+        Returns False when halving again would not help.
         """
         self._squeeze *= 2
         return self._squeeze <= 1024  # noqa: PLR2004 - 512 KiB over the least budget, and a bit
@@ -184,50 +190,50 @@ class RunLedger:
     def _take_next(
         self, writer: str, batch: Batch, limits: MetricLimits, now: float, gone: Callable[[str], bool]
     ) -> list[str]:
-        known = writer in self._record.writers
-        leaver = None if known else self._record.leaver(self._settled, gone)
+        known = writer in self._watermarks.writers
+        leaver = None if known else self._watermarks.leaver(self._settled, gone)
         notes = self._apply(batch, limits, now)
         if leaver is not None:
-            self._record.release(leaver)
-        self._record.writers[writer] = batch.seq or 0
-        self._record.ended.pop(writer, None)
+            self._watermarks.release(leaver)
+        self._watermarks.writers[writer] = batch.seq or 0
+        self._watermarks.ended.pop(writer, None)
         if batch.end:
-            self._record.ended[writer] = None
+            self._watermarks.ended[writer] = None
         return notes
 
     def _apply(self, batch: Batch, limits: MetricLimits, now: float) -> list[str]:
-        refused = self._book.refused
+        refused = self._metrics.refused
         try:
-            notes = self._book.apply(batch, limits)
+            notes = self._metrics.apply(batch, limits)
         except RefusedBatchError:
-            if self._book.refused != refused:
-                self._touch(now)  # that it was refused is news too
+            if self._metrics.refused != refused:
+                self._touch(now)  # the count of refused values is stored too
             raise
         self._touch(now)
         return notes
 
     def _touch(self, now: float) -> None:
-        self._record.refused = self._book.refused
+        self._watermarks.refused = self._metrics.refused
         self._revision += 1
         if self._changed_at is None:
             self._changed_at = now
 
     def _receipt(self, writer: str, notes: tuple[str, ...] = ()) -> Receipt:
-        accepted, committed = self._record.writers.get(writer, 0), self._committed.get(writer, 0)
+        accepted, committed = self._watermarks.writers.get(writer, 0), self._committed.get(writer, 0)
         return Receipt(accepted, committed, self._settled(writer) or not accepted, notes)
 
     def _state(self, commit_id: str) -> MetricsState:
-        record = self._record
-        thinned = any(isinstance(one, Series) and one.stride > 1 for one in self._book.metrics.values())
+        record = self._watermarks
+        thinned = any(isinstance(one, Series) and one.stride > 1 for one in self._metrics.metrics.values())
         return MetricsState(commit_id, record.open_writers, record.lost, record.refused, thinned)
 
     def _settled(self, writer: str) -> bool:
-        return self._committed.get(writer) == self._record.writers.get(writer)
+        return self._committed.get(writer) == self._watermarks.writers.get(writer)
 
     def _test(self) -> dict[str, Any]:
-        if self._record.commit_id is None:
+        if self._watermarks.commit_id is None:
             return {"op": "test", "path": "/status/metricsIngest", "value": None}
-        return {"op": "test", "path": "/status/metricsIngest/commitId", "value": self._record.commit_id}
+        return {"op": "test", "path": "/status/metricsIngest/commitId", "value": self._watermarks.commit_id}
 
 
 def _map(value: Any) -> JSON:

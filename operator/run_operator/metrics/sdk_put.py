@@ -1,13 +1,16 @@
-"""What a PUT of a metric means: the SDK sends the whole list, whether a value was appended or all of it is new. Pure.
+"""What a PUT of a metric means: the SDK always sends the whole list, for an append and for an overwrite. Pure.
 
-It has read the metric, changed it and sends it back; two programs that do so at the same time would overwrite each
-other. So a list that begins with what its sender was given lately is an append of the rest, onto whatever is stored
-by now. The gateway and the ingest decide by it alike; docs/gateway.md says what can be told apart and what cannot.
+The SDK reads a metric, changes it and sends it back. Two programs that do so at the same time would overwrite each
+other. The gateway and the ingest therefore remember what they showed (readings) and compare.
 
-Of several programs that look like one reader nobody says which reading a PUT answers. One is crossed off: of those it
-can be an answer to the one that knew most, and a later reading knows all that an earlier one did. So for each program
-that is still to write a reading is left that knew no more than its own, and nothing is taken for an overwrite that is
-none. What a list extends is looked for among those crossed off too.
+Example: the stored list is [1]. Programs A and B both read [1]. A puts [1, 2], B puts [1, 3].
+* A's list begins with a shown list, so it is an append of [2]; the reading is marked as answered. Stored: [1, 2].
+* B's list begins with the shown list [1] too, so it is an append of [3], although the stored list is longer. Stored: [1, 2, 3].
+* A third PUT of [9] extends no reading: it is an overwrite.
+
+A PUT does not name the reading it answers. If several programs look like one reader, the newest unanswered reading that
+can explain the PUT is marked: a later reading knows all that an earlier one did, so each program that has not written yet
+still has a reading that knew no more than its own. docs/gateway.md says which cases cannot be distinguished.
 """
 
 from __future__ import annotations
@@ -22,19 +25,19 @@ from typing import Any, Final, NamedTuple
 from run_operator.api.raw import JSON
 
 LIFE: Final = 120.0
-"""Seconds: the SDK waits at most 60 for an answer, and writes at once."""
+"""Seconds that a reading counts; the SDK waits at most 60 s for an answer and then writes at once."""
 SOON: Final = 5.0
-"""Seconds in which a program that has read surely has written, however busy its machine is."""
+"""Seconds within which a program writes after a read, even on a busy machine."""
 MOST: Final = 64
-"""Readings of one reader that are remembered."""
+"""Most readings kept for one reader."""
 READERS: Final = 4096
-"""Remembered at a time: those that read last."""
+"""Most readers kept; the least recent ones are dropped."""
 HELD: Final = 100_000
-"""Metrics remembered, of all readings together: about 20 MB."""
+"""Most metrics kept over all readings: about 20 MB."""
 
 
-class Given(NamedTuple):
-    """One metric as it was shown."""
+class Snapshot(NamedTuple):
+    """The digest of one metric as it was shown."""
 
     length: int
     digest: bytes
@@ -43,25 +46,25 @@ class Given(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """`given`: which metrics there were, and how each looked; None once a list was put that extends just that look.
+    """One read by a client. `given`: the snapshot of each metric; None after a PUT that extends exactly that snapshot.
 
-    `number` grows from reading to reading. `announced`: the SDK said that it has seen no metrics and will write the
-    first. `answered`: crossed off; it may have been another one, so what was given still tells what a list extends.
+    `number` grows with each reading. `announced`: the SDK has seen no metrics and will write the first. `answered`: a PUT
+    was matched to this reading; the match may be wrong, so the snapshots still count as a base.
     """
 
     number: int
     at: float
-    given: Mapping[str, Given | None]
+    given: Mapping[str, Snapshot | None]
     announced: bool = False
     answered: bool = False
 
     def counts(self, now: float) -> bool:
-        """Whether a PUT that arrived now may have been written upon it."""
+        """Whether a PUT that arrives now may be based on this reading."""
         return now - self.at < (SOON if self.answered else LIFE)
 
 
 class Readings:
-    """`held`: metrics remembered at most. Times are seconds of one clock. A reader: one program, as far as can be told."""
+    """Recent readings. `held`: most metrics kept. Times are seconds of one clock. A reader is one program, as far as known."""
 
     def __init__(self, held: int = HELD) -> None:
         self._most = held
@@ -74,20 +77,20 @@ class Readings:
         return len(self._readers)
 
     def given(self, reader: Hashable, metrics: Mapping[str, Any], now: float) -> None:
-        """These were shown. Who is shown none announces itself before it writes."""
+        """Remember what was shown. A program that sees no metrics announces itself before it writes."""
         if metrics:
             self._add(reader, {key: shown(value) for key, value in metrics.items()}, now, announced=False)
 
     def announced(self, reader: Hashable, now: float) -> None:
-        """The SDK writes the first metric of a run next: it has seen none."""
+        """Remember that a program saw no metrics and writes the first one next."""
         self._add(reader, {}, now, announced=True)
 
     def of(self, reader: Hashable, arrived: float) -> list[Reading]:
-        """What a PUT of this reader that arrived then may have been written upon."""
+        """The readings that a PUT of this reader may be based on."""
         return [one for one in self._readers.get(reader, {}).values() if one.counts(arrived)]
 
     def answered(self, reader: Hashable, number: int | None, key: str, base: int | None) -> None:
-        """A PUT of this metric has come: cross off the reading `number`; it extends what the reading `base` gave."""
+        """Mark the reading `number` as answered by a PUT that extends the snapshot of the reading `base`."""
         held = self._readers.get(reader, {})
         if base in held:
             held[base] = replace(held[base], given={**held[base].given, key: None})
@@ -97,7 +100,7 @@ class Readings:
             self._drop(reader)
 
     def _add(
-        self, reader: Hashable, given: Mapping[str, Given | None], now: float, *, announced: bool
+        self, reader: Hashable, given: Mapping[str, Snapshot | None], now: float, *, announced: bool
     ) -> None:
         self._number += 1
         held = self._readers.setdefault(reader, {})
@@ -116,14 +119,14 @@ class Readings:
         self._held -= sum(map(_size, self._readers.pop(reader, {}).values()))
 
 
-def shown(value: Any) -> Given:
-    """How a metric's value is remembered."""
+def shown(value: Any) -> Snapshot:
+    """The snapshot of a metric's value."""
     values = value if isinstance(value, list) else [value]
-    return Given(len(values), prefixes(values, [len(values)])[len(values)], not isinstance(value, list))
+    return Snapshot(len(values), prefixes(values, [len(values)])[len(values)], not isinstance(value, list))
 
 
 def prefixes(values: Sequence[Any], lengths: Sequence[int]) -> dict[int, bytes]:
-    """Digests of the first so many values, for each of the lengths there are."""
+    """Digests of the first n values, for each n of `lengths`."""
     found: dict[int, bytes] = {}
     digest, done = hashlib.blake2b(digest_size=16), 0
     for length in sorted(set(lengths)):
@@ -141,16 +144,16 @@ def _size(reading: Reading) -> int:
 
 
 TELLING: Final = 8
-"""Equal values at the beginning that cannot be by chance."""
+"""Number of equal first values that are not a coincidence."""
 
 Metric = Sequence[Any] | float | int | None
 
 
 @dataclass(frozen=True, slots=True)
 class Meaning:
-    """`op`: as in a batch of the ingest, not checked yet; None: what is stored stays as it is.
+    """`op`: an unchecked operation of a batch; None: the stored metric does not change.
 
-    Numbers of readings: `answers` is the one to cross off, `base` the one whose list is extended.
+    `answers`: number of the reading to mark as answered; `base`: number of the reading whose list is extended.
     """
 
     op: JSON | None
@@ -159,9 +162,9 @@ class Meaning:
 
 
 def meaning(key: str, value: Any, stored: Metric, readings: Sequence[Reading], now: float) -> Meaning:
-    """`value`: a number or a list of numbers. `stored`: the same, or None if there is no such metric.
+    """`value`: a number or a list of numbers. `stored`: the same, or None if the metric does not exist.
 
-    `readings`: what the sender may have read. `now`: when the PUT arrived.
+    `readings`: what the sender may have read. `now`: the arrival time of the PUT.
     """
     readings = sorted(readings, key=_knowledge)
     if isinstance(value, list):
@@ -176,12 +179,12 @@ def meaning(key: str, value: Any, stored: Metric, readings: Sequence[Reading], n
 
 
 def _knowledge(reading: Reading) -> tuple[bool, int]:
-    """To sort by. Who announces itself may have looked long ago."""
+    """Sort key: announced readings first, they may be old."""
     return not reading.announced, reading.number
 
 
 def _base(key: str, value: Sequence[Any], readings: Sequence[Reading]) -> Reading | None:
-    """The reading whose list is extended: the longest; of equal ones one not crossed off, which knew most."""
+    """The reading with the longest extended list; among equals an unanswered one, then the newest."""
     given = [one for one in readings if 0 < _look(one, key).length < len(value)]
     digests = prefixes(value, [_look(one, key).length for one in given])
     extended = [one for one in given if digests[_look(one, key).length] == _look(one, key).digest]
@@ -189,7 +192,7 @@ def _base(key: str, value: Sequence[Any], readings: Sequence[Reading]) -> Readin
 
 
 def _stranger(key: str, stored: Metric, readings: Sequence[Reading], now: float) -> Reading | None:
-    """A reading that knew of no such metric, if the sender may have seen none and somebody else wrote it."""
+    """A reading without this metric, if the sender may have seen none and another program wrote it."""
     waiting = [one for one in readings if not one.answered]
     strangers = [one for one in waiting if key not in one.given]
     if not strangers:
@@ -199,13 +202,13 @@ def _stranger(key: str, stored: Metric, readings: Sequence[Reading], now: float)
 
 
 def _answered(readings: Sequence[Reading], upon: Reading) -> int | None:
-    """Which to cross off for a PUT that was written upon this reading, or one that knew as little."""
+    """The reading to mark for a PUT based on this reading or an earlier one."""
     left = [one for one in readings[: readings.index(upon) + 1] if not one.answered]
     return left[-1].number if left else None
 
 
 def _change(key: str, value: Any, stored: Metric, waiting: Sequence[Reading], now: float) -> JSON | None:
-    """What to do with a value that was not appended to anything known."""
+    """The operation for a value that extends no reading."""
     newest = waiting[-1:]
     recent = [one for one in waiting if now - one.at < SOON] if isinstance(value, list) else []
     if _same(value, stored) or any(_shows(key, value, one) for one in (*newest, *recent)):
@@ -217,9 +220,9 @@ def _change(key: str, value: Any, stored: Metric, waiting: Sequence[Reading], no
     return {"k": key, "replace": value} if tail is None else {"k": key, "append": tail}
 
 
-def _look(reading: Reading, key: str) -> Given:
-    """How the metric looked; nothing where there was none, or where that look was extended already."""
-    return reading.given.get(key) or Given(0, b"", single=False)
+def _look(reading: Reading, key: str) -> Snapshot:
+    """The snapshot of the metric; an empty one if it did not exist or was extended already."""
+    return reading.given.get(key) or Snapshot(0, b"", single=False)
 
 
 def _same(value: Any, stored: Metric) -> bool:
@@ -227,7 +230,7 @@ def _same(value: Any, stored: Metric) -> bool:
 
 
 def _shows(key: str, value: Any, reading: Reading) -> bool:
-    """Whether this very value was given."""
+    """Whether exactly this value was shown."""
     look, values = _look(reading, key), value if isinstance(value, list) else [value]
     if look.single is isinstance(value, list) or look.length != len(values):
         return False
@@ -235,7 +238,7 @@ def _shows(key: str, value: Any, reading: Reading) -> bool:
 
 
 def _unread(key: str, value: list[Any], stored: Metric, newest: Sequence[Reading]) -> Sequence[Any] | None:
-    """What the values alone say is new, when the reading is not known; None: all of it."""
+    """The new values if the reading is unknown, derived from the values alone; None: all are new."""
     if newest:
         surely = isinstance(stored, list) and not _shows(key, stored, newest[0])
         return value[-1:] if surely and _behind(value, stored, TELLING) else None
@@ -248,7 +251,7 @@ def _unread(key: str, value: list[Any], stored: Metric, newest: Sequence[Reading
 
 
 def _behind(value: Sequence[Any], stored: Any, least: int) -> bool:
-    """Whether all but the last value are the beginning of what is stored, and the last one is another."""
+    """Whether all values but the last equal the beginning of the stored list, and the last one differs."""
     rest = len(value) - 1
     return (
         least <= rest < len(stored)

@@ -1,7 +1,7 @@
-"""A list metric: every value while they fit, then every 2nd, 4th, 8th..., with exact figures over all of them.
+"""A list metric: all values while they fit, then every 2nd, 4th, 8th..., with exact figures over all values.
 
-The invariant: ``kept == logged[::stride]``. So the list can always be plotted (index times stride is the step),
-nothing is invented, and what is in the Run's status is enough to go on after a restart.
+The invariant is ``kept == logged[::stride]``. So the list can always be plotted (index times stride is the step), every
+kept value was logged, and the Run's status is enough to continue after a restart.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from run_operator.metrics.numbers import LONGEST, Number, Value, text_bytes
 
 @dataclass(slots=True)
 class Aggregates:
-    """Indexes count from 0 over all values logged. Figures that nothing is known of are None.
+    """Figures over all logged values; indexes count from 0. An unknown figure is None.
 
-    The sum is held as two doubles, `total` and what rounding left out of it, `rest`: so it is the correctly rounded
-    sum however many batches and restarts it was made over. Beyond a double's range it is given up (`total` None).
+    The sum is held as two doubles, `total` and its rounding error `rest`, so it is correctly rounded over any number of
+    batches and restarts. Beyond the range of a double `total` is None.
     """
 
     least: Number | None = None
@@ -32,7 +32,7 @@ class Aggregates:
     first_non_finite: int = 0
 
     def add(self, values: Sequence[Value], start: int) -> None:
-        """Values that follow; the first of them has the index `start`."""
+        """Add the next values; the first one has the index `start`."""
         if not values:
             return
         self.last = values[-1]
@@ -46,7 +46,7 @@ class Aggregates:
             self._sum(finite)  # type: ignore[arg-type]
 
     def copy(self) -> Aggregates:
-        """An independent one."""
+        """An independent copy."""
         return replace(self)
 
     def _extremes(self, finite: Sequence[Number], values: Sequence[Value], start: int) -> None:
@@ -69,27 +69,27 @@ class Aggregates:
 
 @dataclass(slots=True)
 class Series:
-    """`logged` are all values since the list began, or since the last `replace`, without those cut off by a rewind."""
+    """`logged` means all values since the list began or was replaced, without those that a rewind removed."""
 
     kept: list[Value] = field(default_factory=list)
     count: int = 0
-    """How many values were logged."""
+    """Number of logged values."""
     stride: int = 1
-    """A power of two; 1: the list is complete."""
+    """A power of two; 1 for a complete list."""
     figures: Aggregates = field(default_factory=Aggregates)
     rewinds: int = 0
-    """How often the end was cut off to go on from an earlier step."""
+    """Number of times that the end was removed to continue from an earlier step."""
     exact: bool = True
-    """False after a rewind of a thinned list: then the figures are those that are still known, see `truncate`."""
+    """False after a rewind of a thinned list; `truncate` says which figures are still known."""
     refused: int = 0
-    """Values not taken because the budget was full (`onLimit: Fail`); from then on the list stays as it is."""
+    """Number of values refused at the budget (`onLimit: Fail`); after the first one the list does not grow."""
     ignored: int = 0
-    """Values given with `set` that were not stored, because the metric was there already."""
+    """Number of `set` values that were not stored because the metric existed."""
     _bytes: int = 0
 
     @classmethod
     def restored(cls, kept: list[Value], count: int, stride: int, figures: Aggregates) -> Series:
-        """One that was written to a status before."""
+        """Restore a series from a status."""
         return cls(kept, count, stride, figures, _bytes=text_bytes(kept))
 
     @property
@@ -103,11 +103,11 @@ class Series:
         return len(self.kept) > 1
 
     def fresh(self, values: Sequence[Value]) -> list[Value]:
-        """Those of the values that would be kept if they were appended now."""
+        """The values that an append would keep."""
         return list(values[(-self.count) % self.stride :: self.stride])
 
     def append(self, values: Sequence[Value]) -> None:
-        """Values that follow."""
+        """Append values."""
         kept = self.fresh(values)
         self.figures.add(values, self.count)
         self.count += len(values)
@@ -115,17 +115,17 @@ class Series:
         self._bytes += text_bytes(kept)
 
     def thin(self) -> None:
-        """Keep every second of the values that are kept."""
+        """Keep every second kept value."""
         self.stride *= 2
         self.kept = self.kept[::2]
         self._bytes = text_bytes(self.kept)
 
     def truncate(self, length: int) -> None:
-        """Forget all values from index `length` on, as if they had not been logged.
+        """Remove all values from index `length` on, as if they had not been logged.
 
-        A complete list stays exact. Of a thinned one the values between the kept ones are not there any more: then
-        the smallest and largest are exact if they were logged before the cut, else those of the kept values; the sum
-        is not known any more; `last` is the last kept value until the next one comes. `exact` says that it is so.
+        A complete list stays exact. A thinned list has lost values between the kept ones: minimum and maximum are exact
+        if they were logged before the cut, else they are those of the kept values; the sum becomes unknown; `last` is
+        the last kept value until the next append. `exact` becomes False.
         """
         if length >= self.count:
             return
@@ -167,9 +167,9 @@ class Single:
 
     value: Value
     count: int = 1
-    """How often it was set."""
+    """Number of times it was set."""
     ignored: int = 0
-    """As of a list."""
+    """As `Series.ignored`."""
 
     @property
     def size(self) -> int:

@@ -35,29 +35,29 @@ def restored(values: JSON, info: JSON) -> MetricSet:
     """The inverse of the two."""
     found: dict[str, Metric] = {}
     for key, value in values.items():
-        told = info.get(key)
-        metric = _metric(value, told if isinstance(told, Mapping) else {})
+        entry = info.get(key)
+        metric = _metric(value, entry if isinstance(entry, Mapping) else {})
         if metric is not None:
             found[key] = metric
     return MetricSet(found)
 
 
 def _of_single(single: Single) -> dict[str, Any]:
-    told: dict[str, Any] = {"kind": "Single", "count": single.count}
-    return told | ({"ignored": single.ignored} if single.ignored else {})
+    entry: dict[str, Any] = {"kind": "Single", "count": single.count}
+    return entry | ({"ignored": single.ignored} if single.ignored else {})
 
 
 def _of_series(series: Series) -> dict[str, Any]:
     figures = series.figures
-    told: dict[str, Any] = {"kind": "List", "count": series.count, "stride": series.stride}
+    entry: dict[str, Any] = {"kind": "List", "count": series.count, "stride": series.stride}
     if figures.least is not None and figures.most is not None:
-        told |= {"min": figures.least, "minIndex": figures.least_at}
-        told |= {"max": figures.most, "maxIndex": figures.most_at}
+        entry |= {"min": figures.least, "minIndex": figures.least_at}
+        entry |= {"max": figures.most, "maxIndex": figures.most_at}
     if figures.total is not None:
-        told["sum"] = figures.total
+        entry["sum"] = figures.total
     if figures.last is not None:
-        told["last"] = figures.last
-    told["nonFinite"] = figures.non_finite
+        entry["last"] = figures.last
+    entry["nonFinite"] = figures.non_finite
     rare = {
         "sumRest": figures.rest,
         "firstNonFinite": figures.first_non_finite if figures.non_finite else 0,
@@ -65,51 +65,51 @@ def _of_series(series: Series) -> dict[str, Any]:
         "refused": series.refused,
         "ignored": series.ignored,
     }
-    told |= {name: value for name, value in rare.items() if value}
-    return told if series.exact else told | {"exact": False}
+    entry |= {name: value for name, value in rare.items() if value}
+    return entry if series.exact else entry | {"exact": False}
 
 
-def _metric(value: Any, told: JSON) -> Metric | None:
+def _metric(value: Any, entry: JSON) -> Metric | None:
     try:
         if isinstance(value, list):
-            return _series(numbers(value), told)
-        return Single(numbers([value])[0], max(1, _count(told, "count")), _count(told, "ignored"))
+            return _series(numbers(value), entry)
+        return Single(numbers([value])[0], max(1, _count(entry, "count")), _count(entry, "ignored"))
     except NotANumberError:
         return None
 
 
-def _series(kept: list[Value], told: JSON) -> Series:
-    stride, count = _count(told, "stride"), _count(told, "count")
+def _series(kept: list[Value], entry: JSON) -> Series:
+    stride, count = _count(entry, "stride"), _count(entry, "count")
     plausible = stride > 0 and stride & (stride - 1) == 0 and len(kept) == -(-count // stride)
     if not plausible:  # edited by hand: the list is what counts
         series = Series()
         series.append(kept)
         return series
-    series = Series.restored(kept, count, stride, _figures(told))
-    series.rewinds = _count(told, "rewinds")
-    series.refused = _count(told, "refused")
-    series.ignored = _count(told, "ignored")
-    series.exact = told.get("exact") is not False
+    series = Series.restored(kept, count, stride, _figures(entry))
+    series.rewinds = _count(entry, "rewinds")
+    series.refused = _count(entry, "refused")
+    series.ignored = _count(entry, "ignored")
+    series.exact = entry.get("exact") is not False
     return series
 
 
-def _figures(told: JSON) -> Aggregates:
-    total, rest = _number(told.get("sum")), _number(told.get("sumRest"))
+def _figures(entry: JSON) -> Aggregates:
+    total, rest = _number(entry.get("sum")), _number(entry.get("sumRest"))
     return Aggregates(
-        least=_number(told.get("min")),
-        least_at=_count(told, "minIndex"),
-        most=_number(told.get("max")),
-        most_at=_count(told, "maxIndex"),
+        least=_number(entry.get("min")),
+        least_at=_count(entry, "minIndex"),
+        most=_number(entry.get("max")),
+        most_at=_count(entry, "maxIndex"),
         total=None if total is None else float(total),
         rest=float(rest or 0.0),
-        last=_number(told.get("last")),
-        non_finite=_count(told, "nonFinite"),
-        first_non_finite=_count(told, "firstNonFinite"),
+        last=_number(entry.get("last")),
+        non_finite=_count(entry, "nonFinite"),
+        first_non_finite=_count(entry, "firstNonFinite"),
     )
 
 
-def _count(told: JSON, name: str) -> int:
-    value = told.get(name)
+def _count(entry: JSON, name: str) -> int:
+    value = entry.get(name)
     return value if type(value) is int and value >= 0 else 0
 
 
@@ -119,15 +119,15 @@ def _number(value: Any) -> Number | None:
 
 ROOT: Final = ("status", "metrics")
 MOST: Final = 1000
-"""Values that one patch adds one by one: the API server walks to the list for each, and takes 10,000 operations at most."""
+"""Most values that one patch appends one by one; the API server accepts 10,000 operations a patch."""
 SHARE: Final = 4
-"""A new end is added to a list when it is this many times shorter than the list; else the list is written whole."""
+"""Append only if the new end is this many times shorter than the list; otherwise write the whole list."""
 
 
 def difference(there: JSON | None, wanted: JSON) -> list[dict[str, Any]]:
-    """JSON patch operations that turn the one `status.metrics` into the other.
+    """The JSON patch operations that turn the stored `status.metrics` into the wanted one.
 
-    `there`: what the status holds for certain; None where that is not known, and everything is written.
+    `there`: the stored metrics; None if they are unknown, and then everything is written.
     """
     if not there or not there.keys() <= wanted.keys():
         return [{"op": "add", "path": pointer(*ROOT), "value": wanted}]
@@ -143,7 +143,7 @@ def difference(there: JSON | None, wanted: JSON) -> list[dict[str, Any]]:
 
 
 def _new_end(before: Any, value: Any) -> list[Any] | None:
-    """The values that were appended; None where that is not all, or not little."""
+    """The appended values; None if the lists differ elsewhere or the new end is long."""
     if not isinstance(before, list) or not isinstance(value, list):
         return None
     end = value[len(before) :]

@@ -1,4 +1,4 @@
-"""`status.metricsIngest`: what is in the cluster of which writer, and which commit brought it there."""
+"""`status.metricsIngest`: the last committed batch of each writer, and the id of the last commit."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ MAX_WRITERS: Final = 256
 
 @dataclass(slots=True)
 class Watermarks:
-    """Changed in place with every batch; written with every commit.
+    """Changed in place by every batch; written by every commit.
 
-    A writer is named by the uid of its pod and the name it gave itself, so that no pod can speak for another's.
+    A writer is named `<pod uid>/<name>`, so that no pod can write as another pod.
     """
 
     writers: dict[str, int] = field(default_factory=dict)
-    """Writer to the number of its last batch that is in `status.metrics`."""
+    """Writer to the number of its last batch in `status.metrics`."""
     ended: dict[str, None] = field(default_factory=dict)
-    """Writers that said goodbye, the first to do so first."""
+    """Writers that sent their last batch, in the order in which they ended."""
     attempt: int = 0
     """The attempt the writers belong to."""
     lost: int = 0
-    """Writers of which nothing will come any more although they never said goodbye."""
+    """Number of writers that are gone and never sent a last batch."""
     refused: int = 0
-    """As in the book."""
+    """Number of values that were refused."""
     commit_id: str | None = None
-    """Names the last commit. Each commit tests that it follows the one it was made from."""
+    """Id of the last commit. Each commit tests that it follows the commit it was built on."""
 
     @classmethod
     def restored(cls, raw: JSON) -> Watermarks:
-        """Read `status.metricsIngest`, never fails."""
+        """Read `status.metricsIngest`; never fails."""
         writers, ended = raw.get("writers"), raw.get("ended")
         named = writers if isinstance(writers, Mapping) else {}
         commit = raw.get("commitId")
@@ -47,19 +47,19 @@ class Watermarks:
             commit_id=commit if isinstance(commit, str) else None,
         )
 
-    def told(self) -> dict[str, Any]:
-        """The inverse; the ledger adds sizes and times."""
-        told: dict[str, Any] = {"writers": dict(self.writers), "attempt": self.attempt}
+    def to_status(self) -> dict[str, Any]:
+        """The fields of `status.metricsIngest`; the ledger adds sizes and times."""
+        fields: dict[str, Any] = {"writers": dict(self.writers), "attempt": self.attempt}
         rare = {"ended": list(self.ended), "lostWriters": self.lost, "refused": self.refused}
-        return told | {name: value for name, value in rare.items() if value}
+        return fields | {name: value for name, value in rare.items() if value}
 
     @property
     def open_writers(self) -> int:
-        """Writers that have not said goodbye."""
+        """Number of writers that have not ended."""
         return len(self.writers) - len(self.ended)
 
     def begin(self, attempt: int) -> bool:
-        """A pod of a later attempt writes: those of the earlier one are done, and can never come back."""
+        """Start the writers of a later attempt; the earlier writers can never return. Returns False for an old attempt."""
         if attempt <= self.attempt:
             return False
         self.lost += self.open_writers if self.attempt else 0
@@ -67,17 +67,17 @@ class Watermarks:
         return True
 
     def leaver(self, settled: Callable[[str], bool], gone: Callable[[str], bool]) -> str | None:
-        """Who has to go for one more writer; None when there is room. Both questions are about a writer's name.
+        """The writer to release for one more; None if there is room. Both callables take a writer's name.
 
-        One that said goodbye and knows that all of it is in the cluster, else one whose pod is no more. Raises
-        CrowdedError when there is none.
+        Prefers an ended writer whose batches are all committed, then a writer whose pod is gone. Raises
+        CrowdedError if there is neither.
         """
         if len(self.writers) < MAX_WRITERS:
             return None
         found = next(filter(settled, self.ended), None) or next(filter(gone, self.writers), None)
         if found is None:
             raise CrowdedError(
-                f"{MAX_WRITERS} processes of this Run write metrics already: end some, or let one write for all"
+                f"{MAX_WRITERS} processes of this Run already write metrics: end some of them, or let one process write for all"
             )
         return found
 

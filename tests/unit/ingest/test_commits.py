@@ -210,8 +210,8 @@ class TestPace:
         world = World()
         committer = self.committer(world, now)
         old, ending = self.entry(world, "old"), self.entry(world, "ending")
-        ending.ledger._record.ended["w"] = None
-        ending.ledger._record.writers["w"] = 1
+        ending.ledger._watermarks.ended["w"] = None
+        ending.ledger._watermarks.writers["w"] = 1
         ending.committed_at = 99.5
         for entry in (old, ending):
             committer.changed(entry)

@@ -194,7 +194,7 @@ class TestManyWriters:
         ledger = self.full(Cluster(), end=False)
         with pytest.raises(CrowdedError):
             take(ledger, "more", batch(1, 1))
-        assert ledger.book.metrics["loss"].count == MAX_WRITERS
+        assert ledger.metric_set.metrics["loss"].count == MAX_WRITERS
 
     def test_one_that_said_goodbye_makes_room_once_it_is_in_the_cluster(self):
         cluster = Cluster()
