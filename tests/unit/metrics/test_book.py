@@ -78,7 +78,9 @@ def test_a_rewind_of_what_is_not_there_is_told_and_changes_nothing(before, lengt
 def test_one_metric_too_many_is_refused_and_nothing_of_the_batch_is_stored():
     book = MetricSet()
     book.apply(batch(*(Put(f"k{i}", 1) for i in range(MAX_KEYS))), PLENTY)
-    with pytest.raises(UnacceptableError, match="'more' does not fit: a Run has at most 64 metrics") as caught:
+    with pytest.raises(
+        UnacceptableError, match="'more' does not fit: a Run has at most 64 metrics"
+    ) as caught:
         book.apply(batch(Put("k0", 2), Put("more", 1), Append("most", [1, 2]), Truncate("none", 1)), PLENTY)
     assert (caught.value.more, book.refused) == ({"keys": ["more", "most"]}, 3)
     assert status_fields.values(book)["k0"] == 1
