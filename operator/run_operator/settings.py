@@ -11,6 +11,7 @@ import click
 from run_operator.flags import BindAddress, BindAddressType, setting
 from run_operator.ingest.limits import Pace
 from run_operator.log_archive.limits import ArchiveLimits
+from run_operator.workloads.types import python_images
 
 KEPT: Final = ArchiveLimits()
 PACE: Final = Pace()
@@ -21,6 +22,14 @@ def _checked_url(_: click.Context, __: click.Parameter, value: str) -> str:
     if value and (parts.scheme != "https" or not parts.hostname or parts.path.strip("/")):
         raise click.BadParameter("say https://HOST:PORT, without a path")
     return value.rstrip("/")
+
+
+def _checked_images(_: click.Context, __: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
+    for one in value:
+        version, equals, image = one.partition("=")
+        if not equals or not version.startswith("PYTHON") or not image.strip() or " " in image:
+            raise click.BadParameter(f"{one!r} is not VERSION=IMAGE, such as PYTHON3_12=python:3.12-slim")
+    return value
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +51,13 @@ class Settings:
         BindAddress("", 8080), "Address of /metrics, /healthz and /readyz.", type=BindAddressType()
     )
     gpu_resource: str = setting("nvidia.com/gpu", "What resources.gpu asks for.")
+    python_images: tuple[str, ...] = setting(
+        tuple(f"{version}={image}" for version, image in python_images().items()),
+        "VERSION=IMAGE that functions of a python_version run in; repeatable.",
+        flag="--python-image",
+        multiple=True,
+        callback=_checked_images,
+    )
     default_user: int = setting(
         1000, "uid, gid and fsGroup of pods whose document names none.", type=click.IntRange(1)
     )

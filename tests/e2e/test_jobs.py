@@ -29,7 +29,6 @@ def apply_export(person, export: str | Path) -> str:
         ("edge-exponent-id", "COMPLETED", "exited with code 0"),
         ("edge-numeric-id", "RUNNING", "runs on node"),
         ("container-build-full", "ERROR", "container+build is not supported yet"),
-        ("python-job-full", "ERROR", "python+job is not supported yet"),
     ],
 )
 def test_exports_run_to_the_state_they_should(person, export, state, said):

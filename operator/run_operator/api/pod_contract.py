@@ -12,6 +12,8 @@ MODULE_KEY: Final = "runmetrics.py"
 SITE_KEY: Final = "sitecustomize.py"
 """Lets the DigitalHub SDK in a pod use the pod's token."""
 AUTHORITY_KEY: Final = "ca.crt"
+RUNNER_KEY: Final = "runner.pyz"
+"""The program that runs Python functions, in the same ConfigMap."""
 
 FOLDER: Final = "/var/run/run-operator"
 """In the pod, read-only: everything the operator hands to the program."""
@@ -19,6 +21,9 @@ MODULE_FOLDER: Final = f"{FOLDER}/lib"
 """On PYTHONPATH, after the user's own folders."""
 AUTHORITY_FILE: Final = f"{FOLDER}/ca.crt"
 TOKEN_FILE: Final = f"{FOLDER}/token"
+RUNNER_FILE: Final = f"{FOLDER}/{RUNNER_KEY}"
+DOCUMENT_FILE: Final = f"{FOLDER}/run.json"
+"""What the runner reads: the Run, and where its results go."""
 TOKEN_SECONDS: Final = 3600
 """Life of a token; the kubelet writes a new one at 80 % of it."""
 
@@ -49,3 +54,8 @@ def audience(uid: str) -> str:
 def path(namespace: str, name: str) -> str:
     """Where the ingest takes the metrics of a Run, below its own address."""
     return f"/v1/namespaces/{namespace}/runs/{name}/metrics"
+
+
+def result_path(namespace: str, name: str) -> str:
+    """Where the ingest takes what a function returned."""
+    return f"/v1/namespaces/{namespace}/runs/{name}/result"

@@ -9,6 +9,7 @@ from typing import Any, Final, NamedTuple
 from run_operator.api.constants import KUEUE_QUEUE
 from run_operator.api.policy import DeadlinePolicy, RunPolicy
 from run_operator.api.raw import JSON, mapping, number, parse, text
+from run_operator.api.results import RESULT_FIELDS
 
 MAX_NAME: Final = 128
 """Characters, the API server's own limit."""
@@ -32,6 +33,9 @@ def _owns(fields: Any, path: tuple[str, ...]) -> bool:
 
 METRICS_FIELDS: Final = frozenset({"metrics", "metricsInfo", "metricsIngest", "metricsSummary"})
 """Of status: written by the commits of metrics and by nobody else, up to half a megabyte a Run."""
+
+LARGE_FIELDS: Final = METRICS_FIELDS | RESULT_FIELDS
+"""Of status: what the lifecycle neither reads nor writes."""
 
 
 class Key(NamedTuple):
@@ -67,7 +71,7 @@ class Run:
     """One `Run` object as the API server served it.
 
     `spec` is the *inner* spec of the exported document (`.spec.spec`); `status` is the operator's own
-    status (`.status`), never the one the export carried (`.spec.status`). The METRICS_FIELDS are not in it: they
+    status (`.status`), never the one the export carried (`.spec.status`). The LARGE_FIELDS are not in it: they
     are large, change every few seconds and decide nothing. What is needed of them is in `metrics`.
     """
 
@@ -131,7 +135,7 @@ class Run:
             spec=mapping(spec.get("spec")),
             suspend=suspend,
             policy=RunPolicy.from_object(mapping(spec.get("runPolicy"))),
-            status={key: value for key, value in status.items() if key not in METRICS_FIELDS},
+            status={key: value for key, value in status.items() if key not in LARGE_FIELDS},
             labels=mapping(metadata.get("labels")),
             key_of_document=text(spec.get("key")),
             suspended_by=last_writer(metadata.get("managedFields"), "f:spec", "f:suspend") if suspend else "",

@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 
 from run_operator.api.raw import parse
 from run_operator.children import ContainerView, PodView
+from run_operator.runner.errors import REASONS
 
 SIGNALS: Final = {129: "SIGHUP", 130: "SIGINT", 134: "SIGABRT", 135: "SIGBUS", 136: "SIGFPE", 137: "SIGKILL",
                   139: "SIGSEGV", 143: "SIGTERM"}  # fmt: skip
@@ -52,8 +53,14 @@ def _of(pod: PodView, container: ContainerView | None) -> Termination:
         text = f"pod {pod.name} failed: {why}"
         return Termination(pod.facts.reason, text, text, None, pod.name, None, None)
     reason = _reason(pod, container)
-    brief = _message(pod, container, reason)
-    said = last_words(container.message) if reason not in ("OOMKilled", "Evicted") else ""
+    told, why = reason_of_runner(container.message) if not reason and container.exit_code else ("", "")
+    brief = (
+        f"{why} (exit code {container.exit_code}, pod {pod.name})"
+        if told
+        else _message(pod, container, reason)
+    )
+    said = last_words(container.message) if not told and reason not in ("OOMKilled", "Evicted") else ""
+    reason = reason or told
     return Termination(
         reason,
         f"{brief}: {said}" if said else brief,
@@ -63,6 +70,14 @@ def _of(pod: PodView, container: ContainerView | None) -> Termination:
         parse(container.started_at) or None,  # 1970 where it never began
         parse(container.finished_at) or None,
     )
+
+
+def reason_of_runner(message: str) -> tuple[str, str]:
+    """Reason and words that the runner of a Python function left; two empty texts where there are none."""
+    reason, colon, words = message.partition(": ")
+    if not colon or reason not in REASONS:
+        return "", ""
+    return reason, " ".join(words.split())[:MAX_TEXT]
 
 
 def last_words(text: str) -> str:

@@ -14,7 +14,7 @@ from prometheus_client.registry import Collector
 
 import run_operator
 from run_operator.api.conditions import FINAL, State, state_of
-from run_operator.api.pod_contract import MODULE_KEY, SITE_KEY
+from run_operator.api.pod_contract import MODULE_KEY, RUNNER_KEY, SITE_KEY
 from run_operator.api.run import Key, Run
 from run_operator.engine.store import Store
 from run_operator.ingest.app import Endpoint, Ingest
@@ -23,6 +23,7 @@ from run_operator.ingest.limits import Pace
 from run_operator.kube.client import Api
 from run_operator.observability.telemetry import OperatorTelemetry
 from run_operator.pki.gateway_secret import GatewaySecret
+from run_operator.runner.bundle import bundle
 from run_operator.settings import Settings
 from run_operator.workloads.fields import WorkloadError
 from run_operator.workloads.metrics_injection import spool_location
@@ -56,7 +57,7 @@ class IngestService:
         certificates = self._ingest.certificates
         self._publisher = ModuleConfigMap(
             api,
-            {key: (MODULES / key).read_text(encoding="utf-8") for key in (MODULE_KEY, SITE_KEY)},
+            {key: (MODULES / key).read_bytes() for key in (MODULE_KEY, SITE_KEY)} | {RUNNER_KEY: bundle()},
             lambda: certificates.bundle,
             time.monotonic,
         )

@@ -120,6 +120,7 @@ class Operator:
             default_user=self._settings.default_user,
             profiles_namespace=self._settings.shared_profiles_namespace,
             ingest_url=self._settings.ingest_url or None,
+            python_images=dict(one.split("=", 1) for one in self._settings.python_images),
             pod_api_url=self._settings.pod_api_url or None,
         )
         uncommitted = reporting.uncommitted if reporting else lambda _: False

@@ -26,6 +26,7 @@ from run_operator.ingest.committer import Committer
 from run_operator.ingest.dhcore_api import DhcoreApi
 from run_operator.ingest.limits import IngestLimits, Pace
 from run_operator.ingest.metrics_api import MetricsApi
+from run_operator.ingest.result_api import ResultApi
 from run_operator.ingest.server import IngestServer
 from run_operator.ingest.sessions import Sessions
 from run_operator.ingest.telemetry import IngestTelemetry
@@ -97,7 +98,8 @@ class Ingest:
         sdk = DhcoreApi(
             api, directory, tokens, members, ledgers, service, limits, clock, committer.hurry, ready
         )
-        self._server = IngestServer(service, sdk, counters, limits, self.certificates.context)
+        results = ResultApi(api, directory, tokens, members, limits, clock, time.time, ready)
+        self._server = IngestServer(service, results, sdk, counters, limits, self.certificates.context)
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:

@@ -7,6 +7,7 @@ start of a Run costs nothing, and a ConfigMap that somebody deleted or that is o
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
 import hashlib
 import logging
@@ -34,9 +35,11 @@ class NotOursError(Exception):
 
 
 class ModuleConfigMap:
-    """`modules`: name to text, of runmetrics.py and sitecustomize.py. `bundle`: the certificates, as they are now. `clock`: monotonic seconds."""
+    """`modules`: name to content, of what pods run. `bundle`: the certificates, as they are now. `clock`: monotonic seconds."""
 
-    def __init__(self, api: Api, modules: Mapping[str, str], bundle: Callable[[], str], clock: Clock) -> None:
+    def __init__(
+        self, api: Api, modules: Mapping[str, bytes], bundle: Callable[[], str], clock: Clock
+    ) -> None:
         self._api = api
         self._modules = dict(modules)
         self._bundle = bundle
@@ -77,8 +80,8 @@ class ModuleConfigMap:
         bundle, digest = self._digested
         if bundle != self._bundle():
             bundle = self._bundle()
-            content = "\0".join((*self._modules.values(), bundle))
-            digest = hashlib.sha256(content.encode()).hexdigest()[:32]
+            content = b"\0".join((*self._modules.values(), bundle.encode()))
+            digest = hashlib.sha256(content).hexdigest()[:32]
             self._digested = bundle, digest
         return digest
 
@@ -111,5 +114,12 @@ class ModuleConfigMap:
             "labels": {LABEL_MANAGED_BY: MANAGED_BY, "app.kubernetes.io/name": CONFIG_MAP},
             "annotations": {ANNOTATION: self._digest()},
         }
-        data = {**self._modules, AUTHORITY_KEY: self._bundle()}
-        return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": dict(metadata), "data": data}
+        texts = {key: value.decode() for key, value in self._modules.items() if key.endswith(".py")}
+        packed = {key: value for key, value in self._modules.items() if key not in texts}
+        return {
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": dict(metadata),
+            "data": {**texts, AUTHORITY_KEY: self._bundle()},
+            "binaryData": {key: base64.b64encode(value).decode("ascii") for key, value in packed.items()},
+        }

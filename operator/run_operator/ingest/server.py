@@ -10,15 +10,17 @@ from typing import Final
 
 from aiohttp import web
 
+from run_operator.api.results import MAX_BYTES as MAX_RESULTS
 from run_operator.api.run import Key
 from run_operator.http.server import Answer, Bodies, BodyError, DeniedError, Ports
 from run_operator.ingest.dhcore_api import ROOT, DhcoreApi
 from run_operator.ingest.limits import IngestLimits
 from run_operator.ingest.metrics_api import MetricsApi
+from run_operator.ingest.result_api import ResultApi
 from run_operator.ingest.telemetry import IngestTelemetry
 from run_operator.metrics.protocol import MAX_BODY
 
-PATH: Final = re.compile(r"/v1/namespaces/([^/]{1,253})/runs/([^/]{1,253})/metrics")
+PATH: Final = re.compile(r"/v1/namespaces/([^/]{1,253})/runs/([^/]{1,253})/(metrics|result)")
 DRAIN: Final = 5.0
 
 log = logging.getLogger(__name__)
@@ -30,12 +32,14 @@ class IngestServer:
     def __init__(
         self,
         service: MetricsApi,
+        results: ResultApi,
         sdk: DhcoreApi,
         counters: IngestTelemetry,
         limits: IngestLimits,
         context: ssl.SSLContext | None,
     ) -> None:
         self._service = service
+        self._results = results
         self._sdk = sdk
         self._counters = counters
         self._limits = limits
@@ -84,9 +88,13 @@ class IngestServer:
             return Answer(
                 404, {"error": "metrics are sent to /v1/namespaces/{namespace}/runs/{name}/metrics"}
             )
+        key = Key(match[1], match[2])
+        if match[3] == "result":
+            if request.method != "PUT":
+                return Answer(405, {"error": "results are sent by PUT"}, {"Allow": "PUT"})
+            return await self._results.put(key, token, lambda: self._body(request, 2 * MAX_RESULTS))
         if request.method != "POST":
             return Answer(405, {"error": "metrics are sent by POST"}, {"Allow": "POST"})
-        key = Key(match[1], match[2])
         return await self._service.post(key, token, lambda: self._body(request, MAX_BODY))
 
     async def _body(self, request: web.BaseRequest, most: int) -> bytes:

@@ -72,13 +72,13 @@ class Resolution:
 
 def resolve(run: Run, catalog: Catalog, options: Options) -> Resolution:
     """Look up what the Run names. Never raises: what is wrong is in the result."""
-    if run.spec.get("image") and not run.spec.get("profile"):
-        return Resolution(run)
     try:
-        builder(run)
+        essential = builder(run).essential
     except WorkloadError:
         return Resolution(run)  # it cannot be built anyway, and building says why
-    lookup = _Lookup(run, catalog, options)
+    if run.spec.get(essential) and not run.spec.get("profile"):
+        return Resolution(run)
+    lookup = _Lookup(run, catalog, options, essential)
     try:
         return lookup.resolution()
     except WorkloadError as error:
@@ -93,12 +93,14 @@ class _Lookup:
     run: Run
     catalog: Catalog
     options: Options
+    essential: str
+    """The field without which the Function is looked up."""
     wants: list[Want] = field(default_factory=list)
 
     def resolution(self) -> Resolution:
         recorded = ResolvedRecord.of_status(self.run.status)
         run, function, task = self.run, None, None
-        if not run.spec.get("image"):
+        if not run.spec.get(self.essential):
             function, task = self._function_and_task(recorded)
             run = replace(run, spec=self._merged(function, task))
         run, profile, warnings = self._profiled(run, recorded.profile)
@@ -127,9 +129,11 @@ class _Lookup:
 
     def _merged(self, function: ResolvedPart, task: ResolvedPart | None) -> dict[str, object]:
         spec = merge(task.spec if task else {}, self.run.spec, function.spec)
-        if not spec.get("image"):
+        if not spec.get(self.essential):
             what = f"Function {_short(function.reference)} (object {function.name})"
-            raise InvalidSpecError(f"{fields.ROOT}.image", f"is missing, and the {what} has none either")
+            raise InvalidSpecError(
+                f"{fields.ROOT}.{self.essential}", f"is missing, and the {what} has none either"
+            )
         return spec
 
     def _task(self, *, needed: bool) -> ResolvedPart:

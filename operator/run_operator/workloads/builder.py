@@ -13,12 +13,15 @@ from run_operator.workloads import fields
 from run_operator.workloads.deployment import Replicated
 from run_operator.workloads.fields import InvalidSpecError, UnsupportedError, WorkloadError
 from run_operator.workloads.job import ContainerJob
+from run_operator.workloads.python import PythonJob, PythonServe
 from run_operator.workloads.types import Builder, Options, Workload
 
 BUILDERS: Final[tuple[Builder, ...]] = (
     ContainerJob(),
     Replicated(("container+serve",), needs_ports=True),
     Replicated(("container+deploy",), needs_ports=False),
+    PythonJob(),
+    PythonServe(),
 )
 MAX_SPEC: Final = 1024 * 1024
 """Bytes of the spec as JSON, as of an exported file: etcd holds 1.5 MiB, and the Run's status and metrics come on top."""

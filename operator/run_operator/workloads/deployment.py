@@ -13,7 +13,7 @@ from run_operator.api.run import Run
 from run_operator.workloads import fields
 from run_operator.workloads.fields import InvalidSpecError
 from run_operator.workloads.metadata import child_labels, child_name, owner
-from run_operator.workloads.pod import pod
+from run_operator.workloads.pod import Pod, pod
 from run_operator.workloads.service import Port, ports, service
 from run_operator.workloads.types import Options, Workload
 
@@ -39,6 +39,7 @@ class Replicated:
     needs_ports: bool
     """Whether a document without a port makes no sense."""
     child_kind: str = "Deployment"
+    essential: str = "image"
 
     def build(self, run: Run, attempt: int, options: Options) -> Workload:
         """See `Builder`."""
@@ -49,28 +50,32 @@ class Replicated:
                 "is missing: a service needs at least one {port, target_port}; "
                 "a program without one is container+deploy",
             )
-        made = pod(run, attempt, options)
-        deployment = {
-            "apiVersion": "apps/v1",
-            "kind": "Deployment",
-            "metadata": {
-                "name": child_name(run.name),
-                "namespace": run.namespace,
-                "labels": child_labels(run),
-                "annotations": {ANNOTATION_ATTEMPT: str(attempt), ANNOTATION_SPEC: digest(run.spec)},
-                "ownerReferences": owner(run),
-            },
-            "spec": {
-                "replicas": replicas(run.spec),
-                "selector": {"matchLabels": {LABEL_RUN_UID: run.uid}},
-                # Pods of two attempts never live side by side, whatever becomes of the template.
-                "strategy": {"type": "Recreate"},
-                "revisionHistoryLimit": 0,
-                "template": _serving(made.template, named),
-            },
-        }
-        address = service(run, named) if named else None
-        return Workload(child=deployment, service=address, needs=made.needs, warnings=made.warnings)
+        return deployment(run, attempt, pod(run, attempt, options), named)
+
+
+def deployment(run: Run, attempt: int, made: Pod, named: list[Port]) -> Workload:
+    """The Deployment of one attempt with this pod, and the Service where ports are named."""
+    body = {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {
+            "name": child_name(run.name),
+            "namespace": run.namespace,
+            "labels": child_labels(run),
+            "annotations": {ANNOTATION_ATTEMPT: str(attempt), ANNOTATION_SPEC: digest(run.spec)},
+            "ownerReferences": owner(run),
+        },
+        "spec": {
+            "replicas": replicas(run.spec),
+            "selector": {"matchLabels": {LABEL_RUN_UID: run.uid}},
+            # Pods of two attempts never live side by side, whatever becomes of the template.
+            "strategy": {"type": "Recreate"},
+            "revisionHistoryLimit": 0,
+            "template": _serving(made.template, named),
+        },
+    }
+    address = service(run, named) if named else None
+    return Workload(child=body, service=address, needs=made.needs, warnings=made.warnings)
 
 
 def replicas(spec: Mapping[str, Any]) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from run_operator.api.constants import ANNOTATION_ATTEMPT
 from run_operator.api.run import Run, remaining
 from run_operator.workloads.metadata import child_labels, child_name, owner
-from run_operator.workloads.pod import pod
+from run_operator.workloads.pod import Pod, pod
 from run_operator.workloads.types import Options, Workload
 
 
@@ -14,34 +14,39 @@ class ContainerJob:
 
     kinds = ("container+job",)
     child_kind = "Job"
+    essential = "image"
 
     def build(self, run: Run, attempt: int, options: Options) -> Workload:
         """See `Builder`."""
-        made = pod(run, attempt, options)
-        job = {
-            "apiVersion": "batch/v1",
-            "kind": "Job",
-            "metadata": {
-                "name": child_name(run.name),
-                "namespace": run.namespace,
-                "labels": child_labels(run),
-                "annotations": {ANNOTATION_ATTEMPT: str(attempt)},
-                "ownerReferences": owner(run),
+        return job(run, attempt, pod(run, attempt, options))
+
+
+def job(run: Run, attempt: int, made: Pod) -> Workload:
+    """The Job of one attempt with this pod."""
+    body = {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {
+            "name": child_name(run.name),
+            "namespace": run.namespace,
+            "labels": child_labels(run),
+            "annotations": {ANNOTATION_ATTEMPT: str(attempt)},
+            "ownerReferences": owner(run),
+        },
+        "spec": {
+            "parallelism": 1,
+            "completions": 1,
+            # A queue decides when it begins; without one it begins at once.
+            "suspend": bool(run.queue),
+            "backoffLimit": run.policy.backoff_limit,
+            "activeDeadlineSeconds": max(1, remaining(run)),
+            # Never two pods of one Run writing at once: a new one only when the old one has ended.
+            "podReplacementPolicy": "Failed",
+            # Evictions and preemption are not the program's fault and use up no retry.
+            "podFailurePolicy": {
+                "rules": [{"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget"}]}]
             },
-            "spec": {
-                "parallelism": 1,
-                "completions": 1,
-                # A queue decides when it begins; without one it begins at once.
-                "suspend": bool(run.queue),
-                "backoffLimit": run.policy.backoff_limit,
-                "activeDeadlineSeconds": max(1, remaining(run)),
-                # Never two pods of one Run writing at once: a new one only when the old one has ended.
-                "podReplacementPolicy": "Failed",
-                # Evictions and preemption are not the program's fault and use up no retry.
-                "podFailurePolicy": {
-                    "rules": [{"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget"}]}]
-                },
-                "template": made.template,
-            },
-        }
-        return Workload(child=job, needs=made.needs, warnings=made.warnings)
+            "template": made.template,
+        },
+    }
+    return Workload(child=body, needs=made.needs, warnings=made.warnings)

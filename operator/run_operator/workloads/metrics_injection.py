@@ -12,6 +12,7 @@ from run_operator.api.run import Run
 from run_operator.workloads import fields
 from run_operator.workloads.environment import document_variables
 from run_operator.workloads.fields import InvalidSpecError
+from run_operator.workloads.source import KEY
 from run_operator.workloads.types import Options
 from run_operator.workloads.volumes import Volumes, below, mount_of, volumes
 
@@ -26,13 +27,21 @@ FLUSH_SECONDS: Final = 10
 """For the last flush after SIGTERM; less where the grace period is short."""
 
 
-def add_reporting(run: Run, options: Options, env: list[dict[str, Any]], mounted: Volumes) -> list[str]:
+def add_reporting(
+    run: Run, options: Options, env: list[dict[str, Any]], mounted: Volumes, document: str = ""
+) -> list[str]:
     """Add variables to `env` and volumes to `mounted`, unless the operator or the document says no.
 
-    The answer: what of the document is not applied. Raises InvalidSpecError where a volume hides the module.
+    `document`: the ConfigMap with what the runner reads; then the runner is mounted whatever the document says of
+    metrics. The answer: what of the document is not applied. Raises InvalidSpecError where a volume hides the module.
     """
     given = document_variables(run.spec)
-    if options.ingest_url is None or _off(given):
+    if options.ingest_url is None:
+        return []
+    if _off(given):
+        if document:
+            _refuse_hidden_folder(mounted)
+            _mount_handed(run, mounted, document, with_sdk=False)
         return []
     _refuse_hidden_folder(mounted)
     variables = {
@@ -44,7 +53,7 @@ def add_reporting(run: Run, options: Options, env: list[dict[str, Any]], mounted
     }
     sdk = _sdk(run, options, given)
     _set(env, variables | sdk)
-    _mount(run, _folder(given), mounted, with_sdk=bool(sdk))
+    _mount(run, _folder(given), mounted, document, with_sdk=bool(sdk))
     return [
         f"the environment variable {name} is set by the operator; the document's is not applied"
         for name in OURS
@@ -104,29 +113,39 @@ def _sdk(run: Run, options: Options, given: Mapping[str, str]) -> dict[str, str]
     return found if run.spec.get("secrets") else found | {names.ENV_DHCORE_ENDPOINT: url}
 
 
-def _mount(run: Run, folder: str, mounted: Volumes, *, with_sdk: bool) -> None:
-    mounted.add(_free("run-operator", mounted), _handed(run, with_sdk=with_sdk), names.FOLDER, readOnly=True)
+def _mount(run: Run, folder: str, mounted: Volumes, document: str, *, with_sdk: bool) -> None:
+    _mount_handed(run, mounted, document, with_sdk=with_sdk)
     if below(folder, names.SPOOL_FOLDER) is not None and mount_of(names.SPOOL_FOLDER, mounted.mounts) is None:
         scratch = {"emptyDir": {"sizeLimit": SPOOL_LIMIT}}
         mounted.add(_free("run-metrics", mounted), scratch, names.SPOOL_FOLDER)
 
 
-def _handed(run: Run, *, with_sdk: bool) -> dict[str, Any]:
+def _mount_handed(run: Run, mounted: Volumes, document: str, *, with_sdk: bool) -> None:
+    handed = _handed(run, document, with_sdk=with_sdk)
+    mounted.add(_free("run-operator", mounted), handed, names.FOLDER, readOnly=True)
+
+
+def _handed(run: Run, document: str, *, with_sdk: bool) -> dict[str, Any]:
     """The projected volume. The ConfigMap is not optional: a pod waits for it rather than fail at its import."""
     modules = [
         {"key": key, "path": below(f"{names.MODULE_FOLDER}/{key}", names.FOLDER)}
         for key in (names.MODULE_KEY, names.SITE_KEY)[: 2 if with_sdk else 1]
     ]
+    if document:
+        modules.append({"key": names.RUNNER_KEY, "path": below(names.RUNNER_FILE, names.FOLDER)})
     authority = {"key": names.AUTHORITY_KEY, "path": below(names.AUTHORITY_FILE, names.FOLDER)}
     token = {
         "audience": names.audience(run.uid),
         "expirationSeconds": names.TOKEN_SECONDS,
         "path": below(names.TOKEN_FILE, names.FOLDER),
     }
-    sources = [
+    sources: list[dict[str, Any]] = [
         {"configMap": {"name": names.CONFIG_MAP, "items": [*modules, authority]}},
         {"serviceAccountToken": token},
     ]
+    if document:
+        item = {"key": KEY, "path": below(names.DOCUMENT_FILE, names.FOLDER)}
+        sources.append({"configMap": {"name": document, "items": [item]}})
     return {"projected": {"defaultMode": WORLD_READABLE, "sources": sources}}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -59,6 +60,16 @@ PULL_POLICIES: Final = ("Always", "IfNotPresent", "Never")
 
 
 @dataclass(frozen=True, slots=True)
+class Program:
+    """What runs in the container of a kind that is more than an image: the operator's own program, and its document."""
+
+    image: str
+    command: tuple[str, ...]
+    document: bytes
+    """Mounted as DOCUMENT_FILE."""
+
+
+@dataclass(frozen=True, slots=True)
 class Pod:
     """A pod template, and the objects it needs to exist before."""
 
@@ -67,15 +78,16 @@ class Pod:
     warnings: tuple[str, ...]
 
 
-def pod(run: Run, attempt: int, options: Options) -> Pod:
-    """The pod of one attempt. Raises WorkloadError."""
-    file = source(run.spec)
+def pod(run: Run, attempt: int, options: Options, program: Program | None = None) -> Pod:
+    """The pod of one attempt; `program` in place of the document's command and source. Raises WorkloadError."""
+    file = source(run.spec) if program is None else None
     mounted = volumes(run)
-    _shared(run, file, mounted)
+    _shared(run, file, mounted, needed=program is not None)
     env, warnings = environment(run, attempt)
-    warnings += left_out(run.spec)
-    warnings += add_reporting(run, options, env, mounted)
-    container = _container(run, env, mounted, file, options)
+    document = "" if program is None else files_name(run.name, program.document)
+    warnings += left_out(run.spec) if program is None else ()
+    warnings += add_reporting(run, options, env, mounted, document)
+    container = _container(run, env, mounted, file, options, program)
     spec = {
         "restartPolicy": "Never",
         "terminationGracePeriodSeconds": run.policy.termination_grace_period,
@@ -87,26 +99,32 @@ def pod(run: Run, attempt: int, options: Options) -> Pod:
         **({"volumes": mounted.volumes} if mounted.volumes else {}),
     }
     template = {"metadata": {"labels": pod_labels(run, attempt)}, "spec": spec}
-    files = (_config_map(run, file),) if file else ()
+    content = program.document if program else file.data if file else None
+    files = (_config_map(run, content),) if content is not None else ()
     return Pod(template, (*mounted.claims, *files), tuple(warnings))
 
 
 def _container(
-    run: Run, env: list[dict[str, Any]], mounted: Volumes, file: Source | None, options: Options
+    run: Run,
+    env: list[dict[str, Any]],
+    mounted: Volumes,
+    file: Source | None,
+    options: Options,
+    program: Program | None,
 ) -> dict[str, Any]:
     spec = run.spec
-    command, arguments = fields.text(spec, "command"), fields.texts(spec, "args")
+    command, arguments = _command(spec) if program is None else (list(program.command), [])
     optional: dict[str, Any] = {
-        "command": [command] if command else None,  # one program name, as the platform: no shell splits it
+        "command": command,
         "args": arguments,
         "envFrom": secret_sources(spec),
-        "workingDir": FOLDER if file else None,
+        "workingDir": FOLDER if file or program else None,
         "resources": compute(spec, options.gpu_resource),
         "volumeMounts": mounted.mounts,
     }
     return {
         "name": CONTAINER,
-        "image": _image(run),
+        "image": program.image if program else image(fields.text(spec, "image"), "image"),
         "imagePullPolicy": _pull_policy(spec),
         "env": env,
         "securityContext": container_context(),
@@ -115,12 +133,18 @@ def _container(
     }
 
 
-def _image(run: Run) -> str:
-    image = fields.text(run.spec, "image")
-    if image and image.strip() == image and image.isprintable() and " " not in image:
-        return image
-    problem = f"{image[:80]!r} is not the name of an image" if image else "is missing"
-    raise InvalidSpecError(f"{fields.ROOT}.image", problem)
+def _command(spec: Mapping[str, Any]) -> tuple[list[str], list[str]]:
+    """One program name, as the platform: no shell splits it."""
+    command = fields.text(spec, "command")
+    return [command] if command else [], fields.texts(spec, "args")
+
+
+def image(name: str | None, field: str) -> str:
+    """The name of an image as the document gives it. Raises InvalidSpecError."""
+    if name and name.strip() == name and name.isprintable() and " " not in name:
+        return name
+    problem = f"{name[:80]!r} is not the name of an image" if name else "is missing"
+    raise InvalidSpecError(f"{fields.ROOT}.{field}", problem)
 
 
 def _pull_policy(spec: Mapping[str, Any]) -> str:
@@ -133,15 +157,15 @@ def _pull_policy(spec: Mapping[str, Any]) -> str:
     return policy
 
 
-def _shared(run: Run, file: Source | None, mounted: Volumes) -> None:
-    """/shared: the disk that is asked for, or scratch space where a source needs it; the source in it, read-only."""
+def _shared(run: Run, file: Source | None, mounted: Volumes, *, needed: bool) -> None:
+    """/shared: the disk that is asked for, or scratch space where it is needed; the source in it, read-only."""
     size = disk(run.spec)
     taken = any(mount["mountPath"] == FOLDER for mount in mounted.mounts)
     if size and taken:
         raise InvalidSpecError(f"{fields.ROOT}.resources.disk", f"a volume is mounted at {FOLDER} already")
     if size:
         mounted.add("shared", ephemeral(size, None), FOLDER)
-    elif file and not taken:
+    elif (file or needed) and not taken:
         mounted.add("shared", {"emptyDir": {}}, FOLDER)
     if file:
         name = files_name(run.name, file.data)
@@ -149,16 +173,16 @@ def _shared(run: Run, file: Source | None, mounted: Volumes) -> None:
         mounted.add("source", origin, f"{FOLDER}/{file.path}", subPath=KEY, readOnly=True)
 
 
-def _config_map(run: Run, file: Source) -> dict[str, Any]:
+def _config_map(run: Run, content: bytes) -> dict[str, Any]:
     return {
         "apiVersion": "v1",
         "kind": "ConfigMap",
         "metadata": {
-            "name": files_name(run.name, file.data),
+            "name": files_name(run.name, content),
             "namespace": run.namespace,
             "labels": labels(run),
             "ownerReferences": owner(run),
         },
         "immutable": True,
-        "binaryData": file.config_data(),
+        "binaryData": {KEY: base64.b64encode(content).decode("ascii")},
     }

@@ -28,10 +28,6 @@ class Source:
     path: str
     data: bytes
 
-    def config_data(self) -> dict[str, str]:
-        """`binaryData` of the ConfigMap."""
-        return {KEY: base64.b64encode(self.data).decode("ascii")}
-
 
 def source(spec: Mapping[str, Any]) -> Source | None:
     """The document's file, if it carries one. Raises UnsupportedError for one that lies elsewhere."""
@@ -43,7 +39,7 @@ def source(spec: Mapping[str, Any]) -> Source | None:
             f"{PATH}.source: {name[:200]} lies elsewhere and is not fetched yet; "
             f"put the code into an image or into {PATH}.base64",
         )
-    data = _content(given)
+    data = content(given)
     if data is None:
         return None
     if len(data) > MAX_BYTES:
@@ -55,13 +51,14 @@ def source(spec: Mapping[str, Any]) -> Source | None:
 def left_out(spec: Mapping[str, Any]) -> list[str]:
     """A warning where a file is named whose content the document does not hold."""
     given = fields.mapping(spec, "source")
-    if not given.get("source") or _content(given) is not None:
+    if not given.get("source") or content(given) is not None:
         return []
     name = str(given["source"])[:200]
     return [f"{PATH} names {name} but does not hold it (no base64, no code): nothing is put into {FOLDER}"]
 
 
-def _content(given: Mapping[str, Any]) -> bytes | None:
+def content(given: Mapping[str, Any]) -> bytes | None:
+    """The bytes that a source holds itself. Raises InvalidSpecError."""
     encoded, code = fields.long_text(given, "base64", PATH), fields.long_text(given, "code", PATH)
     if encoded:
         try:

@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, Protocol
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, Protocol
 
 from run_operator.api.run import Run
+
+PYTHON_VERSIONS: Final = tuple(f"PYTHON3_{minor}" for minor in range(9, 14))
+"""As Functions name them."""
+PYTHON_IMAGE: Final = "run-operator.local/python-runtime"
+
+
+def python_images() -> dict[str, str]:
+    """The images that this repository builds, by Python version."""
+    return {
+        version: f"{PYTHON_IMAGE}:{version.removeprefix('PYTHON').replace('_', '.')}"
+        for version in PYTHON_VERSIONS
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +34,8 @@ class Options:
     """Address of the ingest as pods reach it, `https://host:port` without a path; None: pods report no metrics."""
     pod_api_url: str | None = None
     """Where the DigitalHub SDK in pods finds its API, without a path; None: pods are told nothing of it."""
+    python_images: Mapping[str, str] = field(default_factory=python_images)
+    """`python_version` of a function to the image it runs in where it names none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +63,11 @@ class Builder(Protocol):
     @property
     def child_kind(self) -> str:
         """Job: runs to its end. Deployment: runs until it is stopped."""
+        ...
+
+    @property
+    def essential(self) -> str:
+        """The field without which a document says too little, and its Function is looked up."""
         ...
 
     def build(self, run: Run, attempt: int, options: Options) -> Workload:

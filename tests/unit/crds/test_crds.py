@@ -15,6 +15,7 @@ from run_operator.api.conditions import State
 from run_operator.api.exported import KEPT
 from run_operator.api.policy import DeadlinePolicy, RunPolicy
 from run_operator.api.references import ResolvedPart, ResolvedRecord
+from run_operator.api.results import Results
 from run_operator.children.pod_summary import MAX_PODS, summaries
 from run_operator.children.service_address import summary
 from run_operator.lifecycle.status_builder import MAX_ATTEMPTS, MAX_TRANSITIONS, StatusBuilder
@@ -59,8 +60,9 @@ def undeclared(value: Any, node: Schema, path: str = "") -> Iterator[str]:
         yield f"{path} is no {node['type']}"
     elif isinstance(value, dict):
         for key, inner in value.items():
-            if key in node.get("properties", {}):
-                yield from undeclared(inner, node["properties"][key], f"{path}.{key}")
+            below = node.get("properties", {}).get(key, node.get("additionalProperties"))
+            if below is not None:
+                yield from undeclared(inner, below, f"{path}.{key}")
             elif not node.get("x-kubernetes-preserve-unknown-fields"):
                 yield f"{path}.{key} is not declared"
     elif isinstance(value, list):
@@ -151,7 +153,8 @@ def full_status() -> dict[str, Any]:
     function = dataclasses.replace(part, id="v1", generation=2)
     task = dataclasses.replace(part, function="container://demo/hello", generation=2)
     draft.resolved(ResolvedRecord(function, task, dataclasses.replace(part, namespace="ml")).to_object())
-    return draft.current
+    returned = Results({"accuracy": 0.5}, {"model": "store://demo/model/model/m:1"})
+    return draft.current | returned.status_fields(1, "2026-11-29T10:00:00Z")
 
 
 def test_whatever_the_status_can_say_is_declared():

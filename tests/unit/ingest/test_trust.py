@@ -126,7 +126,7 @@ class TestPublisher:
         self.now, self.bundle = [0.0], [bundle]
         return ModuleConfigMap(
             api,
-            {"runmetrics.py": "module", "sitecustomize.py": "site"},
+            {"runmetrics.py": b"module", "sitecustomize.py": b"site", "runner.pyz": b"\x00packed"},
             lambda: self.bundle[0],
             lambda: self.now[0],
         )  # type: ignore[arg-type]
@@ -141,6 +141,7 @@ class TestPublisher:
         assert api.calls == ["get configmaps", "create configmaps"]
         expected = {"runmetrics.py": "module", "sitecustomize.py": "site", "ca.crt": "ca"}
         assert self.there(api)["data"] == expected
+        assert self.there(api)["binaryData"] == {"runner.pyz": "AHBhY2tlZA=="}
 
     async def test_it_comes_back_when_it_was_deleted(self):
         api = FakeApi()

@@ -239,7 +239,8 @@ def test_only_what_can_be_quoted_is_to_be_quoted(value):
     [
         ("container-job-function-only.yaml", "InvalidSpec", "spec.spec.image: is missing"),
         ("container-build-full.yaml", "UnsupportedKind", "container+build is not supported yet"),
-        ("python-job-full.yaml", "UnsupportedKind", "python+job"),
+        ("python-build-full.yaml", "UnsupportedKind", "python+build is not supported yet"),
+        ("python-job-full.yaml", "UnsupportedKind", "needs the operator's ingest, which is off"),
         ("dbt-transform.yaml", "UnsupportedKind", "dbt+transform"),
     ],
 )

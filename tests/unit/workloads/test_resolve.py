@@ -126,7 +126,8 @@ def test_an_image_on_the_run_or_its_task_is_enough_beside_a_function_without():
 
 def test_a_kind_that_cannot_be_built_waits_for_nothing():
     one = run(
-        OWN_TASK | {"function": "python://demo/double", "task": "python+job://demo/t"}, kind="python+job:run"
+        OWN_TASK | {"function": "python://demo/double", "task": "python+build://demo/t"},
+        kind="python+build:run",
     )
     assert found(one) == Resolution(one)
 

@@ -1,0 +1,64 @@
+"""What a function returned, as a Run's status holds it: `results` (plain values) and `outputs` (keys of entities)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+MAX_BYTES: Final = 64 * 1024
+"""Of all results and outputs of a Run, as JSON: beside them a status holds metrics, and etcd a Run of 1.5 MiB."""
+MAX_NAMES: Final = 256
+MAX_NAME: Final = 128
+MAX_KEY: Final = 1024
+RESULT_FIELDS: Final = frozenset({"results", "outputs", "resultsInfo"})
+"""Of status: written when a function ends, and by nobody else."""
+
+
+class InvalidResultsError(Exception):
+    """No status can hold these. The text is a sentence for the sender."""
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """Checked."""
+
+    results: Mapping[str, Any]
+    outputs: Mapping[str, str]
+
+    @classmethod
+    def read(cls, value: Any) -> Results:
+        """From `{"results": {...}, "outputs": {...}}`. Raises InvalidResultsError."""
+        if not isinstance(value, dict) or not set(value) <= {"results", "outputs"}:
+            raise InvalidResultsError("a map with results and outputs is needed")
+        results, outputs = value.get("results", {}), value.get("outputs", {})
+        if not isinstance(results, dict) or not isinstance(outputs, dict):
+            raise InvalidResultsError("results and outputs are maps")
+        if len(results) + len(outputs) > MAX_NAMES:
+            raise InvalidResultsError(f"at most {MAX_NAMES} results and outputs are stored")
+        for name in (*results, *outputs):
+            _check_name(name)
+        for name, key in outputs.items():
+            if not isinstance(key, str) or not key.startswith("store://") or len(key) > MAX_KEY:
+                raise InvalidResultsError(f"the output {name!r} is not the key of an entity (store://...)")
+        size = len(json.dumps(value).encode())
+        if size > MAX_BYTES:
+            raise InvalidResultsError(
+                f"results and outputs have {size} bytes; at most {MAX_BYTES} are stored"
+            )
+        return cls(results, outputs)
+
+    def status_fields(self, attempt: int, time: str) -> dict[str, Any]:
+        """As they are in a status; `resultsInfo` tells of which attempt they are."""
+        return {
+            "results": dict(self.results),
+            "outputs": dict(self.outputs),
+            "resultsInfo": {"attempt": attempt, "time": time},
+        }
+
+
+def _check_name(name: str) -> None:
+    good = 0 < len(name) <= MAX_NAME and name.isprintable() and name not in (".", "..")
+    if not good or "/" in name or "\\" in name:
+        raise InvalidResultsError(f"{name[:MAX_NAME]!r} cannot name a result or an output")

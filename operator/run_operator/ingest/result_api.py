@@ -1,0 +1,134 @@
+"""What a function returned, from its pod into the status of its Run: once, bounded, of the attempt under way.
+
+One patch that tests the version of the Run which was looked at: so results of an attempt that has ended meanwhile, or
+of a Run that is over, never get in.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
+from typing import Any, Final
+
+from run_operator.api.conditions import FINAL, state_of
+from run_operator.api.pod_contract import audience
+from run_operator.api.raw import JSON, mapping, stamp
+from run_operator.api.results import InvalidResultsError, Results
+from run_operator.api.run import Key, Run
+from run_operator.children.cluster_view import ClusterView
+from run_operator.http.rate_limit import Buckets, Clock
+from run_operator.http.server import OK, Answer, DeniedError
+from run_operator.ingest.auth import PodOwnership, TokenReviewer
+from run_operator.ingest.limits import IngestLimits
+from run_operator.kube.client import METADATA, Api
+from run_operator.kube.errors import InvalidError, KubeError, NotFoundError
+from run_operator.kube.resource import RUNS
+
+TRIES: Final = 5
+"""Of one patch, while others write to the same Run."""
+RETRY: Final = 2.0
+
+
+class ResultApi:
+    """`clock` is monotonic seconds, `wall` seconds since the epoch."""
+
+    def __init__(
+        self,
+        api: Api,
+        directory: ClusterView,
+        tokens: TokenReviewer,
+        members: PodOwnership,
+        limits: IngestLimits,
+        clock: Clock,
+        wall: Clock,
+        ready: Callable[[], bool],
+    ) -> None:
+        self._api = api
+        self._directory = directory
+        self._tokens = tokens
+        self._members = members
+        self._wall = wall
+        self._ready = ready
+        self._pods = Buckets(limits.pod_rate, limits.pod_burst, clock, limits.remembered)
+
+    async def put(self, key: Key, token: str, read: Callable[[], Awaitable[bytes]]) -> Answer:
+        """Store the results of one attempt. The body is read only when it is known who sends it."""
+        try:
+            return await self._put(key, token, read)
+        except DeniedError as error:
+            return error.answer
+        except KubeError as error:
+            return DeniedError(
+                503, f"the API server does not answer: {error.message}", retry_after=RETRY
+            ).answer
+
+    async def _put(self, key: Key, token: str, read: Callable[[], Awaitable[bytes]]) -> Answer:
+        if not self._ready():
+            raise DeniedError(503, "the operator is starting", retry_after=RETRY)
+        if not token:
+            raise DeniedError(401, "a bearer token is needed: the pod's own")
+        run = self._directory.run(key)
+        if run is None:
+            raise DeniedError(404, f"there is no Run {key.name} in namespace {key.namespace}")
+        caller = await self._tokens.caller(token, audience(run.uid))
+        if wait := self._pods.take(caller.uid):
+            raise DeniedError(429, "this pod sends too many requests", retry_after=wait)
+        attempt = await self._members.attempt(run, caller)
+        results = _results(await read())
+        for _ in range(TRIES):
+            if await self._stored(run, attempt, results):
+                return Answer(OK, {})
+        raise DeniedError(503, "others keep writing to this Run", retry_after=RETRY)
+
+    async def _stored(self, run: Run, attempt: int, results: Results) -> bool:
+        """One patch; False: somebody wrote to the Run meanwhile. Raises DeniedError or the errors of `kube.errors`."""
+        try:
+            raw = await self._api.get(RUNS, run.namespace, run.name)
+        except NotFoundError as error:
+            raise DeniedError(404, f"there is no Run {run.name} any more") from error
+        now = Run.from_object(raw)
+        _check_open(run, now, attempt)
+        fields = results.status_fields(attempt, stamp(self._wall()))
+        if all(mapping(raw.get("status")).get(name) == fields[name] for name in ("results", "outputs")):
+            return True  # sent again because its answer was lost
+        try:
+            answer = await self._api.json_patch(
+                RUNS, run.namespace, run.name, _operations(now, fields), subresource="status", accept=METADATA
+            )
+        except InvalidError:
+            return False
+        version = str(mapping(answer.get("metadata")).get("resourceVersion", ""))
+        self._directory.advance(now, replace(now, resource_version=version))
+        return True
+
+
+def _results(body: bytes) -> Results:
+    try:
+        return Results.read(json.loads(body, parse_constant=_refuse))
+    except InvalidResultsError as error:
+        raise DeniedError(422, str(error)) from error
+    except (ValueError, RecursionError) as error:
+        raise DeniedError(400, "the body is not JSON") from error
+
+
+def _refuse(name: str) -> Any:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _check_open(before: Run, now: Run, attempt: int) -> None:
+    """Raises DeniedError unless the Run still is the same one, and this attempt is under way."""
+    if now.uid != before.uid:
+        raise DeniedError(404, f"Run {now.name} was deleted; another one has its name now")
+    if now.deleting or state_of(now.status.get("state")) in FINAL:
+        raise DeniedError(410, "the Run is over: its results are closed")
+    current = int(now.status.get("attempt") or 1)  # a first Job, and its pod, come before the status
+    if attempt < current:
+        raise DeniedError(410, f"attempt {attempt} has ended; attempt {current} goes on")
+    if attempt > current:
+        raise DeniedError(503, "the operator has not seen this attempt yet", retry_after=1)
+
+
+def _operations(now: Run, fields: Mapping[str, Any]) -> list[JSON]:
+    version = {"op": "test", "path": "/metadata/resourceVersion", "value": now.resource_version}
+    return [version, *({"op": "add", "path": f"/status/{name}", "value": fields[name]} for name in fields)]

@@ -1,0 +1,58 @@
+"""What a handler and an init function are called with, composed as the platform does it."""
+
+from __future__ import annotations
+
+import inspect
+from typing import TYPE_CHECKING, Any, Callable
+
+from .errors import INIT_FAILED, INVALID_ARGUMENTS, RunnerError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+def compose(
+    handler: Callable[..., Any],
+    parameters: Mapping[str, Any],
+    inputs: Mapping[str, Any],
+    reserved: Mapping[str, Callable[[], Any]],
+) -> dict[str, Any]:
+    """Parameters, then inputs, then the reserved names the handler has. Raises RunnerError where they do not fit.
+
+    `reserved`: name to what makes its value, called only for names that the handler has.
+    """
+    signature = _signature(handler)
+    given = {**parameters, **inputs}
+    given.update({name: make() for name, make in reserved.items() if name in signature.parameters})
+    try:
+        signature.bind(**given)
+    except TypeError as error:
+        name = getattr(handler, "__name__", "handler")
+        raise RunnerError(
+            INVALID_ARGUMENTS,
+            f"{name}{signature} cannot be called with {', '.join(sorted(given)) or 'nothing'}: {error}",
+        ) from error
+    return given
+
+
+def compose_init(init: Callable[..., Any], parameters: Mapping[str, Any], context: Any) -> dict[str, Any]:
+    """`init_parameters` and the context. Raises RunnerError where they do not fit."""
+    signature = _signature(init)
+    name = getattr(init, "__name__", "the init function")
+    if "context" not in signature.parameters:
+        raise RunnerError(INIT_FAILED, f"{name}{signature} has no parameter context")
+    given = {**parameters, "context": context}
+    try:
+        signature.bind(**given)
+    except TypeError as error:
+        raise RunnerError(
+            INIT_FAILED, f"{name}{signature} cannot be called with {', '.join(sorted(given))}: {error}"
+        ) from error
+    return given
+
+
+def _signature(function: Callable[..., Any]) -> inspect.Signature:
+    try:
+        return inspect.signature(function)
+    except (TypeError, ValueError):  # a builtin without one takes what it takes
+        return inspect.Signature([inspect.Parameter("given", inspect.Parameter.VAR_KEYWORD)])

@@ -1,0 +1,221 @@
+"""Requests to events, and what a handler returns to responses: nuclio's rules, as an ASGI application."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import inspect
+import json
+import types
+import uuid
+from collections.abc import Awaitable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Callable, NamedTuple
+
+from . import nuclio
+from .errors import last_line
+from .traces import show
+
+MAX_BODY = 64 << 20
+JSON = "application/json"
+TEXT = "text/plain"
+
+Receive = Callable[[], Awaitable[Mapping[str, Any]]]
+Send = Callable[[Mapping[str, Any]], Awaitable[None]]
+
+
+class Answer(NamedTuple):
+    """A response. `more` are further parts of the body, of a handler that yields."""
+
+    status: int
+    content_type: str
+    headers: Mapping[str, Any]
+    body: bytes
+    more: Any = None
+
+
+class Application:
+    """Calls the handler for each request, `concurrency` at once in threads; a coroutine in the loop itself."""
+
+    def __init__(
+        self, handler: Callable[..., Any], given: Mapping[str, Any], *, takes_event: bool, concurrency: int
+    ) -> None:
+        self._handler = handler
+        self._given = dict(given)
+        self._takes_event = takes_event
+        self._in_loop = inspect.iscoroutinefunction(handler) or inspect.isasyncgenfunction(handler)
+        self._threads = ThreadPoolExecutor(concurrency, thread_name_prefix="handler")
+        self._names: dict[bytes, str] = {}
+
+    async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
+        """ASGI 3."""
+        if scope["type"] != "http":
+            if scope["type"] == "websocket":
+                await send({"type": "websocket.close", "code": 1003})
+            return
+        body = await _read(receive)
+        if body is None:
+            await _write(
+                send, Answer(413, TEXT, {}, f"at most {MAX_BYTES_TEXT} are taken".encode()), head=False
+            )
+            return
+        try:
+            returned = await self._call(self._event(scope, body) if self._takes_event else None)
+            answer = answer_of(returned)
+            if answer.more is not None:
+                await self._stream(send, answer)
+                return
+        except Exception as error:  # noqa: BLE001 - of the handler: this request fails, the server goes on
+            show(error)
+            answer = failure(error)
+        await _write(send, answer, head=scope["method"] == "HEAD")
+
+    async def _call(self, event: Any) -> Any:
+        given = {**self._given, "event": event} if self._takes_event else self._given
+        if self._in_loop:
+            returned = self._handler(**given)
+            return await returned if inspect.isawaitable(returned) else returned
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._threads, lambda: self._handler(**given))
+
+    async def _stream(self, send: Send, answer: Answer) -> None:
+        await send(_start(answer, length=None))
+        await send({"type": "http.response.body", "body": answer.body, "more_body": True})
+        async for part in self._parts(answer.more):
+            await send({"type": "http.response.body", "body": as_bytes(part), "more_body": True})
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    async def _parts(self, generator: Any) -> Any:
+        if isinstance(generator, types.AsyncGeneratorType):
+            async for part in generator:
+                yield part
+            return
+        loop, end = asyncio.get_running_loop(), object()
+        while (part := await loop.run_in_executor(self._threads, next, generator, end)) is not end:
+            yield part
+
+    def _event(self, scope: Mapping[str, Any], body: bytes) -> Any:
+        headers: dict[str, str] = {}
+        for name, value in scope["headers"]:
+            headers[self._name(name)] = value.decode("latin-1")
+        content_type, path = headers.get("Content-Type", ""), scope["path"]
+        query = scope["query_string"].decode("latin-1")
+        content: Any = body
+        if content_type == JSON:
+            try:
+                content = json.loads(body)
+            except ValueError:
+                content = body
+        return nuclio.Event(
+            body=content, content_type=content_type, trigger=TRIGGER, fields=nuclio.fields_of(query) if query else {},
+            headers=headers, _id=uuid.uuid4().hex, method=scope["method"], path=path, size=len(body),
+            timestamp=dt.datetime.now(dt.timezone.utc).replace(tzinfo=None), shard_id=0, num_shards=0, _type="",
+            type_version="", version="",
+            url=f"http://{headers.get('Host', '')}{path}" + (f"?{query}" if query else ""),
+        )  # fmt: skip
+
+    def _name(self, name: bytes) -> str:
+        """`Content-Type`, as Go writes it; remembered, since clients send the same few."""
+        known = self._names.get(name)
+        if known is None:
+            known = "-".join(part.capitalize() for part in name.decode("latin-1").split("-"))
+            if len(self._names) < 256:  # noqa: PLR2004 - others are made each time
+                self._names[name] = known
+        return known
+
+
+MAX_BYTES_TEXT = f"{MAX_BODY >> 20} MiB"
+TRIGGER = nuclio.Trigger("http", "default-http")
+
+
+def answer_of(returned: Any) -> Answer:  # noqa: PLR0911 - one line a rule
+    """nuclio's rules: texts, (status, body), maps and lists, `context.Response`, generators, anything else as text."""
+    if isinstance(returned, types.GeneratorType):
+        return _first(next(returned, ""), returned)
+    if isinstance(returned, types.AsyncGeneratorType):
+        return Answer(200, TEXT, {}, b"", returned)
+    if isinstance(returned, str):
+        return Answer(200, TEXT, {}, returned.encode())
+    if isinstance(returned, tuple) and len(returned) == 2:  # noqa: PLR2004 - status and body
+        status, body = returned
+        if isinstance(body, str):
+            return Answer(int(status), TEXT, {}, body.encode())
+        return Answer(int(status), JSON, {}, nuclio.as_json(body).encode())
+    if isinstance(returned, (dict, list)):
+        return Answer(200, JSON, {}, nuclio.as_json(returned).encode())
+    if isinstance(returned, nuclio.Response):
+        return _of_response(returned)
+    return Answer(200, TEXT, {}, as_bytes(returned))
+
+
+def failure(error: BaseException) -> Answer:
+    """500 with the last line of the traceback, or the status that the exception carries, as nuclio-sdk's do."""
+    status = getattr(error, "status_code", None)
+    if not isinstance(status, int) or not 400 <= status < 600:  # noqa: PLR2004 - HTTP
+        status = 500
+    return Answer(status, TEXT, {}, last_line(error).encode())
+
+
+def as_bytes(body: Any) -> bytes:
+    """Bytes as they are, anything else as text."""
+    if isinstance(body, (bytes, bytearray)):
+        return bytes(body)
+    return (body if isinstance(body, str) else str(body)).encode()
+
+
+def _of_response(response: Any) -> Answer:
+    body, status, headers = response.body, int(response.status_code), response.headers or {}
+    if isinstance(body, dict):
+        return Answer(status, JSON, headers, json.dumps(body).encode())
+    content_type = response.content_type or TEXT
+    if isinstance(body, types.GeneratorType):
+        return Answer(status, content_type, headers, as_bytes(_body(next(body, ""))), body)
+    if isinstance(body, types.AsyncGeneratorType):
+        return Answer(status, content_type, headers, b"", body)
+    return Answer(status, content_type, headers, as_bytes(body))
+
+
+def _first(item: Any, generator: Any) -> Answer:
+    return answer_of(item)._replace(more=generator)
+
+
+def _body(item: Any) -> Any:
+    return item.body if isinstance(item, nuclio.Response) else item
+
+
+async def _read(receive: Receive) -> bytes | None:
+    """The body; None: it is too large."""
+    parts: list[bytes] = []
+    size = 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return b"".join(parts)
+        part = message.get("body", b"")
+        size += len(part)
+        if size > MAX_BODY:
+            return None
+        parts.append(part)
+        if not message.get("more_body"):
+            return b"".join(parts) if len(parts) > 1 else part
+
+
+def _start(answer: Answer, length: int | None) -> Mapping[str, Any]:
+    headers: list[tuple[bytes, bytes]] = []
+    typed = False
+    for name, value in answer.headers.items():
+        lower = str(name).lower()
+        if lower in ("content-length", "transfer-encoding", "connection"):
+            continue  # the server's own
+        typed = typed or lower == "content-type"
+        headers.append((lower.encode("latin-1"), str(value).encode("latin-1", "replace")))
+    if not typed:
+        headers.append((b"content-type", answer.content_type.encode("latin-1", "replace")))
+    if length is not None:
+        headers.append((b"content-length", b"%d" % length))
+    return {"type": "http.response.start", "status": answer.status, "headers": headers}
+
+
+async def _write(send: Send, answer: Answer, *, head: bool) -> None:
+    await send(_start(answer, len(answer.body)))
+    await send({"type": "http.response.body", "body": b"" if head else answer.body})

@@ -1,0 +1,47 @@
+"""What ends a function, as one reason and one line."""
+
+from __future__ import annotations
+
+import traceback
+
+INVALID_SOURCE = "InvalidSource"
+REQUIREMENTS_FAILED = "RequirementsFailed"
+HANDLER_NOT_FOUND = "HandlerNotFound"
+IMPORT_FAILED = "ImportFailed"
+INIT_FAILED = "InitFailed"
+INPUTS_FAILED = "InputsFailed"
+INVALID_ARGUMENTS = "InvalidArguments"
+HANDLER_FAILED = "HandlerFailed"
+INVALID_RESULT = "InvalidResult"
+RESULTS_TOO_LARGE = "ResultsTooLarge"
+OUTPUTS_FAILED = "OutputsFailed"
+RESULTS_NOT_STORED = "ResultsNotStored"
+SERVER_FAILED = "ServerFailed"
+
+REASONS = frozenset(
+    {
+        INVALID_SOURCE, REQUIREMENTS_FAILED, HANDLER_NOT_FOUND, IMPORT_FAILED, INIT_FAILED, INPUTS_FAILED,
+        INVALID_ARGUMENTS, HANDLER_FAILED, INVALID_RESULT, RESULTS_TOO_LARGE, OUTPUTS_FAILED, RESULTS_NOT_STORED,
+        SERVER_FAILED,
+    }
+)  # fmt: skip
+"""The operator believes no other reason of a runner."""
+
+
+class RunnerError(Exception):
+    """Ends the function. `reason` is one of REASONS, `code` the exit code."""
+
+    def __init__(self, reason: str, message: str, code: int = 1) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.message = message
+        self.code = code
+
+
+def last_line(error: BaseException) -> str:
+    """The exception as the last line of its traceback shows it, on one line."""
+    text = "".join(traceback.format_exception_only(type(error), error)).strip()
+    if isinstance(error, SyntaxError):
+        where = f" ({error.filename}, line {error.lineno})" if error.lineno else ""
+        return f"{type(error).__name__}: {error.msg}{where}"
+    return " ".join(text.split())

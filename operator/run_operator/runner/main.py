@@ -1,0 +1,218 @@
+"""`job` runs a function once, `serve` answers requests with it: from the document to the exit code."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import signal
+import sys
+import tempfile
+from typing import TYPE_CHECKING, Any, Callable, NamedTuple
+
+from . import arguments, report, returned, sdk
+from .document import Document, read
+from .errors import (
+    HANDLER_FAILED,
+    INIT_FAILED,
+    RunnerError,
+    last_line,
+)
+from .handler import Functions, load
+from .requirements import install
+from .source_files import place
+from .traces import show
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from types import FrameType
+
+ENV_DOCUMENT = "RUN_DOCUMENT"
+DOCUMENT = "/var/run/run-operator/run.json"
+"""Where the operator mounts it."""
+ENV_FOLDER = "RUN_FOLDER"
+ENV_FILE = "RUN_SOURCE_FILE"
+"""For other processes of this pod: the source's one file."""
+FOLDER = "/shared"
+"""Where the platform puts the source; the handler's working folder."""
+LEFTOVERS = frozenset({"lost+found"})
+STOPPED = 128 + signal.SIGTERM
+
+
+class Prepared(NamedTuple):
+    """All that comes before the handler."""
+
+    document: Document
+    functions: Functions
+    session: sdk.Session
+
+
+class Runner:
+    """One process of the function. `stage` is what it does just now, for whoever stops it."""
+
+    def __init__(self) -> None:
+        self.stage = "starting"
+        self._child: Any = None
+
+    def main(self, action: str) -> int:
+        """The exit code. Whatever the function does, the last line is the operator's to read."""
+        signal.signal(signal.SIGTERM, self._stop)
+        try:
+            if action == "serve":
+                from .serve import serve
+
+                return serve(self)
+            self._job()
+        except RunnerError as error:
+            print(f"{error.reason}: {error.message}", file=sys.stderr, flush=True)
+            report.end(error.reason, error.message)
+            return error.code
+        except SystemExit as error:
+            return self._exited(error)
+        return 0
+
+    def prepared(self, more: Sequence[str] = ()) -> Prepared:
+        """Source, requirements (and what else is needed) and module. Raises RunnerError."""
+        document = read(os.environ.get(ENV_DOCUMENT, DOCUMENT))
+        folder = working_folder()
+        self.stage = "fetching the source"
+        file = place(document.source, folder, os.environ)
+        self.stage = "installing the requirements"
+        self._require([*document.requirements, *more])
+        os.chdir(folder)
+        os.environ[ENV_FILE] = file or ""
+        return self.again()
+
+    def again(self) -> Prepared:
+        """The same in another process of this pod, where source and requirements are there already."""
+        document = read(os.environ.get(ENV_DOCUMENT, DOCUMENT))
+        self.stage = "importing the handler"
+        file = os.environ.get(ENV_FILE) or None
+        functions = load(document.handler, document.init_function, os.getcwd(), file)
+        return Prepared(document, functions, sdk.Session(document))
+
+    def context(self, prepared: Prepared, worker: int = 0) -> Any:
+        """The context of one worker, with its init function run. Raises RunnerError."""
+        from . import nuclio
+
+        session, init = prepared.session, prepared.functions.init
+        context = nuclio.context(
+            worker, {"project": lambda: session.project, "run": lambda: session.run, "root": os.getcwd}
+        )
+        if init is not None:
+            self.stage = "running the init function"
+            given = arguments.compose_init(init, prepared.document.init_parameters, context)
+            guarded(lambda: init(**given), INIT_FAILED, "the init function")
+        return context
+
+    def _job(self) -> None:
+        prepared = self.prepared()
+        document, session, handler = prepared.document, prepared.session, prepared.functions.handler
+        contexts = [self.context(prepared)] if prepared.functions.init is not None else []
+        self.stage = "reading the inputs"
+        inputs = session.inputs()
+        given = arguments.compose(
+            handler, document.parameters, inputs,
+            {
+                "project": lambda: session.project,
+                "run": lambda: session.run,
+                "context": lambda: contexts[0] if contexts else self.context(prepared),
+                "event": lambda: event_of(document),
+            },
+        )  # fmt: skip
+        named = is_decorated(handler)
+        first = (session.project.name, session.run.key) if named else ()
+        self.stage = "running the handler"
+        value = guarded(lambda: handler(*first, **given), HANDLER_FAILED, "the handler")
+        self.stage = "storing the results"
+        found, outputs = collected(session, value, named=named)
+        returned.check(found, outputs)
+        report.send(document.report, found, outputs)
+
+    def _require(self, requirements: Sequence[str]) -> None:
+        """Before what the image has, and for child processes too."""
+        if not requirements:
+            return
+        target = os.path.join(tempfile.mkdtemp(prefix="requirements-"), "lib")
+        if install(requirements, target, self._started):
+            sys.path.insert(0, target)
+            os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (target, os.environ.get("PYTHONPATH"))))
+            importlib.invalidate_caches()
+        self._child = None
+
+    def _started(self, process: Any) -> None:
+        self._child = process
+
+    def _stop(self, number: int, _: FrameType | None) -> None:
+        """SIGTERM: the child ends, and this process as if its program had called sys.exit."""
+        if self._child is not None and self._child.poll() is None:
+            self._child.terminate()
+        report.end("", f"stopped while {self.stage}")
+        raise SystemExit(128 + number)
+
+    def _exited(self, error: SystemExit) -> int:
+        """sys.exit of the function, or a stop. 0 is success, as in any program."""
+        code = error.code
+        if code is None or code == 0:
+            return 0
+        number = code if isinstance(code, int) else 1
+        if number != STOPPED:
+            said = f"the function called sys.exit({code!r}) while {self.stage}"
+            print(said, file=sys.stderr, flush=True)
+            report.end(HANDLER_FAILED, said)
+        return number & 0xFF or 1
+
+
+def working_folder() -> str:
+    """A folder with nothing of an earlier attempt in it: the platform's, unless a claim of the Run is mounted there."""
+    folder = os.environ.get(ENV_FOLDER, FOLDER)
+    try:
+        if set(os.listdir(folder)) <= LEFTOVERS and os.access(folder, os.W_OK):
+            return os.path.realpath(folder)
+    except OSError:
+        pass
+    return os.path.realpath(tempfile.mkdtemp(prefix="source-"))
+
+
+def is_decorated(handler: Callable[..., Any]) -> bool:
+    """Whether it has the SDK's decorator, which wants project and run first and collects the outputs itself."""
+    return (
+        hasattr(handler, "__wrapped__")
+        and getattr(handler, "__code__", None) is not None
+        and ("digitalhub_runtime_python" in getattr(handler.__code__, "co_filename", ""))
+    )
+
+
+def collected(session: sdk.Session, value: Any, *, named: bool) -> tuple[dict[str, Any], dict[str, str]]:
+    """Results and outputs, by the SDK where it is needed for that."""
+    if named:
+        return session.outputs(value, named=True)
+    values: list[Any] = returned.listed(value)
+    if returned.is_plain(values) or not sdk.is_there():
+        return returned.plain_results(values), session.logged()
+    return session.outputs(value, named=False)
+
+
+def event_of(document: Document) -> Any:
+    """The event of a job."""
+    from . import nuclio
+
+    return nuclio.job_event(document.run)
+
+
+def guarded(call: Callable[[], Any], reason: str, what: str) -> Any:
+    """Call the user's function; what it raises is printed as Python does and becomes a RunnerError."""
+    try:
+        return call()
+    except RunnerError:
+        raise
+    except KeyboardInterrupt as error:
+        raise RunnerError(reason, f"{what} was interrupted", 130) from error
+    except Exception as error:
+        show(error)
+        raise RunnerError(reason, last_line(error)) from error
+
+
+def main() -> None:
+    """The program."""
+    action = sys.argv[1] if len(sys.argv) > 1 else "job"
+    sys.exit(Runner().main(action))

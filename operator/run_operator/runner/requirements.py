@@ -1,0 +1,90 @@
+"""Installing what the function asks for, into a folder of this attempt alone."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import os
+import shutil
+import sys
+from collections import deque
+from typing import TYPE_CHECKING, Any, Callable
+
+from .errors import REQUIREMENTS_FAILED, RunnerError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+PARSERS = ("packaging.requirements", "pip._vendor.packaging.requirements")
+KEPT_LINES, KEPT_BYTES = 6, 1200
+"""Of an installer's output, for the message of a failure."""
+
+
+def install(requirements: Sequence[str], folder: str, started: Callable[[Any], None]) -> bool:
+    """Install into the folder with uv, else with pip; False: the image has all of it already.
+
+    What the image brings is seen after the folder, so a version that is asked for wins. `started` gets the process of
+    the installer, so that a stop can end it. Raises RunnerError.
+    """
+    if not requirements or all(_satisfied(line) for line in requirements):
+        return False
+    import subprocess
+
+    os.makedirs(folder, exist_ok=True)
+    listed = os.path.join(folder, "requirements.txt")
+    with open(listed, "w", encoding="utf-8") as file:
+        file.write("\n".join(requirements) + "\n")
+    print(f"installing {', '.join(requirements)[:400]}", flush=True)
+    process = subprocess.Popen(
+        [*_installer(), "--target", folder, "--requirement", listed],
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
+    )  # fmt: skip
+    started(process)
+    last: deque[str] = deque(maxlen=KEPT_LINES)
+    for line in process.stdout or ():
+        sys.stdout.write(line)
+        if line.strip():
+            last.append(" ".join(line.split()))
+    sys.stdout.flush()
+    if process.wait():
+        raise RunnerError(REQUIREMENTS_FAILED, " / ".join(last)[-KEPT_BYTES:] or "the installer says nothing")
+    return True
+
+
+def _installer() -> list[str]:
+    """The command that installs. `uv` needs no cache where nobody named one: a pod's is gone with it."""
+    uv = shutil.which("uv")
+    if uv or importlib.util.find_spec("uv"):
+        cache = [] if os.environ.get("UV_CACHE_DIR") else ["--no-cache"]
+        start = [uv] if uv else [sys.executable, "-m", "uv"]
+        return [*start, "pip", "install", "--quiet", "--python", sys.executable, *cache]
+    if importlib.util.find_spec("pip"):
+        cache = [] if os.environ.get("PIP_CACHE_DIR") else ["--no-cache-dir"]
+        return [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *cache]
+    raise RunnerError(REQUIREMENTS_FAILED, "there is neither uv nor pip in the image to install them with")
+
+
+def _satisfied(line: str) -> bool:
+    """Whether the image has it. Extras, URLs and options are left to the installer."""
+    parser = _parser()
+    if parser is None:
+        return False
+    from importlib import metadata
+
+    try:
+        wanted = parser(line.partition(" #")[0])
+        if wanted.url or wanted.extras:
+            return False
+        if wanted.marker is not None and not wanted.marker.evaluate():
+            return True
+        return bool(wanted.specifier.contains(metadata.version(wanted.name), prereleases=True))
+    except (ValueError, metadata.PackageNotFoundError):
+        return False
+
+
+def _parser() -> Any:
+    found = next((name for name in PARSERS if importlib.util.find_spec(name.partition(".")[0])), None)
+    try:
+        return importlib.import_module(found).Requirement if found else None
+    except ImportError:
+        return None

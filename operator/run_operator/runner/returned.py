@@ -1,0 +1,115 @@
+"""What a handler returned, as results that a Run's status can hold."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import TYPE_CHECKING, Any
+
+from .errors import INVALID_RESULT, RESULTS_TOO_LARGE, RunnerError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+MAX_BYTES = 64 * 1024
+"""Of all results and outputs of a Run, as JSON."""
+MAX_NAMES = 256
+MAX_NAME = 128
+MAX_DEPTH = 32
+SCALARS = (str, int, float, bool)
+
+
+def listed(returned: Any) -> list[Any]:
+    """The values a handler returned: none, one, or as many as a tuple or a list has, as on the platform."""
+    if returned is None:
+        return []
+    return list(returned) if isinstance(returned, (tuple, list)) else [returned]
+
+
+def is_plain(values: list[Any]) -> bool:
+    """Whether all of them are numbers, texts and truth values, which mean the same with and without the SDK."""
+    return all(type(value) in SCALARS for value in values)
+
+
+def plain_results(values: list[Any]) -> dict[str, Any]:
+    """Values by the names they get where the handler gives none."""
+    return {f"output_{i}": value for i, value in enumerate(values)}
+
+
+def check(results: Mapping[str, Any], outputs: Mapping[str, Any]) -> None:
+    """Raises RunnerError where the status of a Run cannot hold them."""
+    if len(results) + len(outputs) > MAX_NAMES:
+        raise RunnerError(
+            INVALID_RESULT, f"the handler returned {len(results) + len(outputs)} values; at most {MAX_NAMES}"
+        )
+    for name in (*results, *outputs):
+        check_name(name)
+    left = MAX_BYTES
+    for name, value in (*results.items(), *outputs.items()):
+        left -= _size(name, value, left, 1)
+        if left < 0:
+            raise too_large(name)
+    for name, value in outputs.items():
+        if not isinstance(value, str):
+            raise RunnerError(INVALID_RESULT, f"the output {name} has no key")
+    size = len(json.dumps({"results": dict(results), "outputs": dict(outputs)}).encode())
+    if size > MAX_BYTES:
+        raise too_large(next(iter(results), next(iter(outputs), "")))
+
+
+def check_name(name: Any) -> None:
+    """Raises RunnerError for a name that no result or output can have."""
+    good = (
+        isinstance(name, str) and 0 < len(name) <= MAX_NAME and name.isprintable() and name not in (".", "..")
+    )
+    if not good or "/" in name or "\\" in name:
+        raise RunnerError(
+            INVALID_RESULT,
+            f"{str(name)[:MAX_NAME]!r} cannot name an output: use 1 to {MAX_NAME} characters without a slash",
+        )
+
+
+def too_large(name: str) -> RunnerError:
+    """Results that no status can hold."""
+    return RunnerError(
+        RESULTS_TOO_LARGE,
+        f"the results of the handler (such as {name!r}) are larger than {MAX_BYTES // 1024} KiB: "
+        "log what is large as an artifact, and return numbers and short texts",
+    )
+
+
+def _size(name: str, value: Any, left: int, depth: int) -> int:
+    """A lower bound of its bytes as JSON, without making them. Raises RunnerError for what is not JSON."""
+    if depth > MAX_DEPTH:
+        raise RunnerError(INVALID_RESULT, f"the result {name!r} is nested more than {MAX_DEPTH} levels deep")
+    if value is None or isinstance(value, bool):
+        return 4
+    if isinstance(value, str):
+        return len(value)
+    if isinstance(value, int):
+        return value.bit_length() // 4 + 1
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            raise RunnerError(INVALID_RESULT, f"the result {name!r} holds {value}, which JSON does not know")
+        return 1
+    if isinstance(value, (list, tuple)):
+        return _sum(name, value, left, depth)
+    if isinstance(value, dict):
+        if not all(isinstance(key, str) for key in value):
+            raise RunnerError(INVALID_RESULT, f"the result {name!r} holds a map whose keys are not all texts")
+        return _sum(name, value.keys(), left, depth) + _sum(name, value.values(), left, depth)
+    kind = f"{type(value).__module__}.{type(value).__qualname__}"
+    raise RunnerError(
+        INVALID_RESULT,
+        f"the result {name!r} is a {kind}, which is not JSON: return numbers, texts, lists and maps; "
+        "data frames, models and other objects need the package digitalhub-runtime-python in the image",
+    )
+
+
+def _sum(name: str, values: Any, left: int, depth: int) -> int:
+    size = 2
+    for value in values:
+        size += _size(name, value, left - size, depth + 1) + 1
+        if size > left:
+            raise too_large(name)
+    return size

@@ -1,0 +1,142 @@
+"""python+job and python+serve: the runner in the function's image, with the Run as its document."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, Final
+
+from run_operator.api import pod_contract as names
+from run_operator.api.run import Run
+from run_operator.workloads import fields
+from run_operator.workloads.deployment import deployment
+from run_operator.workloads.fields import InvalidSpecError, UnsupportedError, WorkloadError
+from run_operator.workloads.job import job
+from run_operator.workloads.pod import Program, image, pod
+from run_operator.workloads.service import LAST_PORT, Port
+from run_operator.workloads.source import PATH, content
+from run_operator.workloads.types import Options, Workload
+
+PORT: Final = 8080
+"""Of a served function, as on the platform."""
+MAX_DOCUMENT: Final = 900 * 1024
+"""Of the JSON that the runner reads; a ConfigMap holds 1 MiB."""
+SCHEMES: Final = ("git+https", "git+http", "zip+https", "zip+http", "zip+s3", "https", "http", "s3")
+"""Of sources that the runner fetches."""
+HANDED: Final = (
+    "task", "function", "source", "requirements", "inputs", "parameters", "init_parameters", "python_version",
+)  # fmt: skip
+"""Of the spec: what the runner and the function's event are given. The rest is the pod's."""
+GRACE_LEFT: Final = 3
+"""Seconds of the grace period that a server leaves to the end of its process."""
+
+
+class PythonJob:
+    """Builds the Job that calls the handler once."""
+
+    kinds = ("python+job",)
+    child_kind = "Job"
+    essential = "source"
+
+    def build(self, run: Run, attempt: int, options: Options) -> Workload:
+        """See `Builder`."""
+        return job(run, attempt, pod(run, attempt, options, program(run, options, "job")))
+
+
+class PythonServe:
+    """Builds the Deployment that answers requests with the handler."""
+
+    kinds = ("python+serve",)
+    child_kind = "Deployment"
+    essential = "source"
+
+    def build(self, run: Run, attempt: int, options: Options) -> Workload:
+        """See `Builder`."""
+        made = pod(run, attempt, options, program(run, options, "serve"))
+        return deployment(run, attempt, made, [Port(_port(run.spec), PORT)])
+
+
+def program(run: Run, options: Options, action: str) -> Program:
+    """The runner for this Run. Raises WorkloadError."""
+    if options.ingest_url is None:
+        raise UnsupportedError(
+            "UnsupportedKind",
+            f"{run.kind} needs the operator's ingest, which is off: set its flag --ingest-url",
+        )
+    _check_source(fields.mapping(run.spec, "source"))
+    command = ("python3", "-u", names.RUNNER_FILE, action)
+    return Program(_image(run.spec, options), command, _document(run, options.ingest_url))
+
+
+def _image(spec: Mapping[str, Any], options: Options) -> str:
+    """The Run's own, else the base image with the runner in it, else the operator's for this Python."""
+    for field in ("image", "base_image"):
+        if name := fields.text(spec, field):
+            return image(name, field)
+    version = fields.text(spec, "python_version") or ""
+    if found := options.python_images.get(version):
+        return found
+    problem = (
+        f"{version[:40]!r} has no image here" if version else "is missing, and so are image and base_image"
+    )
+    known = ", ".join(sorted(options.python_images)) or "none"
+    raise InvalidSpecError(f"{fields.ROOT}.python_version", f"{problem}; known are {known}")
+
+
+def _check_source(given: Mapping[str, Any]) -> None:
+    """Whatever can be seen to be wrong before a pod is made. Raises WorkloadError."""
+    name = fields.text(given, "source", PATH) or ""
+    held = content(given)
+    if "://" in name:
+        scheme = name.partition("://")[0].lower()
+        if held is None and scheme not in SCHEMES:
+            known = ", ".join(f"{one}://" for one in SCHEMES)
+            raise WorkloadError(
+                "InvalidSource", f"{PATH}.source: {scheme[:40]}:// cannot be fetched; known are {known}"
+            )
+    elif held is None:
+        problem = f"names {name[:120]} but does not hold it" if name else "holds no code"
+        raise WorkloadError("InvalidSource", f"{PATH} {problem}: set base64, code, or an address in source")
+    if not fields.text(given, "handler", PATH):
+        raise InvalidSpecError(f"{PATH}.handler", "is missing: name the function, or module:function")
+    fields.text(given, "init_function", PATH)
+
+
+def _document(run: Run, ingest_url: str) -> bytes:
+    """What the runner reads, the same bytes for the same Run."""
+    for field in ("inputs", "parameters", "init_parameters"):
+        fields.mapping(run.spec, field)
+    key = run.key_of_document or f"store://{run.project}/run/{run.kind}/{run.id}"
+    document = {
+        "run": {
+            "kind": run.kind, "project": run.project, "id": run.id, "name": run.id, "key": key,
+            "metadata": {"project": run.project, "name": run.id},
+            "spec": {name: run.spec[name] for name in HANDED if run.spec.get(name) is not None},
+        },
+        "report": {
+            "url": ingest_url.rstrip("/") + names.result_path(run.namespace, run.name),
+            "token_file": names.TOKEN_FILE,
+            "authority_file": names.AUTHORITY_FILE,
+        },
+        "grace": max(1, run.policy.termination_grace_period - GRACE_LEFT),
+    }  # fmt: skip
+    text = json.dumps(document, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+    data = text.encode("utf-8", "surrogatepass")
+    if len(data) > MAX_DOCUMENT:
+        raise WorkloadError(
+            "TooLarge",
+            f"{fields.ROOT} holds {len(data)} bytes for the function; at most {MAX_DOCUMENT}: put its source into "
+            "a repository, an archive or an image",
+        )
+    return data
+
+
+def _port(spec: Mapping[str, Any]) -> int:
+    """The port of the Service: 8080, or the first one that the document names."""
+    for i, item in enumerate(fields.items(spec, "service_ports")):
+        path = f"{fields.ROOT}.service_ports[{i}]"
+        port = fields.number(fields.checked_mapping(item, path), "port", path)
+        if port is None or not 0 < port <= LAST_PORT:
+            raise InvalidSpecError(f"{path}.port", f"{port} is not 1 to {LAST_PORT}")
+        return port
+    return PORT
