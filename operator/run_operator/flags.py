@@ -1,4 +1,4 @@
-"""Settings are fields of a dataclass, each described once: its flag, its environment variable and its help come from there."""
+"""Settings are fields of a dataclass. Each field gives its flag, its environment variable and its help."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class BindAddress:
     port: int
 
     def __str__(self) -> str:
-        """As it is written in a flag."""
+        """The form that a flag takes."""
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
@@ -43,9 +43,9 @@ class BindAddressType(click.ParamType[BindAddress]):
         return BindAddress(host[1:-1] if bracketed else host, int(port))
 
 
-def setting(default: Any, told: str, *, flag: str = "", **option: Any) -> Any:
-    """A field of such a dataclass. `told` is its help, `flag` where it is not `--field-name`, `option` what click takes."""
-    return field(default=default, metadata={"flag": flag, "help": told, **option})
+def setting(default: Any, help_text: str, *, flag: str = "", **option: Any) -> Any:
+    """A field of such a dataclass. `help_text` is its help, `flag` where it is not `--field-name`, `option` what click takes."""
+    return field(default=default, metadata={"flag": flag, "help": help_text, **option})
 
 
 def command(
@@ -80,10 +80,10 @@ def _of_logs() -> tuple[click.Option, click.Option]:
     levels = click.Choice(["debug", "info", "warning", "error"], case_sensitive=False)
     return (
         click.Option(
-            ["--log-level"], default="info", type=levels, show_envvar=True, help="How much to tell."
+            ["--log-level"], default="info", type=levels, show_envvar=True, help="Minimum severity."
         ),
         click.Option(
             ["--log-format"], default="json", type=click.Choice(["json", "text"]), show_envvar=True,
-            help="For whom to tell.",
+            help="Output format.",
         ),
     )  # fmt: skip

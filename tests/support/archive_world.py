@@ -101,12 +101,12 @@ class World:
         counters = ArchiveTelemetry(self.registry)
         api: Any = self.api
         shelf = LogStore(api, (None,), self.limits, counters, lambda uid, share: self.dropped.append(share))
-        keeper = LogWriter(
+        writer = LogWriter(
             api, shelf, self.store, self.limits, counters,
             lambda run, reason, message: self.said.append(f"{reason} {message}"), time.time,
         )  # fmt: skip
         self.archiver = Archiver(
-            KubeletLogs(api, self.limits), keeper, self.store, self.limits, counters, time.monotonic
+            KubeletLogs(api, self.limits), writer, self.store, self.limits, counters, time.monotonic
         )
         self.store.listener = self.archiver
         self.version = 1

@@ -46,10 +46,10 @@ class LogService:
         self._api = Api(configuration, Unfenced(), metrics.requested, agent)
         self._store = store
         self._recorder = recorder
-        shelf = LogStore(self._api, settings.namespaces or (None,), limits, counters, self._dropped)
-        keeper = LogWriter(self._api, shelf, store, limits, counters, self._warn, time.time)
+        log_store = LogStore(self._api, settings.namespaces or (None,), limits, counters, self._dropped)
+        writer = LogWriter(self._api, log_store, store, limits, counters, self._warn, time.time)
         self._archiver = Archiver(
-            KubeletLogs(self._api, limits), keeper, store, limits, counters, time.monotonic
+            KubeletLogs(self._api, limits), writer, store, limits, counters, time.monotonic
         )
         store.listener = self._archiver
 

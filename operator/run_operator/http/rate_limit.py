@@ -1,4 +1,4 @@
-"""Token buckets: how much of something may happen in a second, with a burst at the beginning."""
+"""Token buckets: a rate a second with a burst."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ Clock = Callable[[], float]
 
 
 class Bucket:
-    """`rate` a second, `burst` at once. May go into debt, so that one large thing can pass and the rest waits."""
+    """`rate` a second, `burst` at once. May go into debt, so that one large amount passes and the next one waits."""
 
     def __init__(self, rate: float, burst: float, clock: Clock) -> None:
         self._rate = rate
@@ -19,13 +19,13 @@ class Bucket:
         self._at = clock()
 
     def wait(self, amount: float = 1.0) -> float:
-        """Seconds until this much may be taken; 0: now. More than the burst counts as the burst."""
+        """Seconds until this amount may be taken, 0 for now. An amount above the burst counts as the burst."""
         self._fill()
         missing = min(amount, self._burst) - self._level
         return max(0.0, missing / self._rate)
 
     def take(self, amount: float = 1.0) -> None:
-        """Take it, whether it is there or not."""
+        """Take the amount, even into debt."""
         self._fill()
         self._level -= amount
 
@@ -36,7 +36,7 @@ class Bucket:
 
 
 class Buckets:
-    """One bucket for each of the `most` names used last; one that was forgotten begins full."""
+    """One bucket for each of the `most` recently used names; a forgotten name starts with a full bucket."""
 
     def __init__(self, rate: float, burst: float, clock: Clock, most: int) -> None:
         self._made = rate, burst, clock
@@ -44,7 +44,7 @@ class Buckets:
         self._buckets: OrderedDict[Hashable, Bucket] = OrderedDict()
 
     def take(self, name: Hashable) -> float:
-        """Take one; returns 0, or the seconds to wait when there was none to take."""
+        """Take one; returns 0, or the seconds to wait if none was left."""
         bucket = self._buckets.get(name)
         if bucket is None:
             bucket = self._buckets[name] = Bucket(*self._made)

@@ -1,4 +1,4 @@
-"""What every port of ours has: bounds on connections, on time, and on the bodies that are read at once."""
+"""The HTTP server of ingest and gateway: bounds on connections, times and request bodies."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from aiohttp import web
 
 BACKLOG: Final = 512
 LINGER: Final = 1.0
-"""Seconds spent on reading what is still sent by somebody who was refused."""
+"""Seconds spent on reading the rest of a refused request."""
 BUSY_RETRY: Final = 2.0
-_SILENT: Final = logging.Logger("silent", logging.CRITICAL)  # noqa: LOG001 - nobody else's
-"""Whoever sends garbage could fill the log with it; what goes wrong on our side is told by the handlers."""
+_SILENT: Final = logging.Logger("silent", logging.CRITICAL)  # noqa: LOG001 - used by no other code
+"""Malformed requests must not fill the log; the handlers log errors of our own."""
 
 Handle = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
@@ -27,21 +27,21 @@ class Bounds:
     """Times in seconds, sizes in bytes."""
 
     connections: int = 1024
-    """Of each port."""
+    """Connections of each port."""
     handshake: float = 5.0
-    """For the TLS handshake."""
+    """Time for the TLS handshake."""
     idle: float = 30.0
-    """A connection on which no request begins is closed after this."""
+    """An idle connection is closed after this time."""
     header: int = 16_384
-    """One header, and so a token."""
+    """Size of one header, and so of a token."""
     body_time: float = 10.0
-    """For a request's body to arrive."""
+    """Time for a request body to arrive."""
     bodies: int = 67_108_864
-    """Of all request bodies being read at once."""
+    """Size of all request bodies that are read at once."""
 
 
 class BodyError(Exception):
-    """A body that is not read: `status` and the text are for the sender, `limit` names the bound that is reached."""
+    """A request body is refused. `status` and the text are for the sender; `limit` names the reached bound."""
 
     def __init__(self, status: int, text: str, limit: str = "", retry_after: float | None = None) -> None:
         super().__init__(text)
@@ -51,7 +51,7 @@ class BodyError(Exception):
 
 
 class Ports:
-    """Any number of ports with one handler. `refused` is told of each connection beyond the bound."""
+    """Any number of ports with one handler. `refused` is called for each connection beyond the bound."""
 
     def __init__(self, handle: Handle, bounds: Bounds, refused: Callable[[], None] = lambda: None) -> None:
         self._handle = handle
@@ -60,7 +60,7 @@ class Ports:
         self._open: list[tuple[asyncio.Server, web.Server]] = []
 
     async def listen(self, host: str, port: int, context: ssl.SSLContext | None) -> int:
-        """Returns the port. Raises OSError when it is taken."""
+        """Listen; an empty host means all addresses. Returns the port. Raises OSError when the port is taken."""
         http = _Bounded(
             self._handle,
             most=self._bounds.connections,
@@ -80,19 +80,19 @@ class Ports:
         return int(server.sockets[0].getsockname()[1])
 
     async def close(self, within: float) -> None:
-        """Take no more requests; those under way are answered, if they are done `within` seconds."""
+        """Accept no more requests; answer those that finish `within` seconds."""
         for server, _ in self._open:
             server.close()
         await asyncio.gather(*(http.shutdown(within) for _, http in self._open))
 
 
 class Bodies:
-    """Reads bodies, only so many bytes of all together at once."""
+    """Reads request bodies within a common byte budget."""
 
     def __init__(self, bounds: Bounds) -> None:
         self._bounds = bounds
         self.reading = 0
-        """Bytes that are being read, or set aside for it."""
+        """Bytes being read or reserved."""
 
     async def read(self, request: web.BaseRequest, most: int) -> bytes:
         """Raises BodyError: 413 longer than `most` bytes, 408 too slow, 503 too many at once, 400 cut off."""
@@ -109,8 +109,8 @@ class Bodies:
         except (ConnectionError, web.RequestPayloadError) as error:
             raise BodyError(400, "the request was cut off") from error
         except TimeoutError as error:
-            told = f"the body did not arrive within {self._bounds.body_time:g} s"
-            raise BodyError(408, told, "body_time") from error
+            late = f"the body did not arrive within {self._bounds.body_time:g} s"
+            raise BodyError(408, late, "body_time") from error
         finally:
             self.reading -= reserved
 
@@ -125,11 +125,11 @@ async def _whole(request: web.BaseRequest, most: int) -> bytes:
 
 
 def _too_long(most: int) -> BodyError:
-    return BodyError(413, f"a body may have {most} bytes; send less at a time", "body")
+    return BodyError(413, f"the request body exceeds {most} bytes", "body")
 
 
 class _Bounded(web.Server):
-    """Connections beyond the bound are closed at once: whoever is in goes on."""
+    """Closes connections beyond the bound at once and keeps the others."""
 
     def __init__(self, *arguments: Any, most: int, refused: Callable[[], None], **more: Any) -> None:
         super().__init__(*arguments, **more)
@@ -137,11 +137,11 @@ class _Bounded(web.Server):
         self._refused = refused
 
     def connection_made(self, handler: Any, transport: asyncio.Transport) -> None:
-        """Somebody connects."""
+        """Count the connection, and close it if there are too many."""
         super().connection_made(handler, transport)
         if len(self.connections) > self._most:
             self._refused()
-            # Not before its handler has begun: that would fail, and be logged.
+            # Later, because closing before the handler starts would be logged as an error.
             asyncio.get_running_loop().call_soon(transport.abort)
 
 
@@ -151,7 +151,7 @@ ACCEPTED = 202
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """`body` becomes JSON."""
+    """An HTTP answer; `body` is sent as JSON."""
 
     status: int
     body: Any
@@ -159,7 +159,7 @@ class Answer:
 
 
 class DeniedError(Exception):
-    """The request ends here. The text is a sentence for the sender."""
+    """The request is refused. The text is a sentence for the sender."""
 
     def __init__(self, status: int, message: str, *, retry_after: float | None = None, **more: Any) -> None:
         super().__init__(message)
@@ -169,7 +169,7 @@ class DeniedError(Exception):
 
     @property
     def answer(self) -> Answer:
-        """As it is sent; `Retry-After` is in whole seconds, at least one."""
+        """The answer to send; `Retry-After` is in whole seconds, at least one."""
         headers = (
             {} if self._retry_after is None else {"Retry-After": str(max(1, math.ceil(self._retry_after)))}
         )

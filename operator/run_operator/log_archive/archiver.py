@@ -1,8 +1,8 @@
-"""Keeps what containers wrote when their pods end: in the background, bounded, and never in anybody's way.
+"""Keeps the logs of containers when their pods end: in the background and within bounds.
 
-A container that runs when its pod begins to end is followed; one that has ended is read. Where more end at once than
-may be followed, the rest is read when it has ended: a pod of a Job stays until its controller has counted it. What
-cannot be kept is counted and told, once a Run.
+A container that still runs when its pod begins to end is followed; one that has ended is read. When too many end at
+once, the rest is read after its end: a pod of a Job stays until the Job controller has counted it. A log that cannot be
+kept is counted, and reported by one Event a Run.
 """
 
 from __future__ import annotations
@@ -31,57 +31,57 @@ log = logging.getLogger(__name__)
 
 
 class Archiver:
-    """A listener of the store, deaf until it works. `clock` is monotonic seconds."""
+    """Listens to the store and ignores it until `work` begins. `clock` is monotonic seconds."""
 
     def __init__(
         self,
         source: KubeletLogs,
-        keeper: LogWriter,
-        directory: ClusterView,
+        writer: LogWriter,
+        cluster: ClusterView,
         limits: ArchiveLimits,
         counters: ArchiveTelemetry,
         clock: Callable[[], float],
     ) -> None:
-        self._keeper = keeper
-        self._directory = directory
+        self._writer = writer
+        self._cluster = cluster
         self._limits = limits
         self._nodes = Nodes(limits, clock)
-        self._book = CollectionProgress(keeper, limits)
-        self._reader = Reader(source, self._book, self._nodes, limits, self._view)
-        self._follower = PodLogFollower(source, self._book, self._nodes, directory, limits, self._look)
+        self._progress = CollectionProgress(writer, limits)
+        self._reader = Reader(source, self._progress, self._nodes, limits, self._view)
+        self._follower = PodLogFollower(source, self._progress, self._nodes, cluster, limits, self._look)
         self._begun = False
-        counters.watch(lambda: len(self._reader), lambda: len(self._follower), lambda: keeper.shelf.size)
+        counters.watch(lambda: len(self._reader), lambda: len(self._follower), lambda: writer.store.size)
 
     def changed(self, child: Child) -> None:
-        """A pod that ends, or a child that is asked for no more pods."""
+        """Look at a pod that ends, or at the pods of a child that is suspended or deleted."""
         if not self._begun:
             return
         if isinstance(child, PodView):
             self._follower.changed(child)
             self._look(child)
         elif _stopping(child):
-            for other in self._directory.children(child.run_uid):
+            for other in self._cluster.children(child.run_uid):
                 if isinstance(other, PodView):
                     self._look(other, stopping=True)
 
     def gone(self, child: Child) -> None:
-        """What was not read of a pod until it went is lost."""
+        """Count the logs of a pod that went before they were read."""
         if not self._begun or not isinstance(child, PodView):
             return
         self._follower.changed(child, gone=True)
         for target, _ in self._open(child, stopping=True):
             why = self._nodes.hopeless(child.facts.node)
-            self._book.lose(target, child, unreachable(child, why) if why else GONE)
+            self._progress.lose(target, child, unreachable(child, why) if why else GONE)
 
     def run_gone(self, uid: str) -> None:
-        """What was kept of it goes with it."""
-        self._keeper.shelf.forget(uid)
+        """Forget the logs of a deleted Run; the API server deletes them."""
+        self._writer.store.forget(uid)
 
     async def work(self, begin: asyncio.Event) -> None:
-        """From `begin` on, when the directory is complete, until it is cancelled.
+        """Work from `begin` on, when the store is complete, until cancelled.
 
-        What is under way then is left to the next operator. All tasks are made at once: kopf ends those that are
-        younger than itself.
+        The next operator continues what is unfinished. All tasks are created at once, because kopf cancels tasks that
+        are younger than itself.
         """
         try:
             async with asyncio.TaskGroup() as group:
@@ -99,15 +99,15 @@ class Archiver:
         pause = self._limits.first_pause
         while True:
             try:
-                await self._keeper.shelf.load()
+                await self._writer.store.load()
             except KubeError as error:
-                log.warning("cannot list what is kept of logs: %s; trying again in %g s", error, pause)
+                log.warning("cannot list the kept logs: %s; trying again in %g s", error, pause)
                 await asyncio.sleep(pause)
                 pause = min(LONGEST_PAUSE, 2 * pause)
             else:
                 break
         self._begun = True
-        for child in self._directory.children():
+        for child in self._cluster.children():
             self.changed(child)
 
     def _look(self, pod: PodView, *, stopping: bool = False) -> None:
@@ -115,21 +115,21 @@ class Archiver:
             (self._follower if follow else self._reader).offer(target, pod)
 
     def _open(self, pod: PodView, *, stopping: bool) -> list[tuple[Target, bool]]:
-        """What is to be begun: not what is under way or done, nor what there is no Run to keep it for."""
-        run = self._directory.run_of(pod.run_uid)
+        """The targets to begin with: not those in progress or done, and none without a Run."""
+        run = self._cluster.run_of(pod.run_uid)
         if run is None or run.deleting:
             return []
         found = [(Target(pod.uid, one.container.name), one.follow) for one in chosen(pod, stopping=stopping)]
         return [
             (target, follow)
             for target, follow in found
-            if self._book.open(target)
-            and not self._keeper.shelf.has(run.uid, name_of(pod.name, target.container))
+            if self._progress.is_open(target)
+            and not self._writer.store.has(run.uid, name_of(pod.name, target.container))
         ]
 
     def _view(self, pod: PodView) -> PodView:
-        """As it is now, or was when it was seen last."""
-        found = self._directory.child(pod.uid)
+        """The latest known state of a pod."""
+        found = self._cluster.child(pod.uid)
         return found if isinstance(found, PodView) else pod
 
 

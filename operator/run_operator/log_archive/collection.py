@@ -1,4 +1,4 @@
-"""Which containers are being dealt with, and which are done: so that each is kept once."""
+"""Which containers are in progress and which are done, so that each log is kept once."""
 
 from __future__ import annotations
 
@@ -20,55 +20,55 @@ class Target(NamedTuple):
 
 
 class CollectionProgress:
-    """A target is open, then under way, then open again or done for ever."""
+    """A target is open, then in progress, then open again or done."""
 
-    def __init__(self, keeper: LogWriter, limits: ArchiveLimits) -> None:
-        self._keeper = keeper
+    def __init__(self, writer: LogWriter, limits: ArchiveLimits) -> None:
+        self._writer = writer
         self._limits = limits
-        self._under_way: set[Target] = set()
+        self._in_progress: set[Target] = set()
         self._failures: dict[Target, int] = {}
         self._done: OrderedDict[Target, None] = OrderedDict()
 
-    def open(self, target: Target) -> bool:
-        """Whether somebody may begin with it."""
-        return target not in self._under_way and target not in self._done
+    def is_open(self, target: Target) -> bool:
+        """Whether the target is neither in progress nor done."""
+        return target not in self._in_progress and target not in self._done
 
     def begin(self, target: Target) -> None:
-        """It is under way."""
-        self._under_way.add(target)
+        """Mark the target as in progress."""
+        self._in_progress.add(target)
 
     def release(self, target: Target) -> None:
-        """It is open again."""
-        self._under_way.discard(target)
+        """Open the target again."""
+        self._in_progress.discard(target)
 
     def failed(self, target: Target) -> None:
-        """A try that came to nothing."""
+        """Count a failed try."""
         self._failures[target] = self._failures.get(target, 0) + 1
 
-    def hopeless(self, target: Target) -> bool:
-        """Whether it had its tries."""
+    def is_exhausted(self, target: Target) -> bool:
+        """Whether all tries have failed."""
         return self._failures.get(target, 0) >= self._limits.tries
 
     def forget(self, target: Target) -> None:
-        """Its Run is gone: nobody will ask again."""
-        self._under_way.discard(target)
+        """Forget a target whose Run is gone."""
+        self._in_progress.discard(target)
         self._failures.pop(target, None)
 
     async def keep(self, target: Target, pod: PodView, tail: Tail) -> None:
-        """Store what was read; then it is done."""
+        """Store the log; the target is done."""
         try:
-            await self._keeper.keep(pod, target.container, tail)
+            await self._writer.keep(pod, target.container, tail)
         except LostError as error:
-            self._keeper.lost(pod, error)
+            self._writer.lost(pod, error)
         self.finish(target)
 
     def lose(self, target: Target, pod: PodView, error: LostError) -> None:
-        """It is done, with nothing to show."""
-        self._keeper.lost(pod, error)
+        """Report a lost log; the target is done."""
+        self._writer.lost(pod, error)
         self.finish(target)
 
     def finish(self, target: Target) -> None:
-        """It is done."""
+        """Mark the target as done."""
         self.forget(target)
         self._done[target] = None
         if len(self._done) > self._limits.remembered:

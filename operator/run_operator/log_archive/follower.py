@@ -1,4 +1,4 @@
-"""Follows containers from the moment their pods begin to end, so that what they write in their grace period is kept."""
+"""Follows containers from the moment their pods begin to end, to keep what they write in their grace period."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 
 class _Followed:
-    """A container, its pod as it was seen last, and how long there is time."""
+    """A followed container, the latest state of its pod, and the deadline."""
 
     def __init__(self, target: Target, pod: PodView) -> None:
         self.target = target
@@ -36,21 +36,21 @@ class _Followed:
 
 
 class PodLogFollower:
-    """`look` is called with a pod that is to be looked at again, because following it came to nothing."""
+    """`look` is called with a pod to look at again after following it has failed."""
 
     def __init__(
         self,
         source: KubeletLogs,
-        book: CollectionProgress,
+        progress: CollectionProgress,
         nodes: Nodes,
-        directory: ClusterView,
+        cluster: ClusterView,
         limits: ArchiveLimits,
         look: Callable[[PodView], None],
     ) -> None:
         self._source = source
-        self._book = book
+        self._progress = progress
         self._nodes = nodes
-        self._directory = directory
+        self._cluster = cluster
         self._limits = limits
         self._look = look
         self._waiting: deque[_Followed] = deque()
@@ -61,17 +61,17 @@ class PodLogFollower:
         return len(self._followed)
 
     def offer(self, target: Target, pod: PodView) -> None:
-        """Follow it from now on, if a follower is free; else it is read when it has ended."""
+        """Follow the container if a follower is free; otherwise it is read after its end."""
         full = len(self._followed) >= self._limits.follows
-        if full or self._nodes.wait(pod.facts.node) or self._book.hopeless(target):
+        if full or self._nodes.wait(pod.facts.node) or self._progress.is_exhausted(target):
             return
-        self._book.begin(target)
+        self._progress.begin(target)
         self._followed[target] = _Followed(target, pod)
         self._waiting.append(self._followed[target])
         self._wakeup.set()
 
     def changed(self, pod: PodView, *, gone: bool = False) -> None:
-        """News of a pod. Of one that is gone, little more can come."""
+        """Note a change of a pod. The log of a pod that is gone ends soon."""
         for one in self._followed.values():
             if one.target.pod != pod.uid:
                 continue
@@ -81,7 +81,7 @@ class PodLogFollower:
                 one.bound.reschedule(asyncio.get_running_loop().time() + self._limits.linger)
 
     async def work(self) -> None:
-        """Follow one after the other, for ever. As many work at once as may be followed."""
+        """Follow one container after the other until cancelled. One task runs for each allowed follower."""
         while True:
             while not self._waiting:
                 self._wakeup.clear()
@@ -93,7 +93,7 @@ class PodLogFollower:
                 # See the reader.
                 where = f"{one.pod.namespace}/{one.pod.name}"
                 log.exception("a log could not be followed", extra={"pod": where})
-                self._book.finish(one.target)
+                self._progress.finish(one.target)
             finally:
                 self._followed.pop(one.target, None)
 
@@ -103,30 +103,30 @@ class PodLogFollower:
         if whole:
             await self._settle(one)
         if one.ended and (whole or not one.there) and tail.bytes:
-            await self._book.keep(one.target, one.pod, tail)
+            await self._progress.keep(one.target, one.pod, tail)
         elif one.there:
             self._followed.pop(one.target, None)
-            self._book.release(one.target)
+            self._progress.release(one.target)
             self._look(one.pod)
         elif whole:
-            self._book.finish(one.target)
+            self._progress.finish(one.target)
         else:
-            self._book.lose(one.target, one.pod, GONE)
+            self._progress.lose(one.target, one.pod, GONE)
 
     async def _read(self, one: _Followed, tail: Tail) -> bool:
-        """Whether the log came to its end."""
+        """Follow the log; returns whether its end was reached."""
         pod = one.pod
-        run = self._directory.run_of(pod.run_uid)
+        run = self._cluster.run_of(pod.run_uid)
         seconds = (run.policy.termination_grace_period if run else 0) + self._limits.follow_slack
         try:
             async with asyncio.timeout(seconds if one.there else self._limits.linger) as one.bound:
                 await self._source.follow(pod.namespace, pod.name, one.target.container, tail, 2 * seconds)
         except (NotFoundError, TimeoutError):
-            self._book.failed(one.target)
+            self._progress.failed(one.target)
             return False
         except KubeError as error:
-            self._nodes.told(pod.facts.node, error)
-            self._book.failed(one.target)
+            self._nodes.failed(pod.facts.node, error)
+            self._progress.failed(one.target)
             return False
         finally:
             one.bound = None
@@ -134,11 +134,11 @@ class PodLogFollower:
         return True
 
     async def _settle(self, one: _Followed) -> None:
-        """The end of a container, and its exit code, are told a moment after the end of its log."""
+        """Wait for the container's end and exit code, which the API shows a moment after the end of its log."""
         try:
             async with asyncio.timeout(self._limits.settle):
                 while not one.ended:
                     one.news.clear()
                     await one.news.wait()
         except TimeoutError:
-            self._book.failed(one.target)
+            self._progress.failed(one.target)

@@ -1,4 +1,4 @@
-"""Reading the log of one container, by way of the API server, within bounds."""
+"""Reads the log of one container through the API server, and remembers nodes that do not answer."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ CHUNK: Final = 65_536
 
 
 class KubeletLogs:
-    """Where logs come from."""
+    """The source of logs."""
 
     def __init__(self, api: Api, limits: ArchiveLimits) -> None:
         self._api = api
         self._limits = limits
 
     async def read(self, namespace: str, pod: str, container: str, into: Tail) -> None:
-        """What there is. Raises the errors of `kube.errors`."""
+        """Read the existing log. Raises the errors of `kube.errors`."""
         await self._read(namespace, pod, container, into, {}, self._limits.read_seconds)
 
     async def follow(self, namespace: str, pod: str, container: str, into: Tail, seconds: float) -> None:
-        """What there is and what comes, until the container ends. Raises the errors of `kube.errors`."""
+        """Read the log until the container ends. Raises the errors of `kube.errors`."""
         await self._read(namespace, pod, container, into, {"follow": "true"}, seconds)
 
     async def _read(
         self, namespace: str, pod: str, container: str, into: Tail, how: dict[str, str], seconds: float
     ) -> None:
-        # As many lines as there are bytes to be kept, for a line may be empty. The node looks for them from the end.
+        # One line a kept byte, because lines may be empty. The node searches them from the end.
         query = {"container": container, "tailLines": str(self._limits.tail), **how}
         pieces = self._api.stream(PODS, PODS.path(namespace, pod, "log"), query, deadline=seconds)
         async with aclosing(pieces):
@@ -47,7 +47,7 @@ class KubeletLogs:
 
 MOST: Final = 10_000
 FAKE: Final = "no preferred addresses found"
-"""What the API server says of a node that it knows no way to: a fake one. What runs there writes nothing."""
+"""The API server's error for a node without an address: a fake node, where nothing writes."""
 
 
 class _Node:
@@ -60,7 +60,7 @@ class _Node:
 
 
 class Nodes:
-    """`clock` is monotonic seconds."""
+    """Backoff for each node that does not serve logs. `clock` is monotonic seconds."""
 
     def __init__(self, limits: ArchiveLimits, clock: Callable[[], float]) -> None:
         self._limits = limits
@@ -73,25 +73,27 @@ class Nodes:
         return 0.0 if node is None else max(0.0, node.until - self._clock())
 
     def hopeless(self, name: str) -> str:
-        """Why what is on this node is given up without asking; empty while there is hope."""
+        """Why logs of this node are given up without a request; empty while it may answer."""
         node = self._failing.get(name)
-        return node.why if node and node.failures >= self._limits.patience and self.wait(name) else ""
+        return (
+            node.why if node and node.failures >= self._limits.max_node_failures and self.wait(name) else ""
+        )
 
     def answered(self, name: str) -> None:
-        """It served a log."""
+        """Note that the node served a log."""
         self._failing.pop(name, None)
 
     @staticmethod
     def fake(why: str) -> bool:
-        """Whether that is said of a node that is none."""
+        """Whether the error is that of a fake node."""
         return FAKE in why
 
-    def told(self, name: str, error: KubeError) -> None:
-        """It did not. Failures that come while it is not to be asked are of the same time, and count once."""
+    def failed(self, name: str, error: KubeError) -> None:
+        """Note that the node did not serve a log. Failures during its backoff belong together and count once."""
         if self.wait(name) or not isinstance(error, TransientError):
             return
         node = self._failing.setdefault(name, _Node())
-        node.failures = self._limits.patience if self.fake(error.message) else node.failures + 1
+        node.failures = self._limits.max_node_failures if self.fake(error.message) else node.failures + 1
         pause = self._limits.first_pause * 2.0 ** min(node.failures - 1, 16)
         longest = self._limits.last_pause
         node.until = self._clock() + (longest if self.fake(error.message) else min(longest, pause))

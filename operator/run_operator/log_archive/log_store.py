@@ -1,4 +1,4 @@
-"""What is kept already: known by metadata alone, and made room on before more is put there."""
+"""The index of kept RunLogs (metadata only) and their quotas: a Run, a namespace and the cluster each have a share."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from run_operator.log_archive.telemetry import ArchiveTelemetry
 
 
 class Entry(NamedTuple):
-    """A RunLog, without what is in it. `size` in bytes, compressed."""
+    """The metadata of a RunLog. `size` is compressed bytes."""
 
     namespace: str
     name: str
@@ -36,7 +36,7 @@ class Entry(NamedTuple):
 
     @classmethod
     def of(cls, metadata: Mapping[str, Any]) -> Entry:
-        """From an object's metadata; whatever is missing is empty."""
+        """Read an object's metadata; missing fields are empty."""
         labels = mapping(metadata.get("labels"))
         return cls(
             namespace=text(metadata.get("namespace")),
@@ -50,7 +50,7 @@ class Entry(NamedTuple):
 
 
 def beyond(entries: Iterable[Entry], limit: int, most: int | None = None) -> list[Entry]:
-    """What has to go so that the rest has at most `limit` bytes and `most` objects: the oldest, by attempt within a Run."""
+    """The oldest entries to delete so that at most `limit` bytes and `most` objects are left."""
     left = sorted(entries, key=lambda entry: (entry.created, entry.attempt, entry.name))
     size, gone = sum(entry.size for entry in left), 0
     while gone < len(left) and (size > limit or (most is not None and len(left) - gone > most)):
@@ -66,18 +66,18 @@ def _number(value: Any) -> int:
 
 OURS: Final = f"{LABEL_MANAGED_BY}={MANAGED_BY}"
 LOW: Final = 0.9
-"""Of a namespace's or the cluster's share: down to this at a time, so that not every log costs a list."""
+"""Fraction of a share that is left after a cleanup, so that not every new log needs a list."""
 
 log = logging.getLogger(__name__)
 
 Dropped = Callable[[str, str], None]
-"""Told of what had to go: the uid of its Run, and whose share was used up (`run`, `namespace`, `cluster`)."""
+"""Called for each deleted log: uid of its Run, and the full share (`run`, `namespace` or `cluster`)."""
 
 
 class LogStore:
-    """Sizes may be too large by what others deleted, so the API server is asked before anything goes.
+    """Sizes may be too large after deletions by others, so the API server is listed before anything is deleted.
 
-    Only a Run that is gone is forgotten at once. `namespaces`: those served, or one None for all.
+    Only deleted Runs are forgotten at once. `namespaces`: the served ones, or one None for all.
     """
 
     def __init__(
@@ -99,20 +99,20 @@ class LogStore:
         self._turn = asyncio.Lock()
 
     async def load(self) -> None:
-        """Learn what is there. Raises the errors of `kube.errors`."""
+        """List the stored RunLogs. Raises the errors of `kube.errors`."""
         self._replace(list(self._all()), await self._listed(self._namespaces))
 
     @property
     def size(self) -> int:
-        """Compressed bytes in all."""
+        """Compressed bytes of all RunLogs."""
         return self._total
 
     def has(self, run_uid: str, name: str) -> bool:
-        """Whether this object is there."""
+        """Whether this RunLog is stored."""
         return name in self._by_run.get(run_uid, ())
 
     def put(self, entry: Entry) -> None:
-        """It is there."""
+        """Add a stored RunLog."""
         held = self._by_run.setdefault(entry.run_uid, {})
         if entry.name in held:
             self._count(held[entry.name], -1)
@@ -120,12 +120,12 @@ class LogStore:
         self._count(entry, 1)
 
     def forget(self, run_uid: str) -> None:
-        """The Run is gone, and what was kept of it goes too."""
+        """Forget the RunLogs of a deleted Run."""
         for entry in list(self._by_run.get(run_uid, {}).values()):
             self.remove(entry)
 
     def remove(self, entry: Entry) -> None:
-        """It is not there (any more)."""
+        """Remove a RunLog that is not stored."""
         held = self._by_run.get(entry.run_uid, {})
         if held.pop(entry.name, None) is None:
             return
@@ -134,11 +134,11 @@ class LogStore:
         self._count(entry, -1)
 
     async def reserve(self, entry: Entry) -> None:
-        """Count it in, and delete what it leaves no room for: of its Run, its namespace, the cluster, in this order.
+        """Count a new RunLog and delete old ones that exceed the share of its Run, its namespace, or the cluster.
 
-        Raises the errors of `kube.errors`; then it is not counted.
+        Raises the errors of `kube.errors`; then the new one is not counted.
         """
-        async with self._turn:  # two at a time would both find room
+        async with self._turn:  # two at once would use the same space
             await self._make_room(entry)
             self.put(entry)
 
@@ -166,7 +166,7 @@ class LogStore:
             except (NotFoundError, ConflictError):
                 log.debug("RunLog %s/%s is gone already", entry.namespace, entry.name)
             except (KubeError, FencedError) as error:
-                log.warning("a RunLog that is too much is not deleted: %s", error)
+                log.warning("cannot delete a RunLog beyond its share: %s", error)
                 continue
             else:
                 self._counters.dropped(share)

@@ -1,4 +1,4 @@
-"""Reads the logs of containers that have ended: a bounded queue, a few at a time, a few tries each."""
+"""Reads the logs of ended containers: from a bounded queue, a few at a time, with a few tries each."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ log = logging.getLogger(__name__)
 
 
 class Reader:
-    """`view` gives a pod as it is now, or the one it is given when that is gone."""
+    """`view` returns the latest known state of a pod."""
 
     def __init__(
         self,
         source: KubeletLogs,
-        book: CollectionProgress,
+        progress: CollectionProgress,
         nodes: Nodes,
         limits: ArchiveLimits,
         view: Callable[[PodView], PodView],
     ) -> None:
         self._source = source
-        self._book = book
+        self._progress = progress
         self._nodes = nodes
         self._limits = limits
         self._view = view
@@ -45,21 +45,23 @@ class Reader:
         return len(self._waiting) + len(self._timers)
 
     def offer(self, target: Target, pod: PodView) -> None:
-        """Have it read soon."""
+        """Queue the container."""
         if len(self) >= self._limits.queued:
-            self._book.lose(target, pod, LostError("busy", "more containers ended at once than can be read"))
+            self._progress.lose(
+                target, pod, LostError("busy", "more containers ended at once than can be read")
+            )
             return
-        self._book.begin(target)
+        self._progress.begin(target)
         self._waiting[target] = pod
         self._wakeup.set()
 
     def close(self) -> None:
-        """Timers end."""
+        """Cancel the timers."""
         for timer in self._timers.values():
             timer.cancel()
 
     async def work(self) -> None:
-        """Read one after the other, for ever. Several may work at once."""
+        """Read one log after the other until cancelled. Several tasks may run."""
         while True:
             while not self._waiting:
                 self._wakeup.clear()
@@ -68,17 +70,17 @@ class Reader:
             try:
                 await self._read(target, self._view(pod))
             except Exception:
-                # Here and in the follower everything is caught: a mistake about one log must not stop the others.
+                # A bug about one log must not stop the others, as in the follower.
                 log.exception("a log could not be kept", extra={"pod": f"{pod.namespace}/{pod.name}"})
-                self._book.finish(target)
+                self._progress.finish(target)
 
     async def _read(self, target: Target, pod: PodView) -> None:
         if not any(c.container.name == target.container and not c.follow for c in chosen(pod)):
-            self._book.release(target)  # it goes on after all; its end will bring it here again
+            self._progress.release(target)  # the container runs on; its end queues it again
             return
         why = self._nodes.hopeless(pod.facts.node)
         if why:
-            self._book.lose(target, pod, unreachable(pod, why))
+            self._progress.lose(target, pod, unreachable(pod, why))
             return
         wait = self._nodes.wait(pod.facts.node)
         if wait:
@@ -88,24 +90,24 @@ class Reader:
         try:
             await self._source.read(pod.namespace, pod.name, target.container, tail)
         except NotFoundError:
-            self._book.lose(target, pod, GONE)
+            self._progress.lose(target, pod, GONE)
         except KubeError as error:
-            self._nodes.told(pod.facts.node, error)
-            self._book.failed(target)
+            self._nodes.failed(pod.facts.node, error)
+            self._progress.failed(target)
             self._failed(target, pod, error)
         else:
             self._nodes.answered(pod.facts.node)
-            await self._book.keep(target, pod, tail)
+            await self._progress.keep(target, pod, tail)
 
     def _failed(self, target: Target, pod: PodView, error: KubeError) -> None:
         passing = isinstance(error, TransientError | ThrottledError)
-        if passing and not self._book.hopeless(target) and not self._nodes.hopeless(pod.facts.node):
+        if passing and not self._progress.is_exhausted(target) and not self._nodes.hopeless(pod.facts.node):
             self._later(target, pod, getattr(error, "retry_after", self._limits.first_pause))
         elif isinstance(error, TransientError):
-            self._book.lose(target, pod, unreachable(pod, error.message))
+            self._progress.lose(target, pod, unreachable(pod, error.message))
         else:
             reason = "busy" if passing else "refused"
-            self._book.lose(
+            self._progress.lose(
                 target, pod, LostError(reason, f"the API server does not serve it: {error.message}")
             )
 
@@ -118,6 +120,6 @@ class Reader:
 
 
 def unreachable(pod: PodView, why: str) -> LostError:
-    """The node does not serve logs."""
+    """The error for a node that does not serve logs."""
     reason = "addressless" if Nodes.fake(why) else "unreachable"
     return LostError(reason, f"node {pod.facts.node or '(none)'} does not serve it: {why}")

@@ -8,16 +8,16 @@ from run_operator.children import ContainerView, PodView
 
 
 class Selection(NamedTuple):
-    """A container whose log is wanted; `follow`: it may still write."""
+    """A container whose log is kept; `follow`: it may still write."""
 
     container: ContainerView
     follow: bool
 
 
 def chosen(pod: PodView, *, stopping: bool = False) -> tuple[Selection, ...]:
-    """Of a pod that has ended, is asked to end, or is about to be (`stopping`): every container that ran.
+    """All containers that ran, if the pod has ended, ends, or is about to end (`stopping`).
 
-    A pod that simply runs has none: its logs are where the pod is.
+    A pod that just runs has none: its logs are still on its node.
     """
     if pod.live and not pod.facts.deleting and not stopping:
         return ()
@@ -29,7 +29,7 @@ def chosen(pod: PodView, *, stopping: bool = False) -> tuple[Selection, ...]:
 
 
 def ended(pod: PodView | None, name: str) -> bool:
-    """Whether the container is known to write no more."""
+    """Whether the container has ended."""
     if pod is None or not pod.live:
         return True
     return any(c.name == name and c.state == "terminated" for c in pod.facts.containers)

@@ -5,21 +5,21 @@ from __future__ import annotations
 from typing import Final
 
 SLACK: Final = 16_384
-"""Bytes beyond the limit that are held so that what is kept can begin with a whole line; the runtime cuts longer ones."""
+"""Extra bytes held so that the text begins with a whole line; the container runtime cuts longer lines."""
 
 
 class Tail:
-    """At least the last `limit` bytes of what is added, if there are as many; twice that is held at most."""
+    """Holds at least the last `limit` bytes that were added, and at most about twice as many."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._held = bytearray()
         self._ends = 0
         self.bytes = 0
-        """Added so far."""
+        """Number of bytes added."""
 
     def add(self, piece: bytes) -> None:
-        """The next piece."""
+        """Add the next piece."""
         self._held += piece
         self.bytes += len(piece)
         self._ends += piece.count(b"\n")
@@ -28,16 +28,16 @@ class Tail:
 
     @property
     def lines(self) -> int:
-        """Added so far; one that has no end yet counts."""
+        """Number of lines added; an unfinished line counts."""
         return self._ends + (bool(self._held) and not self._held.endswith(b"\n"))
 
     def text(self) -> bytes:
-        """The end: all of it, or from the beginning of the line in which the last `limit` bytes begin."""
+        """The whole text, or its end from the beginning of the line in which the last `limit` bytes begin."""
         return last(bytes(self._held), self._limit)
 
 
 def last(text: bytes, limit: int) -> bytes:
-    """The last `limit` bytes and what their first line has before them, unless that is more than the slack."""
+    """The last `limit` bytes, extended to the beginning of their first line within the slack."""
     cut = len(text) - limit
     if cut <= 0:
         return text

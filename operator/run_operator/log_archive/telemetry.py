@@ -1,4 +1,4 @@
-"""What the archive counts, for Prometheus."""
+"""Prometheus metrics of the log archive."""
 
 from __future__ import annotations
 
@@ -8,50 +8,48 @@ from prometheus_client import CollectorRegistry, Counter, Gauge
 
 
 class ArchiveTelemetry:
-    """Into the operator's own registry."""
+    """Registers in the operator's own registry."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        self._kept = Counter(
-            "run_operator_logs_kept", "Logs of containers that were kept.", registry=registry
-        )
+        self._kept = Counter("run_operator_logs_kept", "Container logs that were kept.", registry=registry)
         self._kept_bytes = Counter(
-            "run_operator_logs_kept_bytes", "Their bytes, compressed.", registry=registry
+            "run_operator_logs_kept_bytes", "Compressed bytes of kept logs.", registry=registry
         )
         self._lost = Counter(
             "run_operator_logs_lost",
-            "Logs that were not kept: unreachable (the node did not answer), addressless (the API server knows no way to "
-            "the node), gone (the pod was), busy (too many at once), refused (by the API server).",
+            "Logs that were not kept: unreachable (the node did not answer), addressless (the node has no address), "
+            "gone (the pod was gone), busy (too many at once), refused (by the API server).",
             ["reason"],
             registry=registry,
         )
         self._dropped = Counter(
             "run_operator_logs_dropped",
-            "Kept logs deleted because a share was used up, by whose: run, namespace, cluster.",
+            "Kept logs that were deleted because a share was full: run, namespace or cluster.",
             ["share"],
             registry=registry,
         )
         self._registry = registry
 
     def kept(self, size: int) -> None:
-        """One is in the cluster."""
+        """Count a kept log."""
         self._kept.inc()
         self._kept_bytes.inc(size)
 
     def lost(self, reason: str) -> None:
-        """One is not, and never will be."""
+        """Count a lost log."""
         self._lost.labels(reason).inc()
 
     def dropped(self, share: str) -> None:
-        """One was deleted."""
+        """Count a deleted log."""
         self._dropped.labels(share).inc()
 
     def watch(
         self, waiting: Callable[[], int], followed: Callable[[], int], stored: Callable[[], int]
     ) -> None:
-        """Read these at scrape time."""
+        """Export these gauges, read at scrape time."""
         for name, text, read in (
-            ("waiting", "Ended containers whose log waits to be read.", waiting),
-            ("followed", "Containers that are followed.", followed),
-            ("stored_bytes", "Compressed bytes kept in all, as far as known.", stored),
+            ("waiting", "Ended containers in the queue.", waiting),
+            ("followed", "Containers being followed.", followed),
+            ("stored_bytes", "Compressed bytes of all kept logs, as far as known.", stored),
         ):
             Gauge(f"run_operator_logs_{name}", text, registry=self._registry).set_function(read)

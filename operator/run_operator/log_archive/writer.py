@@ -1,4 +1,4 @@
-"""Making a RunLog of what was read: compressed, within the shares, once."""
+"""Writes a log as a RunLog: compressed, within the shares, once."""
 
 from __future__ import annotations
 
@@ -31,19 +31,19 @@ from run_operator.log_archive.telemetry import ArchiveTelemetry
 from run_operator.workloads.metadata import owner, pod_labels
 
 PAUSES: Final = (0.5, 2.0, 5.0)
-"""Seconds between tries to write one."""
-MAX_TOLD: Final = 20_000
+"""Seconds between tries to write."""
+MAX_REPORTED: Final = 20_000
 SILENT: Final = "addressless"
-"""A node that has no address is no node: nothing ran there that could have written."""
+"""No Event for a fake node: nothing ran there."""
 
 Say = Callable[[Run, str, str], None]
-"""Told a Warning about a Run: reason and message."""
+"""Writes a Warning Event for a Run: reason and message."""
 
 log = logging.getLogger(__name__)
 
 
 class LostError(Exception):
-    """A log is not kept, and never will be. `reason` is one of the counter's."""
+    """A log cannot be kept. `reason` is a label value of the counter."""
 
     def __init__(self, reason: str, message: str) -> None:
         super().__init__(message)
@@ -51,30 +51,30 @@ class LostError(Exception):
 
 
 class LogWriter:
-    """`wall` is the clock, epoch seconds."""
+    """`wall` returns epoch seconds."""
 
     def __init__(
         self,
         api: Api,
-        shelf: LogStore,
-        directory: ClusterView,
+        store: LogStore,
+        cluster: ClusterView,
         limits: ArchiveLimits,
         counters: ArchiveTelemetry,
         say: Say,
         wall: Callable[[], float],
     ) -> None:
         self._api = api
-        self.shelf = shelf
-        self._directory = directory
+        self.store = store
+        self._cluster = cluster
         self._limits = limits
         self._counters = counters
         self._say = say
         self._wall = wall
-        self._told: OrderedDict[str, None] = OrderedDict()
+        self._reported: OrderedDict[str, None] = OrderedDict()
 
     async def keep(self, pod: PodView, container: str, tail: Tail) -> None:
-        """Store it, unless it is empty or its Run is gone. Raises LostError."""
-        run = self._directory.run_of(pod.run_uid)
+        """Store a log unless it is empty or its Run is gone. Raises LostError."""
+        run = self._cluster.run_of(pod.run_uid)
         text = tail.text()
         if run is None or run.deleting or not text:
             return
@@ -89,47 +89,47 @@ class LogWriter:
         try:
             await self._stored(entry, body)
         except (KubeError, FencedError) as error:
-            self.shelf.remove(entry)
-            if isinstance(error, NotFoundError) and self._directory.run_of(run.uid) is None:
+            self.store.remove(entry)
+            if isinstance(error, NotFoundError) and self._cluster.run_of(run.uid) is None:
                 return
-            raise LostError("refused", f"the API server does not take it: {error}") from error
+            raise LostError("refused", f"the API server refuses it: {error}") from error
         self._counters.kept(len(stored))
 
     def lost(self, pod: PodView, error: LostError) -> None:
-        """Count it, and tell it once a Run."""
+        """Count a lost log, and write one Event a Run."""
         self._counters.lost(error.reason)
         log.debug("log of pod %s/%s is not kept: %s", pod.namespace, pod.name, error)
-        run = self._directory.run_of(pod.run_uid)
+        run = self._cluster.run_of(pod.run_uid)
         if run is None or run.deleting or error.reason == SILENT or not self._first(run.uid):
             return
         self._say(run, "LogsNotKept", f"a log of attempt {pod.attempt} (pod {pod.name}) is not kept: {error}")
 
     def _first(self, run_uid: str) -> bool:
-        if run_uid in self._told:
+        if run_uid in self._reported:
             return False
-        self._told[run_uid] = None
-        if len(self._told) > MAX_TOLD:
-            self._told.popitem(last=False)
+        self._reported[run_uid] = None
+        if len(self._reported) > MAX_REPORTED:
+            self._reported.popitem(last=False)
         return True
 
     async def _stored(self, entry: Entry, body: dict[str, object]) -> None:
         for pause in (*PAUSES, None):
             try:
-                await self.shelf.reserve(entry)
+                await self.store.reserve(entry)
                 made = await self._api.create(RUN_LOGS, entry.namespace, body, accept=METADATA)
             except AlreadyExistsError:
-                return  # ours: the name is that of the pod and its container
+                return  # ours: the name is made of the pod and the container
             except (TransientError, ThrottledError) as error:
                 if pause is None:
                     raise
                 await asyncio.sleep(max(pause, getattr(error, "retry_after", 0.0)))
             else:
-                self.shelf.put(Entry.of(made.get("metadata") or {}))
+                self.store.put(Entry.of(made.get("metadata") or {}))
                 return
 
 
 def _fitting(text: bytes) -> tuple[bytes, bytes]:
-    """As much of the end as one object can hold, and the same compressed."""
+    """The end of the text that fits one object, and its compressed bytes."""
     stored = runlog.packed(text)
     while len(stored) > runlog.MAX_STORED:
         text = last(text, int(len(text) * 0.9 * runlog.MAX_STORED / len(stored)))

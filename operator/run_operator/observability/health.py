@@ -1,4 +1,4 @@
-"""Health that is tied to progress: not "the process lives" but "Runs are being looked at"."""
+"""Health by progress: whether Runs are being reconciled, not just whether the process lives."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ BEAT: Final = 0.5
 
 @dataclass(slots=True)
 class Health:
-    """Facts from the engine, judged at each probe. `clock` is monotonic seconds."""
+    """Facts from the engine, evaluated at each probe. `clock` is monotonic seconds."""
 
     clock: Callable[[], float]
     queue_oldest_age: Callable[[], float]
@@ -27,11 +27,11 @@ class Health:
     _last_sweep: float = field(default=0.0)
 
     def swept(self) -> None:
-        """A sweep was tried: the part that repairs the store is at work."""
+        """Note that a resync was tried."""
         self._last_sweep = self.clock()
 
     async def beat(self) -> None:
-        """Measure the loop's lag, for ever: the worst delay of the last beats, slowly forgotten."""
+        """Measure the lag of the event loop until cancelled: the worst recent delay, which decays."""
         self._last_sweep = self.clock()
         while True:
             self._last_beat = self.clock()
@@ -39,20 +39,20 @@ class Health:
             self.lag = max(self.clock() - self._last_beat - BEAT, self.lag * 0.9)
 
     def problems(self) -> list[str]:
-        """Why the process should be restarted; empty when it makes progress.
+        """Why the process should be restarted; empty while it makes progress.
 
-        An API server that does not answer is no reason: a restart would not help.
+        An API server that does not answer is not listed: a restart would not help.
         """
         found = []
         if self.queue_oldest_age() > MAX_QUEUE_AGE:
-            found.append(f"a Run waits for {self.queue_oldest_age():.0f} s for a worker")
+            found.append(f"a Run has waited {self.queue_oldest_age():.0f} s for a worker")
         if self.clock() - self._last_beat > MAX_LAG:
-            found.append("the event loop stands still")
+            found.append("the event loop is blocked")
         if self.clock() - self._last_sweep > 3 * self.sweep_every + 60:
-            found.append("no sweep was tried for too long")
+            found.append("the last resync is too long ago")
         return found
 
     def unready(self) -> list[str]:
-        """Why no work is done yet, or no more."""
+        """Why the process does not work yet, or not any more."""
         found = [] if self.ready else ["the first list of Runs, Jobs and pods is not complete"]
         return [*found, "stopping"] if self.stopping else found

@@ -10,7 +10,7 @@ from typing import Any, Final
 from run_operator.api.raw import precise_stamp
 
 CARRIED: Final = ("run", "uid")
-"""Extra fields that lead from a line to its Run."""
+"""Extra fields that identify the Run of a line."""
 QUIET: Final = ("kopf", "aiohttp", "asyncio", "kubernetes")
 PLAIN: Final = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
 
@@ -19,7 +19,7 @@ class JsonLines(logging.Formatter):
     """`{"time", "level", "logger", "message", "run"?, "uid"?, "error"?}`."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """One line, whatever the message holds."""
+        """One line of JSON for any message."""
         entry: dict[str, Any] = {
             "time": precise_stamp(record.created),
             "level": record.levelname,
@@ -33,7 +33,7 @@ class JsonLines(logging.Formatter):
 
 
 def configure(level: str, *, as_json: bool) -> None:
-    """Send everything to standard error; libraries speak from WARNING on."""
+    """Log to standard error; libraries log from WARNING on."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLines() if as_json else logging.Formatter(PLAIN))
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)

@@ -1,4 +1,4 @@
-"""Prometheus metrics of the operator itself. Names follow Prometheus' conventions: base units, `_total`."""
+"""Prometheus metrics of the operator. Names follow Prometheus' conventions: base units, `_total`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 1
 
 @dataclass(frozen=True, slots=True)
 class Readings:
-    """Gauges read at scrape time, so that keeping them costs nothing on the hot path."""
+    """Gauges that are read at scrape time and cost nothing in between."""
 
     queue_depth: Callable[[], int]
     queue_delayed: Callable[[], int]
@@ -28,7 +28,7 @@ class Readings:
 
 
 class OperatorTelemetry:
-    """Counters and histograms the engine feeds; one registry, no globals."""
+    """Counters and histograms of the engine, in one registry."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
@@ -52,19 +52,19 @@ class OperatorTelemetry:
         )
         self._watch_events = Counter(
             "run_operator_watch_events",
-            "Objects told by the watch streams; type LIST: as part of a list.",
+            "Objects received from the watch streams; type LIST: as part of a list.",
             ["resource", "type"],
             registry=self.registry,
         )
         self._watched: dict[tuple[str, str | None], Counter] = {}
         self._ghosts = Counter(
             "run_operator_ghosts",
-            "Objects found deleted by a sweep although no stream told.",
+            "Deleted objects that a resync found and no stream reported.",
             registry=self.registry,
         )
         self._restarts = Counter(
             "run_operator_watch_restarts",
-            "Times all watch streams were opened anew after a failure or a standstill.",
+            "Restarts of all watch streams after a failure or a stall.",
             registry=self.registry,
         )
         self._events_dropped = Counter(
@@ -74,35 +74,35 @@ class OperatorTelemetry:
         )
 
     def reconciled(self, result: str, seconds: float) -> None:
-        """One reconcile ended."""
+        """Count a reconcile."""
         self._reconciles.labels(result).inc()
         self._seconds.observe(seconds)
 
     def requested(self, verb: str, resource: str, code: str) -> None:
-        """One API request was answered or failed."""
+        """Count an API request."""
         self._requests.labels(verb, resource, code).inc()
 
     def watched(self, resource: str, kind: str | None) -> None:
-        """One object came by a stream. By far the most frequent news, and finding a counter costs more than counting."""
+        """Count a watched object. Very frequent, so counters are looked up once."""
         counter = self._watched.get((resource, kind))
         if counter is None:
             counter = self._watched[resource, kind] = self._watch_events.labels(resource, kind or "LIST")
         counter.inc()
 
     def swept(self, ghosts: int) -> None:
-        """A sweep found that many ghosts."""
+        """Count deleted objects that a resync found."""
         self._ghosts.inc(ghosts)
 
     def restarted(self) -> None:
-        """The watch streams are opened anew."""
+        """Count a restart of the watch streams."""
         self._restarts.inc()
 
     def event_dropped(self) -> None:
-        """A Kubernetes Event got lost."""
+        """Count a lost Kubernetes Event."""
         self._events_dropped.inc()
 
     def attach(self, readings: Readings) -> None:
-        """Export these gauges too."""
+        """Export these gauges."""
         self.registry.register(_Gauges(readings))
 
     def text(self) -> bytes:
@@ -120,7 +120,7 @@ class _Gauges(Collector):
         yield _one("run_operator_queue_delayed", "Runs waiting for a point in time.", read.queue_delayed())
         yield _one(
             "run_operator_queue_oldest_seconds",
-            "How long the longest waiting Run waits.",
+            "Age of the oldest Run in the queue.",
             read.queue_oldest_age(),
         )
         yield _one("run_operator_processing", "Runs being worked on.", read.processing())

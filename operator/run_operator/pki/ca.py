@@ -1,7 +1,7 @@
-"""The certificate authority of the ingest, and what it signs. Pure but for randomness: `now` comes in.
+"""The certificate authority of the ingest. Pure except for randomness: the caller passes `now`.
 
-Several authorities may stand side by side. A new one is told to the pods a day before anything is signed with it, and
-an old one until it has expired: so a change of authority is noticed by nobody.
+Several authorities may be valid at once. Pods trust a new one a day before it signs anything, and an old one until it
+has expired, so a rotation interrupts nobody.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 AUTHORITY_LIFE: Final = dt.timedelta(days=730)
 AUTHORITY_RENEWED: Final = dt.timedelta(days=240)
-"""Before its end."""
-TOLD_BEFORE: Final = dt.timedelta(days=1)
+"""Renewed this long before its end."""
+TRUSTED_BEFORE: Final = dt.timedelta(days=1)
 SERVER_LIFE: Final = dt.timedelta(days=7)
 SERVER_RENEWED: Final = dt.timedelta(days=3)
 SKEW: Final = dt.timedelta(hours=1)
-"""By which clocks may differ."""
+"""Allowed difference between clocks."""
 MOST: Final = 4
-"""Authorities side by side."""
+"""Most authorities at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +39,12 @@ class CertificateAuthority:
 
     @property
     def begins(self) -> dt.datetime:
-        """From when on it is valid."""
+        """Begin of its validity."""
         return self._read.not_valid_before_utc
 
     @property
     def ends(self) -> dt.datetime:
-        """Until when it is valid."""
+        """End of its validity."""
         return self._read.not_valid_after_utc
 
     @property
@@ -53,7 +53,7 @@ class CertificateAuthority:
 
     @classmethod
     def create(cls, now: dt.datetime) -> CertificateAuthority:
-        """A new one."""
+        """Create a new authority."""
         key = ec.generate_private_key(ec.SECP256R1())
         name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "run-operator-ingest-ca")])
         builder = _builder(name, name, key, now, AUTHORITY_LIFE)
@@ -82,7 +82,7 @@ class CertificateAuthority:
 
 
 def renewed(authorities: Sequence[CertificateAuthority], now: dt.datetime) -> list[CertificateAuthority]:
-    """Those that are still valid, the oldest first, and a new one if it is time for it."""
+    """The valid authorities, oldest first, with a new one if the newest ends soon."""
     valid = sorted((one for one in authorities if one.ends > now), key=lambda one: one.begins)
     if not valid or valid[-1].ends - now < AUTHORITY_RENEWED:
         valid.append(CertificateAuthority.create(now))
@@ -90,24 +90,24 @@ def renewed(authorities: Sequence[CertificateAuthority], now: dt.datetime) -> li
 
 
 def signer(authorities: Sequence[CertificateAuthority], now: dt.datetime) -> CertificateAuthority:
-    """The newest that the pods have been told of long enough; the oldest, when there is none."""
-    told = [one for one in authorities if one.begins + SKEW + TOLD_BEFORE <= now]
-    return told[-1] if told else authorities[0]
+    """The newest authority that pods have trusted long enough, else the oldest."""
+    trusted = [one for one in authorities if one.begins + SKEW + TRUSTED_BEFORE <= now]
+    return trusted[-1] if trusted else authorities[0]
 
 
 def bundle(authorities: Sequence[CertificateAuthority]) -> str:
-    """What pods trust: all certificates, as PEM."""
+    """All authority certificates as PEM, for pods to trust."""
     return b"".join(one.certificate for one in authorities).decode()
 
 
 def parts(pem: bytes) -> tuple[bytes, bytes]:
-    """Key and certificate of what `issue` returned."""
+    """Split the result of `issue` into key and certificate."""
     key, mark, certificate = pem.partition(b"-----BEGIN CERTIFICATE-----")
     return key, mark + certificate
 
 
 def fingerprint(certificate: bytes) -> str:
-    """Tells authorities apart."""
+    """A short identity of an authority."""
     return hashlib.sha256(certificate).hexdigest()[:16]
 
 

@@ -1,6 +1,6 @@
-"""The certificate of the gateway: made by the operator's authority, handed out in a Secret that the gateway mounts.
+"""The gateway's certificate: issued by the operator's authority into a Secret that the gateway mounts.
 
-The gateway itself may neither read nor write anything. The operator may get and patch this one Secret.
+The gateway has no rights of its own. The operator may get and patch this one Secret.
 """
 
 from __future__ import annotations
@@ -21,21 +21,21 @@ from run_operator.pki import ca
 from run_operator.pki.rotation import CertificateRotation
 
 HOSTS: Final = f"{GROUP}/hosts"
-"""On the Secret: further names and addresses of the gateway, separated by commas. Written by an administrator."""
+"""Annotation of the Secret: further names and addresses of the gateway, separated by commas; set by an administrator."""
 ISSUED_FOR: Final = f"{GROUP}/issued-for"
 ISSUED_AT: Final = f"{GROUP}/issued-at"
 SIGNER: Final = f"{GROUP}/signer"
 MOST: Final = 64
-"""Names in a certificate."""
+"""Most names in a certificate."""
 EVERY: Final = 10.0
-"""Seconds between two looks at the Secret."""
+"""Seconds between two checks of the Secret."""
 AFTER_FAILURE: Final = 15.0
 
 log = logging.getLogger(__name__)
 
 
 class GatewaySecret:
-    """`secret` and `service` are the gateway's, in `namespace`: the operator's own, where the gateway is too."""
+    """`secret` and `service` belong to the gateway, in the operator's `namespace`."""
 
     def __init__(
         self,
@@ -54,27 +54,27 @@ class GatewaySecret:
         self._now = now
 
     async def keep(self) -> None:
-        """Look after it, for ever."""
+        """Renew the certificate until cancelled."""
         while True:
             pause = EVERY
             try:
                 await self.refresh()
             except (KubeError, ValueError) as error:
-                log.warning("the certificate of the gateway was not looked after: %s", error)
+                log.warning("could not renew the certificate of the gateway: %s", error)
                 pause = AFTER_FAILURE
             await asyncio.sleep(pause)
 
     async def refresh(self) -> None:
-        """Renew what is due. Raises the errors of `kube.errors`, or ValueError for a name that is none."""
+        """Renew the certificate if it is due. Raises the errors of `kube.errors`, or ValueError for an invalid name."""
         raw = await self._api.get(SECRETS, self._namespace, self._secret)
         metadata = mapping(raw.get("metadata"))
-        told, hosts = mapping(metadata.get("annotations")), self._hosts(metadata)
-        if not self._due(raw, told, hosts):
+        present, hosts = mapping(metadata.get("annotations")), self._hosts(metadata)
+        if not self._due(raw, present, hosts):
             return
         key, certificate = await self._certificates.issue(hosts)
         data = {"tls.key": key, "tls.crt": certificate, "ca.crt": self._certificates.bundle.encode()}
         annotations = {
-            **told,
+            **present,
             ISSUED_FOR: ",".join(hosts),
             ISSUED_AT: stamp(self._now().timestamp()),
             SIGNER: self._signer(),
@@ -86,13 +86,13 @@ class GatewaySecret:
         await self._api.patch(SECRETS, self._namespace, self._secret, body)
         log.info("the gateway has a certificate for %s", ", ".join(hosts))
 
-    def _due(self, raw: Mapping[str, Any], told: Mapping[str, Any], hosts: list[str]) -> bool:
-        issued = parse(told.get(ISSUED_AT)) or 0.0
+    def _due(self, raw: Mapping[str, Any], present: Mapping[str, Any], hosts: list[str]) -> bool:
+        issued = parse(present.get(ISSUED_AT)) or 0.0
         old = self._now().timestamp() - issued > (ca.SERVER_LIFE - ca.SERVER_RENEWED).total_seconds()
         data = mapping(raw.get("data"))
         complete = all(data.get(name) for name in ("tls.key", "tls.crt"))
         trusted = base64.b64encode(self._certificates.bundle.encode()).decode() == data.get("ca.crt")
-        same = told.get(ISSUED_FOR) == ",".join(hosts) and told.get(SIGNER) == self._signer()
+        same = present.get(ISSUED_FOR) == ",".join(hosts) and present.get(SIGNER) == self._signer()
         return old or not complete or not trusted or not same
 
     def _hosts(self, metadata: Mapping[str, Any]) -> list[str]:

@@ -1,4 +1,4 @@
-"""The certificate of the HTTPS port: two files that somebody else renews, read again when they change."""
+"""Reloads the certificate of an HTTPS port when its two files change."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 EVERY: Final = 10.0
-"""Seconds between two looks."""
+"""Seconds between two checks."""
 
 log = logging.getLogger(__name__)
 
@@ -21,11 +21,11 @@ class ReloadingCertificate:
         self._files = folder / "tls.crt", folder / "tls.key"
         self._loaded = b""
         self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        """What is renewed counts for connections made from then on."""
+        """A renewed certificate is used for new connections."""
         self.context.minimum_version = ssl.TLSVersion.TLSv1_2
 
     def load(self) -> bool:
-        """Read the files if they have changed; whether they had. Raises OSError (ssl.SSLError is one)."""
+        """Read the files if they have changed; returns whether they had. Raises OSError (also ssl.SSLError)."""
         content = b"".join(path.read_bytes() for path in self._files)
         if content == self._loaded:
             return False
@@ -34,11 +34,11 @@ class ReloadingCertificate:
         return True
 
     async def keep_fresh(self) -> None:
-        """Look again and again, for ever."""
+        """Check the files until cancelled."""
         while True:
             await asyncio.sleep(EVERY)
             try:
                 if self.load():
                     log.info("the certificate was renewed")
             except OSError as error:
-                log.warning("the certificate of the gateway cannot be read anew: %s", error)
+                log.warning("cannot reload the certificate of the gateway: %s", error)

@@ -1,4 +1,4 @@
-"""The endpoint's certificate, renewed without a restart; the authority's key in a Secret of the operator's own."""
+"""Renews the ingest's certificate without a restart; the authority's key is in a Secret of the operator."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from run_operator.pki import ca
 from run_operator.pki.ca import CertificateAuthority
 
 EVERY: Final = 3600.0
-"""Seconds between two looks."""
+"""Seconds between two checks."""
 AFTER_FAILURE: Final = 30.0
 TRIES: Final = 5
 
@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 
 
 class CertificateRotation:
-    """`secret` in `namespace`: where the keys of the authorities are. `hosts`: names and addresses of the endpoint."""
+    """`secret` in `namespace` holds the keys of the authorities. `hosts`: names and addresses of the ingest."""
 
     def __init__(
         self, api: Api, namespace: str, secret: str, hosts: Sequence[str], now: Callable[[], dt.datetime]
@@ -43,13 +43,13 @@ class CertificateRotation:
         self._issued: dt.datetime | None = None
         self._signer: bytes | None = None
         self.bundle = ""
-        """What pods trust, as PEM; empty before the first `refresh`."""
+        """The certificates that pods trust, as PEM; empty before the first `refresh`."""
         self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        """For the server; what is renewed counts for connections made from then on."""
+        """For the server; a renewed certificate is used for new connections."""
         self.context.minimum_version = ssl.TLSVersion.TLSv1_2
 
     async def refresh(self) -> None:
-        """Renew what is due. Raises the errors of `kube.errors`."""
+        """Renew the certificate if it is due. Raises the errors of `kube.errors`."""
         authorities = await self._authorities()
         chosen, now = ca.signer(authorities, self._now()), self._now()
         due = self._issued is None or now - self._issued > ca.SERVER_LIFE - ca.SERVER_RENEWED
@@ -61,26 +61,26 @@ class CertificateRotation:
 
     @property
     def signer(self) -> bytes | None:
-        """The certificate of the authority that signs; None before the first `refresh`."""
+        """The certificate of the signing authority; None before the first `refresh`."""
         return self._signer
 
     async def issue(self, hosts: Sequence[str]) -> tuple[bytes, bytes]:
-        """Key and certificate for another server, as PEM. Raises the errors of `kube.errors`."""
+        """Issue key and certificate for another server, as PEM. Raises the errors of `kube.errors`."""
         authorities = await self._authorities()
         return ca.parts(ca.signer(authorities, self._now()).issue(hosts, self._now()))
 
     async def keep_fresh(self) -> None:
-        """Look every hour, for ever."""
+        """Check every hour until cancelled."""
         while True:
             await asyncio.sleep(EVERY)
             try:
                 await self.refresh()
             except (KubeError, ValueError) as error:
-                log.warning("the certificate of the ingest was not looked after: %s", error)
+                log.warning("could not renew the certificate of the ingest: %s", error)
                 await asyncio.sleep(AFTER_FAILURE)
 
     async def _authorities(self) -> list[CertificateAuthority]:
-        """As stored; made, stored and pruned as need be. Of two replicas that do so at once one wins."""
+        """The stored authorities, created, stored and pruned as needed. If two replicas write at once, one wins."""
         for _ in range(TRIES):
             raw = await self._stored()
             there = _read(raw, self._secret)
@@ -137,7 +137,7 @@ def _read(raw: Mapping[str, Any] | None, secret: str) -> list[CertificateAuthori
             one = CertificateAuthority(base64.b64decode(data[name]), base64.b64decode(key))
             found.append((one.begins, one))
         except (ValueError, binascii.Error):
-            log.warning("%s in the Secret %s cannot be read and is not used any more", name, secret)
+            log.warning("%s in the Secret %s cannot be read and is ignored", name, secret)
     return [one for _, one in sorted(found, key=lambda pair: pair[0])]
 
 

@@ -116,29 +116,29 @@ def failure(message: str = "dial timeout") -> TransientError:
 
 
 def test_a_node_that_does_not_answer_is_asked_less_and_less_often():
-    clock, limits = Clock(), ArchiveLimits(first_pause=2, last_pause=10, patience=3)
+    clock, limits = Clock(), ArchiveLimits(first_pause=2, last_pause=10, max_node_failures=3)
     nodes = Nodes(limits, clock)
     pauses = []
     for _ in range(5):
         assert nodes.wait("n") == 0
-        nodes.told("n", failure())
-        nodes.told("n", failure())  # another one that was under way: the same time
+        nodes.failed("n", failure())
+        nodes.failed("n", failure())  # another one that was under way: the same time
         pauses.append(nodes.wait("n"))
         assert bool(nodes.hopeless("n")) == (len(pauses) >= 3)
         clock.now += pauses[-1]
     assert pauses == [2, 4, 8, 10, 10]
     assert nodes.hopeless("n") == ""  # it may be asked again
     nodes.answered("n")
-    nodes.told("n", failure())
+    nodes.failed("n", failure())
     assert (nodes.wait("n"), nodes.wait("other")) == (2, 0)
 
 
 def test_a_node_without_an_address_is_given_up_at_once_and_a_refusal_is_not_the_nodes_fault():
     nodes = Nodes(ArchiveLimits(last_pause=600), Clock())
-    nodes.told("n", failure(f"{FAKE}; known addresses: []"))
+    nodes.failed("n", failure(f"{FAKE}; known addresses: []"))
     assert FAKE in nodes.hopeless("n")
     assert nodes.wait("n") == 600
-    nodes.told("m", ForbiddenError("get x", 403, "no"))
+    nodes.failed("m", ForbiddenError("get x", 403, "no"))
     assert nodes.wait("m") == 0
 
 
