@@ -47,7 +47,7 @@ class TestAuthorities:
             chosen = ca.signer(there, now)
             assert chosen.begins <= now
             assert chosen.ends > now + ca.SERVER_LIFE
-            assert told[chosen.certificate] <= now - ca.TOLD_BEFORE
+            assert told[chosen.certificate] <= now - ca.TRUSTED_BEFORE
             assert len(there) <= ca.MOST
 
 
