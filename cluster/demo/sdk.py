@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from cluster import current
 from cluster.demo.stage import NAMESPACE, Stage, say
+from cluster.demo.trust import VARIABLE, write_bundle
 from cluster.errors import ClusterError
 from cluster.paths import REPOSITORY, Home
 from cluster.state import State
@@ -50,9 +51,11 @@ def offer(stage: Stage, home: Home | None) -> list[str]:
         say(f"  (in another terminal: kubectl -n {OPERATOR} port-forward deployment/{GATEWAY} 8080:8080)")
         return ["export DHCORE_ENDPOINT=http://127.0.0.1:8080", f"export DHCORE_ACCESS_TOKEN={token}"]
     host, authority = address(home), home.folder / "gateway-ca.crt"
+    bundle = home.folder / "gateway-bundle.crt"
     _trust(stage, host, authority)
+    write_bundle(bundle, authority.read_bytes())
     return [
-        f"export DHCORE_ENDPOINT=https://{host}:{NODE_PORT} REQUESTS_CA_BUNDLE={authority}",
+        f"export DHCORE_ENDPOINT=https://{host}:{NODE_PORT} {VARIABLE}={bundle}",
         f"export DHCORE_ACCESS_TOKEN={token}",
     ]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 
-from tests.support.gateway_process import SdkUser, account
+from tests.support.gateway_process import LINES, SdkUser, account
 from tests.support.harness import Person, wait_for
 
 SECRET = "run-operator-gateway-tls"  # noqa: S105 - a name
@@ -21,13 +21,15 @@ def test_the_sdk_runs_a_program_and_reads_what_it_wrote(kubeconfig, person, tmp_
     authority = tmp_path / "ca.crt"
     authority.write_bytes(base64.b64decode(home.get("secret", SECRET)["data"]["ca.crt"]))
     token = account(person, "user", "edit", "run-operator-log-metrics")
-    user = SdkUser(f"https://{host}:30843", token, tmp_path, REQUESTS_CA_BUNDLE=str(authority))
-    found = user.run("logged", person.namespace, "echo one; echo zwö; sleep 2")
-    assert (found["state"], found["logs"]) == ("COMPLETED", ["one\nzwö\n"])
-    assert found["metrics"] == {"loss": [0.5]}
-    for wish in ("stop", "resume"):
-        assert found[wish].startswith("BadRequestError")
-        assert "COMPLETED already" in found[wish]
+    endpoint = f"https://{host}:30843"
+    for line in LINES:
+        user = SdkUser(endpoint, token, tmp_path, line, REQUESTS_CA_BUNDLE=str(authority))
+        found = user.run("logged", person.namespace, "echo one; echo zwö; sleep 2")
+        assert (found["state"], found["logs"]) == ("COMPLETED", ["one\nzwö\n"])
+        assert found["metrics"] == {"loss": [0.5]}
+        for wish in ("stop", "resume"):
+            assert found[wish].startswith("BadRequestError")
+            assert "COMPLETED already" in found[wish]
     assert not home.get("serviceaccount", "run-operator-gateway").get("secrets")
 
 

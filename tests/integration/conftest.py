@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from run_operator import Cluster
+from tests.support.gateway_process import LINES
 from tests.support.harness import OperatorProcess, Person, cluster_down, cluster_name, cluster_up
 from tests.support.proxy import Proxy
 from tests.support.terminal import Terminal
@@ -60,6 +61,12 @@ def person(kubeconfig: Path) -> Iterator[Person]:
     # Runs first: one that loses its Job to the namespace's end is written to, and the next test counts writes.
     one.kubectl("delete", "runs", "--all", "--wait=false")
     one.kubectl("delete", "namespace", name, "--wait=false")
+
+
+@pytest.fixture(params=sorted(LINES))
+def line(request: pytest.FixtureRequest) -> str:
+    """A line of the SDK: what a person does with one goes with the other."""
+    return str(request.param)
 
 
 @pytest.fixture

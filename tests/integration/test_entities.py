@@ -27,7 +27,7 @@ def gateway(kubeconfig: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
 
 @pytest.fixture
 def user(gateway: GatewayProcess, person: Person, tmp_path: Path) -> SdkUser:
-    return SdkUser(gateway.endpoint, account(person, "user", "edit"), tmp_path, PROGRAMS)
+    return SdkUser(gateway.endpoint, account(person, "user", "edit"), tmp_path, programs=PROGRAMS)
 
 
 def test_the_sdk_creates_reads_lists_changes_exports_and_deletes_each_kind(person, user):
@@ -109,9 +109,9 @@ def test_what_is_one_version_cannot_become_another(person, user):
 
 def test_who_may_only_read_changes_no_entity(gateway, person, user, tmp_path):
     user.run("generic", person.namespace)
-    reader = SdkUser(gateway.endpoint, account(person, "reader", "view"), tmp_path, PROGRAMS)
+    reader = SdkUser(gateway.endpoint, account(person, "reader", "view"), tmp_path, programs=PROGRAMS)
     found = reader.run("refused", person.namespace)
     assert set(found) == {"create", "update", "delete", "files"}
     assert all(said.startswith("ForbiddenError") for said in found.values()), found
-    stranger = SdkUser(gateway.endpoint, account(person, "stranger"), tmp_path, PROGRAMS)
+    stranger = SdkUser(gateway.endpoint, account(person, "stranger"), tmp_path, programs=PROGRAMS)
     assert "NotExists" in stranger.run("listed", person.namespace)

@@ -10,7 +10,7 @@ import pytest
 
 from run_operator import Cluster
 from run_operator.kube.resource import RUNS
-from tests.support.gateway_process import GatewayProcess, SdkUser, account, at
+from tests.support.gateway_process import LINES, GatewayProcess, SdkUser, account, at
 from tests.support.harness import REPOSITORY, Person, run_object
 
 MANIFESTS = REPOSITORY / "manifests" / "base"
@@ -28,8 +28,15 @@ def gateway(kubeconfig: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
 
 
 @pytest.fixture
-def user(gateway: GatewayProcess, person: Person, tmp_path: Path) -> SdkUser:
-    return SdkUser(gateway.endpoint, account(person, "user", *USER), tmp_path)
+def user(gateway: GatewayProcess, person: Person, tmp_path: Path, line: str) -> SdkUser:
+    return SdkUser(gateway.endpoint, account(person, "user", *USER), tmp_path, line)
+
+
+@pytest.fixture
+def users(gateway: GatewayProcess, person: Person, tmp_path: Path) -> list[SdkUser]:
+    """One with each line, at the same time."""
+    token = account(person, "user", *USER)
+    return [SdkUser(gateway.endpoint, token, tmp_path, line) for line in LINES]
 
 
 def test_a_run_from_function_run_to_its_import(operator, gateway, person, user):
@@ -56,7 +63,7 @@ def test_a_run_from_function_run_to_its_import(operator, gateway, person, user):
         "twice": found["twice"],
         "loaded": True,
         "id": "",
-        "function_gone": {"deleted": True},
+        "function_gone": True,
         "tasks_left": 0,
     }
     assert found["again"].startswith("EntityAlreadyExistsError: Entity already exists.")
@@ -107,19 +114,19 @@ def test_an_export_holds_the_metrics_once_the_program_is_still(operator, person,
 
 
 @pytest.mark.timeout(240)
-def test_two_programs_append_five_hundred_values_each_at_the_same_time(operator, person, user):
+def test_two_programs_append_five_hundred_values_each_at_the_same_time(operator, person, users):
     """And the values are the same ones, so that nothing but the count tells them apart."""
     person.apply_run("x")
     person.becomes("x", "RUNNING")
     start = at(5.0)
-    programs = [user.begin("append", person.namespace, "x", 500, 0, start) for _ in range(2)]
-    for program in programs:
+    programs = [user.begin("append", person.namespace, "x", 500, 0, start) for user in users]
+    for user, program in zip(users, programs, strict=True):
         user.end(program, 220.0)
     assert sorted(person.status("x")["metrics"]["loss"]) == sorted([*range(500), *range(500)])
 
 
 def test_programs_at_two_replicas_lose_nothing_though_their_values_are_equal(
-    operator, gateway, kubeconfig, person, user, tmp_path
+    operator, gateway, kubeconfig, person, users, tmp_path
 ):
     """Each stays where it is, as the Service sees to. One replica is started anew between two of them."""
     person.apply_run("x")
@@ -127,7 +134,8 @@ def test_programs_at_two_replicas_lose_nothing_though_their_values_are_equal(
     replica = GatewayProcess(kubeconfig, tmp_path)
     replica.start()
     try:
-        other = SdkUser(replica.endpoint, account(person, "other", *USER), tmp_path)
+        user = users[0]
+        other = SdkUser(replica.endpoint, account(person, "other", *USER), tmp_path / "other", users[1].line)
         for _ in range(2):
             start = at(2.0)
             programs = [one.begin("append", person.namespace, "x", 40, 0, start) for one in (user, other)]
@@ -150,8 +158,9 @@ def test_who_may_only_read_one_namespace_lists_it_and_does_nothing_else(operator
     lister = account(person, "lister")
     who = f"--serviceaccount={person.namespace}:lister"
     person.kubectl("create", "rolebinding", "lister", "--role=lister", who)
-    for token in (lister, account(person, "viewer", "view")):
-        found = SdkUser(gateway.endpoint, token, tmp_path).run("only_reads", person.namespace, "x")
+    viewer = account(person, "viewer", "view")
+    for token, line in ((lister, "0.15"), (viewer, "0.15"), (viewer, "0.16")):
+        found = SdkUser(gateway.endpoint, token, tmp_path, line).run("only_reads", person.namespace, "x")
         assert (found["project"], found["runs"]) == (person.namespace, ["x"])
         assert {words.partition(":")[0] for words in found["forbidden"].values()} == {"ForbiddenError"}
         assert "kubectl create namespace" in found["forbidden"]["project"]
@@ -162,7 +171,7 @@ def test_who_may_only_read_one_namespace_lists_it_and_does_nothing_else(operator
     assert lister not in gateway.log.read_text()
 
 
-def test_a_thousand_runs_of_kubectl_come_in_pages_the_newest_first(alone, kubeconfig, person, user):
+def test_a_thousand_runs_of_kubectl_come_in_pages_the_newest_first(alone, kubeconfig, person, users):
     cluster = Cluster.connect(kubeconfig=str(kubeconfig), namespace=person.namespace)
     names = [f"r{number:04}" for number in range(1000)]
     for number, name in enumerate(names):
@@ -170,7 +179,8 @@ def test_a_thousand_runs_of_kubectl_come_in_pages_the_newest_first(alone, kubeco
         run["spec"]["metadata"] = {"created": f"2026-11-25T10:{number // 60:02}:{number % 60:02}Z"}
         cluster.create(RUNS, run)
     cluster.close()
-    assert user.run("listing", person.namespace) == names[::-1]
+    for user in users:
+        assert user.run("listing", person.namespace) == names[::-1]
 
 
 def test_a_project_of_another_name_is_found_by_its_label(gateway, person, tmp_path):
@@ -182,13 +192,15 @@ def test_a_project_of_another_name_is_found_by_its_label(gateway, person, tmp_pa
     person.kubectl("create", "clusterrolebinding", project, "--clusterrole=cluster-admin", who)
     person.apply(run_object("x", suspend=True))
     try:
-        user = SdkUser(gateway.endpoint, admin, tmp_path)
-        assert user.run("listing_of", project) == ["x"]
+        users = [SdkUser(gateway.endpoint, admin, tmp_path, line) for line in LINES]
+        for user in users:
+            assert user.run("listing_of", project) == ["x"]
         assert user.run("listing_of", f"{project}-new") == []
         made = person.get("namespace", f"{project}-new")
         assert made["metadata"]["labels"]["run-operator.io/project"] == f"{project}-new"
-        assert user.run("delete_project", project).startswith("BadRequestError")
-        assert user.run("delete_project", f"{project}-new") == {"deleted": True}
+        for user in users:
+            assert user.run("delete_project", project).startswith("BadRequestError")
+        assert user.run("delete_project", f"{project}-new") is True
     finally:
         person.kubectl("delete", "clusterrolebinding", project)
         with contextlib.suppress(AssertionError):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from pathlib import Path
 
-from tests.support.gateway_process import GatewayProcess, SdkUser, account
+from tests.support.gateway_process import LINES, GatewayProcess, SdkUser, account
 from tests.support.harness import (
     CRDS,
     REPOSITORY,
@@ -33,11 +33,13 @@ def test_wait_outlives_the_api_server(tmp_path: Path) -> None:
         gateway.start()
         stack.callback(gateway.stop)
         person.apply(run_object("x", suspend=True))
-        user = SdkUser(gateway.endpoint, account(person, "user", "edit"), tmp_path)
-        waiting = user.begin("wait", "default", "x")
-        stack.callback(waiting.kill)
-        assert waiting.stdout is not None
-        assert waiting.stdout.readline() == "waiting\n"
+        token = account(person, "user", "edit")
+        users = [SdkUser(gateway.endpoint, token, tmp_path, line) for line in LINES]
+        programs = [user.begin("wait", "default", "x") for user in users]
+        for program in programs:
+            stack.callback(program.kill)
+            assert program.stdout is not None
+            assert program.stdout.readline() == "waiting\n"
         for _ in range(2):
             kill_api_server(NAME, person)
         patch = (
@@ -47,4 +49,5 @@ def test_wait_outlives_the_api_server(tmp_path: Path) -> None:
             '{"status": {"state": "COMPLETED", "message": "done"}}',
         )
         wait_for("the end", lambda: not person.kubectl("patch", "run", "x", *patch, check=False).returncode)
-        assert user.end(waiting) == "COMPLETED"
+        for user, program in zip(users, programs, strict=True):
+            assert user.end(program) == "COMPLETED"

@@ -44,11 +44,11 @@ def that_ends(person: Person) -> str:
     return token(person, "--bound-object-kind=Secret", "--bound-object-name=life")
 
 
-def test_a_token_is_renewed_while_a_program_logs_and_no_value_is_lost(gateway, person, run, tmp_path):
+def test_a_token_is_renewed_while_a_program_logs_and_no_value_is_lost(gateway, person, run, tmp_path, line):
     account(person, "user", *ROLES)
     with Issuer(lambda: token(person)) as issuer:
         user = SdkUser(
-            gateway.endpoint, that_ends(person), tmp_path,
+            gateway.endpoint, that_ends(person), tmp_path, line,
             DHCORE_ISSUER=issuer.url, DHCORE_CLIENT_ID="notebook", DHCORE_REFRESH_TOKEN="r1",
         )  # fmt: skip
         program = user.begin("renewed", person.namespace, run)
@@ -86,13 +86,13 @@ def ask(method: str, url: str, bearer: str, body: Any = None) -> Any:
         return json.loads(answer.read())
 
 
-def test_without_a_provider_a_token_is_renewed_by_hand(gateway, person, tmp_path):
+def test_without_a_provider_a_token_is_renewed_by_hand(gateway, person, tmp_path, line):
     """As docs/gateway.md says: in the environment, and the client is told, or one call fails."""
     good = account(person, "user", *ROLES)
     person.kubectl("create", "serviceaccount", "gone")
     ended = person.kubectl("create", "token", "gone").stdout.strip()
     person.kubectl("delete", "serviceaccount", "gone")
-    user = SdkUser(gateway.endpoint, ended, tmp_path)
+    user = SdkUser(gateway.endpoint, ended, tmp_path, line)
     found = user.run("by_hand", person.namespace, ended, good)
     assert found["ended"].startswith("UnauthorizedError")
     assert "set DHCORE_ACCESS_TOKEN" in found["ended"]

@@ -1,7 +1,7 @@
 """The client beside the original DigitalHub SDK.
 
-Names, arguments and defaults are written down here, as the SDK 0.15.11 has them, and compared with the real one, which also
-loads exported files. It has an environment of its own (requirements/sdk.lock): it brings a cloud client and a data library.
+Names, arguments and defaults are written down here, as the SDK has them, and compared with both lines of the real one, which
+also load exported files. They have environments of their own (requirements/sdk.lock, sdk-next.lock).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from run_operator import Run
 from run_operator.api.exported import of_object
 from run_operator.client.documents import write_document
 from run_operator.document.entity import load
-from tests.support.gateway_process import SDK
+from tests.support.gateway_process import LINES
 
 EXPORTS = Path(__file__).parents[1] / "data" / "exports"
 NONE = "None"
@@ -59,6 +59,13 @@ LISTED = (
     "task",
     "action",
 )
+NEXT: dict[str, dict[str, dict[str, str]]] = {
+    "methods": {"save": {}, "update": {}, "logs": {"as_entity": "False"}},
+    "functions": {
+        "new_run": {"project": "", "kind": "", "uuid": NONE, "name": NONE, "labels": NONE, "task": NONE}
+    },
+}
+"""What is different in 0.16."""
 READER = """
 import inspect, json, sys
 from digitalhub.entities.run import crud
@@ -102,17 +109,20 @@ def test_list_runs_has_the_originals_arguments_and_needs_none():
     assert told(run_operator.list_runs) == dict.fromkeys(LISTED, NONE)
 
 
-def test_the_real_sdk_agrees_and_loads_what_we_export(tmp_path):
+def test_the_real_sdk_agrees_and_loads_what_we_export(tmp_path, line):
     files = [str(_exported(tmp_path, path)) for path in sorted(EXPORTS.glob("container-*.yaml"))]
-    asked = {"methods": list(METHODS), "functions": [*FUNCTIONS, "list_runs"], "files": files}
+    different = NEXT if line == "0.16" else {}
+    methods = METHODS | different.get("methods", {})
+    functions = FUNCTIONS | different.get("functions", {})
+    asked = {"methods": list(methods), "functions": [*FUNCTIONS, "list_runs"], "files": files}
     done = subprocess.run(
-        [str(SDK), "-c", READER], input=json.dumps(asked), env=os.environ | {"DHCORE_ENDPOINT": "http://127.0.0.1:1"},
+        [str(LINES[line]), "-c", READER], input=json.dumps(asked), env=os.environ | {"DHCORE_ENDPOINT": "http://127.0.0.1:1"},
         capture_output=True, text=True, check=True, timeout=60,
     )  # fmt: skip
     answer = json.loads(done.stdout)
-    assert answer["methods"] == METHODS
+    assert answer["methods"] == methods
     listed = dict.fromkeys(LISTED, NONE) | {"project": ""}
-    assert answer["functions"] == FUNCTIONS | {"list_runs": listed}
+    assert answer["functions"] == functions | {"list_runs": listed}
     for found, file in zip(answer["loaded"], files, strict=True):
         document = load(Path(file).read_bytes()).document
         assert found["spec"] == document["spec"]

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from run_operator.api.pod_contract import audience
-from tests.support.gateway_process import SDK
+from tests.support.gateway_process import LINES
 from tests.support.harness import OperatorProcess, Person, wait_for
 from tests.support.metrics_pod import running_pod, token
 
@@ -124,9 +124,9 @@ def test_a_pod_has_its_own_run_and_no_other(pods, person):
     assert b.ask("GET", f"{run}/a")[0] == 403
 
 
-def test_the_real_sdk_works_unchanged(pods, person):
+def test_the_real_sdk_works_unchanged(pods, person, line):
     done = subprocess.run(
-        [str(SDK), "-W", "ignore", "-c", PROGRAM], env={"PATH": os.environ["PATH"], **pods[0].environ},
+        [str(LINES[line]), "-W", "ignore", "-c", PROGRAM], env={"PATH": os.environ["PATH"], **pods[0].environ},
         capture_output=True, text=True, check=False, timeout=100,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr

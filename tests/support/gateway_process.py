@@ -16,7 +16,11 @@ import yaml
 
 from tests.support.harness import REPOSITORY, Person, free_port, wait_until_ready
 
-SDK = REPOSITORY / ".venv-sdk" / "bin" / "python"
+LINES = {
+    line: REPOSITORY / folder / "bin" / "python"
+    for line, folder in (("0.15", ".venv-sdk"), ("0.16", ".venv-sdk-next"))
+}
+"""Lines of the SDK that users have: today's and the coming one, each with its own Python."""
 PROGRAMS = REPOSITORY / "tests" / "support" / "sdk_programs.py"
 
 
@@ -67,26 +71,35 @@ class GatewayProcess:
 
 
 class SdkUser:
-    """Somebody with the real SDK and a token."""
+    """Somebody with one line of the real SDK and a token."""
 
     def __init__(
-        self, endpoint: str, token: str, folder: Path, programs: Path = PROGRAMS, **environment: str
+        self,
+        endpoint: str,
+        token: str,
+        folder: Path,
+        line: str = "0.15",
+        programs: Path = PROGRAMS,
+        **environment: str,
     ) -> None:
-        self._folder = folder
+        self.line = line
         self._programs = programs
+        self._folder = folder / f"sdk-{line}"
+        self._folder.mkdir(parents=True, exist_ok=True)
         self._environment = {
             "PATH": os.environ["PATH"],
-            "HOME": str(folder),
+            "HOME": str(self._folder),
+            "PYTHONWARNINGS": "error:Backend API level:UserWarning",
             "DHCORE_ENDPOINT": endpoint,
             "DHCORE_ACCESS_TOKEN": token,
             **environment,
         }
 
-    def begin(self, program: str, *arguments: object) -> subprocess.Popen[str]:
-        """A program of tests/support/sdk_programs.py, running."""
-        assert SDK.exists(), "make .venv-sdk/.installed (make test-integration does it)"
+    def begin(self, *arguments: object) -> subprocess.Popen[str]:
+        """A program of the file, running."""
+        assert LINES[self.line].exists(), "make sdk-environments (make test-integration does it)"
         return subprocess.Popen(
-            [SDK, self._programs, program, *map(str, arguments)],
+            [LINES[self.line], self._programs, *map(str, arguments)],
             cwd=self._folder,
             env=self._environment,
             stdout=subprocess.PIPE,
@@ -94,9 +107,9 @@ class SdkUser:
             text=True,
         )
 
-    def run(self, program: str, *arguments: object) -> Any:
+    def run(self, *arguments: object) -> Any:
         """What it found."""
-        return self.end(self.begin(program, *arguments))
+        return self.end(self.begin(*arguments))
 
     def end(self, process: subprocess.Popen[str], deadline: float = 110.0) -> Any:
         """Of a program that was begun."""

@@ -13,9 +13,13 @@ from pathlib import Path
 
 import digitalhub as dh
 import yaml
-from digitalhub.stores.client.base.factory import get_client
 from digitalhub.stores.client.common.config import reset_client_config
 from digitalhub.utils.exceptions import BackendError
+
+try:
+    from digitalhub.stores.client.factory import get_client
+except ImportError:  # 0.15
+    from digitalhub.stores.client.base.factory import get_client
 
 IMAGE = "docker.io/library/busybox:1.36"
 
@@ -26,6 +30,21 @@ def outcome(call):
         return call()
     except (BackendError, Exception) as error:  # noqa: BLE001 - the test looks at it
         return f"{type(error).__name__}: {error}"
+
+
+def change(entity):
+    """Send what was changed: `update()` since 0.16, `save(update=True)` before."""
+    return entity.update() if hasattr(entity, "update") else entity.save(update=True)
+
+
+def deleted(answer):
+    """Since 0.16 a deletion returns True, before a map."""
+    return answer is True or answer == {"deleted": True}
+
+
+def texts(run):
+    """What the program wrote: `logs()` gives texts since 0.16, entities before."""
+    return [log if isinstance(log, str) else log.text for log in run.logs()]
 
 
 def until(question, deadline=60.0):
@@ -53,9 +72,9 @@ def lifecycle(name):
     found["same_task"] = function.run("job", args=["1"]).spec.task == run.spec.task
     found["again"] = outcome(run.save)
     run.add_label("mine")
-    found["labels"] = run.save(update=True).metadata.labels
+    found["labels"] = change(run).metadata.labels
     run.spec.image = "other"
-    found["sealed"] = outcome(lambda: run.save(update=True))
+    found["sealed"] = outcome(lambda: change(run))
     run.refresh()
     found["runs"] = len(dh.list_runs(name))
     found["of_function"] = len(dh.list_runs(name, function=function._get_executable_string(), action="job"))
@@ -71,7 +90,7 @@ def lifecycle(name):
     found["twice"] = outcome(lambda: dh.import_run(file))
     found["loaded"] = outcome(lambda: dh.load_run(file).id) == run.id
     found["id"] = run.id
-    found["function_gone"] = dh.delete_function(function.key)
+    found["function_gone"] = deleted(dh.delete_function(function.key))
     found["tasks_left"] = len(dh.list_tasks(name))
     return found
 
@@ -109,7 +128,7 @@ def exported(name, run_id):
         run.wait(log_info=False)
     found["file"] = yaml.safe_load(Path(run.refresh().export()).read_text())
     run.log_metric("loss", 0.125)
-    found["saved"] = run.save(update=True).status.state
+    found["saved"] = change(run).status.state
     found["more"] = run.refresh().metrics
     return found
 
@@ -151,6 +170,41 @@ def by_hand(name, ended, good):
     return found
 
 
+def begun(name):
+    dh.get_or_create_project(name)
+    function = dh.new_function(project=name, name="train", kind="container", image=IMAGE, command="sleep")
+    run = function.run("job", args=["3600"])
+    becomes(run, "RUNNING")
+    run.log_metric("loss", 0.5)
+    return {"id": run.id, "name": run.metadata.name}
+
+
+def stopped(name, run_id):
+    run = dh.get_run(run_id, project=name)
+    becomes(run, "RUNNING")
+    run.log_metric("loss", 0.25)
+    run.stop()
+    return run.wait(log_info=False).status.state
+
+
+def resumed(name, run_id):
+    run = dh.get_run(run_id, project=name)
+    run.resume()
+    becomes(run, "RUNNING")
+    return {"state": run.status.state, "attempt": run.status.attempt, "metrics": run.metrics}
+
+
+def document(name, run_id):
+    run = dh.get_run(run_id, project=name)
+    return yaml.safe_load(Path(run.export()).read_text())
+
+
+def imported(name, file):
+    dh.get_project(name)
+    run = dh.import_run(file)
+    return {"id": run.id, "name": run.metadata.name, "state": becomes(run, "RUNNING")}
+
+
 def listing(name):
     dh.get_project(name)
     return [run.id for run in dh.list_runs(name)]
@@ -162,7 +216,8 @@ def listing_of(name):
 
 
 def delete_project(name):
-    return outcome(lambda: dh.delete_project(name))
+    answer = outcome(lambda: dh.delete_project(name))
+    return deleted(answer) or answer
 
 
 def only_reads(name, run_id):
@@ -173,7 +228,7 @@ def only_reads(name, run_id):
         "stop": outcome(run.stop),
         "resume": outcome(run.resume),
         "metric": outcome(lambda: run.log_metric("loss", 1)),
-        "save": outcome(lambda: (run.add_label("x"), run.save(update=True))),
+        "save": outcome(lambda: (run.add_label("x"), change(run))),
         "delete": outcome(lambda: dh.delete_run(run.key)),
         "project": outcome(lambda: dh.new_project(f"{name}-other")),
     }
@@ -195,7 +250,7 @@ def logged(name, script):
     run.log_metric("loss", 0.5)
     return {
         "state": run.status.state,
-        "logs": [log.text for log in run.logs()],
+        "logs": texts(run),
         "metrics": run.metrics,
         "stop": outcome(run.stop),
         "resume": outcome(run.resume),

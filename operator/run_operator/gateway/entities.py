@@ -78,7 +78,7 @@ class Entities:
         except AlreadyExistsError as error:
             raise duplicated(
                 f"{place.of(text(document.get('id')))} is there already (object {body['metadata']['name']} of namespace "
-                f"{place.namespace}); change it with save(update=True)"
+                f"{place.namespace}); change it with update(), in digitalhub 0.15 save(update=True)"
             ) from error
         except KubeError as error:
             raise of_kube(error, doing) from error

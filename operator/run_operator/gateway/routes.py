@@ -11,6 +11,7 @@ from run_operator import __version__
 from run_operator.api.exported import relationships
 from run_operator.api.raw import JSON, mapping, text
 from run_operator.gateway.api_client import ApiClient
+from run_operator.gateway.api_level import LEVEL
 from run_operator.gateway.entities import BY_PLURAL, Entities, Place
 from run_operator.gateway.errors import Problem, bad, of_kube, unsupported
 from run_operator.gateway.limits import GatewayLimits
@@ -24,8 +25,6 @@ from run_operator.gateway.run_metrics import RunMetrics
 from run_operator.kube.errors import KubeError
 from run_operator.kube.resource import RUNS, SELF_REVIEWS
 
-API_LEVEL: Final = 15
-"""Of the platform's API that is spoken here; the SDK takes 15 to 20."""
 OPEN: Final = frozenset({"/.well-known/configuration"})
 """Answered without a token: the SDK sends none there."""
 
@@ -202,7 +201,7 @@ def configuration() -> JSON:
     return {
         "name": "run-operator",
         "version": __version__,
-        "dhcore_api_level": API_LEVEL,
+        "dhcore_api_level": LEVEL,
         "k8s_resource_profiles": [],
     }
 

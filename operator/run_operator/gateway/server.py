@@ -13,9 +13,10 @@ from typing import Any, Final
 from aiohttp import web
 
 from run_operator.gateway.api_client import ApiClient, Identity, identity
+from run_operator.gateway.api_level import HEADER, LEVEL, level_for
 from run_operator.gateway.errors import Problem, bad
 from run_operator.gateway.limits import GatewayLimits
-from run_operator.gateway.routes import API_LEVEL, OPEN, Request, Routes, configuration, parts_of
+from run_operator.gateway.routes import OPEN, Request, Routes, configuration, parts_of
 from run_operator.gateway.telemetry import GatewayTelemetry
 from run_operator.http.rate_limit import Buckets
 from run_operator.http.server import Bodies, BodyError, Ports
@@ -55,7 +56,7 @@ class GatewayServer:
             status=status,
             body=json.dumps(body).encode(),
             content_type="application/json",
-            headers={"X-Api-Level": str(API_LEVEL), **headers},
+            headers=_level(request) | headers,
         )
         if status >= ERROR and not request.content.at_eof():
             response.force_close()  # what is left of the body is not worth reading
@@ -80,6 +81,7 @@ class GatewayServer:
             return 500, _told(500, "the gateway could not answer this request; its log says why"), {}
 
     async def _asked(self, request: web.BaseRequest) -> Any:
+        level_for(request.headers)
         if request.path in OPEN:
             return configuration()
         arrived = time.monotonic()
@@ -111,6 +113,15 @@ class GatewayServer:
             return _decoded(await self._bodies.read(request, self._limits.body))
         except BodyError as error:
             raise Problem(error.status, str(error), error.retry_after, limit=error.limit) from error
+
+
+def _level(request: web.BaseRequest) -> dict[str, str]:
+    """The header that names the API level; who asked for one that is not spoken reads which one is."""
+    try:
+        level = level_for(request.headers)
+    except Problem:
+        level = LEVEL
+    return {} if level is None else {HEADER: str(level)}
 
 
 def _decoded(body: bytes) -> Any:

@@ -69,7 +69,7 @@ async def sent(session, method, path, *, token: str | None = TOKEN, **more):
 async def test_who_has_no_token_is_told_what_to_set(gateway, headers, words):
     session, asked = gateway
     answer, body = await sent(session, "GET", "/api/v1/projects/churn", token=None, headers=headers)
-    assert (answer.status, answer.headers["X-Api-Level"]) == (401, "15")
+    assert (answer.status, answer.headers["X-Api-Level"]) == (401, "16")
     assert words in body["message"]
     assert "DHCORE_ACCESS_TOKEN" in body["message"]
     assert not asked
@@ -208,7 +208,7 @@ async def test_what_was_counted_is_told_on_the_health_port():
 async def test_anybody_may_ask_what_this_is(gateway):
     session, _ = gateway
     answer, body = await sent(session, "GET", "/.well-known/configuration", token=None)
-    assert (answer.status, body["dhcore_api_level"]) == (200, 15)
+    assert (answer.status, body["dhcore_api_level"]) == (200, 16)
 
 
 def test_a_name_may_hold_a_slash_that_is_encoded():

@@ -1,0 +1,157 @@
+"""Both lines of the DigitalHub SDK: the day of a person with each of them, and each going on with what the other began.
+
+`make sdk-lines` runs this file and shows the table. What a new beta calls, sends or is refused for the first time makes
+it red: compare it with tests/data/sdk, see to it, and write it down there.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.support.gateway_process import LINES, GatewayProcess, SdkUser, account
+from tests.support.harness import REPOSITORY, Person
+from tests.support.recorder import Recorder
+
+KNOWN = REPOSITORY / "tests" / "data" / "sdk"
+DAY = REPOSITORY / "tests" / "support" / "sdk_day.py"
+ROLES = ("edit", "run-operator-log-metrics")
+
+
+@pytest.fixture(scope="module")
+def gateway(kubeconfig: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[GatewayProcess]:
+    Person(kubeconfig).kubectl("apply", "-f", str(REPOSITORY / "manifests" / "base" / "user-roles.yaml"))
+    one = GatewayProcess(kubeconfig, tmp_path_factory.mktemp("gateway"))
+    one.start()
+    yield one
+    assert one.stop() == 0
+
+
+@pytest.fixture
+def token(person: Person) -> str:
+    """Of somebody who may also create projects."""
+    found = account(person, "user", *ROLES)
+    who = f"--serviceaccount={person.namespace}:user"
+    role = f"{person.namespace}-namespaces"
+    person.kubectl("create", "clusterrole", role, "--verb=get,patch", "--resource=namespaces")
+    person.kubectl("create", "clusterrolebinding", role, f"--clusterrole={role}", who)
+    return found
+
+
+@pytest.mark.timeout(240)
+def test_the_day_of_a_person(operator, gateway, kubeconfig, person, token, tmp_path, capsys):
+    recorders: dict[str, Recorder] = {}
+    other = Person(kubeconfig, f"{person.namespace}-2")
+    other.kubectl("create", "namespace", other.namespace)
+    for role in ROLES:
+        other.kubectl(
+            "create",
+            "rolebinding",
+            role,
+            f"--clusterrole={role}",
+            f"--serviceaccount={person.namespace}:user",
+        )
+    places = dict(zip(LINES, (person.namespace, other.namespace), strict=True))
+
+    def day(line: str) -> dict[str, str]:
+        recorders[line] = Recorder(gateway.endpoint)
+        user = SdkUser(recorders[line].endpoint, token, tmp_path, line, programs=DAY)
+        try:
+            return dict(user.end(user.begin(places[line]), 200.0))
+        finally:
+            recorders[line].stop()
+
+    try:
+        with ThreadPoolExecutor(len(LINES)) as pool:
+            days = dict(zip(LINES, pool.map(day, LINES), strict=True))
+    finally:
+        other.kubectl("delete", "namespace", other.namespace, "--wait=false")
+    with capsys.disabled():
+        print(table(days))
+    assert {line: broken(found) for line, found in days.items()} == {line: {} for line in LINES}
+    for line, recorder in recorders.items():
+        assert news(recorder) == [], f"the SDK {line} does what tests/data/sdk/calls.yaml does not know"
+
+
+def broken(day: dict[str, str]) -> dict[str, str]:
+    return {call: outcome for call, outcome in day.items() if outcome != "ok"}
+
+
+def table(days: dict[str, dict[str, str]]) -> str:
+    """Call, and how it went with each line."""
+    versions = {line: version(line) for line in days}
+    width = max(len(call) for day in days.values() for call in day)
+    rows = [f"{'call':{width}}  " + "  ".join(f"{versions[line]:12}" for line in days)]
+    rows += [
+        f"{call:{width}}  " + "  ".join(f"{day.get(call, '-'):12}" for day in days.values())
+        for call in dict.fromkeys(call for day in days.values() for call in day)
+    ]
+    return "\n" + "\n".join(rows) + "\n"
+
+
+def version(line: str) -> str:
+    asked = "import importlib.metadata as m; print(m.version('digitalhub'))"
+    return subprocess.run(
+        [LINES[line], "-c", asked], capture_output=True, text=True, check=True
+    ).stdout.strip()
+
+
+def news(recorder: Recorder) -> list[str]:
+    """Requests, parameters, fields and refusals that are not written down."""
+    known = yaml.safe_load((KNOWN / "calls.yaml").read_text())
+    found = set()
+    for call in recorder.calls:
+        there = known.get(call.request)
+        if there is None:
+            found.add(f"{call.request} is new")
+            continue
+        for what, given in (("parameters", call.parameters), ("fields", call.fields)):
+            new = set(given) - set(there.get(what, ()))
+            if new:
+                found.add(f"{call.request} has new {what}: {', '.join(sorted(new))}")
+        if call.code >= 400 and call.code not in there.get("refused", ()):
+            found.add(f"{call.request} was refused with {call.code}")
+    return sorted(found)
+
+
+def test_what_can_be_called_is_known(line):
+    done = subprocess.run(
+        [LINES[line], DAY, "surface"], capture_output=True, text=True, check=True, timeout=60,
+        env={"DHCORE_ENDPOINT": "http://127.0.0.1:1"},
+    )  # fmt: skip
+    known = yaml.safe_load((KNOWN / f"surface-{line}.yaml").read_text())
+    assert json.loads(done.stdout) == known, "see to what is new, then write it down in tests/data/sdk"
+
+
+@pytest.mark.timeout(180)
+@pytest.mark.parametrize(("first", "second"), [("0.15", "0.16"), ("0.16", "0.15")])
+def test_one_line_goes_on_with_what_the_other_began(
+    operator, gateway, person, token, tmp_path, first, second
+):
+    users = {line: SdkUser(gateway.endpoint, token, tmp_path, line) for line in LINES}
+
+    def does(line: str, program: str, *arguments: Any) -> Any:
+        return users[line].run(program, person.namespace, *arguments)
+
+    begun = does(first, "begun")
+    run_id = begun["id"]
+    assert does(second, "stopped", run_id) == "STOPPED"
+    gone_on = does(first, "resumed", run_id)
+    assert (gone_on["state"], gone_on["attempt"], gone_on["metrics"]) == ("RUNNING", 2, {"loss": [0.5, 0.25]})
+    exported = {line: does(line, "document", run_id) for line in LINES}
+    for line, document in exported.items():
+        assert (document["id"], document["metadata"]["name"]) == (run_id, begun["name"]), line
+        assert document["spec"] == exported[first]["spec"], line
+        for key, value in exported["0.15"]["metadata"].items():
+            assert document["metadata"][key] == value, (line, key)
+    file = tmp_path / "run.yaml"
+    file.write_text(yaml.safe_dump(exported[first]))
+    person.kubectl("delete", "run", run_id, "--wait=true")
+    assert does(second, "imported", file) == {"id": run_id, "name": begun["name"], "state": "RUNNING"}
