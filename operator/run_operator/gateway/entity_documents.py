@@ -66,8 +66,7 @@ def changes(shown: JSON, given: JSON, *, announcing: bool) -> dict[str, Any]:
         new = {
             key: value
             for key, value in after.items()
-            if not _within(value, before.get(key))
-            and not (announcing and part == "spec" and key not in before)
+            if not _within(value, before.get(key)) and not (announcing and key not in before)
         }
         if new:
             found[part] = {**before, **new}

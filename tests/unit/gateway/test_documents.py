@@ -72,6 +72,11 @@ def test_a_put_changes_what_it_says_differently(given, announcing, changed):
     assert found == ({"spec": {**SHOWN["spec"], **changed}} if changed else {})
 
 
+def test_the_first_metric_does_not_store_the_version_that_the_sdk_makes_up():
+    given = {"metadata": {**SHOWN["metadata"], "version": "gold-salamandra"}, "status": {"metrics": {}}}
+    assert changes(SHOWN, given, announcing=True) == {}
+
+
 def test_labels_are_added_and_nothing_else_is_lost():
     found = changes(SHOWN, {"metadata": {"labels": ["a"]}}, announcing=False)
     assert found == {"metadata": {**SHOWN["metadata"], "labels": ["a"]}}
