@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Backoffs:
-    """Delays in seconds: growing, jittered, without end; each iteration begins anew."""
+    """Endless growing, jittered delays in seconds; each iteration restarts."""
 
     first: float = 0.5
     last: float = 30.0

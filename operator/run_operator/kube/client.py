@@ -29,9 +29,9 @@ LIST_DEADLINE: Final = 60.0
 PAGE: Final = 500
 """Objects a LIST page."""
 SILENCE: Final = 90.0
-"""Seconds in which a watch tells at least of a bookmark: the API server sends one a minute."""
+"""Seconds without any event after which a watch counts as dead: the API server sends a bookmark a minute."""
 LONGEST_EVENT: Final = 32 * 1024 * 1024
-"""Bytes: several times what etcd holds of one object."""
+"""Bytes: several times the largest object in etcd."""
 READY: Final = "/readyz"
 
 MERGE_PATCH: Final = "application/merge-patch+json"
@@ -40,15 +40,15 @@ METADATA: Final = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,
 METADATA_LIST: Final = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json"
 
 WRITTEN: Final = "?" + urlencode({"fieldManager": MANAGED_BY, "fieldValidation": "Ignore"})
-"""Nobody reads the API server's warnings about unknown fields, and looking for them costs it time; tests do look."""
+"""Warnings about unknown fields cost the API server time and are not read here; tests read them."""
 
 Body = JSON | Sequence[JSON]
 Observer = Callable[[str, str, str], None]
-"""Told of every request: verb, resource, outcome (`200`, `409`, ... or `error`)."""
+"""Called for each request: verb, resource, outcome (`200`, `409`, ... or `error`)."""
 
 
-class Asked(TypedDict, total=False):
-    """Which objects a list is asked for, and how; the defaults are those of `Api.pages`."""
+class ListOptions(TypedDict, total=False):
+    """The options of a list; `Api.pages` has the defaults."""
 
     namespace: str | None
     selector: str
@@ -73,9 +73,9 @@ class Api:
         self._bearer = ""
 
     def as_caller(self, token: str) -> Api:
-        """The same connections, with this bearer token instead of any credentials of our own.
+        """A view with the same connections that sends this bearer token instead of own credentials.
 
-        For programs that hold no rights: the API server decides by the rights of whoever sent the token.
+        For programs without rights of their own: the API server decides by the rights of the token.
         """
         view = copy.copy(self)
         view._bearer = token  # noqa: SLF001 - our own class
@@ -86,18 +86,18 @@ class Api:
         await self._client.close()
 
     async def get(self, resource: Resource, namespace: str, name: str) -> JSON:
-        """One object."""
+        """Read one object."""
         return await self._request("get", resource, resource.path(namespace, name), deadline=READ_DEADLINE)
 
     async def get_metadata(self, resource: Resource, namespace: str, name: str) -> JSON:
-        """The `metadata` of one object."""
+        """Read the `metadata` of one object."""
         path = resource.path(namespace, name)
         answer = await self._request("get", resource, path, deadline=READ_DEADLINE, accept=METADATA)
         metadata: JSON = answer.get("metadata") or {}
         return metadata
 
     async def serves(self, resource: Resource) -> bool:
-        """Whether discovery names the resource: an API server that has just started may not know its CRDs yet."""
+        """Whether discovery lists the resource. An API server that has just started may not know its CRDs yet."""
         try:
             answer = await self._request("get", resource, resource.root, deadline=READ_DEADLINE)
         except errors.NotFoundError:
@@ -105,7 +105,7 @@ class Api:
         return any(entry.get("name") == resource.plural for entry in answer.get("resources") or ())
 
     async def ready(self) -> bool:
-        """Whether the API server says that it is ready. One that has just started denies what its roles will allow."""
+        """Whether the API server is ready. One that has just started denies requests until it has read its roles."""
         headers = {"Accept": "*/*", "User-Agent": self._agent}
         try:
             await self._authorize(headers, "get", READY, None)
@@ -122,7 +122,7 @@ class Api:
     async def create(
         self, resource: Resource, namespace: str, body: JSON, *, accept: str = "application/json"
     ) -> JSON:
-        """POST; AlreadyExistsError when the name is taken. `accept`: METADATA where the object is large."""
+        """POST; raises AlreadyExistsError if the name is taken. `accept`: METADATA for a large object."""
         path = resource.path(namespace) + WRITTEN
         return await self._write("create", resource, path, body, accept=accept)
 
@@ -135,9 +135,9 @@ class Api:
         subresource: str | None = None,
         accept: str = "application/json",
     ) -> JSON:
-        """Merge patch; with `metadata.resourceVersion` or `metadata.uid` in it, ConflictError when they differ.
+        """Merge patch. Raises ConflictError if it holds a `metadata.resourceVersion` or `metadata.uid` that differs.
 
-        `accept`: METADATA where the answer is known but for its version.
+        `accept`: METADATA if only the new version is needed.
         """
         path = resource.path(namespace, name, subresource) + WRITTEN
         return await self._write("patch", resource, path, body, content_type=MERGE_PATCH, accept=accept)
@@ -152,9 +152,9 @@ class Api:
         subresource: str | None = None,
         accept: str = "application/json",
     ) -> JSON:
-        """JSON patch: for parts that are to be replaced whole, where a merge would keep what is gone.
+        """JSON patch: replaces whole parts, where a merge patch would keep removed fields.
 
-        InvalidError when a `test` in it fails. `accept`: METADATA where the object is large and known.
+        Raises InvalidError if a `test` fails. `accept`: METADATA for a large object.
         """
         path = resource.path(namespace, name, subresource) + WRITTEN
         return await self._write("patch", resource, path, operations, content_type=JSON_PATCH, accept=accept)
@@ -162,9 +162,9 @@ class Api:
     async def delete(
         self, resource: Resource, namespace: str, name: str, uid: str, version: str = ""
     ) -> None:
-        """Delete exactly the object of that uid (and resourceVersion); what it owns goes in the background.
+        """Delete exactly the object of that uid (and resourceVersion), with its dependents in the background.
 
-        ConflictError when it is another one, or newer than `version`.
+        Raises ConflictError if the object is another one or newer than `version`.
         """
         preconditions = {"uid": uid} | ({"resourceVersion": version} if version else {})
         body = {"preconditions": preconditions, "propagationPolicy": "Background"}
@@ -179,9 +179,9 @@ class Api:
         ):
             yield item.get("metadata", {})
 
-    async def list_objects(self, resource: Resource, **asked: Unpack[Asked]) -> AsyncIterator[JSON]:
-        """Every object; ExpiredError when it took too long from one page to the next."""
-        async for page in self.pages(resource, **asked):
+    async def list_objects(self, resource: Resource, **options: Unpack[ListOptions]) -> AsyncIterator[JSON]:
+        """Every object. Raises ExpiredError if the pages were read too slowly."""
+        async for page in self.pages(resource, **options):
             for item in page.get("items") or ():
                 yield item
 
@@ -195,7 +195,7 @@ class Api:
         page_size: int = PAGE,
         accept: str = "application/json",
     ) -> AsyncIterator[JSON]:
-        """The same list page by page; all pages tell of one moment, whose version is in the `metadata` of each."""
+        """A list page by page. All pages show one moment; its version is in the `metadata` of each page."""
         query = {"limit": str(page_size)} | ({"labelSelector": selector} if selector else {})
         query |= {"fieldSelector": fields} if fields else {}
         while True:
@@ -216,10 +216,10 @@ class Api:
         version: str = "",
         seconds: int,
     ) -> AsyncGenerator[JSON, None]:
-        """The events after that version as they come, bookmarks among them, until the server ends it after `seconds`.
+        """The events after `version`, with bookmarks, until the server ends the watch after `seconds`.
 
-        Without a version, what there is comes first, as ADDED. ExpiredError when the version is too old; TransientError
-        when nothing comes, not even a bookmark.
+        Without a version the existing objects come first, as ADDED. Raises ExpiredError if the version is too old, and
+        TransientError if no event and no bookmark arrives.
         """
         query = {"watch": "true", "allowWatchBookmarks": "true", "timeoutSeconds": str(seconds)}
         query |= {"resourceVersion": version} if version else {}
@@ -254,9 +254,9 @@ class Api:
         silence: float | None = None,
         verb: str = "get",
     ) -> AsyncGenerator[bytes, None]:
-        """The pieces of an answer as they come, for at most `deadline` seconds; the end ends it.
+        """The pieces of an answer as they arrive, for at most `deadline` seconds.
 
-        TransientError when nothing comes for `silence` seconds.
+        Raises TransientError if nothing arrives for `silence` seconds.
         """
         what = f"{verb} {path}"
         headers = {"Accept": "*/*", "User-Agent": self._agent}
@@ -279,7 +279,7 @@ class Api:
             raise errors.TransientError(what, 0, str(error) or f"no answer within {deadline:g} s") from error
 
     async def log_tail(self, namespace: str, pod: str, query: Mapping[str, str], keep: int) -> bytes:
-        """The last `keep` bytes of a container's log, which is read as a stream and never held whole."""
+        """The last `keep` bytes of a container's log, read as a stream."""
         path = PODS.path(namespace, pod, "log") + "?" + urlencode(query)
         what, kept = f"get {path.partition('?')[0]}", bytearray()
         headers = {"Accept": "*/*", "User-Agent": self._agent}
@@ -322,10 +322,10 @@ class Api:
                 verb, resource, path, body=body, content_type=content_type, deadline=deadline, accept=accept
             )
         except errors.ForbiddenError as error:
-            # A token that is not known (401) is told the same by /readyz, and what a caller may do the gateway finds out.
+            # /readyz answers an unknown token (401) the same way; the gateway checks what its callers may do.
             if self._bearer or error.status != _DENIED or await self.ready():
                 raise
-            starting = f"{error.message} (the API server is not ready: it may not know its roles yet)"
+            starting = f"{error.message} (the API server is not ready and may not know its roles yet)"
             raise errors.TransientError(f"{verb} {path}", error.status, starting) from error
 
     async def _request(

@@ -1,4 +1,4 @@
-"""How the operator finds and enters the cluster: a kubeconfig file or the pod's own service account."""
+"""How the operator connects to the cluster: a kubeconfig file or the pod's own service account."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ PROXY_VARIABLES = ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy")
 
 
 class NoClusterError(Exception):
-    """No usable way into a cluster; the message says what was tried and what to set."""
+    """No cluster to connect to; the message says what was tried and what to set."""
 
 
 async def load(connections: int) -> Configuration:

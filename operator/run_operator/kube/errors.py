@@ -1,4 +1,4 @@
-"""What an API request can end in, one class a situation the caller treats differently."""
+"""Errors of API requests: one class for each case that callers treat differently."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 MAX_RETRY_AFTER: Final = 60.0
-"""Seconds of patience that an answer may ask for."""
+"""Longest `Retry-After` that is respected, in seconds."""
 TOO_LARGE: Final = {
     413: ("",),
     422: ("labels[controller-uid]: Invalid value",),
     500: ("request is too large", "larger than max"),
 }
-"""Status and words for an object that cannot be stored: of the API server, of a Job, of etcd and its client.
+"""Status and words of the answers for an object that is too large: by the API server, for a Job, by etcd and its client.
 
-A Job the API server tries again without managedFields, and stumbles over the labels of its own first try.
+For a Job the API server retries without managedFields and then complains about the labels of its own first try.
 """
 
 
@@ -30,15 +30,15 @@ class KubeError(Exception):
 
 
 class NotFoundError(KubeError):
-    """404: the object is not there (any more)."""
+    """404: the object does not exist."""
 
 
 class AlreadyExistsError(KubeError):
-    """409 on a create: an object of that name is there."""
+    """409 on a create: the name is taken."""
 
 
 class ConflictError(KubeError):
-    """409 on a write: the object is newer than what the write was based on, or not the one meant (uid)."""
+    """409 on a write: the object has changed since it was read, or has another uid."""
 
 
 class InvalidError(KubeError):
@@ -46,7 +46,7 @@ class InvalidError(KubeError):
 
 
 class TooLargeError(InvalidError):
-    """413, or whatever else the server says of an object that its store cannot hold. Nothing was stored."""
+    """413 or a similar answer: the object is too large for the store. Nothing was stored."""
 
 
 class ForbiddenError(KubeError):
@@ -54,7 +54,7 @@ class ForbiddenError(KubeError):
 
 
 class ThrottledError(KubeError):
-    """429: the server asks for patience."""
+    """429: too many requests; retry after `retry_after` seconds."""
 
     def __init__(self, what: str, message: str, retry_after: float) -> None:
         super().__init__(what, 429, message, "TooManyRequests")
@@ -62,33 +62,33 @@ class ThrottledError(KubeError):
 
 
 class TransientError(KubeError):
-    """5xx, a broken connection or no answer in time. The write may or may not have happened."""
+    """5xx, a broken connection or no answer in time. A write may or may not have been applied."""
 
 
 class ExpiredError(TransientError):
-    """410: the version to watch from, or the token of the next page, is too old. Begin with a new list."""
+    """410: the version of a watch or the token of the next page is too old. Start with a new list."""
 
 
 class FencedError(Exception):
-    """This replica may not write (any more); nothing was sent."""
+    """This replica may not write; nothing was sent."""
 
 
 def too_large(status: int, message: str) -> bool:
-    """Whether this answer says that the object cannot be stored."""
+    """Whether this answer means that the object is too large."""
     return any(words in message for words in TOO_LARGE.get(status, ()))
 
 
 def of_answer(verb: str, what: str, status: int, payload: bytes, headers: Mapping[str, str]) -> KubeError:
-    """The error of an answer of 400 or more; `what` was asked is in its text."""
+    """The error of an answer with a status of 400 or more; its text names the request `what`."""
     message, reason = _explained(payload)
     return _of(verb, what, status, message, reason, headers)
 
 
 def of_event(what: str, event: Mapping[str, Any]) -> KubeError:
-    """The error that a watch ended with: it is its last event."""
-    told = event.get("object") or {}
-    message, reason = str(told.get("message", "")), str(told.get("reason", ""))
-    return _of("watch", what, int(told.get("code") or 500), message, reason, {})
+    """The error of a watch's ERROR event."""
+    status = event.get("object") or {}
+    message, reason = str(status.get("message", "")), str(status.get("reason", ""))
+    return _of("watch", what, int(status.get("code") or 500), message, reason, {})
 
 
 def _of(
@@ -117,7 +117,7 @@ _BY_STATUS: Final[dict[int, type[KubeError]]] = {
 
 
 def _explained(payload: bytes) -> tuple[str, str]:
-    """Message and reason of a `Status` object, or the beginning of whatever was sent instead."""
+    """Message and reason of a `Status` object, or the beginning of another body."""
     try:
         status = json.loads(payload)
     except ValueError:

@@ -1,4 +1,4 @@
-"""Who may write: the place where a replica that is not (any more) the leader is kept from writing."""
+"""The fence of writes: a replica that is not the leader must not write."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from typing import Protocol
 
 
 class Fence(Protocol):
-    """Asked before every write."""
+    """Checked before every write."""
 
     def allowance(self) -> float:
-        """Seconds this replica may still be busy writing; 0 or less: it must not begin a write."""
+        """Seconds that a write may still take; 0 or less: no write may begin."""
 
 
 class Unfenced:
-    """The only replica, as the Deployment's `Recreate` strategy guarantees: always allowed."""
+    """For the only replica, as the Deployment's `Recreate` strategy guarantees: always allowed."""
 
     def allowance(self) -> float:
         """No limit."""

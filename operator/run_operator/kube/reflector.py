@@ -1,7 +1,6 @@
-"""Follows what the API server holds of a resource: one list, then watches from there on, for ever.
+"""Follows the objects of a resource: one list, then watches from its version on.
 
-What is gone is told too when no event said so, because it went while no watch was open: a new list is compared with
-what was told before.
+Objects that were deleted while no watch was open are reported too: a new list is compared with the known objects.
 """
 
 from __future__ import annotations
@@ -21,28 +20,28 @@ from run_operator.kube.errors import ExpiredError, KubeError
 from run_operator.kube.resource import Resource
 
 PAGE: Final = 250
-"""Objects a page of the list: read in one go, while nothing else is done."""
+"""Objects a page of the list; one page is processed without a pause."""
 SHORTEST, LONGEST = 230, 290
-"""Whole seconds a watch is open; by chance in between, so that not all are opened anew at once."""
+"""Whole seconds that a watch is open; a random value in between, so that watches do not restart together."""
 STEADY: Final = 5.0
-"""Seconds: a watch that was open for longer is opened anew at once."""
+"""Seconds: a watch that was open for longer is restarted without a pause."""
 
 log = logging.getLogger(__name__)
 
 
 class Sink(Protocol):
-    """Who is told. Must be quick; what it raises is logged with the object, and the next one is told."""
+    """Receives the objects. Must be quick; an exception is logged with its object, and the next object follows."""
 
     def put(self, raw: JSON) -> None:
-        """An object that is there: listed, new, or changed. An older version may follow a newer one."""
+        """Add or update an object. An older version may follow a newer one."""
 
     def drop(self, uid: str) -> None:
-        """One that is gone."""
+        """Remove a deleted object."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What is followed; no namespace: in all of them."""
+    """The followed objects; without a namespace, those of all namespaces."""
 
     resource: Resource
     namespace: str | None = None
@@ -54,7 +53,7 @@ class Scope:
 
 
 class Reflector:
-    """One scope's. `seen` is told of every object: the resource's plural and the event's type (None: listed)."""
+    """Follows one scope. `seen` is called for each object: the resource's plural and the event's type (None: listed)."""
 
     def __init__(self, api: Api, scope: Scope, sink: Sink, seen: Callable[[str, str | None], None]) -> None:
         self._api = api
@@ -62,10 +61,10 @@ class Reflector:
         self._sink = sink
         self._seen = seen
         self._version = ""
-        self._told: set[str] = set()
+        self._known: set[str] = set()
 
     async def work(self) -> None:
-        """List and watch, for ever; may be cancelled, and called again to begin with a new list."""
+        """List and watch until cancelled. A second call begins with a new list."""
         self._version = ""
         delays = iter(Backoffs())
         while True:
@@ -75,10 +74,10 @@ class Reflector:
                     await self._list()
                 await self._watch()
             except ExpiredError as error:
-                log.info("%s are listed anew: %s", self._scope, error)
+                log.info("listing %s again: %s", self._scope, error)
                 self._version = ""
             except KubeError as error:
-                log.warning("%s are watched anew: %s", self._scope, error)
+                log.warning("watching %s again: %s", self._scope, error)
             if time.monotonic() - began > STEADY:
                 delays = iter(Backoffs())
                 continue
@@ -93,9 +92,9 @@ class Reflector:
             for raw in page.get("items") or ():
                 listed.add(str(raw["metadata"]["uid"]))
                 self._put(raw, None)
-        for uid in self._told - listed:
+        for uid in self._known - listed:
             self._sink.drop(uid)
-        self._told, self._version = listed, version
+        self._known, self._version = listed, version
 
     async def _watch(self) -> None:
         scope = self._scope
@@ -117,16 +116,16 @@ class Reflector:
     def _put(self, raw: JSON, kind: str | None) -> None:
         metadata = raw["metadata"]
         self._seen(self._scope.resource.plural, kind)
-        self._told.add(str(metadata["uid"]))
+        self._known.add(str(metadata["uid"]))
         try:
             self._sink.put(raw)
         except Exception:
-            # One odd object must not hide all that come after it.
+            # One malformed object must not hide the following ones.
             where = f"{metadata.get('namespace')}/{metadata.get('name')}"
-            log.exception("%s of %s is not understood", where, self._scope)
+            log.exception("cannot process %s of %s", where, self._scope)
 
     def _gone(self, raw: JSON) -> None:
         uid = str(raw["metadata"]["uid"])
         self._seen(self._scope.resource.plural, "DELETED")
-        self._told.discard(uid)
+        self._known.discard(uid)
         self._sink.drop(uid)

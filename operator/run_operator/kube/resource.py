@@ -1,4 +1,4 @@
-"""Where things live in the API: resources and their paths."""
+"""Resources of the API server and their paths."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Resource:
     def path(
         self, namespace: str | None = None, name: str | None = None, subresource: str | None = None
     ) -> str:
-        """The URL path; without a namespace, of the resource in all namespaces."""
+        """The URL path; without a namespace, the path of all namespaces."""
         parts = [self.root]
         if namespace:
             parts += ["namespaces", namespace]
@@ -54,7 +54,7 @@ DATAITEMS: Final = Resource(GROUP, VERSION, DATAITEM_PLURAL, "DataItem")
 MODELS: Final = Resource(GROUP, VERSION, MODEL_PLURAL, "Model")
 CONTAINER_IMAGES: Final = Resource(GROUP, VERSION, CONTAINER_IMAGE_PLURAL, "ContainerImage")
 MATERIALS: Final = (ARTIFACTS, DATAITEMS, MODELS, CONTAINER_IMAGES)
-"""Entities whose content is elsewhere, in a file store or a registry."""
+"""Entities whose content is in a file store or a registry."""
 RUN_LOGS: Final = Resource(GROUP, VERSION, RUN_LOG_PLURAL, RUN_LOG_KIND)
 JOBS: Final = Resource("batch", "v1", "jobs", "Job")
 DEPLOYMENTS: Final = Resource("apps", "v1", "deployments", "Deployment")
@@ -68,7 +68,7 @@ REPLICA_SETS: Final = Resource("apps", "v1", "replicasets", "ReplicaSet")
 TOKEN_REVIEWS: Final = Resource("authentication.k8s.io", "v1", "tokenreviews", "TokenReview")
 NAMESPACES: Final = Resource("", "v1", "namespaces", "Namespace")
 SELF_REVIEWS: Final = Resource("authentication.k8s.io", "v1", "selfsubjectreviews", "SelfSubjectReview")
-"""These are not namespaced: their paths are asked for without a namespace."""
+"""These are not namespaced: their paths have no namespace."""
 
 BY_KIND: Final = {
     resource.kind: resource

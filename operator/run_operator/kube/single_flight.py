@@ -1,4 +1,4 @@
-"""Many who ask the same at a time are one question."""
+"""Concurrent calls for the same key share one request."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ T = TypeVar("T")
 
 
 class SingleFlight(Generic[T]):
-    """Questions under way, by name. Whoever asks may give up; the question goes on for the others."""
+    """Requests in progress by key. A caller may be cancelled; the request continues for the others."""
 
     def __init__(self) -> None:
         self._under_way: dict[Hashable, asyncio.Task[T]] = {}
@@ -19,7 +19,7 @@ class SingleFlight(Generic[T]):
         return name in self._under_way
 
     async def ask(self, name: Hashable, question: Callable[[], Coroutine[Any, Any, T]]) -> T:
-        """The answer to the question of this name, which is asked unless it is under way. Raises what it raises."""
+        """The result of the request for this key, which starts unless it is in progress. Raises the request's errors."""
         task = self._under_way.get(name)
         if task is None:
             task = asyncio.create_task(question())

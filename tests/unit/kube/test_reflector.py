@@ -184,7 +184,7 @@ async def test_whatever_else_a_watch_ends_with_it_goes_on_where_it_was_and_says_
         await made.until("list", "10", "11", "11", "12")
         assert made.told == ["a@10", "a@11", "a@12"]
     (line,) = caplog.messages
-    assert line.startswith("pods in namespace ml are watched anew")
+    assert line.startswith("watching pods in namespace ml again")
     assert said in line
 
 
@@ -222,7 +222,7 @@ async def test_one_odd_object_hides_none_that_come_after_it(caplog):
     async with world(*turns) as made:
         await made.until("list", "10", "12")
         assert made.told == ["odd@10", "a@10", "odd@11", "b@12"]
-    assert "ml/odd of pods in namespace ml is not understood" in caplog.messages
+    assert "cannot process ml/odd of pods in namespace ml" in caplog.messages
 
 
 async def test_called_again_it_knows_what_it_had_told_of():
