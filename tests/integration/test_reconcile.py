@@ -69,13 +69,8 @@ def test_stop_and_resume(operator, person):
 @pytest.mark.parametrize(
     ("spec", "reason", "said"),
     [
-        ({"image": "a b"}, "InvalidSpec", "'a b' is not the name of an image"),
-        ({"resources": {"mem": "x"}}, "InvalidSpec", "not a quantity"),
-        (
-            {"volumes": [{"volume_type": "empty_dir", "name": "Bad_Name", "mount_path": "/x"}]},
-            "InvalidSpec",
-            "volume",
-        ),
+        ({"resources": {"mem": "512m", "memory": "1Gi"}}, "InvalidSpec", "did you mean mem?"),
+        ({"resources": {"mem": "512m", "cpu": True}}, "InvalidSpec", "spec.spec.resources.cpu"),
     ],
 )
 def test_what_cannot_run_ends_in_error_with_the_reason(operator, person, spec, reason, said):
@@ -84,6 +79,20 @@ def test_what_cannot_run_ends_in_error_with_the_reason(operator, person, spec, r
     assert condition(status, "Failed")["reason"] == reason
     assert said in status["message"]
     assert person.items("jobs") == []
+
+
+def test_a_document_that_was_wrong_can_be_mended(operator, person):
+    person.apply_run("mended", spec={"resources": {"mem": "512m"}})
+    person.becomes("mended", "ERROR")
+    patch = {"spec": {"spec": {"resources": {"mem": "512Mi"}}}}
+    assert person.patch_run("mended", patch).returncode == 0
+    status = person.becomes("mended", "RUNNING")
+    assert status["attempt"] == 1
+    assert not condition(status, "Failed")
+    assert (
+        "only while the Run is STOPPED"
+        in person.patch_run("mended", {"spec": {"spec": {"image": "y"}}}).stderr
+    )
 
 
 def test_a_foreign_job_of_our_name_is_left_alone(operator, person):

@@ -30,11 +30,33 @@ def of_object(raw: JSON) -> dict[str, Any]:
     found["status"] = _carried(raw) if raw.get("kind") in _MATERIAL else _happened(raw)
     found["status"].setdefault("state", "CREATED")
     found.setdefault("metadata", {})
-    found.setdefault("name", found.get("id"))
+    found["id"], found["project"] = id_of(raw), project_of(raw)
+    found.setdefault("name", found["id"])
     found.setdefault("extensions", [])
+    kind = text(found.get("kind"))
+    if "spec" in found and kind.endswith(":run") and not mapping(found["spec"]).get("task"):
+        rest = {key: value for key, value in found["spec"].items() if key != "task"}
+        found["spec"] = {"task": default_task(kind, found["project"], found["id"]), **rest}
     entity = str(raw.get("kind") or EntityType.RUN.value).lower()
     found.setdefault("key", entity_key(entity, str(found.get("project", "")), found))
     return {key: found[key] for key in ORDER if key in found}
+
+
+def id_of(raw: JSON) -> str:
+    """The id of an object's document; of one written by hand without it: the object's name."""
+    return text(mapping(raw.get("spec")).get("id")) or text(mapping(raw.get("metadata")).get("name"))
+
+
+def project_of(raw: JSON) -> str:
+    """The project of an object's document; of one written by hand without it: the namespace."""
+    return text(mapping(raw.get("spec")).get("project")) or text(
+        mapping(raw.get("metadata")).get("namespace")
+    )
+
+
+def default_task(kind: str, project: str, run_id: str) -> str:
+    """The task of a Run whose document names none; the SDK reads no document without one."""
+    return f"{kind.removesuffix(':run')}://{project}/{run_id}"
 
 
 def store_key(project: str, kind: str, run_id: str) -> str:
@@ -127,6 +149,16 @@ def selector(
         "spec.status.state": reported,
     }
     return ",".join(f"{field}={_escaped(value)}" for field, value in wanted.items() if value)
+
+
+def selectors(
+    namespace: str, *, project: str | None = None, kind: str | None = None, state: str | None = None
+) -> list[str]:
+    """The field selectors that together select them: a document without a project is of the one called like its namespace."""
+    found = [selector(project=project, kind=kind, state=state)]
+    if project and project == namespace:
+        found.append(",".join(filter(None, ("spec.project=", selector(kind=kind, state=state)))))
+    return found
 
 
 def matches(document: JSON, wanted: Mapping[str, str | None]) -> bool:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final, NamedTuple
 
 from run_operator.api.constants import KUEUE_QUEUE
+from run_operator.api.exported import id_of, project_of
 from run_operator.api.policy import DeadlinePolicy, RunPolicy
 from run_operator.api.raw import JSON, mapping, number, parse, text
 from run_operator.api.results import RESULT_FIELDS
@@ -130,8 +131,8 @@ class Run:
             created=str(metadata.get("creationTimestamp") or ""),
             deleting=bool(metadata.get("deletionTimestamp")),
             kind=text(spec.get("kind")),
-            project=text(spec.get("project")),
-            id=text(spec.get("id")),
+            project=project_of(raw),
+            id=id_of(raw),
             spec=mapping(spec.get("spec")),
             suspend=suspend,
             policy=RunPolicy.from_object(mapping(spec.get("runPolicy"))),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from run_operator.api.exported import KEPT, manifest
+from run_operator.api.exported import KEPT, manifest, of_object
 from run_operator.api.raw import JSON
 from run_operator.client.cluster import Cluster
 from run_operator.client.documents import UNCHANGEABLE, checked
@@ -69,21 +69,27 @@ def _same(there: Any, wanted: Any) -> bool:
     return bool(there == wanted or without_nulls(there) == without_nulls(wanted))
 
 
+def _says_the_same(there: JSON, shown: JSON, document: JSON, key: str) -> bool:
+    """Either as it is written in the cluster, or as it is shown: with the defaults of a document written by hand."""
+    wanted = document[key]
+    return _same(there["spec"].get(key), wanted) or _same(shown.get(key), wanted)
+
+
 def _change(
     cluster: Cluster, resource: Resource, there: JSON, document: JSON, *, dry_run: bool
 ) -> dict[str, Any] | None:
     """Replace what differs, field by field; None if nothing does."""
-    spec, name = there["spec"], str(there["metadata"]["name"])
+    shown, name = of_object(there), str(there["metadata"]["name"])
     for key in UNCHANGEABLE:
-        if spec.get(key) != document[key]:
+        if key in document and shown.get(key) != document[key]:
             raise EntityError(
-                f"the {key} of {resource.kind.lower()} {name} is {spec.get(key)!r} and cannot become {document[key]!r}; "
+                f"the {key} of {resource.kind.lower()} {name} is {shown.get(key)!r} and cannot become {document[key]!r}; "
                 "save the document under another id"
             )
     changes = [
         {"op": "add", "path": f"/spec/{key}", "value": document[key]}
         for key in KEPT
-        if key in document and key != "status" and not _same(spec.get(key), document[key])
+        if key in document and key != "status" and not _says_the_same(there, shown, document, key)
     ]
     if not changes:
         return None

@@ -13,17 +13,20 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from run_operator.api.exported import store_key
+from run_operator.api.constants import API_VERSION
+from run_operator.api.exported import manifest, store_key
 from run_operator.api.raw import JSON
 from run_operator.client.errors import EntityError
 from run_operator.document.entity import Entity, load, parse
-from run_operator.document.errors import DocumentError
+from run_operator.document.errors import DocumentError, NotAnExportError
 from run_operator.document.kinds import EntityType
 from run_operator.document.names import object_name
-from run_operator.document.yaml_reader import MAX_BYTES, Parsed
+from run_operator.document.yaml_reader import MAX_BYTES, Parsed, read
 from run_operator.document.yaml_writer import write
 
 UNCHANGEABLE: Final = ("kind", "project", "id")
+APPLIED: Final = frozenset(one.value for one in EntityType)
+"""Kinds of manifests that are applied as they are."""
 SLUG: Final = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 
 
@@ -45,13 +48,35 @@ def new_document(
     }  # fmt: skip
 
 
+def object_of(data: bytes, *, suspend: bool = False) -> dict[str, Any]:
+    """What to apply of a file: of an export its manifest, and a manifest of our kinds as it is. Raises DocumentError."""
+    parsed = read(data)
+    value = parsed.value
+    if (
+        not isinstance(value, dict)
+        or value.get("apiVersion") != API_VERSION
+        or value.get("kind") not in APPLIED
+    ):
+        entity = parse(parsed)
+        return manifest(entity, suspend=suspend and entity.type is EntityType.RUN)
+    metadata, spec = value.get("metadata"), value.get("spec")
+    if not isinstance(metadata, dict) or not isinstance(metadata.get("name"), str):
+        raise NotAnExportError("the field 'metadata.name' is missing", parsed.line("metadata"))
+    if not isinstance(spec, dict):
+        raise NotAnExportError("the field 'spec' is missing, or no map", parsed.line("spec"))
+    body = {"apiVersion": API_VERSION, "kind": value["kind"], "metadata": metadata, "spec": spec}
+    if suspend and value["kind"] == EntityType.RUN.value:
+        body["spec"] = {**spec, "suspend": True}
+    return body
+
+
 def checked(document: JSON) -> Entity:
     """The document of a Run. Raises EntityError."""
     _check_plain(document, "")
     try:
         entity = parse(Parsed(dict(document), {}))
     except DocumentError as error:
-        raise EntityError(_as_the_sdk(str(error))) from error
+        raise EntityError(str(error)) from error
     if entity.type is not EntityType.RUN:
         raise EntityError(f"this is a {entity.type.value} ({entity.kind}), not a Run")
     return entity
@@ -75,11 +100,6 @@ def _check_plain(value: Any, where: str) -> None:
         raise EntityError(
             f"{where} is of the type {type(value).__name__}; a document holds texts, numbers, booleans, lists and maps"
         )
-
-
-def _as_the_sdk(text: str) -> str:
-    """The original's words for the one mistake everybody makes."""
-    return f"Missing task in run spec: {text}" if "'spec.task' is missing" in text else text
 
 
 MAX_FILE_NAME: Final = 255

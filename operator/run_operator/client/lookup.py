@@ -6,7 +6,7 @@ import contextlib
 import re
 from typing import Final
 
-from run_operator.api.exported import selector
+from run_operator.api.exported import id_of, project_of, selectors
 from run_operator.api.raw import JSON, mapping, text
 from run_operator.client.cluster import Cluster
 from run_operator.client.errors import NO_ENTITY, EntityError, EntityNotExistsError, ForbiddenError
@@ -31,7 +31,7 @@ def find(cluster: Cluster, identifier: str, project: str | None = None) -> JSON:
     )
     if raw is None:
         raise _none(cluster, run_id, "none has that name, id or key")
-    there = text(mapping(raw.get("spec")).get("project"))
+    there = project_of(raw)
     if wanted and there != wanted:
         raise EntityNotExistsError(
             f"{NO_ENTITY}run {run_id} of the namespace {cluster.namespace} is of project {there}, not {wanted}",
@@ -47,7 +47,7 @@ def _under_its_name(cluster: Cluster, run_id: str, *, by_name: bool) -> JSON | N
             continue
         with contextlib.suppress(EntityNotExistsError):
             raw = cluster.get(RUNS, name)
-            if by_name or mapping(raw.get("spec")).get("id") == run_id:
+            if by_name or id_of(raw) == run_id:
                 return raw
     return None
 
@@ -55,12 +55,12 @@ def _under_its_name(cluster: Cluster, run_id: str, *, by_name: bool) -> JSON | N
 def _under_another_name(cluster: Cluster, run_id: str, project: str | None) -> JSON | None:
     """Its manifest may have been given a name: then only the document tells, and of several it is not for us to choose."""
     try:
-        pages = cluster.list(RUNS, fields=selector(project=project))
         found = [
             dict(raw)
-            for page in pages
+            for fields in selectors(cluster.namespace, project=project)
+            for page in cluster.list(RUNS, fields=fields)
             for raw in page.get("items") or ()
-            if mapping(raw.get("spec")).get("id") == run_id
+            if id_of(raw) == run_id
         ]
     except ForbiddenError as error:
         why = f"none has that name; whether one of another name has that id cannot be seen: {error}"

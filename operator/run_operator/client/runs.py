@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import uuid as uuids
+import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from run_operator.api.exported import matches, of_object, selector
+from run_operator.api.exported import matches, of_object, selectors
 from run_operator.client import apply
 from run_operator.client.cluster import Cluster
 from run_operator.client.documents import new_document, read_run
 from run_operator.client.errors import EntityAlreadyExistsError, EntityError
 from run_operator.client.lookup import find
 from run_operator.client.run import Run
+from run_operator.document.known_fields import not_used
 from run_operator.document.names import object_name
 from run_operator.kube.resource import RUNS
 
 
 def new_run(
-    project: str,
-    kind: str,
+    project: str | None = None,
+    kind: str = "container+job:run",
     uuid: str | None = None,
     labels: list[str] | None = None,
     task: str | None = None,
@@ -31,13 +33,16 @@ def new_run(
 ) -> Run:
     """Create a Run in the cluster; it starts at once unless `suspend`.
 
-    `task`: `<runtime>+<action>://<project>/<id>`, compulsory. `kwargs`: the fields of its spec (image, command, args,
-    ...), passed on as they are. Raises ValueError for a `uuid` that is no slug, EntityError, EntityAlreadyExistsError.
+    `project`: by default the namespace. `task`: `<runtime>+<action>://<project>/<id>`, by default that of the kind.
+    `kwargs`: the fields of its spec (image, command, args, ...), passed on as they are; a key that the kind does not use
+    is a UserWarning. Raises ValueError for a `uuid` that is no slug, EntityError, EntityAlreadyExistsError.
 
-    >>> run = new_run("churn", "container+job:run", task="container+job://churn/t", image="busybox", command="true")
+    >>> run = new_run(image="busybox", command="true")
     """
-    document = new_document(project, kind, uuid, labels, {"task": task, **kwargs})
     there = cluster or Cluster.connect()
+    document = new_document(project or there.namespace, kind, uuid, labels, {"task": task, **kwargs})
+    for line in not_used(document):
+        warnings.warn(line, UserWarning, stacklevel=2)
     raw = apply.create(there, document, object_name(document["id"]), suspend=suspend)
     return Run.from_object(raw, there)
 
@@ -75,8 +80,8 @@ def list_runs(
         "name": name, "user": user, "created": created, "updated": updated, "function": function,
         "workflow": workflow, "task": task, "action": action, "q": q,
     }  # fmt: skip
-    fields = selector(project=project, kind=kind, state=state)
-    found = (Run.from_object(raw, there) for raw in _objects(there, fields, selector_labels))
+    fields = selectors(there.namespace, project=project, kind=kind, state=state)
+    found = (Run.from_object(raw, there) for one in fields for raw in _objects(there, one, selector_labels))
     return sorted((run for run in found if matches(run.to_dict(), wanted)), key=lambda run: run.object_name)
 
 

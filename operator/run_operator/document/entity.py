@@ -19,6 +19,8 @@ _TYPES: Final[dict[str, type]] = {
     "name": str, "key": str, "extensions": list,
 }  # fmt: skip
 _REQUIRED: Final = ("kind", "project", "id", "spec")
+_REQUIRED_OF_A_RUN: Final = ("kind", "spec")
+"""Its id may be its name alone, and its project is then that of the namespace."""
 _KEY: Final = re.compile(r"store://[^/]+/([a-z]+)/")
 _ENTITIES: Final = frozenset({"run", "task", "function", "workflow"})
 """What the platform calls those of its entities whose type shows in the kind."""
@@ -56,7 +58,10 @@ def parse(parsed: Parsed, expected: EntityType | None = None) -> Entity:
     material = _material(document, expected)
     if material is None:
         _check_entity(document, parsed)
-    for field in _REQUIRED:
+    is_run = material is None and _is_a_run(document)
+    if is_run:
+        document = _with_id(document, parsed)
+    for field in _REQUIRED_OF_A_RUN if is_run else _REQUIRED:
         if field not in document:
             raise errors.MissingFieldError(
                 f"this is not an export: the field '{field}' is missing", parsed.line()
@@ -88,23 +93,40 @@ def _entity(document: dict[str, Any], parsed: Parsed, material: EntityType | Non
     except errors.InvalidKindError as error:
         error.line = error.line or parsed.line("kind")
         raise
-    return Entity(kind_type, kind, document["project"], document["id"], document)
+    return Entity(kind_type, kind, document.get("project", ""), document["id"], document)
+
+
+def _is_a_run(document: Mapping[str, Any]) -> bool:
+    kind = document.get("kind")
+    return isinstance(kind, str) and "+" in kind and (kind.endswith((":run", "+run")))
+
+
+def _with_id(document: dict[str, Any], parsed: Parsed) -> dict[str, Any]:
+    """A document written by hand is known by its name."""
+    document = {
+        key: value for key, value in document.items() if value is not None or key not in ("project", "id")
+    }
+    metadata = document.get("metadata")
+    name = document.get("name") or (metadata.get("name") if isinstance(metadata, dict) else None)
+    if "id" not in document and isinstance(name, str):
+        return {**document, "id": name}
+    if "id" not in document:
+        raise errors.MissingFieldError(
+            "the field 'id' is missing, and there is no name either", parsed.line()
+        )
+    return document
 
 
 def _check_run(document: dict[str, Any], parsed: Parsed) -> None:
     task = document["spec"].get("task")
-    if task is None:
-        raise errors.MissingFieldError(
-            "the field 'spec.task' is missing: every Run names its task", parsed.line("spec")
-        )
-    if not isinstance(task, str):
+    if task is not None and not isinstance(task, str):
         raise _wrong_type("spec.task", task, str, parsed)
     of_run(document["kind"], task)
 
 
 def _check_ids(document: dict[str, Any], parsed: Parsed) -> None:
     for field in ("project", "id"):
-        if not ID.fullmatch(document[field]):
+        if field in document and not ID.fullmatch(document[field]):
             message = f"the {field} {document[field][:80]!r} is none: 1 to {MAX_ID} letters, digits and . _ + - are allowed"
             raise errors.NotAnExportError(message, parsed.line(field))
 

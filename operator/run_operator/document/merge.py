@@ -34,10 +34,11 @@ def said(spec: Spec) -> dict[str, Any]:
     Nulls deeper inside maps go too: a manifest applied by kubectl, and a status patch, do not keep them.
     """
     found = {key: without_nulls(value) for key, value in spec.items()}
-    return {key: value for key, value in found.items() if not _empty(value)}
+    return {key: value for key, value in found.items() if not is_empty(value)}
 
 
-def _empty(value: Any) -> bool:
+def is_empty(value: Any) -> bool:
+    """Whether a value says nothing: null, `{}`, `[]` and `""`."""
     return value is None or (isinstance(value, Mapping | list | str) and not value)
 
 

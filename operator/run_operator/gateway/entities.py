@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from run_operator.api.exported import manifest
+from run_operator.api.exported import id_of, manifest
 from run_operator.api.raw import JSON, mapping, text
 from run_operator.document.entity import ID, parse
 from run_operator.document.errors import DocumentError
@@ -136,7 +136,7 @@ class Entities:
         """Objects, without their large parts, whose document is wanted."""
         try:
             return [
-                {"metadata": raw["metadata"], "spec": {"id": raw["spec"].get("id")}}
+                {"metadata": raw["metadata"], "spec": {"id": id_of(raw)}}
                 async for raw in caller.all(place.resource, place.namespace)
                 if wanted(mapping(raw.get("spec")))
             ]
@@ -150,7 +150,7 @@ class Entities:
         try:
             await caller.delete(place.resource, place.namespace, str(metadata["name"]), str(metadata["uid"]))
         except KubeError as error:
-            raise of_kube(error, f"{place.of(text(raw['spec'].get('id')))} was not deleted") from error
+            raise of_kube(error, f"{place.of(id_of(raw))} was not deleted") from error
 
     async def _searched(self, caller: ApiClient, place: Place, entity_id: str) -> JSON | None:
         """Its manifest may have been given a name: then only the document tells."""
@@ -201,4 +201,4 @@ async def _get(caller: ApiClient, place: Place, name: str) -> JSON | None:
 
 
 def _is(raw: JSON, entity_id: str) -> bool:
-    return mapping(raw.get("spec")).get("id") == entity_id
+    return id_of(raw) == entity_id

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Final, NamedTuple
 
 from run_operator.api.constants import LABEL_ATTEMPT, LABEL_RUN
+from run_operator.api.exported import id_of
 from run_operator.api.raw import JSON, mapping, number, text
 from run_operator.api.runlog import RunLog, from_object, packed
 from run_operator.gateway.api_client import ApiClient
@@ -115,7 +116,7 @@ def _attempt(pod: JSON) -> int:
 def _entity(place: Place, run: JSON, written: Written) -> JSON:
     """The SDK's Log; it decodes the content as UTF-8 and fails for anything else."""
     content = written.content.decode("utf-8", "replace").encode()
-    run_id = text(mapping(run.get("spec")).get("id"))
+    run_id = id_of(run)
     name = f"{written.pod}-{written.container}"
     return {
         "kind": "log",

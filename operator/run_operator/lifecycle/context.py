@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from run_operator.api.conditions import State
-from run_operator.api.raw import parse
+from run_operator.api.raw import JSON, parse
 from run_operator.api.run import Run
 from run_operator.children import PodView
 from run_operator.children.termination import last_ending
@@ -27,11 +27,19 @@ class Context:
     options: Options
     draft: StatusBuilder
     resolution: Resolution
+    document: JSON = field(default_factory=dict)
+    """The inner spec as it is written in the Run."""
 
     @property
     def writers(self) -> tuple[PodView, ...]:
         """Pods that can still write, without those that are given up."""
         return tuple(pod for pod in self.observed.live_pods if self._given_up_at(pod) > self.now)
+
+    @property
+    def has_child(self) -> bool:
+        """Whether anything of an attempt is there: a Job, a Deployment or a pod."""
+        seen = self.observed
+        return bool(seen.job or seen.deployment or seen.live_pods)
 
     @property
     def lost(self) -> tuple[PodView, ...]:

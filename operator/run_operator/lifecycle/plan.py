@@ -9,7 +9,7 @@ from __future__ import annotations
 from run_operator.api.conditions import FINAL
 from run_operator.api.run import Run
 from run_operator.children import DeploymentView, JobView
-from run_operator.lifecycle import finish, job, resolution, service, start
+from run_operator.lifecycle import finish, job, mending, not_applied, resolution, service, start
 from run_operator.lifecycle.context import Context
 from run_operator.lifecycle.model import Observed, Plan
 from run_operator.lifecycle.status_builder import StatusBuilder
@@ -24,25 +24,17 @@ def plan(run: Run, observed: Observed, now: float, options: Options) -> Plan:
     ctx = Context(run, observed, now, options, StatusBuilder(run, now), Resolution(run))
     if run.deleting:
         return Plan()
-    if ctx.draft.state in FINAL:
+    if ctx.draft.state in FINAL and not mending.is_mended(ctx):
         return finish.after_the_end(ctx)
     if observed.refusal:
         return start.refused(ctx, observed.refusal)
-    ctx = resolution.resolved(ctx)
+    ctx = resolution.resolved(mending.looked_at_again(ctx))
     try:
-        return _towards_the_wish(ctx)
+        return _towards_the_wish(not_applied.told(ctx))
     except UnresolvedError as error:
         return resolution.wait(ctx, error)
     except WorkloadError as error:
-        return _cannot(ctx, error)
-
-
-def _cannot(ctx: Context, error: WorkloadError) -> Plan:
-    """The end of a Run that cannot be; one that runs in spite of a bad edit is told of it and goes on."""
-    if not ctx.writers:
-        return finish.impossible(ctx, error.reason, str(error))
-    ctx.draft.event(error.reason, f"not applied: {error}", warning=True)
-    return ctx.decided()
+        return mending.cannot(ctx, error)
 
 
 def _towards_the_wish(ctx: Context) -> Plan:

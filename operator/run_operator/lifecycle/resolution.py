@@ -21,7 +21,7 @@ from run_operator.workloads.fields import UnresolvedError, WorkloadError
 def resolved(ctx: Context) -> Context:
     """The situation with what the Run refers to looked up and merged in. Nothing is decided or written yet."""
     found = resolve(ctx.run, ctx.observed.catalog, ctx.options)
-    return replace(ctx, run=found.run, resolution=found)
+    return replace(ctx, run=found.run, resolution=found, document=ctx.run.spec)
 
 
 def require(ctx: Context) -> None:

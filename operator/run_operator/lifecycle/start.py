@@ -16,7 +16,7 @@ from run_operator.api import conditions
 from run_operator.api.conditions import State, state_of
 from run_operator.api.raw import parse
 from run_operator.children import DeploymentView, JobView, ServiceView, service_address
-from run_operator.lifecycle import deadlines, finish, resolution
+from run_operator.lifecycle import deadlines, finish, not_applied, resolution
 from run_operator.lifecycle.context import Context, record_stop
 from run_operator.lifecycle.model import (
     Action,
@@ -179,8 +179,8 @@ def prepare(ctx: Context) -> Workload:
     """The workload of the attempt that is counted already; says what of the document is not applied. Raises WorkloadError."""
     resolution.record(ctx)
     workload = build(ctx.run.with_status(ctx.draft.current), ctx.draft.attempt, ctx.options)
-    for warning in (*ctx.resolution.warnings, *workload.warnings):
-        ctx.draft.event("NotApplied", warning, warning=True)
+    if warnings := (*not_applied.warnings(ctx), *workload.warnings):
+        ctx.draft.event(conditions.NOT_APPLIED, "; ".join(warnings), warning=True)
     return workload
 
 
@@ -193,12 +193,14 @@ def record_loss(ctx: Context) -> None:
 
 def refused(ctx: Context, refusal: Refusal) -> Plan:
     """The API server said no to the child: for good, or for now (quota, policy)."""
-    if not ctx.draft.attempt:
-        ctx.draft.begin_attempt()
     serving = ctx.observed.deployment is not None and ctx.observed.deployment.replicas > 0
     if refusal.final and not serving:  # with pods that go on running it cannot be the end
+        if ctx.draft.attempt == 1 and not ctx.has_child:
+            ctx.draft.forget_attempts()
         return finish.impossible(ctx, refusal.reason, refusal.message)
     draft, message = ctx.draft, refusal.message
+    if not draft.attempt:
+        draft.begin_attempt()
     said = str(ctx.run.status.get("message") or "")
     if _words(said) == _words(message):
         message = said  # a quota's numbers change with what others do: a write each time would never end

@@ -136,6 +136,20 @@ class StatusBuilder:
         self._status["attempts"] = [*self._status.get("attempts", ()), entry][-MAX_ATTEMPTS:]
         return number
 
+    def forget_attempts(self) -> None:
+        """Nothing was started: the document alone was at fault, and the next attempt is the first one."""
+        for key in ("attempt", "attempts", "startTime", "firstStartTime", "activeSeconds"):
+            self._status.pop(key, None)
+
+    def reopen(self) -> None:
+        """The end is taken back: the Run is as one that was not looked at yet, apart from its transitions."""
+        self._status.pop("completionTime", None)
+        ended = (conditions.FAILED, conditions.FINISHED, conditions.RUNNING)
+        self._status["conditions"] = [
+            c for c in self._status.get("conditions", ()) if c.get("type") not in ended
+        ]
+        self.become(State.CREATED, "the document was edited after an ERROR, and is looked at again")
+
     def adopt(self, number: int, began: float | None = None) -> None:
         """Take over an attempt that the status does not know: its child was there first, or the status was lost."""
         moment = stamp(self._now if began is None else began)

@@ -118,7 +118,7 @@ class _Lookup:
     def _function_and_task(self, recorded: ResolvedRecord) -> tuple[ResolvedPart, ResolvedPart]:
         """Each as it was recorded while the Run still names the same one."""
         own = fields.text(self.run.spec, "function")
-        task = _kept(recorded.task, self.run.spec.get("task"))
+        task = _kept(recorded.task, fields.text(self.run.spec, "task") or "")
         if task is None or not (task.name or _kept(recorded.function, own)):
             task = self._task(needed=not own)
         asked = own or task.function
@@ -139,6 +139,10 @@ class _Lookup:
     def _task(self, *, needed: bool) -> ResolvedPart:
         """The Task; one that is not there and not needed is remembered as such."""
         text = fields.text(self.run.spec, "task") or ""
+        if needed and not text:
+            raise InvalidSpecError(
+                f"{fields.ROOT}.image", "is missing; name an image, or a Function that gives one"
+            )
         try:
             reference = Reference.parse(text)
         except InvalidReferenceError as error:

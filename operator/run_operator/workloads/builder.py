@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from run_operator.api.run import Run
@@ -13,6 +14,7 @@ from run_operator.workloads import fields
 from run_operator.workloads.deployment import Replicated
 from run_operator.workloads.fields import InvalidSpecError, UnsupportedError, WorkloadError
 from run_operator.workloads.job import ContainerJob
+from run_operator.workloads.mistakes import all_mistakes
 from run_operator.workloads.python import PythonJob, PythonServe
 from run_operator.workloads.types import Builder, Options, Workload
 
@@ -34,7 +36,12 @@ def build(run: Run, attempt: int, options: Options) -> Workload:
     The Run's spec is taken as it is: what came from elsewhere has been merged in (`workloads.resolve`). Raises
     InvalidSpecError (the document is wrong) or UnsupportedError (this operator cannot do it).
     """
-    made = builder(run).build(run, attempt, options)
+    chosen = builder(run)
+    try:
+        made = chosen.build(run, attempt, options)
+    except InvalidSpecError as error:
+        trial = lambda spec: chosen.build(replace(run, spec=spec), attempt, options)  # noqa: E731
+        raise all_mistakes(error, run.spec, trial) from error
     _check_size(run.spec)
     return made
 

@@ -15,7 +15,7 @@ from run_operator.workloads.metadata import files_name, labels, owner, pod_label
 from run_operator.workloads.metrics_injection import add_reporting
 from run_operator.workloads.resources import compute, disk
 from run_operator.workloads.scheduling import placement
-from run_operator.workloads.source import FOLDER, KEY, Source, left_out, source
+from run_operator.workloads.source import FOLDER, KEY, Source, source
 from run_operator.workloads.types import Options
 from run_operator.workloads.volumes import Volumes, ephemeral, volumes
 
@@ -85,7 +85,6 @@ def pod(run: Run, attempt: int, options: Options, program: Program | None = None
     _shared(run, file, mounted, needed=program is not None)
     env, warnings = environment(run, attempt)
     document = "" if program is None else files_name(run.name, program.document)
-    warnings += left_out(run.spec) if program is None else ()
     warnings += add_reporting(run, options, env, mounted, document)
     container = _container(run, env, mounted, file, options, program)
     spec = {

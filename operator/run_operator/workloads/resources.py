@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from decimal import ROUND_CEILING, Decimal
 from typing import Any, Final
 
+from run_operator.document.known_fields import RESOURCES, right_word
 from run_operator.workloads import fields
 from run_operator.workloads.fields import InvalidSpecError, kind_of
 
@@ -59,7 +60,6 @@ MEMORY_FACTOR: Final = Decimal("1.1")
 """The platform's memory limit is the request and a tenth."""
 LEAST_MEMORY: Final = Decimal(10**6)
 """Bytes in which no container starts: whoever writes 512m (half a byte) or 512 means 512Mi."""
-KNOWN: Final = ("cpu", "mem", "gpu", "disk")
 PATH: Final = f"{fields.ROOT}.resources"
 
 
@@ -70,8 +70,9 @@ def compute(spec: Mapping[str, Any], gpu_resource: str) -> dict[str, dict[str, s
     """
     asked = fields.mapping(spec, "resources")
     for key in asked:
-        if key not in KNOWN:
-            raise InvalidSpecError(f"{PATH}.{key}", f"is not known; known are {', '.join(KNOWN)}")
+        if key not in RESOURCES:
+            hint = right_word(key, RESOURCES, "resources")
+            raise InvalidSpecError(f"{PATH}.{key}", f"is not known; known are {', '.join(RESOURCES)}{hint}")
     requests: dict[str, str] = {}
     limits: dict[str, str] = {}
     for key, name in (("cpu", "cpu"), ("mem", "memory"), ("gpu", gpu_resource)):

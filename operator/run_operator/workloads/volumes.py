@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from run_operator.api.raw import mapping, text
 from run_operator.api.run import Run
+from run_operator.document.known_fields import VOLUME_SPEC
 from run_operator.workloads import fields
 from run_operator.workloads.fields import InvalidSpecError
 from run_operator.workloads.metadata import claim_name, labels, owner
@@ -19,7 +20,7 @@ CLAIM_SIZE: Final = "2Gi"
 """The platform's size of a claim without one."""
 SCRATCH_SIZE: Final = "128Mi"
 """The platform's limit of an empty_dir without one."""
-TYPES: Final = ("persistent_volume_claim", "empty_dir", "ephemeral", "shared_volume")
+TYPES: Final = tuple(VOLUME_SPEC)
 
 
 @dataclass(slots=True)

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from run_operator.client.documents import checked, new_document
+from run_operator.client.documents import checked, new_document, object_of
 from run_operator.client.errors import EntityError
 from run_operator.document.entity import load
+from run_operator.document.errors import NotAnExportError
 
 EXPORTS = Path(__file__).parents[2] / "data" / "exports"
 TASK = "container+job://p/t"
@@ -30,9 +31,34 @@ def test_an_id_that_is_no_slug_is_refused_with_the_originals_words(wrong):
         new_document("p", "k", wrong, None, {})
 
 
-def test_a_document_without_a_task_is_refused_with_the_originals_words():
-    with pytest.raises(EntityError, match=r"^Missing task in run spec"):
-        checked(new_document("p", "container+job:run", "a", None, {}))
+def test_a_document_needs_no_task():
+    assert checked(new_document("p", "container+job:run", "a", None, {})).id == "a"
+
+
+MANIFEST = b"""apiVersion: run-operator.io/v1alpha1
+kind: Run
+metadata: {name: hand}
+spec: {kind: "container+job:run", spec: {image: x}}
+"""
+
+
+def test_a_manifest_is_applied_as_it_is():
+    body = object_of(MANIFEST, suspend=True)
+    assert body["metadata"] == {"name": "hand"}
+    assert body["spec"] == {"kind": "container+job:run", "spec": {"image": "x"}, "suspend": True}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        (b"name: hand", b"a: b", "metadata.name"),
+        (b"spec: {kind", b"spec2: {kind", "'spec' is missing"),
+        (b"Run", b"Pod", "manifest"),
+    ],
+)
+def test_a_manifest_that_says_too_little_is_refused(old, new, said):
+    with pytest.raises(NotAnExportError, match=said):
+        object_of(MANIFEST.replace(old, new))
 
 
 def test_a_function_is_no_run():

@@ -64,10 +64,16 @@ def test_there_are_exports():
             "'id' is missing",
         ),
         (
-            GOOD.replace(b"  task: container+job://p/t", b"  x: 1"),
-            errors.MissingFieldError,
+            GOOD.replace(b"  task: container+job://p/t", b"  task: 1"),
+            errors.WrongTypeError,
+            5,
+            "must be a text",
+        ),
+        (
+            GOOD.replace(b"  task: container+job://p/t", b"  task: t"),
+            errors.InvalidKindError,
             None,
-            "spec.task",
+            "names no",
         ),
         (GOOD.replace(b"id: a", b"id: 12345678"), errors.WrongTypeError, 3, "quote it"),
         (GOOD.replace(b"id: a", b"id: a/b"), errors.NotAnExportError, 3, "letters, digits"),
@@ -311,3 +317,9 @@ def test_references():
     assert Reference.parse("container://demo/hello").id is None
     with pytest.raises(errors.InvalidReferenceError):
         Reference.parse("container:/demo")
+
+
+def test_a_run_written_by_hand_is_known_by_its_name():
+    for text in (b"name: a\n", b"metadata: {name: a}\n"):
+        entity = load(b"kind: container+job:run\nspec: {image: x}\n" + text)
+        assert (entity.id, entity.project, entity.document["id"]) == ("a", "", "a")

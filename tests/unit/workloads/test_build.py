@@ -75,20 +75,6 @@ def test_base64_may_be_broken_into_lines_as_the_command_does():
     assert base64.b64decode(made.needs[0]["binaryData"]["source"]) == b"x" * 200
 
 
-@pytest.mark.parametrize(
-    ("source", "warned"),
-    [
-        ({"source": "main.py", "handler": "main", "base64": ""}, True),
-        ({"source": "main.py", "code": "x"}, False),
-        ({"handler": "main"}, False),
-        ({}, False),
-    ],
-)
-def test_a_file_that_is_named_but_not_held_is_told(source, warned):
-    said = "spec.spec.source names main.py but does not hold it (no base64, no code): nothing is put into /shared"
-    assert built({"source": source}).warnings == ((said,) if warned else ())
-
-
 def test_a_source_becomes_a_read_only_file_among_the_working_files():
     content = base64.b64encode(b"print('hi')").decode()
     made = built({"source": {"source": "pkg/main.py", "base64": content, "lang": "python"}})

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -37,6 +36,7 @@ def apply_command(
 ) -> None:
     """Create or change what exported Runs, Functions and Tasks say (files, folders, or - for standard input).
 
+    Manifests of these kinds are taken too. A key that a Run's kind does not use is named before anything is sent.
     A file that is no export, or that the cluster refuses, is named with the reason; the others are applied all the
     same. Exit code 2 if a file was bad, 1 if the cluster refused one.
     """
@@ -55,14 +55,20 @@ def apply_command(
 
 def _apply(cluster: Cluster, found: Input | InputError, bar: Bar, *, suspend: bool, dry_run: bool) -> int:
     """One of them; the exit code it deserves."""
+    from run_operator.client.apply import apply
+    from run_operator.client.documents import object_of
     from run_operator.client.errors import BackendError, EntityError, UnavailableError
     from run_operator.document.errors import DocumentError
+    from run_operator.document.known_fields import not_used
 
     code, line = BAD_INPUT, None
     try:
         if isinstance(found, InputError):
             raise found
-        kind, name, done = _one(cluster, found.read(), suspend, dry_run)
+        body = object_of(found.read(), suspend=suspend)
+        for note in not_used(body["spec"]):
+            bar.say(f"runctl: note: {found.name}: {note}", err=True)
+        done = apply(cluster, body, dry_run=dry_run)
     except (InputError, EntityError) as error:
         problem: Exception = error
     except DocumentError as error:
@@ -72,20 +78,10 @@ def _apply(cluster: Cluster, found: Input | InputError, bar: Bar, *, suspend: bo
     except BackendError as error:
         problem, code = error, REFUSED
     else:
-        bar.say(f"{kind.lower()} {name} {done}" + (" (dry run)" if dry_run else ""))
+        bar.say(
+            f"{body['kind'].lower()} {body['metadata']['name']} {done}" + (" (dry run)" if dry_run else "")
+        )
         return 0
     where = f"{found.name}:{line}" if line else found.name
     bar.say(f"runctl: {where}: {problem}", err=True)
     return code
-
-
-def _one(cluster: Cluster, data: bytes, suspend: bool, dry_run: bool) -> tuple[str, str, str]:
-    """Kind, name, and what was done."""
-    from run_operator.api.exported import manifest
-    from run_operator.client.apply import apply
-    from run_operator.document.entity import load
-    from run_operator.document.kinds import EntityType
-
-    entity = load(data)
-    body: Mapping[str, Any] = manifest(entity, suspend=suspend and entity.type is EntityType.RUN)
-    return entity.type.value, str(body["metadata"]["name"]), apply(cluster, body, dry_run=dry_run)

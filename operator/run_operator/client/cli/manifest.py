@@ -15,6 +15,7 @@ from run_operator.client.cli.inputs import Input, InputError, inputs
 from run_operator.client.text import visible
 from run_operator.document.entity import Entity, load
 from run_operator.document.errors import DocumentError
+from run_operator.document.known_fields import not_used
 from run_operator.document.yaml_writer import write
 
 BAD_INPUT: Final = 2
@@ -87,6 +88,8 @@ class _Batch:
     def _convert(self, found: Input) -> None:
         entity = load(found.read())
         made = manifest(entity, namespace=self.namespace, name=self.name, suspend=self.suspend)
+        for line in not_used(made["spec"]):
+            _say(f"runctl: note: {found.name}: {line}")
         self._check_twice(found.name, entity, f"{made['kind']} {made['metadata']['name']}")
         size = len(
             json.dumps(made, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")

@@ -1,0 +1,175 @@
+"""Which keys of the inner spec a kind uses, and the right word for one that it does not.
+
+A key that nobody uses is kept, and its author hears of it: from runctl and the gateway before the Run is created, from
+the operator in condition NotApplied.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any, Final
+
+from run_operator.document.errors import InvalidKindError
+from run_operator.document.kinds import of_run
+from run_operator.document.merge import is_empty
+
+ROOT: Final = "spec.spec"
+MAX_SENTENCES: Final = 10
+MAX_KEY: Final = 80
+
+Spec = Mapping[str, Any]
+
+_POD: Final = frozenset(
+    {
+        "image", "image_pull_policy", "command", "args", "envs", "secrets", "resources", "volumes", "source",
+        "profile", "run_as_user", "run_as_group", "fs_group", "node_selector", "tolerations", "affinity",
+        "priority_class", "runtime_class",
+    }
+)  # fmt: skip
+_SERVICE: Final = frozenset({"service_ports", "service_type", "service_name", "replicas"})
+_PYTHON: Final = (_POD - {"command", "args"}) | {
+    "base_image", "python_version", "requirements", "inputs", "parameters", "init_parameters",
+}  # fmt: skip
+USED: Final[dict[str, frozenset[str]]] = {
+    "container+job": _POD,
+    "container+serve": _POD | _SERVICE,
+    "container+deploy": _POD | _SERVICE,
+    "python+job": _PYTHON,
+    "python+serve": _PYTHON | _SERVICE,
+}
+"""By `<runtime>+<action>`. Of a kind that is not in it nothing is said."""
+PLATFORM: Final = frozenset(
+    {"task", "function", "workflow", "local_execution", "base_image", "instructions", "python_version"}
+)
+"""What the platform writes into documents of every kind, with a meaning elsewhere: not worth a word."""
+
+VOLUME: Final = frozenset({"volume_type", "name", "mount_path", "spec"})
+VOLUME_SPEC: Final[dict[str, frozenset[str]]] = {
+    "persistent_volume_claim": frozenset({"size", "storage_class", "storageClass", "subPath"}),
+    "ephemeral": frozenset({"size", "storage_class", "storageClass", "subPath"}),
+    "empty_dir": frozenset({"size_limit", "sizeLimit", "medium", "subPath"}),
+    "shared_volume": frozenset({"claimName", "subPath"}),
+}
+SOURCE: Final = frozenset({"source", "handler", "base64", "code", "lang", "init_function"})
+PORT: Final = frozenset({"port", "target_port"})
+VARIABLE: Final = frozenset({"name", "value"})
+RESOURCES: Final = ("cpu", "mem", "gpu", "disk")
+
+_POLICY: Final = "spec.runPolicy"
+_OF_THE_SPEC: Final[dict[str, str]] = {
+    "env": "envs", "environment": "envs", "envvars": "envs", "envfrom": "secrets", "secret": "secrets",
+    "parameters": "envs or args", "params": "envs or args", "inputs": "envs, args or volumes",
+    "cmd": "command", "entrypoint": "command", "arguments": "args",
+    "volumemounts": "volumes", "mounts": "volumes", "port": "service_ports", "ports": "service_ports",
+    "containerport": "service_ports", "priorityclassname": "priority_class", "runtimeclassname": "runtime_class",
+    "securitycontext": "run_as_user, run_as_group and fs_group", "user": "run_as_user",
+    "containers": "image, command and args beside each other, without a list of containers",
+    "template": "image, command and args without a template",
+    "cpu": "resources.cpu", "mem": "resources.mem", "memory": "resources.mem", "gpu": "resources.gpu",
+    "gpus": "resources.gpu", "disk": "resources.disk", "code": "source.code", "handler": "source.handler",
+    "suspend": "spec.suspend", "runpolicy": _POLICY, "labels": "metadata.labels",
+    "backofflimit": f"{_POLICY}.backoffLimit", "retries": f"{_POLICY}.backoffLimit",
+    "timeout": f"{_POLICY}.activeDeadlineSeconds", "deadline": f"{_POLICY}.activeDeadlineSeconds",
+    "activedeadlineseconds": f"{_POLICY}.activeDeadlineSeconds",
+    "ttlsecondsafterfinished": f"{_POLICY}.ttlSecondsAfterFinished",
+    "terminationgraceperiodseconds": f"{_POLICY}.terminationGracePeriodSeconds",
+}  # fmt: skip
+_OF_A_VOLUME: Final[dict[str, str]] = {
+    "type": "volume_type", "path": "mount_path", "size": "spec.size", "storage": "spec.size",
+    "sizelimit": "spec.size_limit", "medium": "spec.medium", "claimname": "spec.claimName", "claim": "spec.claimName",
+    "subpath": "spec.subPath", "storageclass": "spec.storage_class", "emptydir": "volume_type: empty_dir",
+    "persistentvolumeclaim": "volume_type: shared_volume, the claim as spec.claimName",
+    "configmap": "source, for one file", "secret": "secrets",
+}  # fmt: skip
+_OF_A_VOLUME_SPEC: Final[dict[str, str]] = {
+    "size": "size_limit", "sizelimit": "size", "claim": "claimName", "pvc": "claimName", "name": "claimName",
+    "storage": "size", "capacity": "size", "storageclassname": "storage_class",
+}  # fmt: skip
+HINTS: Final[dict[str, dict[str, str]]] = {
+    "volumes": _OF_A_VOLUME,
+    **dict.fromkeys(VOLUME_SPEC, _OF_A_VOLUME_SPEC),
+    "envs": {"valuefrom": "secrets", "key": "name"},
+    "source": {"file": "source", "filename": "source", "path": "source", "name": "source", "content": "code"},
+    "service_ports": {"containerport": "target_port", "targetport": "target_port"},
+    "resources": {
+        "memory": "mem", "nvidia.com/gpu": "gpu", "gpus": "gpu", "cpus": "cpu", "storage": "disk",
+        "requests": "cpu, mem, gpu and disk without requests", "limits": "cpu, mem, gpu and disk without limits",
+    },
+}  # fmt: skip
+"""By the place a key is at: words of Kubernetes and of other tools, in small letters and without _."""
+
+
+def unused(kind: str, spec: Spec) -> list[str]:
+    """A sentence for each key of the inner spec that a Run of this kind (`<runtime>+<action>`) does not use."""
+    used = USED.get(kind)
+    if used is None:
+        return []
+    found = list(_unused(kind, spec, used))
+    more = len(found) - MAX_SENTENCES
+    return found[:MAX_SENTENCES] + ([f"and {more} more"] if more > 0 else [])
+
+
+def not_used(document: Mapping[str, Any]) -> list[str]:
+    """The same of a Run's whole document; nothing of one that is no Run's."""
+    kind, spec = document.get("kind"), document.get("spec")
+    if not isinstance(kind, str) or not isinstance(spec, Mapping):
+        return []
+    try:
+        return unused(of_run(kind, str(spec.get("task") or "")).label, spec)
+    except InvalidKindError:
+        return []
+
+
+def right_word(key: str, known: Collection[str], place: str = "") -> str:
+    """`; did you mean envs?`, or nothing where no guess is near. `place`: of HINTS; none: the inner spec itself."""
+    plain = key.lower().replace("_", "")
+    words = {word.lower().replace("_", ""): word for word in sorted(known)}
+    near = difflib.get_close_matches(plain, words, n=1, cutoff=0.75)
+    meant = words.get(plain) or HINTS.get(place, _OF_THE_SPEC).get(plain) or (words[near[0]] if near else "")
+    return f"; did you mean {meant}?" if meant else ""
+
+
+def _unused(kind: str, spec: Spec, used: frozenset[str]) -> Iterator[str]:
+    for key, value in spec.items():
+        if key not in used and key not in PLATFORM and not is_empty(value):
+            path = f"{ROOT}.{key[:MAX_KEY]}"
+            others = _others(kind, key)
+            yield (
+                f"{path} is not used by {kind}, only by {others}"
+                if others
+                else _sentence(path, kind, key, used)
+            )
+    for key, known in (("envs", VARIABLE), ("service_ports", PORT)):
+        if key in used:
+            for path, entry in _entries(spec, key):
+                yield from _keys(entry, path, key, known)
+    for path, entry in _entries(spec, "volumes"):
+        yield from _keys(entry, path, "volumes", VOLUME)
+        volume_type = str(entry.get("volume_type"))
+        if volume_type in VOLUME_SPEC:
+            yield from _keys(entry.get("spec"), f"{path}.spec", volume_type, VOLUME_SPEC[volume_type])
+    yield from _keys(spec.get("source"), f"{ROOT}.source", "source", SOURCE)
+
+
+def _keys(entry: Any, path: str, where: str, known: frozenset[str]) -> Iterator[str]:
+    for key, value in entry.items() if isinstance(entry, Mapping) else ():
+        if key not in known and not is_empty(value):
+            yield _sentence(f"{path}.{key[:MAX_KEY]}", where, key, known)
+
+
+def _entries(spec: Spec, key: str) -> Iterator[tuple[str, Spec]]:
+    given = spec.get(key)
+    for i, entry in enumerate(given if isinstance(given, list) else ()):
+        if isinstance(entry, Mapping):
+            yield f"{ROOT}.{key}[{i}]", entry
+
+
+def _sentence(path: str, place: str, key: str, known: frozenset[str]) -> str:
+    return f"{path} is not used by {place}{right_word(key, known, place)}"
+
+
+def _others(kind: str, key: str) -> str:
+    """Kinds of the same runtime that use the key."""
+    runtime = kind.partition("+")[0]
+    return ", ".join(other for other, used in USED.items() if other.startswith(f"{runtime}+") and key in used)

@@ -1,0 +1,27 @@
+"""What of the document has no effect: condition NotApplied, and an Event with each attempt."""
+
+from __future__ import annotations
+
+from run_operator.api import conditions
+from run_operator.lifecycle.context import Context
+from run_operator.workloads.unused_fields import without_effect
+
+REASON = "NotUsed"
+ALL_USED = "AllUsed"
+
+
+def warnings(ctx: Context) -> tuple[str, ...]:
+    """One line each: keys that the kind does not use, and what a profile decides instead."""
+    return (*without_effect(ctx.run, ctx.document), *ctx.resolution.warnings)
+
+
+def told(ctx: Context) -> Context:
+    """The situation with the condition in its draft. A document that is used whole has none."""
+    found = warnings(ctx)
+    known = conditions.find(ctx.draft.current.get("conditions", ()), conditions.NOT_APPLIED)
+    if found:
+        ctx.draft.condition(conditions.NOT_APPLIED, status=True, reason=REASON, message="; ".join(found))
+    elif known:
+        message = "every field of the document is used"
+        ctx.draft.condition(conditions.NOT_APPLIED, status=False, reason=ALL_USED, message=message)
+    return ctx

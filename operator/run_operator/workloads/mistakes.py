@@ -1,0 +1,88 @@
+"""All mistakes of a document in one message: what is wrong is left out, and the rest is looked at again."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from run_operator.workloads import fields
+from run_operator.workloads.fields import InvalidSpecError, WorkloadError
+
+MAX_MISTAKES: Final = 10
+STAND_INS: Final[Mapping[str, Any]] = {"image": "image", "service_ports": [{"port": 1}]}
+"""Of what a workload cannot be without."""
+_STEP: Final = re.compile(r"\[(\d+)\]|([^.\[\]]+)")
+
+
+def all_mistakes(
+    first: InvalidSpecError, spec: Mapping[str, Any], build: Callable[[Mapping[str, Any]], object]
+) -> InvalidSpecError:
+    """The first mistake and those that `build` finds after it. One mistake alone stays as it is."""
+    rest = _Rest(spec)
+    found = [str(first)]
+    error: InvalidSpecError | None = first
+    while error is not None and rest.leave_out(error.field) and len(found) < MAX_MISTAKES:
+        error = _next(rest.spec, build)
+        told = rest.as_written(str(error), error.field) if error else ""
+        if told in found:
+            break  # of something that cannot be left out
+        if told:
+            found.append(told)
+    if len(found) == 1:
+        return first
+    return InvalidSpecError(first.field, "; ".join(found).removeprefix(f"{first.field}: "))
+
+
+def _next(spec: Mapping[str, Any], build: Callable[[Mapping[str, Any]], object]) -> InvalidSpecError | None:
+    try:
+        build(spec)
+    except InvalidSpecError as error:
+        return error
+    except WorkloadError:
+        return None
+    return None
+
+
+class _Rest:
+    """The document without what was wrong in it. Lists shrink: the numbers of their entries are remembered."""
+
+    def __init__(self, spec: Mapping[str, Any]) -> None:
+        self.spec: dict[str, Any] = dict(spec)
+        self._places: dict[str, list[int]] = {
+            key: list(range(len(value))) for key, value in spec.items() if isinstance(value, list)
+        }
+
+    def leave_out(self, field: str) -> bool:
+        """Whether anything could be left out for a mistake at this field."""
+        steps = _steps(field)
+        key = steps[0] if steps else ""
+        inner = self.spec.get(key)
+        if key in STAND_INS and self.spec.get(key) != STAND_INS[key]:
+            self.spec[key] = STAND_INS[key]
+        elif key not in self.spec:
+            return False
+        elif len(steps) > 1 and isinstance(inner, list) and steps[1].isdecimal():
+            at = int(steps[1])
+            self.spec[key] = inner[:at] + inner[at + 1 :]
+            self._places[key].pop(at)
+        elif len(steps) > 1 and isinstance(inner, Mapping) and steps[1] in inner:
+            self.spec[key] = {name: value for name, value in inner.items() if name != steps[1]}
+        else:
+            del self.spec[key]
+        return True
+
+    def as_written(self, message: str, field: str) -> str:
+        """The message with the number that the entry has in the document."""
+        steps = _steps(field)
+        if len(steps) > 1 and steps[1].isdecimal() and steps[0] in self._places:
+            here = f"{fields.ROOT}.{steps[0]}[{steps[1]}]"
+            there = f"{fields.ROOT}.{steps[0]}[{self._places[steps[0]][int(steps[1])]}]"
+            return message.replace(here, there, 1)
+        return message
+
+
+def _steps(field: str) -> list[str]:
+    """Of `spec.spec.volumes[1].name`: volumes, 1, name."""
+    inner = field.removeprefix(f"{fields.ROOT}.")
+    return [] if inner == field else [number or word for number, word in _STEP.findall(inner)]

@@ -1,0 +1,27 @@
+"""What a document says that its workload does not use."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from run_operator.api.raw import text
+from run_operator.api.run import Run
+from run_operator.document.errors import DocumentError
+from run_operator.document.kinds import of_run
+from run_operator.document.known_fields import unused
+from run_operator.workloads.fields import WorkloadError
+from run_operator.workloads.source import left_out
+
+
+def without_effect(run: Run, document: Mapping[str, Any]) -> tuple[str, ...]:
+    """One line each. `document`: the Run's own inner spec; `run`: with what came from elsewhere merged in.
+
+    Of a Function or a profile nothing is said: their authors are others.
+    """
+    try:
+        kind = of_run(run.kind, text(run.spec.get("task")))
+        absent = left_out(run.spec) if kind.runtime == "container" else ()
+        return (*unused(kind.label, document), *absent)
+    except (DocumentError, WorkloadError):
+        return ()  # it cannot be built, and building says why

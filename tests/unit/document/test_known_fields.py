@@ -1,0 +1,121 @@
+"""A key that is not used gets a sentence with the right word; what the platform writes gets none."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from run_operator.document import known_fields
+from run_operator.document.entity import load
+from run_operator.document.kinds import EntityType, of_run
+from run_operator.document.known_fields import HINTS, RESOURCES, USED, right_word, unused
+from run_operator.workloads.builder import SUPPORTED
+
+ROOT = Path(__file__).parents[3]
+EXPORTS = sorted((ROOT / "tests" / "data" / "exports").glob("*.yaml"))
+(VERSION,) = yaml.safe_load((ROOT / "crds" / "runs.yaml").read_text())["spec"]["versions"]
+DECLARED: dict[str, Any] = VERSION["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"]["spec"][
+    "properties"
+]
+
+
+def volume(**entry: Any) -> dict[str, Any]:
+    return {"volumes": [{"volume_type": "persistent_volume_claim", "name": "a", "mount_path": "/a", **entry}]}
+
+
+@pytest.mark.parametrize(
+    ("spec", "path", "meant"),
+    [
+        ({"env": [{"name": "A"}]}, "env", "envs"),
+        ({"imge": "x"}, "imge", "image"),
+        ({"Image": "x"}, "Image", "image"),
+        ({"comand": "x"}, "comand", "command"),
+        ({"volume": [1]}, "volume", "volumes"),
+        ({"parameters": {"lr": 1}}, "parameters", "envs or args"),
+        ({"volumeMounts": [1]}, "volumeMounts", "volumes"),
+        ({"imagePullPolicy": "Always"}, "imagePullPolicy", "image_pull_policy"),
+        ({"nodeSelector": {"a": "b"}}, "nodeSelector", "node_selector"),
+        ({"containers": [1]}, "containers", "image, command and args beside each other, without a list of containers"),
+        ({"memory": "1Gi"}, "memory", "resources.mem"),
+        ({"suspend": True}, "suspend", "spec.suspend"),
+        ({"backoff_limit": 3}, "backoff_limit", "spec.runPolicy.backoffLimit"),
+        ({"envs": [{"name": "A", "valueFrom": {"x": 1}}]}, "envs[0].valueFrom", "secrets"),
+        ({"source": {"filename": "a"}}, "source.filename", "source"),
+        (volume(mountPath="/x"), "volumes[0].mountPath", "mount_path"),
+        (volume(size="1Gi"), "volumes[0].size", "spec.size"),
+        (volume(spec={"storageClassName": "fast"}), "volumes[0].spec.storageClassName", "storage_class"),
+        (volume(volume_type="empty_dir", spec={"size": "1Gi"}), "volumes[0].spec.size", "size_limit"),
+        (volume(volume_type="shared_volume", spec={"claim_name": "c"}), "volumes[0].spec.claim_name", "claimName"),
+    ],
+)  # fmt: skip
+def test_the_right_word_is_named(spec, path, meant):
+    (told,) = unused("container+job", {"image": "x", **spec})
+    assert told.startswith(f"spec.spec.{path} is not used by ")
+    assert told.endswith(f"; did you mean {meant}?")
+
+
+def test_a_field_of_another_kind_says_whose_it_is():
+    (told,) = unused("container+job", {"replicas": 2})
+    assert (
+        told == "spec.spec.replicas is not used by container+job, only by container+serve, container+deploy"
+    )
+    assert unused("container+serve", {"replicas": 2}) == []
+
+
+def test_no_guess_is_better_than_a_wild_one():
+    assert unused("container+job", {"colour": "red"}) == ["spec.spec.colour is not used by container+job"]
+
+
+@pytest.mark.parametrize("nothing", [None, "", [], {}])
+def test_what_says_nothing_is_no_mistake(nothing):
+    assert unused("container+job", {"env": nothing, **volume(size=nothing)}) == []
+
+
+def test_of_many_the_first_are_named():
+    told = unused("container+job", {f"x{i}": 1 for i in range(13)})
+    assert (len(told), told[-1]) == (11, "and 3 more")
+
+
+def test_of_a_kind_with_other_fields_nothing_is_said():
+    assert unused("kubeai-text+serve", {"env": {"A": "b"}, "files": [1]}) == []
+
+
+@pytest.mark.parametrize("path", EXPORTS, ids=lambda path: path.stem)
+def test_an_export_of_the_platform_is_clean(path):
+    entity = load(path.read_bytes())
+    if entity.type is EntityType.RUN:
+        kind = of_run(entity.kind, entity.document["spec"].get("task"))
+        assert unused(kind.label, entity.document["spec"]) == []
+
+
+def test_every_kind_that_can_be_built_says_what_it_uses():
+    assert set(SUPPORTED) == set(USED)
+
+
+def test_every_field_that_is_used_is_declared_in_the_schema():
+    assert set().union(*USED.values()) <= set(DECLARED)
+    volume_type = DECLARED["volumes"]["items"]["properties"]
+    assert set(volume_type) == known_fields.VOLUME
+    taken = set().union(*known_fields.VOLUME_SPEC.values())
+    assert set(volume_type["spec"]["properties"]) == taken - {"sizeLimit", "storageClass"}
+    assert set(DECLARED["resources"]["properties"]) == set(RESOURCES)
+    assert set(DECLARED["source"]["properties"]) == known_fields.SOURCE - {"init_function"}
+    for name, known in (("envs", known_fields.VARIABLE), ("service_ports", known_fields.PORT)):
+        assert set(DECLARED[name]["items"]["properties"]) == known
+
+
+def test_hints_are_written_as_they_are_looked_up():
+    for place, hints in HINTS.items():
+        for word in hints:
+            assert word == word.lower()
+            assert "_" not in word
+            assert right_word(word, (), place) == f"; did you mean {hints[word]}?"
+
+
+def test_every_path_in_a_sentence_can_be_copied():
+    told = unused("container+job", {"env": 1, **volume(size="1")})
+    assert all(re.match(r"spec\.spec\.[\w.\[\]]+ is not used", one) for one in told)
