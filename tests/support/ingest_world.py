@@ -197,12 +197,14 @@ class World:
         self.api.tokens[token] = {"audience": audience(run), "status": status}
         return token
 
-    async def post(self, token: str | None, body: Any, name: str = NAME) -> tuple[int, dict[str, Any], Any]:
+    async def post(
+        self, token: str | None, body: Any, name: str = NAME, **more: Any
+    ) -> tuple[int, dict[str, Any], Any]:
         """Status, answer, headers."""
         url = f"http://127.0.0.1:{self.port}/v1/namespaces/{NAMESPACE}/runs/{name}/metrics"
         headers = {} if token is None else {"Authorization": f"Bearer {token}"}
         data = body if isinstance(body, bytes) else json.dumps(body).encode()
-        async with self.session.post(url, data=data, headers=headers) as answer:
+        async with self.session.post(url, data=data, headers=headers, **more) as answer:
             return answer.status, await answer.json(), answer.headers
 
     async def sdk(self, method: str, path: str, body: Any = None, token: str | None = "") -> tuple[int, Any]:

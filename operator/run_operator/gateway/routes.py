@@ -12,8 +12,9 @@ from run_operator.api.exported import relationships
 from run_operator.api.raw import JSON, mapping, text
 from run_operator.gateway.api_client import ApiClient
 from run_operator.gateway.api_level import LEVEL
+from run_operator.gateway.authentication import review
 from run_operator.gateway.entities import BY_PLURAL, Entities, Place
-from run_operator.gateway.errors import Problem, bad, of_kube, unsupported
+from run_operator.gateway.errors import Problem, bad, unsupported
 from run_operator.gateway.limits import GatewayLimits
 from run_operator.gateway.materials import BY_PLURAL as MATERIALS
 from run_operator.gateway.materials import Materials
@@ -22,8 +23,7 @@ from run_operator.gateway.projects import Projects
 from run_operator.gateway.run_entities import RunEntities, check_is_run
 from run_operator.gateway.run_logs import logs
 from run_operator.gateway.run_metrics import RunMetrics
-from run_operator.kube.errors import KubeError
-from run_operator.kube.resource import RUNS, SELF_REVIEWS
+from run_operator.kube.resource import RUNS
 
 OPEN: Final = frozenset({"/.well-known/configuration"})
 """Answered without a token: the SDK sends none there."""
@@ -74,7 +74,8 @@ class Routes:
         """What becomes JSON. Raises Problem."""
         match request.parts:
             case ("api", "auth"):
-                return await _who(request.caller)
+                user = await review(request.caller)
+                return {"username": text(user.get("username")), "groups": list(user.get("groups") or ())}
             case ("api", "v1", "projects", *rest):
                 return await self._of_projects(request, rest)
             case ("api", "v1", "-", project, plural, *rest):
@@ -204,17 +205,6 @@ def configuration() -> JSON:
         "dhcore_api_level": LEVEL,
         "k8s_resource_profiles": [],
     }
-
-
-async def _who(caller: ApiClient) -> JSON:
-    """Whom the API server takes the caller for."""
-    body = {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}
-    try:
-        answer = await caller.create(SELF_REVIEWS, "", body)
-    except KubeError as error:
-        raise of_kube(error, "the token cannot be checked") from error
-    user = mapping(mapping(answer.get("status")).get("userInfo"))
-    return {"username": text(user.get("username")), "groups": list(user.get("groups") or ())}
 
 
 def _no_method(request: Request) -> Problem:

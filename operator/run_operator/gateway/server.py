@@ -12,12 +12,15 @@ from typing import Any, Final
 
 from aiohttp import web
 
+from run_operator.gateway import access_log
 from run_operator.gateway.api_client import ApiClient, Identity, identity
 from run_operator.gateway.api_level import HEADER, LEVEL, level_for
+from run_operator.gateway.authentication import Authentication
+from run_operator.gateway.encoding import encoded
 from run_operator.gateway.errors import Problem, bad
 from run_operator.gateway.limits import GatewayLimits
 from run_operator.gateway.routes import OPEN, Request, Routes, configuration, parts_of
-from run_operator.gateway.telemetry import GatewayTelemetry
+from run_operator.gateway.telemetry import Asked, GatewayTelemetry
 from run_operator.http.rate_limit import Buckets
 from run_operator.http.server import Bodies, BodyError, Ports
 from run_operator.kube.client import Api
@@ -36,7 +39,9 @@ class GatewayServer:
         self._routes = routes
         self._limits = limits
         self._counters = counters
-        self._buckets = Buckets(limits.rate, limits.burst, time.monotonic, 2 * limits.remembered)
+        self._authentication = Authentication(limits.remembered)
+        self._callers = Buckets(limits.rate, limits.burst, time.monotonic, limits.remembered)
+        self._strangers = Buckets(limits.rate, limits.burst, time.monotonic, limits.remembered)
         self._bodies = Bodies(limits)
         self._ports = Ports(self._handle, limits, lambda: counters.refused("connections"))
 
@@ -49,23 +54,24 @@ class GatewayServer:
         await self._ports.close(DRAIN)
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
-        with self._counters.request(request.method, parts_of(request.raw_path)) as asked:
-            status, body, headers = await self._answered(request)
-            asked.code = status
+        parts = parts_of(request.raw_path)
+        with self._counters.request(_method(request), parts) as asked:
+            asked.code, body, headers = await self._answered(request, asked)
+        access_log.note(request, parts, asked)
         response = web.Response(
-            status=status,
-            body=json.dumps(body).encode(),
+            status=asked.code,
+            body=encoded(body),
             content_type="application/json",
             headers=_level(request) | headers,
         )
-        if status >= ERROR and not request.content.at_eof():
+        if asked.code >= ERROR and not request.content.at_eof():
             response.force_close()  # what is left of the body is not worth reading
         return response
 
-    async def _answered(self, request: web.BaseRequest) -> tuple[int, Any, dict[str, str]]:
+    async def _answered(self, request: web.BaseRequest, asked: Asked) -> tuple[int, Any, dict[str, str]]:
         try:
             async with asyncio.timeout(self._limits.request):
-                return 200, await self._asked(request), {}
+                return 200, await self._asked(request, asked), {}
         except Problem as problem:
             if problem.limit:
                 self._counters.refused(problem.limit)
@@ -80,39 +86,46 @@ class GatewayServer:
             log.exception("a request could not be answered: %s", request.method)
             return 500, _told(500, "the gateway could not answer this request; its log says why"), {}
 
-    async def _asked(self, request: web.BaseRequest) -> Any:
+    async def _asked(self, request: web.BaseRequest, asked: Asked) -> Any:
         level_for(request.headers)
         if request.path in OPEN:
             return configuration()
         arrived = time.monotonic()
         who = identity(request.headers, request.remote or "")
         await self._pace(who)
-        body = await self._body(request)
         caller = ApiClient(self._api, who, self._limits.patience)
-        asked = Request(
-            request.method, parts_of(request.raw_path), dict(request.query), body, caller, arrived
-        )
-        return await self._routes.answer(asked)
+        asked.user = await self._authentication.user(caller)
+        body = await self._body(request, who)
+        parts, parameters = parts_of(request.raw_path), dict(request.query)
+        return await self._routes.answer(Request(_method(request), parts, parameters, body, caller, arrived))
 
     async def _pace(self, who: Identity) -> None:
-        """Slow down whoever is too fast: the SDK would not try again."""
-        until = time.monotonic() + self._limits.slowest
-        for name in (who.digest, who.address):
-            while wait := self._buckets.take(name):
-                if time.monotonic() + wait > until:
-                    raise Problem(
-                        429, "too many requests of one token or address at once", wait, limit="rate"
-                    )
-                await asyncio.sleep(wait)
+        """Slow down who is too fast: the SDK would not try again.
 
-    async def _body(self, request: web.BaseRequest) -> Any:
+        A caller whom the API server knows has a pace of its own; all others of an address share one, so that behind a
+        proxy nobody is slowed down by strangers.
+        """
+        until = time.monotonic() + self._limits.slowest
+        known = self._authentication.is_known(who.digest)
+        buckets, name = (self._callers, who.digest) if known else (self._strangers, who.address)
+        while wait := buckets.take(name):
+            if time.monotonic() + wait > until:
+                raise Problem(429, "too many requests of one token or address at once", wait, limit="rate")
+            await asyncio.sleep(wait)
+
+    async def _body(self, request: web.BaseRequest, who: Identity) -> Any:
         """The JSON that was sent, or None. Raises Problem."""
         if request.content_length == 0 or (request.content_length is None and not request.can_read_body):
             return None
         try:
-            return _decoded(await self._bodies.read(request, self._limits.body))
+            return _decoded(await self._bodies.read(request, self._limits.body, who.owner))
         except BodyError as error:
             raise Problem(error.status, str(error), error.retry_after, limit=error.limit) from error
+
+
+def _method(request: web.BaseRequest) -> str:
+    """HEAD is a GET whose answer has no body; aiohttp leaves it out."""
+    return "GET" if request.method == "HEAD" else request.method
 
 
 def _level(request: web.BaseRequest) -> dict[str, str]:

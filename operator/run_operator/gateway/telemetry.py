@@ -29,9 +29,11 @@ LOGS: Final = "/api/v1/-/{project}/runs/{id}/logs"
 
 
 class Asked:
-    """One request under way; `code`: what it was answered with, 499 while it was not."""
+    """One request under way; `code`: what it was answered with, 499 while it was not. `user`: once that is known."""
 
     code = 499
+    seconds = 0.0
+    user = ""
 
 
 class GatewayTelemetry:
@@ -88,7 +90,8 @@ class GatewayTelemetry:
             for gauge in gauges:
                 gauge.dec()
             self._requests.labels(*labels, str(asked.code)).inc()
-            self._seconds.labels(*labels).observe(time.monotonic() - began)
+            asked.seconds = time.monotonic() - began
+            self._seconds.labels(*labels).observe(asked.seconds)
 
     def refused(self, limit: str) -> None:
         """By this one of `Limits`."""

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import json
 import logging
 import math
 import ssl
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from aiohttp import web
+from aiohttp import HttpVersion11, web
 
 BACKLOG: Final = 512
 LINGER: Final = 1.0
@@ -18,6 +21,10 @@ LINGER: Final = 1.0
 BUSY_RETRY: Final = 2.0
 _SILENT: Final = logging.Logger("silent", logging.CRITICAL)  # noqa: LOG001 - used by no other code
 """Malformed requests must not fill the log; the handlers log errors of our own."""
+
+CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
+SERVER: Final = "run-operator"
+"""The header Server of every answer, without versions."""
 
 Handle = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
@@ -27,7 +34,7 @@ class Bounds:
     """Times in seconds, sizes in bytes."""
 
     connections: int = 1024
-    """Connections of each port."""
+    """Connections of each port. A new one beyond the bound replaces an idle one."""
     handshake: float = 5.0
     """Time for the TLS handshake."""
     idle: float = 30.0
@@ -38,6 +45,8 @@ class Bounds:
     """Time for a request body to arrive."""
     bodies: int = 67_108_864
     """Size of all request bodies that are read at once."""
+    bodies_each: int = 16_777_216
+    """Of these, bodies of one sender."""
 
 
 class BodyError(Exception):
@@ -93,18 +102,26 @@ class Bodies:
         self._bounds = bounds
         self.reading = 0
         """Bytes being read or reserved."""
+        self._of: Counter[str] = Counter()
 
-    async def read(self, request: web.BaseRequest, most: int) -> bytes:
-        """Raises BodyError: 413 longer than `most` bytes, 408 too slow, 503 too many at once, 400 cut off."""
+    async def read(self, request: web.BaseRequest, most: int, sender: str = "") -> bytes:
+        """Raises BodyError: 413 longer than `most` bytes, 408 too slow, 503 too many at once, 400 cut off, 417.
+
+        `sender`: whose share of the budget it counts against; empty for no share.
+        """
         length = request.content_length
         if length is not None and length > most:
             raise _too_long(most)
         reserved = most if length is None else length
         if self.reading + reserved > self._bounds.bodies:
             raise BodyError(503, "too many requests at once", "bodies", BUSY_RETRY)
+        if sender and self._of[sender] + reserved > self._bounds.bodies_each:
+            raise BodyError(503, "too many requests of one sender at once", "bodies", BUSY_RETRY)
         self.reading += reserved
+        self._of[sender] += reserved
         try:
             async with asyncio.timeout(self._bounds.body_time):
+                await _invite(request)
                 return await _whole(request, most)
         except (ConnectionError, web.RequestPayloadError) as error:
             raise BodyError(400, "the request was cut off") from error
@@ -113,6 +130,20 @@ class Bodies:
             raise BodyError(408, late, "body_time") from error
         finally:
             self.reading -= reserved
+            self._of[sender] -= reserved
+            if not self._of[sender]:
+                del self._of[sender]
+
+
+async def _invite(request: web.BaseRequest) -> None:
+    """Answer 100 to a sender that waits for it. Raises BodyError 417 for another expectation."""
+    expected = request.headers.get("Expect", "")
+    if not expected or request.version < HttpVersion11:
+        return
+    if expected.lower() != "100-continue":
+        raise BodyError(417, "the header Expect may only be 100-continue")
+    if request.transport is not None and request.content.total_bytes == 0:
+        request.transport.write(CONTINUE)
 
 
 async def _whole(request: web.BaseRequest, most: int) -> bytes:
@@ -129,20 +160,78 @@ def _too_long(most: int) -> BodyError:
 
 
 class _Bounded(web.Server):
-    """Closes connections beyond the bound at once and keeps the others."""
+    """Closes an idle connection for each one beyond the bound, first those that never sent a request."""
 
-    def __init__(self, *arguments: Any, most: int, refused: Callable[[], None], **more: Any) -> None:
-        super().__init__(*arguments, **more)
+    def __init__(self, handle: Handle, *, most: int, refused: Callable[[], None], **options: Any) -> None:
+        super().__init__(self._handled, **options)
+        self._handle = handle
+        self._options = options
         self._most = most
         self._refused = refused
+        self._idle: dict[Any, bool] = {}
+        """Connections without a request, the oldest first, and whether each has had one."""
+
+    def __call__(self) -> web.RequestHandler:
+        """The handler of a new connection."""
+        return _Connection(self, loop=asyncio.get_running_loop(), **self._options)
 
     def connection_made(self, handler: Any, transport: asyncio.Transport) -> None:
         """Count the connection, and close it if there are too many."""
         super().connection_made(handler, transport)
+        self._idle[handler] = False
         if len(self.connections) > self._most:
             self._refused()
+            others = [one for one in self._idle if one is not handler]
+            given_up = next((one for one in others if not self._idle[one]), next(iter(others), handler))
+            self._idle.pop(given_up)
+            closing = given_up.transport or transport
             # Later, because closing before the handler starts would be logged as an error.
-            asyncio.get_running_loop().call_soon(transport.abort)
+            asyncio.get_running_loop().call_soon(closing.abort)
+
+    def connection_lost(self, handler: Any, exc: BaseException | None = None) -> None:
+        """Forget the connection."""
+        self._idle.pop(handler, None)
+        super().connection_lost(handler, exc)
+
+    async def _handled(self, request: web.BaseRequest) -> web.StreamResponse:
+        connection = request.protocol
+        self._idle.pop(connection, None)
+        try:
+            response = await self._handle(request)
+            response.headers["Server"] = SERVER
+            with contextlib.suppress(ConnectionError):  # the caller has gone
+                await response.prepare(request)
+                await response.write_eof()
+            return response
+        finally:
+            if request.transport is not None:
+                self._idle[connection] = True
+
+
+class _Connection(web.RequestHandler):
+    """Answers malformed requests without repeating them: the malformed header may hold a token."""
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        _error: BaseException | None = None,
+        _message: str | None = None,
+    ) -> web.StreamResponse:
+        """The answer to a request that is no valid HTTP."""
+        if request.writer.output_size > 0:
+            raise ConnectionError("the answer has begun already")
+        message = _MALFORMED if status < _OURS else "the server could not answer"
+        body = json.dumps({"status": status, "message": message}).encode()
+        response = web.Response(status=status, body=body, content_type="application/json")
+        response.headers["Server"] = SERVER
+        response.force_close()
+        return response
+
+
+_OURS: Final = 500
+"""The first status that is an error of the server."""
+_MALFORMED: Final = "the request is no valid HTTP, or a header is too long or has an invalid character"
 
 
 OK = 200

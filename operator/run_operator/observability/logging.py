@@ -16,7 +16,7 @@ PLAIN: Final = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
 
 
 class JsonLines(logging.Formatter):
-    """`{"time", "level", "logger", "message", "run"?, "uid"?, "error"?}`."""
+    """`{"time", "level", "logger", "message", "run"?, "uid"?, "error"?}` and the record's own `fields`."""
 
     def format(self, record: logging.LogRecord) -> str:
         """One line of JSON for any message."""
@@ -27,6 +27,7 @@ class JsonLines(logging.Formatter):
             "message": record.getMessage(),
         }
         entry |= {name: getattr(record, name) for name in CARRIED if hasattr(record, name)}
+        entry |= getattr(record, "fields", {})
         if record.exc_info:
             entry["error"] = self.formatException(record.exc_info)
         return json.dumps(entry, default=str)

@@ -10,6 +10,8 @@ import logging
 
 import aiohttp
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import RawTestServer
 from kubernetes.aio.client import Configuration
 
 from run_operator.gateway.limits import GatewayLimits
@@ -29,19 +31,35 @@ TOKEN = "secret-of-the-caller"  # noqa: S105
 RUN = "/api/v1/-/churn/runs/x"
 
 
+async def api_server(request: web.BaseRequest) -> web.StreamResponse:
+    """Knows who everybody is but `nobody`, and nothing else: whatever gets further is answered with 503."""
+    user = request.headers["Authorization"].removeprefix("Bearer ")
+    if not request.path.endswith("/selfsubjectreviews"):
+        return web.json_response({"message": "overloaded"}, status=503)
+    if user == "nobody":
+        return web.json_response({"message": "Unauthorized", "reason": "Unauthorized"}, status=401)
+    return web.json_response({"status": {"userInfo": {"username": f"user of {user[:6]}"}}}, status=201)
+
+
 @contextlib.asynccontextmanager
 async def serving(limits: GatewayLimits, counters: GatewayTelemetry):
-    """No API server is there: whatever gets that far is answered with 503."""
-    configuration = Configuration(host="http://127.0.0.1:1")
-    configuration.connection_pool_maxsize = 4
+    """`asked` collects what the API server is asked for, apart from who somebody is."""
     asked: list[str] = []
-    api = Api(configuration, Unfenced(), lambda verb, what, _: asked.append(f"{verb} {what}"), "test")
-    server = GatewayServer(api, Routes(limits, {"churn": "ns"}), limits, counters)
-    port = await server.listen("127.0.0.1", 0, None)
-    async with aiohttp.ClientSession(f"http://127.0.0.1:{port}") as session:
-        yield session, asked
-    await server.stop()
-    await api.close()
+
+    def observe(verb: str, what: str, code: str) -> None:
+        if what != "selfsubjectreviews":
+            asked.append(f"{verb} {what}")
+
+    async with RawTestServer(api_server) as behind:
+        configuration = Configuration(host=str(behind.make_url("")).rstrip("/"))
+        configuration.connection_pool_maxsize = 4
+        api = Api(configuration, Unfenced(), observe, "test")
+        server = GatewayServer(api, Routes(limits, {"churn": "ns"}), limits, counters)
+        port = await server.listen("127.0.0.1", 0, None)
+        async with aiohttp.ClientSession(f"http://127.0.0.1:{port}") as session:
+            yield session, asked
+        await server.stop()
+        await api.close()
 
 
 @pytest.fixture
@@ -110,7 +128,7 @@ async def test_whatever_is_sent_gets_an_answer_and_no_traceback(gateway, caplog,
     assert answer.status == status, told
     assert "Traceback" not in told["message"]
     assert not asked
-    assert not caplog.records
+    assert not [one for one in caplog.records if one.levelno > logging.INFO]
 
 
 async def test_a_token_is_nowhere_but_in_the_request_to_the_api_server(gateway, caplog):
@@ -158,7 +176,7 @@ async def test_whoever_a_limit_refuses_is_counted_under_its_name(limits, limit, 
 
     counters, body = GatewayTelemetry(), begun() if limit == "body_time" else b"[1.0, 2.0]"
     async with serving(dataclasses.replace(LIMITS, **limits), counters) as (session, _):
-        if limit == "rate":
+        for _ in range(2 if limit == "rate" else 0):  # as a stranger, and as one who is known
             await sent(session, "GET", "/api/v2/x")
         answer, _ = await sent(session, "PUT", f"{RUN}/metrics/loss", data=body)
     assert answer.status == status
@@ -168,18 +186,155 @@ async def test_whoever_a_limit_refuses_is_counted_under_its_name(limits, limit, 
     assert found["run_operator_gateway_requests_total", (str(status), "PUT", route)] == 1
 
 
-async def test_a_connection_too_many_is_closed_and_counted_and_nothing_is_logged(caplog):
+async def test_an_idle_connection_makes_room_for_a_new_one_and_nothing_is_logged(caplog):
     counters = GatewayTelemetry()
-    async with serving(dataclasses.replace(LIMITS, connections=1), counters) as (session, _):
+    async with serving(dataclasses.replace(LIMITS, connections=2), counters) as (session, _):
         port = session._base_url.port
-        _, first = await asyncio.open_connection("127.0.0.1", port)
-        reader, second = await asyncio.open_connection("127.0.0.1", port)
+        served, keeps = await asyncio.open_connection("127.0.0.1", port)
+        keeps.write(b"GET /.well-known/configuration HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert await served.readuntil(b"}") != b""
+        silent, first = await asyncio.open_connection("127.0.0.1", port)
+        first.write(b"GET /never-ended HTTP/1.1\r\n")
+        answer, _ = await sent(session, "GET", "/.well-known/configuration", token=None)
+        assert answer.status == 200
         with contextlib.suppress(ConnectionResetError):
-            assert await asyncio.wait_for(reader.read(), 10) == b""
-        for writer in (first, second):
+            assert await asyncio.wait_for(silent.read(), 10) == b"", (
+                "who never sent a request gives way first"
+            )
+        keeps.write(b"GET /.well-known/configuration HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert await served.readuntil(b"}") != b""
+        for writer in (first, keeps):
             writer.close()
-    assert samples(counters)["run_operator_gateway_refused_total", ("connections",)] == 1
-    assert not caplog.records
+    assert samples(counters)["run_operator_gateway_refused_total", ("connections",)] >= 1
+    assert not [one for one in caplog.records if one.levelno > logging.INFO]
+
+
+async def raw(session: aiohttp.ClientSession, head: str, body: bytes = b"", wait: bytes = b"") -> bytes:
+    """The whole answer to what is sent as it is; the body only once `wait` has come."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", session._base_url.port)
+    writer.write(head.replace("\n", "\r\n").encode() + b"\r\n\r\n")
+    async with asyncio.timeout(5):
+        before = await reader.readuntil(wait) if wait else b""
+        writer.write(body)
+        answer = before + await reader.read()
+    writer.close()
+    return answer
+
+
+EXPECTING = (
+    f"POST /api/v1/-/churn/runs HTTP/1.1\nHost: x\nConnection: close\nAuthorization: Bearer {TOKEN}\nExpect: "
+)
+
+
+async def test_who_waits_to_be_asked_for_the_body_is_asked(gateway):
+    session, _ = gateway
+    head = f"{EXPECTING}100-continue\nContent-Length: 2"
+    answer = await raw(session, head, b"[]", wait=b"HTTP/1.1 100 Continue\r\n\r\n")
+    assert b"HTTP/1.1 400 Bad Request" in answer
+    assert b"must be a JSON object" in answer
+
+
+@pytest.mark.parametrize(
+    ("head", "status"),
+    [
+        (f"{EXPECTING}100-continue\nContent-Length: 99999999", b"413"),
+        (f"{EXPECTING}a-miracle\nContent-Length: 2", b"417"),
+        (f"{EXPECTING.replace(TOKEN, 'nobody')}100-continue\nContent-Length: 2", b"401"),
+    ],
+)
+async def test_a_body_that_will_not_be_taken_is_refused_before_it_is_sent(gateway, head, status):
+    answer = await raw(gateway[0], head)
+    assert answer.startswith(b"HTTP/1.1 " + status)
+    assert b"100 Continue" not in answer
+
+
+async def test_a_body_is_read_only_of_somebody_whom_the_api_server_knows():
+    """However many strangers send half a body: there is room for those who are known."""
+    half = "POST /api/v1/-/churn/runs HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer nobody\r\nContent-Length: 9000\r\n\r\n["
+    limits = dataclasses.replace(LIMITS, bodies=10_000, body_time=5.0)
+    async with serving(limits, GatewayTelemetry()) as (session, _):
+        strangers = [await asyncio.open_connection("127.0.0.1", session._base_url.port) for _ in range(8)]
+        for reader, writer in strangers:
+            writer.write(half.encode())
+            assert (await reader.readline()).split()[1] == b"401"
+        answer, _ = await sent(session, "POST", "/api/v1/-/churn/runs", data=b"[" + b" " * 8_000 + b"]")
+        assert answer.status == 400
+        for _, writer in strangers:
+            writer.close()
+
+
+async def test_bodies_of_one_sender_leave_room_for_others():
+    async def begun():
+        yield b"["
+        await asyncio.Event().wait()
+
+    limits = dataclasses.replace(LIMITS, bodies=1_000_000, bodies_each=10_000, body_time=5.0)
+    async with serving(limits, GatewayTelemetry()) as (session, _):
+        hold = [asyncio.create_task(sent(session, "POST", f"{RUN}/stop", data=begun())) for _ in range(2)]
+        done, _ = await asyncio.wait(hold, return_when=asyncio.FIRST_COMPLETED)
+        assert (done.pop().result()[0].status) == 503
+        answer, _ = await sent(session, "POST", f"{RUN}/complete", data=b"{}", token="another")
+        assert answer.status == 400
+        for task in hold:
+            task.cancel()
+
+
+async def test_strangers_at_an_address_do_not_slow_down_who_is_known_there():
+    limits = dataclasses.replace(LIMITS, burst=2, rate=0.01)
+    async with serving(limits, GatewayTelemetry()) as (session, _):
+        assert (await sent(session, "GET", "/api/v2/x"))[0].status == 404
+        statuses = {(await sent(session, "GET", "/api/v2/x", token="nobody"))[0].status for _ in range(4)}
+        assert statuses == {401, 429}
+        assert (await sent(session, "GET", "/api/v2/x"))[0].status == 404
+
+
+@pytest.mark.parametrize(
+    "request_bytes",
+    [
+        b"GET / HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer secret-of-the-caller\x00\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer "
+        + b"secret-of-the-caller" * 2_000
+        + b"\r\n\r\n",
+        b"secret-of-the-caller\r\n\r\n",
+    ],
+)
+async def test_what_is_no_http_is_refused_without_being_repeated(gateway, caplog, request_bytes):
+    reader, writer = await asyncio.open_connection("127.0.0.1", gateway[0]._base_url.port)
+    writer.write(request_bytes)
+    async with asyncio.timeout(5):
+        answer = await reader.read()
+    writer.close()
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert json.loads(body)["status"] == 400
+    assert b"Server: run-operator\r\n" in head + b"\r\n"
+    for word in (b"aiohttp", b"Python", TOKEN.encode()):
+        assert word not in answer
+    assert TOKEN not in caplog.text
+
+
+async def test_head_is_a_get_without_a_body(gateway):
+    session, _ = gateway
+    async with session.head("/.well-known/configuration") as answer:
+        assert answer.status == 200
+        assert int(answer.headers["Content-Length"]) > 0
+        assert await answer.read() == b""
+    async with session.get("/.well-known/configuration") as answer:
+        assert answer.headers["Server"] == "run-operator"
+
+
+async def test_the_access_log_says_who_did_what_and_holds_no_token(gateway, caplog):
+    caplog.set_level(logging.INFO)
+    session, _ = gateway
+    await sent(session, "POST", f"{RUN}/complete", data=b"{}")
+    await sent(session, "GET", f"{RUN}?name=hidden", token="nobody")
+    lines = [one.fields for one in caplog.records if one.name == "run_operator.gateway.access"]
+    kept = [{key: line[key] for key in ("user", "verb", "project", "entity", "code")} for line in lines]
+    assert kept == [
+        {"user": "user of secret", "verb": "POST", "project": "churn", "entity": "x", "code": 400},
+        {"user": "", "verb": "GET", "project": "churn", "entity": "x", "code": 401},
+    ]
+    assert TOKEN not in caplog.text
+    assert "hidden" not in caplog.text
 
 
 async def test_who_the_api_server_is_asked_for_is_counted():

@@ -243,15 +243,19 @@ class TestBounds:
         writer.close()
         return answer
 
-    async def test_connections_beyond_the_bound_are_closed_and_the_others_go_on(self):
+    async def test_a_connection_beyond_the_bound_replaces_an_idle_one(self):
         async with World(IngestLimits(connections=2)) as world:
             assert (await world.post(world.token(), POLL))[0] == 200
             held = [await asyncio.open_connection("127.0.0.1", world.port) for _ in range(5)]
             async with asyncio.timeout(10):
-                assert not await held[-1][0].read(1)
+                assert not await held[0][0].read(1)
             assert (await world.post(world.token(), POLL))[0] == 200
             for _, writer in held:
                 writer.close()
+
+    async def test_who_waits_to_be_asked_for_the_body_is_asked(self):
+        async with World() as world, asyncio.timeout(5):
+            assert (await world.post(world.token(), batch(1, 0.5), expect100=True))[0] == 202
 
     async def test_many_bodies_at_once_are_put_off(self):
         async with World(IngestLimits(bodies=1000)) as world:

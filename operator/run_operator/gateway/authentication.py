@@ -1,0 +1,58 @@
+"""Who calls, as the API server says. It is asked before anything else of a request counts: its body, a list, a log."""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from typing import Final
+
+from run_operator.api.raw import JSON, mapping, text
+from run_operator.gateway.api_client import ApiClient
+from run_operator.gateway.errors import UNAUTHORIZED, of_kube
+from run_operator.kube.errors import ForbiddenError, KubeError
+from run_operator.kube.resource import SELF_REVIEWS
+
+GOOD_FOR: Final = 30.0
+"""Seconds for which an answer counts. What a caller may do is asked with every request; this is only who it is."""
+KNOWN_FOR: Final = 600.0
+"""Seconds for which a caller has a pace of its own, apart from strangers at the same address."""
+
+
+class Authentication:
+    """`most`: callers remembered."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._users: OrderedDict[str, tuple[float, str]] = OrderedDict()
+
+    def is_known(self, digest: str) -> bool:
+        """Whether the API server has taken this token lately."""
+        found = self._users.get(digest)
+        return found is not None and time.monotonic() < found[0] + KNOWN_FOR
+
+    async def user(self, caller: ApiClient) -> str:
+        """The name of the caller; empty where it may not ask for it. Raises Problem 401 for a token of nobody."""
+        digest = caller.identity.digest
+        at, name = self._users.get(digest, (float("-inf"), ""))
+        if time.monotonic() < at + GOOD_FOR:
+            return name
+        name = text((await review(caller)).get("username"))
+        self._users[digest] = time.monotonic(), name
+        self._users.move_to_end(digest)
+        if len(self._users) > self._most:
+            self._users.popitem(last=False)
+        return name
+
+
+async def review(caller: ApiClient) -> JSON:
+    """What the API server knows of the caller. Raises Problem."""
+    body = {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}
+    try:
+        answer = await caller.create(SELF_REVIEWS, "", body)
+    except ForbiddenError as error:
+        if error.status == UNAUTHORIZED:
+            raise of_kube(error, "the token cannot be checked") from error
+        return {}  # it is somebody, who may not ask who
+    except KubeError as error:
+        raise of_kube(error, "the token cannot be checked") from error
+    return mapping(mapping(answer.get("status")).get("userInfo"))

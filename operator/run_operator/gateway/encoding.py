@@ -1,0 +1,16 @@
+"""Answers as JSON."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import orjson
+
+
+def encoded(body: Any) -> bytes:
+    """As bytes; what orjson has no word for, such as numbers of more than 64 bits, in the slow way."""
+    try:
+        return orjson.dumps(body)
+    except TypeError:
+        return json.dumps(body).encode()
