@@ -22,8 +22,11 @@ from run_operator.log_archive.limits import ArchiveLimits
 from run_operator.log_archive.log_store import LogStore
 from run_operator.log_archive.telemetry import ArchiveTelemetry
 from run_operator.log_archive.writer import LogWriter
+from tests.support.builders import owned_by
 
-LABELS = {"run-operator.io/run-uid": "r", "run-operator.io/attempt": "1"}
+LABELS = {
+    "run-operator.io/run-uid": "r", "run-operator.io/attempt": "1", "batch.kubernetes.io/controller-uid": "uid-x"
+}  # fmt: skip
 RUNNING: dict[str, Any] = {"running": {"startedAt": "2026-01-01T00:00:00Z"}}
 OVER: dict[str, Any] = {"terminated": {"exitCode": 143, "finishedAt": "2026-01-01T00:00:09Z"}}
 QUICK = {"first_pause": 0.01, "last_pause": 0.05, "settle": 5.0, "linger": 0.05}
@@ -139,7 +142,12 @@ class World:
 
     def job(self, *, suspend: bool) -> None:
         self.store.put_child(
-            JobView.from_object({"metadata": self.metadata("x"), "spec": {"suspend": suspend}})
+            JobView.from_object(
+                {
+                    "metadata": self.metadata("x", ownerReferences=owned_by("Run", "r", "x")),
+                    "spec": {"suspend": suspend},
+                }
+            )
         )
 
     def pod(self, name: str = "p", phase: str = "Running", *, going: bool = False, **states: Any) -> None:
@@ -148,7 +156,8 @@ class World:
         ]
         more = {"deletionTimestamp": "2026-01-01T00:00:30Z"} if going else {}
         raw = {
-            "metadata": self.metadata(name, **more), "spec": {"nodeName": "node"},
+            "metadata": self.metadata(name, ownerReferences=owned_by("Job", "uid-x", "x"), **more),
+            "spec": {"nodeName": "node"},
             "status": {"phase": phase, "containerStatuses": told},
         }  # fmt: skip
         self.store.put_child(PodView.from_object(raw))

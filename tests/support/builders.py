@@ -14,6 +14,11 @@ NOW = 1_800_000_000.0
 UID = "11111111-2222-3333-4444-555555555555"
 
 
+def owned_by(kind: str, uid: str, name: str = "hello") -> list[dict[str, Any]]:
+    """The owner references of an object that this one controls."""
+    return [{"controller": True, "kind": kind, "name": name, "uid": uid}]
+
+
 def run(spec: dict[str, Any] | None = None, *, kind: str = "container+job:run", **top: Any) -> Run:
     """A Run of a busybox job; `top`: name, suspend, policy, status, labels, generation, deleting, and
     manager: who wrote its suspend."""
@@ -71,6 +76,7 @@ def job(
     metadata = {
         "namespace": "ml", "name": "hello", "uid": uid, "resourceVersion": version,
         "labels": {"run-operator.io/run-uid": UID}, "annotations": {"run-operator.io/attempt": str(attempt)},
+        "ownerReferences": owned_by("Run", UID),
     }  # fmt: skip
     if "created" in status:
         metadata["creationTimestamp"] = status["created"]
@@ -105,7 +111,7 @@ def deployment(
     metadata = {
         "namespace": "ml", "name": "hello", "uid": "deployment-1", "generation": 3,
         "resourceVersion": facts.get("version", "20"),
-        "labels": {"run-operator.io/run-uid": UID},
+        "labels": {"run-operator.io/run-uid": UID}, "ownerReferences": owned_by("Run", UID),
         "annotations": {
             "run-operator.io/attempt": str(attempt),
             "run-operator.io/spec-digest": digest(facts.get("spec", SERVE)),
@@ -131,7 +137,7 @@ def service(name: str = "hello", **spec: Any) -> ServiceView:
     ports = [{"name": "port80", "port": 80, "targetPort": 5678, "protocol": "TCP"}]
     metadata = {
         "namespace": "ml", "name": name, "uid": f"service-{name}", "resourceVersion": "25",
-        "labels": {"run-operator.io/run-uid": UID},
+        "labels": {"run-operator.io/run-uid": UID}, "ownerReferences": owned_by("Run", UID),
     }  # fmt: skip
     return ServiceView.from_object(
         {"metadata": metadata, "spec": {"type": "ClusterIP", "clusterIP": "10.0.0.9", "ports": ports} | spec}
@@ -162,6 +168,7 @@ def replica(ready: bool | None = True, *, since: float = NOW, restarts: int = 0,
         "namespace": "ml", "name": name, "uid": f"uid-{name}", "resourceVersion": "30",
         "creationTimestamp": stamp(since),
         "labels": {"run-operator.io/run-uid": UID, "run-operator.io/attempt": str(facts.get("attempt", 1))},
+        "ownerReferences": owned_by("ReplicaSet", "replica-set-1", "hello-5d8"),
     }  # fmt: skip
     if facts.get("deleting"):
         metadata["deletionTimestamp"] = stamp(NOW)
@@ -204,7 +211,11 @@ def pod(phase: str = "Pending", *, name: str = "hello-x", attempt: int = 1, **fa
     metadata = {
         "namespace": "ml", "name": name, "uid": f"uid-{name}", "resourceVersion": facts.get("version", "30"),
         "creationTimestamp": facts.get("created", stamp(NOW)),
-        "labels": {"run-operator.io/run-uid": UID, "run-operator.io/attempt": str(attempt)},
+        "labels": {
+            "run-operator.io/run-uid": UID, "run-operator.io/attempt": str(attempt),
+            "batch.kubernetes.io/controller-uid": "job-1",
+        },
+        "ownerReferences": owned_by("Job", "job-1"),
     }  # fmt: skip
     if "due" in facts:
         metadata["deletionTimestamp"] = stamp(facts["due"])

@@ -12,6 +12,8 @@ from collections.abc import Callable
 from typing import Any, Self
 
 import aiohttp
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from prometheus_client import CollectorRegistry
 
 from run_operator.api.pod_contract import audience
@@ -35,6 +37,7 @@ class FakeApi:
         self.objects: dict[tuple[str, str, str], dict[str, Any]] = {}
         self.tokens: dict[str, dict[str, Any]] = {}
         self.faults: list[Fault] = []
+        self.keys: list[dict[str, Any]] = []
         self.calls: list[str] = []
         self.on_change: Callable[[Resource, dict[str, Any]], None] = lambda *_: None
         self._versions = 100
@@ -55,6 +58,10 @@ class FakeApi:
         if found is None:
             raise NotFoundError(f"get {name}", 404, "not found")
         return copy.deepcopy(found)
+
+    async def public_keys(self) -> list[dict[str, Any]]:
+        self.calls.append("get keys")
+        return self.keys
 
     async def get_metadata(self, resource: Resource, namespace: str, name: str) -> dict[str, Any]:
         return (await self.get(resource, namespace, name))["metadata"]
@@ -163,6 +170,7 @@ class World:
     def add_pod(self, name: str, *, run: str = UID, job: str | None = None, attempt: int = 1) -> None:
         owner = {"controller": True, "kind": "Job", "name": NAME, "uid": job or f"job-of-{run}"}
         labels = {"run-operator.io/run-uid": run, "run-operator.io/attempt": str(attempt)}
+        labels |= {"batch.kubernetes.io/controller-uid": owner["uid"]}
         raw = {
             "metadata": self._metadata(name, f"uid-of-{name}", owner, labels),
             "status": {"phase": "Running"},
@@ -179,14 +187,16 @@ class World:
         self.store.drop_child(f"uid-of-{name}")
 
     def token(self, pod: str = "pod-1", *, run: str = UID, **more: Any) -> str:
-        """A token as the API server would make it; `more`: namespace, expires (seconds from now), bound."""
+        """A token as the API server would make it; `more`: namespace, expires (seconds from now), bound,
+        says (the namespace in its claims), key (that signs it)."""
         claims = {
             "aud": [audience(run)],
             "exp": time.time() + more.get("expires", 600),
             "n": len(self.api.tokens),
         }
-        payload = base64.urlsafe_b64encode(json.dumps(claims).encode()).decode().rstrip("=")
-        token = f"head.{payload}.signature"
+        if "says" in more:
+            claims["kubernetes.io"] = {"namespace": more["says"]}
+        token = signed(more["key"], claims) if "key" in more else f"head.{part(claims)}.signature"
         extra = {
             "authentication.kubernetes.io/pod-name": [pod],
             "authentication.kubernetes.io/pod-uid": [f"uid-of-{pod}"],
@@ -224,6 +234,28 @@ class World:
         async with asyncio.timeout(10):
             while not true():  # noqa: ASYNC110 - of a cluster that tells nobody
                 await asyncio.sleep(0.005)
+
+
+def part(value: Any) -> str:
+    """A part of a token."""
+    return encoded(json.dumps(value).encode())
+
+
+def encoded(value: bytes) -> str:
+    return base64.urlsafe_b64encode(value).decode().rstrip("=")
+
+
+def signed(key: rsa.RSAPrivateKey, claims: Any, kid: str = "k1") -> str:
+    """A token as the API server signs it."""
+    text = f"{part({'alg': 'RS256', 'kid': kid})}.{part(claims)}"
+    return f"{text}.{encoded(key.sign(text.encode(), padding.PKCS1v15(), hashes.SHA256()))}"
+
+
+def public(key: rsa.RSAPrivateKey, kid: str = "k1") -> dict[str, Any]:
+    """Its public half, as the API server shows it."""
+    numbers = key.public_key().public_numbers()
+    n, e = (encoded(one.to_bytes(256)) for one in (numbers.n, numbers.e))
+    return {"kty": "RSA", "kid": kid, "alg": "RS256", "n": n, "e": e}
 
 
 def batch(seq: int, *values: float, writer: str = "w", **more: Any) -> dict[str, Any]:

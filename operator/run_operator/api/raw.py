@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -30,6 +31,19 @@ def text(value: Any) -> str:
 def number(value: Any) -> int:
     """A whole number, or 0."""
     return value if isinstance(value, int) and not isinstance(value, bool) else 0
+
+
+def printable(value: str) -> str:
+    """Without control characters, which a terminal obeys: programs and people elsewhere choose some of what we repeat."""
+    if value.isprintable():
+        return value
+    return "".join(_shown(one) for one in value)
+
+
+def _shown(one: str) -> str:
+    if one.isspace():
+        return " "
+    return "\N{REPLACEMENT CHARACTER}" if unicodedata.category(one).startswith("C") else one
 
 
 def newer(version: str, than: str) -> bool:

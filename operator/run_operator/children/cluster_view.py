@@ -23,8 +23,11 @@ class ClusterView(Protocol):
     def child(self, uid: str) -> Child | None:
         """A Job, Deployment, Service or pod of some Run."""
 
-    def children(self, run_uid: str | None = None) -> Iterable[Child]:
-        """The children of one Run, or of all."""
+    def owner(self, child: Child) -> Run | None:
+        """The Run whose own this child is, by its namespace and its owners; not by its labels."""
+
+    def children(self, run: Run | None = None) -> Iterable[Child]:
+        """The Run's own children; without a Run, all that are held, whoever owns them."""
 
     def put_run(self, run: Run) -> None:
         """This is how the API server has the Run now."""

@@ -45,9 +45,16 @@ class ChildView:
     uid: str
     resource_version: str
     run_uid: str
+    """As its label says; `ownership` proves it."""
+    controller: Controller
+
+    @property
+    def group(self) -> tuple[str, str]:
+        """Namespace and uid of the Run that its label names."""
+        return self.namespace, self.run_uid
 
 
-def identity(metadata: Mapping[str, Any]) -> tuple[str, str, str, str, str]:
+def identity(metadata: Mapping[str, Any]) -> tuple[str, str, str, str, str, Controller]:
     """The fields of a `ChildView`."""
     return (
         text(metadata.get("namespace")),
@@ -55,6 +62,7 @@ def identity(metadata: Mapping[str, Any]) -> tuple[str, str, str, str, str]:
         text(metadata.get("uid")),
         text(metadata.get("resourceVersion")),
         text(mapping(metadata.get("labels")).get(LABEL_RUN_UID)),
+        Controller.of(metadata),
     )
 
 

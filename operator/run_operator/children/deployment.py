@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from run_operator.api.constants import ANNOTATION_ATTEMPT, ANNOTATION_SPEC
 from run_operator.api.raw import mapping, mappings, text
-from run_operator.children.common import ChildView, ConditionView, Controller, condition, identity, number
+from run_operator.children.common import ChildView, ConditionView, condition, identity, number
 
 
 class DeploymentFacts(NamedTuple):
@@ -34,7 +34,6 @@ class DeploymentView(ChildView):
     """A Deployment of a Run."""
 
     facts: DeploymentFacts
-    controller: Controller
 
     @property
     def attempt(self) -> int:
@@ -83,5 +82,4 @@ class DeploymentView(ChildView):
         return cls(
             *identity(metadata),
             facts=facts,
-            controller=Controller.of(metadata),
         )

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from run_operator.api.constants import ANNOTATION_ATTEMPT
 from run_operator.api.raw import mapping, mappings, text
-from run_operator.children.common import ChildView, ConditionView, Controller, condition, identity, number
+from run_operator.children.common import ChildView, ConditionView, condition, identity, number
 
 
 class JobFacts(NamedTuple):
@@ -32,7 +32,6 @@ class JobView(ChildView):
     facts: JobFacts
     created: str
     completion_time: str
-    controller: Controller
 
     @property
     def attempt(self) -> int:
@@ -76,5 +75,4 @@ class JobView(ChildView):
             facts=facts,
             created=text(metadata.get("creationTimestamp")),
             completion_time=text(status.get("completionTime")),
-            controller=Controller.of(metadata),
         )

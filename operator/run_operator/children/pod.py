@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from dataclasses import dataclass, replace
+from typing import Any, Final, NamedTuple
 
 from run_operator.api.constants import LABEL_ATTEMPT
 from run_operator.api.raw import mapping, mappings, text
 from run_operator.children.common import ChildView, ConditionView, Controller, condition, identity, number
+
+LABEL_JOB_UID: Final = "batch.kubernetes.io/controller-uid"
+"""On a Job's pods, by the Job's controller."""
 
 
 class ContainerView(NamedTuple):
@@ -57,7 +60,6 @@ class PodView(ChildView):
     created: str
     start_time: str
     facts: PodFacts
-    controller: Controller
 
     @property
     def phase(self) -> str:
@@ -96,14 +98,19 @@ class PodView(ChildView):
                 *(_container(c, init=False) for c in mappings(status.get("containerStatuses"))),
             ),
         )
-        return cls(
+        made = cls(
             *identity(metadata),
             attempt=number(labels.get(LABEL_ATTEMPT)),
             created=text(metadata.get("creationTimestamp")),
             start_time=text(status.get("startTime")),
             facts=facts,
-            controller=Controller.of(metadata),
         )
+        return made if _is_kept(made.controller, labels) else replace(made, controller=Controller())
+
+
+def _is_kept(controller: Controller, labels: Mapping[str, Any]) -> bool:
+    """Whether the Job's controller counts this pod: it takes its owner reference from a pod without its label."""
+    return controller.kind != "Job" or labels.get(LABEL_JOB_UID) == controller.uid
 
 
 def _container(raw: Mapping[str, Any], *, init: bool) -> ContainerView:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
+from run_operator.api.raw import printable
 from run_operator.children import ConditionView, ContainerView, PodView
 
 MAX_PODS: Final = 5
@@ -34,7 +35,7 @@ def _condition(condition: ConditionView) -> dict[str, Any]:
         status=condition.status,
         lastTransitionTime=condition.time,
         reason=condition.reason,
-        message=condition.message[:MAX_TEXT],
+        message=printable(condition.message)[:MAX_TEXT],
     )
 
 
@@ -44,7 +45,7 @@ def _container(container: ContainerView) -> dict[str, Any]:
         "ready": container.ready,
         "restartCount": container.restarts,
         "image": container.image,
-        "state": state_text(container)[:MAX_TEXT],
+        "state": printable(state_text(container))[:MAX_TEXT],
     }
 
 

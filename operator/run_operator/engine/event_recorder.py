@@ -1,21 +1,22 @@
 """Kubernetes Events about Runs: the story that `kubectl describe run` tells.
 
 Told off the hot path: a start is told a little later, so that a burst of starts is not slowed down by its own
-story; what comes after (the end, a warning) sends the earlier lines first. Best effort, bounded, de-duplicated.
+story; what comes after (the end, a warning) sends the earlier lines first. Best effort, bounded, de-duplicated; namespaces take turns.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections import OrderedDict, deque
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 from run_operator.api.constants import API_VERSION, MANAGED_BY, RUN_KIND
-from run_operator.api.raw import stamp
+from run_operator.api.raw import printable, stamp
 from run_operator.api.run import Run
+from run_operator.fairness import RoundRobin
 from run_operator.kube.client import Api
 from run_operator.kube.errors import FencedError, KubeError
 from run_operator.kube.resource import EVENTS
@@ -31,7 +32,7 @@ MAX_NOTE: Final = 1000
 log = logging.getLogger(__name__)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Line:
     uid: str
     namespace: str
@@ -53,57 +54,70 @@ class EventRecorder:
         self._monotonic = monotonic
         self._wall = wall
         self._dropped = dropped
-        self._lines: deque[_Line] = deque()
-        self._told: OrderedDict[tuple[str, str, str], None] = OrderedDict()
+        self._later: list[_Line] = []
+        self._due: RoundRobin[_Line] = RoundRobin()
+        self._told: RoundRobin[tuple[str, str, str]] = RoundRobin()
         self._changed = asyncio.Event()
         self._count = 0
 
     def __len__(self) -> int:
-        return len(self._lines)
+        return len(self._later) + len(self._due)
 
     def record(self, run: Run, event: RunEvent) -> None:
         """Queue one line; the same line about the same Run is told once."""
         identity = (run.uid, event.reason, event.message)
-        if identity in self._told:
+        if self._told.holds(run.namespace, identity):
             return
-        self._told[identity] = None
+        self._told.add(run.namespace, identity)
         while len(self._told) > MAX_REMEMBERED:
-            self._told.popitem(last=False)
-        if len(self._lines) >= MAX_QUEUED:
-            self._lines.popleft()
+            self._told.pop_excess()
+        if len(self) >= MAX_QUEUED:
+            self._make_room()
             self._dropped()
         delay = DELAYS.get(event.reason, 0.0) if event.type == "Normal" else 0.0
         now = self._monotonic()
-        for line in self._lines:
+        for line in self._later:
             if line.uid == run.uid:
                 line.due = min(line.due, now + delay)
         self._count += 1
         body = _body(run, event, self._wall(), self._count)
-        self._lines.append(_Line(run.uid, run.namespace, body, now + delay))
+        self._later.append(_Line(run.uid, run.namespace, body, now + delay))
         self._changed.set()
 
     async def work(self) -> None:
         """Write the lines that are due, for ever."""
         while True:
             self._changed.clear()
-            for line in self._due():
+            self._sort_out(self._monotonic())
+            if (line := self._due.pop()) is not None:
                 await self._write(line)
-            await self._wait()
+            else:
+                await self._wait()
 
     async def flush(self) -> None:
         """Write everything that is queued, due or not."""
-        while self._lines:
-            await self._write(self._lines.popleft())
+        self._sort_out(float("inf"))
+        while (line := self._due.pop()) is not None:
+            await self._write(line)
 
-    def _due(self) -> list[_Line]:
-        now = self._monotonic()
-        due = [line for line in self._lines if line.due <= now]
-        self._lines = deque(line for line in self._lines if line.due > now)
-        return due
+    def _sort_out(self, now: float) -> None:
+        """What is due by now takes its turn among the namespaces."""
+        if not any(line.due <= now for line in self._later):
+            return
+        for line in self._later:
+            if line.due <= now:
+                self._due.add(line.namespace, line)
+        self._later = [line for line in self._later if line.due > now]
+
+    def _make_room(self) -> None:
+        """The oldest line goes, of the namespace that has the most."""
+        most = Counter(line.namespace for line in (*self._due, *self._later)).most_common(1)[0][0]
+        if self._due.pop(skipped=lambda namespace: namespace != most) is None:
+            self._later.remove(next(line for line in self._later if line.namespace == most))
 
     async def _wait(self) -> None:
         now = self._monotonic()
-        first = min((line.due - now for line in self._lines), default=None)
+        first = min((line.due - now for line in self._later), default=None)
         try:
             async with asyncio.timeout(None if first is None else max(0.0, first)):
                 await self._changed.wait()
@@ -134,7 +148,7 @@ def _body(run: Run, event: RunEvent, now: float, count: int) -> dict[str, Any]:
         },
         "type": event.type,
         "reason": event.reason,
-        "message": event.message[:MAX_NOTE],
+        "message": printable(event.message)[:MAX_NOTE],
         "firstTimestamp": moment,
         "lastTimestamp": moment,
         "count": 1,

@@ -13,7 +13,7 @@ from run_operator.api.raw import pointer
 from run_operator.api.run import Run
 from run_operator.children.kubelet_events import Question, Said
 from run_operator.engine.event_reader import EventReader
-from run_operator.engine.store import Store, observed
+from run_operator.engine.store import Store, observed, owned_and_orphans
 from run_operator.engine.watched_kinds import CHILDREN, Child
 from run_operator.ingest.configmap import NotOursError
 from run_operator.kube.client import METADATA, Api
@@ -146,6 +146,7 @@ class Executor:
         for resource in kinds:
             found = self._api.list_objects(resource, namespace=run.namespace, selector=selector)
             children += [CHILDREN[resource](raw) async for raw in found]
+        children = owned_and_orphans(children, run)
         return observed(children, catalog=self._store.catalog, fresh=True, gone=self._store.gone(run))
 
     async def why(self, run: Run, question: Question) -> tuple[Said, ...]:

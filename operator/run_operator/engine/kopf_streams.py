@@ -76,7 +76,7 @@ def settings() -> kopf.OperatorSettings:
     chosen.peering.standalone = True
     chosen.queueing.worker_limit = 100
     chosen.queueing.idle_timeout = 0.005
-    chosen.watching.chunk_size = 500
+    chosen.watching.chunk_size = 20  # of objects that may have 1.5 MB each: a page is in memory whole
     chosen.watching.server_timeout = random.randint(230, 290)  # noqa: S311 - spreads reconnects
     chosen.watching.client_timeout = 320
     chosen.watching.connect_timeout = 5

@@ -50,7 +50,7 @@ class Operator:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._metrics = OperatorTelemetry()
-        self._queue = WorkQueue(time.monotonic)
+        self._queue = WorkQueue(time.monotonic, most=max(1, settings.workers * 3 // 4))
         self._store = Store(lambda key, urgent: self._queue.add(key, urgent=urgent))
         self._health = Health(time.monotonic, self._queue.oldest_age, settings.sweep_interval)
         self._stop = asyncio.Event()
@@ -131,7 +131,7 @@ class Operator:
             time.time,
             options,
             uncommitted,
-            lambda: self._queue.bursting,
+            self._queue.bursting,
         )
         return Workers(self._queue, reconciler, self._metrics, self._settings.workers)
 

@@ -1,38 +1,47 @@
 """The work queue: which Runs want to be looked at.
 
-Five guarantees, each with a test of its name:
+Six guarantees, each with a test of its name:
 1. a key waits at most once, however often it is added;
 2. a key is worked on by at most one worker at a time;
 3. a key added while it is worked on is worked on again afterwards;
 4. urgent keys (a person's change) go before the rest, also those that waited already, and the rest still moves;
-5. a key that failed comes back after a growing, jittered, bounded delay, which success resets.
+5. a key that failed comes back after a growing, jittered, bounded delay, which success resets;
+6. namespaces take turns, and one of them never has all workers: a flood in one is not felt in another.
 """
 
 from __future__ import annotations
 
 import asyncio
 import random
-from collections import OrderedDict, deque
-from collections.abc import Callable
+from collections import Counter, OrderedDict, deque
+from collections.abc import Callable, Hashable
 from typing import Final
 
 from run_operator.api.run import Key
+from run_operator.fairness import RoundRobin
 
 FIRST_BACKOFF: Final = 0.5
 LAST_BACKOFF: Final = 120.0
 URGENT_SHARE: Final = 4
 """After this many urgent keys in a row one ordinary key is taken."""
 BURST: Final = 20
-"""So many people's changes within a second are a burst."""
+"""So many people's changes within a second, in one namespace, are a burst."""
+MAX_REMEMBERED: Final = 1024
+"""Namespaces of which bursts are remembered."""
 
 
 class WorkQueue:
-    """Keys in, keys out. Not thread-safe: one event loop owns it. `clock` is monotonic seconds."""
+    """Keys in, keys out. Not thread-safe: one event loop owns it.
 
-    def __init__(self, clock: Callable[[], float]) -> None:
+    `clock` is monotonic seconds, `most` how many keys of one namespace are worked on at once.
+    """
+
+    def __init__(self, clock: Callable[[], float], most: int = 1_000_000) -> None:
         self._clock = clock
-        self._urgent: OrderedDict[Key, None] = OrderedDict()
-        self._ordinary: OrderedDict[Key, None] = OrderedDict()
+        self._most = most
+        self._urgent: RoundRobin[Key] = RoundRobin()
+        self._ordinary: RoundRobin[Key] = RoundRobin()
+        self._busy: Counter[Hashable] = Counter()
         self._waiting: dict[Key, float] = {}
         self._processing: set[Key] = set()
         self._again: dict[Key, bool] = {}
@@ -40,7 +49,7 @@ class WorkQueue:
         self._failures: dict[Key, int] = {}
         self._wakeup = asyncio.Event()
         self._streak = 0
-        self._changes: deque[float] = deque(maxlen=BURST)
+        self._changes: OrderedDict[str, deque[float]] = OrderedDict()
         self._closed = False
 
     def __len__(self) -> int:
@@ -51,10 +60,10 @@ class WorkQueue:
         """Keys that wait for a point in time."""
         return len(self._timers)
 
-    @property
-    def bursting(self) -> bool:
-        """Whether people's changes come in faster than one after the other."""
-        return len(self._changes) == BURST and self._clock() - self._changes[0] < 1.0
+    def bursting(self, namespace: str) -> bool:
+        """Whether people's changes in this namespace come in faster than one after the other."""
+        changes = self._changes.get(namespace)
+        return changes is not None and len(changes) == BURST and self._clock() - changes[0] < 1.0
 
     @property
     def processing(self) -> int:
@@ -70,17 +79,16 @@ class WorkQueue:
         if self._closed:
             return
         if urgent:
-            self._changes.append(self._clock())
+            self._changed(key.namespace)
         if key in self._waiting:
-            if urgent and key in self._ordinary:
-                del self._ordinary[key]
-                self._urgent[key] = None
+            if urgent and self._ordinary.discard(key.namespace, key):
+                self._urgent.add(key.namespace, key)
             return
         if key in self._processing:
             self._again[key] = self._again.get(key, False) or urgent
             return
         self._waiting[key] = self._clock()
-        (self._urgent if urgent else self._ordinary)[key] = None
+        (self._urgent if urgent else self._ordinary).add(key.namespace, key)
         self._wakeup.set()
 
     def add_after(self, key: Key, delay: float) -> None:
@@ -123,6 +131,7 @@ class WorkQueue:
             if key is not None:
                 del self._waiting[key]
                 self._processing.add(key)
+                self._busy[key.namespace] += 1
                 return key
             self._wakeup.clear()
             await self._wakeup.wait()
@@ -131,6 +140,11 @@ class WorkQueue:
     def done(self, key: Key) -> None:
         """The worker is finished with the key."""
         self._processing.discard(key)
+        self._busy[key.namespace] -= 1
+        if not self._busy[key.namespace]:
+            del self._busy[key.namespace]
+        if self._waiting:
+            self._wakeup.set()  # its namespace may have had all it gets
         urgent = self._again.pop(key, None)
         if urgent is not None:
             self.add(key, urgent=urgent)
@@ -144,11 +158,23 @@ class WorkQueue:
         self._wakeup.set()
 
     def _next(self) -> Key | None:
-        if self._urgent and (self._streak < URGENT_SHARE or not self._ordinary):
+        ordinary_first = self._streak >= URGENT_SHARE
+        key = self._ordinary.pop(self._is_full) if ordinary_first else None
+        if key is None and (key := self._urgent.pop(self._is_full)) is not None:
             self._streak += 1
-            return self._urgent.popitem(last=False)[0]
+            return key
         self._streak = 0
-        return self._ordinary.popitem(last=False)[0] if self._ordinary else None
+        return key or self._ordinary.pop(self._is_full)
+
+    def _is_full(self, namespace: Hashable) -> bool:
+        return self._busy[namespace] >= self._most
+
+    def _changed(self, namespace: str) -> None:
+        changes = self._changes.setdefault(namespace, deque(maxlen=BURST))
+        changes.append(self._clock())
+        self._changes.move_to_end(namespace)
+        if len(self._changes) > MAX_REMEMBERED:
+            self._changes.popitem(last=False)
 
     def _due(self, key: Key) -> None:
         self._timers.pop(key, None)

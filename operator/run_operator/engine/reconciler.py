@@ -44,7 +44,7 @@ class Reconciler:
         wall: Callable[[], float],
         options: Options,
         uncommitted: Callable[[Run], bool] = lambda _: False,
-        bursting: Callable[[], bool] = lambda: False,
+        bursting: Callable[[str], bool] = lambda _: False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._store = store
@@ -117,7 +117,7 @@ class Reconciler:
             await self._executor.write_status(run, decision.status)
         for event in decision.events:
             self._recorder.record(run, event)
-        if decision.status is not None and _ends_only(decision) and self._bursting():
+        if decision.status is not None and _ends_only(decision) and self._bursting(run.namespace):
             return False
         for action in decision.actions:
             for note in await self._executor.carry_out(run, action):

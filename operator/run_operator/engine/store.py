@@ -1,23 +1,26 @@
 """What the watch streams told: slim views of Runs and their children, indexed by Run.
 
 Guarantees: an older version never replaces a newer one of the same object, nor a late word about a deleted Run one
-that has its name now; a child belongs to the Run whose
-uid it carries, so children of an earlier Run of the same name are never taken for this one's.
+that has its name now. Children are filed under their namespace and the uid in their label, so nothing of another
+namespace is ever looked at for a Run, or wakes it; which of these are the Run's own, their owners prove.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from typing import Final, Protocol
 
 from run_operator.api.raw import newer
 from run_operator.api.references import Catalog, EntityView, Referred, Want
 from run_operator.api.run import Key, Run
-from run_operator.children import DeploymentView, JobView, PodView, ServiceView
+from run_operator.children import Controller, DeploymentView, JobView, PodView, ServiceView
+from run_operator.children.ownership import is_orphan, owned
 from run_operator.engine.watched_kinds import WATCHED, Child
 from run_operator.kube.resource import BY_KIND, CONFIG_MAPS, DEPLOYMENTS, JOBS, PODS, RUNS, SERVICES
 from run_operator.lifecycle.model import Observed, Refusal
+from run_operator.workloads.metadata import child_name
 
 
 class ReferenceIndex:
@@ -47,6 +50,8 @@ class ReferenceIndex:
         return {key for want in wants for key in self._of_want.get(want, ())}
 
 
+Group = tuple[str, str]
+"""Namespace and uid of the Run that a child's label names."""
 Wake = Callable[[Key, bool], None]
 """Called with a Run's key and whether it is urgent (a person changed the Run)."""
 PLURALS: Final[dict[type[Child], str]] = {
@@ -77,8 +82,8 @@ class Store:
         self._wake = wake
         self._runs: dict[Key, Run] = {}
         self._keys: dict[str, Key] = {}
-        self._children: dict[str, dict[str, Child]] = {}
-        self._owners: dict[str, str] = {}
+        self._children: dict[Group, dict[str, Child]] = {}
+        self._groups: dict[str, Group] = {}
         self._gone: dict[str, PodView] = {}
         self._followers = ReferenceIndex()
         self.catalog: Final = Catalog()
@@ -106,21 +111,32 @@ class Store:
 
     def child(self, uid: str) -> Child | None:
         """The child of this uid, if it is held."""
-        return self._children.get(self._owners.get(uid, ""), {}).get(uid)
+        return self._children.get(self._groups.get(uid, _NONE), {}).get(uid)
 
-    def children(self, run_uid: str | None = None) -> Iterable[Child]:
-        """Those of one Run, or all, as they are now."""
-        return list(self._all() if run_uid is None else self._children.get(run_uid, {}).values())
+    def children(self, run: Run | None = None) -> Iterable[Child]:
+        """The Run's own; without a Run, all that are held, whoever owns them."""
+        return list(self._all()) if run is None else self._owned(run)
 
     def run_of(self, uid: str) -> Run | None:
         """The Run of this uid, if it is held."""
         key = self._keys.get(uid)
         return None if key is None else self._runs.get(key)
 
+    def owner(self, child: Child) -> Run | None:
+        """The Run whose own this child is, or was when it was held."""
+        run = self.run_of(child.run_uid)
+        if run is None or run.namespace != child.namespace:
+            return None
+        others = self._children.get(child.group, {})
+        own = owned([*others.values(), child], run, child_name(run.name))
+        return run if child in own else None
+
     def observed(self, run: Run, refusal: Refusal | None = None) -> Observed:
         """What the streams told of the Run's children."""
-        children = self._children.get(run.uid, {}).values()
-        return observed(children, refusal=refusal, gone=self.gone(run), catalog=self.catalog)
+        held = self._children.get((run.namespace, run.uid), {}).values()
+        return observed(
+            owned_and_orphans(held, run), refusal=refusal, gone=self.gone(run), catalog=self.catalog
+        )
 
     def gone(self, run: Run) -> tuple[PodView, ...]:
         """The Run's last pod that was deleted after its program had ended, as it was then."""
@@ -171,33 +187,37 @@ class Store:
 
     def put_child(self, child: Child, *, own: bool = False) -> None:
         """A child of a Run appeared or changed; `own` as for `put_run`."""
-        children = self._children.setdefault(child.run_uid, {})
+        children = self._children.setdefault(child.group, {})
         old = children.get(child.uid)
         if old is not None and not newer(child.resource_version, old.resource_version):
             return
+        if isinstance(child, PodView) and isinstance(old, PodView) and child.controller == Controller():
+            child = replace(
+                child, controller=old.controller
+            )  # a pod that was orphaned is the one it was before
         children[child.uid] = child
-        self._owners[child.uid] = child.run_uid
+        self._groups[child.uid] = child.group
         if old is not None and old.facts == child.facts:
             return
         if self.listener is not None:
             self.listener.changed(child)
         if not own:
-            self._wake_owner(child.run_uid)
+            self._wake_group(child.group)
 
     def drop_child(self, uid: str) -> None:
         """A child is gone."""
-        run_uid = self._owners.pop(uid, None)
-        children = self._children.get(run_uid) if run_uid is not None else None
-        if run_uid is None or children is None:
+        group = self._groups.pop(uid, None)
+        children = self._children.get(group) if group is not None else None
+        if group is None or children is None:
             return
         last = children.pop(uid, None)
-        if isinstance(last, PodView) and run_uid in self._keys:
-            self._remember(run_uid, last)
+        if isinstance(last, PodView) and (run := self.owner(last)) is not None:
+            self._remember(run.uid, last)
         if not children:
-            del self._children[run_uid]
+            del self._children[group]
         if self.listener is not None and last is not None:
             self.listener.gone(last)
-        self._wake_owner(run_uid)
+        self._wake_group(group)
 
     def put_referred(self, view: Referred) -> None:
         """A Function, a Task or a ConfigMap with profiles appeared or changed."""
@@ -247,9 +267,14 @@ class Store:
     def _all(self) -> Iterator[Child]:
         return (child for children in self._children.values() for child in children.values())
 
-    def _wake_owner(self, run_uid: str) -> None:
+    def _owned(self, run: Run) -> list[Child]:
+        held = self._children.get((run.namespace, run.uid))
+        return owned(held.values(), run, child_name(run.name)) if held else []
+
+    def _wake_group(self, group: Group) -> None:
+        namespace, run_uid = group
         key = self._keys.get(run_uid)
-        if key is not None:
+        if key is not None and key.namespace == namespace:
             self._wake(key, False)
 
     def _wake_followers(self, changed: Iterable[Want]) -> None:
@@ -279,6 +304,15 @@ def observed(
         gone=gone,
         catalog=catalog,
     )
+
+
+def owned_and_orphans(children: Iterable[Child], run: Run) -> list[Child]:
+    """What decisions about the Run are made from."""
+    held = list(children)
+    return [*owned(held, run, child_name(run.name)), *(one for one in held if is_orphan(one, run))]
+
+
+_NONE: Final[Group] = ("", "")
 
 
 def _plural(view: Referred) -> str:

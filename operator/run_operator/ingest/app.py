@@ -29,6 +29,7 @@ from run_operator.ingest.metrics_api import MetricsApi
 from run_operator.ingest.result_api import ResultApi
 from run_operator.ingest.server import IngestServer
 from run_operator.ingest.sessions import Sessions
+from run_operator.ingest.signatures import Signatures
 from run_operator.ingest.telemetry import IngestTelemetry
 from run_operator.kube.client import Api
 from run_operator.metrics.metric_set import last
@@ -89,7 +90,7 @@ class Ingest:
             api, endpoint.namespace, endpoint.secret, endpoint.hosts, lambda: dt.datetime.now(dt.UTC)
         )
         tokens, members = (
-            TokenReviewer(api, limits, clock, time.time),
+            TokenReviewer(api, Signatures(api, clock), limits, clock, time.time),
             PodOwnership(api, directory, limits, clock),
         )
         service = MetricsApi(

@@ -7,21 +7,22 @@ a later Run of the same name, and to the API server itself.
 from __future__ import annotations
 
 import asyncio
-import base64
 import hashlib
-import json
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from run_operator.api.pod_contract import AUDIENCE
+from run_operator.api.raw import mapping
 from run_operator.api.run import Run
-from run_operator.children import Controller, PodView
+from run_operator.children import Controller, DeploymentView, JobView, PodView
 from run_operator.children.cluster_view import ClusterView
-from run_operator.http.rate_limit import Bucket, Clock
+from run_operator.children.ownership import proof
+from run_operator.http.rate_limit import Buckets, Clock
 from run_operator.http.server import DeniedError
 from run_operator.ingest.limits import IngestLimits
+from run_operator.ingest.signatures import Signatures, claims
 from run_operator.kube.client import Api
 from run_operator.kube.errors import FencedError, KubeError, NotFoundError, ThrottledError
 from run_operator.kube.resource import BY_KIND, PODS, REPLICA_SETS, TOKEN_REVIEWS
@@ -32,6 +33,8 @@ PREFIX: Final = "system:serviceaccount:"
 POD_NAME: Final = "authentication.kubernetes.io/pod-name"
 POD_UID: Final = "authentication.kubernetes.io/pod-uid"
 _PARTS: Final = 3
+NOT_VALID: Final = "the token is not valid for this Run, or it has expired: read its file anew"
+"""For a Run that is not there too: who has no token of a Run is not told whether there is one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,46 +49,59 @@ class Caller:
 class TokenReviewer:
     """`clock` is monotonic seconds, `wall` seconds since the epoch."""
 
-    def __init__(self, api: Api, limits: IngestLimits, clock: Clock, wall: Clock) -> None:
+    def __init__(
+        self, api: Api, signatures: Signatures, limits: IngestLimits, clock: Clock, wall: Clock
+    ) -> None:
         self._api = api
+        self._signatures = signatures
         self._limits = limits
         self._clock = clock
         self._wall = wall
         self._known: OrderedDict[bytes, tuple[float, Caller | None]] = OrderedDict()
         self._asked: SingleFlight[Caller | None] = SingleFlight()
-        self._bucket = Bucket(limits.review_rate, limits.review_rate, clock)
+        self._buckets = Buckets(limits.review_rate, limits.review_rate, clock, limits.remembered)
         self._gate = asyncio.Semaphore(limits.reviews)
 
-    async def caller(self, token: str, audience: str) -> Caller:
-        """The pod of this token, if it was made for this audience. Raises DeniedError: 401, 403 or 503."""
+    async def caller(self, token: str, audience: str, source: str) -> Caller:
+        """The pod of this token, if it was made for this audience. Raises DeniedError: 401, 403 or 503.
+
+        `source`: the address it came from. Reviews have a budget for each namespace whose tokens ask for them, and for
+        each address where it is not known which tokens the cluster signed.
+        """
         self._glance(token, audience)
         name = hashlib.sha256(f"{audience}\n{token}".encode()).digest()
         until, caller = self._known.get(name, (0.0, None))
         if self._clock() >= until:
-            caller = await self._ask_once(name, token, audience)
+            caller = await self._ask_once(name, token, audience, await self._payer(token, source))
         if caller is None:
-            raise DeniedError(
-                401, "the token is not valid for this Run, or it has expired: read its file anew"
-            )
+            raise DeniedError(401, NOT_VALID)
         if not caller.uid:
             raise DeniedError(403, "the token is not that of a pod")
         return caller
 
     def _glance(self, token: str, audience: str) -> None:
         """Refuse what the API server would refuse anyway, without asking it."""
-        claims = _claims(token)
-        audiences, expires = claims.get("aud"), claims.get("exp")
+        found = _claims(token)
+        audiences, expires = found.get("aud"), found.get("exp")
         if audience not in (audiences if isinstance(audiences, list) else [audiences]):
-            raise DeniedError(401, f"the token is not for this Run: its audience must be {audience}")
+            raise DeniedError(401, NOT_VALID)
         if not isinstance(expires, int | float) or expires <= self._wall():
             raise DeniedError(401, "the token has expired: read its file anew")
 
-    async def _ask_once(self, name: bytes, token: str, audience: str) -> Caller | None:
+    async def _payer(self, token: str, source: str) -> str:
+        """Whose budget a review of this token is taken from. Raises DeniedError 401 where the cluster did not sign it."""
+        forged = await self._signatures.is_forged(token)
+        if forged:
+            raise DeniedError(401, NOT_VALID)
+        if forged is None:
+            return f"address {source}"
+        return f"namespace {mapping(_claims(token).get('kubernetes.io')).get('namespace')}"
+
+    async def _ask_once(self, name: bytes, token: str, audience: str, payer: str) -> Caller | None:
         if name not in self._asked:
-            wait = self._bucket.wait()
+            wait = self._buckets.take(payer)
             if wait:
                 raise DeniedError(503, "too many new tokens at once", retry_after=wait)
-            self._bucket.take()
         try:
             return await self._asked.ask(name, lambda: self._ask(name, token, audience))
         except ThrottledError as error:
@@ -124,12 +140,7 @@ def _claims(token: str) -> Mapping[str, Any]:
     parts = token.split(".")
     if len(token) > MAX_TOKEN or len(parts) != _PARTS:
         raise DeniedError(401, "that is no token of a service account")
-    try:
-        padded = parts[1] + "=" * (-len(parts[1]) % 4)
-        claims = json.loads(base64.urlsafe_b64decode(padded))
-    except (ValueError, RecursionError) as error:
-        raise DeniedError(401, "that is no token of a service account") from error
-    return claims if isinstance(claims, dict) else {}
+    return claims(parts[1])
 
 
 def _caller(status: Mapping[str, Any], audience: str) -> Caller | None:
@@ -172,9 +183,9 @@ class PodOwnership:
         self._known: OrderedDict[str, Member] = OrderedDict()
 
     async def attempt(self, run: Run, caller: Caller) -> int:
-        """The attempt of the Run that this pod belongs to. Raises DeniedError: 403, 410 or 503."""
+        """The attempt of the Run that this pod belongs to. Raises DeniedError: 401, 403, 410 or 503."""
         if caller.namespace != run.namespace:
-            raise DeniedError(403, f"the pod is in namespace {caller.namespace}, the Run is not")
+            raise DeniedError(401, NOT_VALID)
         member = await self._member(run, caller)
         if member.run_uid != run.uid or not member.attempt:
             raise DeniedError(403, f"pod {caller.pod} does not belong to Run {run.name}")
@@ -228,20 +239,16 @@ class PodOwnership:
         return pod if pod.uid == caller.uid else None
 
     async def _owned(self, pod: PodView, run: Run) -> bool:
-        owner = pod.controller
-        if owner.kind == REPLICA_SETS.kind:
-            owner = await self._controller(pod.namespace, owner)
-        if owner.kind not in ("Job", "Deployment"):
-            return False
-        return (await self._controller(pod.namespace, owner)).uid == run.uid
+        known: dict[str, Controller] = {}
+        while (found := proof(pod, run, known)).missing is not None:
+            known[found.missing.uid] = await self._controller(pod.namespace, found.missing)
+        return found.is_own
 
     async def _controller(self, namespace: str, of: Controller) -> Controller:
         """Who made this object; nobody when it is not there any more."""
         held = self._directory.child(of.uid)
-        if held is not None and not isinstance(held, PodView):
-            found = getattr(held, "controller", None)
-            if isinstance(found, Controller):
-                return found
+        if isinstance(held, JobView | DeploymentView) and held.namespace == namespace:
+            return held.controller
         resource = REPLICA_SETS if of.kind == REPLICA_SETS.kind else BY_KIND[of.kind]
         try:
             raw = await self._api.get(resource, namespace, of.name)

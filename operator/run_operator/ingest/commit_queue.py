@@ -1,17 +1,21 @@
-"""Whose turn it is to be committed: Runs that are about to end first, then the one that is due the longest.
+"""Which Run is committed next: namespaces share the bytes, and within one the Runs that are about to end go first.
 
-Two queues by due time. Entries are only looked at when their turn comes, so a thousand Runs that log cost no more than
-one; a place in a queue that is not right any more is dropped or moved then.
+Each namespace has a lane of two queues by due time. Of the lanes in which something is due, the one whose namespace has
+used the fewest bytes goes on (`fairness.Expenses`). Entries are only looked at when their turn comes, so a thousand Runs
+that log cost no more than one; a place in a queue that is not right any more is dropped or moved then.
 """
 
 from __future__ import annotations
 
 import heapq
 import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from run_operator.api.conditions import FINAL, State, state_of
 from run_operator.children.cluster_view import ClusterView
+from run_operator.fairness import Expenses
 from run_operator.http.rate_limit import Clock
 from run_operator.ingest.limits import Pace
 from run_operator.ingest.sessions import Session
@@ -25,6 +29,21 @@ class _Place(NamedTuple):
     uid: str
 
 
+@dataclass(slots=True)
+class _Lane:
+    """Of one namespace."""
+
+    ending_first: list[_Place] = field(default_factory=list)
+    by_due_time: list[_Place] = field(default_factory=list)
+
+    def __bool__(self) -> bool:
+        return bool(self.ending_first or self.by_due_time)
+
+    @property
+    def heaps(self) -> Iterator[list[_Place]]:
+        return (heap for heap in (self.ending_first, self.by_due_time) if heap)
+
+
 class CommitQueue:
     """`clock` is monotonic seconds."""
 
@@ -33,8 +52,8 @@ class CommitQueue:
         self._pace = pace
         self._clock = clock
         self._entries: dict[str, Session] = {}
-        self._ending_first: list[_Place] = []
-        self._by_due_time: list[_Place] = []
+        self._lanes: dict[str, _Lane] = {}
+        self._expenses = Expenses()
         self._queued: set[str] = set()
         self._hurried: set[str] = set()
         self._numbers = itertools.count()
@@ -50,12 +69,14 @@ class CommitQueue:
         self._entries[uid] = entry
         if entry.committing:
             return False  # added again when that commit has ended
-        if uid not in self._hurried and self.ending(entry):
+        if not entry.ledger.ending:
+            entry.hurried_once = False
+        if uid not in self._hurried and self._hurries(entry):
             self._hurried.add(uid)
-            return self._queue(self._ending_first, entry, self._pace.last_interval)
+            return self._queue(self._lane(entry).ending_first, entry, self._pace.last_interval)
         if uid not in self._queued:
             self._queued.add(uid)
-            return self._queue(self._by_due_time, entry, self._pace.interval)
+            return self._queue(self._lane(entry).by_due_time, entry, self._pace.interval)
         return False
 
     def hurry(self, entry: Session) -> None:
@@ -63,7 +84,7 @@ class CommitQueue:
         self._entries[entry.ledger.uid] = entry
         if not entry.committing:
             self._queued.add(entry.ledger.uid)
-            self._queue(self._by_due_time, entry, self._pace.interval)
+            self._queue(self._lane(entry).by_due_time, entry, self._pace.interval)
 
     def remove(self, entry: Session) -> None:
         """Nothing of it is left to commit."""
@@ -73,28 +94,46 @@ class CommitQueue:
         """Its commit begins; what is taken from now on needs another."""
         self._queued.discard(entry.ledger.uid)
         self._hurried.discard(entry.ledger.uid)
+        entry.hurried_once = entry.hurried_once or entry.ledger.ending
 
     def again(self, entry: Session) -> None:
         """Its commit has ended; it waits for another one if something is left."""
         if entry.ledger.uid in self._entries:
             self.add(entry)
 
+    def charge(self, entry: Session, size: int) -> None:
+        """The namespace of the entry has so many bytes written."""
+        self._expenses.charge(entry.key.namespace, size)
+
     def next(self) -> tuple[Session | None, float | None]:
         """The entry whose turn it is; or none, and the seconds until there may be one (None: not foreseeable)."""
         now = self._clock()
-        ready = self._first(self._ending_first, self._pace.last_interval, now)
-        ready = ready or self._first(self._by_due_time, self._pace.interval, now)
-        if ready is not None:
-            return ready, None
-        due = min((heap[0].due for heap in (self._ending_first, self._by_due_time) if heap), default=None)
-        return None, None if due is None else max(0.0, due - now)
+        due = [name for name, lane in self._lanes.items() if any(heap[0].due <= now for heap in lane.heaps)]
+        for name in sorted(due, key=self._expenses.of):
+            lane = self._lanes[name]
+            ready = self._first(lane.ending_first, self._pace.last_interval, now)
+            ready = ready or self._first(lane.by_due_time, self._pace.interval, now)
+            if not lane:
+                del self._lanes[name]
+            if ready is not None:
+                return ready, None
+        moment = min((heap[0].due for lane in self._lanes.values() for heap in lane.heaps), default=None)
+        return None, None if moment is None else max(0.0, moment - now)
 
     def ending(self, entry: Session) -> bool:
         """Whether the Run is about to end, or its programs have: what is left should not wait."""
+        return entry.ledger.ending or self._run_ends(entry)
+
+    def _hurries(self, entry: Session) -> bool:
+        """Programs may say in every batch that they end: that is believed once, then it is the Run that has to end."""
+        return (entry.ledger.ending and not entry.hurried_once) or self._run_ends(entry)
+
+    def _run_ends(self, entry: Session) -> bool:
         run = self._directory.run(entry.key)
-        if run is None or entry.ledger.ending:
-            return True
-        return run.suspend or state_of(run.status.get("state")) in ENDING
+        return run is None or run.suspend or state_of(run.status.get("state")) in ENDING
+
+    def _lane(self, entry: Session) -> _Lane:
+        return self._lanes.setdefault(entry.key.namespace, _Lane())
 
     def _first(self, heap: list[_Place], interval: float, now: float) -> Session | None:
         while heap and heap[0].due <= now:

@@ -156,6 +156,7 @@ class Committer:
                 return wait
             entry.committing = True
             self._patches.take()
+            self._spend(entry, entry.rest_bytes)
             task = asyncio.create_task(self._commit(entry), name=f"commit-{entry.key}")
             self._under_way.add(task)
             task.add_done_callback(self._ended)
@@ -173,6 +174,7 @@ class Committer:
                 again = await self._try(entry)
                 if again is None:
                     return
+                self._spend(entry, entry.rest_bytes)
             self._failed(entry, f"others keep writing to it: {again}")
         except NotFoundError:
             self._forget(entry)
@@ -193,7 +195,7 @@ class Committer:
         sent_at, since = self._clock(), entry.ledger.dirty_since
         commit = self._made(entry, run)
         size = entry.rest_bytes + commit.size
-        self._bytes.take(size)
+        self._spend(entry, commit.size)
         prepared = receiving(run, self._wall())
         patch = operations(run, prepared, commit)
         try:
@@ -219,6 +221,11 @@ class Committer:
         self._directory.advance(run, after)
         self._tell(entry, run)
         return None
+
+    def _spend(self, entry: Session, size: int) -> None:
+        """When its turn comes, what is known of its size; the rest when it is sent."""
+        self._bytes.take(size)
+        self._turns.charge(entry, size)
 
     def _made(self, entry: Session, run: Run) -> Commit:
         told: Mapping[str, Any] = {"lastCommitTime": stamp(self._wall()), "fullResolution": self._where(run)}

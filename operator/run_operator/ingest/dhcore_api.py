@@ -110,10 +110,10 @@ class DhcoreApi:
         self._readings = Readings()
         self._pods = Buckets(limits.sdk_rate, limits.pod_burst, clock, limits.remembered)
 
-    async def answer(self, method: str, path: str, token: str, read: Read) -> Answer:
-        """One request of the SDK. The body is read only when it is known who sends it."""
+    async def answer(self, method: str, path: str, token: str, source: str, read: Read) -> Answer:
+        """One request of the SDK from the address `source`. The body is read only when it is known who sends it."""
         try:
-            return await self._answer(method, path, token, read)
+            return await self._answer(method, path, token, source, read)
         except DeniedError as error:
             return error.answer
         except RefusedBatchError as error:
@@ -121,9 +121,9 @@ class DhcoreApi:
         except KubeError as error:
             return DeniedError(503, f"the API server does not answer: {error.message}", retry_after=2).answer
 
-    async def _answer(self, method: str, path: str, token: str, read: Read) -> Answer:
+    async def _answer(self, method: str, path: str, token: str, source: str, read: Read) -> Answer:
         arrived = self._clock()
-        run, caller, attempt = await self._caller(token)
+        run, caller, attempt = await self._caller(token, source)
         if method == "GET" and path == AUTH:
             return Answer(OK, {})
         project = PROJECT.fullmatch(path)
@@ -144,7 +144,7 @@ class DhcoreApi:
             raise DeniedError(405, "metrics are put one by one")
         return await self._put(run, caller, attempt, name, await read(), arrived)
 
-    async def _caller(self, token: str) -> tuple[Run, Caller, int]:
+    async def _caller(self, token: str, source: str) -> tuple[Run, Caller, int]:
         if not self._ready():
             raise DeniedError(503, "the operator is starting", retry_after=2)
         if not token:
@@ -152,10 +152,10 @@ class DhcoreApi:
                 401, "a bearer token is needed: in a pod of a Run, that of RUN_METRICS_TOKEN_FILE"
             )
         uid = run_uid(token)
+        caller = await self._tokens.caller(token, audience(uid), source)
         run = self._directory.run_of(uid)
         if run is None:
             raise DeniedError(404, "No such EntityName: the Run of this token is gone")
-        caller = await self._tokens.caller(token, audience(uid))
         attempt = await self._members.attempt(run, caller)
         await self._paced(caller.uid)
         return run, caller, attempt

@@ -10,7 +10,7 @@ from run_operator.api.run import Key, Run
 from run_operator.children.cluster_view import ClusterView
 from run_operator.http.rate_limit import Buckets, Clock
 from run_operator.http.server import ACCEPTED, OK, Answer, DeniedError
-from run_operator.ingest.auth import Caller, PodOwnership, TokenReviewer
+from run_operator.ingest.auth import NOT_VALID, Caller, PodOwnership, TokenReviewer, run_uid
 from run_operator.ingest.limits import IngestLimits
 from run_operator.ingest.sessions import Session, Sessions
 from run_operator.ingest.telemetry import IngestTelemetry
@@ -49,10 +49,10 @@ class MetricsApi:
         self._pods = Buckets(limits.pod_rate, limits.pod_burst, clock, limits.remembered)
         self._runs = Buckets(limits.run_rate, limits.run_burst, clock, limits.remembered)
 
-    async def post(self, key: Key, token: str, read: Callable[[], Awaitable[bytes]]) -> Answer:
-        """Take one batch. The body is read only when it is known who sends it."""
+    async def post(self, key: Key, token: str, source: str, read: Callable[[], Awaitable[bytes]]) -> Answer:
+        """Take one batch, sent from the address `source`. The body is read only when it is known who sends it."""
         try:
-            return await self._post(key, token, read)
+            return await self._post(key, token, source, read)
         except DeniedError as error:
             return error.answer
         except CrowdedError as error:
@@ -60,13 +60,16 @@ class MetricsApi:
         except RefusedBatchError as error:
             return Answer(error.status, {"error": str(error), **error.more})
 
-    async def _post(self, key: Key, token: str, read: Callable[[], Awaitable[bytes]]) -> Answer:
+    async def _post(self, key: Key, token: str, source: str, read: Callable[[], Awaitable[bytes]]) -> Answer:
         if not self._ready():
             raise DeniedError(503, "the operator is starting", retry_after=READY_RETRY)
         if not token:
             raise DeniedError(401, "a bearer token is needed: the content of the file RUN_METRICS_TOKEN_FILE")
-        run = self._run(key)
-        caller = await self._tokens.caller(token, audience(run.uid))
+        uid = run_uid(token)
+        caller = await self._tokens.caller(token, audience(uid), source)
+        run = self._directory.run_of(uid)
+        if run is None or run.key != key:
+            raise DeniedError(401, NOT_VALID)
         self._throttle(self._pods, caller.uid, "this pod sends")
         self._throttle(self._runs, run.uid, "the pods of this Run send")
         attempt = await self._members.attempt(run, caller)

@@ -75,7 +75,10 @@ class IngestServer:
         try:
             if path.startswith(ROOT):
                 most = self._limits.sdk_body
-                return await self._sdk.answer(request.method, path, token, lambda: self._body(request, most))
+                source = request.remote or ""
+                return await self._sdk.answer(
+                    request.method, path, token, source, lambda: self._body(request, most)
+                )
             return await self._metrics(request, token)
         except Exception:
             # The one place that catches everything: a mistake about one request must not stop the others.
@@ -95,7 +98,9 @@ class IngestServer:
             return await self._results.put(key, token, lambda: self._body(request, 2 * MAX_RESULTS))
         if request.method != "POST":
             return Answer(405, {"error": "metrics are sent by POST"}, {"Allow": "POST"})
-        return await self._service.post(key, token, lambda: self._body(request, MAX_BODY))
+        return await self._service.post(
+            key, token, request.remote or "", lambda: self._body(request, MAX_BODY)
+        )
 
     async def _body(self, request: web.BaseRequest, most: int) -> bytes:
         """Raises DeniedError, see `Bodies.read`."""

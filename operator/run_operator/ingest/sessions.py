@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from run_operator.api.raw import JSON
 from run_operator.api.run import METRICS_FIELDS, Key, Run
 from run_operator.children.cluster_view import ClusterView
+from run_operator.fairness import share
 from run_operator.http.rate_limit import Clock
 from run_operator.http.server import DeniedError
 from run_operator.ingest.limits import IngestLimits
@@ -40,6 +42,8 @@ class Session:
     """No commit before this: an earlier one failed."""
     failures: int = 0
     committing: bool = False
+    hurried_once: bool = False
+    """A commit was hurried because its programs said that they end."""
     doubts: dict[str, Commit] = field(default_factory=dict)
     """Commits of which nobody knows whether they landed; the newest last."""
     waiters: list[tuple[int, asyncio.Future[None]]] = field(default_factory=list)
@@ -129,7 +133,7 @@ class Sessions:
                 self.drop(entry)
 
     async def _load(self, run: Run) -> Session:
-        self._make_room()
+        self._make_room(run.namespace)
         try:
             raw = await self._api.get(RUNS, run.namespace, run.name)
         except NotFoundError as error:
@@ -144,18 +148,24 @@ class Sessions:
         self._entries[run.uid] = entry
         return entry
 
-    def _make_room(self) -> None:
-        """Let those go that can be read again, the least recently used first."""
-        held = self.values
-        if held <= self._limits.held_values:
-            return
-        for entry in sorted(self, key=lambda one: one.used_at):
-            if entry.ledger.dirty_since is None and not entry.committing:
-                held -= entry.ledger.values
-                self.drop(entry)
-            if held <= self._limits.held_values:
+    def _make_room(self, namespace: str) -> None:
+        """Let those go that can be read again: of the namespace that holds the most, the least recently used first.
+
+        What cannot go is refused to a namespace that has its share of all there is, and to no other.
+        """
+        held = Counter[str]()
+        for entry in self:
+            held[entry.key.namespace] += entry.ledger.values
+        clean = [one for one in self if one.ledger.dirty_since is None and not one.committing]
+        clean.sort(key=lambda one: (-held[one.key.namespace], one.used_at))
+        for entry in clean:
+            if held.total() <= self._limits.held_values:
                 return
-        raise DeniedError(503, "too many metrics wait to be written to the cluster", retry_after=5)
+            held[entry.key.namespace] -= entry.ledger.values
+            self.drop(entry)
+        most = share(self._limits.held_values, len(held.keys() | {namespace}))
+        if held.total() > self._limits.held_values and held[namespace] >= most:
+            raise DeniedError(503, "too many metrics wait to be written to the cluster", retry_after=5)
 
 
 def rest_bytes(raw: JSON) -> int:

@@ -21,18 +21,23 @@ from run_operator.api.constants import MANAGED_BY
 from run_operator.api.raw import JSON
 from run_operator.kube import errors
 from run_operator.kube.fence import Fence
-from run_operator.kube.resource import PODS, Resource
+from run_operator.kube.resource import PODS, TOKEN_REVIEWS, Resource
 
 WRITE_DEADLINE: Final = 5.0
 READ_DEADLINE: Final = 20.0
 LIST_DEADLINE: Final = 60.0
 PAGE: Final = 500
-"""Objects a LIST page."""
+"""Objects a LIST page, at most."""
+PAGE_BYTES: Final = 8 * 1024 * 1024
+"""Of a LIST page: one that is larger is not read, and asked for again with fewer objects."""
+SMALLER, STEADY_PAGES = 8, 8
+"""By how much fewer; and after so many pages that fit it is twice as many again."""
 SILENCE: Final = 90.0
 """Seconds without any event after which a watch counts as dead: the API server sends a bookmark a minute."""
 LONGEST_EVENT: Final = 32 * 1024 * 1024
 """Bytes: several times the largest object in etcd."""
 READY: Final = "/readyz"
+JWKS: Final = "/openid/v1/jwks"
 
 MERGE_PATCH: Final = "application/merge-patch+json"
 JSON_PATCH: Final = "application/json-patch+json"
@@ -103,6 +108,11 @@ class Api:
         except errors.NotFoundError:
             return False
         return any(entry.get("name") == resource.plural for entry in answer.get("resources") or ())
+
+    async def public_keys(self) -> list[JSON]:
+        """What service account tokens are signed with, as JWKs; ForbiddenError where the cluster does not show them."""
+        answer = await self._request("get", TOKEN_REVIEWS, JWKS, deadline=READ_DEADLINE)
+        return [key for key in answer.get("keys") or () if isinstance(key, dict)]
 
     async def ready(self) -> bool:
         """Whether the API server is ready. One that has just started denies requests until it has read its roles."""
@@ -196,12 +206,23 @@ class Api:
         accept: str = "application/json",
     ) -> AsyncIterator[JSON]:
         """A list page by page. All pages show one moment; its version is in the `metadata` of each page."""
-        query = {"limit": str(page_size)} | ({"labelSelector": selector} if selector else {})
+        query = {"labelSelector": selector} if selector else {}
         query |= {"fieldSelector": fields} if fields else {}
+        limit, fitting = page_size, 0
         while True:
-            path = resource.path(namespace) + "?" + urlencode(query)
-            page = await self._request("list", resource, path, deadline=LIST_DEADLINE, accept=accept)
+            path = resource.path(namespace) + "?" + urlencode(query | {"limit": str(limit)})
+            most = PAGE_BYTES if limit > 1 else None
+            try:
+                page = await self._request(
+                    "list", resource, path, deadline=LIST_DEADLINE, accept=accept, most=most
+                )
+            except _LongAnswerError:
+                limit, fitting = max(1, limit // SMALLER), 0
+                continue
             yield page
+            fitting += 1
+            if fitting % STEADY_PAGES == 0:
+                limit = min(page_size, 2 * limit)
             token = (page.get("metadata") or {}).get("continue")
             if not token:
                 return
@@ -338,6 +359,7 @@ class Api:
         body: Body | None = None,
         content_type: str = "application/json",
         accept: str = "application/json",
+        most: int | None = None,
     ) -> JSON:
         what = f"{verb} {path.partition('?')[0]}"
         headers = {"Accept": accept, "Content-Type": content_type, "User-Agent": self._agent}
@@ -350,7 +372,7 @@ class Api:
                 body=body,
                 _request_timeout=aiohttp.ClientTimeout(total=deadline),
             )
-            status, payload = answer.status, await answer.read()
+            status, payload = answer.status, await _read(answer, most)
         except (TimeoutError, aiohttp.ClientError, OSError, ConfigException) as error:
             self._observe(verb, resource.plural, "error")
             text = str(error) or f"no answer within {deadline:g} s"
@@ -366,6 +388,25 @@ _FIRST_ERROR: Final = 400
 _DENIED: Final = 403
 _READY_TIMEOUT: Final = aiohttp.ClientTimeout(total=WRITE_DEADLINE)
 _LIST_TIMEOUT: Final = aiohttp.ClientTimeout(total=LIST_DEADLINE)
+
+
+class _LongAnswerError(Exception):
+    """The answer has more bytes than are read."""
+
+
+async def _read(answer: Any, most: int | None) -> bytes:
+    """Raises _LongAnswerError beyond `most` bytes; the connection is closed then, with what is still to come."""
+    if most is None:
+        payload: bytes = await answer.read()
+        return payload
+    pieces, size = [], 0
+    async for piece in answer.response.content.iter_any():
+        pieces.append(piece)
+        size += len(piece)
+        if size > most:
+            answer.response.close()
+            raise _LongAnswerError
+    return b"".join(pieces)
 
 
 def _decoded(what: str, payload: bytes) -> JSON:

@@ -6,7 +6,9 @@ docs/architecture.md are kept in this room and nowhere else; docs/lifecycle.md i
 
 from __future__ import annotations
 
-from run_operator.api.conditions import FINAL
+from dataclasses import replace
+
+from run_operator.api.conditions import FINAL, State
 from run_operator.api.run import Run
 from run_operator.children import DeploymentView, JobView
 from run_operator.lifecycle import finish, job, mending, not_applied, resolution, service, start
@@ -21,8 +23,11 @@ from run_operator.workloads.types import Options
 
 def plan(run: Run, observed: Observed, now: float, options: Options) -> Plan:
     """The next step. `now` is seconds since the epoch."""
-    ctx = Context(run, observed, now, options, StatusBuilder(run, now), Resolution(run))
     if run.deleting:
+        # A finalizer of somebody else holds it back: nobody can ask for a stop any more, and nothing is to start.
+        run = replace(run, suspend=True)
+    ctx = Context(run, observed, now, options, StatusBuilder(run, now), Resolution(run))
+    if run.deleting and (ctx.draft.state in FINAL or _never_began(ctx)):
         return Plan()
     if ctx.draft.state in FINAL and not mending.is_mended(ctx):
         return finish.after_the_end(ctx)
@@ -35,6 +40,11 @@ def plan(run: Run, observed: Observed, now: float, options: Options) -> Plan:
         return resolution.wait(ctx, error)
     except WorkloadError as error:
         return mending.cannot(ctx, error)
+
+
+def _never_began(ctx: Context) -> bool:
+    seen = ctx.observed
+    return ctx.draft.state == State.CREATED and not (seen.job or seen.deployment or seen.pods)
 
 
 def _towards_the_wish(ctx: Context) -> Plan:

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from run_operator.api import conditions
 from run_operator.api.conditions import State, state_of
-from run_operator.api.raw import parse, precise_stamp, stamp
+from run_operator.api.raw import parse, precise_stamp, printable, stamp
 from run_operator.api.run import Run
 from run_operator.lifecycle.model import RunEvent
 
@@ -38,7 +38,7 @@ class StatusBuilder:
 
     def become(self, state: State, message: str, at: float | None = None) -> None:
         """Enter a state, or stay in it with another message."""
-        message = message[:MAX_MESSAGE]
+        message = printable(message)[:MAX_MESSAGE]
         if self._status.get("state") != state:
             entry = {"status": str(state), "time": precise_stamp(self._now if at is None else at)}
             if message:
@@ -54,7 +54,7 @@ class StatusBuilder:
             kind,
             status=status,
             reason=reason,
-            message=message,
+            message=printable(message),
             now=self._now,
             generation=self._run.generation,
         )
@@ -183,7 +183,11 @@ class StatusBuilder:
         attempts = list(self._status.get("attempts", ()))
         if not attempts or attempts[-1].get("endTime"):
             return
-        end: dict[str, Any] = {"endTime": stamp(ended), "reason": reason, "message": message[:MAX_MESSAGE]}
+        end: dict[str, Any] = {
+            "endTime": stamp(ended),
+            "reason": reason,
+            "message": printable(message)[:MAX_MESSAGE],
+        }
         if exit_code is not None:
             end["exitCode"] = exit_code
         if pod:
@@ -207,7 +211,7 @@ class StatusBuilder:
 
     def event(self, reason: str, message: str, *, warning: bool = False) -> None:
         """Add a line to the story."""
-        self.events.append(RunEvent("Warning" if warning else "Normal", reason, message))
+        self.events.append(RunEvent("Warning" if warning else "Normal", reason, printable(message)))
 
     def status(self) -> dict[str, Any] | None:
         """The whole new status, or None when nothing that matters differs from the old one.

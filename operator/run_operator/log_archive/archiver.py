@@ -60,7 +60,8 @@ class Archiver:
             self._follower.changed(child)
             self._look(child)
         elif _stopping(child):
-            for other in self._cluster.children(child.run_uid):
+            run = self._cluster.owner(child)
+            for other in self._cluster.children(run) if run is not None else ():
                 if isinstance(other, PodView):
                     self._look(other, stopping=True)
 
@@ -116,7 +117,7 @@ class Archiver:
 
     def _open(self, pod: PodView, *, stopping: bool) -> list[tuple[Target, bool]]:
         """The targets to begin with: not those in progress or done, and none without a Run."""
-        run = self._cluster.run_of(pod.run_uid)
+        run = self._cluster.owner(pod)
         if run is None or run.deleting:
             return []
         found = [(Target(pod.uid, one.container.name), one.follow) for one in chosen(pod, stopping=stopping)]

@@ -116,7 +116,7 @@ class PodLogFollower:
     async def _read(self, one: _Followed, tail: Tail) -> bool:
         """Follow the log; returns whether its end was reached."""
         pod = one.pod
-        run = self._cluster.run_of(pod.run_uid)
+        run = self._cluster.owner(pod)
         seconds = (run.policy.termination_grace_period if run else 0) + self._limits.follow_slack
         try:
             async with asyncio.timeout(seconds if one.there else self._limits.linger) as one.bound:

@@ -74,7 +74,7 @@ class LogWriter:
 
     async def keep(self, pod: PodView, container: str, tail: Tail) -> None:
         """Store a log unless it is empty or its Run is gone. Raises LostError."""
-        run = self._cluster.run_of(pod.run_uid)
+        run = self._cluster.owner(pod)
         text = tail.text()
         if run is None or run.deleting or not text:
             return
@@ -99,7 +99,7 @@ class LogWriter:
         """Count a lost log, and write one Event a Run."""
         self._counters.lost(error.reason)
         log.debug("log of pod %s/%s is not kept: %s", pod.namespace, pod.name, error)
-        run = self._cluster.run_of(pod.run_uid)
+        run = self._cluster.owner(pod)
         if run is None or run.deleting or error.reason == SILENT or not self._first(run.uid):
             return
         self._say(run, "LogsNotKept", f"a log of attempt {pod.attempt} (pod {pod.name}) is not kept: {error}")

@@ -115,7 +115,9 @@ def _overridden(spec: Mapping[str, Any], profile: Mapping[str, Any]) -> list[str
 def _volumes(spec: Mapping[str, Any], name: str, profile: Mapping[str, Any]) -> list[Any]:
     own, added = fields.items(spec, "volumes"), fields.items(profile, "volumes")
     for key in ("name", "mount_path"):
-        taken = {entry.get(key) for entry in own if isinstance(entry, Mapping)}
+        taken = [
+            entry.get(key) for entry in own if isinstance(entry, Mapping)
+        ]  # of any type: not checked yet
         clash = next((entry.get(key) for entry in added if entry.get(key) in taken), None)
         if clash is not None:
             problem = (

@@ -1,4 +1,4 @@
-"""The work queue's five guarantees, each by its name."""
+"""The work queue's six guarantees, each by its name."""
 
 from __future__ import annotations
 
@@ -49,12 +49,13 @@ async def test_a_burst_is_many_changes_by_people_within_a_second():
     for i in range(BURST):
         q.add(Key("ns", f"o{i}"))
     for i in range(BURST):
-        assert not q.bursting
+        assert not q.bursting("ns")
         q.add(Key("ns", f"u{i}"), urgent=True)
     now = 0.9
-    assert q.bursting
+    assert q.bursting("ns")
+    assert not q.bursting("other")
     now = 1.1
-    assert not q.bursting
+    assert not q.bursting("ns")
 
 
 async def test_a_key_that_waits_already_becomes_urgent():
@@ -102,3 +103,30 @@ async def test_a_closed_queue_gives_out_nothing_more():
     assert await waiting is None
     q.add(C)
     assert len(q) == 0
+
+
+async def test_namespaces_take_turns_also_among_urgent_keys():
+    q = queue()
+    for urgent in (True, False):
+        for i in range(50):
+            q.add(Key("flood", f"{urgent}{i}"), urgent=urgent)
+        q.add(Key("quiet", f"{urgent}"), urgent=urgent)
+    first = [await q.take() for _ in range(10)]
+    assert Key("quiet", "True") in first[:2]
+    assert Key("quiet", "False") in first
+
+
+async def test_one_namespace_never_has_all_workers():
+    q = WorkQueue(asyncio.get_running_loop().time, most=3)
+    for i in range(10):
+        q.add(Key("flood", str(i)))
+    taken = [await q.take() for _ in range(3)]
+    waiting = asyncio.create_task(q.take())
+    await asyncio.sleep(0)
+    q.add(Key("quiet", "a"))
+    assert await waiting == Key("quiet", "a")
+    waiting = asyncio.create_task(q.take())
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    q.done(taken[0])
+    assert (await waiting).namespace == "flood"

@@ -10,6 +10,7 @@ import pytest
 
 from run_operator.api.raw import stamp
 from run_operator.api.run import Run
+from run_operator.children import Controller
 from run_operator.children.kubelet_events import Question, Said, about_job
 from run_operator.engine.executor import RefusedError
 from run_operator.engine.patience import RATE
@@ -193,7 +194,8 @@ async def test_in_a_burst_what_can_wait_is_written_one_after_the_other():
     first, second = run(name="first"), replace(run(name="second"), uid="second")
     for one in (first, second):
         store.put_run(one)
-        store.put_child(replace(job(), uid=f"job-{one.name}", run_uid=one.uid))
+        owner = Controller("Run", one.name, one.uid)
+        store.put_child(replace(job(), uid=f"job-{one.name}", run_uid=one.uid, controller=owner))
     clock = iter([0.0, 0.0, 0.0, 1.0])
     parts: Any = (store, Writing(), Story(), lambda: NOW, Options())
     reconciler_ = Reconciler(*parts, clock=lambda: next(clock))
@@ -224,7 +226,7 @@ async def test_in_a_burst_of_stops_everybody_is_answered_before_pods_are_ended()
         store.put_child(child)
     others = iter([True, True])
     parts: Any = (store, Noting(), Story(), lambda: NOW, Options())
-    one = Reconciler(*parts, bursting=lambda: next(others))
+    one = Reconciler(*parts, bursting=lambda _: next(others))
     assert await one.reconcile(stopped.key) == ANSWERS_FIRST
     assert did == ["status STOP"]
     await one.reconcile(stopped.key)

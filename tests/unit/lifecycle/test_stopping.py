@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from run_operator.api.raw import precise_stamp, stamp
-from run_operator.lifecycle.model import CreateWorkload, DeleteChild, Observed, SuspendChild
-from tests.support.builders import NOW, job, pod, run
-from tests.support.planning import condition, kinds, status_of, step
+from run_operator.lifecycle.model import CreateWorkload, DeleteChild, Observed, ScaleChild, SuspendChild
+from tests.support.builders import NOW, job, pod, replica, run, serve
+from tests.support.planning import condition, kinds, seen, status_of, step
 
 
 def test_a_resume_is_stored_before_its_pods_exist():
@@ -122,8 +124,8 @@ def test_a_stopped_attempt_keeps_the_exit_code_of_its_last_pod():
     """Also when the pod is deleted by the time nothing can write any more."""
     last = pod("Failed", exit_code=143, due=NOW, said="step 7")
     one = run(suspend=True, status=status_of("STOP"))
-    for seen in (Observed(job(suspend=True), (last,)), Observed(job(suspend=True), gone=(last,))):
-        ended = step(one, seen).status["attempts"][-1]
+    for there in (Observed(job(suspend=True), (last,)), Observed(job(suspend=True), gone=(last,))):
+        ended = step(one, there).status["attempts"][-1]
         assert (ended["reason"], ended["exitCode"], ended["podName"]) == ("Suspended", 143, "hello-x")
         assert ended["message"] == "stopped: main exited with code 143, SIGTERM (pod hello-x)"
 
@@ -193,3 +195,33 @@ def test_a_mistake_edited_into_a_stopped_run_is_told_before_the_resume_that_woul
     assert step(run(suspend=True, status=edited.status, spec=bad, generation=2)).status is None
     mended = step(run(suspend=True, status=edited.status, generation=3))
     assert (mended.status["message"], mended.events) == (stopped_["message"], ())
+
+
+class TestDeletedRunsThatAFinalizerHoldsBack:
+    def test_their_job_is_suspended(self):
+        one = run(deleting=True, status=status_of("RUNNING"))
+        made = step(one, Observed(job(active=1), (pod("Running"),)))
+        assert made.actions == (SuspendChild("hello", "job-1"),)
+        assert made.status["state"] == "STOP"
+
+    def test_their_deployment_is_scaled_to_nothing(self):
+        made = step(serve(deleting=True, status=status_of("RUNNING")), seen(replica()))
+        assert made.actions == (ScaleChild("hello", "deployment-1", 0),)
+
+    def test_nothing_is_started_for_them(self):
+        for state in ("CREATED", "PENDING", "STOPPED"):
+            one = run(deleting=True, status=status_of(state, attempt=int(state != "CREATED")))
+            assert step(one, Observed(fresh=True)).actions == ()
+
+    def test_those_that_have_ended_are_left_alone(self):
+        one = run(deleting=True, policy={"ttlSecondsAfterFinished": 0}, status=status_of("COMPLETED"))
+        assert (step(one).status, step(one).actions) == (None, ())
+
+
+def test_control_characters_of_programs_reach_no_text_of_ours():
+    said = "\x1b]0;owned\x07\x1b[2J\u202ebad"
+    ended = Observed(job(failed_reason="BackoffLimitExceeded"), (pod("Failed", exit_code=3, said=said),))
+    made = step(run(status=status_of("RUNNING")), ended)
+    assert "bad" in made.status["message"]
+    texts = json.dumps([made.status, [event.message for event in made.events]], ensure_ascii=False)
+    assert texts.isprintable()

@@ -1,0 +1,87 @@
+"""Which objects are a Run's: those of its own namespace that the chain of controller references leads from to the Run.
+
+Labels select candidates and prove nothing: every tenant may write them. A controller reference counts only within one
+namespace, and only who may write the object can forge it. Pure; the lifecycle, the logs and the ingest share it.
+
+    Job, Deployment, Service, claim  ->  Run
+    pod of a job                     ->  Job, which is in the Run's name     ->  Run
+    pod of a service                 ->  ReplicaSet  ->  Deployment          ->  Run
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Final, NamedTuple, TypeVar
+
+from run_operator.api.constants import RUN_KIND
+from run_operator.api.run import Run
+from run_operator.children.common import ChildView, Controller
+from run_operator.children.deployment import DeploymentView
+from run_operator.children.job import JobView
+from run_operator.children.pod import PodView
+
+T = TypeVar("T", bound=ChildView)
+CONTROLLERS: Final[Mapping[str, tuple[str, ...]]] = {
+    "Pod": ("Job", "ReplicaSet"),
+    "ReplicaSet": ("Deployment",),
+    "Job": (RUN_KIND,),
+    "Deployment": (RUN_KIND,),
+}
+"""Which kinds may control which. What is not a pod is controlled by the Run."""
+
+
+class Proof(NamedTuple):
+    """How far the chain of owners could be followed."""
+
+    is_own: bool
+    missing: Controller | None = None
+    """The owner whose own controller has to be looked up before there is an answer."""
+
+
+FOREIGN: Final = Proof(is_own=False)
+
+
+def proof(child: ChildView, run: Run, known: Mapping[str, Controller]) -> Proof:
+    """Follow the owners of `child` as far as `known` (the uid of an object -> its controller) goes."""
+    if child.namespace != run.namespace:
+        return FOREIGN
+    allowed = CONTROLLERS["Pod"] if isinstance(child, PodView) else (RUN_KIND,)
+    at = child.controller
+    while at.kind in allowed:
+        if at.kind == RUN_KIND:
+            return Proof(is_own=at.uid == run.uid)
+        if at.uid not in known:
+            return Proof(is_own=False, missing=at)
+        allowed, at = CONTROLLERS[at.kind], known[at.uid]
+    return FOREIGN
+
+
+def owned(children: Iterable[T], run: Run, child_name: str) -> list[T]:
+    """Those of the Run. `child_name`: of its Job or Deployment, which follows from the Run's name.
+
+    ReplicaSets are not watched, and a Job may be gone before its pods are. Such a pod is taken by the name of its owner:
+    a stop has to wait for it. Who may make pods in the namespace of a Run can have it wait; nobody else can.
+    """
+    held = list(children)
+    known = {one.uid: one.controller for one in held if isinstance(one, JobView | DeploymentView)}
+    return [one for one in held if _is_own(proof(one, run, known), child_name)]
+
+
+def is_orphan(child: ChildView, run: Run) -> bool:
+    """Whether this is a pod in the Run's namespace that claims the Run and has no controller.
+
+    A Job that is deleted with `--cascade=orphan` leaves such pods, which may still write. So a stop waits for them and
+    ends them. They prove nothing: they are no evidence of an end, no address and no sender of metrics.
+    """
+    return (
+        isinstance(child, PodView)
+        and child.group == (run.namespace, run.uid)
+        and child.controller == Controller()
+    )
+
+
+def _is_own(found: Proof, child_name: str) -> bool:
+    owner = found.missing
+    if owner is None:
+        return found.is_own
+    return owner.name == child_name if owner.kind == "Job" else owner.name.startswith(f"{child_name}-")

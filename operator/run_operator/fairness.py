@@ -1,0 +1,108 @@
+"""How tenants share what there is once for all of them: taking turns, and paying for what they use.
+
+A tenant is a namespace, or whatever tells callers apart (an address). Nobody is slowed down while nobody else waits: a
+share is what a tenant gets at least when others want something too. All of it is bounded by what waits. Pure.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Iterator
+from typing import Generic, TypeVar
+
+T = TypeVar("T", bound=Hashable)
+
+
+def _nobody(_: Hashable) -> bool:
+    return False
+
+
+class RoundRobin(Generic[T]):
+    """Items of many tenants: first come within a tenant, in turns between them. An item waits at most once a tenant."""
+
+    def __init__(self) -> None:
+        self._lines: OrderedDict[Hashable, OrderedDict[T, None]] = OrderedDict()
+        self._size = 0
+
+    def __len__(self) -> int:
+        return self._size
+
+    def __iter__(self) -> Iterator[T]:
+        return (item for line in self._lines.values() for item in line)
+
+    def holds(self, tenant: Hashable, item: T) -> bool:
+        """Whether the item waits."""
+        return item in self._lines.get(tenant, ())
+
+    def add(self, tenant: Hashable, item: T) -> None:
+        """Behind the tenant's other items; one that waits already keeps its place."""
+        line = self._lines.setdefault(tenant, OrderedDict())
+        if item not in line:
+            line[item] = None
+            self._size += 1
+
+    def discard(self, tenant: Hashable, item: T) -> bool:
+        """Take the item out; whether it waited."""
+        line = self._lines.get(tenant)
+        if line is None or item not in line:
+            return False
+        del line[item]
+        self._took(tenant, line)
+        return True
+
+    def pop(self, skipped: Callable[[Hashable], bool] = _nobody) -> T | None:
+        """The next item of the tenant whose turn it is; tenants that are `skipped` keep their turn."""
+        tenant = next((one for one in self._lines if not skipped(one)), None)
+        if tenant is None:
+            return None
+        line = self._lines[tenant]
+        item, _ = line.popitem(last=False)
+        self._lines.move_to_end(tenant)
+        self._took(tenant, line)
+        return item
+
+    def pop_excess(self) -> T | None:
+        """The oldest item of the tenant that has the most: what goes when there is no room."""
+        tenant = max(self._lines, key=lambda one: len(self._lines[one]), default=None)
+        if tenant is None:
+            return None
+        line = self._lines[tenant]
+        item, _ = line.popitem(last=False)
+        self._took(tenant, line)
+        return item
+
+    def _took(self, tenant: Hashable, line: OrderedDict[T, None]) -> None:
+        self._size -= 1
+        if not line:
+            del self._lines[tenant]
+
+
+class Expenses:
+    """Who has used how much (bytes, requests): the one who used the least goes first.
+
+    Start-time fair queueing: a tenant that comes back after a while begins where the others are now, so that idle time
+    is no credit.
+    """
+
+    def __init__(self, most: int = 4096) -> None:
+        self._most = most
+        self._used: OrderedDict[Hashable, float] = OrderedDict()
+        self._now = 0.0
+
+    def of(self, tenant: Hashable) -> float:
+        """Comparable between tenants."""
+        return max(self._now, self._used.get(tenant, 0.0))
+
+    def charge(self, tenant: Hashable, amount: float) -> None:
+        """The tenant used so much; it was its turn."""
+        start = self.of(tenant)
+        self._now = start
+        self._used[tenant] = start + amount
+        self._used.move_to_end(tenant)
+        while len(self._used) > self._most:
+            self._used.popitem(last=False)
+
+
+def share(whole: int, tenants: int) -> int:
+    """What each of so many gets at least."""
+    return whole // max(1, tenants)
