@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from run_operator.resources.seal import SIGNATURE, Seal
+from run_operator.api.seal import SIGNATURE, Seal
 
 KEY, VALUE = (
     b"k" * 32,
