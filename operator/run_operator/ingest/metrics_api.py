@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 from run_operator.api.conditions import FINAL, state_of
-from run_operator.api.pod_contract import audience
 from run_operator.api.run import Key, Run
 from run_operator.children.cluster_view import ClusterView
 from run_operator.http.rate_limit import Buckets, Clock
 from run_operator.http.server import ACCEPTED, OK, Answer, DeniedError
-from run_operator.ingest.auth import NOT_VALID, Caller, PodOwnership, TokenReviewer, run_uid
+from run_operator.ingest.auth import Caller, PodOwnership, TokenReviewer, authenticated
 from run_operator.ingest.limits import IngestLimits
 from run_operator.ingest.sessions import Session, Sessions
 from run_operator.ingest.telemetry import IngestTelemetry
@@ -65,11 +64,7 @@ class MetricsApi:
             raise DeniedError(503, "the operator is starting", retry_after=READY_RETRY)
         if not token:
             raise DeniedError(401, "a bearer token is needed: the content of the file RUN_METRICS_TOKEN_FILE")
-        uid = run_uid(token)
-        caller = await self._tokens.caller(token, audience(uid), source)
-        run = self._directory.run_of(uid)
-        if run is None or run.key != key:
-            raise DeniedError(401, NOT_VALID)
+        run, caller = await authenticated(self._directory, self._tokens, key, token, source)
         self._throttle(self._pods, caller.uid, "this pod sends")
         self._throttle(self._runs, run.uid, "the pods of this Run send")
         attempt = await self._members.attempt(run, caller)

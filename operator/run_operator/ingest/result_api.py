@@ -12,14 +12,13 @@ from dataclasses import replace
 from typing import Any, Final
 
 from run_operator.api.conditions import FINAL, state_of
-from run_operator.api.pod_contract import audience
 from run_operator.api.raw import JSON, mapping, stamp
 from run_operator.api.results import InvalidResultsError, Results
 from run_operator.api.run import Key, Run
 from run_operator.children.cluster_view import ClusterView
 from run_operator.http.rate_limit import Buckets, Clock
 from run_operator.http.server import OK, Answer, DeniedError
-from run_operator.ingest.auth import PodOwnership, TokenReviewer
+from run_operator.ingest.auth import PodOwnership, TokenReviewer, authenticated
 from run_operator.ingest.limits import IngestLimits
 from run_operator.kube.client import METADATA, Api
 from run_operator.kube.errors import InvalidError, KubeError, NotFoundError
@@ -52,10 +51,10 @@ class ResultApi:
         self._ready = ready
         self._pods = Buckets(limits.pod_rate, limits.pod_burst, clock, limits.remembered)
 
-    async def put(self, key: Key, token: str, read: Callable[[], Awaitable[bytes]]) -> Answer:
+    async def put(self, key: Key, token: str, source: str, read: Callable[[], Awaitable[bytes]]) -> Answer:
         """Store the results of one attempt. The body is read only when it is known who sends it."""
         try:
-            return await self._put(key, token, read)
+            return await self._put(key, token, source, read)
         except DeniedError as error:
             return error.answer
         except KubeError as error:
@@ -63,15 +62,12 @@ class ResultApi:
                 503, f"the API server does not answer: {error.message}", retry_after=RETRY
             ).answer
 
-    async def _put(self, key: Key, token: str, read: Callable[[], Awaitable[bytes]]) -> Answer:
+    async def _put(self, key: Key, token: str, source: str, read: Callable[[], Awaitable[bytes]]) -> Answer:
         if not self._ready():
             raise DeniedError(503, "the operator is starting", retry_after=RETRY)
         if not token:
             raise DeniedError(401, "a bearer token is needed: the pod's own")
-        run = self._directory.run(key)
-        if run is None:
-            raise DeniedError(404, f"there is no Run {key.name} in namespace {key.namespace}")
-        caller = await self._tokens.caller(token, audience(run.uid))
+        run, caller = await authenticated(self._directory, self._tokens, key, token, source)
         if wait := self._pods.take(caller.uid):
             raise DeniedError(429, "this pod sends too many requests", retry_after=wait)
         attempt = await self._members.attempt(run, caller)

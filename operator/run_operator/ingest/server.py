@@ -95,7 +95,9 @@ class IngestServer:
         if match[3] == "result":
             if request.method != "PUT":
                 return Answer(405, {"error": "results are sent by PUT"}, {"Allow": "PUT"})
-            return await self._results.put(key, token, lambda: self._body(request, 2 * MAX_RESULTS))
+            return await self._results.put(
+                key, token, request.remote or "", lambda: self._body(request, 2 * MAX_RESULTS)
+            )
         if request.method != "POST":
             return Answer(405, {"error": "metrics are sent by POST"}, {"Allow": "POST"})
         return await self._service.post(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+
 from run_operator.api.seal import SIGNATURE, Seal
 
 KEY, VALUE = (
