@@ -21,6 +21,7 @@ from run_operator.api.constants import MANAGED_BY
 from run_operator.api.raw import JSON
 from run_operator.kube import errors
 from run_operator.kube.fence import Fence
+from run_operator.kube.page_size import LongAnswerError, PageSize, read
 from run_operator.kube.resource import PODS, TOKEN_REVIEWS, Resource
 
 WRITE_DEADLINE: Final = 5.0
@@ -28,10 +29,6 @@ READ_DEADLINE: Final = 20.0
 LIST_DEADLINE: Final = 60.0
 PAGE: Final = 500
 """Objects a LIST page, at most."""
-PAGE_BYTES: Final = 8 * 1024 * 1024
-"""Of a LIST page: one that is larger is not read, and asked for again with fewer objects."""
-SMALLER, STEADY_PAGES = 8, 8
-"""By how much fewer; and after so many pages that fit it is twice as many again."""
 SILENCE: Final = 90.0
 """Seconds without any event after which a watch counts as dead: the API server sends a bookmark a minute."""
 LONGEST_EVENT: Final = 32 * 1024 * 1024
@@ -208,21 +205,18 @@ class Api:
         """A list page by page. All pages show one moment; its version is in the `metadata` of each page."""
         query = {"labelSelector": selector} if selector else {}
         query |= {"fieldSelector": fields} if fields else {}
-        limit, fitting = page_size, 0
+        size = PageSize(page_size)
         while True:
-            path = resource.path(namespace) + "?" + urlencode(query | {"limit": str(limit)})
-            most = PAGE_BYTES if limit > 1 else None
+            path = resource.path(namespace) + "?" + urlencode(query | {"limit": str(size.limit)})
             try:
                 page = await self._request(
-                    "list", resource, path, deadline=LIST_DEADLINE, accept=accept, most=most
+                    "list", resource, path, deadline=LIST_DEADLINE, accept=accept, most=size.bytes
                 )
-            except _LongAnswerError:
-                limit, fitting = max(1, limit // SMALLER), 0
+            except LongAnswerError:
+                size.too_long()
                 continue
             yield page
-            fitting += 1
-            if fitting % STEADY_PAGES == 0:
-                limit = min(page_size, 2 * limit)
+            size.fits()
             token = (page.get("metadata") or {}).get("continue")
             if not token:
                 return
@@ -372,7 +366,7 @@ class Api:
                 body=body,
                 _request_timeout=aiohttp.ClientTimeout(total=deadline),
             )
-            status, payload = answer.status, await _read(answer, most)
+            status, payload = answer.status, await read(answer, most)
         except (TimeoutError, aiohttp.ClientError, OSError, ConfigException) as error:
             self._observe(verb, resource.plural, "error")
             text = str(error) or f"no answer within {deadline:g} s"
@@ -388,25 +382,6 @@ _FIRST_ERROR: Final = 400
 _DENIED: Final = 403
 _READY_TIMEOUT: Final = aiohttp.ClientTimeout(total=WRITE_DEADLINE)
 _LIST_TIMEOUT: Final = aiohttp.ClientTimeout(total=LIST_DEADLINE)
-
-
-class _LongAnswerError(Exception):
-    """The answer has more bytes than are read."""
-
-
-async def _read(answer: Any, most: int | None) -> bytes:
-    """Raises _LongAnswerError beyond `most` bytes; the connection is closed then, with what is still to come."""
-    if most is None:
-        payload: bytes = await answer.read()
-        return payload
-    pieces, size = [], 0
-    async for piece in answer.response.content.iter_any():
-        pieces.append(piece)
-        size += len(piece)
-        if size > most:
-            answer.response.close()
-            raise _LongAnswerError
-    return b"".join(pieces)
 
 
 def _decoded(what: str, payload: bytes) -> JSON:

@@ -1,0 +1,53 @@
+"""How many objects a LIST page is asked for, and how many bytes of it are read: memory is bounded by bytes."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+PAGE_BYTES: Final = 8 * 1024 * 1024
+"""A page that is larger is not read, and asked for again with fewer objects."""
+SMALLER, STEADY = 8, 8
+"""By how much fewer; and after so many pages that fit it is twice as many again."""
+
+
+class LongAnswerError(Exception):
+    """The answer has more bytes than are read."""
+
+
+class PageSize:
+    """`most` objects a page, fewer where objects are large."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._fitting = 0
+        self.limit = most
+
+    @property
+    def bytes(self) -> int | None:
+        """How much of the next page is read; a single object is read whatever its size."""
+        return PAGE_BYTES if self.limit > 1 else None
+
+    def too_long(self) -> None:
+        """The page had too many bytes."""
+        self.limit, self._fitting = max(1, self.limit // SMALLER), 0
+
+    def fits(self) -> None:
+        """The page was read."""
+        self._fitting += 1
+        if self._fitting % STEADY == 0:
+            self.limit = min(self._most, 2 * self.limit)
+
+
+async def read(answer: Any, most: int | None) -> bytes:
+    """The body of an answer. Raises LongAnswerError beyond `most` bytes, and closes the connection."""
+    if most is None:
+        whole: bytes = await answer.read()
+        return whole
+    pieces, size = [], 0
+    async for piece in answer.response.content.iter_any():
+        pieces.append(piece)
+        size += len(piece)
+        if size > most:
+            answer.response.close()
+            raise LongAnswerError
+    return b"".join(pieces)
