@@ -103,7 +103,7 @@ docs: $(STAMP) ## Write docs/fields.md from the CRD
 	@$(BIN)/python -m tests.support.fields_page
 
 lock: $(STAMP) ## Write requirements/*.lock anew
-	@$(BIN)/python -m pip install --quiet pip-tools
+	@$(BIN)/python -m pip install --quiet pip-tools==7.6.2
 	@$(BIN)/pip-compile -q --extra operator --extra dev --generate-hashes --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --strip-extras --allow-unsafe --no-header -o requirements/dev.lock pyproject.toml
 	@$(BIN)/pip-compile -q --extra operator --generate-hashes --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --strip-extras --no-header -c requirements/dev.lock -o requirements/operator.lock pyproject.toml
 	@$(BIN)/pip-compile -q --generate-hashes --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --strip-extras --allow-unsafe --no-header -o requirements/sdk.lock requirements/sdk.in

@@ -58,11 +58,14 @@ def prepare() -> Stage:
 
 def install(stage: Stage, gateway: str | None, *, restart: bool) -> None:
     """The way a user would: one kustomization, then wait for the Deployments. `gateway`: its address from outside."""
-    with step("installing the operator (kubectl apply -k manifests/overlays/demo)"):
+    with step("installing the operator (kubectl apply -k crds; kubectl apply -k manifests/overlays/demo)"):
+        stage.run("apply", "-k", str(REPOSITORY / "crds"), namespace="")
+        stage.run(
+            "wait", "--for=condition=Established", "crd/runs.run-operator.io", "--timeout=30s", namespace=""
+        )
         stage.run("apply", "-k", str(REPOSITORY / "manifests" / "overlays" / "demo"), namespace="")
         if gateway is not None:
             sdk.name_gateway(stage, gateway)
-        stage.run("wait", "--for=condition=Established", "crd/runs.run-operator.io", "--timeout=30s")
         if restart:
             stage.run("rollout", "restart", *DEPLOYMENTS, namespace=OPERATOR)
         for deployment in DEPLOYMENTS:

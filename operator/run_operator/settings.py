@@ -61,6 +61,24 @@ class Settings:
     default_user: int = setting(
         1000, "uid, gid and fsGroup of pods whose document names none.", type=click.IntRange(1)
     )
+    allowed_service_types: tuple[str, ...] = setting(
+        (),
+        "Allow Runs this type of Service and no other; repeatable. Without it: all.",
+        flag="--allowed-service-type",
+        multiple=True,
+    )
+    allowed_priority_classes: tuple[str, ...] = setting(
+        (),
+        "Allow Runs this PriorityClass and no other; repeatable. Without it: all.",
+        flag="--allowed-priority-class",
+        multiple=True,
+    )
+    allowed_registries: tuple[str, ...] = setting(
+        (),
+        "Allow images below this HOST or HOST/PATH and no others; repeatable. Without it: all.",
+        flag="--allowed-registry",
+        multiple=True,
+    )
     pod_namespace: str = setting(
         "run-operator", "The namespace that the operator's pod is in.", envvar="POD_NAMESPACE"
     )

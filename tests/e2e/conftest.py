@@ -27,6 +27,7 @@ def kubeconfig() -> Iterator[Path]:
         pytest.skip("real pods need root")
     path = cluster_up(NAME, "full")
     someone = Person(path, "run-operator")
+    someone.install_crds()
     someone.kubectl("apply", "-k", str(REPOSITORY / "manifests" / "overlays" / "demo"))
     someone.kubectl("rollout", "status", "deployment/run-operator", "--timeout=90s")
     yield path

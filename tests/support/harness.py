@@ -96,9 +96,20 @@ def cluster_down(name: str) -> None:
 def operators_account(kubeconfig: Path, path: Path) -> Path:
     """A kubeconfig of the operator's own account, with the rights of the manifests and no others, for an hour."""
     home = Person(kubeconfig, "run-operator")
-    for name in ("namespace.yaml", "service-account.yaml", "roles.yaml", "ingest-ca.yaml"):
+    for name in (
+        "namespace.yaml",
+        "service-account.yaml",
+        "rights/roles.yaml",
+        "cluster-roles.yaml",
+        "ingest-ca.yaml",
+    ):
         home.kubectl("apply", "-f", str(REPOSITORY / "manifests" / "base" / name))
-    token = home.kubectl("create", "token", "run-operator", "--duration=1h").stdout.strip()
+    return account_of(kubeconfig, path, "run-operator", "run-operator")
+
+
+def account_of(kubeconfig: Path, path: Path, namespace: str, name: str) -> Path:
+    """A kubeconfig with the token of a ServiceAccount, for an hour."""
+    token = Person(kubeconfig, namespace).kubectl("create", "token", name, "--duration=1h").stdout.strip()
     config = yaml.safe_load(kubeconfig.read_text())
     config["users"] = [{"name": config["users"][0]["name"], "user": {"token": token}}]
     path.write_text(yaml.safe_dump(config))

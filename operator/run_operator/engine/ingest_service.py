@@ -16,6 +16,7 @@ import run_operator
 from run_operator.api.conditions import FINAL, State, state_of
 from run_operator.api.pod_contract import MODULE_KEY, RUNNER_KEY, SITE_KEY
 from run_operator.api.run import Key, Run
+from run_operator.engine.ingest_address import check_ingest_address
 from run_operator.engine.store import Store
 from run_operator.ingest.app import Endpoint, Ingest
 from run_operator.ingest.configmap import ModuleConfigMap
@@ -52,6 +53,7 @@ class IngestService:
         )
         pace = Pace(bytes_per_second=settings.ingest_bytes_per_second, interval=settings.ingest_interval)
         self._api = api
+        self._url, self._pod_namespace = settings.ingest_url, settings.pod_namespace
         self._store = store
         self._ingest = Ingest(api, store, endpoint, metrics.registry, settled, _where, ready, pace=pace)
         certificates = self._ingest.certificates
@@ -73,13 +75,15 @@ class IngestService:
             if settings.gateway_tls_secret
             else None
         )
-        self._keeping: list[asyncio.Task[None]] = []
+        self._keeping: list[asyncio.Task[object]] = []
         metrics.registry.register(_Gauges(self._ingest, settings.export_run_metrics))
 
     async def start(self) -> None:
         """Raises the errors of `kube.errors`, or OSError when the port is taken."""
         await self._ingest.start()
         self._keeping.append(asyncio.create_task(self._publisher.keep(self._namespaces), name="publisher"))
+        address = check_ingest_address(self._url, self._pod_namespace)
+        self._keeping.append(asyncio.create_task(address, name="ingest-address"))
         if self._gateway is not None:
             self._keeping.append(asyncio.create_task(self._gateway.keep(), name="gateway-certificate"))
 

@@ -122,6 +122,9 @@ class Operator:
             ingest_url=self._settings.ingest_url or None,
             python_images=dict(one.split("=", 1) for one in self._settings.python_images),
             pod_api_url=self._settings.pod_api_url or None,
+            allowed_service_types=self._settings.allowed_service_types,
+            allowed_priority_classes=self._settings.allowed_priority_classes,
+            allowed_registries=self._settings.allowed_registries,
         )
         uncommitted = reporting.uncommitted if reporting else lambda _: False
         reconciler = Reconciler(

@@ -7,6 +7,9 @@ from typing import Final
 
 from aiohttp import web
 
+from run_operator.http.sockets import listening_socket
+
+BACKLOG: Final = 16
 LARGEST_BODY: Final = 1024
 """Bytes; the body of a request is never read."""
 PROMETHEUS: Final = {"Content-Type": "text/plain; version=0.0.4; charset=utf-8"}
@@ -42,7 +45,7 @@ class ProbeServer:
         app.router.add_get("/metrics", self._prometheus)
         self._runner = web.AppRunner(app, access_log=None)
         await self._runner.setup()
-        await web.TCPSite(self._runner, host or None, port).start()
+        await web.SockSite(self._runner, listening_socket(host, port, BACKLOG)).start()
 
     async def stop(self) -> None:
         """Close the port."""

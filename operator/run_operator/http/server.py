@@ -15,6 +15,8 @@ from typing import Any, Final
 
 from aiohttp import HttpVersion11, web
 
+from run_operator.http.sockets import listening_socket
+
 BACKLOG: Final = 512
 LINGER: Final = 1.0
 """Seconds spent on reading the rest of a refused request."""
@@ -82,8 +84,9 @@ class Ports:
             max_field_size=self._bounds.header,
         )
         handshake = self._bounds.handshake if context else None
+        listening = listening_socket(host, port, BACKLOG)
         server = await asyncio.get_running_loop().create_server(
-            http, host or None, port, ssl=context, backlog=BACKLOG, ssl_handshake_timeout=handshake
+            http, sock=listening, ssl=context, backlog=BACKLOG, ssl_handshake_timeout=handshake
         )
         self._open.append((server, http))
         return int(server.sockets[0].getsockname()[1])

@@ -11,6 +11,7 @@ from run_operator.api.run import Run
 from run_operator.document.errors import DocumentError
 from run_operator.document.kinds import of_run
 from run_operator.workloads import fields
+from run_operator.workloads.allowed import check_allowed
 from run_operator.workloads.deployment import Replicated
 from run_operator.workloads.fields import InvalidSpecError, UnsupportedError, WorkloadError
 from run_operator.workloads.job import ContainerJob
@@ -34,7 +35,8 @@ def build(run: Run, attempt: int, options: Options) -> Workload:
     """The workload of one attempt.
 
     The Run's spec is taken as it is: what came from elsewhere has been merged in (`workloads.resolve`). Raises
-    InvalidSpecError (the document is wrong) or UnsupportedError (this operator cannot do it).
+    InvalidSpecError (the document is wrong), UnsupportedError (this operator cannot do it) or WorkloadError (an
+    administrator does not allow it).
     """
     chosen = builder(run)
     try:
@@ -42,6 +44,7 @@ def build(run: Run, attempt: int, options: Options) -> Workload:
     except InvalidSpecError as error:
         trial = lambda spec: chosen.build(replace(run, spec=spec), attempt, options)  # noqa: E731
         raise all_mistakes(error, run.spec, trial) from error
+    check_allowed(made, options)
     _check_size(run.spec)
     return made
 

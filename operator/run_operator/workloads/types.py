@@ -36,6 +36,11 @@ class Options:
     """Where the DigitalHub SDK in pods finds its API, without a path; None: pods are told nothing of it."""
     python_images: Mapping[str, str] = field(default_factory=python_images)
     """`python_version` of a function to the image it runs in where it names none."""
+    allowed_service_types: tuple[str, ...] = ()
+    """Empty: all; so are the next two."""
+    allowed_priority_classes: tuple[str, ...] = ()
+    allowed_registries: tuple[str, ...] = ()
+    """`host` or `host/path`: images below it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,8 +32,9 @@ def test_the_gateway_has_no_rights_and_no_token():
 def test_the_operator_may_write_its_certificate_and_nothing_else():
     secret, role, _ = documents("certificate.yaml")
     (patch,) = yaml.safe_load((FOLDER / "kustomization.yaml").read_text())["patches"]
-    (added,) = yaml.safe_load(patch["patch"])
-    assert added["value"] == {"name": "RUN_OPERATOR_GATEWAY_TLS_SECRET", "value": sdk.SECRET}
+    added = {one["value"]["name"]: one["value"]["value"] for one in yaml.safe_load(patch["patch"])}
+    assert added["RUN_OPERATOR_GATEWAY_TLS_SECRET"] == sdk.SECRET
+    assert added["RUN_OPERATOR_GATEWAY_SERVICE"] == documents("service.yaml")[0]["metadata"]["name"]
     assert secret["metadata"]["name"] == sdk.SECRET
     rule = {"apiGroups": [""], "resources": ["secrets"], "resourceNames": [sdk.SECRET]}
     assert role["rules"] == [rule | {"verbs": ["get", "patch"]}]

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 import yaml
 
+from run_operator import __version__
 from run_operator.api import policy
 from run_operator.api.conditions import State
-from run_operator.api.constants import LABEL_PROFILES
+from run_operator.api.constants import LABEL_PROFILES, LABEL_RUN
 from run_operator.api.exported import KEPT
 from run_operator.api.references import Profile, ProfilesView
 from run_operator.engine.watched_kinds import WATCHED
@@ -57,7 +58,7 @@ def test_every_key_of_an_export_has_its_place(name):
 
 def test_the_operator_may_read_what_it_watches_and_people_may_write_what_runs_refer_to():
     manifests = ROOT / "manifests" / "base"
-    rules = next(yaml.safe_load_all((manifests / "roles.yaml").read_text()))["rules"]
+    rules = next(yaml.safe_load_all((manifests / "rights/roles.yaml").read_text()))["rules"]
     for resource in WATCHED:
         allowed = {
             verb
@@ -66,14 +67,19 @@ def test_the_operator_may_read_what_it_watches_and_people_may_write_what_runs_re
             for verb in rule["verbs"]
         }
         assert {"list", "watch"} <= allowed, resource
-    view, edit, log_metrics = yaml.safe_load_all((manifests / "user-roles.yaml").read_text())
+    roles = {
+        one["metadata"]["name"]: one
+        for one in yaml.safe_load_all((manifests / "user-roles.yaml").read_text())
+    }
+    view, edit = roles["run-operator-view"], roles["run-operator-edit"]
     assert set(DOCUMENTS) <= set(view["rules"][0]["resources"])
     assert set(DOCUMENTS) <= set(edit["rules"][0]["resources"])
     assert set(view["rules"][1]["verbs"]) == {"get", "list", "watch"}
     assert set(edit["rules"][1]["verbs"]) == {"delete", "deletecollection"}, "nobody writes RunLogs"
     assert view["rules"][1]["resources"] == edit["rules"][1]["resources"] == ["runlogs"]
     assert not any("runs/status" in rule["resources"] for rule in edit["rules"])
-    assert "labels" not in log_metrics["metadata"], "it is aggregated to nobody"
+    for name in ("log-metrics", "runs-only"):
+        assert "labels" not in roles[f"run-operator-{name}"]["metadata"], "it is aggregated to nobody"
 
 
 def test_the_schema_and_the_model_agree():
@@ -93,7 +99,7 @@ def documents(name: str) -> list:
 
 
 def test_the_operator_may_read_no_secrets_and_nothing_by_wildcard():
-    rules = documents("roles.yaml")[0]["rules"]
+    rules = documents("rights/roles.yaml")[0]["rules"]
     assert not [rule for rule in rules if "secrets" in rule["resources"]]
     assert not [rule for rule in rules if "*" in rule["resources"] + rule["verbs"] + rule["apiGroups"]]
 
@@ -113,14 +119,18 @@ def test_but_for_its_own_one_by_name():
 
 def test_the_service_of_the_ingest_leads_where_the_pods_are_sent():
     container = documents("deployment.yaml")[0]["spec"]["template"]["spec"]["containers"][0]
-    url = next(e["value"] for e in container["env"] if e["name"] == "RUN_OPERATOR_INGEST_URL")
+    env = {entry["name"]: entry.get("value", "") for entry in container["env"]}
     (service,) = documents("ingest-service.yaml")
     (port,) = service["spec"]["ports"]
-    name = service["metadata"]["name"]
-    assert url == f"https://{name}.$(POD_NAMESPACE).svc:{port['port']}"
+    assert env["INGEST_SERVICE"] == service["metadata"]["name"]
+    url = f"https://$(INGEST_SERVICE).$(POD_NAMESPACE).svc:{port['port']}"
+    assert env["RUN_OPERATOR_INGEST_URL"] == env["RUN_OPERATOR_POD_API_URL"] == url
+    assert list(env).index("POD_NAMESPACE") < list(env).index("RUN_OPERATOR_INGEST_URL")
     assert {"name": port["targetPort"], "containerPort": 8443} in container["ports"]
-    policy = documents("network-policy.yaml")[0]["spec"]["ingress"]
-    assert {"ports": [{"port": 8443}], "from": [{"namespaceSelector": {}}]} in policy
+    scrapes, ingest = documents("network-policy.yaml")[0]["spec"]["ingress"]
+    assert ingest["ports"] == [{"port": port["port"], "protocol": "TCP"}]
+    assert ingest["from"][0]["podSelector"]["matchExpressions"] == [{"key": LABEL_RUN, "operator": "Exists"}]
+    assert scrapes["from"] == [{"namespaceSelector": {"matchLabels": {"metrics": "enabled"}}}]
 
 
 def test_the_operators_pod_is_restricted():
@@ -140,3 +150,23 @@ def test_the_example_profiles_can_be_used():
     view = ProfilesView.from_object(raw)
     for name, text in view.texts.items():
         assert profile_spec(name, Profile(view, text))
+
+
+def test_the_version_is_the_programs_own_everywhere():
+    """`runctl version` reads it there."""
+    crds = [path for path in (ROOT / "crds").glob("*.yaml") if path.name != "kustomization.yaml"]
+    labelled = [*map(yaml.safe_load, (path.read_text() for path in crds)), documents("deployment.yaml")[0]]
+    assert len(labelled) > 5
+    assert {one["metadata"]["labels"]["app.kubernetes.io/version"] for one in labelled} == {__version__}
+
+
+def test_who_prunes_keeps_the_crds():
+    wanted = {
+        "argocd.argoproj.io/sync-options": "Prune=false,Delete=false",
+        "kustomize.toolkit.fluxcd.io/prune": "disabled",
+        "helm.sh/resource-policy": "keep",
+    }
+    for path in (ROOT / "crds").glob("*.yaml"):
+        raw = yaml.safe_load(path.read_text())
+        if raw["kind"] == "CustomResourceDefinition":
+            assert raw["metadata"]["annotations"].items() >= wanted.items(), path.name

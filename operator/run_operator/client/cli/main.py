@@ -28,6 +28,7 @@ VERBS: Final[dict[str, tuple[str, str]]] = {
     "export": ("export", "Write runs-<id>.yaml, with status and metrics."),
     "invoke": ("invoke", "Send a request to a Run's service."),
     "top": ("top", "What the pods of Runs use of CPU and memory."),
+    "version": ("version", "Versions of client, CRDs and operator, and whether they fit."),
     "completion": ("completion", "Print what your shell needs to complete runctl."),
 }
 """Verb to its module and its line in the help, so that the help loads none of them."""

@@ -1,0 +1,63 @@
+"""What an administrator allows Runs to use: types of Services, PriorityClasses, registries. Checked on what was built."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from run_operator.workloads import fields
+from run_operator.workloads.fields import WorkloadError
+from run_operator.workloads.types import Options, Workload
+
+REASON: Final = "NotAllowed"
+DEFAULT_REGISTRY: Final = "docker.io"
+MAX_TEXT: Final = 200
+"""Characters of a name that a message repeats."""
+
+
+def check_allowed(workload: Workload, options: Options) -> None:
+    """Raise WorkloadError with reason NotAllowed for the first thing that is not in its list. An empty list allows everything."""
+    if workload.service is not None:
+        _check(
+            "service_type",
+            _service_type(workload.service),
+            options.allowed_service_types,
+            "--allowed-service-type",
+        )
+    pod = workload.child["spec"]["template"]["spec"]
+    priority = pod.get("priorityClassName")
+    if priority:
+        _check("priority_class", priority, options.allowed_priority_classes, "--allowed-priority-class")
+    for container in pod["containers"]:
+        _check_image(container["image"], options.allowed_registries)
+
+
+def qualified(image: str) -> str:
+    """The image with its registry, as container engines read it: `busybox:1` is `docker.io/library/busybox:1`."""
+    first, slash, _ = image.partition("/")
+    if slash and ("." in first or ":" in first or first == "localhost"):
+        return image
+    return f"{DEFAULT_REGISTRY}/{image if slash else f'library/{image}'}"
+
+
+def _service_type(service: Mapping[str, Any]) -> str:
+    return str(service["spec"].get("type") or "ClusterIP")
+
+
+def _check(field: str, value: str, allowed: Sequence[str], flag: str) -> None:
+    if allowed and value not in allowed:
+        raise _not_allowed(field, value, allowed, flag)
+
+
+def _check_image(image: str, allowed: Sequence[str]) -> None:
+    name = qualified(image)
+    if allowed and not any(name.startswith(f"{prefix.rstrip('/')}/") for prefix in allowed):
+        raise _not_allowed("image", name, allowed, "--allowed-registry")
+
+
+def _not_allowed(field: str, value: str, allowed: Sequence[str], flag: str) -> WorkloadError:
+    return WorkloadError(
+        REASON,
+        f"{fields.ROOT}.{field}: {value[:MAX_TEXT]} is not allowed in this cluster; allowed: {', '.join(allowed)[:MAX_TEXT]} "
+        f"(the operator's {flag})",
+    )

@@ -1,0 +1,39 @@
+"""A control plane of these tests' own, installed as a platform engineer would: policies count for the whole cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.harness import REPOSITORY, Person, cluster_down, cluster_name, cluster_up
+
+NAME = cluster_name("install")
+
+
+@pytest.fixture(scope="package")
+def kubeconfig() -> Iterator[Path]:
+    path = cluster_up(NAME, "control-plane")
+    Person(path).install_crds()
+    yield path
+    cluster_down(NAME)
+
+
+@pytest.fixture(scope="package")
+def installed(kubeconfig: Path) -> Person:
+    """Somebody who may do everything, in the operator's namespace, beside `manifests/base`."""
+    admin = Person(kubeconfig, "run-operator")
+    admin.kubectl("apply", "-k", str(REPOSITORY / "manifests" / "base"))
+    return admin
+
+
+@pytest.fixture
+def overlay(tmp_path: Path) -> Iterator[Path]:
+    """An empty folder beside the overlays of the repository, for a kustomization of a test's own."""
+    folder = REPOSITORY / "manifests" / "overlays" / f"test-{tmp_path.name}"
+    folder.mkdir()
+    yield folder
+    for file in folder.iterdir():
+        file.unlink()
+    folder.rmdir()

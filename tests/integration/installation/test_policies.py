@@ -1,0 +1,435 @@
+"""The ValidatingAdmissionPolicies on a real API server: what each refuses, in which words, and what it leaves alone."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from run_operator.api.run import Run
+from run_operator.workloads.builder import build
+from run_operator.workloads.types import Options
+from tests.support.harness import Person, run_object, wait_for
+
+OPERATOR = "system:serviceaccount:run-operator:run-operator"
+RUNS = {"apiGroups": ["run-operator.io"], "resources": ["runs", "functions", "tasks"], "verbs": ["*"]}
+RULES: dict[str, list[dict[str, Any]]] = {
+    "runner": [RUNS],
+    "named": [
+        RUNS,
+        {"apiGroups": [""], "resources": ["secrets"], "resourceNames": ["db"], "verbs": ["get"]},
+        {
+            "apiGroups": [""],
+            "resources": ["persistentvolumeclaims"],
+            "resourceNames": ["data"],
+            "verbs": ["use"],
+        },
+    ],
+    "logger": [
+        {
+            "apiGroups": ["run-operator.io"],
+            "resources": ["runs", "runs/status"],
+            "verbs": ["get", "patch", "update"],
+        }
+    ],
+    "operator": [  # beside its own: kubectl reads what it patches
+        {"apiGroups": ["run-operator.io"], "resources": ["runs/status"], "verbs": ["get"]},
+        {"apiGroups": [""], "resources": ["pods"], "verbs": ["get", "delete"]},
+    ],
+    "writer": [{"apiGroups": [""], "resources": ["configmaps"], "verbs": ["*"]}],
+}
+
+
+class Cast:
+    """Accounts with few rights in one namespace, and the operator's."""
+
+    def __init__(self, admin: Person) -> None:
+        self.admin = admin
+        self.namespace = admin.namespace
+        account = {"apiVersion": "v1", "kind": "ServiceAccount"}
+        rbac = "rbac.authorization.k8s.io"
+        for name in (*RULES, "editor"):
+            subject = {"kind": "ServiceAccount", "name": name, "namespace": admin.namespace}
+            if name == "operator":
+                subject |= {"name": "run-operator", "namespace": "run-operator"}
+            role = {"apiGroup": rbac, "kind": "Role", "name": name}
+            if name == "editor":
+                role |= {"kind": "ClusterRole", "name": "edit"}
+            else:
+                admin.apply(
+                    {
+                        "apiVersion": f"{rbac}/v1",
+                        "kind": "Role",
+                        "metadata": {"name": name},
+                        "rules": RULES[name],
+                    }
+                )
+            binding = {"apiVersion": f"{rbac}/v1", "kind": "RoleBinding", "metadata": {"name": name}}
+            admin.apply(
+                [account | {"metadata": {"name": name}}, binding | {"roleRef": role, "subjects": [subject]}]
+            )
+
+    def account(self, name: str) -> str:
+        return OPERATOR if name == "operator" else f"system:serviceaccount:{self.namespace}:{name}"
+
+    def refusal(self, name: str, document: dict[str, Any], *verb: str) -> str:
+        """What the API server says; empty where it would take it."""
+        command = verb or ("create",)
+        done = self.admin.kubectl(
+            *command,
+            "-f",
+            "-",
+            "--dry-run=server",
+            f"--as={self.account(name)}",
+            stdin=json.dumps(document),
+            check=False,
+        )
+        return done.stderr if done.returncode else ""
+
+
+@pytest.fixture
+def cast(installed: Person, person: Person) -> Iterator[Cast]:
+    made = Cast(person)
+    bad = run_object("probe", spec={"secrets": ["x"]})
+    wait_for("the policies", lambda: "may not get Secret x" in made.refusal("runner", bad))
+    probe = job(person)
+    del probe["metadata"]["ownerReferences"]
+    wait_for("the policies", lambda: "only what a Run owns" in made.refusal("operator", probe))
+    return made
+
+
+def job(person: Person, **top: Any) -> dict[str, Any]:
+    """As the operator makes it."""
+    raw = run_object("owner", **top)
+    raw["metadata"] |= {"namespace": person.namespace, "uid": "0b4d3c1e-7a55-4f8e-9d55-3f5a3f0e5a11"}
+    return copy.deepcopy(
+        build(Run.from_object(raw), 1, Options(ingest_url="https://x:1", pod_api_url="https://x:1")).child
+    )
+
+
+SHARED = {"volume_type": "shared_volume", "name": "data", "mount_path": "/data"}
+USES = [
+    ({"secrets": ["DB"]}, "spec.spec.secrets: the author may not get Secret db of namespace"),
+    ({"volumes": [SHARED]}, "may neither use PersistentVolumeClaim data"),
+    (
+        {"volumes": [SHARED | {"spec": {"claimName": "payroll"}}]},
+        "may neither use PersistentVolumeClaim payroll",
+    ),
+    ({"priority_class": "batch"}, "may not use PriorityClass batch"),
+    ({"runtime_class": "nvidia"}, "may not use RuntimeClass nvidia"),
+    ({"node_selector": {"pool": "gpu"}}, "spec.spec.node_selector: the author may choose no nodes"),
+    (
+        {"node_selector": [{"key": "pool", "value": "gpu"}]},
+        "spec.spec.node_selector: the author may choose no nodes",
+    ),
+    ({"tolerations": [{"operator": "Exists"}]}, "spec.spec.tolerations: the author may choose no nodes"),
+    ({"affinity": {"nodeAffinity": {}}}, "spec.spec.affinity: the author may choose no nodes"),
+    ({"service_type": "NodePort"}, "may not make a Service of type NodePort"),
+    ({"service_type": "LoadBalancer"}, "may not make a Service of type LoadBalancer"),
+]
+
+
+@pytest.mark.parametrize(("spec", "said"), USES, ids=str)
+def test_the_author_of_a_run_must_hold_the_rights_that_it_uses(cast, spec, said):
+    document = run_object("x", kind="container+deploy", spec=spec)
+    assert said in cast.refusal("runner", document)
+    assert cast.refusal("editor", document) == "", "who may edit could make such a pod in any case"
+
+
+def test_system_priorities_take_a_right_that_edit_does_not_give(cast):
+    document = run_object("x", spec={"priority_class": "system-node-critical"})
+    assert "may not use PriorityClass system-node-critical" in cast.refusal("editor", document)
+
+
+@pytest.mark.parametrize("kind", ["Function", "Task"])
+def test_what_runs_refer_to_is_held_to_the_same(cast, kind):
+    document = {
+        "apiVersion": "run-operator.io/v1alpha1", "kind": kind, "metadata": {"name": "f"},
+        "spec": {"kind": "container", "project": "demo", "id": "f", "name": "f", "spec": {"image": "x", "secrets": ["db"]}},
+    }  # fmt: skip
+    if kind == "Task":
+        document["spec"] |= {
+            "kind": "container+job",
+            "spec": {"function": "container://demo/f:f", "secrets": ["db"]},
+        }
+    assert "may not get Secret db" in cast.refusal("runner", document)
+    assert cast.refusal("named", document) == ""
+
+
+def test_plain_runs_need_no_more_than_the_right_to_create_runs(cast):
+    claim = {"volume_type": "persistent_volume_claim", "name": "data", "mount_path": "/data"}
+    for spec in (
+        {},
+        {"secrets": None, "volumes": None, "node_selector": None},
+        {"secrets": [], "volumes": [claim]},
+    ):
+        assert cast.refusal("runner", run_object("x", spec=spec)) == ""
+    assert (
+        cast.refusal("runner", run_object("x", kind="container+deploy", spec={"service_type": "ClusterIP"}))
+        == ""
+    )
+
+
+def test_a_right_for_one_secret_or_claim_is_enough_for_that_one(cast):
+    mine = {"secrets": ["db"], "volumes": [SHARED]}
+    assert cast.refusal("named", run_object("x", spec=mine)) == ""
+    assert "may not get Secret other" in cast.refusal(
+        "named", run_object("x", spec=mine | {"secrets": ["db", "other"]})
+    )
+    others = [SHARED, SHARED | {"name": "b", "mount_path": "/b"}]
+    assert "PersistentVolumeClaim b" in cast.refusal("named", run_object("x", spec={"volumes": others}))
+
+
+@pytest.mark.parametrize("number", [8, 9, 30])
+def test_many_secrets_are_within_what_the_api_server_lets_a_policy_cost(cast, number):
+    document = run_object("x", spec={"secrets": [f"s{i}" for i in range(number)]})
+    assert cast.refusal("editor", document) == ""
+    assert "may not get Secret s0" in cast.refusal("runner", document)
+    more = run_object("x", spec={"secrets": ["db"] * 8 + ["other"]})
+    assert "more than 8 Secrets need the right" in cast.refusal("named", more)
+
+
+def test_who_stops_or_labels_a_run_needs_no_rights_that_it_uses(cast, person):
+    document = run_object("x", suspend=True, spec={"secrets": ["db"]})
+    person.apply(document)
+    for patch in (
+        {"spec": {"suspend": False}},
+        {"metadata": {"labels": {"a": "b"}}},
+    ):
+        person.kubectl(
+            "patch",
+            "run",
+            "x",
+            "--type=merge",
+            "-p",
+            json.dumps(patch),
+            "--dry-run=server",
+            f"--as={cast.account('runner')}",
+        )
+    edit = {"spec": {"spec": {"command": "env"}}}
+    done = person.kubectl(
+        "patch",
+        "run",
+        "x",
+        "--type=merge",
+        "-p",
+        json.dumps(edit),
+        "--dry-run=server",
+        f"--as={cast.account('runner')}",
+        check=False,
+    )
+    assert "may not get Secret db" in done.stderr, "another program would read the Secret"
+
+
+def test_profiles_are_written_by_who_may_make_such_pods(cast):
+    document = {
+        "apiVersion": "v1", "kind": "ConfigMap", "data": {"gpu": "priority_class: system-node-critical"},
+        "metadata": {"name": "profiles", "labels": {"run-operator.io/profiles": "true"}},
+    }  # fmt: skip
+    assert "takes the right to create Jobs" in cast.refusal("writer", document)
+    assert cast.refusal("editor", document) == ""
+    del document["metadata"]["labels"]
+    assert cast.refusal("writer", document) == ""
+
+
+def status_patch(person: Person, account: str, status: dict[str, Any]) -> str:
+    done = person.kubectl(
+        "patch", "run", "x", "--subresource=status", "--type=merge", "-p", json.dumps({"status": status}), "--dry-run=server", f"--as={account}", check=False
+    )  # fmt: skip
+    return done.stderr if done.returncode else ""
+
+
+def test_only_the_operator_says_what_became_of_a_run(cast, person):
+    person.apply(run_object("x", suspend=True))
+    forged = {"state": "STOPPED", "attempt": 41}
+    assert status_patch(person, OPERATOR, forged) == ""
+    for name in ("logger", "editor"):
+        assert status_patch(person, cast.account(name), forged), name
+    assert "only the operator writes the status" in status_patch(person, cast.account("logger"), forged)
+    resolved = {"resolved": {"function": {"reference": "f", "spec": {"image": "evil"}}}}
+    assert "only the operator writes the status" in status_patch(person, cast.account("logger"), resolved)
+    everything = person.kubectl(
+        "patch",
+        "run",
+        "x",
+        "--subresource=status",
+        "--type=merge",
+        "-p",
+        json.dumps({"status": forged}),
+        "--dry-run=server",
+        check=False,
+    )
+    assert "only the operator writes the status" in everything.stderr, "not an administrator either"
+
+
+def test_only_the_operator_keeps_logs(cast):
+    document = {
+        "apiVersion": "run-operator.io/v1alpha1",
+        "kind": "RunLog",
+        "metadata": {"name": "l"},
+        "run": "x",
+        "attempt": 1,
+        "pod": "p",
+        "container": "main",
+        "data": "YQ==",
+    }
+    done = cast.admin.kubectl(
+        "create", "-f", "-", "--dry-run=server", "--validate=false", stdin=json.dumps(document), check=False
+    )
+    assert "only the operator writes RunLogs" in done.stderr
+
+
+def changed(document: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
+    made = copy.deepcopy(document)
+    *way, last = path.split(".")
+    place: Any = made
+    for step in way:
+        place = place[int(step)] if step.isdecimal() else place.setdefault(step, {})
+    if last == "+":
+        place.append(value)
+    elif value is None:
+        del place[last]
+    else:
+        place[last] = value
+    return made
+
+
+POD = "spec.template.spec"
+MAIN = f"{POD}.containers.0"
+SMUGGLED = [
+    ("metadata.ownerReferences", None, "only what a Run owns"),
+    (f"{POD}.hostNetwork", True, "namespaces of the node"),
+    (f"{POD}.hostPID", True, "namespaces of the node"),
+    (f"{POD}.hostIPC", True, "namespaces of the node"),
+    (f"{POD}.serviceAccountName", "admin", "ServiceAccount or its token"),
+    (f"{POD}.automountServiceAccountToken", True, "ServiceAccount or its token"),
+    (f"{POD}.automountServiceAccountToken", None, "ServiceAccount or its token"),
+    (f"{POD}.volumes.+", {"name": "a", "hostPath": {"path": "/"}}, "no other volumes"),
+    (f"{POD}.volumes.+", {"name": "a", "secret": {"secretName": "b"}}, "no other volumes"),
+    (
+        f"{POD}.volumes.+",
+        {"name": "a", "projected": {"sources": [{"serviceAccountToken": {"path": "t"}}]}},
+        "no other volumes",
+    ),
+    (f"{POD}.securityContext.runAsNonRoot", False, "as root"),
+    (f"{POD}.securityContext.runAsUser", 0, "as root"),
+    (f"{POD}.securityContext.seccompProfile.type", "Unconfined", "seccomp profile"),
+    (f"{POD}.securityContext.sysctls", [{"name": "kernel.msgmax", "value": "1"}], "seccomp profile"),
+    (f"{MAIN}.securityContext.allowPrivilegeEscalation", True, "privileges"),
+    (f"{MAIN}.securityContext.capabilities.add", ["SYS_ADMIN"], "privileges"),
+    (f"{MAIN}.securityContext.runAsUser", 0, "privileges"),
+    (f"{MAIN}.securityContext", None, "privileges"),
+    (f"{MAIN}.ports", [{"containerPort": 80, "hostPort": 80}], "privileges"),
+    (f"{POD}.initContainers", [{"name": "i", "image": "x"}], "privileges"),
+]
+
+
+@pytest.mark.parametrize(("path", "value", "said"), SMUGGLED, ids=str)
+def test_the_operators_account_makes_nothing_but_restricted_children_of_runs(cast, person, path, value, said):
+    document = job(person)
+    assert cast.refusal("operator", document) == ""
+    assert said in cast.refusal("operator", changed(document, path, value))
+
+
+@pytest.mark.parametrize("kind", ["container+job", "container+serve", "container+deploy"])
+def test_what_the_operator_makes_is_allowed(cast, person, kind):
+    volumes = [
+        {"volume_type": v, "name": v.replace("_", "-"), "mount_path": f"/{v}"}
+        for v in ("persistent_volume_claim", "empty_dir", "ephemeral")
+    ]
+    spec = {
+        "volumes": volumes,
+        "source": {"source": "a.py", "code": "1"},
+        "secrets": ["a"],
+        "service_ports": [{"port": 80}],
+        "resources": {"disk": "1Gi"},
+    }
+    if kind == "container+job":
+        del spec["service_ports"]
+    raw = run_object("owner", kind=kind, spec=spec)
+    raw["metadata"] |= {"namespace": person.namespace, "uid": "0b4d3c1e-7a55-4f8e-9d55-3f5a3f0e5a11"}
+    made = build(Run.from_object(raw), 1, Options(ingest_url="https://x:1", pod_api_url="https://x:1"))
+    for document in (made.child, *made.needs):
+        assert cast.refusal("operator", dict(document)) == ""
+
+
+@pytest.mark.parametrize("namespace", ["kube-system", "kube-public"])
+def test_the_operators_account_changes_nothing_in_the_namespaces_of_kubernetes(cast, person, namespace):
+    document = job(person)
+    document["metadata"]["namespace"] = namespace
+    done = person.kubectl(
+        "-n",
+        namespace,
+        "create",
+        "-f",
+        "-",
+        "--dry-run=server",
+        f"--as={OPERATOR}",
+        stdin=json.dumps(document),
+        check=False,
+    )
+    assert f"the operator changes nothing in namespace {namespace}" in done.stderr
+
+
+def test_the_operators_account_takes_over_nothing_that_others_made(cast, person):
+    document = job(person)
+    document["metadata"] = {"name": "theirs", "namespace": person.namespace}
+    person.apply(document)
+    adopted = {"metadata": {"ownerReferences": job(person)["metadata"]["ownerReferences"]}}
+    for patch in (adopted, {"spec": {"suspend": True}}):
+        done = person.kubectl(
+            "patch",
+            "job",
+            "theirs",
+            "--type=merge",
+            "-p",
+            json.dumps(patch),
+            "--dry-run=server",
+            f"--as={OPERATOR}",
+            check=False,
+        )
+        assert "only what a Run owns: jobs theirs" in done.stderr
+    done = person.kubectl("delete", "job", "theirs", "--dry-run=server", f"--as={OPERATOR}", check=False)
+    assert "only what a Run owns: jobs theirs" in done.stderr
+    mine = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "theirs"}, "data": {"a": "b"}}
+    assert "only what a Run owns: configmaps theirs" in cast.refusal("operator", mine)
+    mine["metadata"]["name"] = "run-operator-metrics"
+    assert cast.refusal("operator", mine) == ""
+
+
+def test_others_make_jobs_as_they_like(cast, person):
+    document = job(person)
+    document["metadata"] = {"name": "theirs", "namespace": person.namespace}
+    document["spec"]["template"]["spec"]["hostNetwork"] = True
+    assert cast.refusal("editor", document) == ""
+
+
+@pytest.mark.parametrize(
+    ("labels", "owners", "said"),
+    [
+        ({}, [], "the operator deletes only pods of Runs: pods p"),
+        ({"run-operator.io/run": "x"}, [], ""),
+        (
+            {"run-operator.io/run": "x"},
+            [{"apiVersion": "batch/v1", "kind": "Job", "name": "j", "uid": "1", "controller": True}],
+            "",
+        ),
+        (
+            {"run-operator.io/run": "x"},
+            [{"apiVersion": "apps/v1", "kind": "DaemonSet", "name": "d", "uid": "1", "controller": True}],
+            "only pods of Runs",
+        ),
+    ],
+    ids=str,
+)
+def test_the_operators_account_ends_only_pods_of_runs(cast, person, labels, owners, said):
+    template = job(person)["spec"]["template"]["spec"]
+    metadata = {"name": "p", "labels": labels, "ownerReferences": owners}
+    template["volumes"] = template["containers"][0]["volumeMounts"] = []
+    person.apply({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": template})
+    done = person.kubectl("delete", "pod", "p", "--dry-run=server", f"--as={OPERATOR}", check=False)
+    assert said in done.stderr
+    assert bool(said) == bool(done.returncode), done.stderr
