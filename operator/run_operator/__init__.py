@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from run_operator.client.cluster import Cluster
     from run_operator.client.run import Run
     from run_operator.client.runs import (
+        compare_runs,
         delete_run,
         get_run,
         import_run,
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0.dev0"
 
 __all__ = [
-    "Cluster", "Run", "delete_run", "get_run", "import_run", "list_runs", "load_run", "new_run", "update_run",
+    "Cluster", "Run", "compare_runs", "delete_run", "get_run", "import_run", "list_runs", "load_run", "new_run", "update_run",
 ]  # fmt: skip
 
 _HOMES: Final = {"Cluster": "run_operator.client.cluster", "Run": "run_operator.client.run"}

@@ -51,10 +51,10 @@ def test_nulls_that_kubectl_drops_are_no_difference(operator, person, runctl, tm
 
 
 def test_a_selector_that_matches_nothing_says_so(operator, person, runctl):
-    for verb in ("stop", "resume", "delete", "export"):
+    for verb in ("stop", "resume", "delete", "export", "wait", "compare"):
         done = runctl.run(verb, "-l", "team=x")
         assert (done.returncode, done.stdout) == (0, "")
-        assert done.stderr == f"no Runs in the namespace {person.namespace} have these labels\n"
+        assert done.stderr == f"no Runs in the namespace {person.namespace} are selected by that\n"
 
 
 def test_from_apply_to_export(operator, person, runctl, tmp_path):

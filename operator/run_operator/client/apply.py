@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from run_operator.api.exported import KEPT, manifest, of_object
@@ -19,12 +20,21 @@ from run_operator.document.merge import without_nulls
 from run_operator.kube.resource import BY_KIND, RUNS, Resource
 
 
-def create(cluster: Cluster, document: JSON, name: str, *, suspend: bool = False) -> dict[str, Any]:
+def create(
+    cluster: Cluster,
+    document: JSON,
+    name: str,
+    *,
+    suspend: bool = False,
+    labels: Mapping[str, str] | None = None,
+) -> dict[str, Any]:
     """The new object. Raises EntityAlreadyExistsError, EntityError for what is no document of a Run."""
     try:
         body = manifest(checked(document), name=name, suspend=suspend)
     except DocumentError as error:
         raise EntityError(str(error)) from error
+    if labels:
+        body["metadata"]["labels"] = {**body["metadata"].get("labels", {}), **labels}
     try:
         return cluster.create(RUNS, body)
     except EntityAlreadyExistsError as error:

@@ -20,6 +20,7 @@ from run_operator.client.invoke import ServiceAnswer, invoke
 from run_operator.client.log_reader import Log, LogLine
 from run_operator.client.metric_logging import Metric
 from run_operator.client.spec_sections import Results, Section, image_of
+from run_operator.client.submit import rerun_object
 from run_operator.document.names import object_name
 from run_operator.kube.resource import RUNS
 
@@ -124,6 +125,21 @@ class Run(Results):
             self._now(self._wait(until=predicates.running, timeout=timeout))
             if self.status.get("state") == State.ERROR:
                 raise EntityError(f"run {self.object_name} failed: {self.status.get('message', '')}")
+
+    def rerun(
+        self,
+        name: str | None = None,
+        *,
+        env: Mapping[str, str] | None = None,
+        suspend: bool = False,
+        **spec: Any,
+    ) -> Run:
+        """Create and return a new Run of the same document, whatever became of this one.
+
+        `name`: of its object, else one is made. `env`: variables that are other ones. `spec`: fields of the inner spec.
+        """
+        body = rerun_object(self._read(), name, env=env, spec=spec, suspend=suspend)
+        return Run.from_object(self.cluster.create(RUNS, body), self.cluster)
 
     @overload
     def logs(self, follow: Literal[False] = False, attempt: int | None = None) -> list[Log]: ...

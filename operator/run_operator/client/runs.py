@@ -11,10 +11,12 @@ from typing import Any
 from run_operator.api.exported import matches, of_object, selectors
 from run_operator.client import apply
 from run_operator.client.cluster import Cluster
+from run_operator.client.comparison import Comparison, compare, last_value
 from run_operator.client.documents import new_document, read_run
 from run_operator.client.errors import EntityAlreadyExistsError, EntityError
 from run_operator.client.lookup import find
 from run_operator.client.run import Run
+from run_operator.client.submit import source_of, with_variables
 from run_operator.document.known_fields import not_used
 from run_operator.document.names import object_name
 from run_operator.kube.resource import RUNS
@@ -29,9 +31,15 @@ def new_run(
     *,
     suspend: bool = False,
     cluster: Cluster | None = None,
+    env: Mapping[str, str] | None = None,
+    file: str | Path | None = None,
+    object_labels: Mapping[str, str] | None = None,
     **kwargs: Any,
 ) -> Run:
     """Create a Run in the cluster; it starts at once unless `suspend`.
+
+    `env`: variables by name, beside `envs`. `file`: put into /shared, which is then the working folder. `object_labels`:
+    of the object in the cluster, for selectors.
 
     `project`: by default the namespace. `task`: `<runtime>+<action>://<project>/<id>`, by default that of the kind.
     `kwargs`: the fields of its spec (image, command, args, ...), passed on as they are; a key that the kind does not use
@@ -40,10 +48,15 @@ def new_run(
     >>> run = new_run(image="busybox", command="true")
     """
     there = cluster or Cluster.connect()
-    document = new_document(project or there.namespace, kind, uuid, labels, {"task": task, **kwargs})
+    spec = {"task": task, **kwargs}
+    if env:
+        spec["envs"] = with_variables(spec.get("envs"), env)
+    if file is not None:
+        spec["source"] = source_of(file)
+    document = new_document(project or there.namespace, kind, uuid, labels, spec)
     for line in not_used(document):
         warnings.warn(line, UserWarning, stacklevel=2)
-    raw = apply.create(there, document, object_name(document["id"]), suspend=suspend)
+    raw = apply.create(there, document, object_name(document["id"]), suspend=suspend, labels=object_labels)
     return Run.from_object(raw, there)
 
 
@@ -68,12 +81,14 @@ def list_runs(
     action: str | None = None,
     *,
     selector_labels: str = "",
+    sort: str | None = None,
     cluster: Cluster | None = None,
 ) -> list[Run]:
-    """The Runs of the namespace that match all that is given, by name.
+    """The Runs of the namespace that match all that is given, by name, or by the last value of the metric `sort`.
 
     Project, kind and state are compared by the server. `q`: a part of id, kind or state. `created`, `updated`: the
-    beginning of the document's timestamp, such as `2026-11`. `selector_labels`: a label selector of Kubernetes.
+    beginning of the document's timestamp, such as `2026-11`. `selector_labels`: a label selector of Kubernetes. `sort`: the
+    smallest first, Runs without that metric at the end.
     """
     there = cluster or Cluster.connect()
     wanted = {
@@ -82,7 +97,27 @@ def list_runs(
     }  # fmt: skip
     fields = selectors(there.namespace, project=project, kind=kind, state=state)
     found = (Run.from_object(raw, there) for one in fields for raw in _objects(there, one, selector_labels))
-    return sorted((run for run in found if matches(run.to_dict(), wanted)), key=lambda run: run.object_name)
+    chosen = sorted((run for run in found if matches(run.to_dict(), wanted)), key=lambda run: run.object_name)
+    if sort is None:
+        return chosen
+    last = {id(run): last_value(run.status, sort) for run in chosen}
+    return sorted(chosen, key=lambda run: (last[id(run)] is None, last[id(run)] or 0.0))
+
+
+def compare_runs(*runs: Run | str, cluster: Cluster | None = None) -> Comparison:
+    """Runs, or their names, beside each other: parameters that differ, and the figures of their metrics.
+
+    >>> compare_runs("lr-a", "lr-b").parameters
+    """
+    there = cluster
+    found = []
+    for run in runs:
+        if isinstance(run, str):
+            there = there or Cluster.connect()
+            found.append(get_run(run, cluster=there))
+        else:
+            found.append(run.refresh())
+    return compare(found)
 
 
 def import_run(

@@ -67,10 +67,10 @@ def test_an_output_nobody_reads_ends_it_in_silence(arguments):
     assert (done.returncode, done.stderr) == (1, "")
 
 
-def test_an_option_before_the_verb_as_kubectl_has_it_is_told_where_it_goes():
-    said = runctl("-n", "ml", "list").stderr
+def test_an_option_of_a_verb_that_stands_before_it_is_told_where_it_goes():
+    said = runctl("-o", "wide", "list").stderr
     assert said.startswith(
-        "runctl: No such option '-n': options follow the verb, as in runctl list -n ml; see "
+        "runctl: No such option '-o': this option follows the verb, as in runctl list -o wide; see "
     )
     assert "follow" not in runctl("list", "--nonsense").stderr
 
@@ -88,7 +88,7 @@ def test_a_state_that_no_run_can_have_is_a_mistake_that_names_those_there_are():
 
 def test_kubectl_is_told_verbs_options_and_whether_the_shell_may_offer_files():
     verbs = list(answer([], "re"))
-    assert [line.partition("\t")[0] for line in verbs] == ["resume", ":4"]
+    assert [line.partition("\t")[0] for line in verbs] == ["rerun", "resume", ":4"]
     assert list(answer(["apply"], "x")) == [":0"]
     assert "--selector\tOnly Runs with these labels, e.g. team=a." in list(answer(["list"], "--"))
     assert list(
@@ -119,22 +119,22 @@ def test_a_picture_is_drawn_of_whatever_there_is():
         "none": [None],
         "acc": 0.5,
     }
-    made = png("run x", metrics, {"loss": 4})
+    made = png("run x", {"x": (metrics, {"loss": 4})})
     assert made.startswith(PNG)
     height = int.from_bytes(made[20:24])
     assert height == 240 * 4
-    assert int.from_bytes(png("run x", {}, {})[20:24]) == 240
+    assert int.from_bytes(png("run x", {})[20:24]) == 240
 
 
 def test_too_many_charts_are_refused():
     with pytest.raises(UnsupportedError, match=f"name {MAX_CHARTS} metrics at most"):
-        png("x", {f"m{number}": [1] for number in range(MAX_CHARTS + 1)}, {})
+        png("x", {"x": ({f"m{number}": [1] for number in range(MAX_CHARTS + 1)}, {})})
 
 
 def test_without_matplotlib_it_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     with pytest.raises(UnsupportedError, match=r"pip install 'run-operator\[plot\]'"):
-        png("x", {"loss": [1]}, {})
+        png("x", {"x": ({"loss": [1]}, {})})
 
 
 # -- as it is installed

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from run_operator.client.cli import output as shown
 from run_operator.client.cli.exit_codes import Several
-from run_operator.client.cli.options import cluster_options, connect, run_argument, selector_option, the_runs
+from run_operator.client.cli.options import (
+    cluster_options,
+    connect,
+    run_argument,
+    selection_options,
+    the_runs,
+)
 
 if TYPE_CHECKING:
     from run_operator.client.run import Run
@@ -17,13 +24,13 @@ if TYPE_CHECKING:
 @click.command("export")
 @run_argument(many=True)
 @cluster_options()
-@selector_option()
+@selection_options()
 @click.option(
     "-d",
     "--directory",
-    type=click.Path(file_okay=False, exists=True),
+    type=click.Path(file_okay=False),
     default=".",
-    help="Where; default: here.",
+    help="Where, made if it is not there; default: here.",
 )
 @click.option("--stdout", is_flag=True, help="Print the document instead (one Run).")
 def export_command(
@@ -32,13 +39,14 @@ def export_command(
     context: str | None,
     kubeconfig: str | None,
     selector: str,
+    project: str | None,
     directory: str,
     stdout: bool,
 ) -> None:
     """Write runs-<id>.yaml as the SDK does, with status, outputs and metrics; prints the paths."""
     several = Several()
-    runs = the_runs(connect(namespace, context, kubeconfig), names, selector, several)
-    if stdout and (len(names) > 1 or (selector and len(runs) != 1)):
+    runs = the_runs(connect(namespace, context, kubeconfig), names, selector, several, project)
+    if stdout and (len(names) > 1 or (not names and len(runs) != 1)):
         raise click.UsageError("--stdout goes with exactly one Run")
     for run in runs:
         with several.each():
@@ -52,5 +60,6 @@ def _export(run: Run, directory: str, stdout: bool) -> None:
 
         shown.data(write(run.to_dict()))
         return
+    Path(directory).mkdir(parents=True, exist_ok=True)
     run.folder = directory
     click.echo(run.export())

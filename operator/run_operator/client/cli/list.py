@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -16,6 +17,40 @@ if TYPE_CHECKING:
     from run_operator.client.cluster import Cluster
 
 FORMATS: Final = click.Choice(["table", "wide", "name", "json", "yaml"])
+
+
+WORDS: Final = ("name", "state", "created")
+"""What --sort takes beside metrics."""
+
+
+@dataclass(frozen=True)
+class _Chosen:
+    """The Runs a person asks for."""
+
+    cluster: Cluster
+    labels: str
+    everywhere: bool
+    project: str | None
+    kind: str | None
+    state: str | None
+
+    def pages(self, **how: Any) -> Iterator[dict[str, Any]]:
+        """From the API server, whose comparisons they are."""
+        from run_operator.api.exported import selectors
+        from run_operator.kube.resource import RUNS
+
+        place = "" if self.everywhere else self.cluster.namespace
+        for fields in selectors(place, project=self.project, kind=self.kind, state=self.state):
+            yield from self.cluster.list(
+                RUNS, labels=self.labels, fields=fields, everywhere=self.everywhere, **how
+            )
+
+    @property
+    def none(self) -> str:
+        """What is said where there are none."""
+        where = "in any namespace" if self.everywhere else f"in the namespace {self.cluster.namespace}"
+        narrow = self.labels or self.project or self.kind or self.state
+        return f"no Runs {where}" + (" that match" if narrow else "")
 
 
 class _States(click.Choice[str]):
@@ -38,6 +73,12 @@ class _States(click.Choice[str]):
 @click.option("--project", help="Only Runs of this project.")
 @click.option("--state", type=_States(), help="Only Runs in this state.")
 @click.option("--kind", help="Only Runs of this kind, e.g. container+job:run.")
+@click.option(
+    "-m", "--metric", "metrics", multiple=True, help="Show the last value of this metric; repeatable."
+)
+@click.option(
+    "--sort", help="By the last value of a metric, by name, state or created; -loss: the largest first."
+)
 @click.option("-o", "--output", type=FORMATS, default="table", show_default=True)
 def list_command(
     namespace: str | None,
@@ -48,24 +89,28 @@ def list_command(
     project: str | None,
     state: str | None,
     kind: str | None,
+    metrics: tuple[str, ...],
+    sort: str | None,
     output: str,
 ) -> None:
-    """List Runs. The comparisons are made by the API server."""
-    from run_operator.api.exported import selector as fields_of
-
+    """List Runs. The comparisons are made by the API server, the order by --sort here."""
     cluster = connect(namespace, context, kubeconfig)
-    fields = fields_of(project=project, kind=kind, state=state)
-    how = {"labels": selector, "fields": fields, "everywhere": all_namespaces}
-    if output in ("table", "wide"):
-        found = _table(cluster, output == "wide", all_namespaces, how)
-        if not found:
-            where = "in any namespace" if all_namespaces else f"in the namespace {cluster.namespace}"
-            click.echo(f"no Runs {where}" + (" that match" if fields or selector else ""), err=True)
+    chosen = _Chosen(cluster, selector, all_namespaces, project, kind, state)
+    if output in ("table", "wide") and not metrics and not sort:
+        if not _table(chosen, output == "wide"):
+            click.echo(chosen.none, err=True)
         return
-    from run_operator.kube.resource import RUNS
-
-    items = [raw for page in cluster.list(RUNS, **how) for raw in page.get("items") or ()]  # type: ignore[arg-type]
-    _objects(items, output, alone=False)
+    items = [raw for page in chosen.pages() for raw in page.get("items") or ()]
+    if sort:
+        items = sorted_by(items, sort)
+    if output not in ("table", "wide"):
+        _objects(items, output, alone=False)
+    elif items:
+        key = (sort or "").removeprefix("-")
+        shown_too = [] if key in (*WORDS, "", *metrics) else [key]
+        _figures(items, [*metrics, *shown_too], all_namespaces)
+    else:
+        click.echo(chosen.none, err=True)
 
 
 @click.command("get")
@@ -92,16 +137,47 @@ def get_command(
     several.end()
 
 
-def _table(cluster: Cluster, wide: bool, all_namespaces: bool, how: Mapping[str, Any]) -> bool:
+def sorted_by(items: Sequence[Mapping[str, Any]], sort: str) -> list[Mapping[str, Any]]:
+    """By the last value of a metric, or by one of WORDS; a - before it: the other way round. Runs without it come last."""
+    from run_operator.client.comparison import last_value
+
+    key, backwards = sort.removeprefix("-"), sort.startswith("-")
+
+    def value(raw: Mapping[str, Any]) -> Any:
+        status, metadata = raw.get("status") or {}, raw["metadata"]
+        words = {
+            "name": metadata["name"], "state": status.get("state"), "created": metadata.get("creationTimestamp"),
+        }  # fmt: skip
+        return words[key] if key in words else last_value(status, key)
+
+    having = [raw for raw in items if value(raw) is not None]
+    return sorted(having, key=value, reverse=backwards) + [raw for raw in items if value(raw) is None]
+
+
+def _figures(items: Sequence[Mapping[str, Any]], metrics: Sequence[str], all_namespaces: bool) -> None:
+    from run_operator.client.comparison import last_value
+
+    rows = []
+    for raw in items:
+        status = raw.get("status") or {}
+        values = [last_value(status, metric) for metric in metrics]
+        where = [raw["metadata"].get("namespace", "")] if all_namespaces else []
+        row = [raw["metadata"]["name"], status.get("state", ""), status.get("attempt", "")]
+        rows.append([*where, *row, *("-" if value is None else f"{value:.6g}" for value in values)])
+    head = (["NAMESPACE"] if all_namespaces else []) + ["NAME", "STATE", "ATTEMPT"]
+    shown.table([*head, *(metric.upper() for metric in metrics)], rows)
+
+
+def _table(chosen: _Chosen, wide: bool) -> bool:
     """The columns of the CRD, as kubectl shows them; whether there was a row."""
     from run_operator.client.cluster import TABLE
-    from run_operator.kube.resource import RUNS
 
+    all_namespaces = chosen.everywhere
     header: list[str] = []
     kept: list[int] = []
     rows: list[list[Any]] = []
-    for page in cluster.list(RUNS, accept=TABLE, **how):
-        if page.get("columnDefinitions"):  # of the first page only
+    for page in chosen.pages(accept=TABLE):
+        if page.get("columnDefinitions"):  # of the first page of a list only
             columns = page["columnDefinitions"]
             kept = [at for at, column in enumerate(columns) if wide or not column.get("priority")]
             header = [str(columns[at]["name"]).upper() for at in kept]

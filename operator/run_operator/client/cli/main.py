@@ -15,6 +15,8 @@ from run_operator.client.cli.exit_codes import FAILED, INTERRUPTED, code_of, say
 
 VERBS: Final[dict[str, tuple[str, str]]] = {
     "manifest": ("manifest", "Convert exported files into manifests."),
+    "run": ("run", "Create a Run from an image and a command, and follow it."),
+    "rerun": ("run", "Run the same document again, with other variables."),
     "apply": ("apply", "Create or change what exported files say."),
     "list": ("list", "List Runs."),
     "get": ("list", "Show Runs by name, also as YAML or JSON."),
@@ -25,6 +27,7 @@ VERBS: Final[dict[str, tuple[str, str]]] = {
     "resume": ("suspend", "Let stopped Runs go on."),
     "delete": ("suspend", "Delete Runs, with their pods and claims."),
     "metrics": ("metrics", "Show metrics; --plot: as a chart."),
+    "compare": ("compare", "Show Runs beside each other: parameters, metrics, a chart."),
     "export": ("export", "Write runs-<id>.yaml, with status and metrics."),
     "invoke": ("invoke", "Send a request to a Run's service."),
     "top": ("top", "What the pods of Runs use of CPU and memory."),
@@ -57,11 +60,17 @@ class _Verbs(click.Group):
 
 @click.command(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name="runctl")
-def cli() -> None:
+@click.option("-n", "--namespace", help="Of the verb, as kubectl takes it.")
+@click.option("--context", "chosen_context", help="Of the verb.")
+@click.option("--kubeconfig", type=click.Path(), help="Of the verb.")
+@click.pass_context
+def cli(context: click.Context, /, **chosen: str | None) -> None:
     """Work with DigitalHub Runs on Kubernetes. The cluster: KUBECONFIG, else the pod's own, else ~/.kube/config.
 
     Exit codes: 0 done, 1 the Run or the request failed, 2 usage or bad input, 3 not found, 4 timeout.
     """
+    given = {name.removeprefix("chosen_"): value for name, value in chosen.items() if value is not None}
+    context.default_map = dict.fromkeys(VERBS, given)
 
 
 def main() -> None:
@@ -78,7 +87,7 @@ def main() -> None:
     except click.UsageError as error:
         asked = error.ctx.command_path if error.ctx else "runctl"
         early = isinstance(error, click.NoSuchOption) and error.ctx is not None and error.ctx.command is cli
-        hint = ": options follow the verb, as in runctl list -n ml" if early else ""
+        hint = ": this option follows the verb, as in runctl list -o wide" if early else ""
         say(f"{error.format_message().rstrip('.')}{hint}; see {asked} --help")
         sys.exit(error.exit_code)
     except click.ClickException as error:

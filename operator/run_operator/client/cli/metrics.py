@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -15,6 +16,7 @@ from run_operator.client.cli.options import cluster_options, connect, run_argume
 from run_operator.client.text import visible
 
 if TYPE_CHECKING:
+    from run_operator.client.cluster import Cluster
     from run_operator.client.run import Run
 
 Value = Any
@@ -22,63 +24,117 @@ Value = Any
 
 @click.command("metrics")
 @run_argument()
-@click.argument("keys", nargs=-1, metavar="[METRIC]...")
+@click.argument("more", nargs=-1, metavar="[METRIC|RUN]...")
 @cluster_options()
-@click.option("-o", "--output", type=click.Choice(["table", "json", "yaml", "csv"]), default="table")
-@click.option("--plot", is_flag=True, help="Draw each list as a chart, in the terminal.")
 @click.option(
-    "--csv", "csv_file", type=click.Path(dir_okay=False), help="Write metric,index,value to this file."
+    "-m", "--metric", "keys", multiple=True, help="Only this metric; repeatable. As an argument too."
+)
+@click.option("-o", "--output", type=click.Choice(["table", "json", "yaml", "csv"]), default="table")
+@click.option(
+    "--plot", is_flag=True, help="Draw each list as a chart, in the terminal; of several Runs in one."
+)
+@click.option(
+    "--csv", "csv_file", type=click.Path(dir_okay=False), help="Write [run,]metric,index,value to this file."
 )
 @click.option(
     "--png", "png_file", type=click.Path(dir_okay=False), help="Write charts to this file (needs matplotlib)."
 )
 def metrics_command(
     name: str,
-    keys: tuple[str, ...],
+    more: tuple[str, ...],
     namespace: str | None,
     context: str | None,
     kubeconfig: str | None,
+    keys: tuple[str, ...],
     output: str,
     plot: bool,
     csv_file: str | None,
     png_file: str | None,
 ) -> None:
-    """Show the metrics of a Run, or some of them. An empty value stands for NaN or infinity.
+    """Show the metrics of a Run, or some of them, or those of several Runs. An empty value stands for NaN or infinity.
 
-    Written to files, they are not shown too, unless --plot asks for it.
+    What is no metric of the first Run is the name of another Run. Written to files, metrics are not shown too, unless
+    --plot asks for it.
     """
     if plot and output != "table":
         raise click.UsageError(f"--plot draws, -o {output} does not: choose one of them")
-    run = the_run(connect(namespace, context, kubeconfig), name)
-    found = run.metrics
-    missing = [key for key in keys if key not in found]
-    if missing:
-        there = ", ".join(sorted(found)) or "none"
-        raise click.UsageError(f"run {run.object_name} has no metric {missing[0]!r}; it has: {there}")
-    chosen = {key: found[key] for key in keys or sorted(found)}
-    if not chosen:
-        click.echo(f"run {run.object_name} has logged no metrics", err=True)
+    cluster = connect(namespace, context, kubeconfig)
+    found = _found(cluster, the_run(cluster, name), more, keys)
     if csv_file:
         with open(csv_file, "w", newline="", encoding="utf-8") as file:  # noqa: PTH123 - a path a person typed
-            _csv(chosen, file)
+            _csv(found, file)
     if png_file:
-        _png(run, chosen, png_file)
+        _png(found, png_file)
     if plot:
-        _plots(chosen)
+        _plots(found)
     elif not csv_file and not png_file:
-        _show(chosen, output)
+        _show(found, output)
 
 
-def _show(metrics: Mapping[str, Value], output: str) -> None:
+@dataclass(frozen=True)
+class _Logged:
+    """The chosen metrics of one Run."""
+
+    name: str
+    metrics: Mapping[str, Value]
+    strides: Mapping[str, int]
+
+
+def _found(cluster: Cluster, first: Run, more: tuple[str, ...], keys: tuple[str, ...]) -> list[_Logged]:
+    there = first.refresh().status.get("metrics") or {}
+    runs, chosen = [first], list(keys)
+    for word in more:
+        if word in there:
+            chosen.append(word)
+        else:
+            runs.append(_other(cluster, first, word, there))
+    logged = [_chosen(run, chosen) for run in runs]
+    missing = [key for key in chosen if not any(key in one.metrics for one in logged)]
+    if missing:
+        raise click.UsageError(_no_metric(first, missing[0], there))
+    return logged
+
+
+def _other(cluster: Cluster, first: Run, word: str, there: Mapping[str, Value]) -> Run:
+    from run_operator.client.errors import EntityNotExistsError
+
+    try:
+        return the_run(cluster, word)
+    except EntityNotExistsError as error:
+        raise click.UsageError(
+            f"{_no_metric(first, word, there)}; there is no run {word!r} either"
+        ) from error
+
+
+def _no_metric(run: Run, key: str, there: Mapping[str, Value]) -> str:
+    return f"run {run.object_name} has no metric {key!r}; it has: {', '.join(sorted(there)) or 'none'}"
+
+
+def _chosen(run: Run, keys: list[str]) -> _Logged:
+    found, info = mapping(run.status.get("metrics")), mapping(run.status.get("metricsInfo"))
+    if not found:
+        click.echo(f"run {run.object_name} has logged no metrics", err=True)
+    metrics = {key: found[key] for key in keys or sorted(found) if key in found}
+    return _Logged(
+        run.object_name, metrics, {key: number(mapping(info.get(key)).get("stride")) or 1 for key in metrics}
+    )
+
+
+def _show(found: list[_Logged], output: str) -> None:
+    several = len(found) > 1
     if output in ("json", "yaml"):
-        shown.structured(metrics, output)
+        shown.structured({one.name: one.metrics for one in found} if several else found[0].metrics, output)
     elif output == "csv":
         made = io.StringIO()
-        _csv(metrics, made)
+        _csv(found, made)
         shown.data(made.getvalue())
-    elif metrics:
-        rows = [_row(key, value) for key, value in metrics.items()]
-        shown.table(["METRIC", "COUNT", "LAST", "MIN", "MAX"], rows)
+    elif any(one.metrics for one in found):
+        rows = [
+            [one.name, *_row(key, value)] if several else _row(key, value)
+            for one in found
+            for key, value in one.metrics.items()
+        ]
+        shown.table([*(["RUN"] if several else []), "METRIC", "COUNT", "LAST", "MIN", "MAX"], rows)
 
 
 def _row(key: str, value: Value) -> list[str]:
@@ -93,34 +149,42 @@ def _number(value: Value) -> str:
     return "" if value is None else f"{value:.6g}"
 
 
-def _csv(metrics: Mapping[str, Value], file: Any) -> None:
+def _csv(found: list[_Logged], file: Any) -> None:
+    """A row for each value; with several Runs the first column says whose it is."""
+    several = len(found) > 1
     writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(["metric", "index", "value"])
-    for key, value in metrics.items():
-        for index, one in enumerate(value if isinstance(value, list) else [value]):
+    writer.writerow([*(["run"] if several else []), "metric", "index", "value"])
+    for one in found:
+        for key, value in one.metrics.items():
             # A spreadsheet takes a name that begins like a formula for one.
-            writer.writerow(
-                [f"'{key}" if key[:1] in "=+-@" else key, index, "" if one is None else repr(one)]
-            )
+            whose = [*([one.name] if several else []), f"'{key}" if key[:1] in "=+-@" else key]
+            for index, one_value in enumerate(value if isinstance(value, list) else [value]):
+                writer.writerow([*whose, index, "" if one_value is None else repr(one_value)])
 
 
-def _plots(metrics: Mapping[str, Value]) -> None:
-    from run_operator.client.cli.plot import chart
+def _plots(found: list[_Logged]) -> None:
+    from run_operator.client.cli.plot import chart, overlay
 
-    for key, value in metrics.items():
-        if not isinstance(value, list):
-            click.echo(visible(f"{key} {_number(value)}"))
-            continue
-        click.echo(visible(f"{key} ({len(value)} value{'' if len(value) == 1 else 's'})"))
-        for line in chart(value):
-            click.echo(line)
+    for key in dict.fromkeys(key for one in found for key in one.metrics):
+        lists = {one.name: one.metrics[key] for one in found if isinstance(one.metrics.get(key), list)}
+        for one in found:
+            if key in one.metrics and one.name not in lists:
+                whose = f"{one.name} " if len(found) > 1 else ""
+                click.echo(visible(f"{whose}{key} {_number(one.metrics[key])}"))
+        if len(found) == 1 and lists:
+            (values,) = lists.values()
+            click.echo(visible(f"{key} ({len(values)} value{'' if len(values) == 1 else 's'})"))
+            lines = chart(values)
+        else:
+            lines = overlay(key, lists) if lists else iter(())
+        for line in lines:
+            click.echo(visible(line) if len(found) > 1 else line)
 
 
-def _png(run: Run, metrics: Mapping[str, Value], path: str) -> None:
+def _png(found: list[_Logged], path: str) -> None:
     from run_operator.client.cli.png import png
 
-    info = mapping(run.status.get("metricsInfo"))
-    strides = {key: number(mapping(info.get(key)).get("stride")) or 1 for key in metrics}
-    made = png(f"run {run.object_name}", metrics, strides)
+    runs = {one.name: (one.metrics, one.strides) for one in found}
+    made = png(f"run {found[0].name}" if len(found) == 1 else ", ".join(runs), runs)
     with open(path, "wb") as file:  # noqa: PTH123 - a path a person typed
         file.write(made)

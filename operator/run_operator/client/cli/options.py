@@ -60,6 +60,11 @@ def selector_option() -> Decorator:
     return click.option("-l", "--selector", default="", help="Only Runs with these labels, e.g. team=a.")
 
 
+def selection_options() -> Decorator:
+    """-l and --project, of verbs that take many Runs."""
+    return _all([selector_option(), click.option("--project", help="Only Runs of this project.")])
+
+
 def connect(namespace: str | None, context: str | None, kubeconfig: str | None) -> Cluster:
     """The cluster the options mean."""
     from run_operator.client.cluster import Cluster
@@ -74,22 +79,19 @@ def the_run(cluster: Cluster, name: str) -> Run:
     return get_run(name, cluster=cluster)
 
 
-def the_runs(cluster: Cluster, names: tuple[str, ...], selector: str, several: Several) -> list[Run]:
+def the_runs(
+    cluster: Cluster, names: tuple[str, ...], selector: str, several: Several, project: str | None = None
+) -> list[Run]:
     """Those named, as far as they are there, or those selected. Raises UsageError when nothing is asked for."""
     from run_operator.client.runs import list_runs
 
-    if bool(names) == bool(selector):
-        raise click.UsageError("name Runs, or select them with -l")
-    if selector:
-        found = list_runs(selector_labels=selector, cluster=cluster)
+    if bool(names) == bool(selector or project):
+        raise click.UsageError("name Runs, or select them with -l or --project")
+    if not names:
+        found = list_runs(project, selector_labels=selector, cluster=cluster)
         if not found:
-            click.echo(f"no Runs in the namespace {cluster.namespace} have these labels", err=True)
+            click.echo(f"no Runs in the namespace {cluster.namespace} are selected by that", err=True)
         return found
-    return named_runs(cluster, names, several)
-
-
-def named_runs(cluster: Cluster, names: tuple[str, ...], several: Several) -> list[Run]:
-    """Those that are there; of the others it is told."""
     found = []
     for name in names:
         with several.each():

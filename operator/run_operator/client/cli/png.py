@@ -17,22 +17,41 @@ HEIGHT: Final = 2.4
 """Inches of one chart, at 100 dots each."""
 
 
-def png(title: str, metrics: Mapping[str, Any], strides: Mapping[str, int]) -> bytes:
-    """One chart for each list, below each other; single values stand in the title. Missing values leave gaps.
+Logged = tuple[Mapping[str, Any], Mapping[str, int]]
+"""Metrics of one Run, and of each list how many values were logged for one that is in it."""
 
-    `strides`: that many values were logged for each one in the list. Raises UnsupportedError without matplotlib, and
-    for more lists than can be shown.
+
+def png(title: str, runs: Mapping[str, Logged]) -> bytes:
+    """One chart for each metric that is a list, with a line for each Run, below each other; missing values leave gaps.
+
+    Single values stand in the title. Raises UnsupportedError without matplotlib, and for more lists than can be shown.
     """
-    lists = {key: value for key, value in metrics.items() if isinstance(value, list)}
-    if len(lists) > MAX_CHARTS:
-        raise UnsupportedError(
-            f"{len(lists)} charts are too many for one picture: name {MAX_CHARTS} metrics at most"
+    keys = list(
+        dict.fromkeys(
+            key for found, _ in runs.values() for key, value in found.items() if isinstance(value, list)
         )
-    singles = [f"{key} {value:.6g}" for key, value in metrics.items() if isinstance(value, int | float)]
-    figure = _figure(max(1, len(lists)))
+    )
+    if len(keys) > MAX_CHARTS:
+        raise UnsupportedError(
+            f"{len(keys)} charts are too many for one picture: name {MAX_CHARTS} metrics at most"
+        )
+    singles = [
+        f"{key} {value:.6g}"
+        for found, _ in runs.values()
+        for key, value in found.items()
+        if isinstance(value, int | float)
+    ]
+    figure = _figure(max(1, len(keys)))
     figure.suptitle(visible("   ".join([title, *singles]))[:200], parse_math=False)
-    for number, (key, values) in enumerate(lists.items(), 1):
-        _chart(figure.add_subplot(len(lists), 1, number), key, values, strides.get(key, 1))
+    for number, key in enumerate(keys, 1):
+        axes = figure.add_subplot(len(keys), 1, number)
+        for run, (found, strides) in runs.items():
+            if isinstance(found.get(key), list):
+                _line(axes, found[key], strides.get(key, 1), visible(run))
+        axes.set_title(visible(key)[:100], loc="left", parse_math=False)
+        axes.grid(visible=True, alpha=0.3)
+        if len(runs) > 1:
+            axes.legend(fontsize="small")
     made = io.BytesIO()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a letter that the font does not have is drawn as a box
@@ -51,10 +70,7 @@ def _figure(charts: int) -> Any:
     return Figure(figsize=(WIDTH, HEIGHT * charts), dpi=100, layout="constrained")
 
 
-def _chart(axes: Any, key: str, values: Sequence[float | None], stride: int) -> None:
+def _line(axes: Any, values: Sequence[float | None], stride: int, label: str) -> None:
     places = range(0, len(values) * stride, stride)
-    axes.plot(
-        places, [float("nan") if value is None else value for value in values], marker=".", markersize=3
-    )
-    axes.set_title(visible(key)[:100], loc="left", parse_math=False)
-    axes.grid(visible=True, alpha=0.3)
+    numbers = [float("nan") if value is None else value for value in values]
+    axes.plot(places, numbers, marker=".", markersize=3, label=label)

@@ -15,7 +15,7 @@ from run_operator.client.cli.options import (
     cluster_options,
     connect,
     run_argument,
-    selector_option,
+    selection_options,
     the_runs,
 )
 
@@ -29,7 +29,7 @@ def _wish(verb: str, explained: str, taken: str, done: str, already: str) -> cli
     @click.command(verb, help=explained)
     @run_argument(many=True)
     @cluster_options()
-    @selector_option()
+    @selection_options()
     @click.option("--wait", "-w", is_flag=True, help="Return when it is done, not when it is taken.")
     @click.option("--timeout", type=Seconds(), help="Seconds to wait at most for each; exit code 4.")
     def command(
@@ -38,11 +38,12 @@ def _wish(verb: str, explained: str, taken: str, done: str, already: str) -> cli
         context: str | None,
         kubeconfig: str | None,
         selector: str,
+        project: str | None,
         wait: bool,
         timeout: float | None,
     ) -> None:
         several = Several()
-        runs = the_runs(connect(namespace, context, kubeconfig), names, selector, several)
+        runs = the_runs(connect(namespace, context, kubeconfig), names, selector, several, project)
         under_way = []
         for run in runs:
             with several.each():
@@ -76,7 +77,7 @@ resume_command = _wish(
 @click.command("delete")
 @run_argument(many=True)
 @cluster_options()
-@selector_option()
+@selection_options()
 @click.option("--yes", "-y", is_flag=True, help="Do not ask.")
 def delete_command(
     names: tuple[str, ...],
@@ -84,12 +85,13 @@ def delete_command(
     context: str | None,
     kubeconfig: str | None,
     selector: str,
+    project: str | None,
     yes: bool,
 ) -> None:
-    """Delete Runs with their pods and claims. Asks first on a terminal when they were selected by label."""
+    """Delete Runs with their pods and claims. Asks first on a terminal when they were not named."""
     several = Several()
-    runs = the_runs(connect(namespace, context, kubeconfig), names, selector, several)
-    if selector and runs and not yes and sys.stdin.isatty():
+    runs = the_runs(connect(namespace, context, kubeconfig), names, selector, several, project)
+    if not names and runs and not yes and sys.stdin.isatty():
         click.confirm(f"Delete {len(runs)} Runs, with their pods and claims?", abort=True)
     _each(runs, lambda run: run.delete(), "is deleted", several)
     several.end()

@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from run_operator.client.cli.exit_codes import FAILED, Several
-from run_operator.client.cli.options import Seconds, cluster_options, connect, named_runs, run_argument
+from run_operator.client.cli.options import (
+    Seconds,
+    cluster_options,
+    connect,
+    run_argument,
+    selection_options,
+    the_runs,
+)
 
 if TYPE_CHECKING:
     from run_operator.client.run import Run
@@ -16,6 +23,7 @@ if TYPE_CHECKING:
 @click.command("wait")
 @run_argument(many=True)
 @cluster_options()
+@selection_options()
 @click.option("--timeout", type=Seconds(), help="Seconds for all of them; then exit code 4.")
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing; the exit code says it.")
 @click.option("--no-logs", is_flag=True, help="Do not print the program's lines.")
@@ -24,6 +32,8 @@ def wait_command(
     namespace: str | None,
     context: str | None,
     kubeconfig: str | None,
+    selector: str,
+    project: str | None,
     timeout: float | None,
     quiet: bool,
     no_logs: bool,
@@ -37,14 +47,13 @@ def wait_command(
     from run_operator.api.conditions import State
     from run_operator.client.watch import Deadline
 
-    if not names:
-        raise click.UsageError("name a Run to wait for")
     cluster = connect(namespace, context, kubeconfig)
     deadline, several = Deadline(timeout), Several()
-    for run in named_runs(cluster, names, several):
+    runs = the_runs(cluster, names, selector, several, project)
+    for run in runs:
         left = None if timeout is None else deadline.left(timeout)
         with several.each():
-            raw = _wait(run, quiet=quiet, lines=len(names) == 1 and not no_logs, timeout=left)
+            raw = _wait(run, quiet=quiet, lines=len(runs) == 1 and not no_logs, timeout=left)
             if raw["status"].get("state") == State.ERROR:
                 several.failed(FAILED)
     several.end()
