@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
 
+from run_operator.api.constants import MANAGED_BY
 from run_operator.api.raw import JSON
 from run_operator.gateway.errors import UNAUTHORIZED, Problem
 from run_operator.kube.client import METADATA, Api
@@ -117,9 +118,11 @@ class ApiClient:
 
         return await self._patiently(attempt)
 
-    async def patch(self, resource: Resource, namespace: str, name: str, body: JSON) -> JSON:
+    async def patch(
+        self, resource: Resource, namespace: str, name: str, body: JSON, *, manager: str = MANAGED_BY
+    ) -> JSON:
         """Merge patch. Only for what may be sent twice."""
-        return await self._patiently(lambda: self.api.patch(resource, namespace, name, body))
+        return await self._patiently(lambda: self.api.patch(resource, namespace, name, body, manager=manager))
 
     async def json_patch(
         self, resource: Resource, namespace: str, name: str, operations: Sequence[JSON]

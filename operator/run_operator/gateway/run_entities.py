@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Final
 
+from run_operator.api.constants import MANAGED_BY
 from run_operator.api.exported import refusal
 from run_operator.api.raw import JSON, mapping, text
 from run_operator.document.errors import DocumentError
 from run_operator.document.merge import merge
 from run_operator.document.names import Reference
 from run_operator.gateway.api_client import ApiClient
+from run_operator.gateway.authentication import review
 from run_operator.gateway.entities import Entities, Place
 from run_operator.gateway.entity_documents import entity
 from run_operator.gateway.errors import Problem, bad, missing, of_kube
@@ -18,6 +20,9 @@ from run_operator.kube.resource import FUNCTIONS, RUNS, TASKS, Resource
 
 TRIES: Final = 20
 NOT_FOUND: Final = 404
+MAX_MANAGER: Final = 128
+"""Characters, the API server's limit."""
+THROUGH: Final = " (run-operator-gateway)"
 
 
 class RunEntities:
@@ -50,6 +55,7 @@ class RunEntities:
 
     async def _wish(self, caller: ApiClient, place: Place, run_id: str, *, suspend: bool) -> JSON:
         verb = "stop" if suspend else "resume"
+        manager = await _manager(caller) if suspend else MANAGED_BY
         for _ in range(TRIES):
             raw = await self._entities.raw(caller, place, run_id)
             if why := refusal(raw, verb):
@@ -63,7 +69,8 @@ class RunEntities:
             }
             try:
                 return entity(
-                    await caller.patch(RUNS, place.namespace, str(metadata["name"]), body), place.project
+                    await caller.patch(RUNS, place.namespace, str(metadata["name"]), body, manager=manager),
+                    place.project,
                 )
             except ConflictError:
                 continue
@@ -95,6 +102,16 @@ class RunEntities:
                 raise
             return {}
         return mapping(mapping(raw.get("spec")).get("spec"))
+
+
+async def _manager(caller: ApiClient) -> str:
+    """The field manager of a stop, which `status.attempts` shows as `stoppedBy`: whose stop it was."""
+    try:
+        user = text((await review(caller)).get("username"))
+    except Problem:
+        user = ""  # who it was is worth less than the stop
+    printable = "".join(letter for letter in user if letter.isprintable())[: MAX_MANAGER - len(THROUGH)]
+    return f"{printable}{THROUGH}" if printable else MANAGED_BY
 
 
 def check_is_run(place: Place) -> None:

@@ -41,7 +41,12 @@ JSON_PATCH: Final = "application/json-patch+json"
 METADATA: Final = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json"
 METADATA_LIST: Final = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json"
 
-WRITTEN: Final = "?" + urlencode({"fieldManager": MANAGED_BY, "fieldValidation": "Ignore"})
+
+def _written(manager: str) -> str:
+    return "?" + urlencode({"fieldManager": manager, "fieldValidation": "Ignore"})
+
+
+WRITTEN: Final = _written(MANAGED_BY)
 """Warnings about unknown fields cost the API server time and are not read here; tests read them."""
 
 Body = JSON | Sequence[JSON]
@@ -141,12 +146,13 @@ class Api:
         body: JSON,
         subresource: str | None = None,
         accept: str = "application/json",
+        manager: str = MANAGED_BY,
     ) -> JSON:
         """Merge patch. Raises ConflictError if it holds a `metadata.resourceVersion` or `metadata.uid` that differs.
 
-        `accept`: METADATA if only the new version is needed.
+        `accept`: METADATA if only the new version is needed. `manager`: the field manager that is recorded.
         """
-        path = resource.path(namespace, name, subresource) + WRITTEN
+        path = resource.path(namespace, name, subresource) + _written(manager)
         return await self._write("patch", resource, path, body, content_type=MERGE_PATCH, accept=accept)
 
     async def json_patch(

@@ -12,6 +12,8 @@ from run_operator.lifecycle.model import RunEvent
 
 MAX_TRANSITIONS: Final = 50
 MAX_ATTEMPTS: Final = 20
+EXPLAINED: Final = frozenset({State.CREATED, State.PENDING, State.STOP, State.STOPPED, State.ERROR})
+STOPPED_AS_ASKED: Final = "Suspended"
 MAX_MESSAGE: Final = 4096
 """Characters, as the CRD has it: a status with a longer one would be refused as a whole."""
 
@@ -46,6 +48,7 @@ class StatusBuilder:
             self._status["transitions"] = [entry, *self._status.get("transitions", ())][:MAX_TRANSITIONS]
         self._status["state"] = str(state)
         self._status["message"] = message
+        self._explain()
 
     def condition(self, kind: str, *, status: bool, reason: str, message: str) -> None:
         """Set one condition."""
@@ -58,6 +61,18 @@ class StatusBuilder:
             now=self._now,
             generation=self._run.generation,
         )
+        self._explain()
+
+    def _explain(self) -> None:
+        """One word beside the state, from its conditions; none where the state says it all."""
+        found = {c.get("type"): str(c.get("reason") or "") for c in self._status.get("conditions", ())}
+        reason = found.get(conditions.FAILED if self.state == State.ERROR else conditions.RUNNING, "")
+        if self.state == State.STOPPED and reason in ("", STOPPED_AS_ASKED):
+            reason = found.get(conditions.SUSPENDED, "").replace("JobSuspended", "")
+        if reason and self.state in EXPLAINED:
+            self._status["reason"] = reason
+        else:
+            self._status.pop("reason", None)
 
     def resolved(self, record: dict[str, Any] | None) -> None:
         """What came from elsewhere, for all later attempts; None: nothing does, and nothing is said about it."""

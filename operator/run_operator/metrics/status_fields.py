@@ -44,6 +44,7 @@ def restored(values: JSON, info: JSON) -> MetricSet:
 
 def _of_single(single: Single) -> dict[str, Any]:
     entry: dict[str, Any] = {"kind": "Single", "count": single.count}
+    entry |= {"last": single.value} if single.value is not None else {}
     return entry | ({"ignored": single.ignored} if single.ignored else {})
 
 

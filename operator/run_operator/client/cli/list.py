@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from run_operator.api.conditions import State
+from run_operator.api.exported import project_of
 from run_operator.client.cli import output as shown
 from run_operator.client.cli.exit_codes import Several
 from run_operator.client.cli.options import cluster_options, connect, run_argument, selector_option
@@ -176,29 +177,32 @@ def _table(chosen: _Chosen, wide: bool) -> bool:
     header: list[str] = []
     kept: list[int] = []
     rows: list[list[Any]] = []
+    messages: list[str] = []
     for page in chosen.pages(accept=TABLE):
         if page.get("columnDefinitions"):  # of the first page of a list only
             columns = page["columnDefinitions"]
             kept = [at for at, column in enumerate(columns) if wide or not column.get("priority")]
             header = [str(columns[at]["name"]).upper() for at in kept]
+            told = [at for at, column in enumerate(columns) if column["name"] == "Message" and not wide]
         for row in page.get("rows") or ():
             rows.append([("" if row["cells"][at] is None else row["cells"][at]) for at in kept])
+            messages.append(str(row["cells"][told[0]] or "") if told else "")
             if all_namespaces:
                 rows[-1].insert(0, row["object"]["metadata"].get("namespace", ""))
     if rows:
-        shown.table((["NAMESPACE"] if all_namespaces else []) + header, rows)
+        shown.table((["NAMESPACE"] if all_namespaces else []) + header, rows, rest=("MESSAGE", messages))
     return bool(rows)
 
 
 def _rows(items: list[dict[str, Any]], wide: bool) -> None:
-    header = ["NAME", "STATE", "ATTEMPT", "PROJECT", "KIND"] + (["MESSAGE"] if wide else [])
+    header = ["NAME", "STATE", "REASON", "ATTEMPT", "PROJECT", "KIND"] + (["MESSAGE"] if wide else [])
     shown.table(header, [list(_cells(raw, wide)) for raw in items])
 
 
 def _cells(raw: Mapping[str, Any], wide: bool) -> Iterator[Any]:
     status, spec = raw.get("status") or {}, raw["spec"]
-    yield from (raw["metadata"]["name"], status.get("state", ""), status.get("attempt", ""))
-    yield from (spec.get("project", ""), spec.get("kind", ""))
+    yield from (raw["metadata"]["name"], status.get("state", ""), status.get("reason", ""))
+    yield from (status.get("attempt", ""), project_of(raw), spec.get("kind", ""))
     if wide:
         yield status.get("message", "")
 

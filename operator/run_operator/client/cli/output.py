@@ -18,6 +18,9 @@ COLOURS: Final = {
     "PENDING": "blue", "CREATED": "blue",
 }  # fmt: skip
 GAP: Final = "   "
+LEAST_REST: Final = 24
+"""Characters in which a message still says something."""
+Rest = tuple[str, Sequence[str]]
 CLEAR: Final = "\r\x1b[2K"
 """To the beginning of the line, and empty it: for terminals that are `clever`."""
 
@@ -42,12 +45,34 @@ def state(name: str) -> str:
     return click.style(name, fg=COLOURS.get(name))
 
 
-def table(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-    """Columns as wide as they need; the last one as long as it is; states in their colours."""
+def table(header: Sequence[str], rows: Sequence[Sequence[Any]], rest: Rest | None = None) -> None:
+    """Columns as wide as they need; the last one as long as it is; states in their colours.
+
+    `rest`: one more column, cut to what a terminal has left; none where that is too little.
+    """
     cells = [[visible(cell) for cell in row] for row in rows]
+    if rest is not None and any(rest[1]):
+        header, cells = _with_rest(header, cells, rest)
     widths = [max(len(row[at]) for row in [list(header), *cells]) for at in range(len(header))]
     for row in [list(header), *cells]:
         echo(_line(row, widths))
+
+
+def _with_rest(
+    header: Sequence[str], cells: list[list[str]], rest: Rest
+) -> tuple[Sequence[str], list[list[str]]]:
+    widths = [max(len(row[at]) for row in [list(header), *cells]) for at in range(len(header))]
+    left = shutil.get_terminal_size().columns - sum(widths) - len(GAP) * len(widths)
+    if not clever(sys.stdout) or left < LEAST_REST:
+        return header, cells
+    title, texts = rest
+    return [*header, title], [
+        [*row, _cut(visible(text), left)] for row, text in zip(cells, texts, strict=True)
+    ]
+
+
+def _cut(text: str, width: int) -> str:
+    return text if len(text) <= width else f"{text[: width - 3]}..."
 
 
 def structured(found: Any, how: str) -> None:

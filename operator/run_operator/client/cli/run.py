@@ -42,9 +42,7 @@ def _common(command: Any) -> Any:
 @click.option("--image", required=True, help="The container image.")
 @click.option("--kind", default="", help="Default: container+job:run, with --port container+serve:run.")
 @click.option("--project", help="Default: the namespace.")
-@click.option(
-    "--file", type=click.Path(dir_okay=False), help="Put into /shared, the working folder."
-)
+@click.option("--file", type=click.Path(dir_okay=False), help="Put into /shared, the working folder.")
 @click.option("--volume", multiple=True, metavar="NAME:/PATH[:SIZE]", help="A claim of its own; repeatable.")
 @click.option("--claim", multiple=True, metavar="CLAIM:/PATH", help="A claim that is there; repeatable.")
 @click.option("--secret", multiple=True, help="A Secret whose keys become variables; repeatable.")
