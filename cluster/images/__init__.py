@@ -10,7 +10,7 @@ from typing import Final
 
 from cluster.build import build
 from cluster.errors import ClusterError
-from cluster.images import archive, operator, rootfs
+from cluster.images import archive, operator, python_runtime, rootfs
 from cluster.images.archive import Config, Layer
 from cluster.locks import alone
 from cluster.paths import REPOSITORY, SOURCE, cache
@@ -21,6 +21,7 @@ PAUSE: Final = f"{OWN}/pause:1"
 COREDNS: Final = f"{OWN}/coredns:1"
 PROVISIONER: Final = f"{OWN}/local-path-provisioner:1"
 OPERATOR: Final = f"{OWN}/run-operator:dev"
+PYTHON_RUNTIME: Final = f"{OWN}/python-runtime"
 BUSYBOX: Final = "docker.io/library/busybox:1.36"
 
 
@@ -33,6 +34,8 @@ class Image:
     config: Config
     layers: Callable[[], list[bytes]]
     inputs: Callable[[], Iterable[Path]] = tuple
+    on_demand: bool = False
+    """Large, so made and loaded only where it is named."""
 
 
 def catalogue() -> list[Image]:
@@ -72,13 +75,23 @@ def catalogue() -> list[Image]:
             lambda: [rootfs.python(), operator.wheels(), operator.code()],
             operator.inputs,
         ),
+        Image(
+            "python-runtime",
+            _tags(PYTHON_RUNTIME, *(f"3.{minor}" for minor in range(9, 14))),
+            Config(command=("python3",), user="1000", env=("HOME=/tmp",)),
+            lambda: [rootfs.python(), python_runtime.packages()],
+            python_runtime.inputs,
+            on_demand=True,
+        ),
     ]  # fmt: skip
 
 
 def ensure(names: Iterable[str] | None = None) -> list[Path]:
-    """The archives of the named images (None: all), made first if need be. Raises ClusterError."""
+    """The archives of the named images (None: all but those on demand), made first if need be. Raises ClusterError."""
     known = {image.name: image for image in catalogue()}
-    wanted = list(names) if names is not None else list(known)
+    wanted = (
+        list(names) if names is not None else [name for name, image in known.items() if not image.on_demand]
+    )
     for name in wanted:
         if name not in known:
             raise ClusterError(f"there is no image {name}; known are {', '.join(known)}")

@@ -44,8 +44,8 @@ def wheels() -> bytes:
         kept.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory() as scratch:
             target = Path(scratch) / "lib"
-            _install(target)
-            kept.with_suffix(".partial").write_bytes(_layer(target, WHEELS_AT))
+            install(LOCK, target)
+            kept.with_suffix(".partial").write_bytes(layer_of(target, WHEELS_AT))
             kept.with_suffix(".partial").rename(kept)
     return kept.read_bytes()
 
@@ -55,23 +55,31 @@ def code() -> bytes:
     with tempfile.TemporaryDirectory() as scratch:
         target = Path(scratch) / "src"
         shutil.copytree(CODE, target / "run_operator", ignore=shutil.ignore_patterns("__pycache__"))
-        return _layer(target, CODE_AT)
+        return layer_of(target, CODE_AT)
 
 
-def _install(target: Path) -> None:
-    command = [
-        sys.executable, "-m", "pip", "install", "--quiet", "--require-hashes", "--no-deps", "--only-binary=:all:",
-        "--python-version", PYTHON, "--implementation", "cp", "--target", str(target), "-r", str(LOCK), "--no-compile",
+def install(lock: Path, target: Path) -> None:
+    """The wheels of a lock file, for the Python of the image. Raises ClusterError."""
+    pip_install(
+        lock, target, "--only-binary=:all:", "--python-version", PYTHON, "--implementation", "cp",
         *(flag for tag in ("manylinux_2_28_x86_64", "manylinux_2_17_x86_64", "manylinux2014_x86_64")
           for flag in ("--platform", tag)),
+    )  # fmt: skip
+
+
+def pip_install(lock: Path, target: Path, *flags: str) -> None:
+    """`pip install` of a lock file into a folder. Raises ClusterError."""
+    command = [
+        sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes", "--no-deps",
+        "--no-compile", "--target", str(target), "-r", str(lock), *flags,
     ]  # fmt: skip
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise ClusterError(f"installing the operator's wheels failed: {done.stderr.strip()[-600:]}")
+        raise ClusterError(f"installing the packages of {lock.name} failed: {done.stderr.strip()[-600:]}")
 
 
-def _layer(source: Path, at: str) -> bytes:
-    """Compiled where the compiler is the image's own version: the file system of the pod is read-only."""
+def layer_of(source: Path, at: str) -> bytes:
+    """A folder as a layer. Compiled where the compiler is the image's own version: the file system of the pod is read-only."""
     if f"{sys.version_info.major}.{sys.version_info.minor}" == PYTHON:
         unchecked = py_compile.PycInvalidationMode.UNCHECKED_HASH
         compileall.compile_dir(

@@ -67,11 +67,10 @@ def clone(url: str, folder: str, environ: Mapping[str, str]) -> None:
     try:
         _git(["fetch", "--quiet", "--depth", "1", "origin", ref or "HEAD"], folder, env, url)
         _git(["checkout", "--quiet", "--detach", "FETCH_HEAD"], folder, env, url)
-    except RunnerError:
-        if not ref:
-            raise
-        _git(["fetch", "--quiet", "--tags", "origin"], folder, env, url)
-        _git(["checkout", "--quiet", "--detach", _known(ref, folder, env)], folder, env, url)
+    except RunnerError:  # a server without shallow copies, or one that hands out no commit by name
+        _git(["fetch", "--quiet", "--tags", "origin", *([] if ref else ["HEAD"])], folder, env, url)
+        found = _known(ref, folder, env) if ref else "FETCH_HEAD"
+        _git(["checkout", "--quiet", "--detach", found], folder, env, url)
 
 
 def credentials(address: str, environ: Mapping[str, str]) -> tuple[str, dict[str, str]]:

@@ -38,6 +38,10 @@ class RunnerError(Exception):
         self.code = code
 
 
+class Stopped(SystemExit):
+    """SIGTERM: raised in whatever the function does just now, so that it can clean up."""
+
+
 def last_line(error: BaseException) -> str:
     """The exception as the last line of its traceback shows it, on one line."""
     text = "".join(traceback.format_exception_only(type(error), error)).strip()

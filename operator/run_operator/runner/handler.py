@@ -9,7 +9,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any, Callable, NamedTuple
 
-from .errors import HANDLER_NOT_FOUND, IMPORT_FAILED, RunnerError, last_line
+from .errors import HANDLER_NOT_FOUND, IMPORT_FAILED, RunnerError, Stopped, last_line
 from .source_files import MAIN
 from .traces import show
 
@@ -66,11 +66,13 @@ def _import(path: str, folder: str) -> ModuleType:
     bare = path[: -len("/__init__.py")] if path.endswith("/__init__.py") else path[: -len(".py")]
     name = bare.replace(os.sep, ".") if path.endswith(".py") else path
     try:
-        if "." in name and all(part.isidentifier() for part in name.split(".")):
+        if path.endswith(".py") and "." in name and all(part.isidentifier() for part in name.split(".")):
             module = importlib.import_module(name)
             if os.path.realpath(str(module.__file__)) == os.path.realpath(os.path.join(folder, path)):
                 return module
         return _executed(name, os.path.join(folder, path))
+    except Stopped:
+        raise
     except SystemExit as error:
         raise RunnerError(
             IMPORT_FAILED, f"{path} calls sys.exit({error.code}) while it is imported"

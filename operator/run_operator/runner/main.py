@@ -15,6 +15,7 @@ from .errors import (
     HANDLER_FAILED,
     INIT_FAILED,
     RunnerError,
+    Stopped,
     last_line,
 )
 from .handler import Functions, load
@@ -35,7 +36,6 @@ ENV_FILE = "RUN_SOURCE_FILE"
 FOLDER = "/shared"
 """Where the platform puts the source; the handler's working folder."""
 LEFTOVERS = frozenset({"lost+found"})
-STOPPED = 128 + signal.SIGTERM
 
 
 class Prepared(NamedTuple):
@@ -147,7 +147,7 @@ class Runner:
         if self._child is not None and self._child.poll() is None:
             self._child.terminate()
         report.end("", f"stopped while {self.stage}")
-        raise SystemExit(128 + number)
+        raise Stopped(128 + number)
 
     def _exited(self, error: SystemExit) -> int:
         """sys.exit of the function, or a stop. 0 is success, as in any program."""
@@ -155,7 +155,7 @@ class Runner:
         if code is None or code == 0:
             return 0
         number = code if isinstance(code, int) else 1
-        if number != STOPPED:
+        if not isinstance(error, Stopped):
             said = f"the function called sys.exit({code!r}) while {self.stage}"
             print(said, file=sys.stderr, flush=True)
             report.end(HANDLER_FAILED, said)
