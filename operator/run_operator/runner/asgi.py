@@ -9,11 +9,11 @@ import json
 import types
 import uuid
 from collections.abc import Awaitable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Callable, NamedTuple
 
 from . import nuclio
 from .errors import last_line
+from .threads import Threads
 from .traces import show
 
 MAX_BODY = 64 << 20
@@ -44,7 +44,7 @@ class Application:
         self._given = dict(given)
         self._takes_event = takes_event
         self._in_loop = inspect.iscoroutinefunction(handler) or inspect.isasyncgenfunction(handler)
-        self._threads = ThreadPoolExecutor(concurrency, thread_name_prefix="handler")
+        self._threads = Threads(concurrency)
         self._names: dict[bytes, str] = {}
 
     async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
@@ -65,6 +65,8 @@ class Application:
             if answer.more is not None:
                 await self._stream(send, answer)
                 return
+        except asyncio.CancelledError:  # the server ends, and this request has had its time
+            answer = Answer(503, TEXT, {}, b"the service is stopping")
         except Exception as error:  # noqa: BLE001 - of the handler: this request fails, the server goes on
             show(error)
             answer = failure(error)
@@ -75,8 +77,7 @@ class Application:
         if self._in_loop:
             returned = self._handler(**given)
             return await returned if inspect.isawaitable(returned) else returned
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._threads, lambda: self._handler(**given))
+        return await self._threads.call(lambda: self._handler(**given))
 
     async def _stream(self, send: Send, answer: Answer) -> None:
         await send(_start(answer, length=None))
@@ -90,8 +91,8 @@ class Application:
             async for part in generator:
                 yield part
             return
-        loop, end = asyncio.get_running_loop(), object()
-        while (part := await loop.run_in_executor(self._threads, next, generator, end)) is not end:
+        end = object()
+        while (part := await self._threads.call(lambda: next(generator, end))) is not end:
             yield part
 
     def _event(self, scope: Mapping[str, Any], body: bytes) -> Any:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Callable
 
 from . import report
 from .asgi import Application
-from .errors import INVALID_ARGUMENTS, SERVER_FAILED, RunnerError
+from .errors import INVALID_ARGUMENTS, SERVER_FAILED, RunnerError, Stopped
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -49,18 +49,18 @@ def serve(runner: Any) -> int:
     }
     runner.stage = "serving"
     if workers == 1:
-        application = make(runner, prepared, 0)
-        _say(settings, workers)
-        server = uvicorn.Server(uvicorn.Config(application, **settings))
-        server.run()
-        return 0 if server.started else _failed(settings)
-    os.environ[ENV_SUPERVISOR] = str(os.getpid())
-    from uvicorn.supervisors import Multiprocess
-
-    config = uvicorn.Config(f"{__package__}.serve:worker", factory=True, workers=workers, **settings)
-    socket = config.bind_socket()
-    _say(settings, workers)
-    Multiprocess(config, target=uvicorn.Server(config=config).run, sockets=[socket]).run()
+        application: Any = make(runner, prepared, 0)
+    else:
+        os.environ[ENV_SUPERVISOR] = str(os.getpid())
+        application = f"{__package__}.serve:worker"
+        settings |= {"factory": True, "workers": workers}
+    print(f"serving on port {settings['port']} with {workers} worker{'s' if workers > 1 else ''}", flush=True)
+    try:
+        uvicorn.run(application, **settings)
+    except Stopped:
+        raise
+    except SystemExit as error:
+        raise RunnerError(SERVER_FAILED, f"the server could not listen on port {settings['port']}") from error
     return 0
 
 
@@ -107,11 +107,3 @@ def _number(name: str, default: int, most: int) -> int:
     if not text.isdecimal() or not 0 < int(text) <= most:
         raise RunnerError(SERVER_FAILED, f"{name}={text[:40]!r} is not a number from 1 to {most}")
     return int(text)
-
-
-def _say(settings: Mapping[str, Any], workers: int) -> None:
-    print(f"serving on port {settings['port']} with {workers} worker{'s' if workers > 1 else ''}", flush=True)
-
-
-def _failed(settings: Mapping[str, Any]) -> int:
-    raise RunnerError(SERVER_FAILED, f"the server could not listen on port {settings['port']}")
