@@ -97,6 +97,8 @@ class Run:
     suspended_by: str = ""
     """The field manager that set `suspend` (`kubectl-patch`, `argocd-controller`...); empty where not known."""
     metrics: MetricsState = NO_METRICS
+    exported: JSON = field(default_factory=dict)
+    """The status that the document was exported with, where its function ran elsewhere; else empty."""
 
     @property
     def key(self) -> Key:
@@ -141,6 +143,9 @@ class Run:
             key_of_document=text(spec.get("key")),
             suspended_by=last_writer(metadata.get("managedFields"), "f:spec", "f:suspend") if suspend else "",
             metrics=_metrics(status),
+            exported=mapping(spec.get("status"))
+            if mapping(spec.get("spec")).get("local_execution") is True
+            else {},
         )
 
 

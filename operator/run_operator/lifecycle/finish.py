@@ -112,6 +112,13 @@ def impossible(ctx: Context, reason: str, message: str) -> Plan:
     return ctx.decided(wake_at=_expiry(ctx, ctx.now))
 
 
+def ended_elsewhere(ctx: Context, state: State, reason: str, message: str) -> Plan:
+    """The end of a Run of which nothing ran here."""
+    ctx.draft.completed_at(ctx.now)
+    _end(ctx, state, conditions.COMPLETE if state == State.COMPLETED else conditions.FAILED, reason, message)
+    return ctx.decided(wake_at=_expiry(ctx, ctx.now))
+
+
 def after_the_end(ctx: Context) -> Plan:
     """Remove the Run when its time to live is over; answer a stop that came too late."""
     expiry = _expiry(ctx, parse(ctx.run.status.get("completionTime")) or ctx.now)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from run_operator.api.conditions import State, state_of
+from run_operator.api.conditions import FINAL, state_of
 from run_operator.lifecycle import finish, not_applied
 from run_operator.lifecycle.context import Context
 from run_operator.lifecycle.model import Plan
@@ -18,7 +18,7 @@ from run_operator.workloads.fields import WorkloadError
 def is_mended(ctx: Context) -> bool:
     """Whether a Run that ended before anything was started was edited after its end."""
     status = ctx.run.status
-    never_started = state_of(status.get("state")) == State.ERROR and not status.get("attempt")
+    never_started = state_of(status.get("state")) in FINAL and not status.get("attempt")
     return never_started and ctx.run.generation != status.get("observedGeneration")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from run_operator.api import conditions
@@ -159,7 +160,7 @@ class StatusBuilder:
     def reopen(self) -> None:
         """The end is taken back: the Run is as one that was not looked at yet, apart from its transitions."""
         self._status.pop("completionTime", None)
-        ended = (conditions.FAILED, conditions.FINISHED, conditions.RUNNING)
+        ended = (conditions.COMPLETE, conditions.FAILED, conditions.FINISHED, conditions.RUNNING)
         self._status["conditions"] = [
             c for c in self._status.get("conditions", ()) if c.get("type") not in ended
         ]
@@ -223,6 +224,10 @@ class StatusBuilder:
     def forget_writers(self) -> None:
         """Drop who wrote metrics, which this status does not show: None is how a merge patch says it."""
         self._status["metricsIngest"] = {"writers": None, "ended": None}
+
+    def adopt_results(self, fields: Mapping[str, Any]) -> None:
+        """What the function returned when it ran elsewhere."""
+        self._status.update(fields)
 
     def event(self, reason: str, message: str, *, warning: bool = False) -> None:
         """Add a line to the story."""
