@@ -1,6 +1,8 @@
 # Everything a developer types. `make help` lists it.
 PYTHON ?= python3
 VENV := .venv
+DOCS := .venv-docs
+DOCS_STAMP := $(DOCS)/.installed
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 SDK_LINES := sdk sdk-next
@@ -8,7 +10,7 @@ SDK_STAMPS := $(SDK_LINES:%=.venv-%/.installed)
 CLUSTER_NAME ?= demo
 
 .DEFAULT_GOAL := help
-.PHONY: help docs setup prerequisites demo test test-unit test-pod test-integration test-e2e lint format bench bench-jobset bench-stop bench-client bench-runmetrics bench-metrics bench-freshness chaos chaos-metrics cluster-up cluster-down lock sdk-lines sdk-environments
+.PHONY: help docs check setup prerequisites demo test test-unit test-pod test-integration test-e2e lint format bench bench-jobset bench-stop bench-client bench-runmetrics bench-metrics bench-freshness chaos chaos-metrics cluster-up cluster-down lock sdk-lines sdk-environments
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -56,11 +58,14 @@ sdk-lines: $(STAMP) $(SDK_STAMPS) ## The day of a person with both lines of the 
 test-e2e: prerequisites $(SDK_STAMPS) ## Real pods
 	@$(BIN)/python -m pytest tests/e2e -q
 
-lint: $(STAMP) ## ruff, mypy, import contracts
+lint: $(STAMP) ## ruff, mypy, import contracts, plain English
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
+	@$(BIN)/python -m tests.support.prose
 	@$(BIN)/lint-imports > $(VENV)/lint-imports.log || { cat $(VENV)/lint-imports.log; exit 1; }
+
+check: lint test-unit ## What to run before each commit
 
 format: $(STAMP) ## Let ruff format and mend
 	@$(BIN)/ruff check --fix .
@@ -99,12 +104,22 @@ cluster-up: prerequisites ## Start the throw-away cluster
 cluster-down: $(STAMP) ## Remove it without a trace
 	@$(BIN)/python -m cluster down --name $(CLUSTER_NAME)
 
-docs: $(STAMP) ## Write docs/fields.md from the CRD
+$(DOCS_STAMP): requirements/docs.lock $(STAMP)
+	@echo "  setting up $(DOCS) (the documentation site) ..."
+	@$(PYTHON) -m venv $(DOCS)
+	@$(DOCS)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/docs.lock
+	@$(DOCS)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/operator.lock
+	@touch $@
+
+docs: $(DOCS_STAMP) ## Write docs/fields.md from the CRD, and build the site in build/site
 	@$(BIN)/python -m tests.support.fields_page
+	@PYTHONPATH=operator NO_MKDOCS_2_WARNING=1 $(DOCS)/bin/mkdocs build --quiet --strict
+	@echo "  build/site/index.html"
 
 lock: $(STAMP) ## Write requirements/*.lock anew
 	@$(BIN)/python -m pip install --quiet pip-tools==7.6.2
 	@$(BIN)/pip-compile -q --extra operator --extra dev --generate-hashes --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --strip-extras --allow-unsafe --no-header -o requirements/dev.lock pyproject.toml
 	@$(BIN)/pip-compile -q --extra operator --generate-hashes --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --strip-extras --no-header -c requirements/dev.lock -o requirements/operator.lock pyproject.toml
 	@$(BIN)/pip-compile -q --generate-hashes --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --strip-extras --allow-unsafe --no-header -o requirements/sdk.lock requirements/sdk.in
+	@$(BIN)/pip-compile -q --generate-hashes --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --strip-extras --allow-unsafe --no-header -o requirements/docs.lock requirements/docs.in
 	@$(BIN)/pip-compile -q --pre --generate-hashes --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --strip-extras --allow-unsafe --no-header -o requirements/sdk-next.lock requirements/sdk-next.in

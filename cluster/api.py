@@ -12,9 +12,9 @@ from cluster.errors import ClusterError
 from cluster.paths import Home
 from cluster.processes import wait_until
 
-READY_PATIENCE: Final = 90.0
+READY_TIMEOUT: Final = 90.0
 LAST_LINES: Final = 12
-ANSWER_PATIENCE: Final = 120.0
+ANSWER_TIMEOUT: Final = 120.0
 
 
 def kubectl(home: Home, programs: Path, *arguments: str, stdin: str | None = None) -> str:
@@ -29,7 +29,7 @@ def wait_ready(home: Home, programs: Path, alive: Callable[[], bool]) -> None:
     """Until the API server answers and the default service account is there. Raises ClusterError."""
     question = ("get", "serviceaccount", "default", "-n", "default")
     ready = wait_until(
-        lambda: not alive() or _run(home, programs, *question).returncode == 0, READY_PATIENCE, every=0.1
+        lambda: not alive() or _run(home, programs, *question).returncode == 0, READY_TIMEOUT, every=0.1
     )
     if not alive() or not ready:
         raise ClusterError(explain(home))
@@ -57,8 +57,8 @@ def _run(
             text=True,
             capture_output=True,
             check=False,
-            timeout=ANSWER_PATIENCE,
+            timeout=ANSWER_TIMEOUT,
             env=os.environ | {"KUBECONFIG": str(home.kubeconfig)},
         )
     except subprocess.TimeoutExpired:
-        return subprocess.CompletedProcess(command, 1, "", f"no answer within {ANSWER_PATIENCE:g} s")
+        return subprocess.CompletedProcess(command, 1, "", f"no answer within {ANSWER_TIMEOUT:g} s")

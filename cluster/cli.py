@@ -53,7 +53,7 @@ def cli() -> None:
 @name_option
 @click.option("--shape", type=click.Choice(SHAPES), default=_default_shape, help="Default: full as root.")
 @click.option("--audit", is_flag=True, help="Write an audit log of every write (control-plane).")
-@click.option("--restarts", is_flag=True, help="Start components anew that die (control-plane).")
+@click.option("--restarts", is_flag=True, help="Restart components that die (control-plane).")
 def up(name: str, shape: str, audit: bool, restarts: bool) -> None:
     """Build what is missing, start the cluster, wait until it is ready. Running already: nothing to do."""
     if current.chosen():

@@ -12,7 +12,7 @@ from cluster.paths import cache
 
 
 def chosen() -> bool:
-    """Whether the person named it. Without being told, no current context is ever used."""
+    """Whether the person named it. A current context is never used unasked."""
     return os.environ.get("CLUSTER") == "current"
 
 

@@ -50,7 +50,7 @@ class Home:
 
     @property
     def lock(self) -> Path:
-        """Held by whoever starts or removes the cluster; outside its folder, which goes with it."""
+        """Held while the cluster is started or removed; outside its folder, which is removed with it."""
         return cache() / "locks" / f"{self.name}.lock"
 
     @property

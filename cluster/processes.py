@@ -23,7 +23,7 @@ class Process:
     pid: int
     started: int
     boot: str = ""
-    """Which boot of the machine; numbers and times begin anew with each. Empty: not known."""
+    """Which boot of the machine; numbers and times restart with each. Empty: unknown."""
 
     @classmethod
     def of(cls, pid: int) -> Process:
@@ -47,9 +47,9 @@ class Process:
         """Whether this very process still runs (a zombie does not)."""
         return self.boot in ("", _boot()) and _started(self.pid) == self.started
 
-    def stop(self, patience: float) -> None:
-        """SIGTERM, and after `patience` seconds SIGKILL; returns when it is gone."""
-        for sign, seconds in ((signal.SIGTERM, patience), (signal.SIGKILL, 10.0)):
+    def stop(self, grace: float) -> None:
+        """SIGTERM, and after `grace` seconds SIGKILL; returns when it has ended."""
+        for sign, seconds in ((signal.SIGTERM, grace), (signal.SIGKILL, 10.0)):
             if not self.alive:
                 return
             os.kill(self.pid, sign)

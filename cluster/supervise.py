@@ -1,7 +1,7 @@
 """The supervisor of one cluster: starts what a plan says, in order, and ends everything when it ends.
 
 `python -m cluster.supervise PLAN.json`. In the shape `full` it is PID 1 of the cluster's own namespaces. When a
-component dies, it writes `failed` beside the plan, with the component's name, and ends; or starts it anew, as the
+component dies, it writes `failed` beside the plan, with the component's name, and ends; or restarts it, as the
 kubelet of a control plane does, where the plan says so.
 """
 
@@ -24,8 +24,8 @@ from typing import Any, Final
 from cluster.processes import die_with_parent
 
 MODULE: Final = "cluster.supervise"
-GATE_PATIENCE: Final = 90.0
-STOP_PATIENCE: Final = 5.0
+GATE_TIMEOUT: Final = 90.0
+STOP_TIMEOUT: Final = 5.0
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Plan:
     components: list[Component]
     setup: list[list[str]] = field(default_factory=list)
     restarts: bool = False
-    """Whether a component that dies is started anew: for tests that kill some."""
+    """Whether a component that dies is restarted: for tests that kill components."""
 
     def write(self, path: Path) -> None:
         """As JSON."""
@@ -104,7 +104,7 @@ class Supervisor:
 
     def _api_ready(self) -> bool:
         context = ssl.create_default_context(cafile=self._plan.ca)
-        deadline = time.monotonic() + GATE_PATIENCE
+        deadline = time.monotonic() + GATE_TIMEOUT
         while time.monotonic() < deadline and not self._stop.is_set() and not self._dead():
             try:
                 with urllib.request.urlopen(f"{self._plan.api}/readyz", context=context, timeout=2):  # noqa: S310
@@ -131,7 +131,7 @@ class Supervisor:
         """Newest first, so that nobody misses what it depends on."""
         for child in reversed(self._children.values()):
             child.terminate()
-        deadline = time.monotonic() + STOP_PATIENCE
+        deadline = time.monotonic() + STOP_TIMEOUT
         for child in self._children.values():
             try:
                 child.wait(max(0.0, deadline - time.monotonic()))

@@ -24,7 +24,7 @@ NODE_PORT: Final = 30843
 """As manifests/overlays/demo has it."""
 USER: Final = "demo-user"
 ROLES: Final = ("edit", "run-operator-log-metrics")
-PATIENCE: Final = 150.0
+TIMEOUT: Final = 150.0
 """Seconds: the kubelet brings a renewed certificate into the pod within about ninety."""
 
 
@@ -97,7 +97,7 @@ def _object(kind: str, name: str) -> dict[str, Any]:
 
 def _trust(stage: Stage, host: str, authority: Path) -> None:
     """Write down whom to trust, and wait until the gateway's certificate is good for the address."""
-    deadline, problem = time.monotonic() + PATIENCE, ""
+    deadline, problem = time.monotonic() + TIMEOUT, ""
     while time.monotonic() < deadline:
         wanted = ("get", "secret", SECRET, "-o", r"jsonpath={.data.ca\.crt}")
         authority.write_bytes(base64.b64decode(stage.run(*wanted, namespace=OPERATOR)))

@@ -13,7 +13,7 @@ from typing import Final
 from cluster.errors import ClusterError
 
 NAMESPACE: Final = "run-demo"
-PATIENCE: Final = 90.0
+TIMEOUT: Final = 90.0
 """Seconds a Run may take to come to the state that is waited for."""
 FINAL: Final = ("COMPLETED", "ERROR")
 LOOK: Final = 0.2
@@ -71,12 +71,12 @@ class Stage:
 
     def until(self, what: str, question: Callable[[], str]) -> str:
         """The first answer that is not empty. Raises ClusterError when none comes in time."""
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + TIMEOUT
         while time.monotonic() < deadline:
             if answer := question():
                 return answer
             time.sleep(LOOK)
-        raise ClusterError(f"{what}: not within {PATIENCE:g} s")
+        raise ClusterError(f"{what}: not within {TIMEOUT:g} s")
 
     def follow(self, run: str, until: str, *, logs: bool = False) -> None:
         """Show states, and log lines as they come, until the state is reached. Raises ClusterError for another end."""
@@ -91,7 +91,7 @@ class Stage:
                     say(f"  {time.monotonic() - began:5.1f} s  {state:<10} {message}")
                 if logs and output is None and pod and state in ("RUNNING", *FINAL):
                     output = self.start("logs", "-f", pod, filtered="sed 's/^/           | /'")
-                if state in (until, *FINAL) or time.monotonic() - began > PATIENCE:
+                if state in (until, *FINAL) or time.monotonic() - began > TIMEOUT:
                     break
         finally:
             watch.kill()

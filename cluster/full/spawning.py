@@ -14,7 +14,7 @@ from cluster.prerequisites import search_path
 from cluster.processes import Process, wait_until
 from cluster.supervise import MODULE
 
-START_PATIENCE: Final = 10.0
+START_TIMEOUT: Final = 10.0
 NAMESPACES: Final = (
     "unshare", "--net", "--mount", "--pid", "--fork", "--mount-proc", "--kill-child", "--propagation", "slave",
 )  # fmt: skip
@@ -51,7 +51,7 @@ def inner_process(home: Home, outer: subprocess.Popen[bytes]) -> Process:
     def found() -> bool:
         return outer.poll() is not None or bool(children.read_text().split())
 
-    wait_until(found, START_PATIENCE)
+    wait_until(found, START_TIMEOUT)
     if outer.poll() is not None:
         raise _no_namespaces(home)
     return Process.of(int(children.read_text().split()[0]))

@@ -27,7 +27,7 @@ ENVIRONMENT: Final = (
     "PYTHONUNBUFFERED=1",
 )
 PYTHON: Final = "3.11"
-"""Of the Debian release the image is made from; the wheels must match it."""
+"""The Python version of the image's Debian release; the wheels must match it."""
 
 
 def inputs() -> Iterable[Path]:

@@ -23,7 +23,7 @@ DROPPED: Final = re.compile(
     r"\./(usr/share/(doc|man|locale|info|lintian|bash-completion|python-wheels)/.|var/(cache|lib/apt|lib/dpkg|log)/.|dev/.)"
 )
 PYTHON_PACKAGES: Final = "python3,ca-certificates"
-PATIENCE: Final = 300
+TIMEOUT: Final = 300
 """Seconds for Debian's packages to be fetched and unpacked."""
 
 
@@ -79,7 +79,7 @@ def _bootstrap(target: Path) -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=PATIENCE,
+        timeout=TIMEOUT,
     )
     if done.returncode:
         raise ClusterError(f"mmdebstrap failed: {done.stderr.strip()[-600:]}")

@@ -24,7 +24,7 @@ from tests.support.harness import Person, run_object, wait_for
 from tests.support.metrics_pod import running_pod
 from tests.support.terminal import RUNCTL, Terminal
 
-PATIENCE = 60.0
+TIMEOUT = 60.0
 
 
 class Ends:
@@ -45,8 +45,8 @@ class Ends:
     def of(self, name: str) -> float:
         """The moment."""
         with self._news:
-            if not self._news.wait_for(lambda: name in self._seen, PATIENCE):
-                sys.exit(f"bench-client: run {name} did not end within {PATIENCE:g} s")
+            if not self._news.wait_for(lambda: name in self._seen, TIMEOUT):
+                sys.exit(f"bench-client: run {name} did not end within {TIMEOUT:g} s")
             return self._seen[name]
 
 
@@ -63,9 +63,9 @@ def waited(person: Person, ends: Ends, name: str, wait: Callable[[str], Any]) ->
     waiting.start()
     wait_for("its watch", lambda: watches(person) > before)  # it has started: what is measured is the end
     person.end_pod(pod)
-    waiting.join(PATIENCE)
+    waiting.join(TIMEOUT)
     if not returned:
-        sys.exit(f"bench-client: the wait for {name} did not return within {PATIENCE:g} s")
+        sys.exit(f"bench-client: the wait for {name} did not return within {TIMEOUT:g} s")
     return returned[0] - ends.of(name)
 
 

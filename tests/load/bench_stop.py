@@ -22,7 +22,7 @@ from tests.load.watching import Watch
 from tests.support.harness import Person, run_object
 
 ABREAST = 16
-PATIENCE = 120.0
+TIMEOUT = 120.0
 LABEL_RUN = "run-operator.io/run"
 
 
@@ -49,8 +49,8 @@ class Stopwatch:
     def wait(self, happening: str) -> float:
         """The moment it was seen."""
         with self._news:
-            if not self._news.wait_for(lambda: happening in self._seen, PATIENCE):
-                sys.exit(f"bench-stop: {happening}: not within {PATIENCE:g} s")
+            if not self._news.wait_for(lambda: happening in self._seen, TIMEOUT):
+                sys.exit(f"bench-stop: {happening}: not within {TIMEOUT:g} s")
             return self._seen[happening]
 
 

@@ -21,7 +21,7 @@ from tests.support.harness import OperatorProcess, Person, run_object
 
 ABREAST = 12
 """Sequences under way at once."""
-PATIENCE = 90.0
+TIMEOUT = 90.0
 LOOK = 0.5
 PROGRAMS = ((), (), (), ("kwok-complete",), ("kwok-fail",))
 SERVICE = {"kind": "container+serve", "spec": {"service_ports": [{"port": 80}], "replicas": 2}}
@@ -85,13 +85,13 @@ async def campaign(person: Person, operator: OperatorProcess, count: int, seed: 
         await asyncio.gather(killer, return_exceptions=True)
         if not operator.running:
             await asyncio.to_thread(operator.start)
-        until = time.monotonic() + PATIENCE
+        until = time.monotonic() + TIMEOUT
         astray = await chaos.astray()
         while astray and time.monotonic() < until:
             await asyncio.sleep(LOOK)
             astray = await chaos.astray()
         if astray:
-            sys.exit(f"chaos: seed {seed}: stuck after {PATIENCE:g} s:\n" + "\n".join(astray[:20]))
+            sys.exit(f"chaos: seed {seed}: stuck after {TIMEOUT:g} s:\n" + "\n".join(astray[:20]))
     return chaos
 
 

@@ -32,7 +32,7 @@ VALUES = 5
 """A batch."""
 CUT = 0.05
 """Share of the batches whose answer is not waited for."""
-PATIENCE = 120.0
+TIMEOUT = 120.0
 SHARE = 1_000_000
 """In the shared list, a value is the writer's number times this, and the batch."""
 
@@ -71,7 +71,7 @@ class Program(threading.Thread):
         following, until = 1, 0.0
         while not self.refused:
             if self.enough.is_set() and not until:
-                until = time.monotonic() + PATIENCE
+                until = time.monotonic() + TIMEOUT
             if until and (self.settled or time.monotonic() > until):
                 return
             poll = self.enough.is_set() and following > self.sent
@@ -202,7 +202,7 @@ def fire(person: Person, operators: list[OperatorProcess], kills: int, seed: int
     for program in programs:
         program.enough.set()
     for program in programs:
-        program.join(PATIENCE + 30)
+        program.join(TIMEOUT + 30)
     print(f"\r  after {time.monotonic() - began:.0f} s:                    ")
     return verdict(person, programs, figures)
 

@@ -16,7 +16,7 @@ from tests.support.harness import wait_for
 WAITS = "runmetrics: the end: the last metrics wait for the operator ("
 UNSTORED = "not all metrics are known to be stored"
 LONG = "runmetrics.END_SECONDS = 300\n"
-"""Longer than any test has patience for: what ends, ends for another reason."""
+"""Longer than the deadline of any test: what ends, ends for another reason."""
 BRIEF = f"{LONG}runmetrics.FLUSH_SECONDS, runmetrics.TOLD_AFTER = 0.2, 3600\n"
 
 

@@ -38,7 +38,7 @@ USED: Final[dict[str, frozenset[str]]] = {
     "python+job": _PYTHON,
     "python+serve": _PYTHON | _SERVICE,
 }
-"""By `<runtime>+<action>`. Of a kind that is not in it nothing is said."""
+"""By `<runtime>+<action>`. Other kinds are not checked."""
 PLATFORM: Final = frozenset(
     {"task", "function", "workflow", "local_execution", "base_image", "instructions", "python_version"}
 )

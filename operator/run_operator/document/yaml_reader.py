@@ -208,9 +208,9 @@ class _Builder:
         return built
 
     def _name(self, anchor: str | None, line: int) -> None:
-        """YAML allows an anchor to be named anew; PyYAML, by whose rules exports are read, does not."""
+        """YAML allows an anchor to be defined twice; PyYAML, which the SDK uses, does not."""
         if anchor in self._named:
-            raise errors.NotYamlError(f"the anchor &{str(anchor)[:40]} stands twice", line)
+            raise errors.NotYamlError(f"the anchor &{str(anchor)[:40]} is defined twice", line)
         if anchor:
             self._named.add(anchor)
 
@@ -251,7 +251,7 @@ class _Builder:
             if not isinstance(key, str):
                 raise errors.UnrepresentableError(f"the key {short(key)} is not a text; quote it", line)
             if key in found:
-                raise errors.NotYamlError(f"the key {short(key)} stands twice in one map", line)
+                raise errors.NotYamlError(f"the key {short(key)} is defined twice in one map", line)
             self._lines[*path, key] = line
             inner.append(self._value(next(self._events), (*path, key), depth + 1))
             found[key] = inner[-1].value

@@ -12,7 +12,7 @@ from run_operator.api.conditions import FINAL, state_of
 from run_operator.api.run import Key, Run
 from run_operator.engine.event_recorder import EventRecorder
 from run_operator.engine.executor import Executor, RefusedError
-from run_operator.engine.patience import StatusPacing
+from run_operator.engine.status_pacing import StatusPacing
 from run_operator.engine.store import Store
 from run_operator.kube.errors import ForbiddenError, InvalidError, NotFoundError, TooLargeError
 from run_operator.lifecycle.model import Observed, Plan, Refusal, RunEvent, ScaleChild, SuspendChild
@@ -54,7 +54,7 @@ class Reconciler:
         self._options = options
         self._uncommitted = uncommitted
         self._bursting = bursting
-        self._patience = StatusPacing(clock)
+        self._pacing = StatusPacing(clock)
 
     async def reconcile(self, key: Key) -> float | None:
         """Bring one Run a step further; returns the seconds after which to look again, or None.
@@ -63,7 +63,7 @@ class Reconciler:
         """
         run = self._store.run(key)
         if run is None:
-            self._patience.forget(key)
+            self._pacing.forget(key)
             return None
         observed = self._store.observed(run)
         decision = self._plan(run, observed)
@@ -74,8 +74,8 @@ class Reconciler:
             decision = self._plan(run, replace(observed, said=said))
         self._store.follow(key, decision.wants)
         if not decision.can_wait:
-            self._patience.forget(key)
-        elif wait := self._patience.wait(key):
+            self._pacing.forget(key)
+        elif wait := self._pacing.wait(key):
             return wait
         try:
             return await self._carry_out(run, decision)

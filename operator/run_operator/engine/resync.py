@@ -73,9 +73,9 @@ class Resync:
                 found[str(metadata["uid"])] = str(metadata["resourceVersion"])
         return found
 
-    async def _unseen(self, listed: Listed, patience: float) -> int:
-        """How many listed objects the store still does not hold after `patience` seconds."""
-        until = self._clock() + patience
+    async def _unseen(self, listed: Listed, within: float) -> int:
+        """How many listed objects the store still does not hold after `within` seconds."""
+        until = self._clock() + within
         missing = self._missing(listed)
         while missing and self._clock() < until:
             await asyncio.sleep(LOOK)

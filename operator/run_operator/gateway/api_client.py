@@ -86,12 +86,12 @@ T = TypeVar("T")
 
 
 class ApiClient:
-    """`patience`: seconds one call goes on trying while the API server does not answer."""
+    """`timeout`: seconds one call goes on trying while the API server does not answer."""
 
-    def __init__(self, api: Api, identity: Identity, patience: float) -> None:
+    def __init__(self, api: Api, identity: Identity, timeout: float) -> None:
         self.api = api.as_caller(identity.token)
         self.identity = identity
-        self._patience = patience
+        self._timeout = timeout
 
     async def get(self, resource: Resource, namespace: str, name: str) -> JSON:
         """One object. Raises the errors of `kube.errors`."""
@@ -166,11 +166,11 @@ class ApiClient:
                 ):
                     yield raw
             except ForbiddenError:
-                if sure or time.monotonic() - tried > min(DENIED, self._patience):
+                if sure or time.monotonic() - tried > min(DENIED, self._timeout):
                     raise
                 sure = await self.api.ready()
             except (TransientError, ThrottledError):
-                if time.monotonic() - tried > self._patience:
+                if time.monotonic() - tried > self._timeout:
                     raise
             else:
                 return
@@ -178,12 +178,12 @@ class ApiClient:
 
     async def _patiently(self, attempt: Callable[[], Awaitable[T]]) -> T:
         began, pause, sure = time.monotonic(), FIRST_PAUSE, False
-        until = began + self._patience
+        until = began + self._timeout
         while True:
             try:
                 return await attempt()
             except ForbiddenError:
-                if sure or time.monotonic() - began > min(DENIED, self._patience):
+                if sure or time.monotonic() - began > min(DENIED, self._timeout):
                     raise
                 sure = await self.api.ready()  # what is denied once more after this is denied
                 wait = 0.0 if sure else pause

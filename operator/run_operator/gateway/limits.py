@@ -15,7 +15,7 @@ class GatewayLimits(Bounds):
     """etcd refuses objects above 1.5 MiB."""
     request: float = 55.0
     """For a whole request: the SDK gives up after 60 s."""
-    patience: float = 40.0
+    retry_timeout: float = 40.0
     """How long a request waits for an API server that does not answer, as during its restart."""
     rate: float = 200.0
     """Requests a second of one token or one address. Faster ones are slowed down, not refused."""

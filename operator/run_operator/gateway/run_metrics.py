@@ -79,7 +79,7 @@ class RunMetrics:
             meant = write.meaning(raw)
             self._readings.answered(reader, meant.answers, key, meant.base)
             return await write.run(
-                raw, lambda: self._entities.raw(caller, place, run_id), self._limits.patience
+                raw, lambda: self._entities.raw(caller, place, run_id), self._limits.retry_timeout
             )
 
     @asynccontextmanager
@@ -124,9 +124,9 @@ class _Write:
         """What is to be done with the metrics as they are."""
         return meaning(self._key, self._value, self._stored(raw), self._readings, self._arrived)
 
-    async def run(self, raw: JSON, again: Callable[[], Awaitable[JSON]], patience: float) -> Any:
+    async def run(self, raw: JSON, again: Callable[[], Awaitable[JSON]], within: float) -> Any:
         """Until it is in; what is stored then. `again` reads the Run anew. Raises Problem."""
-        until, pause = time.monotonic() + patience, FIRST_PAUSE
+        until, pause = time.monotonic() + within, FIRST_PAUSE
         while not self._landed(raw):
             meant = self.meaning(raw)
             if meant.op is None:

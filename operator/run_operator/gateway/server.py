@@ -93,7 +93,7 @@ class GatewayServer:
         arrived = time.monotonic()
         who = identity(request.headers, request.remote or "")
         await self._pace(who)
-        caller = ApiClient(self._api, who, self._limits.patience)
+        caller = ApiClient(self._api, who, self._limits.retry_timeout)
         asked.user = await self._authentication.user(caller)
         body = await self._body(request, who)
         parts, parameters = parts_of(request.raw_path), dict(request.query)

@@ -40,7 +40,7 @@ class GatewayTelemetry:
     """A registry of its own."""
 
     def __init__(self) -> None:
-        self._registry = registry = CollectorRegistry()
+        self.registry = registry = CollectorRegistry()
         self._requests = Counter(
             "run_operator_gateway_requests",
             "Requests by method, route and HTTP status; 499: whoever asked went away.",
@@ -103,7 +103,7 @@ class GatewayTelemetry:
 
     def text(self) -> bytes:
         """The exposition, in Prometheus' text format."""
-        return generate_latest(self._registry)
+        return generate_latest(self.registry)
 
 
 def route(parts: tuple[str, ...]) -> str:

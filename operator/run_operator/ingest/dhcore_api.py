@@ -162,7 +162,7 @@ class DhcoreApi:
 
     async def _paced(self, uid: str) -> None:
         """The SDK gives up where it is told to wait, so it is made to."""
-        left = self._limits.sdk_patience
+        left = self._limits.sdk_timeout
         while (wait := self._pods.take(uid)) > 0:
             left -= wait
             if left < 0:
@@ -240,7 +240,7 @@ class DhcoreApi:
         landing = entry.landing()
         self._hurry(entry)
         try:
-            async with asyncio.timeout(self._limits.sdk_patience):
+            async with asyncio.timeout(self._limits.sdk_timeout):
                 await landing
         except TimeoutError as error:
             said = "the metric is taken but not in the cluster yet, which is busy; it goes on trying"

@@ -19,7 +19,7 @@ class IngestLimits(Bounds):
     run_burst: float = 300.0
     sdk_rate: float = 20.0
     """Requests a second of the SDK in one pod; those beyond are made to wait."""
-    sdk_patience: float = 30.0
+    sdk_timeout: float = 30.0
     """How long a request of the SDK is made to wait; it gives up after 60 s."""
     sdk_body: int = 1_000_000
     """It sends whole lists, and the whole run."""

@@ -79,7 +79,7 @@ def test_there_are_exports():
         (GOOD.replace(b"id: a", b"id: a/b"), errors.NotAnExportError, 3, "letters, digits"),
         (GOOD.replace(b"id: a", b"id: " + b"a" * 257), errors.NotAnExportError, 3, "1 to 256 letters"),
         (GOOD.replace(b"job://", b"serve://"), errors.InvalidKindError, 1, "container+serve"),
-        (GOOD + b"id: b\n", errors.NotYamlError, 6, "stands twice"),
+        (GOOD + b"id: b\n", errors.NotYamlError, 6, "is defined twice"),
         (GOOD + b"user: .nan\n", errors.UnrepresentableError, 6, "not a number Kubernetes can hold"),
         (GOOD + b"user: 99999999999999999999\n", errors.UnrepresentableError, 6, "64 bits"),
         (GOOD + b"user: !!python/object:os.system x\n", errors.NotYamlError, 6, ""),
@@ -233,7 +233,7 @@ def test_what_the_sdk_writes_every_reader_takes_for_the_same_value_after_convers
 
 @pytest.mark.parametrize("text", ["&a\n- &a", "[&a 1, &a 2]", "&a {x: &a 1}"])
 def test_an_anchor_that_stands_twice_is_refused_as_pyyaml_does(text):
-    with pytest.raises(errors.NotYamlError, match="the anchor &a stands twice"):
+    with pytest.raises(errors.NotYamlError, match="the anchor &a is defined twice"):
         read(text.encode())
 
 

@@ -13,8 +13,8 @@ from run_operator.api.run import Run
 from run_operator.children import Controller
 from run_operator.children.kubelet_events import Question, Said, about_job
 from run_operator.engine.executor import RefusedError
-from run_operator.engine.patience import RATE
 from run_operator.engine.reconciler import ANSWERS_FIRST, LONGEST_WAIT, REFUSED_AGAIN, Reconciler
+from run_operator.engine.status_pacing import RATE
 from run_operator.engine.store import Store
 from run_operator.kube.errors import ForbiddenError, InvalidError, TooLargeError, TransientError
 from run_operator.lifecycle.model import Observed, Refusal, RunEvent, ScaleChild

@@ -26,7 +26,7 @@ from run_operator.kube.resource import RUNS
 from tests.support.harness import free_port
 from tests.unit.gateway.test_counters import samples
 
-LIMITS = GatewayLimits(body=10_000, body_time=0.3, patience=0.1, slowest=0.2, burst=40, rate=1)
+LIMITS = GatewayLimits(body=10_000, body_time=0.3, retry_timeout=0.1, slowest=0.2, burst=40, rate=1)
 TOKEN = "secret-of-the-caller"  # noqa: S105
 RUN = "/api/v1/-/churn/runs/x"
 

@@ -195,13 +195,13 @@ async def test_who_sends_too_fast_waits_and_is_not_refused():
     async with World(limits) as world:
         codes = await asyncio.gather(*(world.sdk("GET", "/api/auth") for _ in range(30)))
         assert {code for code, _ in codes} == {200}
-    async with World(dataclasses.replace(limits, sdk_rate=0.01, sdk_patience=0.1)) as world:
+    async with World(dataclasses.replace(limits, sdk_rate=0.01, sdk_timeout=0.1)) as world:
         codes = await asyncio.gather(*(world.sdk("GET", "/api/auth") for _ in range(5)))
         assert sorted(code for code, _ in codes) == [200, 200, 429, 429, 429]
 
 
 async def test_a_cluster_that_takes_nothing_is_said_and_not_waited_for_without_end():
-    limits = IngestLimits(sdk_patience=0.2, pod_rate=1e6, pod_burst=1e6, run_rate=1e6, run_burst=1e6)
+    limits = IngestLimits(sdk_timeout=0.2, pod_rate=1e6, pod_burst=1e6, run_rate=1e6, run_burst=1e6)
     async with World(limits) as world:
 
         def lost(apply):

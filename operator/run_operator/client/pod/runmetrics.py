@@ -1468,7 +1468,7 @@ def _forget() -> None:
 def _end() -> bool:
     """The program ends by itself; the answer: everything is stored."""
     _stop_taking()
-    return _recorder is None or _recorder.close(_patience(_recorder.settings))
+    return _recorder is None or _recorder.close(_close_timeout(_recorder.settings))
 
 
 def _end_worker() -> None:
@@ -1485,7 +1485,7 @@ def _stop_taking() -> None:
     _ended, _ready = True, None
 
 
-def _patience(settings: Settings) -> float:
+def _close_timeout(settings: Settings) -> float:
     """Seconds for the last flush at most: many only where a SIGTERM would cut them short, and none has come before.
 
     Of a program with a handler of its own nobody can tell: it may end because of one, and then its grace period counts.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from run_operator.api.run import Key
-from run_operator.engine.patience import LONGEST, RATE, StatusPacing
+from run_operator.engine.status_pacing import LONGEST, RATE, StatusPacing
 
 
 def test_one_alone_is_written_at_once():
@@ -12,19 +12,19 @@ def test_one_alone_is_written_at_once():
 
 def test_a_burst_is_spread_and_none_waits_longer_than_the_longest():
     now = 0.0
-    patience = StatusPacing(lambda: now)
+    pacing = StatusPacing(lambda: now)
     keys = [Key("ml", str(i)) for i in range(200)]
-    waits = [patience.wait(key) for key in keys]
+    waits = [pacing.wait(key) for key in keys]
     assert waits[:3] == [0, 1 / RATE, 2 / RATE]
     assert max(waits) == LONGEST
     now = 1 / RATE
-    assert [patience.wait(key) == 0 for key in keys[1:4]] == [True, False, False]
-    assert patience.wait(keys[2]) == 1 / RATE  # asking again does not put it back
+    assert [pacing.wait(key) == 0 for key in keys[1:4]] == [True, False, False]
+    assert pacing.wait(keys[2]) == 1 / RATE  # asking again does not put it back
 
 
 def test_who_has_something_else_to_say_leaves_the_row():
-    patience = StatusPacing(lambda: 0.0)
-    patience.wait(Key("ml", "a"))
-    assert patience.wait(Key("ml", "b")) > 0
-    patience.forget(Key("ml", "b"))
-    assert patience._promised == {}
+    pacing = StatusPacing(lambda: 0.0)
+    pacing.wait(Key("ml", "a"))
+    assert pacing.wait(Key("ml", "b")) > 0
+    pacing.forget(Key("ml", "b"))
+    assert pacing._promised == {}

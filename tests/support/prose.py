@@ -1,0 +1,113 @@
+"""The prose check of `make lint`: words and openings that make a sentence hard to read, in documents, docstrings, names and messages.
+
+`python -m tests.support.prose` prints each place and ends with 1 if there is one. General tools do not read Python's names and
+string literals, which is where the messages are.
+"""
+
+from __future__ import annotations
+
+import ast
+import io
+import re
+import sys
+import tokenize
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+ROOT: Final = Path(__file__).parents[2]
+PLACES: Final = (
+    "README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md", "docs", "crds", "manifests", "cluster", "operator", "charts",
+)  # fmt: skip
+NOT_REVIEWED: Final = (
+    "operator/run_operator/client",
+    "operator/run_operator/children",
+    "operator/run_operator/engine",
+    "operator/run_operator/gateway",
+    "operator/run_operator/ingest",
+    "operator/run_operator/lifecycle",
+    "operator/run_operator/runner",
+    "operator/run_operator/workloads",
+    "operator/run_operator/resolution",
+    "operator/run_operator/api",
+)
+WORDS: Final = {
+    "told": "reported, shown, written",
+    "anew": "again, restart",
+    "for ever": "until cancelled, without end",
+    "goodbye": "last batch, end",
+    "whoever": "the client, the caller",
+    "said of": "about",
+    "homeless": "rejected",
+    "wish": "desired state, spec.suspend",
+    "wishes": "desired state, spec.suspend",
+    "patience": "timeout, grace, max_failures",
+}
+BANNED: Final = re.compile(rf"\b({'|'.join(WORDS)})\b", re.IGNORECASE)
+OPENING: Final = re.compile(r"(?:^|[.:;!?]\s+|\"\"\")(Of (?:a|an|the|each|several|all|what|pods|Runs) )")
+NAMES: Final = {"book", "shelf", "keeper", "homeless", "patience", "wish", "wishes"}
+"""Parts of names of modules, classes and functions that docs/glossary.md replaces."""
+
+
+def files() -> Iterator[Path]:
+    """Every checked file."""
+    for place in PLACES:
+        path = ROOT / place
+        found = [path] if path.is_file() else sorted(path.rglob("*"))
+        for one in found:
+            name = one.relative_to(ROOT).as_posix()
+            if one.suffix in (".md", ".yaml", ".py") and not name.startswith(NOT_REVIEWED):
+                yield one
+
+
+def texts(path: Path) -> Iterator[tuple[int, str]]:
+    """Lines of a document; string literals and comments of a program."""
+    content = path.read_text(encoding="utf-8")
+    if path.suffix != ".py":
+        yield from enumerate(content.splitlines(), 1)
+        return
+    for token in tokenize.generate_tokens(io.StringIO(content).readline):
+        if token.type in (tokenize.STRING, tokenize.COMMENT) or token.type == FSTRING_MIDDLE:
+            yield from enumerate(token.string.splitlines(), token.start[0])
+
+
+FSTRING_MIDDLE: Final = getattr(tokenize, "FSTRING_MIDDLE", -1)
+
+
+def names(path: Path) -> Iterator[tuple[int, str]]:
+    """The module's name, and those of its classes and functions."""
+    yield 1, path.stem
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            yield node.lineno, node.name
+
+
+def parts(name: str) -> set[str]:
+    """The words of a snake_case or CamelCase name."""
+    return set(re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower().split("_"))
+
+
+def findings() -> Iterator[str]:
+    """One line for each place."""
+    for path in files():
+        where = path.relative_to(ROOT).as_posix()
+        for line, text in texts(path):
+            for match in BANNED.finditer(text):
+                yield f"{where}:{line}: {match[1]!r}: write {WORDS[match[1].lower()]}"
+            for match in OPENING.finditer(text):
+                yield f"{where}:{line}: a sentence begins with {match[1].strip()!r}: put the subject first"
+        if path.suffix == ".py":
+            for line, name in names(path):
+                for word in parts(name) & NAMES:
+                    yield f"{where}:{line}: the name {name} has {word!r}: docs/glossary.md has the word"
+
+
+def main() -> int:
+    """Print the places; 1 if there is one."""
+    found = list(findings())
+    print(*found, sep="\n", end="\n" if found else "")
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
