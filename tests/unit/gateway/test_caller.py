@@ -40,7 +40,7 @@ class Started:
 
 
 def calling(api: Any) -> ApiClient:
-    return ApiClient(api, Identity("token", "digest", "somebody", "127.0.0.1"), patience=10)
+    return ApiClient(api, Identity("token", "digest", "somebody", "127.0.0.1"), timeout=10)
 
 
 @pytest.fixture(autouse=True)

@@ -166,7 +166,7 @@ async def test_who_is_too_fast_is_slowed_down_and_at_last_refused(gateway):
         ({"bodies": 5}, "bodies", 503),
         ({"body_time": 0.01}, "body_time", 408),
         ({"burst": 1, "rate": 0.01}, "rate", 429),
-        ({"request": 0.01, "patience": 60.0}, "request", 504),
+        ({"request": 0.01, "retry_timeout": 60.0}, "request", 504),
     ],
 )
 async def test_whoever_a_limit_refuses_is_counted_under_its_name(limits, limit, status):
