@@ -109,10 +109,12 @@ def _(day):
 @call("list_runs")
 def _(day):
     for filters in (
-        {}, {"name": day.run.name}, {"state": "RUNNING"}, {"kind": "container+job:run"}, {"action": "job"}, {"q": day.run.id},
-        {"function": day.function._get_executable_string()}, {"created": "20"},
+        {}, {"name": day.run.name}, {"state": "RUNNING"}, {"kind": "container+job:run"}, {"action": "job"}, {"q": "train"},
+        {"function": day.function._get_executable_string()}, {"created": "2020-01-01T00:00:00Z"},
+        {"updated": "2020-01-01T00:00:00Z,2100-01-01T00:00:00Z"},
     ):  # fmt: skip
         assert [run.id for run in dh.list_runs(day.name, **filters)] == [day.run.id], filters
+    assert dh.list_runs(day.name, created="2100-01-01T00:00:00Z") == []
 
 
 @call("list_tasks")

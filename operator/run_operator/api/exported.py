@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
 from run_operator.api.conditions import FINAL, state_of
@@ -161,11 +161,6 @@ def selectors(
     return found
 
 
-def matches(document: JSON, wanted: Mapping[str, str | None]) -> bool:
-    """Whether the document agrees with every condition that is given (see `list_runs`)."""
-    return all(_TESTS[what](document, value) for what, value in wanted.items() if value)
-
-
 def action_of(document: JSON) -> str:
     """What a Run does: `job`, `serve`, ...; empty where the kind is none."""
     try:
@@ -176,38 +171,6 @@ def action_of(document: JSON) -> str:
 
 def _escaped(value: str) -> str:
     return re.sub(r"([\\,=])", r"\\\1", value)
-
-
-def _field(*path: str) -> Callable[[JSON, str], bool]:
-    def test(document: JSON, value: str) -> bool:
-        found: Any = document
-        for key in path:
-            found = mapping(found).get(key)
-        return bool(found == value)
-
-    return test
-
-
-def _begins(key: str) -> Callable[[JSON, str], bool]:
-    return lambda document, value: text(mapping(document.get("metadata")).get(key)).startswith(value)
-
-
-def _anywhere(document: JSON, value: str) -> bool:
-    parts = document.get("id"), document.get("kind"), mapping(document.get("status")).get("state")
-    return any(value.lower() in text(part).lower() for part in parts)
-
-
-_TESTS: Final[Mapping[str, Callable[[JSON, str], bool]]] = {
-    "name": _field("name"),
-    "user": _field("user"),
-    "function": _field("spec", "function"),
-    "workflow": _field("spec", "workflow"),
-    "task": _field("spec", "task"),
-    "created": _begins("created"),
-    "updated": _begins("updated"),
-    "action": lambda document, value: action_of(document) == value,
-    "q": _anywhere,
-}
 
 
 def refusal(raw: Mapping[str, Any], verb: str) -> str:

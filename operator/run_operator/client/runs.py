@@ -8,12 +8,14 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from run_operator.api.exported import matches, of_object, selectors
+from run_operator.api.exported import of_object, selectors
+from run_operator.api.filters import changed_at, check, matches
+from run_operator.api.raw import JSON, mapping, stamp
 from run_operator.client import apply
 from run_operator.client.cluster import Cluster
 from run_operator.client.comparison import Comparison, compare, last_value
 from run_operator.client.documents import new_document, read_run
-from run_operator.client.errors import EntityAlreadyExistsError, EntityError
+from run_operator.client.errors import BadRequestError, EntityAlreadyExistsError, EntityError
 from run_operator.client.lookup import find
 from run_operator.client.run import Run
 from run_operator.client.submit import source_of, with_variables
@@ -86,8 +88,9 @@ def list_runs(
 ) -> list[Run]:
     """The Runs of the namespace that match all that is given, by name, or by the last value of the metric `sort`.
 
-    Project, kind and state are compared by the server. `q`: a part of id, kind or state. `created`, `updated`: the
-    beginning of the document's timestamp, such as `2026-11`. `selector_labels`: a label selector of Kubernetes. `sort`: the
+    Project, kind and state are compared by the server. `q`: a part of id, name, function or workflow. `created`,
+    `updated`: later than FROM, or between FROM,TO; times with their offset, such as `2026-11-29T08:00:00Z`.
+    `selector_labels`: a label selector of Kubernetes. Raises BadRequestError for another time. `sort`: the
     smallest first, Runs without that metric at the end.
     """
     there = cluster or Cluster.connect()
@@ -95,9 +98,14 @@ def list_runs(
         "name": name, "user": user, "created": created, "updated": updated, "function": function,
         "workflow": workflow, "task": task, "action": action, "q": q,
     }  # fmt: skip
+    try:
+        check(wanted)
+    except ValueError as error:
+        raise BadRequestError(str(error)) from error
     fields = selectors(there.namespace, project=project, kind=kind, state=state)
-    found = (Run.from_object(raw, there) for one in fields for raw in _objects(there, one, selector_labels))
-    chosen = sorted((run for run in found if matches(run.to_dict(), wanted)), key=lambda run: run.object_name)
+    found = (raw for one in fields for raw in _objects(there, one, selector_labels))
+    runs = (Run.from_object(raw, there) for raw in found if matches(_dated(raw), wanted))
+    chosen = sorted(runs, key=lambda run: run.object_name)
     if sort is None:
         return chosen
     last = {id(run): last_value(run.status, sort) for run in chosen}
@@ -118,6 +126,15 @@ def compare_runs(*runs: Run | str, cluster: Cluster | None = None) -> Comparison
         else:
             found.append(run.refresh())
     return compare(found)
+
+
+def _dated(raw: JSON) -> JSON:
+    """The document with the time of the object's last change, which the document cannot know."""
+    document = of_object(raw)
+    metadata = mapping(raw.get("metadata"))
+    times = {"created": metadata.get("creationTimestamp"), "updated": stamp(changed_at(raw))}
+    given = mapping(document.get("metadata"))
+    return {**document, "metadata": times | dict(given) | {"updated": times["updated"]}}
 
 
 def import_run(

@@ -79,7 +79,7 @@ FIRST_PAUSE: Final = 0.2
 LONGEST_PAUSE: Final = 2.0
 DENIED: Final = 5.0
 """Seconds in which a denial by an API server that is not ready is no answer: its roles are still to be read."""
-API_PAGE: Final = 200
+API_PAGE: Final = 50
 """Objects of one LIST: a Run with its metrics may have 64 KiB and more."""
 
 T = TypeVar("T")
@@ -155,14 +155,20 @@ class ApiClient:
         return await self.api.log_tail(namespace, pod, query, keep)
 
     async def all(
-        self, resource: Resource, namespace: str | None, *, labels: str = "", fields: str = ""
+        self,
+        resource: Resource,
+        namespace: str | None,
+        *,
+        labels: str = "",
+        fields: str = "",
+        page_size: int = API_PAGE,
     ) -> AsyncIterator[JSON]:
         """Every object, in pages. Begins anew, and so may repeat objects, when the API server goes away between two."""
         tried, sure = time.monotonic(), False
         while True:
             try:
                 async for raw in self.api.list_objects(
-                    resource, namespace=namespace, selector=labels, fields=fields, page_size=API_PAGE
+                    resource, namespace=namespace, selector=labels, fields=fields, page_size=page_size
                 ):
                     yield raw
             except ForbiddenError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
@@ -16,14 +17,20 @@ from run_operator.document.kinds import EntityType
 from run_operator.document.names import object_name
 from run_operator.document.yaml_reader import Parsed
 from run_operator.gateway.api_client import ApiClient
-from run_operator.gateway.entity_documents import changes, entity, stamped
-from run_operator.gateway.errors import bad, duplicated, missing, of_kube
+from run_operator.gateway.entity_documents import changes, entity, for_sdk, shown_id, stamped
+from run_operator.gateway.errors import Problem, bad, duplicated, missing, of_kube
+from run_operator.gateway.run_state import is_shown
+from run_operator.gateway.sdk_models import ID as SDK_ID
+from run_operator.gateway.shares import Shares, turn
 from run_operator.kube.errors import AlreadyExistsError, KubeError, NotFoundError
 from run_operator.kube.resource import FUNCTIONS, RUNS, TASKS, Resource
 
 BY_PLURAL: Final[Mapping[str, Resource]] = {one.plural: one for one in (FUNCTIONS, TASKS, RUNS)}
 CASCADING: Final = (FUNCTIONS, TASKS)
 """What runs name; the content of an artifact or a model stays in its store, whoever deletes the document."""
+DELETING: Final = 30.0
+"""Seconds for which the creation of an entity waits for the end of a deleted one of the same id."""
+PAUSE: Final = 0.2
 UNCHANGEABLE: Final = ("kind", "project", "id")
 
 
@@ -43,8 +50,9 @@ class Place:
 class Entities:
     """`most`: names of objects remembered, for ids whose object is not called after them."""
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int, shares: Shares) -> None:
         self._most = most
+        self._shares = shares
         self._names: OrderedDict[tuple[Place, str], str] = OrderedDict()
 
     async def raw(self, caller: ApiClient, place: Place, entity_id: str) -> JSON:
@@ -57,31 +65,43 @@ class Entities:
             for name in filter(None, names):
                 raw = await _get(caller, place, name)
                 if raw is not None and _is(raw, entity_id):
-                    return raw
-            raw = await self._searched(caller, place, entity_id)
+                    break
+            else:
+                raw = await self._searched(caller, place, entity_id)
         except KubeError as error:
             raise of_kube(error, doing) from error
         if raw is None:
             raise missing(f"{place.of(entity_id)} is not in namespace {place.namespace}")
+        if not is_shown(raw):
+            raise missing(f"{place.of(entity_id)} is being deleted")
         return raw
 
     async def read(self, caller: ApiClient, place: Place, entity_id: str) -> JSON:
         """The document, all of it."""
-        return entity(await self.raw(caller, place, entity_id), place.project, whole=True)
+        return for_sdk(await self.raw(caller, place, entity_id), place.project, whole=True)
 
     async def create(self, caller: ApiClient, place: Place, document: JSON) -> JSON:
         """The document as it was stored. Raises Problem: there already, no document, no right."""
         body = _manifest(place, stamped(document, time.time()))
         doing = f"{place.of(text(document.get('id')))} was not created"
-        try:
-            return entity(await caller.create(place.resource, place.namespace, body), place.project)
-        except AlreadyExistsError as error:
-            raise duplicated(
-                f"{place.of(text(document.get('id')))} is there already (object {body['metadata']['name']} of namespace "
-                f"{place.namespace}); change it with update(), in digitalhub 0.15 save(update=True)"
-            ) from error
-        except KubeError as error:
-            raise of_kube(error, doing) from error
+        until = time.monotonic() + DELETING
+        while True:
+            try:
+                return for_sdk(await caller.create(place.resource, place.namespace, body), place.project)
+            except AlreadyExistsError as error:
+                there = await _get(caller, place, body["metadata"]["name"])
+                if there is not None and is_shown(there):
+                    raise duplicated(
+                        f"{place.of(text(document.get('id')))} is there already (object {body['metadata']['name']} of "
+                        f"namespace {place.namespace}); change it with update(), in digitalhub 0.15 save(update=True)"
+                    ) from error
+                if time.monotonic() > until:
+                    raise Problem(
+                        409, f"{doing}: one of that id is still being deleted; try again", 2.0
+                    ) from error
+            except KubeError as error:
+                raise of_kube(error, doing) from error
+            await asyncio.sleep(PAUSE)
 
     async def update(
         self, caller: ApiClient, place: Place, entity_id: str, document: JSON
@@ -93,7 +113,7 @@ class Entities:
         announcing = mapping(document.get("status")).get("metrics") == {}
         changed = changes(shown, document, announcing=announcing)
         if not changed:
-            return shown, raw
+            return for_sdk(raw, place.project), raw
         metadata = raw["metadata"]
         operations = [{"op": "test", "path": "/metadata/uid", "value": metadata["uid"]}]
         operations += [
@@ -103,7 +123,7 @@ class Entities:
             raw = await caller.json_patch(place.resource, place.namespace, str(metadata["name"]), operations)
         except KubeError as error:
             raise of_kube(error, f"{place.of(entity_id)} was not changed") from error
-        return entity(raw, place.project), raw
+        return for_sdk(raw, place.project), raw
 
     async def delete(self, caller: ApiClient, place: Place, entity_id: str, *, cascade: bool = False) -> None:
         """Delete it with what it owns. `cascade`: with the tasks and runs that name it, as on the platform."""
@@ -154,12 +174,13 @@ class Entities:
 
     async def _searched(self, caller: ApiClient, place: Place, entity_id: str) -> JSON | None:
         """Its manifest may have been given a name: then only the document tells."""
-        async for raw in caller.all(place.resource, place.namespace):
-            if _is(raw, entity_id):
-                self._names[place, entity_id] = str(raw["metadata"]["name"])
-                if len(self._names) > self._most:
-                    self._names.popitem(last=False)
-                return raw
+        async with turn(self._shares, caller):
+            async for raw in caller.all(place.resource, place.namespace):
+                if _is(raw, entity_id):
+                    self._names[place, entity_id] = str(raw["metadata"]["name"])
+                    if len(self._names) > self._most:
+                        self._names.popitem(last=False)
+                    return raw
         return None
 
 
@@ -171,7 +192,12 @@ def _reference(raw: JSON) -> str:
 
 
 def _manifest(place: Place, document: JSON) -> dict[str, Any]:
-    wanted = place.resource.kind
+    wanted, entity_id = place.resource.kind, document.get("id")
+    if isinstance(entity_id, str) and ID.fullmatch(entity_id) and not SDK_ID.fullmatch(entity_id):
+        raise bad(
+            f"the id {entity_id[:80]!r} is none that the SDK reads: use a-z, 0-9 and single hyphens between them, at most "
+            "255 characters"
+        )
     if document.get("project") != place.project:
         raise bad(f"the document is of project {document.get('project')!r}, not of {place.project}")
     try:
@@ -201,4 +227,4 @@ async def _get(caller: ApiClient, place: Place, name: str) -> JSON | None:
 
 
 def _is(raw: JSON, entity_id: str) -> bool:
-    return id_of(raw) == entity_id
+    return entity_id in (id_of(raw), shown_id(raw))

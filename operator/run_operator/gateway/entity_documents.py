@@ -6,9 +6,13 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from run_operator.api.conditions import FINAL, State, state_of
-from run_operator.api.exported import entity_key, of_object
-from run_operator.api.raw import JSON, mapping, parse, precise_stamp, text
-from run_operator.kube.resource import MATERIALS
+from run_operator.api.exported import entity_key, id_of, of_object
+from run_operator.api.filters import changed_at, name_of
+from run_operator.api.raw import JSON, mapping, parse, precise_stamp, stamp, text
+from run_operator.gateway.run_state import state_shown
+from run_operator.gateway.sdk_models import ID as SDK_ID
+from run_operator.gateway.sdk_models import readable
+from run_operator.kube.resource import MATERIALS, RUNS
 
 HIDDEN: Final = frozenset({"metricsIngest"})
 """Of a Run's status."""
@@ -17,6 +21,8 @@ STILL: Final = frozenset({State.STOPPED, *FINAL})
 UPLOADED: Final = ("READY", "ERROR")
 """States of a model and the like that is written no more."""
 MATERIAL_KINDS: Final = frozenset(one.kind for one in MATERIALS)
+TIMES: Final = frozenset({"created", "updated"})
+"""Of the metadata; the gateway says them, whatever a document says."""
 CHANGEABLE: Final = ("metadata", "spec", "extensions")
 
 
@@ -28,14 +34,37 @@ def entity(raw: JSON, project: str, *, whole: bool = False) -> dict[str, Any]:
     is still. Before, the SDK would ask for them no more, and show what it has.
     """
     found = of_object(raw)
+    if raw.get("kind") == RUNS.kind:
+        state, message = state_shown(raw)
+        found["status"] |= {"state": state.value} | ({"message": message} if message else {})
     shown = whole and _is_still(text(raw.get("kind")), text(found["status"]["state"]))
     hidden = HIDDEN if shown else HIDDEN | {"metrics"}
     found["status"] = {key: value for key, value in found["status"].items() if key not in hidden}
-    created = text(mapping(raw.get("metadata")).get("creationTimestamp"))
-    known = {"name": found.get("name"), "created": created, "updated": created}
-    given = {key: value for key, value in mapping(found["metadata"]).items() if value is not None}
-    found["metadata"] = {**known, **given, "project": project}
+    found["id"] = shown_id(raw)
+    found["name"] = name_of(found)
+    found["metadata"] = _metadata(raw, found, project)
     return {**found, "project": project, "key": entity_key(text(raw.get("kind")).lower(), project, found)}
+
+
+def for_sdk(raw: JSON, project: str, *, whole: bool = False) -> dict[str, Any]:
+    """As `entity`, without the fields that the SDK's own models refuse."""
+    document = entity(raw, project, whole=whole)
+    return document if raw.get("kind") in MATERIAL_KINDS else readable(document)
+
+
+def shown_id(raw: JSON) -> str:
+    """The id of an entity. One that the SDK refuses would break its lists: there the object's name stands for it."""
+    entity_id = id_of(raw)
+    return entity_id if SDK_ID.fullmatch(entity_id) else text(mapping(raw.get("metadata")).get("name"))
+
+
+def _metadata(raw: JSON, document: JSON, project: str) -> dict[str, Any]:
+    """With the times of its creation and of its last change, which the document itself cannot know."""
+    created = text(mapping(raw.get("metadata")).get("creationTimestamp"))
+    given = {key: value for key, value in mapping(document.get("metadata")).items() if value is not None}
+    found = {"name": document.get("name"), "created": created, **given, "project": project}
+    changed, made = changed_at(raw), parse(found["created"]) or 0.0
+    return {**found, "updated": stamp(changed) if changed > made else found["created"]}
 
 
 def _is_still(kind: str, state: str) -> bool:
@@ -66,7 +95,9 @@ def changes(shown: JSON, given: JSON, *, announcing: bool) -> dict[str, Any]:
         new = {
             key: value
             for key, value in after.items()
-            if not _within(value, before.get(key)) and not (announcing and key not in before)
+            if not _within(value, before.get(key))
+            and not (announcing and key not in before)
+            and not (part == "metadata" and key in TIMES)
         }
         if new:
             found[part] = {**before, **new}

@@ -1,50 +1,70 @@
 """Lists in pages, the newest first, with the filters the SDK sends.
 
-The API server has neither pages by number nor that order. So each page looks at all objects the caller may list, and
-holds only the documents that may be on it.
+The API server has neither pages by number nor that order. So each page looks at all objects the caller may list and
+keeps a few words of each; of the documents it keeps only as many bytes as it may, and reads the others again.
 """
 
 from __future__ import annotations
 
 import asyncio
-import heapq
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Final
+from bisect import bisect_right
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import Any, Final
 
-from run_operator.api.exported import matches, selector
-from run_operator.api.raw import JSON, mapping, text
+import orjson
+
+from run_operator.api.exported import selector
+from run_operator.api.filters import check, matches, name_of
+from run_operator.api.raw import JSON, mapping, parse, text
 from run_operator.gateway.api_client import ApiClient
 from run_operator.gateway.entities import Place
-from run_operator.gateway.entity_documents import entity, newest_first
+from run_operator.gateway.entity_documents import for_sdk, newest_first
 from run_operator.gateway.errors import Problem, bad, of_kube
 from run_operator.gateway.limits import GatewayLimits
-from run_operator.kube.errors import KubeError
+from run_operator.gateway.run_state import is_shown
+from run_operator.gateway.shares import Shares, turn
+from run_operator.kube.errors import KubeError, NotFoundError
 from run_operator.kube.resource import FUNCTIONS, MATERIALS, RUNS
 
-FILTERS: Final = ("q", "name", "user", "function", "workflow", "task", "created", "updated", "action")
-PAGING: Final = ("page", "size", "sort", "versions", "kind", "state")
+FILTERS: Final = (
+    "q",
+    "name",
+    "user",
+    "state",
+    "function",
+    "workflow",
+    "task",
+    "created",
+    "updated",
+    "action",
+)
+PAGING: Final = ("page", "size", "sort", "versions", "kind")
+SORTED: Final = ("created", "updated", "name", "kind")
 VERSIONED: Final = (FUNCTIONS, *MATERIALS)
 """Of these a list shows the latest version of each name, unless all are asked for."""
 MAX_PAGE: Final = 1_000_000
+READING: Final = 4
+"""Documents of one page that are read again at once."""
 
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """What of a list is asked for."""
+    """What of a list is asked for. `size` 0: as many as an answer may hold."""
 
     wanted: Mapping[str, str]
     kind: str = ""
-    state: str = ""
     page: int = 0
     size: int = 0
-    oldest_first: bool = False
+    sort: str = "created"
+    ascending: bool = False
     all_versions: bool = False
 
     @property
-    def end(self) -> int:
-        """Of the page."""
-        return (self.page + 1) * self.size
+    def state(self) -> str:
+        """Empty for every state."""
+        return self.wanted.get("state", "")
 
 
 def query(parameters: Mapping[str, str], limits: GatewayLimits) -> Query:
@@ -52,119 +72,223 @@ def query(parameters: Mapping[str, str], limits: GatewayLimits) -> Query:
     unknown = parameters.keys() - {*FILTERS, *PAGING}
     if unknown:
         raise bad(f"unknown filter {min(unknown)[:40]!r}; known are {', '.join((*FILTERS, *PAGING))}")
-    order = parameters.get("sort", "created,desc").lower().replace("metadata.", "").split(",")
-    if order[0] not in ("created", "updated") or order[1:] not in ([], ["asc"], ["desc"]):
-        raise bad(f"lists are sorted by created,desc or created,asc, not by {parameters['sort'][:40]!r}")
+    wanted = {name: value for name in FILTERS if (value := parameters.get(name))}
+    try:
+        check(wanted)
+    except ValueError as error:
+        raise bad(str(error)) from error
+    field, *way = parameters.get("sort", "created,desc").lower().replace("metadata.", "").split(",")
+    if field not in SORTED or way not in ([], ["asc"], ["desc"]):
+        raise bad(
+            f"lists are sorted by {', '.join(SORTED)}, with ,asc or ,desc; not by {parameters['sort'][:40]!r}"
+        )
     return Query(
-        wanted={name: value for name in FILTERS if (value := parameters.get(name))},
+        wanted=wanted,
         kind=parameters.get("kind", ""),
-        state=parameters.get("state", ""),
         page=_number(parameters, "page", 0, 0, MAX_PAGE),
-        size=_number(parameters, "size", limits.page, 1, limits.largest_page),
-        oldest_first=order[1:] == ["asc"],
+        size=_number(parameters, "size", 0, 1, limits.largest_page),
+        sort=field,
+        ascending=way != ["desc"],
         all_versions=parameters.get("versions") == "all",
     )
 
 
 class Lists:
-    """Few at a time: each costs the API server a full list."""
+    """Few at a time, and of these one caller's share: each costs the API server a full list."""
 
-    def __init__(self, limits: GatewayLimits) -> None:
+    def __init__(self, limits: GatewayLimits, shares: Shares) -> None:
         self._limits = limits
-        self._gate = asyncio.Semaphore(limits.lists)
+        self._shares = shares
 
     async def page(self, caller: ApiClient, place: Place, asked: Query) -> JSON:
         """One page, in the platform's shape."""
-        async with self._gate:
-            latest_only = place.resource in VERSIONED and not asked.all_versions
-            found = (_Latest if latest_only else _Newest)(asked, place.project)
-            try:
-                async for raw in caller.all(place.resource, place.namespace, fields=_fields(place, asked)):
-                    found.add(raw)
-                    if found.seen > self._limits.listed:
-                        told = f"more than {self._limits.listed} objects: say kind or state"
-                        raise Problem(400, told, limit="listed")
-            except KubeError as error:
-                what = f"{place.resource.plural} of project {place.project} cannot be listed"
-                raise of_kube(error, what) from error
-        return page(found.content(), found.total, asked)
+        async with turn(self._shares, caller):
+            return await self._page(caller, place, asked)
+
+    async def _page(self, caller: ApiClient, place: Place, asked: Query) -> JSON:
+        found = _Found(place, asked, self._limits.held)
+        try:
+            async for raw in caller.all(place.resource, place.namespace, fields=_fields(place, asked)):
+                found.add(raw)
+                if found.seen > self._limits.listed:
+                    too_many = f"more than {self._limits.listed} objects: say kind or state"
+                    raise Problem(400, too_many, limit="listed")
+            ordered = found.ordered()
+            size = _size(ordered, asked, self._limits)
+            rows = ordered[asked.page * size : (asked.page + 1) * size]
+            content = await _Documents(caller, place, found.held).of(rows)
+        except KubeError as error:
+            what = f"{place.resource.plural} of project {place.project} cannot be listed"
+            raise of_kube(error, what) from error
+        return shape(content, len(ordered), asked.page, size)
 
 
-def page(content: list[JSON], total: int, asked: Query) -> JSON:
-    """In the platform's shape."""
-    pages = -(-total // asked.size)
+def page(everything: Sequence[JSON], asked: Query, limits: GatewayLimits) -> JSON:
+    """One page of what is known as a whole."""
+    size = asked.size or limits.page
+    return shape(everything[asked.page * size : (asked.page + 1) * size], len(everything), asked.page, size)
+
+
+def shape(content: Sequence[Any], total: int, number: int, size: int) -> JSON:
+    """A page in the platform's shape."""
+    pages = -(-total // size)
     return {
-        "content": content,
+        "content": list(content),
         "totalElements": total,
         "totalPages": pages,
-        "number": asked.page,
-        "size": asked.size,
+        "number": number,
+        "size": size,
         "numberOfElements": len(content),
-        "first": asked.page == 0,
-        "last": asked.page >= pages - 1,
+        "first": number == 0,
+        "last": number >= pages - 1,
         "empty": not content,
     }
 
 
-class _Newest:
-    """Holds the documents up to the end of the page, and of the others their number."""
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """The few words of a document that are kept."""
 
-    def __init__(self, asked: Query, project: str) -> None:
+    uid: str
+    object_name: str
+    name: tuple[str, str]
+    """Kind and name: versions of one entity have the same."""
+    created: tuple[float, str]
+    order: tuple[Any, str]
+    size: int
+
+
+class _Found:
+    """What matches, and of the documents so many bytes as may be held."""
+
+    def __init__(self, place: Place, asked: Query, most: int) -> None:
+        self._place = place
         self._asked = asked
-        self._project = project
-        self._heap: list[tuple[tuple[float, str], int, JSON]] = []
-        self._uids: set[str] = set()
+        self._most = most
+        self._rows: dict[str, _Row] = {}
+        self._bytes = 0
+        self._last: tuple[Any, str] | None = None
+        """The place in the order beyond which no document is held."""
+        self.held: dict[str, bytes] = {}
+        """Documents by the uid of their object."""
         self.seen = 0
-
-    @property
-    def total(self) -> int:
-        """Documents that match."""
-        return len(self._uids)
 
     def add(self, raw: JSON) -> None:
         """Take it if it matches; one that comes twice counts once."""
         self.seen += 1
-        document, uid = entity(raw, self._project), text(mapping(raw.get("metadata")).get("uid"))
-        if uid in self._uids or not matches(document, self._asked.wanted):
+        uid = text(mapping(raw.get("metadata")).get("uid"))
+        if uid in self._rows or not is_shown(raw):
             return
-        self._uids.add(uid)
-        created, entity_id = newest_first(document)
-        entry = ((-created if self._asked.oldest_first else created, entity_id), self.seen, document)
-        if len(self._heap) < self._asked.end:
-            heapq.heappush(self._heap, entry)
-        else:
-            heapq.heappushpop(self._heap, entry)
+        document = for_sdk(raw, self._place.project)
+        if not matches(document, self._asked.wanted):
+            return
+        body = orjson.dumps(document)
+        self._rows[uid] = _row(raw, document, len(body), self._asked.sort)
+        self._hold(self._rows[uid], body)
 
-    def content(self) -> list[JSON]:
-        """Of the page."""
-        ordered = sorted(self._heap, key=lambda entry: entry[:2], reverse=True)
-        return [entry[2] for entry in ordered[self._asked.page * self._asked.size :]]
+    def ordered(self) -> list[_Row]:
+        """All rows in the order asked for; of versions of one name the latest, where that is what the SDK lists."""
+        rows = list(self._rows.values())
+        if self._place.resource in VERSIONED and not self._asked.all_versions:
+            latest: dict[tuple[str, str], _Row] = {}
+            for row in rows:
+                if row.name not in latest or latest[row.name].created < row.created:
+                    latest[row.name] = row
+            rows = list(latest.values())
+        return sorted(rows, key=lambda row: row.order, reverse=not self._asked.ascending)
+
+    def _hold(self, row: _Row, body: bytes) -> None:
+        """Keep the document, and give up those at the end of the order when there are too many bytes."""
+        if self._last is not None and (row.order < self._last) != self._asked.ascending:
+            return
+        self.held[row.uid] = body
+        self._bytes += len(body)
+        if self._bytes <= self._most:
+            return
+        rows = sorted(
+            (self._rows[uid] for uid in self.held),
+            key=lambda one: one.order,
+            reverse=not self._asked.ascending,
+        )
+        ends = list(accumulate(one.size for one in rows))
+        kept = bisect_right(ends, self._most // 2)
+        self.held = {one.uid: self.held[one.uid] for one in rows[:kept]}
+        self._bytes = ends[kept - 1] if kept else 0
+        self._last = rows[max(0, kept - 1)].order
 
 
-class _Latest(_Newest):
-    """Of each name the newest only, as the SDK lists functions: all of them are held."""
+class _Documents:
+    """The documents of rows: those that are held, and the others read again."""
 
-    def __init__(self, asked: Query, project: str) -> None:
-        super().__init__(replace(asked, page=0, size=MAX_PAGE), project)
-        self._page = asked
+    def __init__(self, caller: ApiClient, place: Place, held: Mapping[str, bytes]) -> None:
+        self._caller = caller
+        self._place = place
+        self._held = held
+        self._gate = asyncio.Semaphore(READING)
 
-    @property
-    def total(self) -> int:
-        """Names that match."""
-        return len(self._names())
+    async def of(self, rows: Sequence[_Row]) -> list[orjson.Fragment]:
+        """Without those that were deleted meanwhile."""
+        found = await asyncio.gather(*map(self._one, rows))
+        return [orjson.Fragment(body) for body in found if body is not None]
 
-    def content(self) -> list[JSON]:
-        """Of the page."""
-        return self._names()[self._page.page * self._page.size : self._page.end]
+    async def _one(self, row: _Row) -> bytes | None:
+        if row.uid in self._held:
+            return self._held[row.uid]
+        async with self._gate:
+            try:
+                raw = await self._caller.get(self._place.resource, self._place.namespace, row.object_name)
+            except NotFoundError:
+                return None
+            if mapping(raw.get("metadata")).get("uid") != row.uid:
+                return None
+            return orjson.dumps(for_sdk(raw, self._place.project))
 
-    def _names(self) -> list[JSON]:
-        ordered = super().content()
-        newest = ordered[::-1] if self._page.oldest_first else ordered
-        names: dict[tuple[str, str], JSON] = {}
-        for document in newest:
-            names.setdefault((text(document.get("kind")), text(document.get("name"))), document)
-        found = list(names.values())
-        return found[::-1] if self._page.oldest_first else found
+
+def _row(raw: JSON, document: JSON, size: int, sort: str) -> _Row:
+    metadata, created = mapping(raw.get("metadata")), newest_first(document)
+    name, kind = name_of(document), text(document.get("kind"))
+    order: Mapping[str, Any] = {
+        "created": created[0],
+        "updated": parse(mapping(document.get("metadata")).get("updated")) or 0.0,
+        "name": name,
+        "kind": kind,
+    }
+    return _Row(
+        text(metadata.get("uid")),
+        text(metadata.get("name")),
+        (kind, name),
+        created,
+        (order[sort], created[1]),
+        size,
+    )
+
+
+def _size(rows: Sequence[_Row], asked: Query, limits: GatewayLimits) -> int:
+    """How many are on a page: as many as are asked for, or, where that is not said, as an answer may hold.
+
+    Raises Problem where the page asked for does not fit: a page with fewer than it should have would hide the others.
+    """
+    if asked.size:
+        there = sum(row.size for row in rows[asked.page * asked.size : (asked.page + 1) * asked.size])
+        if there > limits.answer and asked.size > 1:
+            raise Problem(
+                400,
+                f"this page has {there} bytes and an answer at most {limits.answer}: ask for fewer with size=, or leave "
+                "size out",
+                limit="answer",
+            )
+        return asked.size
+    size = limits.page
+    while size > 1 and max(_windows(rows, size), default=0) > limits.answer:
+        size //= 2
+    return size
+
+
+def _windows(rows: Sequence[_Row], size: int) -> Iterator[int]:
+    """The bytes of each page."""
+    ends = [0, *accumulate(row.size for row in rows)]
+    for start in range(0, len(rows), size):
+        yield ends[min(start + size, len(rows))] - ends[start]
 
 
 def _fields(place: Place, asked: Query) -> str:

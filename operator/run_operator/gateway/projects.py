@@ -168,7 +168,7 @@ class Projects:
 
     async def _may_list(self, caller: ApiClient, namespace: str) -> bool:
         try:
-            async for _ in caller.all(RUNS, namespace):
+            async for _ in caller.all(RUNS, namespace, page_size=1):
                 break
         except ForbiddenError as error:
             if error.status != 403:  # noqa: PLR2004 - as above

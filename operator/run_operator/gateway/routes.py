@@ -23,6 +23,7 @@ from run_operator.gateway.projects import Projects
 from run_operator.gateway.run_entities import RunEntities, check_is_run
 from run_operator.gateway.run_logs import logs
 from run_operator.gateway.run_metrics import RunMetrics
+from run_operator.gateway.shares import Shares, turn
 from run_operator.kube.resource import RUNS
 
 OPEN: Final = frozenset({"/.well-known/configuration"})
@@ -64,11 +65,13 @@ class Routes:
     def __init__(self, limits: GatewayLimits, mapped: Mapping[str, str]) -> None:
         self._limits = limits
         self._projects = Projects(mapped, limits.remembered)
-        self._entities = Entities(limits.remembered)
+        lists = Shares(limits.lists, limits.lists_each, limits.lists_waiting)
+        self._logs = Shares(limits.logs_at_once, limits.logs_each, limits.lists_waiting)
+        self._entities = Entities(limits.remembered, lists)
         self._runs = RunEntities(self._entities)
         self._materials = Materials(self._entities)
         self._metrics = RunMetrics(self._entities, limits)
-        self._lists = Lists(limits)
+        self._lists = Lists(limits, lists)
 
     async def answer(self, request: Request) -> Any:
         """What becomes JSON. Raises Problem."""
@@ -87,9 +90,7 @@ class Routes:
         match request.method, rest:
             case "GET", []:
                 asked = query(request.parameters, self._limits)
-                found = await projects.list(caller)
-                start = asked.page * asked.size
-                return page(found[start : asked.end], len(found), asked)
+                return page(await projects.list(caller), asked, self._limits)
             case "POST", []:
                 return await projects.create(caller, request.document)
             case "GET", [name]:
@@ -185,7 +186,8 @@ class Routes:
                 return await self._runs.resume(caller, place, run_id)
             case "GET", ["logs"]:
                 raw = await self._entities.raw(caller, place, run_id)
-                return await logs(caller, place, raw, self._limits)
+                async with turn(self._logs, caller):
+                    return await logs(caller, place, raw, self._limits)
             case "GET", ["metrics"]:
                 return await self._metrics.all(caller, place, run_id)
             case "GET", ["metrics", key]:

@@ -13,7 +13,7 @@ from run_operator.document.names import Reference
 from run_operator.gateway.api_client import ApiClient
 from run_operator.gateway.authentication import review
 from run_operator.gateway.entities import Entities, Place
-from run_operator.gateway.entity_documents import entity
+from run_operator.gateway.entity_documents import for_sdk
 from run_operator.gateway.errors import Problem, bad, missing, of_kube
 from run_operator.kube.errors import ConflictError, KubeError
 from run_operator.kube.resource import FUNCTIONS, RUNS, TASKS, Resource
@@ -68,7 +68,7 @@ class RunEntities:
                 "spec": {"suspend": suspend},
             }
             try:
-                return entity(
+                return for_sdk(
                     await caller.patch(RUNS, place.namespace, str(metadata["name"]), body, manager=manager),
                     place.project,
                 )

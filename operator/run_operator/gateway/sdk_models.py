@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from run_operator.api.exported import default_task
 from run_operator.api.raw import JSON, mapping, text
 
 ID: Final = re.compile(r"(?=.{1,255}\Z)[a-z0-9]+(-[a-z0-9]+)*")
@@ -37,6 +38,9 @@ def readable(document: JSON) -> dict[str, Any]:
     if not _list_of(_map)(document.get("extensions") or []):
         refused.append("extensions")
         found["extensions"] = []
+    if text(document.get("kind")).endswith(":run") and not mapping(found.get("spec")).get("task"):
+        kind, project, run_id = (text(document.get(key)) for key in ("kind", "project", "id"))
+        found["spec"] = {**mapping(found.get("spec")), "task": default_task(kind, project, run_id)}
     if refused:
         found["status"] = {**mapping(found.get("status")), "message": _message(document, refused)}
     return found
@@ -120,8 +124,8 @@ _SPEC: Final[Mapping[str, Check]] = {
         _text,
     ),
     **dict.fromkeys(("replicas", "run_as_user", "run_as_group", "fs_group"), _number),
-    **dict.fromkeys(("args", "secrets"), _list_of(_text)),
-    **dict.fromkeys(("inputs", "instructions"), _list_or_map),
+    **dict.fromkeys(("args", "secrets", "instructions"), _list_of(_text)),
+    "inputs": _list_or_map,
     **dict.fromkeys(("parameters", "init_parameters"), _map),
     "service_type": lambda value: _text(value) and value in _SERVICE_TYPES,
     "outputs": _list_or_map,

@@ -7,6 +7,9 @@ from collections import Counter, OrderedDict, deque
 from collections.abc import AsyncIterator, Hashable
 from contextlib import asynccontextmanager
 
+from run_operator.gateway.api_client import ApiClient
+from run_operator.gateway.errors import Problem
+
 
 class TooManyWaitingError(Exception):
     """This caller waits for as many places as it may."""
@@ -84,3 +87,13 @@ class Shares:
         queue.remove(turn)
         if not queue:
             del self._waiting[caller]
+
+
+@asynccontextmanager
+async def turn(shares: Shares, caller: ApiClient) -> AsyncIterator[None]:
+    """A place for a list or a log of this caller. Raises Problem 429 when too many of its own requests wait."""
+    try:
+        async with shares.place(caller.identity.owner):
+            yield
+    except TooManyWaitingError as error:
+        raise Problem(429, "too many lists or logs of one caller at once", 2.0, limit="lists") from error

@@ -4,12 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from run_operator.gateway.entities import Place
 from run_operator.gateway.entity_documents import changes, entity
-from run_operator.gateway.errors import Problem
-from run_operator.gateway.limits import GatewayLimits
-from run_operator.gateway.pages import Lists, query
-from run_operator.kube.resource import RUNS
 
 RUN = {
     "kind": "Run",
@@ -80,32 +75,3 @@ def test_the_first_metric_does_not_store_the_version_that_the_sdk_makes_up():
 def test_labels_are_added_and_nothing_else_is_lost():
     found = changes(SHOWN, {"metadata": {"labels": ["a"]}}, announcing=False)
     assert found == {"metadata": {**SHOWN["metadata"], "labels": ["a"]}}
-
-
-@pytest.mark.parametrize(
-    "parameters",
-    [
-        {"page": "-1"},
-        {"page": "9" * 5000},
-        {"size": "0"},
-        {"size": "100000"},
-        {"sort": "name"},
-        {"nothing": "1"},
-    ],
-)
-def test_what_is_not_understood_is_refused(parameters):
-    with pytest.raises(Problem) as caught:
-        query(parameters, GatewayLimits())
-    assert caught.value.status == 400
-
-
-async def test_a_list_of_too_many_is_refused_and_says_what_to_do():
-    class Three:
-        async def all(self, *_, **__):
-            for number in range(3):
-                yield {**RUN, "metadata": {"name": f"x{number}", "uid": str(number)}}
-
-    limits, place = GatewayLimits(listed=2), Place(RUNS, "churn", "ns")
-    with pytest.raises(Problem, match="say kind or state") as caught:
-        await Lists(limits).page(Three(), place, query({}, limits))  # type: ignore[arg-type]
-    assert (caught.value.status, caught.value.limit) == (400, "listed")

@@ -1,0 +1,30 @@
+"""The state of a Run as the SDK is told it: never older than a stop, a resume or a deletion that was accepted."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from run_operator.api.conditions import FINAL, State, state_of
+from run_operator.api.raw import JSON, mapping, number, text
+
+RESUMED: Final = "resume accepted; the operator has not started the next attempt yet"
+STOPPED: Final = "stop accepted; the operator has not stopped the program yet"
+
+
+def is_shown(raw: JSON) -> bool:
+    """Whether there is an entity for the SDK: none whose deletion was accepted, though its object may need a moment."""
+    return not mapping(raw.get("metadata")).get("deletionTimestamp")
+
+
+def state_shown(raw: JSON) -> tuple[State, str]:
+    """The state of a Run and its message. What the operator has not seen yet is told as it was asked for."""
+    spec, status = mapping(raw.get("spec")), mapping(raw.get("status"))
+    state, message = state_of(status.get("state")), text(status.get("message"))
+    generation = number(mapping(raw.get("metadata")).get("generation"))
+    if state in FINAL or number(status.get("observedGeneration")) >= generation:
+        return state, message
+    if spec.get("suspend") and state in (State.PENDING, State.RUNNING):
+        return State.STOP, STOPPED
+    if not spec.get("suspend") and state in (State.STOP, State.STOPPED):
+        return State.PENDING, RESUMED
+    return state, message
