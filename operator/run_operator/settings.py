@@ -79,6 +79,11 @@ class Settings:
         flag="--allowed-registry",
         multiple=True,
     )
+    protect_jobs: bool = setting(
+        True,
+        "Ask cluster autoscaler and Karpenter not to move pods of jobs when they tidy up nodes.",
+        flag="--protect-jobs/--no-protect-jobs",
+    )
     pod_namespace: str = setting(
         "run-operator", "The namespace that the operator's pod is in.", envvar="POD_NAMESPACE"
     )

@@ -58,7 +58,7 @@ def run(spec: dict[str, Any] | None = None, *, kind: str = "container+job:run", 
 def job(
     *, attempt: int = 1, suspend: bool = False, uid: str = "job-1", version: str = "20", **status: Any
 ) -> JobView:
-    """A Job of that Run; `status`: active, failed, terminating, complete, failed_reason, target, deadline, created, and
+    """A Job of that Run; `status`: active, failed, terminating, complete, failed_reason, target, target_reason, deadline, created, and
     told: whether its controller has seen that it is suspended."""
     conditions = []
     if suspend and status.get("told", True):
@@ -71,7 +71,8 @@ def job(
             {"type": "Failed", "status": "True", "reason": reason, "lastTransitionTime": stamp(NOW)}
         )
     if status.get("target"):
-        conditions.append({"type": "FailureTarget", "status": "True"})
+        reason = status.get("target_reason", "")
+        conditions.append({"type": "FailureTarget", "status": "True", "reason": reason})
     counters = {key: status[key] for key in ("active", "failed", "terminating") if key in status}
     metadata = {
         "namespace": "ml", "name": "hello", "uid": uid, "resourceVersion": version,
@@ -179,10 +180,13 @@ def replica(ready: bool | None = True, *, since: float = NOW, restarts: int = 0,
 
 def pod(phase: str = "Pending", *, name: str = "hello-x", attempt: int = 1, **facts: Any) -> PodView:
     """A pod of that Job; `facts`: waiting, message, exit_code, reason, unschedulable, version, pod_reason, created,
-    due: when it is expected to be gone, in seconds since the epoch; said: its last words."""
+    due: when it is expected to be gone, in seconds since the epoch, after `grace` seconds; said: its last words;
+    disrupted: the reason of its DisruptionTarget, `disrupted_at` seconds since the epoch; beside: exit codes of other
+    containers by name, None: it runs; sidecars: those of them that are native ones; inits: those that run before it; finished: when its program ended;
+    ready: what the cluster says of it; controller: what made it."""
     container: dict[str, Any] = {"name": "main", "image": "busybox:1.36", "restartCount": 0}
     if "exit_code" in facts:
-        times = {"startedAt": stamp(NOW - 10), "finishedAt": stamp(NOW)}
+        times = {"startedAt": stamp(NOW - 10), "finishedAt": stamp(facts.get("finished", NOW))}
         container["state"] = {
             "terminated": {
                 "exitCode": facts["exit_code"],
@@ -205,9 +209,22 @@ def pod(phase: str = "Pending", *, name: str = "hello-x", attempt: int = 1, **fa
                 "message": facts["unschedulable"],
             }
         )
+    if "disrupted" in facts:
+        since = stamp(facts.get("disrupted_at", NOW))
+        mark = {"type": "DisruptionTarget", "status": "True", "reason": facts["disrupted"]}
+        conditions.append(mark | {"lastTransitionTime": since})
+    if "ready" in facts:
+        since = {"status": str(facts["ready"]), "lastTransitionTime": stamp(NOW)}
+        conditions.append({"type": "Ready"} | since)
+        container["ready"] = True
     status = {"phase": phase, "conditions": conditions, "reason": facts.get("pod_reason", "")}
+    status["message"] = facts.get("pod_message", "")
+    others = [_beside(name, code) for name, code in facts.get("beside", {}).items()]
+    native = facts.get("sidecars", ())
+    inits = (*native, *facts.get("inits", ()))
     if "state" in container:
-        status["containerStatuses"] = [container]
+        status["containerStatuses"] = [container, *(c for c in others if c["name"] not in inits)]
+    status["initContainerStatuses"] = [c for c in others if c["name"] in inits]
     metadata = {
         "namespace": "ml", "name": name, "uid": f"uid-{name}", "resourceVersion": facts.get("version", "30"),
         "creationTimestamp": facts.get("created", stamp(NOW)),
@@ -215,11 +232,21 @@ def pod(phase: str = "Pending", *, name: str = "hello-x", attempt: int = 1, **fa
             "run-operator.io/run-uid": UID, "run-operator.io/attempt": str(attempt),
             "batch.kubernetes.io/controller-uid": "job-1",
         },
-        "ownerReferences": owned_by("Job", "job-1"),
     }  # fmt: skip
     if "due" in facts:
         metadata["deletionTimestamp"] = stamp(facts["due"])
-    return PodView.from_object({"metadata": metadata, "spec": {"nodeName": "node-1"}, "status": status})
+        metadata["deletionGracePeriodSeconds"] = facts.get("grace", 30)
+    if controller := facts.get("controller", ("Job", "job-1")):
+        metadata["ownerReferences"] = owned_by(*controller)
+    spec = {"nodeName": "node-1", "initContainers": [{"name": n, "restartPolicy": "Always"} for n in native]}
+    return PodView.from_object({"metadata": metadata, "spec": spec, "status": status})
+
+
+def _beside(name: str, code: int | None) -> dict[str, Any]:
+    """A container beside the program, that ended a second after it, or runs on."""
+    ended = {"exitCode": code, "startedAt": stamp(NOW - 10), "finishedAt": stamp(NOW + 1)}
+    state = {"running": {}} if code is None else {"terminated": ended}
+    return {"name": name, "image": "proxy:1", "restartCount": 0, "state": state}
 
 
 def entity(kind: str, entity_id: str, spec: dict[str, Any], **facts: Any) -> dict[str, Any]:

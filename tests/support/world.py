@@ -21,6 +21,7 @@ from run_operator.children import JobView, PodView
 from run_operator.lifecycle.model import (
     CreateWorkload,
     DeleteChild,
+    DeletePod,
     DeleteRun,
     Observed,
     Plan,
@@ -76,6 +77,11 @@ class World:
         self.catalog = Catalog()
         self.images: set[str] = set()
         self.lost = False
+        self.done = False
+        """Whether a program came to a good end by itself, told by nobody to end."""
+        self.gone: tuple[PodView, ...] = ()
+        self.dead: set[str] = set()
+        """Pods on a node that does not answer."""
 
     # People
 
@@ -100,6 +106,21 @@ class World:
         self.won = False
         for uid in list(self.jobs):
             self._delete_job(uid)
+
+    def orphan(self) -> None:
+        """Somebody deletes the Job and leaves its pods (`--cascade=orphan`)."""
+        self.won = False
+        for uid in list(self.jobs):
+            del self.jobs[uid]
+            for pod in self.pods.values():
+                if pod["job"] == uid:
+                    pod["metadata"].pop("ownerReferences", None)
+                    self._touch(pod)
+
+    def delete_pod(self) -> None:
+        """Somebody deletes the pods by hand."""
+        for pod in self.pods.values():
+            self._delete_pod(pod, suspended=False)
 
     def lose_status(self) -> None:
         """Somebody wipes the status (`kubectl replace --subresource=status`, a restore of a backup)."""
@@ -140,7 +161,7 @@ class World:
             live = [pod for pod in mine if self._live(pod)]
             status = job["status"]
             before = dict(status)  # what is in it is replaced, never changed
-            counted = [p for p in mine if not p["suspended"] and not p["status"].get("conditions")]
+            counted = [p for p in mine if not p["suspended"]]
             status["failed"] = sum(p["status"]["phase"] == "Failed" for p in counted)
             if not self._verdict(job):
                 self._steer(uid, job, mine, live)
@@ -150,8 +171,11 @@ class World:
     def _steer(self, uid: str, job: dict[str, Any], mine: list[Any], live: list[Any]) -> None:
         status, suspend = job["status"], job["known"]
         ending = [pod for pod in live if pod["metadata"].get("deletionTimestamp")]
-        if any(pod["status"]["phase"] == "Succeeded" and not pod["suspended"] for pod in mine):
-            self._conclude(job, "Complete", live)
+        succeeded = [p for p in mine if p["status"]["phase"] == "Succeeded" and not p["suspended"]]
+        if succeeded:  # it asks nobody whether such a pod was told to end
+            self._conclude(job, "Complete", live, won=any(map(self._surely, succeeded)))
+        elif any(p["status"]["phase"] == "Failed" and p["status"].get("conditions") for p in mine):
+            self._conclude(job, "Failed", live, reason="PodFailurePolicy")
         elif status["failed"] > job["spec"]["backoffLimit"]:
             self._conclude(job, "Failed", live)
         elif suspend:
@@ -165,25 +189,100 @@ class World:
                 self._new_pod(uid, job)
             status |= {"active": 1 if not ending else 0, "terminating": len(ending)}
 
-    def kubelet(self, end: int | None) -> None:
-        """One step for every pod: it starts, or its program ends (`end`: with this exit code), or it is removed."""
+    def kubelet(self, end: int | None, *, saves: bool = False) -> None:
+        """One step for every pod: it starts, or its program ends (`end`: with this exit code), or it is removed.
+
+        `saves`: the program answers SIGTERM by saving its work and exiting with 0.
+        """
         for uid, pod in list(self.pods.items()):
             phase, going = pod["status"]["phase"], pod["metadata"].get("deletionTimestamp")
+            if uid in self.dead:
+                continue
             if phase == "Pending" and not going:
                 self._phase(pod, "Running", {"running": {"startedAt": stamp(self.now)}})
+            elif phase == "Running" and self._ended(pod):
+                if going or end is not None:  # what kept it ends too
+                    self._phase(pod, "Failed" if self._ended(pod)["exitCode"] else "Succeeded", None)
             elif phase in ("Pending", "Running") and (going or end is not None):
-                code = 143 if end is None else end
+                code = (0 if saves else 143) if going or end is None else end
+                pod["by_itself"] = not going and code == 0
+                self.done |= pod["by_itself"]
                 ended = {"exitCode": code, "startedAt": stamp(self.now - 1), "finishedAt": stamp(self.now)}
                 self._phase(pod, "Failed" if code else "Succeeded", {"terminated": ended})
             elif going and phase in ("Succeeded", "Failed"):
+                if not any(old.uid == uid and old.facts.deleting for old in self.seen[1]):
+                    self.done |= phase == "Succeeded"  # all that is left of it is what its Job says
+                    self.won = False
                 del self.pods[uid]
 
-    def evict(self) -> None:
-        """A pod is evicted: it fails, and its Job does not count that."""
+    def sidecar(self, code: int) -> None:
+        """The program ends by itself, and a container beside it goes on."""
+        for uid, pod in self.pods.items():
+            going = pod["metadata"].get("deletionTimestamp")
+            if (
+                pod["status"]["phase"] == "Running"
+                and not self._ended(pod)
+                and not going
+                and uid not in self.dead
+            ):
+                pod["by_itself"] = code == 0
+                self.done |= pod["by_itself"]
+                ended = {"exitCode": code, "startedAt": stamp(self.now - 1), "finishedAt": stamp(self.now)}
+                self._phase(pod, "Running", {"terminated": ended}, beside={"running": {}})
+
+    def refuse(self) -> None:
+        """The kubelet refuses a pod that it was given."""
         for pod in self.pods.values():
-            if pod["status"]["phase"] == "Running":
-                pod["status"]["conditions"] = [{"type": "DisruptionTarget", "status": "True"}]
+            if pod["status"]["phase"] == "Pending" and not pod["metadata"].get("deletionTimestamp"):
+                pod["status"] |= {"phase": "Failed", "reason": "NodeAffinity", "message": "Pod was rejected"}
+                self._touch(pod)
+
+    def node_dies(self) -> None:
+        """The node of the pods does not answer any more, and the cluster asks them to end."""
+        for uid, pod in self.pods.items():
+            if self._live(pod):
+                self.dead.add(uid)
+                self._delete_pod(pod, suspended=False)
+
+    def node_returns(self) -> None:
+        """It answers again."""
+        self.dead.clear()
+
+    def evict(self) -> None:
+        """A pod is evicted by its node: it fails, and stays to be looked at."""
+        for uid, pod in self.pods.items():
+            if pod["status"]["phase"] == "Running" and not self._ended(pod) and uid not in self.dead:
+                self._disrupt(pod, "TerminationByKubelet")
                 self._phase(pod, "Failed", {"terminated": {"exitCode": 137, "finishedAt": stamp(self.now)}})
+
+    def drain(self) -> None:
+        """A pod is evicted by the API: it is marked, and deleted."""
+        for pod in self.pods.values():
+            if self._live(pod):
+                self._disrupt(pod, "EvictionByEvictionAPI")
+                self._delete_pod(pod, suspended=False)
+
+    def _disrupt(self, pod: dict[str, Any], reason: str) -> None:
+        mark = {
+            "type": "DisruptionTarget",
+            "status": "True",
+            "reason": reason,
+            "lastTransitionTime": stamp(self.now),
+        }
+        pod["status"]["conditions"] = [mark]
+
+    @staticmethod
+    def _surely(pod: dict[str, Any]) -> bool:
+        """Whether its program came to a good end by itself, and nobody asked the pod to end in the same second."""
+        return bool(pod.get("by_itself")) and not pod["metadata"].get("deletionTimestamp")
+
+    @staticmethod
+    def _ended(pod: dict[str, Any]) -> dict[str, Any]:
+        for container in pod["status"].get("containerStatuses", ()):
+            if container["name"] == "main":
+                found: dict[str, Any] = container["state"].get("terminated") or {}
+                return found
+        return {}
 
     def wait(self, seconds: float) -> None:
         """Time passes."""
@@ -193,18 +292,23 @@ class World:
         """A round in which everybody does what is to be done, and no program ends."""
         if not list(self.catalog):
             self.apply_function()
+        self.node_returns()
         self.look()
         self.reconcile()
         self.admit(admitted=True)
         self.informer()
         self.job_controller()
         self.kubelet(None)
-        self.now += 1
+        self.now += 15
 
     # The operator
 
     def look(self, *, jobs: bool = True, pods: bool = True) -> None:
         """The watch streams catch up, each for itself."""
+        if pods:
+            for old in self.seen[1]:
+                if old.uid not in self.pods and (old.facts.deleting or not old.live):
+                    self.gone = (old,)
         self.seen = (
             [JobView.from_object(job) for job in self.jobs.values()] if jobs else self.seen[0],
             [PodView.from_object(pod) for pod in self.pods.values()] if pods else self.seen[1],
@@ -231,7 +335,9 @@ class World:
 
     def _observed(self, *, fresh: bool) -> Observed:
         jobs, pods = self.seen
-        return Observed(job=jobs[0] if jobs else None, pods=tuple(pods), fresh=fresh, catalog=self.catalog)
+        return Observed(
+            job=jobs[0] if jobs else None, pods=tuple(pods), fresh=fresh, catalog=self.catalog, gone=self.gone
+        )
 
     def _carry_out(self, step: Any) -> None:
         match step:
@@ -244,6 +350,9 @@ class World:
                 if uid in self.jobs and version in ("", self.jobs[uid]["metadata"]["resourceVersion"]):
                     self._delete_job(uid)
                 self.look()  # our own write is known at once
+            case DeletePod(_, uid):
+                if uid in self.pods:
+                    self._delete_pod(self.pods[uid], suspended=False)
             case SetDeadline() | SuspendChild():
                 pass
             case DeleteRun():
@@ -278,6 +387,7 @@ class World:
         self._rule(
             old["state"] not in OVER or status["state"] == old["state"], f"{old['state']} was not final"
         )
+        self._rule(status["state"] != "COMPLETED" or self.done, "COMPLETED, though no program did its work")
         step = status.get("attempt", 0) - old.get("attempt", 0)
         found = old["state"] == "CREATED" and not old.get("attempt")
         self._rule(step in (0, 1) or found, f"the attempt number moves by {step}")
@@ -330,7 +440,8 @@ class World:
         }
         pod = {
             "metadata": {
-                "namespace": "ml", "name": name, "uid": name, "labels": labels, "creationTimestamp": stamp(self.now)
+                "namespace": "ml", "name": name, "uid": name, "labels": labels, "creationTimestamp": stamp(self.now),
+                "ownerReferences": [{"kind": "Job", "name": "hello", "uid": uid, "controller": True}],
             },
             "status": {"phase": "Pending"}, "job": uid, "suspended": False,
         }  # fmt: skip
@@ -343,30 +454,47 @@ class World:
     def _delete_pod(self, pod: dict[str, Any], *, suspended: bool) -> None:
         if self._live(pod) and not pod["metadata"].get("deletionTimestamp"):
             pod["suspended"] = suspended
-            pod["metadata"]["deletionTimestamp"] = stamp(self.now + 30)
+            pod["metadata"] |= {"deletionTimestamp": stamp(self.now + 30), "deletionGracePeriodSeconds": 30}
             self._touch(pod)
-        elif not self._live(pod):
-            pod["metadata"].setdefault("deletionTimestamp", stamp(self.now))
+        elif not self._live(
+            pod
+        ):  # a person is not as quick as to delete it within the second in which it ended
+            pod["metadata"].setdefault("deletionTimestamp", stamp(self.now + 1))
 
-    def _phase(self, pod: dict[str, Any], phase: str, state: dict[str, Any]) -> None:
+    def _phase(self, pod: dict[str, Any], phase: str, state: Any, *, beside: Any = None) -> None:
+        """Of its program; `state` None: as it was."""
         main = {"name": "main", "image": "busybox:1.36", "restartCount": 0, "state": state}
-        pod["status"] |= {"phase": phase, "containerStatuses": [main]}
+        containers = pod["status"]["containerStatuses"][:1] if state is None else [main]
+        more = [{**main, "name": "proxy", "state": beside}] if beside is not None else []
+        pod["status"] |= {"phase": phase, "containerStatuses": [*containers, *more]}
         self._touch(pod)
 
-    def _conclude(self, job: dict[str, Any], verdict: str, live: list[Any]) -> None:
+    def _conclude(
+        self,
+        job: dict[str, Any],
+        verdict: str,
+        live: list[Any],
+        *,
+        won: bool = False,
+        reason: str = "BackoffLimitExceeded",
+    ) -> None:
         for pod in live:
             self._delete_pod(pod, suspended=True)
         if not live:  # a verdict is withheld while a pod can write
-            self._condition(job, verdict, "True")
-            self.won = verdict == "Complete"
+            self._condition(job, verdict, "True", reason)
+            self.won = won
             job["status"] |= {"active": 0, "terminating": 0}
 
-    def _condition(self, job: dict[str, Any], kind: str, value: str) -> None:
+    def _condition(
+        self, job: dict[str, Any], kind: str, value: str, reason: str = "BackoffLimitExceeded"
+    ) -> None:
+        if any(c["type"] == kind and c["status"] == value for c in job["status"]["conditions"]):
+            return
         rest = [c for c in job["status"]["conditions"] if c["type"] != kind]
         new = {
             "type": kind,
             "status": value,
-            "reason": "BackoffLimitExceeded",
+            "reason": reason,
             "lastTransitionTime": stamp(self.now),
         }
         job["status"]["conditions"] = [*rest, new]

@@ -32,6 +32,8 @@ ANNOTATION_ATTEMPT: Final = f"{GROUP}/attempt"
 """On a child (Job, Deployment): the attempt it was last started for."""
 ANNOTATION_SPEC: Final = f"{GROUP}/spec-digest"
 """On a Deployment: which document its pods were made from."""
+ANNOTATION_FINISHED: Final = f"{GROUP}/finished"
+"""On a Run: how it ended, as JSON. Backups keep annotations and drop the status."""
 
 ANNOTATION_LOG_SIZE: Final = f"{GROUP}/log-size"
 """On a RunLog: bytes of its compressed text, so that shares are counted without reading any."""

@@ -49,6 +49,8 @@ DEFAULT_ACTIVE_DEADLINE: Final = 259_200
 """Seconds: three days, the platform's own deadline of a job."""
 DEFAULT_GRACE_PERIOD: Final = 30
 """Seconds between SIGTERM and SIGKILL, Kubernetes' own default."""
+DEFAULT_INTERRUPTIONS: Final = 100
+"""Evictions and deletions in a row without anybody's hand: a node that drains every hour takes four days to get there."""
 DEFAULT_TERMINATION_TIMEOUT: Final = 300
 """Seconds: about as long as Kubernetes itself waits before it gives up on a node."""
 
@@ -77,6 +79,8 @@ class RunPolicy:
     termination_grace_period: int = DEFAULT_GRACE_PERIOD
     pod_termination_timeout: int = DEFAULT_TERMINATION_TIMEOUT
     """How long after its grace period a pod that does not confirm its end is waited for."""
+    max_interruptions: int = DEFAULT_INTERRUPTIONS
+    """How often a Run begins the next attempt by itself after its pod was ended from outside."""
     metrics: MetricsPolicy = DEFAULT
 
     @classmethod
@@ -90,6 +94,7 @@ class RunPolicy:
             ttl_after_finished=_optional(raw, "ttlSecondsAfterFinished"),
             termination_grace_period=_int(raw, "terminationGracePeriodSeconds", DEFAULT_GRACE_PERIOD),
             pod_termination_timeout=_int(raw, "podTerminationTimeoutSeconds", DEFAULT_TERMINATION_TIMEOUT),
+            max_interruptions=_int(raw, "maxInterruptions", DEFAULT_INTERRUPTIONS),
             metrics=MetricsPolicy.from_object(raw.get("metrics")),
         )
 

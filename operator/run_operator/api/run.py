@@ -94,6 +94,8 @@ class Run:
     key_of_document: str = ""
     profile_labels: Mapping[str, str] = field(default_factory=dict)
     """What an applied profile puts on the child and its pods; never read from the object."""
+    profile_annotations: Mapping[str, str] = field(default_factory=dict)
+    """What an applied profile says about the pods to autoscalers, meshes and the like; never read from the object."""
     suspended_by: str = ""
     """The field manager that set `suspend` (`kubectl-patch`, `argocd-controller`...); empty where not known."""
     metrics: MetricsState = NO_METRICS

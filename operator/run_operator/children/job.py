@@ -48,6 +48,17 @@ class JobView(ChildView):
         """Whether it is on its way out."""
         return self.facts.deleting
 
+    @property
+    def over(self) -> bool:
+        """Whether it has come to its verdict: it makes no pod any more, suspended or not."""
+        return any(c.status == "True" and c.type in ("Complete", "Failed") for c in self.facts.conditions)
+
+    @property
+    def decided(self) -> bool:
+        """Whether its verdict is said or announced. It never becomes Suspended then."""
+        ends = ("Complete", "Failed", "SuccessCriteriaMet", "FailureTarget")
+        return any(c.status == "True" and c.type in ends for c in self.facts.conditions)
+
     def busy(self, lost: int = 0) -> bool:
         """Whether the Job counts pods that are active or still ending, other than `lost` ones that are given up."""
         return self.facts.active or self.facts.terminating > lost

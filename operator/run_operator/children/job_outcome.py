@@ -8,12 +8,18 @@ from typing import Final, Literal
 
 from run_operator.api.raw import parse
 from run_operator.children import ConditionView, JobView, PodView, pending_reason
+from run_operator.children.interruption import DISRUPTION, Interruption, interruption
 from run_operator.children.kubelet_events import Question, about_job, about_pod
+from run_operator.children.pod import PROGRAM
 from run_operator.children.termination import Termination, last_ending
 
 MAX_MESSAGE: Final = 1000
-Progress = Literal["PENDING", "RUNNING", "ENDING", "SUCCEEDED", "FAILED"]
-"""ENDING: the program has ended, and the Job has not said yet what follows from it."""
+Progress = Literal["PENDING", "RUNNING", "ENDING", "INTERRUPTED", "SUCCEEDED", "FAILED"]
+"""ENDING: the program has ended, and the Job has not said yet what follows from it. INTERRUPTED: it did not end by itself."""
+DEADLINE: Final = "DeadlineExceeded"
+NODE_NOT_READY: Final = "NodeNotReady"
+POLICY: Final = "PodFailurePolicy"
+"""Why a Job failed whose pod was disrupted: it has no other rule."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,18 +37,84 @@ class JobOutcome:
     finished_at: float | None = None
     ask: Question | None = None
     """Where only Events say why it is PENDING."""
+    interruption: Interruption | None = None
+    """What ended the pod, where the program did not end by itself."""
+    kept_by: tuple[str, ...] = ()
+    """For ENDING: containers beside the program that still run, and keep the pod."""
+    sidecars_only: bool = False
+    """Whether all of these are sidecars, which the kubelet ends itself."""
+    overruled: bool = False
+    """For ENDING: the pod failed though its program did not; the Job would begin again."""
 
 
 def observe(job: JobView, pods: Sequence[PodView]) -> JobOutcome:
-    """Read the Job's own verdict first: counters and pods alone never end an attempt."""
+    """Read the Job's own verdict first: counters and pods alone never end an attempt.
+
+    Two things a Job does not know: whether a pod that ended was told to, and which of its containers is the program.
+    """
     mine = sorted((p for p in pods if p.attempt == job.attempt), key=lambda p: (p.created, p.name))
     complete, failed = _verdict(job, mine)
     ending = last_ending(mine)
-    if complete:
-        return _succeeded(job, complete.time, ending)
+    if cut := _interruption(job, complete, failed, mine):
+        return _interrupted(cut)
+    if complete or (failed and failed.reason != DEADLINE and _program_succeeded(mine)):
+        return _succeeded(job, complete.time if complete else "", ending)
     if failed:
         return _failed(failed.reason, failed.message, failed.time, ending, pending_reason.explain(mine))
     return _under_way(job, mine, ending)
+
+
+def _interruption(
+    job: JobView, complete: ConditionView | None, failed: ConditionView | None, pods: Sequence[PodView]
+) -> Interruption | None:
+    """Who ended the newest pod, unless it was this Job: by being suspended, deleted, or out of time.
+
+    What a suspended Job calls a success is none either, where the program was told to end.
+    """
+    if _ends_its_pods(job) and not complete:
+        return None
+    if pods:  # the newest one decides
+        return None if not complete and _suspended_before(job, pods[-1]) else interruption(pods[-1])
+    if failed and failed.reason == POLICY:  # the pod is gone, and nobody saw it go
+        return Interruption(DISRUPTION, f"its pod was disrupted: {failed.message}", "", True, None, None)
+    return None
+
+
+def _ends_its_pods(job: JobView) -> bool:
+    """Whether the Job itself ends its pods: it is suspended, deleted, or out of time."""
+    out_of_time = any(
+        c.reason == DEADLINE and c.status == "True" and c.type in ("Failed", "FailureTarget")
+        for c in job.facts.conditions
+    )
+    return job.suspend or job.deleting or out_of_time
+
+
+def _suspended_before(job: JobView, pod: PodView) -> bool:
+    """Whether the pod was asked to end by a suspended Job, which goes on by now."""
+    held = next((c for c in job.facts.conditions if c.type == "Suspended"), None)
+    asked, since = pod.facts.asked, parse(held.time) if held else None
+    if held is None or asked is None:
+        return False
+    return held.status == "True" or (since is not None and asked <= since)
+
+
+def _interrupted(cut: Interruption) -> JobOutcome:
+    return JobOutcome(
+        "INTERRUPTED",
+        "Interrupted",
+        cut.message[:MAX_MESSAGE],
+        exit_code=cut.exit_code,
+        pod_name=cut.pod or None,
+        finished_at=cut.finished_at,
+        interruption=cut,
+    )
+
+
+def _program_succeeded(pods: Sequence[PodView]) -> bool:
+    """Whether the program of the newest pod exited with 0, whatever became of the containers beside it."""
+    program = pods[-1].program if pods else None
+    ended = program is not None and program.state == "terminated" and program.exit_code == 0
+    return ended and not pods[-1].facts.reason  # evicted for what it used: it may not have ended by itself
 
 
 def _verdict(job: JobView, pods: Sequence[PodView]) -> tuple[ConditionView | None, ConditionView | None]:
@@ -60,7 +132,7 @@ def _verdict(job: JobView, pods: Sequence[PodView]) -> tuple[ConditionView | Non
 def _succeeded(job: JobView, decided_at: str, ending: Termination | None) -> JobOutcome:
     ended = (ending.finished_at if ending else None) or parse(job.completion_time) or parse(decided_at)
     began = ending.started_at if ending else None
-    took = f" after {ended - began:.0f} s" if ended is not None and began is not None else ""
+    took = f" after {max(0.0, ended - began):.0f} s" if ended is not None and began is not None else ""
     pod = f" (pod {ending.pod})" if ending else ""
     return JobOutcome(
         "SUCCEEDED",
@@ -97,14 +169,14 @@ def _failed(
         exit_code=ending.exit_code if ending else None,
         pod_name=ending.pod if ending else None,
         started_at=ending.started_at if ending else None,
-        finished_at=parse(decided_at),
+        finished_at=(ending.finished_at if ending and reason != DEADLINE else None) or parse(decided_at),
     )
 
 
 def _may_run(pod: PodView) -> bool:
-    """Whether a container of the pod runs or is still to run."""
-    ended = any(c.state == "terminated" and not c.init for c in pod.facts.containers)
-    return pod.live and not ended
+    """Whether the program of the pod runs or is still to run."""
+    program = pod.program
+    return pod.live and (program is None or program.state != "terminated")
 
 
 def _undecided(job: JobView, pods: Sequence[PodView]) -> bool:
@@ -116,14 +188,43 @@ def _undecided(job: JobView, pods: Sequence[PodView]) -> bool:
 
 def _disrupted(pod: PodView) -> bool:
     """Whether it ended by eviction or preemption, which its Job does not count (see its podFailurePolicy)."""
-    found = pod.condition("DisruptionTarget")
+    found = pod.condition(DISRUPTION)
     return found is not None and found.status == "True" and pod.phase != "Succeeded"
+
+
+def _ending(job: JobView, pod: PodView | None, ending: Termination | None) -> JobOutcome:
+    """The program has ended; the pod may have not, or not as the program did."""
+    if pod is None or ending is None or ending.pod != pod.name or _ends_its_pods(job):
+        return JobOutcome("ENDING", "Ending", "the program has ended")
+    others = [c for c in pod.facts.containers if c.state == "running" and pod.live]
+    message = ending.message if ending.exit_code else f"{PROGRAM} exited with code 0 (pod {pod.name})"
+    return JobOutcome(
+        "ENDING",
+        ending.reason or "Ending",
+        message[:MAX_MESSAGE],
+        exit_code=ending.exit_code,
+        pod_name=pod.name,
+        started_at=ending.started_at,
+        finished_at=ending.finished_at,
+        kept_by=tuple(c.name for c in others),
+        sidecars_only=bool(others) and all(c.sidecar for c in others),
+        overruled=pod.phase == "Failed" and _program_succeeded([pod]),
+    )
+
+
+def _silent(pod: PodView) -> str:
+    ready = pod.condition("Ready")
+    since = f" since {ready.time}" if ready and ready.time else ""
+    return (
+        f"pod {pod.name} ran on node {pod.facts.node} when the node was heard last; it does not answer{since}: "
+        "the cluster ends the pod after its toleration (five minutes by default)"
+    )
 
 
 def _under_way(job: JobView, pods: Sequence[PodView], ending: Termination | None) -> JobOutcome:
     newest = next((pod for pod in reversed(pods) if _may_run(pod)), None)
     if newest is None and _undecided(job, pods):
-        return JobOutcome("ENDING", "Ending", "the program has ended")
+        return _ending(job, pods[-1] if pods else None, ending)
     if job.suspend:
         return JobOutcome("PENDING", "Suspended", "the Job is suspended by somebody else (a queue?): waiting")
     again = f"; before: {ending.message}" if ending and ending.exit_code not in (0, None) else ""
@@ -132,11 +233,13 @@ def _under_way(job: JobView, pods: Sequence[PodView], ending: Termination | None
         advice = f"if none comes, kubectl describe job {job.name} says why"
         text = f"waiting for the Job to make a pod ({advice}){again}"
         return JobOutcome("PENDING", "NoPod", text[:MAX_MESSAGE], ask=about_job(job))
-    running = next((c for c in newest.facts.containers if not c.init and c.state == "running"), None)
-    if running is not None:
+    running = newest.program
+    if running is not None and running.state == "running":
         where = f" on node {newest.facts.node}" if newest.facts.node else ""
         reason = "Restarted" if again else "Running"
         message = f"pod {newest.name} runs{where}{again}"[:MAX_MESSAGE]
+        if newest.unheard:
+            reason, message = NODE_NOT_READY, _silent(newest)
         return JobOutcome(
             "RUNNING", reason, message, pod_name=newest.name, started_at=parse(running.started_at)
         )

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from typing import Any, Final, NamedTuple
 
 from run_operator.api.constants import LABEL_ATTEMPT
-from run_operator.api.raw import mapping, mappings, text
+from run_operator.api.raw import mapping, mappings, parse, text
 from run_operator.children.common import ChildView, ConditionView, Controller, condition, identity, number
 
 LABEL_JOB_UID: Final = "batch.kubernetes.io/controller-uid"
 """On a Job's pods, by the Job's controller."""
+PROGRAM: Final = "main"
+"""The container that is the Run's own."""
+NOT_SEEN: Final = "ContainerStatusUnknown"
+"""The kubelet's word for a container it did not see end, or never started; the 137 beside it is no program's."""
 
 
 class ContainerView(NamedTuple):
@@ -32,6 +37,13 @@ class ContainerView(NamedTuple):
     last_exit_code: int | None = None
     """Of the run before this one, when the container was restarted."""
     last_reason: str = ""
+    sidecar: bool = False
+    """Started beside the program and ended after it: an init container with `restartPolicy: Always`."""
+
+    @property
+    def began(self) -> bool:
+        """Whether it runs or ran; a container that the kubelet never saw is none that did."""
+        return self.state == "running" or (self.state == "terminated" and self.reason != NOT_SEEN)
 
 
 class PodFacts(NamedTuple):
@@ -45,6 +57,14 @@ class PodFacts(NamedTuple):
     """When it is expected to be gone (its deletion and its grace period); empty while nobody deletes it."""
     conditions: tuple[ConditionView, ...]
     containers: tuple[ContainerView, ...]
+    grace: int = 0
+    """Seconds of its grace period, once somebody deletes it."""
+
+    @property
+    def asked(self) -> float | None:
+        """When it was asked to end, seconds since the epoch; None while nobody deletes it."""
+        due = parse(self.due)
+        return None if due is None else due - self.grace
 
     @property
     def deleting(self) -> bool:
@@ -77,6 +97,19 @@ class PodView(ChildView):
         return next((c for c in self.facts.conditions if c.type == kind), None)
 
     @property
+    def unheard(self) -> bool:
+        """Whether its node is not heard of: the cluster calls the pod unready, its kubelet said that its program is ready."""
+        found, program = self.condition("Ready"), self.program
+        return bool(
+            found and found.status == "False" and program and program.ready and program.state == "running"
+        )
+
+    @property
+    def program(self) -> ContainerView | None:
+        """The Run's own container, as far as the kubelet says anything of it."""
+        return next((c for c in self.facts.containers if c.name == PROGRAM and not c.init), None)
+
+    @property
     def live(self) -> bool:
         """Whether a container of it may still write; a pod that is being deleted may."""
         return self.facts.phase not in ("Succeeded", "Failed")
@@ -86,6 +119,11 @@ class PodView(ChildView):
         """Read a `v1` Pod."""
         metadata, status = mapping(raw.get("metadata")), mapping(raw.get("status"))
         labels = mapping(metadata.get("labels"))
+        sidecars = {
+            text(c.get("name"))
+            for c in mappings(mapping(raw.get("spec")).get("initContainers"))
+            if c.get("restartPolicy") == "Always"
+        }
         facts = PodFacts(
             phase=text(status.get("phase")) or "Pending",
             reason=text(status.get("reason")),
@@ -94,9 +132,10 @@ class PodView(ChildView):
             due=text(metadata.get("deletionTimestamp")),
             conditions=tuple(map(condition, mappings(status.get("conditions")))),
             containers=(
-                *(_container(c, init=True) for c in mappings(status.get("initContainerStatuses"))),
-                *(_container(c, init=False) for c in mappings(status.get("containerStatuses"))),
+                *(_container(c, sidecars, init=True) for c in mappings(status.get("initContainerStatuses"))),
+                *(_container(c, sidecars, init=False) for c in mappings(status.get("containerStatuses"))),
             ),
+            grace=number(metadata.get("deletionGracePeriodSeconds")),
         )
         made = cls(
             *identity(metadata),
@@ -113,7 +152,7 @@ def _is_kept(controller: Controller, labels: Mapping[str, Any]) -> bool:
     return controller.kind != "Job" or labels.get(LABEL_JOB_UID) == controller.uid
 
 
-def _container(raw: Mapping[str, Any], *, init: bool) -> ContainerView:
+def _container(raw: Mapping[str, Any], sidecars: AbstractSet[str], *, init: bool) -> ContainerView:
     states = mapping(raw.get("state"))
     kind = next(
         (name for name in ("running", "terminated", "waiting") if states.get(name) is not None), "unknown"
@@ -137,4 +176,5 @@ def _container(raw: Mapping[str, Any], *, init: bool) -> ContainerView:
         finished_at=text(state.get("finishedAt")),
         last_exit_code=last_code if isinstance(last_code, int) else None,
         last_reason=text(last.get("reason")),
+        sidecar=init and text(raw.get("name")) in sidecars,
     )

@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 
 from run_operator.api.raw import parse
 from run_operator.children import ContainerView, PodView
+from run_operator.children.pod import NOT_SEEN
 from run_operator.runner.errors import REASONS
 
 SIGNALS: Final = {129: "SIGHUP", 130: "SIGINT", 134: "SIGABRT", 135: "SIGBUS", 136: "SIGFPE", 137: "SIGKILL",
@@ -14,8 +15,6 @@ SIGNALS: Final = {129: "SIGHUP", 130: "SIGINT", 134: "SIGABRT", 135: "SIGBUS", 1
 """Exit codes by which a shell or a runtime tells the signal that ended a program."""
 HINTS: Final = {126: "the command is not executable", 127: "the command was not found in the image",
                 128: "the command could not be started"}  # fmt: skip
-NOT_SEEN: Final = "ContainerStatusUnknown"
-"""The kubelet's word for a container it did not see end, or never started; the 137 beside it is no program's."""
 MAX_TEXT: Final = 400
 
 
@@ -34,15 +33,24 @@ class Termination(NamedTuple):
 
 
 def last_ending(pods: Sequence[PodView]) -> Termination | None:
-    """The end of the newest pod that ended; `pods` in order of their creation."""
+    """The end of the newest pod whose program ended, or that ended without it; `pods` in order of their creation."""
     for pod in reversed(pods):
-        ended = next((c for c in pod.facts.containers if c.state == "terminated" and c.exit_code != 0), None)
-        ended = ended or next(
-            (c for c in pod.facts.containers if c.state == "terminated" and not c.init), None
-        )
+        ended = deciding(pod)
         if not pod.live or (ended is not None and not ended.init):
             return _of(pod, ended)
     return None
+
+
+def deciding(pod: PodView) -> ContainerView | None:
+    """The container whose end is that of the attempt: the program; before it, an init container that failed.
+
+    What was put beside the program (a proxy, a log shipper) says nothing about it, whatever its exit code.
+    """
+    program = pod.program
+    if program is not None and program.state == "terminated":
+        return program
+    failed = (c for c in pod.facts.containers if c.init and not c.sidecar and c.state == "terminated")
+    return next((c for c in failed if c.exit_code != 0), None)
 
 
 def _of(pod: PodView, container: ContainerView | None) -> Termination:

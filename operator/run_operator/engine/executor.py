@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
-from run_operator.api.constants import LABEL_RUN_UID, RUN_KIND
+from run_operator.api.constants import ANNOTATION_FINISHED, LABEL_RUN_UID, RUN_KIND
 from run_operator.api.raw import pointer
 from run_operator.api.run import Run
 from run_operator.children.kubelet_events import Question, Said
@@ -26,13 +26,26 @@ from run_operator.kube.errors import (
     TooLargeError,
     TransientError,
 )
-from run_operator.kube.resource import BY_KIND, CLAIMS, DEPLOYMENTS, JOBS, PODS, RUNS, SERVICES, Resource
+from run_operator.kube.resource import (
+    BY_KIND,
+    CLAIMS,
+    DEPLOYMENTS,
+    JOBS,
+    PODS,
+    REPLICA_SETS,
+    RUNS,
+    SERVICES,
+    Resource,
+)
 from run_operator.lifecycle.model import (
     Action,
     CreateService,
     CreateWorkload,
     DeleteChild,
+    DeletePod,
+    DeleteReplicaSet,
     DeleteRun,
+    MarkFinished,
     Observed,
     PatchService,
     Refusal,
@@ -108,9 +121,16 @@ class Executor:
             case DeleteChild(name, uid, kind, version):
                 await self._delete(BY_KIND[kind], run, name, uid, version)
                 self._store.drop_child(uid)
+            case DeletePod(name, uid):
+                await self._delete(PODS, run, name, uid)
+            case DeleteReplicaSet(name, uid):
+                await self._delete_replica_set(run, name, uid)
+            case MarkFinished(uid, value):
+                body = {"metadata": {"uid": uid, "annotations": {ANNOTATION_FINISHED: value}}}
+                await self._api.patch(RUNS, run.namespace, run.name, body, accept=METADATA)
             case DeleteRun(uid):
                 await self._delete(RUNS, run, run.name, uid)
-            case _:
+            case SuspendChild() | SetDeadline() | ScaleChild() | CreateService() | PatchService():
                 await self._change(run, action)
         return notes
 
@@ -237,6 +257,16 @@ class Executor:
         except ConflictError:
             if version:
                 raise
+
+    async def _delete_replica_set(self, run: Run, name: str, uid: str) -> None:
+        """Of a Deployment that is gone. A pod names it, which proves nothing: it has to say itself whose it was."""
+        try:
+            found = await self._api.get_metadata(REPLICA_SETS, run.namespace, name)
+        except NotFoundError:
+            return
+        ours = (found.get("labels") or {}).get(LABEL_RUN_UID) == run.uid
+        if ours and found.get("uid") == uid and not _controller({"metadata": found}):
+            await self._delete(REPLICA_SETS, run, name, uid)
 
 
 @contextmanager

@@ -125,6 +125,7 @@ class Operator:
             allowed_service_types=self._settings.allowed_service_types,
             allowed_priority_classes=self._settings.allowed_priority_classes,
             allowed_registries=self._settings.allowed_registries,
+            protect_jobs=self._settings.protect_jobs,
         )
         uncommitted = reporting.uncommitted if reporting else lambda _: False
         reconciler = Reconciler(

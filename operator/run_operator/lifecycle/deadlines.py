@@ -9,6 +9,7 @@ from run_operator.api.conditions import State
 from run_operator.api.policy import DeadlinePolicy
 from run_operator.api.raw import parse
 from run_operator.api.run import remaining
+from run_operator.children import JobView
 from run_operator.lifecycle.context import Context
 from run_operator.workloads.builder import child_kind
 
@@ -31,11 +32,26 @@ def sealed(ctx: Context) -> Verdict | None:
     return None
 
 
+def unconfirmed(ctx: Context, job: JobView) -> Verdict | None:
+    """The Job's own deadline is over, and the pods that it asked to end never said that they did."""
+    target = job.condition("FailureTarget")
+    if target is None or target.reason != ACTIVE or ctx.writers or not ctx.lost:
+        return None
+    pod = ctx.lost[0]
+    return Verdict(
+        ACTIVE,
+        f"runPolicy.activeDeadlineSeconds is over; pod {pod.name} on node {pod.facts.node or '?'} has not confirmed its end: "
+        "the node may be dead, or the pod may still write",
+    )
+
+
 def expired(ctx: Context) -> Verdict | None:
     """The deadline that is over, if one is, for a Run that has no program running."""
     if (at := _pending_until(ctx)) is not None and ctx.now >= at:
         why = ctx.run.status.get("message") or "its program did not begin to run"
         return Verdict(PENDING, f"runPolicy.pendingDeadlineSeconds is over: {why}")
+    if (at := _active_until(ctx)) is not None and ctx.now >= at:
+        return Verdict(ACTIVE, "runPolicy.activeDeadlineSeconds is over")
     if (at := _wall_until(ctx)) is not None and ctx.now >= at:
         return Verdict(
             ACTIVE, "runPolicy.activeDeadlineSeconds is over (WallClock: it counts stopped time too)"
@@ -54,16 +70,37 @@ def used_up(ctx: Context) -> Verdict | None:
 
 def due(ctx: Context) -> float | None:
     """When to look again."""
-    moments = [at for at in (_pending_until(ctx), _wall_until(ctx)) if at is not None and at > ctx.now]
-    return min(moments, default=None)
+    found = (_pending_until(ctx), _active_until(ctx), _wall_until(ctx))
+    return min((at for at in found if at is not None and at > ctx.now), default=None)
+
+
+def _active_until(ctx: Context) -> float | None:
+    """While an attempt is under way whose Job is gone, and its clock with it: its pods may still be there."""
+    began = parse(ctx.draft.current.get("startTime"))
+    gone = ctx.observed.job is None and bool(ctx.observed.live_pods) and child_kind(ctx.run) == "Job"
+    if began is None or not gone or ctx.draft.ended:
+        return None
+    return began + remaining(ctx.run.with_status(ctx.draft.current))
 
 
 def _pending_until(ctx: Context) -> float | None:
-    limit, began = ctx.run.policy.pending_deadline, parse(ctx.draft.current.get("startTime"))
+    limit, began = ctx.run.policy.pending_deadline, _waiting_since(ctx)
     waits = ctx.draft.state == State.PENDING and not ctx.draft.ran and not ctx.run.suspend
     if limit is None or began is None or not waits:
         return None
     return began + limit
+
+
+def _waiting_since(ctx: Context) -> float | None:
+    """Attempts whose pods were refused before they began are one wait with the attempt that follows."""
+    began = parse(ctx.draft.current.get("startTime"))
+    if began is None:
+        return None
+    for entry in reversed(ctx.draft.current.get("attempts", ())[:-1]):
+        if entry.get("reason") != "NotStarted":
+            break
+        began = parse(entry.get("startTime")) or began
+    return began
 
 
 def _wall_until(ctx: Context) -> float | None:

@@ -6,7 +6,16 @@ from run_operator.api.conditions import State
 from run_operator.children import JobView
 from run_operator.children.job_outcome import JobOutcome, observe
 from run_operator.children.pod_summary import summaries
-from run_operator.lifecycle import deadlines, finish, run_phase, start, stop
+from run_operator.lifecycle import (
+    continuation,
+    deadlines,
+    finish,
+    orphans,
+    program_end,
+    run_phase,
+    start,
+    stop,
+)
 from run_operator.lifecycle.context import Context
 from run_operator.lifecycle.model import Plan
 
@@ -15,34 +24,52 @@ def with_job(ctx: Context, job: JobView) -> Plan:
     """The Job of the current attempt is there. Its own verdict comes before every wish and every deadline."""
     seen = observe(job, ctx.witnesses)
     ctx.draft.pods(summaries(ctx.observed.pods))
+    if ctx.draft.last_attempt.get("interruptedBy") and not seen.interruption:
+        seen = continuation.recorded(ctx)  # whatever the Job made of that pod meanwhile
     if seen.progress in ("SUCCEEDED", "FAILED"):
         if not seen.evidence and not ctx.observed.fresh:
             return Plan(reread=True)
-        return finish.finished(ctx, seen)
-    if verdict := deadlines.sealed(ctx) or (deadlines.expired(ctx) if seen.progress == "PENDING" else None):
+        if seen.evidence or not _stopping(ctx):  # a pod that is gone may have been ended by the stop
+            return finish.finished(ctx, seen)
+    verdict = deadlines.sealed(ctx) or deadlines.unconfirmed(ctx, job)
+    if verdict := verdict or (deadlines.expired(ctx) if seen.progress == "PENDING" else None):
         return finish.give_up(ctx, verdict)
-    if ctx.run.suspend or ctx.draft.state == State.STOP:
+    if program_end.is_over(ctx, job, seen):
+        return program_end.ended(ctx, job, seen)
+    if _stopping(ctx):
         return stop.stop(ctx, job)
     return _onwards(ctx, job, seen)
 
 
 def without_child(ctx: Context, leftover: JobView | None = None) -> Plan:
     """No child of the current attempt; `leftover` is the Job of an earlier one."""
-    if leftover is None and not ctx.run.suspend and _had_child(ctx):
+    if leftover is None and (done := program_end.without_job(ctx)):
+        return done
+    interrupted = leftover is None and continuation.is_interrupted(ctx)
+    if leftover is None and not interrupted and not ctx.run.suspend and _had_child(ctx):
         if not ctx.observed.fresh:
             return Plan(reread=True)
         start.record_loss(ctx)
     if verdict := deadlines.sealed(ctx) or deadlines.expired(ctx):
         return finish.give_up(ctx, verdict)
-    if leftover is not None and not leftover.suspend:
+    if interrupted and not ctx.run.suspend and ctx.draft.state != State.STOP:
+        return continuation.without_job(ctx)
+    return _clear(ctx, leftover) or (_down(ctx, leftover) if ctx.run.suspend else _up(ctx, leftover))
+
+
+def _clear(ctx: Context, leftover: JobView | None) -> Plan | None:
+    """What has to go before anything else may begin; None: nothing is left that can write."""
+    if leftover is not None and not leftover.suspend and not leftover.over:
         return stop.end_leftover(ctx, leftover)
-    if ctx.writers:
-        return stop.await_pods(ctx)
-    return _down(ctx, leftover) if ctx.run.suspend else _up(ctx, leftover)
+    if not ctx.writers:
+        return None
+    return orphans.await_pods(ctx) if leftover is None else stop.await_pods(ctx)
 
 
 def _onwards(ctx: Context, job: JobView, seen: JobOutcome) -> Plan:
     """The wish is that it runs."""
+    if seen.interruption:
+        return continuation.interrupted(ctx, job, seen.interruption)
     if not job.suspend:
         return run_phase.under_way(ctx, job, seen)
     if ctx.draft.state == State.CREATED and not ctx.run.queue:
@@ -57,6 +84,8 @@ def _onwards(ctx: Context, job: JobView, seen: JobOutcome) -> Plan:
 def _up(ctx: Context, leftover: JobView | None) -> Plan:
     if ctx.draft.attempt and ctx.draft.state == State.PENDING and not ctx.draft.ended:
         return start.create(ctx, leftover)  # counted before, but the child was not created then
+    if (until := continuation.paused_until(ctx)) is not None:
+        return continuation.pause(ctx, until)
     return start.next_attempt(ctx, leftover)
 
 
@@ -66,6 +95,10 @@ def _down(ctx: Context, leftover: JobView | None) -> Plan:
     if ctx.draft.state != State.STOPPED and not born_suspended and not ctx.observed.fresh:
         return Plan(reread=True)
     return stop.stopped(ctx, leftover)
+
+
+def _stopping(ctx: Context) -> bool:
+    return ctx.run.suspend or ctx.draft.state == State.STOP
 
 
 def _had_child(ctx: Context) -> bool:

@@ -117,6 +117,30 @@ class DeleteChild:
 
 
 @dataclass(frozen=True, slots=True)
+class DeletePod:
+    """End one pod of the Run: its program has ended and another container keeps it, or nobody else will end it."""
+
+    name: str
+    uid: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteReplicaSet:
+    """End a ReplicaSet that its Deployment left behind; only one without a controller that carries the Run's uid."""
+
+    name: str
+    uid: str
+
+
+@dataclass(frozen=True, slots=True)
+class MarkFinished:
+    """Keep the end where backups keep it: in an annotation of the Run."""
+
+    uid: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
 class DeleteRun:
     """Remove the Run itself: its time to live after the end is over."""
 
@@ -132,6 +156,9 @@ Action = (
     | CreateService
     | PatchService
     | DeleteChild
+    | DeletePod
+    | DeleteReplicaSet
+    | MarkFinished
     | DeleteRun
 )
 

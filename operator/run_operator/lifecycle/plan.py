@@ -11,7 +11,17 @@ from dataclasses import replace
 from run_operator.api.conditions import FINAL, State
 from run_operator.api.run import Run
 from run_operator.children import DeploymentView, JobView
-from run_operator.lifecycle import elsewhere, finish, job, mending, not_applied, resolution, service, start
+from run_operator.lifecycle import (
+    elsewhere,
+    finish,
+    job,
+    mending,
+    not_applied,
+    program_end,
+    resolution,
+    service,
+    start,
+)
 from run_operator.lifecycle.context import Context
 from run_operator.lifecycle.model import Observed, Plan
 from run_operator.lifecycle.status_builder import StatusBuilder
@@ -50,6 +60,12 @@ def _never_began(ctx: Context) -> bool:
 def _towards_the_wish(ctx: Context) -> Plan:
     if elsewhere.ran_elsewhere(ctx):
         return elsewhere.shown(ctx)
+    if program_end.is_decided(ctx):
+        return program_end.end(ctx)
+    return _with_child(ctx)
+
+
+def _with_child(ctx: Context) -> Plan:
     child: JobView | DeploymentView | None = ctx.observed.job
     if child_kind(ctx.run) == "Deployment":
         child = ctx.observed.deployment

@@ -10,7 +10,7 @@ from run_operator.api.conditions import State, state_of
 from run_operator.api.raw import parse
 from run_operator.api.run import remaining
 from run_operator.children import JobView
-from run_operator.children.job_outcome import MAX_MESSAGE, JobOutcome
+from run_operator.children.job_outcome import MAX_MESSAGE, NODE_NOT_READY, JobOutcome
 from run_operator.children.kubelet_events import (
     FAILED_ATTACH,
     FAILED_CREATE,
@@ -19,7 +19,7 @@ from run_operator.children.kubelet_events import (
     Question,
     answer,
 )
-from run_operator.lifecycle import deadlines, start
+from run_operator.lifecycle import deadlines, program_end, start
 from run_operator.lifecycle.context import Context
 from run_operator.lifecycle.model import Action, Plan, SetDeadline
 from run_operator.lifecycle.start import PATIENCE, STARTING, UNTOLD
@@ -51,7 +51,7 @@ TOLD_ANEW: Final = frozenset({"ConfigMapNotFound", "CrashLoopBackOff", "SecretNo
 def under_way(ctx: Context, job: JobView, seen: JobOutcome) -> Plan:
     """Say what is seen, with few writes: the ordinary steps of a pod's start are not worth one each."""
     if seen.progress == "ENDING":
-        return Plan()  # the Job's verdict is on its way, and its event with it
+        return program_end.ended(ctx, job, seen)
     start.admitted(ctx)
     deadline = _deadline(ctx, job)
     if seen.progress == "RUNNING":
@@ -76,11 +76,14 @@ def _deadline(ctx: Context, job: JobView) -> tuple[Action, ...]:
 
 
 def _running(ctx: Context, seen: JobOutcome, *actions: Action) -> Plan:
+    known = conditions.find(ctx.run.status.get("conditions", ()), conditions.RUNNING) or {}
+    if seen.reason == NODE_NOT_READY != known.get("reason"):
+        ctx.draft.event(NODE_NOT_READY, seen.message, warning=True)
     if ctx.draft.state != State.RUNNING:
         ctx.draft.event("Started", f"Attempt {ctx.draft.attempt}: {seen.message}")
     ctx.draft.become(State.RUNNING, seen.message)
     ctx.draft.condition(conditions.RUNNING, status=True, reason=seen.reason, message=seen.message)
-    return ctx.decided(*actions)
+    return ctx.decided(*actions, wake_at=ctx.next_loss)
 
 
 def waiting(ctx: Context, seen: JobOutcome, *actions: Action, wake_at: float | None = None) -> Plan:

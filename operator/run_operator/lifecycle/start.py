@@ -28,6 +28,7 @@ from run_operator.lifecycle.model import (
     Refusal,
 )
 from run_operator.workloads.builder import build, child_kind
+from run_operator.workloads.retries import retries_used
 from run_operator.workloads.types import Workload
 
 
@@ -148,7 +149,10 @@ def count(ctx: Context) -> None:
     """The next attempt begins; its child comes after this is stored. Raises WorkloadError."""
     resolution.require(ctx)
     draft = ctx.draft
-    number = draft.begin_attempt()
+    goes_on = bool(draft.last_attempt.get("interruptedBy")) and draft.state != State.STOPPED
+    if not goes_on:
+        draft.forget_interruptions()
+    number = draft.begin_attempt(retries=retries_used(ctx.run.with_status(draft.current)) if goes_on else 0)
     draft.suspended_by("")
     if number > 1:
         draft.event("Resumed", f"Attempt {number} begins")

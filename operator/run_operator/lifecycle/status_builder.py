@@ -141,14 +141,42 @@ class StatusBuilder:
         """The status as drafted so far."""
         return self._status
 
-    def begin_attempt(self) -> int:
-        """Count the next attempt; to be stored before its pods exist. Returns its number."""
+    @property
+    def last_attempt(self) -> Mapping[str, Any]:
+        """The entry of the newest attempt; empty before the first."""
+        attempts = self._status.get("attempts", ())
+        return attempts[-1] if attempts else {}
+
+    @property
+    def interruptions(self) -> int:
+        """How often the Run was interrupted since somebody started or resumed it."""
+        return int(self._status.get("interruptions") or 0)
+
+    def interrupted(self, by: str, retries: int, *, counts: bool) -> None:
+        """The current attempt is ended from outside; `retries`: how many it and those before it have used up."""
+        attempts = list(self._status.get("attempts", ()))
+        if not attempts or attempts[-1].get("interruptedBy") or attempts[-1].get("endTime"):
+            return
+        attempts[-1] = {**attempts[-1], "interruptedBy": by, **({"retries": retries} if retries else {})}
+        self._status["attempts"] = attempts
+        if counts:
+            self._status["interruptions"] = self.interruptions + 1
+
+    def forget_interruptions(self) -> None:
+        """Somebody resumes the Run: it is counted from the beginning, as its retries are."""
+        self._status.pop("interruptions", None)
+
+    def begin_attempt(self, *, retries: int = 0) -> int:
+        """Count the next attempt; to be stored before its pods exist. Returns its number.
+
+        `retries`: used up by the attempt that it continues.
+        """
         number = self.attempt + 1
         moment = stamp(self._now)
         self._status["attempt"] = number
         self._status["startTime"] = moment
         self._status.setdefault("firstStartTime", moment)
-        entry = {"attempt": number, "startTime": moment}
+        entry = {"attempt": number, "startTime": moment, **({"retries": retries} if retries else {})}
         self._status["attempts"] = [*self._status.get("attempts", ()), entry][-MAX_ATTEMPTS:]
         return number
 

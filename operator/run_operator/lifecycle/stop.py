@@ -28,10 +28,10 @@ def stop(ctx: Context, job: JobView) -> Plan:
         # A queue would only admit a suspended Job again: it is told that there is none any more.
         ending(ctx, "asked the cluster to end the Job")
         return ctx.decided(DeleteChild(job.name, job.uid, version=job.resource_version))
-    if not job.suspend:
+    if not job.suspend and not job.over:
         ending(ctx, "asked the Job to end its pods")
         return ctx.decided(SuspendChild(job.name, job.uid))
-    if ctx.writers or job.busy(len(ctx.lost)) or not job.condition("Suspended"):
+    if ctx.writers or job.busy(len(ctx.lost)) or not (job.condition("Suspended") or job.decided):
         return await_pods(ctx)
     if ctx.run.suspend:
         return stopped(ctx, leftover=job)
@@ -47,7 +47,7 @@ def end_leftover(ctx: Context, leftover: JobView) -> Plan:
 def await_pods(ctx: Context) -> Plan:
     """Pods of this Run still live, or may: nothing else happens until they are gone. Told which when it takes long."""
     ending(ctx, "waiting for its pods to end")
-    told_at = _since(ctx) + PATIENCE
+    told_at = since(ctx) + PATIENCE
     if ctx.writers and ctx.now >= told_at:
         first = min(ctx.writers, key=lambda pod: pod.name)
         ending(ctx, f"waiting for pod {first.name} on node {first.facts.node or '?'} to end", anew=True)
@@ -109,7 +109,7 @@ def ending(ctx: Context, message: str, *, anew: bool = False) -> None:
     draft.condition(conditions.SUSPENDED, status=False, reason="Suspending", message=message)
 
 
-def _since(ctx: Context) -> float:
+def since(ctx: Context) -> float:
     """When STOP was entered."""
     transitions = ctx.draft.current.get("transitions", ())
     return (parse(transitions[0].get("time")) if transitions else None) or ctx.now

@@ -1,7 +1,7 @@
 """Profiles: what an admin offers by name (a GPU, a node pool, a queue), and how it changes a Run.
 
-Resources, replicas and ports override the document's. Node selector, tolerations, volumes, labels and environment
-are added; of a variable in both, the document's value counts. Affinity, priority and runtime class come from the
+Resources, replicas and ports override the document's. Node selector, tolerations, volumes, labels, annotations and
+environment are added; of a variable in both, the document's value counts. Affinity, priority and runtime class come from the
 profile alone. The pull policy, the queue and the number of retries count where the Run names none.
 """
 
@@ -26,7 +26,7 @@ from run_operator.workloads.types import Options
 OVERRIDING: Final = ("replicas", "service_ports", "service_type")
 ALONE: Final = ("affinity", "priority_class", "runtime_class")
 KNOWN: Final = (
-    "resources", "volumes", "node_selector", "tolerations", "labels", "envs", *OVERRIDING, *ALONE,
+    "resources", "volumes", "node_selector", "tolerations", "labels", "annotations", "envs", *OVERRIDING, *ALONE,
     "image_pull_policy", "backoff_limit",
 )  # fmt: skip
 MAX_BYTES: Final = 16 * 1024
@@ -99,6 +99,7 @@ def apply(run: Run, name: str, profile: Mapping[str, Any]) -> tuple[Run, tuple[s
         policy=replace(run.policy, backoff_limit=retries),
         labels={**queue, **run.labels},
         profile_labels=labels,
+        profile_annotations=pairs(profile, "annotations", "name"),
     )
     warning = f"the document's {', '.join(dropped)}: the profile {name} decides"
     return made, (warning,) if dropped else ()
@@ -138,6 +139,11 @@ def _check(profile: Mapping[str, Any]) -> None:
         if key.startswith(RESERVED) or not _LABEL.fullmatch(key) or not _LABEL_VALUE.fullmatch(value):
             problem = f"{key[:80]}: {value[:80]} cannot be a label of a Run's objects"
             raise InvalidSpecError(f"{fields.ROOT}.labels", problem)
+    for key in pairs(profile, "annotations", "name"):
+        if key.startswith(RESERVED) or not _LABEL.fullmatch(key):
+            raise InvalidSpecError(
+                f"{fields.ROOT}.annotations", f"{key[:80]} cannot be an annotation of a Run's pods"
+            )
 
 
 def _line(parsed: Parsed, field: str) -> int | None:

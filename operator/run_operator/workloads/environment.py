@@ -9,6 +9,8 @@ from run_operator.api.run import Run
 from run_operator.workloads import fields
 from run_operator.workloads.fields import InvalidSpecError
 
+HOME: Final = "/tmp"  # noqa: S108 - the one folder that everybody may write to in nearly every image
+USER: Final = "run"
 RESERVED: Final = ("PROJECT_NAME", "RUN_ID", "RUN_NAME", "RUN_NAMESPACE", "RUN_UID", "RUN_ATTEMPT")
 
 
@@ -22,9 +24,11 @@ def environment(run: Run, attempt: int) -> tuple[list[dict[str, str]], list[str]
         "RUN_UID": run.uid,
         "RUN_ATTEMPT": str(attempt),
     }
+    given = document_variables(run.spec)
+    values |= {name: value for name, value in _user(run.spec).items() if name not in given}
     env = [{"name": name, "value": value} for name, value in values.items()]
     warnings = []
-    for name, value in document_variables(run.spec).items():
+    for name, value in given.items():
         if name in RESERVED:
             warnings.append(
                 f"the environment variable {name} is set by the operator; the document's is not applied"
@@ -32,6 +36,14 @@ def environment(run: Run, attempt: int) -> tuple[list[dict[str, str]], list[str]
         else:
             env.append({"name": name, "value": value})
     return env, warnings
+
+
+def _user(spec: Mapping[str, Any]) -> dict[str, str]:
+    """What programs ask of the user that they run as, whom most images do not know: a home to write to, and a name.
+
+    `USER` is a likely key of a Secret that the document names, and a variable here would win over it.
+    """
+    return {"HOME": HOME, "LOGNAME" if spec.get("secrets") else "USER": USER}
 
 
 def secret_sources(spec: Mapping[str, Any]) -> list[dict[str, Any]]:

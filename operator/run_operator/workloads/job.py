@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from run_operator.api.constants import ANNOTATION_ATTEMPT
 from run_operator.api.run import Run, remaining
 from run_operator.workloads.metadata import child_labels, child_name, owner
 from run_operator.workloads.pod import Pod, pod
+from run_operator.workloads.retries import retries_left
 from run_operator.workloads.types import Options, Workload
+
+UNTIDIED: Final = {
+    "cluster-autoscaler.kubernetes.io/safe-to-evict": "false",
+    "karpenter.sh/do-not-disrupt": "true",
+}
+"""Autoscalers that tidy up nodes leave these pods alone: a program that runs for days would begin again and again."""
 
 
 class ContainerJob:
@@ -18,11 +27,14 @@ class ContainerJob:
 
     def build(self, run: Run, attempt: int, options: Options) -> Workload:
         """See `Builder`."""
-        return job(run, attempt, pod(run, attempt, options))
+        return job(run, attempt, pod(run, attempt, options), options)
 
 
-def job(run: Run, attempt: int, made: Pod) -> Workload:
+def job(run: Run, attempt: int, made: Pod, options: Options) -> Workload:
     """The Job of one attempt with this pod."""
+    if options.protect_jobs:
+        metadata = made.template["metadata"]
+        metadata["annotations"] = UNTIDIED | metadata.get("annotations", {})
     body = {
         "apiVersion": "batch/v1",
         "kind": "Job",
@@ -38,13 +50,14 @@ def job(run: Run, attempt: int, made: Pod) -> Workload:
             "completions": 1,
             # A queue decides when it begins; without one it begins at once.
             "suspend": bool(run.queue),
-            "backoffLimit": run.policy.backoff_limit,
+            "backoffLimit": retries_left(run),
             "activeDeadlineSeconds": max(1, remaining(run)),
             # Never two pods of one Run writing at once: a new one only when the old one has ended.
             "podReplacementPolicy": "Failed",
-            # Evictions and preemption are not the program's fault and use up no retry.
+            # Evictions and preemption are not the program's fault and use up no retry: the operator begins the next
+            # attempt, so that a program can tell the pods apart. A Job would begin again under the same number.
             "podFailurePolicy": {
-                "rules": [{"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget"}]}]
+                "rules": [{"action": "FailJob", "onPodConditions": [{"type": "DisruptionTarget"}]}]
             },
             "template": made.template,
         },

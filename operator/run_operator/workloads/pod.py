@@ -97,7 +97,10 @@ def pod(run: Run, attempt: int, options: Options, program: Program | None = None
         "containers": [container],
         **({"volumes": mounted.volumes} if mounted.volumes else {}),
     }
-    template = {"metadata": {"labels": pod_labels(run, attempt)}, "spec": spec}
+    metadata: dict[str, Any] = {"labels": pod_labels(run, attempt)}
+    if run.profile_annotations:
+        metadata["annotations"] = dict(run.profile_annotations)
+    template = {"metadata": metadata, "spec": spec}
     content = program.document if program else file.data if file else None
     files = (_config_map(run, content),) if content is not None else ()
     return Pod(template, (*mounted.claims, *files), tuple(warnings))

@@ -40,7 +40,7 @@ class PythonJob:
 
     def build(self, run: Run, attempt: int, options: Options) -> Workload:
         """See `Builder`."""
-        return job(run, attempt, pod(run, attempt, options, program(run, options, "job")))
+        return job(run, attempt, pod(run, attempt, options, program(run, options, "job")), options)
 
 
 class PythonServe:

@@ -41,6 +41,8 @@ class Options:
     allowed_priority_classes: tuple[str, ...] = ()
     allowed_registries: tuple[str, ...] = ()
     """`host` or `host/path`: images below it."""
+    protect_jobs: bool = True
+    """Whether pods of jobs ask autoscalers not to move them when they tidy up nodes."""
 
 
 @dataclass(frozen=True, slots=True)

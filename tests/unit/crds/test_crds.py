@@ -141,6 +141,7 @@ def full_status() -> dict[str, Any]:
     """A status in which everything is said that can be said."""
     draft = StatusBuilder(run(), NOW)
     draft.begin_attempt()
+    draft.interrupted("PodDeleted", 1, counts=True)
     draft.become(State.PENDING, "waiting")
     draft.condition(conditions.RUNNING, status=False, reason="Pending", message="m")
     draft.suspended_by("User")

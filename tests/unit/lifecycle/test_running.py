@@ -7,11 +7,10 @@ from dataclasses import replace
 import pytest
 
 from run_operator.api.raw import stamp
-from run_operator.children import PodView
 from run_operator.children.kubelet_events import Said, about_job, about_pod
 from run_operator.lifecycle.model import Observed
 from run_operator.lifecycle.run_phase import LONGEST_PAUSE
-from tests.support.builders import NOW, UID, job, pod, run
+from tests.support.builders import NOW, job, pod, run
 from tests.support.planning import condition, status_of, step
 
 UNBOUND = "0/1 nodes are available: pod has unbound immediate PersistentVolumeClaims. not found"
@@ -95,21 +94,6 @@ def test_the_words_of_a_reason_stay_while_the_kubelet_tries_again():
         run(status=first.status), Observed(job(), (pod(waiting="ImagePullBackOff", message="back-off"),))
     )
     assert second.status is None
-
-
-def test_an_evicted_pod_is_not_taken_for_one_whose_verdict_is_on_its_way():
-    """The Job does not count it as failed: until it has another pod, the program does not run, and that is told."""
-    raw = {
-        "metadata": {"name": "hello-x", "uid": "u", "creationTimestamp": stamp(NOW),
-                     "labels": {"run-operator.io/run-uid": UID, "run-operator.io/attempt": "1"}},
-        "status": {"phase": "Failed", "reason": "Evicted",
-                   "conditions": [{"type": "DisruptionTarget", "status": "True"}]},
-    }  # fmt: skip
-    made = step(
-        run(status=status_of("RUNNING")), Observed(job(failed=0), (PodView.from_object(raw),)), NOW + 60
-    )
-    assert (made.status["state"], condition(made, "Running")["reason"]) == ("PENDING", "NoPod")
-    assert "kubectl describe job hello" in made.status["message"]
 
 
 ASKED = {"job": about_job(job()), "pod": about_pod(pod(waiting="ContainerCreating"))}

@@ -12,6 +12,7 @@ from run_operator.lifecycle.model import (
     CreateService,
     CreateWorkload,
     DeleteChild,
+    DeletePod,
     Observed,
     RestartChild,
     ScaleChild,
@@ -88,6 +89,64 @@ def taken(row: list[str], make: Any) -> tuple[str, str]:
 @pytest.mark.parametrize("row", table("Jobs"), ids=" ".join)
 def test_jobs(row):
     assert taken(row, run) == tuple(row[4:])
+
+
+ASKED = {"due": NOW + 20, "grace": 30}
+"""Deleted ten seconds before NOW."""
+KEPT = {"mesh": None}
+FATES = {
+    "it is evicted, and ends": (pod("Running", disrupted="EvictionByEvictionAPI", **ASKED), {}),
+    "it was evicted, its program saved its work and exited with 0": (pod("Succeeded", exit_code=0, **ASKED), {}),
+    "it was deleted, exit code 143": (pod("Failed", exit_code=143, **ASKED), {}),
+    "it was disrupted and is gone": (None, {}),
+    "it was deleted when its program had ended": (pod("Succeeded", exit_code=0, due=NOW + 40), {}),
+    "its kubelet refuses it": (pod("Failed", pod_reason="NodeAffinity"), {}),
+    "it was interrupted, and `maxInterruptions` is 0": (
+        pod("Failed", exit_code=143, **ASKED), {"maxInterruptions": 0}),
+    "it used more than its own limit of disk": (
+        pod("Failed", exit_code=0, pod_reason="Evicted", pod_message='exceeds the limit "1Gi"'), {}),
+    "its program exited with 0, another container keeps it": (pod("Running", exit_code=0, beside=KEPT), {}),
+    "its program exited with 3, another container keeps it": (pod("Running", exit_code=3, beside=KEPT), {}),
+    "its program exited with 3, a retry is left, another container keeps it": (
+        pod("Running", exit_code=3, beside=KEPT), {"backoffLimit": 1}),
+    "its program exited with 0, a container beside it with 1": (
+        pod("Failed", exit_code=0, beside={"mesh": 1}), {"backoffLimit": 1}),
+    "its program used too much memory, a sidecar ended with 137": (
+        pod("Failed", exit_code=137, reason="OOMKilled", beside={"mesh": 137}, sidecars=("mesh",)), {}),
+    "its node does not answer": (pod("Running", ready=False), {}),
+    "it never confirmed that it ended": (
+        pod("Running", due=NOW - 301, disrupted="DeletionByTaintManager"), {"interrupted": True}),
+    "it never confirmed that it ended, its deadline is over": (pod("Running", due=NOW - 301), {}),
+    "its Job was deleted without it": (pod("Running", controller=None), {"state": "STOP"}),
+    "its Job was deleted when its program had done its work": (pod("Succeeded", exit_code=0), {}),
+}  # fmt: skip
+JOBS = CHILDREN | {
+    "disrupted": {"job": job(failed=1, failed_reason="PodFailurePolicy")},
+    "out of time": {"job": job(target=True, target_reason="DeadlineExceeded", terminating=1)},
+}
+
+
+@pytest.mark.parametrize("row", table("What happens to the pod"), ids=" ".join)
+def test_what_happens_to_the_pod(row):
+    fate, child, says, does = row
+    one, facts = FATES[fate]
+    policy = {key: value for key, value in facts.items() if key in ("maxInterruptions", "backoffLimit")}
+    status = status_of(facts.get("state", "RUNNING")) | {"pods": [{"name": "hello-x"}]}
+    known = {"type": "Running", "status": "True", "reason": "Running", "lastTransitionTime": stamp(NOW - 60)}
+    status["conditions"] = [known]
+    status["transitions"] = [{"status": status["state"], "time": stamp(NOW - 60)}]
+    if facts.get("interrupted"):
+        status["attempts"] = [status["attempts"][0] | {"interruptedBy": "DeletionByTaintManager"}]
+    seen = Observed(pods=(one,) if one else (), fresh=True, **JOBS[child])
+    made = plan(run(status=status, policy=policy), seen, NOW + 15, Options())
+    (running,) = [c for c in made.status["conditions"] if c["type"] == "Running"]
+    verbs = VERBS | {DeletePod: "end"}
+    things = [f"{verbs[type(a)]} {'pod' if isinstance(a, DeletePod) else 'Job'}" for a in made.actions]
+    assert (f"{made.status['state']}, `{running['reason']}`", ", ".join(things) or "-") == (says, does)
+
+
+def test_every_fate_is_in_the_table():
+    assert {row[0] for row in table("What happens to the pod")} == set(FATES)
 
 
 @pytest.mark.parametrize("row", table("Services"), ids=" ".join)

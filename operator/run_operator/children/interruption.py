@@ -1,0 +1,109 @@
+"""Whether something outside ended a pod before its program ended by itself: a deletion, an eviction, a refusal.
+
+The exit code does not say: a program that saves its work on SIGTERM and exits with 0 has not done what is left of it.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from run_operator.api.raw import parse
+from run_operator.children import ConditionView, PodView
+from run_operator.children.pod import NOT_SEEN
+
+DISRUPTION: Final = "DisruptionTarget"
+POD_DELETED: Final = "PodDeleted"
+OWN_LIMITS: Final = ("exceeded its local", "exceeds the total limit", "exceeds the limit")
+"""Of the kubelet's words about a pod that it evicts for what the pod itself used: no fault from outside."""
+OWN_REASONS: Final = frozenset({"DeadlineExceeded"})
+"""Reasons of a pod's end that are a limit of its own."""
+MAX_TEXT: Final = 300
+WORDS: Final = {
+    POD_DELETED: "was deleted",
+    "EvictionByEvictionAPI": "was evicted (a drain of its node, an autoscaler)",
+    "DeletionByTaintManager": "was deleted for a taint of its node",
+    "DeletionByPodGC": "was deleted because its node is gone",
+    "PreemptionByScheduler": "gave way to a pod of higher priority",
+    "PreemptionByKubelet": "gave way to a pod of higher priority",
+    "TerminationByKubelet": "was ended by its node",
+    "Evicted": "was evicted by its node",
+    "Terminated": "was ended because its node shuts down",
+    "NodeShutdown": "was refused because its node shuts down",
+}
+
+
+class Interruption(NamedTuple):
+    """`by` is one CamelCase word: who or what ended the pod."""
+
+    by: str
+    message: str
+    """One line."""
+    pod: str
+    began: bool
+    """Whether a container of the pod ever ran. Where none did, nothing can have been done twice."""
+    exit_code: int | None
+    finished_at: float | None
+    """Seconds since the epoch; None while the program runs, or where nobody saw it end."""
+
+
+def interruption(pod: PodView) -> Interruption | None:
+    """What ended this pod, or is about to; None for a pod that runs on, or whose program ended by itself."""
+    disrupted = _disruption(pod)
+    if not _asked(pod, disrupted):
+        return None
+    program = pod.program
+    ended = program if program is not None and program.state == "terminated" else None
+    if ended is not None and ended.reason == NOT_SEEN:
+        ended = None
+    finished = parse(ended.finished_at) if ended is not None else None
+    if finished is not None and _before(finished, pod, disrupted):
+        return None
+    by = (disrupted.reason if disrupted else "") or pod.facts.reason or POD_DELETED
+    code = ended.exit_code if ended is not None else None
+    return Interruption(
+        by,
+        _message(pod, by, disrupted, code),
+        pod.name,
+        began=any(c.began for c in pod.facts.containers),
+        exit_code=code,
+        finished_at=finished or None,
+    )
+
+
+def _disruption(pod: PodView) -> ConditionView | None:
+    found = pod.condition(DISRUPTION)
+    return found if found is not None and found.status == "True" else None
+
+
+def _asked(pod: PodView, disrupted: ConditionView | None) -> bool:
+    """Whether it was asked to end. That an eviction is meant to happen is none yet: it may be withdrawn."""
+    if pod.facts.deleting:
+        return True
+    if pod.live:
+        return False
+    if disrupted is not None:
+        return True
+    reason = pod.facts.reason
+    return pod.phase == "Failed" and bool(reason) and reason not in OWN_REASONS and not _own_limit(pod)
+
+
+def _own_limit(pod: PodView) -> bool:
+    return any(words in pod.facts.message for words in OWN_LIMITS)
+
+
+def _before(finished: float, pod: PodView, disrupted: ConditionView | None) -> bool:
+    """Whether the program had ended before it can have been told to. All times are whole seconds.
+
+    Within one second it is taken for told: a program that saves little is that quick.
+    """
+    marked = parse(disrupted.time) if disrupted else None
+    moments = [at for at in (pod.facts.asked, marked) if at is not None]
+    return bool(moments) and finished < min(moments)
+
+
+def _message(pod: PodView, by: str, disrupted: ConditionView | None, code: int | None) -> str:
+    where = f" on node {pod.facts.node}" if pod.facts.node else ""
+    what = f"pod {pod.name}{where} {WORDS.get(by, 'was ended from outside')} ({by})"
+    why = pod.facts.message or (disrupted.message if disrupted else "")
+    said = f": {' '.join(why.split())[:MAX_TEXT]}" if why else ""
+    return what + said + (f"; its program exited with code {code}" if code is not None else "")

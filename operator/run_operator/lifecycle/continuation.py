@@ -1,0 +1,167 @@
+"""An attempt that was ended from outside: its pod goes, and the Run goes on with the next attempt.
+
+The first write records who or what did it, before anything is ended. So the operator may be killed at any moment, and a
+Job that counts the pod as a success or as a failure changes nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, Final
+
+from run_operator.api import conditions
+from run_operator.api.conditions import State
+from run_operator.api.raw import parse, stamp
+from run_operator.children import JobView
+from run_operator.children.interruption import Interruption, interruption
+from run_operator.children.job_outcome import JobOutcome
+from run_operator.lifecycle import deadlines, finish, orphans, start
+from run_operator.lifecycle.context import Context
+from run_operator.lifecycle.model import Action, DeleteChild, Plan
+from run_operator.workloads.retries import retries_used
+
+INTERRUPTED: Final = "Interrupted"
+NOT_STARTED: Final = "NotStarted"
+"""The same, before a container of the pod began: nothing can have been done twice."""
+EVENT: Final = "RunInterrupted"
+EXCEEDED: Final = "MaxInterruptionsExceeded"
+NO_ANSWER: Final = "PodTerminationTimeout"
+SHORT: Final = 600.0
+"""Seconds: an attempt that lasted longer shows that the cause of earlier interruptions has passed."""
+PAUSE: Final = 10.0
+LONGEST_PAUSE: Final = 300.0
+"""Seconds before the next attempt, when one is interrupted soon after the other: twice as long each time."""
+
+
+def interrupted(ctx: Context, job: JobView, cut: Interruption) -> Plan:
+    """The newest pod of the Job is ended from outside. The Job goes: its verdict about that pod is none about the program."""
+    failed = any(pod.name == cut.pod and pod.phase == "Failed" for pod in ctx.witnesses)
+    failures = max(
+        0, job.facts.failed - int(failed)
+    )  # it is no failure of the program, though its Job may count it
+    first = not ctx.draft.last_attempt.get("interruptedBy")
+    ctx.draft.interrupted(cut.by, retries_used(ctx.run) + failures, counts=cut.began)
+    if first:
+        ctx.draft.event(EVENT, f"Attempt {ctx.draft.attempt}: {cut.message}", warning=True)
+    delete = DeleteChild(job.name, job.uid, version=job.resource_version)
+    if ctx.observed.live_pods:
+        return _ending(ctx, cut, delete)
+    return _over(ctx, cut, job)
+
+
+def is_interrupted(ctx: Context) -> bool:
+    """Whether the current attempt is recorded as interrupted and has not ended yet."""
+    return bool(ctx.draft.last_attempt.get("interruptedBy")) and not ctx.draft.ended
+
+
+def recorded(ctx: Context) -> JobOutcome:
+    """What is known of the recorded interruption of the current attempt, with how its pod ended where that was seen."""
+    cut = _recorded(ctx)
+    return JobOutcome("INTERRUPTED", INTERRUPTED, cut.message, interruption=cut)
+
+
+def without_job(ctx: Context) -> Plan:
+    """The Job of the interrupted attempt is gone: its pods end, then the next attempt begins."""
+    cut = _recorded(ctx)
+    if ctx.observed.live_pods:
+        return _ending(ctx, cut, *orphans.ends(ctx))
+    return _over(ctx, cut)
+
+
+def paused_until(ctx: Context) -> float | None:
+    """When the next attempt may begin, where several were interrupted in a row; None: now."""
+    entry = ctx.draft.last_attempt
+    ended = parse(entry.get("endTime"))
+    if ended is None or entry.get("reason") not in (INTERRUPTED, NOT_STARTED):
+        return None
+    row = _row(ctx.draft.current.get("attempts", ()))
+    pause = min(LONGEST_PAUSE, PAUSE * 2.0 ** (min(row, 9) - 2)) if row > 1 else 0.0
+    return ended + pause if ctx.now < ended + pause else None
+
+
+def pause(ctx: Context, until: float) -> Plan:
+    """Nothing of the Run is active until then."""
+    why = ctx.draft.last_attempt.get("message", "")
+    message = f"interrupted: {why}; attempt {ctx.draft.attempt + 1} begins at {stamp(until)}"
+    ctx.draft.become(State.PENDING, message)
+    ctx.draft.condition(conditions.RUNNING, status=False, reason=INTERRUPTED, message=message)
+    ctx.draft.pause()
+    return ctx.decided(wake_at=until)
+
+
+def _recorded(ctx: Context) -> Interruption:
+    mine = [pod for pod in ctx.witnesses if pod.attempt == ctx.draft.attempt]
+    newest = max(mine, key=lambda pod: (pod.created, pod.name), default=None)
+    if newest is not None and (cut := interruption(newest)):
+        return cut
+    by = str(ctx.draft.last_attempt["interruptedBy"])
+    return Interruption(by, _known(ctx), "", began=ctx.draft.ran, exit_code=None, finished_at=None)
+
+
+def _ending(ctx: Context, cut: Interruption, *actions: Action) -> Plan:
+    """Its pod can still write: nothing else happens until it cannot."""
+    draft = ctx.draft
+    if ctx.lost and not ctx.writers:
+        pod = ctx.lost[0]
+        reason, message = (
+            NO_ANSWER,
+            (
+                f"interrupted: {cut.message}. Pod {pod.name} on node {pod.facts.node or '?'} has not confirmed its end within "
+                f"{ctx.run.policy.pod_termination_timeout} s, so the next attempt does not begin: the node may be dead. Delete the "
+                "Node if it is gone for good, or stop and resume the Run if the pod surely does not write any more"
+            ),
+        )
+        known = conditions.find(draft.current.get("conditions", ()), conditions.RUNNING) or {}
+        if known.get("reason") != NO_ANSWER:
+            draft.event(NO_ANSWER, message, warning=True)
+    else:
+        reason, message = (
+            INTERRUPTED,
+            f"interrupted: {cut.message}; the next attempt begins when it has ended",
+        )
+    if draft.state == State.CREATED:
+        draft.become(State.PENDING, message)
+    draft.become(draft.state, message)
+    draft.condition(conditions.RUNNING, status=False, reason=reason, message=message)
+    moments = [at for at in (ctx.next_loss, deadlines.due(ctx)) if at is not None]
+    return ctx.decided(*actions, wake_at=min(moments, default=None))
+
+
+def _over(ctx: Context, cut: Interruption, leftover: JobView | None = None) -> Plan:
+    """None of its pods can write any more: the next attempt, within bounds."""
+    if not ctx.observed.fresh:
+        return Plan(reread=True)  # its Job may have made another pod that no stream has told of yet
+    draft, limit = ctx.draft, ctx.run.policy.max_interruptions
+    reason = INTERRUPTED if cut.began else NOT_STARTED
+    draft.end_attempt(reason, cut.message, cut.exit_code, cut.pod or None, cut.finished_at or ctx.now)
+    if draft.interruptions > limit:
+        message = (
+            f"interrupted {draft.interruptions} times, runPolicy.maxInterruptions is {limit}: {cut.message}"
+        )
+        return finish.impossible(ctx, EXCEEDED, message)
+    if (until := paused_until(ctx)) is not None:
+        clear = DeleteChild(leftover.name, leftover.uid) if leftover and not leftover.deleting else None
+        made = pause(ctx, until)
+        return replace(made, actions=(clear,)) if clear else made
+    return start.next_attempt(ctx, leftover)
+
+
+def _row(attempts: Any) -> int:
+    """How many attempts in a row were interrupted soon after their start, counted from the newest."""
+    row = 0
+    for entry in reversed(attempts):
+        began, ended = parse(entry.get("startTime")), parse(entry.get("endTime"))
+        short = began is not None and ended is not None and ended - began < SHORT
+        if entry.get("reason") not in (INTERRUPTED, NOT_STARTED) or not short:
+            break
+        row += 1
+    return row
+
+
+def _known(ctx: Context) -> str:
+    """What was recorded about it, without the words around it."""
+    said = str(ctx.run.status.get("message") or "")
+    return (
+        said.removeprefix("interrupted: ").partition("; the next attempt")[0]
+        or "its pod was ended from outside"
+    )

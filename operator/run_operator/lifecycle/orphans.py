@@ -1,0 +1,45 @@
+"""Pods whose Job or Deployment was deleted without them: nobody else ends them, so the operator does.
+
+They are ended by uid. A pod that only carries the Run's label is ended too, for nothing may begin beside it; how it ended
+says nothing about the Run. So a forged label costs whoever wrote it their own pod.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Final
+
+from run_operator.lifecycle import stop
+from run_operator.lifecycle.context import Context
+from run_operator.lifecycle.model import Action, DeletePod, DeleteReplicaSet, Plan
+
+GRACE: Final = 5.0
+"""Seconds the garbage collector gets, which ends the pods of a child that was deleted in the usual way."""
+REPLICA_SET: Final = "ReplicaSet"
+
+
+def await_pods(ctx: Context) -> Plan:
+    """Wait for the pods that are left; end those that nobody has told to end."""
+    made = stop.await_pods(ctx)
+    if not any(not pod.facts.deleting for pod in ctx.writers):
+        return made
+    at = stop.since(ctx) + GRACE
+    if ctx.now < at:
+        return replace(made, wake_at=at if made.wake_at is None else min(at, made.wake_at))
+    pods = ", ".join(sorted(pod.name for pod in ctx.writers if not pod.facts.deleting)[:3])
+    text = f"its Job or Deployment was deleted without pod {pods}: the operator ends it"
+    ctx.draft.event("OrphanEnded", text, warning=True)
+    return ctx.decided(*ends(ctx), wake_at=made.wake_at)
+
+
+def ends(ctx: Context) -> tuple[Action, ...]:
+    """What ends the pods that nobody has told to end; a ReplicaSet goes with its pods, or it would make others."""
+    found: dict[Action, None] = {}
+    for pod in ctx.writers:
+        if pod.facts.deleting:
+            continue
+        if pod.controller.kind == REPLICA_SET:
+            found[DeleteReplicaSet(pod.controller.name, pod.controller.uid)] = None
+        else:
+            found[DeletePod(pod.name, pod.uid)] = None
+    return tuple(found)

@@ -1,0 +1,170 @@
+"""The program has ended and its Job does not say so: a container beside it keeps the pod, or made it fail.
+
+What the program did decides. The outcome is recorded first, then the pod is ended, then the Run is finished.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from run_operator.api import conditions
+from run_operator.api.conditions import State
+from run_operator.api.raw import parse
+from run_operator.children import JobView
+from run_operator.children.interruption import interruption
+from run_operator.children.job_outcome import JobOutcome
+from run_operator.children.termination import last_ending
+from run_operator.lifecycle import finish
+from run_operator.lifecycle.context import Context
+from run_operator.lifecycle.model import Action, DeleteChild, DeletePod, Plan
+from run_operator.workloads.retries import retries_left
+
+ENDED: Final = "ProgramEnded"
+"""Reason of Running=False while what is left of the pod is ended."""
+KEPT: Final = "PodKeptRunning"
+GRACE: Final = 10.0
+"""Seconds after the program's end that the containers beside it may take to end by themselves."""
+CONTROLLER: Final = 60.0
+"""Seconds after which a Job that draws no conclusion from an ended pod is mentioned."""
+AGAIN: Final = 300.0
+
+
+def ended(ctx: Context, job: JobView, seen: JobOutcome) -> Plan:
+    """What follows, when nothing else makes it follow."""
+    finished = ctx.now if seen.finished_at is None else seen.finished_at
+    if not seen.kept_by and not seen.overruled:
+        return _await_verdict(ctx, finished, seen)
+    grace = 0.0 if seen.overruled or ctx.run.suspend else GRACE
+    if grace and seen.sidecars_only:  # the kubelet ends these itself, within the pod's own grace period
+        grace += ctx.run.policy.termination_grace_period
+    if ctx.now < finished + grace:
+        return Plan(wake_at=finished + grace)
+    if seen.exit_code and job.facts.failed < retries_left(ctx.run):
+        return _retry(ctx, seen)
+    return _decide(ctx, job, seen, finished)
+
+
+def is_over(ctx: Context, job: JobView, seen: JobOutcome) -> bool:
+    """Whether the program came to its end and only its pod is left: a stop comes too late."""
+    kept = seen.progress == "ENDING" and bool(seen.kept_by or seen.overruled)
+    return kept and (not seen.exit_code or job.facts.failed >= retries_left(ctx.run))
+
+
+def without_job(ctx: Context) -> Plan | None:
+    """The Job was deleted when the program had done its work: there is nothing to begin again."""
+    draft = ctx.draft
+    mine = [p for p in ctx.witnesses if p.attempt == draft.attempt and p.controller.kind == "Job"]
+    newest = max(mine, key=lambda pod: (pod.created, pod.name), default=None)
+    # Its owner is gone and proves nothing any more: it has to be a pod that was recorded while the Job was there.
+    recorded = {pod.get("name") for pod in ctx.run.status.get("pods", ())}
+    if (
+        newest is None
+        or newest.name not in recorded
+        or newest.live
+        or draft.ended
+        or draft.state in (State.CREATED, State.STOPPED)
+    ):
+        return None
+    program = newest.program
+    done = program is not None and program.state == "terminated" and program.exit_code == 0
+    if not done or newest.facts.reason or interruption(newest) or ctx.writers:
+        return None
+    found = last_ending([newest])
+    began, at = (found.started_at, found.finished_at) if found else (None, None)
+    took = f" after {max(0.0, at - began):.0f} s" if began is not None and at is not None else ""
+    message = f"exited with code 0{took} (pod {newest.name})"
+    seen = JobOutcome(
+        "SUCCEEDED",
+        "CompletionsReached",
+        message,
+        exit_code=0,
+        pod_name=newest.name,
+        started_at=began,
+        finished_at=at,
+    )
+    return finish.finished(ctx, seen)
+
+
+def is_decided(ctx: Context) -> bool:
+    """Whether the outcome of the current attempt is recorded, and its pod is being ended."""
+    known = conditions.find(ctx.draft.current.get("conditions", ()), conditions.RUNNING) or {}
+    return known.get("reason") == ENDED and ctx.draft.ended
+
+
+def end(ctx: Context) -> Plan:
+    """End what is left of the pod, then the Run."""
+    job = ctx.observed.job
+    if job is not None and not job.deleting:
+        return ctx.decided(DeleteChild(job.name, job.uid), wake_at=ctx.next_loss)
+    if ctx.writers:
+        return ctx.decided(*_undeleted(ctx), wake_at=ctx.next_loss)
+    if not ctx.observed.fresh:
+        return Plan(reread=True)
+    entry = ctx.draft.last_attempt
+    code, at = entry.get("exitCode"), parse(entry.get("endTime"))
+    seen = JobOutcome(
+        "FAILED" if code else "SUCCEEDED",
+        str(entry.get("reason")),
+        str(entry.get("message")) + _unconfirmed(ctx),
+        exit_code=code,
+        pod_name=entry.get("podName"),
+        finished_at=at,
+    )
+    return finish.finished(ctx, seen)
+
+
+def _await_verdict(ctx: Context, finished: float, seen: JobOutcome) -> Plan:
+    """The Job's verdict comes with an event of the Job; where it does not come, that is said."""
+    if ctx.now < finished + CONTROLLER:
+        return Plan(wake_at=finished + CONTROLLER)
+    message = f"{seen.message}; the Job controller has drawn no conclusion from it yet"
+    ctx.draft.become(ctx.draft.state, message)
+    return ctx.decided(wake_at=ctx.now + AGAIN)
+
+
+def _retry(ctx: Context, seen: JobOutcome) -> Plan:
+    """The Job begins again once the pod is gone, and counts it as what it is: a failure."""
+    pod = next((p for p in ctx.observed.live_pods if p.name == seen.pod_name), None)
+    if pod is None or pod.facts.deleting:
+        return ctx.decided(wake_at=ctx.next_loss or ctx.now + AGAIN)
+    message = f"{seen.message}; {_keepers(seen)} keeps the pod running: it is ended, and the Job begins again"
+    ctx.draft.event(KEPT, message, warning=True)
+    ctx.draft.become(ctx.draft.state, message)
+    return ctx.decided(DeletePod(pod.name, pod.uid), wake_at=ctx.now + AGAIN)
+
+
+def _decide(ctx: Context, job: JobView, seen: JobOutcome, finished: float) -> Plan:
+    draft = ctx.draft
+    good = not seen.exit_code
+    message = seen.message
+    if good and seen.started_at is not None:
+        took = max(0.0, finished - seen.started_at)
+        message = f"exited with code 0 after {took:.0f} s (pod {seen.pod_name})"
+    if draft.state != State.RUNNING:
+        draft.event("Started", f"Attempt {draft.attempt}: pod {seen.pod_name} ran")
+        draft.become(State.RUNNING, "", at=seen.started_at)
+    known = "" if seen.reason == "Ending" else seen.reason
+    reason = "CompletionsReached" if good else known or "BackoffLimitExceeded"
+    draft.end_attempt(reason, message, seen.exit_code, seen.pod_name, finished)
+    if seen.kept_by:
+        message = f"{message}; {_keepers(seen)} keeps the pod running: it is ended"
+        draft.event(KEPT, message, warning=True)
+    draft.become(State.RUNNING, message)
+    draft.condition(conditions.RUNNING, status=False, reason=ENDED, message=message)
+    return ctx.decided(DeleteChild(job.name, job.uid, version=job.resource_version), wake_at=ctx.next_loss)
+
+
+def _keepers(seen: JobOutcome) -> str:
+    return f"container {', '.join(seen.kept_by[:3])}"
+
+
+def _undeleted(ctx: Context) -> tuple[Action, ...]:
+    """Pods that the deletion of their Job did not reach."""
+    return tuple(DeletePod(pod.name, pod.uid) for pod in ctx.writers if not pod.facts.deleting)
+
+
+def _unconfirmed(ctx: Context) -> str:
+    if not ctx.lost:
+        return ""
+    pod = ctx.lost[0]
+    return f"; pod {pod.name} on node {pod.facts.node or '?'} has not confirmed its end"

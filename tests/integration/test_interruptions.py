@@ -1,0 +1,136 @@
+"""A pod that something outside ends has not done its work, whatever its exit code: on a real API server and Job controller."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.support.harness import Person, condition, wait_for
+
+NOWHERE = {"node_selector": [{"key": "zone", "value": "nowhere"}]}
+
+
+def pod_of(person: Person, name: str, attempt: int = 1) -> dict[str, Any]:
+    selector = f"--selector=run-operator.io/run={name},run-operator.io/attempt={attempt}"
+    return wait_for(f"a pod of attempt {attempt}", lambda: person.items("pods", selector))[0]
+
+
+def evict(person: Person, pod: str) -> None:
+    """As `kubectl drain` does."""
+    path = f"/api/v1/namespaces/{person.namespace}/pods/{pod}/eviction"
+    body = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": pod}}
+    person.kubectl("create", "--raw", path, "-f", "-", stdin=json.dumps(body))
+
+
+def delete(person: Person, pod: str) -> None:
+    person.kubectl("delete", "pod", pod, "--wait=false")
+
+
+def force(person: Person, pod: str) -> None:
+    person.kubectl("delete", "pod", pod, "--force", "--grace-period=0", "--wait=false")
+
+
+def preempt(person: Person, pod: str) -> None:
+    """As the scheduler does: it marks the pod, then deletes it."""
+    mark(person, pod, "PreemptionByScheduler")
+    delete(person, pod)
+
+
+def shut_down(person: Person, pod: str) -> None:
+    """As a kubelet does when its node shuts down."""
+    mark(person, pod, "TerminationByKubelet", phase="Failed", reason="Terminated", message="node shutdown")
+
+
+def mark(person: Person, pod: str, by: str, **status: str) -> None:
+    found = person.get("pod", pod)["status"]["conditions"]
+    target = {"type": "DisruptionTarget", "status": "True", "reason": by}
+    patch_status(person, pod, {"conditions": [*found, target], **status})
+
+
+def patch_status(person: Person, pod: str, status: dict[str, Any]) -> None:
+    patch = json.dumps({"status": status})
+    person.kubectl("patch", "pod", pod, "--subresource=status", "--type=merge", "-p", patch)
+
+
+def events(person: Person, reason: str) -> list[str]:
+    return [item["message"] for item in person.items("events", f"--field-selector=reason={reason}")]
+
+
+@pytest.mark.parametrize("program", ["kwok-save", "sleep"])
+@pytest.mark.parametrize("ended", [evict, delete, force, preempt, shut_down])
+def test_a_run_goes_on_with_the_next_attempt_and_says_who_ended_its_pod(operator, person, ended, program):
+    person.apply_run("x", program)
+    person.becomes("x", "RUNNING")
+    ended(person, pod_of(person, "x")["metadata"]["name"])
+    second = pod_of(person, "x", 2)
+    status = wait_for(
+        "RUNNING again",
+        lambda: (s := person.status("x")).get("attempt") == 2 and s["state"] == "RUNNING" and s,
+    )
+    first = status["attempts"][0]
+    assert (first["reason"], status["interruptions"]) == ("Interrupted", 1)
+    assert first["interruptedBy"] in (
+        "EvictionByEvictionAPI",
+        "PodDeleted",
+        "PreemptionByScheduler",
+        "TerminationByKubelet",
+    )
+    env = {item["name"]: item.get("value") for item in second["spec"]["containers"][0]["env"]}
+    assert env["RUN_ATTEMPT"] == "2"
+    wait_for("the event", lambda: events(person, "RunInterrupted"))
+    assert person.get("job", "x")["spec"]["backoffLimit"] == 0
+
+
+def test_an_eviction_while_the_operator_is_away_is_none_that_completes_the_run(operator, person):
+    person.apply_run("x", "sleep")
+    person.becomes("x", "RUNNING")
+    pod = pod_of(person, "x")["metadata"]["name"]
+    operator.kill()
+    evict(person, pod)
+    wait_for("the Job's verdict", lambda: failed(person, "x"))
+    operator.start()
+    pod_of(person, "x", 2)
+    assert person.status("x")["attempts"][0]["reason"] == "Interrupted"
+
+
+def failed(person: Person, name: str) -> bool:
+    found = person.get("job", name)["status"].get("conditions", ())
+    return any(c["type"] == "Failed" and c["status"] == "True" for c in found)
+
+
+@pytest.mark.parametrize("reason", ["NodeAffinity", "OutOfcpu", "UnexpectedAdmissionError"])
+def test_a_pod_that_its_kubelet_refuses_costs_nothing(operator, person, reason):
+    person.apply_run("x", spec=NOWHERE)
+    pod = pod_of(person, "x")["metadata"]["name"]
+    patch_status(person, pod, {"phase": "Failed", "reason": reason, "message": "Pod was rejected"})
+    pod_of(person, "x", 2)
+    status = person.status("x")
+    assert status["attempts"][0]["reason"] == "NotStarted"
+    assert status["attempts"][0]["interruptedBy"] == reason
+    assert "interruptions" not in status
+
+
+def test_retries_and_interruptions_are_counted_apart(operator, person):
+    person.apply_run("x", "sleep", policy={"backoffLimit": 1, "maxInterruptions": 1})
+    for attempt in (1, 2):
+        person.becomes("x", "RUNNING")
+        delete(person, pod_of(person, "x", attempt)["metadata"]["name"])
+    status = person.becomes("x", "ERROR")
+    assert condition(status, "Failed")["reason"] == "MaxInterruptionsExceeded"
+
+
+def test_a_stop_during_an_interruption_is_a_stop(operator, person):
+    person.apply_run("x", "kwok-save")
+    person.becomes("x", "RUNNING")
+    evict(person, pod_of(person, "x")["metadata"]["name"])
+    person.patch_run("x", {"spec": {"suspend": True}})
+    assert person.becomes("x", "STOPPED")["attempt"] in (1, 2)
+
+
+def test_jobs_are_kept_from_autoscalers(operator, person):
+    person.apply_run("x", "sleep")
+    marks = pod_of(person, "x")["metadata"]["annotations"]
+    assert marks["cluster-autoscaler.kubernetes.io/safe-to-evict"] == "false"
+    assert marks["karpenter.sh/do-not-disrupt"] == "true"

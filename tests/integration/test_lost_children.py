@@ -1,0 +1,179 @@
+"""Nothing waits without a word: pods that a container keeps, that lost their owner, or whose node does not answer."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.integration.test_interruptions import delete, events, patch_status, pod_of
+from tests.support.harness import Person, condition, wait_for
+
+PLAIN = {"kind": "DeleteOptions", "apiVersion": "v1", "propagationPolicy": "Orphan"}
+SERVE = {"kind": "container+serve", "spec": {"service_ports": [{"port": 80}]}}
+ENDED = {"reason": "Completed", "startedAt": "2026-01-01T00:00:00Z", "finishedAt": "2026-01-01T00:00:09Z"}
+
+
+def containers(code: int) -> list[dict[str, Any]]:
+    """The program has ended, and a container beside it goes on."""
+    common = {"image": "x", "imageID": "", "restartCount": 0}
+    return [
+        common | {"name": "main", "ready": False, "state": {"terminated": ENDED | {"exitCode": code}}},
+        common | {"name": "mesh", "ready": True, "state": {"running": {"startedAt": "2026-01-01T00:00:00Z"}}},
+    ]
+
+
+@pytest.mark.parametrize(("code", "state"), [(0, "COMPLETED"), (3, "ERROR")])
+def test_a_pod_that_an_injected_container_keeps_is_ended_and_the_program_decides(
+    operator, person, code, state
+):
+    person.apply_run("x", "sleep")
+    person.becomes("x", "RUNNING")
+    pod = pod_of(person, "x")["metadata"]["name"]
+    patch_status(person, pod, {"containerStatuses": containers(code)})
+    status = person.becomes("x", state)
+    assert status["attempts"][-1]["exitCode"] == code
+    assert "mesh keeps the pod running" in wait_for("its event", lambda: events(person, "PodKeptRunning"))[0]
+    assert person.items("pods") == []
+
+
+def test_a_failed_program_that_a_container_keeps_gets_its_retries(operator, person):
+    person.apply_run("x", "sleep", policy={"backoffLimit": 1})
+    person.becomes("x", "RUNNING")
+    first = pod_of(person, "x")["metadata"]["name"]
+    patch_status(person, first, {"containerStatuses": containers(3)})
+    wait_for("another pod", lambda: [p for p in person.items("pods") if p["metadata"]["name"] != first])
+    assert person.status("x")["attempt"] == 1
+
+
+@pytest.mark.parametrize("way", ["plain", "cascade"])
+def test_a_job_deleted_without_its_pods_begins_again_as_the_next_attempt(operator, person, way):
+    person.apply_run("x", "sleep")
+    person.becomes("x", "RUNNING")
+    orphan = pod_of(person, "x")["metadata"]["name"]
+    if way == "plain":
+        person.kubectl("delete", "--raw", f"/apis/batch/v1/namespaces/{person.namespace}/jobs/x")
+    else:
+        person.kubectl("delete", "job", "x", "--cascade=orphan")
+    pod_of(person, "x", 2)
+    assert orphan not in [pod["metadata"]["name"] for pod in person.items("pods")]
+    assert person.becomes("x", "RUNNING")["attempts"][0]["reason"] == "ChildDeleted"
+    assert events(person, "OrphanEnded")
+
+
+def test_a_run_whose_job_is_gone_can_be_stopped(operator, person):
+    person.apply_run("x", "sleep")
+    person.becomes("x", "RUNNING")
+    pod_of(person, "x")
+    person.patch_run("x", {"spec": {"suspend": True}})
+    person.kubectl("delete", "--raw", f"/apis/batch/v1/namespaces/{person.namespace}/jobs/x", check=False)
+    person.becomes("x", "STOPPED")
+    assert person.items("pods") == []
+
+
+def test_a_deployment_deleted_without_its_pods_begins_again(operator, person):
+    person.apply_run("web", **SERVE)
+    person.becomes("web", "RUNNING")
+    person.kubectl("delete", "deployment", "web", "--cascade=orphan")
+    pod_of(person, "web", 2)
+    person.becomes("web", "RUNNING")
+    (only,) = person.items("replicasets")
+    assert only["metadata"]["ownerReferences"]
+
+
+def test_a_replica_set_of_somebody_else_is_left_alone(operator, person):
+    """A pod may name any owner; the ReplicaSet has to say itself that it was the Run's."""
+    labels = {"app": "theirs"}
+    template = {"metadata": {"labels": labels}, "spec": {"containers": [{"name": "c", "image": "x"}]}}
+    spec = {"replicas": 1, "selector": {"matchLabels": labels}, "template": template}
+    person.apply(
+        {"apiVersion": "apps/v1", "kind": "ReplicaSet", "metadata": {"name": "theirs"}, "spec": spec}
+    )
+    theirs = person.get("replicaset", "theirs")["metadata"]["uid"]
+    person.apply_run("web", **SERVE)
+    person.becomes("web", "RUNNING")
+    run = person.get("run", "web")["metadata"]
+    marks = pod_of(person, "web")["metadata"]["labels"] | {"pod-template-hash": "x"}
+    owner = {
+        "apiVersion": "apps/v1",
+        "kind": "ReplicaSet",
+        "name": "theirs",
+        "uid": theirs,
+        "controller": True,
+    }
+    forged = {"name": "forged", "labels": marks, "ownerReferences": [owner]}
+    body = {"apiVersion": "v1", "kind": "Pod", "metadata": forged, "spec": template["spec"]}
+    person.apply(body)
+    person.kubectl("delete", "deployment", "web", "--cascade=orphan")
+    wait_for("the next look", lambda: person.status("web").get("state") != "RUNNING")
+    wait_for("the event", lambda: events(person, "OrphanEnded"))
+    person.kubectl("delete", "pod", "forged", "--ignore-not-found", "--force", "--grace-period=0")
+    pod_of(person, "web", 2)
+    assert run["uid"]
+    assert person.get("replicaset", "theirs")["metadata"]["uid"] == theirs
+
+
+def dead_node(person: Person, name: str) -> None:
+    """A Node whose kubelet was heard once, and then never again."""
+    labels = {"kubernetes.io/hostname": name, "dead": name}
+    person.apply({"apiVersion": "v1", "kind": "Node", "metadata": {"name": name, "labels": labels}})
+    ready = {"type": "Ready", "status": "True", "lastHeartbeatTime": "2026-01-01T00:00:00Z"}
+    room = {"cpu": "8", "memory": "8Gi", "pods": "100"}
+    patch = json.dumps({"status": {"conditions": [ready], "capacity": room, "allocatable": room}})
+    person.kubectl("patch", "node", name, "--subresource=status", "--type=merge", "-p", patch)
+
+
+def on_dead_node(person: Person, name: str, node: str, **policy: int) -> str:
+    """A Run that ran there."""
+    spec = {"node_selector": [{"key": "dead", "value": node}],
+            "tolerations": [{"operator": "Exists", "effect": "NoSchedule"},
+                            {"operator": "Exists", "effect": "NoExecute", "toleration_seconds": 5}]}  # fmt: skip
+    quick = {"podTerminationTimeoutSeconds": 2, "terminationGracePeriodSeconds": 1}
+    person.apply_run(name, "sleep", spec=spec, policy=quick | policy)
+    pod = pod_of(person, name)["metadata"]["name"]
+    wait_for("scheduled", lambda: person.get("pod", pod)["spec"].get("nodeName"))
+    since = {"startedAt": "2026-01-01T00:00:00Z"}
+    main = {
+        "name": "main",
+        "image": "x",
+        "imageID": "",
+        "restartCount": 0,
+        "ready": True,
+        "state": {"running": since},
+    }
+    ready = {"type": "Ready", "status": "True"}
+    patch_status(person, pod, {"phase": "Running", "conditions": [ready], "containerStatuses": [main]})
+    person.becomes(name, "RUNNING")
+    return str(pod)
+
+
+@pytest.fixture
+def node(person):
+    name = f"dead-{person.namespace}"
+    dead_node(person, name)
+    yield name
+    person.kubectl("delete", "node", name, "--ignore-not-found")
+
+
+def test_a_pod_deleted_on_a_node_that_does_not_answer_is_told_and_its_deadline_holds(operator, person, node):
+    pod = on_dead_node(person, "x", node)
+    on_dead_node(person, "y", node, activeDeadlineSeconds=15)
+    delete(person, pod)
+    told = wait_for(
+        "told", lambda: condition(person.status("x"), "Running").get("reason") == "PodTerminationTimeout"
+    )
+    assert told
+    assert events(person, "PodTerminationTimeout")
+    status = person.becomes("y", "ERROR")
+    assert condition(status, "Failed")["reason"] == "DeadlineExceeded"
+    assert "has not confirmed its end" in status["message"]
+    person.patch_run("x", {"spec": {"suspend": True}})
+    assert condition(person.becomes("x", "STOPPED"), "Suspended")["reason"] == "PodTerminationTimeout"
+
+
+def test_a_run_goes_on_elsewhere_when_its_dead_node_is_deleted(operator, person, node):
+    pod = on_dead_node(person, "x", node)
+    delete(person, pod)
+    person.kubectl("delete", "node", node)
+    wait_for("the next attempt", lambda: person.status("x").get("attempt") == 2)

@@ -1,0 +1,81 @@
+"""Who ended a pod: something outside, or its program. The exit code does not say."""
+
+from __future__ import annotations
+
+import pytest
+
+from run_operator.children.interruption import interruption
+from tests.support.builders import NOW, pod
+
+ASKED = {"due": NOW + 20, "grace": 30}
+"""Deleted ten seconds before NOW, which is when the programs here end."""
+
+
+@pytest.mark.parametrize(
+    ("one", "by"),
+    [
+        (pod("Running", **ASKED), "PodDeleted"),
+        (pod("Succeeded", exit_code=0, **ASKED), "PodDeleted"),
+        (pod("Failed", exit_code=143, **ASKED), "PodDeleted"),
+        (pod("Pending", **ASKED), "PodDeleted"),
+        (pod("Succeeded", exit_code=0, due=NOW + 30), "PodDeleted"),  # in the same second
+        (pod("Succeeded", exit_code=0, due=NOW, grace=0), "PodDeleted"),  # as the kubelet leaves it at the very end
+        (pod("Running", disrupted="EvictionByEvictionAPI", **ASKED), "EvictionByEvictionAPI"),
+        (pod("Succeeded", exit_code=0, disrupted="EvictionByEvictionAPI", **ASKED), "EvictionByEvictionAPI"),
+        (pod("Failed", exit_code=137, disrupted="PreemptionByScheduler", **ASKED), "PreemptionByScheduler"),
+        (pod("Failed", disrupted="DeletionByPodGC", **ASKED), "DeletionByPodGC"),
+        (pod("Running", disrupted="DeletionByTaintManager", **ASKED), "DeletionByTaintManager"),
+        (pod("Failed", exit_code=0, disrupted="TerminationByKubelet", disrupted_at=NOW - 9), "TerminationByKubelet"),
+        (pod("Succeeded", exit_code=0, disrupted="TerminationByKubelet", disrupted_at=NOW - 9), "TerminationByKubelet"),
+        (pod("Failed", exit_code=137, pod_reason="Evicted", pod_message="low on resource: memory"), "Evicted"),
+        (pod("Failed", pod_reason="Terminated", pod_message="node shutdown"), "Terminated"),
+        (pod("Failed", pod_reason="NodeAffinity"), "NodeAffinity"),
+        (pod("Failed", pod_reason="OutOfcpu"), "OutOfcpu"),
+        (pod("Failed", pod_reason="UnexpectedAdmissionError"), "UnexpectedAdmissionError"),
+        (pod("Failed", exit_code=137, reason="ContainerStatusUnknown", disrupted="DeletionByPodGC"), "DeletionByPodGC"),
+    ],
+)  # fmt: skip
+def test_a_pod_that_was_told_to_end_names_who_told_it(one, by):
+    found = interruption(one)
+    assert found is not None
+    assert found.by == by
+    assert by in found.message
+
+
+@pytest.mark.parametrize(
+    "one",
+    [
+        pod("Running"),
+        pod("Succeeded", exit_code=0),
+        pod("Failed", exit_code=3),
+        pod("Failed", exit_code=137, reason="OOMKilled"),
+        pod("Running", disrupted="EvictionByEvictionAPI"),  # announced, and not done: it may be withdrawn
+        pod("Succeeded", exit_code=0, due=NOW + 31, grace=30),  # deleted when it had ended
+        pod("Failed", exit_code=3, disrupted="EvictionByEvictionAPI", disrupted_at=NOW + 1),
+        pod(
+            "Failed",
+            exit_code=137,
+            pod_reason="Evicted",
+            pod_message='emptyDir volume "x" exceeds the limit "1Gi"',
+        ),
+        pod("Failed", exit_code=137, pod_reason="DeadlineExceeded"),
+    ],
+)
+def test_a_program_that_ended_by_itself_was_not_interrupted(one):
+    assert interruption(one) is None
+
+
+@pytest.mark.parametrize(
+    ("one", "began"),
+    [
+        (pod("Failed", pod_reason="NodeAffinity"), False),
+        (pod("Pending", waiting="ContainerCreating", **ASKED), False),
+        (pod("Failed", exit_code=137, reason="ContainerStatusUnknown", pod_reason="Evicted"), False),
+        (pod("Succeeded", exit_code=0, **ASKED), True),
+        (pod("Running", **ASKED), True),
+    ],
+)
+def test_whether_a_container_of_the_pod_began(one, began):
+    found = interruption(one)
+    assert found is not None
+    assert found.began is began
