@@ -225,7 +225,18 @@ def test_explain_helps(person):
 def test_columns(person):
     person.apply_run("shown", suspend=True)
     head = person.kubectl("get", "runs", "-o", "wide").stdout.splitlines()[0].split()
-    assert head == ["NAME", "STATE", "REASON", "ATTEMPT", "AGE", "SUMMARY", "PROJECT", "KIND", "MESSAGE"]
+    assert head == [
+        "NAME",
+        "STATE",
+        "REASON",
+        "ATTEMPT",
+        "AGE",
+        "SUMMARY",
+        "RUN-NAME",
+        "PROJECT",
+        "KIND",
+        "MESSAGE",
+    ]
     assert "shown" in person.kubectl("get", "runs", "--field-selector", "spec.project=demo").stdout
 
 

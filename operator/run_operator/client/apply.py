@@ -40,7 +40,7 @@ def create(
     except EntityAlreadyExistsError as error:
         message = (
             f"Entity already exists. Response: {error}. "
-            f"Change it with save(update=True), or delete it first (namespace {cluster.namespace})"
+            f"Change it with update(), or delete it first (namespace {cluster.namespace})"
         )
         raise EntityAlreadyExistsError(message, status=error.status, reason=error.reason) from error
 

@@ -31,19 +31,24 @@ SLUG: Final = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 
 
 def new_document(
-    project: str, kind: str, run_id: str | None, labels: list[str] | None, spec: JSON
+    project: str,
+    kind: str,
+    run_id: str | None,
+    labels: list[str] | None,
+    spec: JSON,
+    name: str | None = None,
 ) -> dict[str, Any]:
     """What the SDK makes of the arguments of `new_run`. Raises ValueError for an id that is no slug."""
     if run_id is not None and not SLUG.fullmatch(run_id):
         raise ValueError(f"Invalid ID: {run_id}. Must pass slugified ID.")
     chosen = run_id or uuid.uuid4().hex
     now = datetime.now(UTC).isoformat()
-    metadata: dict[str, Any] = {"project": project, "name": chosen}
+    metadata: dict[str, Any] = {"project": project, "name": name or chosen}
     metadata |= {"labels": list(labels)} if labels else {}
     metadata |= {"created": now, "updated": now}
     return {
         "kind": kind, "metadata": metadata, "spec": {k: v for k, v in spec.items() if v is not None},
-        "status": {"state": "CREATED"}, "project": project, "id": chosen, "name": chosen,
+        "status": {"state": "CREATED"}, "project": project, "id": chosen, "name": name or chosen,
         "key": store_key(project, kind, chosen), "extensions": [],
     }  # fmt: skip
 

@@ -6,7 +6,7 @@ import contextlib
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Self
 from urllib.parse import urlencode
 
 from run_operator.api import runlog
@@ -27,18 +27,41 @@ RECENT: Final = 20.0
 LOOK: Final = 0.3
 
 
-@dataclass(frozen=True, slots=True)
-class Log:
-    """One container's output: of a pod that is there so far, at most its last 2 MiB; else what was kept."""
+class Log(str):
+    """One container's output: of a pod that is there so far, at most its last 2 MiB; else what was kept.
 
-    text: str
+    It is the text itself, as in the SDK 0.16, and has it as `text`, as in 0.15. `kept`: whether the pod is gone and
+    this is what the operator kept of it. `truncated`: whether only the end is here, of what was kept or of a log longer
+    than 2 MiB or 100,000 lines.
+    """
+
+    __slots__ = ("attempt", "container", "kept", "pod", "truncated")
     pod: str
     container: str
     attempt: int
-    kept: bool = False
-    """Whether the pod is gone and this is what the operator kept of it."""
-    truncated: bool = False
-    """Whether only the end is here: of what was kept, or of a log longer than 2 MiB or 100,000 lines."""
+    kept: bool
+    truncated: bool
+
+    def __new__(
+        cls, text: str, pod: str, container: str, attempt: int, *, kept: bool = False, truncated: bool = False
+    ) -> Self:
+        """The text of a container of a pod of an attempt."""
+        self = super().__new__(cls, text)
+        self.pod, self.container, self.attempt = pod, container, attempt
+        self.kept, self.truncated = kept, truncated
+        return self
+
+    def __getnewargs_ex__(self) -> tuple[tuple[str, str, str, int], dict[str, bool]]:
+        """For copies."""
+        return (str(self), self.pod, self.container, self.attempt), {
+            "kept": self.kept,
+            "truncated": self.truncated,
+        }
+
+    @property
+    def text(self) -> str:
+        """What the container wrote."""
+        return str(self)
 
 
 @dataclass(frozen=True, slots=True)

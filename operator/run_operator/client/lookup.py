@@ -7,6 +7,7 @@ import re
 from typing import Final
 
 from run_operator.api.exported import id_of, project_of, selectors
+from run_operator.api.filters import name_of as own_name
 from run_operator.api.raw import JSON, mapping, text
 from run_operator.client.cluster import Cluster
 from run_operator.client.errors import NO_ENTITY, EntityError, EntityNotExistsError, ForbiddenError
@@ -23,7 +24,10 @@ MAX_NAMED: Final = 5
 
 
 def find(cluster: Cluster, identifier: str, project: str | None = None) -> JSON:
-    """The object of a Run: by store key, id or object name. Raises EntityNotExistsError; EntityError where it is not clear."""
+    """The object of a Run: by store key, id, object name, or the name in its document.
+
+    Raises EntityNotExistsError; EntityError where several have the name.
+    """
     match = _KEY.fullmatch(identifier)
     run_id, wanted = (match["id"], match["project"]) if match else (identifier, project)
     raw = _under_its_name(cluster, run_id, by_name=match is None) or _under_another_name(
@@ -53,23 +57,30 @@ def _under_its_name(cluster: Cluster, run_id: str, *, by_name: bool) -> JSON | N
 
 
 def _under_another_name(cluster: Cluster, run_id: str, project: str | None) -> JSON | None:
-    """Its manifest may have been given a name: then only the document tells, and of several it is not for us to choose."""
+    """By what only the document says: its id where the object has another name, else its own name.
+
+    Raises EntityError for more than one.
+    """
+    by_id: list[JSON] = []
+    by_name: list[JSON] = []
     try:
-        found = [
-            dict(raw)
-            for fields in selectors(cluster.namespace, project=project)
-            for page in cluster.list(RUNS, fields=fields)
-            for raw in page.get("items") or ()
-            if id_of(raw) == run_id
-        ]
+        for fields in selectors(cluster.namespace, project=project):
+            for page in cluster.list(RUNS, fields=fields):
+                items = page.get("items") or ()
+                by_id += [dict(raw) for raw in items if id_of(raw) == run_id]
+                by_name += [dict(raw) for raw in items if own_name(mapping(raw.get("spec"))) == run_id]
     except ForbiddenError as error:
         why = f"none has that name; whether one of another name has that id cannot be seen: {error}"
         raise _none(cluster, run_id, why) from error
+    found = by_id or by_name
     if len(found) > 1:
-        names = ", ".join(sorted(map(name_of, found))[:MAX_NAMED])
-        raise EntityError(
-            f"{len(found)} Runs of this namespace have the id {run_id} ({names}): name one of them"
+        shown = ", ".join(sorted(map(name_of if by_id else id_of, found))[:MAX_NAMED])
+        what = (
+            f"have the id {run_id} ({shown}): name"
+            if by_id
+            else f"have the name {run_id} (ids {shown}): say the id of"
         )
+        raise EntityError(f"{len(found)} Runs of the namespace {cluster.namespace} {what} one of them")
     return found[0] if found else None
 
 

@@ -70,6 +70,10 @@ class Run(Results):
         make = apply.update if update else apply.create
         return self._now(make(self.cluster, self.to_dict(), self.object_name))
 
+    def update(self) -> Self:
+        """Change what may change of the Run, as `save(update=True)`; the name that the SDK has for it since 0.16."""
+        return self.save(update=True)
+
     def refresh(self) -> Self:
         """Take the cluster's state. Raises EntityNotExistsError."""
         return self._now(self._read())
@@ -142,16 +146,24 @@ class Run(Results):
         return Run.from_object(self.cluster.create(RUNS, body), self.cluster)
 
     @overload
-    def logs(self, follow: Literal[False] = False, attempt: int | None = None) -> list[Log]: ...
+    def logs(
+        self, follow: Literal[False] = False, attempt: int | None = None, *, as_entity: bool = False
+    ) -> list[Log]: ...
     @overload
-    def logs(self, follow: Literal[True], attempt: int | None = None) -> Iterator[LogLine]: ...
-    def logs(self, follow: bool = False, attempt: int | None = None) -> list[Log] | Iterator[LogLine]:
+    def logs(
+        self, follow: Literal[True], attempt: int | None = None, *, as_entity: bool = False
+    ) -> Iterator[LogLine]: ...
+    def logs(
+        self, follow: bool = False, attempt: int | None = None, *, as_entity: bool = False
+    ) -> list[Log] | Iterator[LogLine]:
         """What the programs wrote: a Log for each container of each pod, the oldest first.
 
         `attempt`: of this one only. Of pods that are gone it is what the operator kept: the end, at least 256 KiB unless
         an admin says otherwise (`Log.kept`, `Log.truncated`). `follow`: the lines as they come instead, until the Run has
         ended or is stopped; first those of pods that are gone, of an attempt that is named or a Run that is over.
+        `as_entity` is an argument of the SDK 0.16: a Log is a text and an object with `.text` in any case.
         """
+        del as_entity
         raw = self._read()  # so that a Run that is not there is an error, not an empty list
         if not follow:
             return logs_of.read_soon(self.cluster, raw, attempt)

@@ -31,6 +31,7 @@ def new_run(
     labels: list[str] | None = None,
     task: str | None = None,
     *,
+    name: str | None = None,
     suspend: bool = False,
     cluster: Cluster | None = None,
     env: Mapping[str, str] | None = None,
@@ -43,7 +44,7 @@ def new_run(
     `env`: variables by name, beside `envs`. `file`: put into /shared, which is then the working folder. `object_labels`:
     of the object in the cluster, for selectors.
 
-    `project`: by default the namespace. `task`: `<runtime>+<action>://<project>/<id>`, by default that of the kind.
+    `project`: by default the namespace. `name`: for people, beside the id; by default the id. `task`: `<runtime>+<action>://<project>/<id>`, by default that of the kind.
     `kwargs`: the fields of its spec (image, command, args, ...), passed on as they are; a key that the kind does not use
     is a UserWarning. Raises ValueError for a `uuid` that is no slug, EntityError, EntityAlreadyExistsError.
 
@@ -55,7 +56,7 @@ def new_run(
         spec["envs"] = with_variables(spec.get("envs"), env)
     if file is not None:
         spec["source"] = source_of(file)
-    document = new_document(project or there.namespace, kind, uuid, labels, spec)
+    document = new_document(project or there.namespace, kind, uuid, labels, spec, name)
     for line in not_used(document):
         warnings.warn(line, UserWarning, stacklevel=2)
     raw = apply.create(there, document, object_name(document["id"]), suspend=suspend, labels=object_labels)

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 FORMATS: Final = click.Choice(["table", "wide", "name", "json", "yaml"])
 
 
+OWN_NAME: Final = "Run-Name"
+"""The column with the name in the document: the SDK gives a Run one beside its id since 0.16."""
 WORDS: Final = ("name", "state", "created")
 """What --sort takes beside metrics."""
 
@@ -181,7 +183,11 @@ def _table(chosen: _Chosen, wide: bool) -> bool:
     for page in chosen.pages(accept=TABLE):
         if page.get("columnDefinitions"):  # of the first page of a list only
             columns = page["columnDefinitions"]
-            kept = [at for at, column in enumerate(columns) if wide or not column.get("priority")]
+            kept = [
+                at
+                for at, column in enumerate(columns)
+                if wide or not column.get("priority") or column["name"] == OWN_NAME
+            ]
             header = [str(columns[at]["name"]).upper() for at in kept]
             told = [at for at, column in enumerate(columns) if column["name"] == "Message" and not wide]
         for row in page.get("rows") or ():
@@ -189,9 +195,23 @@ def _table(chosen: _Chosen, wide: bool) -> bool:
             messages.append(str(row["cells"][told[0]] or "") if told else "")
             if all_namespaces:
                 rows[-1].insert(0, row["object"]["metadata"].get("namespace", ""))
+    if not wide:
+        _drop_own_names(header, rows, offset=int(all_namespaces))
     if rows:
         shown.table((["NAMESPACE"] if all_namespaces else []) + header, rows, rest=("MESSAGE", messages))
     return bool(rows)
+
+
+def _drop_own_names(header: list[str], rows: list[list[Any]], offset: int) -> None:
+    """Leave out the names of the documents where each is the name of its object, or there is none."""
+    if OWN_NAME.upper() not in header:
+        return
+    at, name = header.index(OWN_NAME.upper()), header.index("NAME")
+    if any(row[at + offset] not in ("", row[name + offset]) for row in rows):
+        return
+    del header[at]
+    for row in rows:
+        del row[at + offset]
 
 
 def _rows(items: list[dict[str, Any]], wide: bool) -> None:
