@@ -61,6 +61,16 @@ class Settings:
     default_user: int = setting(
         1000, "uid, gid and fsGroup of pods whose document names none.", type=click.IntRange(1)
     )
+    default_ttl_seconds: int = setting(
+        0,
+        "Delete Runs that name no ttlSecondsAfterFinished so many seconds after their end; 0: keep them.",
+        type=click.IntRange(0, 2**31 - 1),
+    )
+    default_active_deadline_seconds: int = setting(
+        0,
+        "activeDeadlineSeconds of Runs that name none; 0: three days.",
+        type=click.IntRange(0, 315_360_000),
+    )
     allowed_service_types: tuple[str, ...] = setting(
         (),
         "Allow Runs this type of Service and no other; repeatable. Without it: all.",

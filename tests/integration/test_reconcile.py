@@ -320,3 +320,18 @@ def test_sigterm_ends_in_order(kubeconfig, person, tmp_path):
     assert not [
         line for line in lines if line["level"] == "ERROR" and line["logger"].startswith("run_operator")
     ]
+
+
+def test_a_namespace_has_defaults_for_runs_that_say_nothing(operator, person):
+    seconds = "run-operator.io/default-ttl-seconds=2", "run-operator.io/default-active-deadline-seconds=77"
+    person.kubectl("annotate", "namespace", person.namespace, *seconds)
+    person.apply_run("kept", "kwok-complete", policy={"ttlSecondsAfterFinished": 900})
+    person.apply_run("brief", "sleep")
+    status = person.becomes("brief", "RUNNING")
+    assert status["policyDefaults"] == {"ttlSecondsAfterFinished": 2, "activeDeadlineSeconds": 77}
+    (job,) = [job for job in person.items("jobs") if job["metadata"]["name"] == "brief"]
+    assert job["spec"]["activeDeadlineSeconds"] == 77
+    (pod,) = [pod for pod in person.items("pods") if pod["metadata"]["name"].startswith("brief")]
+    person.end_pod(pod["metadata"]["name"])
+    wait_for("gone", lambda: person.get("run", "brief") is None)
+    assert person.becomes("kept", "COMPLETED")["policyDefaults"] == {"activeDeadlineSeconds": 77}

@@ -172,7 +172,6 @@ def test_defaults(person):
     policy = person.get("run", "defaults")["spec"]["runPolicy"]
     assert policy == {
         "backoffLimit": 0,
-        "activeDeadlineSeconds": 259200,
         "deadlinePolicy": "Cumulative",
         "terminationGracePeriodSeconds": 30,
         "podTerminationTimeoutSeconds": 300,

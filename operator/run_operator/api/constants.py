@@ -38,6 +38,9 @@ ANNOTATION_FINISHED: Final = f"{GROUP}/finished"
 ANNOTATION_LOG_SIZE: Final = f"{GROUP}/log-size"
 """On a RunLog: bytes of its compressed text, so that shares are counted without reading any."""
 
+DEFAULT_TTL: Final = f"{GROUP}/default-ttl-seconds"
+DEFAULT_DEADLINE: Final = f"{GROUP}/default-active-deadline-seconds"
+"""On a namespace: defaults of the policy of its Runs."""
 LABEL_PROFILES: Final = f"{GROUP}/profiles"
 """`"true"` on a ConfigMap: its keys are profiles."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, Final
 
@@ -67,11 +67,33 @@ class DeadlinePolicy(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class PolicyDefaults:
+    """What counts where a Run's document says nothing; None: nothing does."""
+
+    ttl_after_finished: int | None = None
+    active_deadline: int | None = None
+
+    @classmethod
+    def from_object(cls, raw: Mapping[str, Any]) -> PolicyDefaults:
+        """Read `.status.policyDefaults`."""
+        return cls(_optional(raw, "ttlSecondsAfterFinished"), _optional(raw, "activeDeadlineSeconds"))
+
+    def to_object(self) -> dict[str, int]:
+        """For `.status.policyDefaults`."""
+        found = {
+            "ttlSecondsAfterFinished": self.ttl_after_finished,
+            "activeDeadlineSeconds": self.active_deadline,
+        }
+        return {key: value for key, value in found.items() if value is not None}
+
+
+@dataclass(frozen=True, slots=True)
 class RunPolicy:
     """Field names and meanings are those of `batch/v1` Job where one exists. All times in seconds."""
 
     backoff_limit: int = DEFAULT_BACKOFF_LIMIT
-    active_deadline: int = DEFAULT_ACTIVE_DEADLINE
+    given_deadline: int | None = None
+    """Of the document or a default of the admin's; None: DEFAULT_ACTIVE_DEADLINE."""
     deadline_policy: DeadlinePolicy = DeadlinePolicy.CUMULATIVE
     pending_deadline: int | None = None
     """How long an attempt may take until its program runs; None: as long as the other deadline allows."""
@@ -88,7 +110,7 @@ class RunPolicy:
         """Read `.spec.runPolicy`; what is missing gets the default, which the CRD states as well."""
         return cls(
             backoff_limit=_int(raw, "backoffLimit", DEFAULT_BACKOFF_LIMIT),
-            active_deadline=_int(raw, "activeDeadlineSeconds", DEFAULT_ACTIVE_DEADLINE),
+            given_deadline=_optional(raw, "activeDeadlineSeconds"),
             deadline_policy=_deadline_policy(raw.get("deadlinePolicy")),
             pending_deadline=_optional(raw, "pendingDeadlineSeconds"),
             ttl_after_finished=_optional(raw, "ttlSecondsAfterFinished"),
@@ -96,6 +118,29 @@ class RunPolicy:
             pod_termination_timeout=_int(raw, "podTerminationTimeoutSeconds", DEFAULT_TERMINATION_TIMEOUT),
             max_interruptions=_int(raw, "maxInterruptions", DEFAULT_INTERRUPTIONS),
             metrics=MetricsPolicy.from_object(raw.get("metrics")),
+        )
+
+    @property
+    def active_deadline(self) -> int:
+        """Seconds."""
+        return DEFAULT_ACTIVE_DEADLINE if self.given_deadline is None else self.given_deadline
+
+    def needed(self, defaults: PolicyDefaults) -> PolicyDefaults:
+        """The part of the defaults about which the document says nothing."""
+        return PolicyDefaults(
+            defaults.ttl_after_finished if self.ttl_after_finished is None else None,
+            defaults.active_deadline if self.given_deadline is None else None,
+        )
+
+    def with_defaults(self, defaults: PolicyDefaults) -> RunPolicy:
+        """The policy that counts."""
+        found = self.needed(defaults)
+        return replace(
+            self,
+            ttl_after_finished=self.ttl_after_finished
+            if found.ttl_after_finished is None
+            else found.ttl_after_finished,
+            given_deadline=self.given_deadline if found.active_deadline is None else found.active_deadline,
         )
 
 

@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 
 from run_operator.api.constants import KUEUE_QUEUE
 from run_operator.api.exported import id_of, project_of
-from run_operator.api.policy import DeadlinePolicy, RunPolicy
+from run_operator.api.policy import DeadlinePolicy, PolicyDefaults, RunPolicy
 from run_operator.api.raw import JSON, mapping, number, parse, text
 from run_operator.api.results import RESULT_FIELDS
 
@@ -65,6 +65,7 @@ class MetricsState(NamedTuple):
 
 
 NO_METRICS: Final = MetricsState()
+NO_DEFAULTS: Final = PolicyDefaults()
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +102,8 @@ class Run:
     metrics: MetricsState = NO_METRICS
     exported: JSON = field(default_factory=dict)
     """The status that the document was exported with, where its function ran elsewhere; else empty."""
+    defaults: PolicyDefaults = NO_DEFAULTS
+    """The part of the policy that an admin's default decided."""
 
     @property
     def key(self) -> Key:
@@ -115,6 +118,12 @@ class Run:
     def with_status(self, status: JSON) -> Run:
         """The same Run as it will be once this status is stored."""
         return replace(self, status=status)
+
+    def with_defaults(self, defaults: PolicyDefaults) -> Run:
+        """The same Run under these defaults, as far as its document says nothing."""
+        return replace(
+            self, policy=self.policy.with_defaults(defaults), defaults=self.policy.needed(defaults)
+        )
 
     @classmethod
     def from_object(cls, raw: JSON) -> Run:
@@ -148,7 +157,7 @@ class Run:
             exported=mapping(spec.get("status"))
             if mapping(spec.get("spec")).get("local_execution") is True
             else {},
-        )
+        ).with_defaults(PolicyDefaults.from_object(mapping(status.get("policyDefaults"))))
 
 
 def _metrics(status: JSON) -> MetricsState:

@@ -12,10 +12,12 @@ from typing import Any, Final
 
 from run_operator import __version__
 from run_operator.api.conditions import state_of
+from run_operator.api.policy import PolicyDefaults
 from run_operator.engine.event_recorder import EventRecorder
 from run_operator.engine.executor import Executor
 from run_operator.engine.ingest_service import IngestService
 from run_operator.engine.log_service import LogService, limits_of
+from run_operator.engine.namespace_defaults import NamespaceDefaults
 from run_operator.engine.queue import WorkQueue
 from run_operator.engine.reconciler import Reconciler
 from run_operator.engine.resync import Resync
@@ -136,8 +138,15 @@ class Operator:
             options,
             uncommitted,
             self._queue.bursting,
+            defaults=NamespaceDefaults(api, self._policy_defaults()).of,
         )
         return Workers(self._queue, reconciler, self._metrics, self._settings.workers)
+
+    def _policy_defaults(self) -> PolicyDefaults:
+        chosen = self._settings
+        return PolicyDefaults(
+            chosen.default_ttl_seconds or None, chosen.default_active_deadline_seconds or None
+        )
 
     async def _run_parts(
         self,

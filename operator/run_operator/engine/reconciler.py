@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Final
 
-from run_operator.api.conditions import FINAL, state_of
-from run_operator.api.run import Key, Run
+from run_operator.api.conditions import FINAL, State, state_of
+from run_operator.api.policy import PolicyDefaults
+from run_operator.api.raw import JSON
+from run_operator.api.run import NO_DEFAULTS, Key, Run
 from run_operator.engine.event_recorder import EventRecorder
 from run_operator.engine.executor import Executor, RefusedError
 from run_operator.engine.status_pacing import StatusPacing
@@ -29,11 +31,15 @@ LONGEST_WAIT: Final = 3600.0
 log = logging.getLogger(__name__)
 
 
+async def _no_defaults(_: str) -> PolicyDefaults:
+    return NO_DEFAULTS
+
+
 class Reconciler:
     """`reconcile(key)` is the only way anything in the cluster changes. `wall` is the clock, epoch seconds.
 
     `uncommitted` tells whether metrics of a Run are on their way into its status, `bursting` whether many
-    changes by people come at once; `clock` is monotonic seconds.
+    changes by people come at once; `clock` is monotonic seconds. `defaults` are those of a namespace for new Runs.
     """
 
     def __init__(
@@ -46,6 +52,7 @@ class Reconciler:
         uncommitted: Callable[[Run], bool] = lambda _: False,
         bursting: Callable[[str], bool] = lambda _: False,
         clock: Callable[[], float] = time.monotonic,
+        defaults: Callable[[str], Awaitable[PolicyDefaults]] = _no_defaults,
     ) -> None:
         self._store = store
         self._executor = executor
@@ -55,6 +62,7 @@ class Reconciler:
         self._uncommitted = uncommitted
         self._bursting = bursting
         self._pacing = StatusPacing(clock)
+        self._defaults = defaults
 
     async def reconcile(self, key: Key) -> float | None:
         """Bring one Run a step further; returns the seconds after which to look again, or None.
@@ -65,6 +73,7 @@ class Reconciler:
         if run is None:
             self._pacing.forget(key)
             return None
+        run = await self._with_defaults(run)
         observed = self._store.observed(run)
         decision = self._plan(run, observed)
         if decision.reread:
@@ -102,6 +111,12 @@ class Reconciler:
             return await self._refused(run.key, error.refusal)
         return self._delay(decision)
 
+    async def _with_defaults(self, run: Run) -> Run:
+        """A Run that was not started: under the defaults of now. They are stored with its first status, and stay."""
+        if run.status.get("attempt") or state_of(run.status.get("state")) in FINAL:
+            return run
+        return run.with_defaults(await self._defaults(run.namespace))
+
     def _delay(self, decision: Plan) -> float | None:
         if decision.wake_at is None:
             return None
@@ -115,6 +130,7 @@ class Reconciler:
         """Status first: an attempt is stored before its pods can exist. False: the actions come with the next look."""
         if decision.status is not None:
             await self._executor.write_status(run, decision.status)
+            _log_change(run, decision.status)
         for event in decision.events:
             self._recorder.record(run, event)
         if decision.status is not None and _ends_only(decision) and self._bursting(run.namespace):
@@ -129,12 +145,21 @@ class Reconciler:
         run = self._store.run(key)
         if run is None:
             return None
+        run = await self._with_defaults(run)
         decision = self._plan(run, self._store.observed(run, refusal))
         if not await self._execute(run, decision):
             return ANSWERS_FIRST
         if state_of((decision.status or run.status).get("state")) in FINAL:
             return self._delay(decision)
         return min(REFUSED_AGAIN, self._delay(decision) or REFUSED_AGAIN)
+
+
+def _log_change(run: Run, status: JSON) -> None:
+    """One line for each state that a Run enters."""
+    before, after = run.status.get("state") or State.CREATED, status.get("state")
+    if before != after:
+        message = f"{before} -> {after}" + (f": {status['message']}" if status.get("message") else "")
+        log.info(message, extra={"run": str(run.key), "uid": run.uid})
 
 
 def _ends_only(decision: Plan) -> bool:

@@ -27,6 +27,10 @@ class StatusBuilder:
         self._now = now
         self._status: dict[str, Any] = dict(run.status)
         self._status["observedGeneration"] = run.generation
+        if defaults := run.defaults.to_object():
+            self._status["policyDefaults"] = defaults
+        else:
+            self._status.pop("policyDefaults", None)
         self.events: list[RunEvent] = []
 
     @property

