@@ -31,7 +31,7 @@ def find(cluster: Cluster, identifier: str, project: str | None = None) -> JSON:
     match = _KEY.fullmatch(identifier)
     run_id, wanted = (match["id"], match["project"]) if match else (identifier, project)
     raw = _under_its_name(cluster, run_id, by_name=match is None) or _under_another_name(
-        cluster, run_id, wanted
+        cluster, run_id, wanted, by_name=match is None
     )
     if raw is None:
         raise _none(cluster, run_id, "none has that name, id or key")
@@ -56,31 +56,33 @@ def _under_its_name(cluster: Cluster, run_id: str, *, by_name: bool) -> JSON | N
     return None
 
 
-def _under_another_name(cluster: Cluster, run_id: str, project: str | None) -> JSON | None:
-    """By what only the document says: its id where the object has another name, else its own name.
+def _under_another_name(cluster: Cluster, run_id: str, project: str | None, *, by_name: bool) -> JSON | None:
+    """By what only the document says: its id where the object has another name, or `by_name` its own name.
 
     Raises EntityError for more than one.
     """
-    by_id: list[JSON] = []
-    by_name: list[JSON] = []
+    with_id: list[JSON] = []
+    with_name: list[JSON] = []
     try:
         for fields in selectors(cluster.namespace, project=project):
             for page in cluster.list(RUNS, fields=fields):
                 items = page.get("items") or ()
-                by_id += [dict(raw) for raw in items if id_of(raw) == run_id]
-                by_name += [dict(raw) for raw in items if own_name(mapping(raw.get("spec"))) == run_id]
+                with_id += [dict(raw) for raw in items if id_of(raw) == run_id]
+                with_name += [
+                    dict(raw) for raw in items if by_name and own_name(mapping(raw.get("spec"))) == run_id
+                ]
     except ForbiddenError as error:
         why = f"none has that name; whether one of another name has that id cannot be seen: {error}"
         raise _none(cluster, run_id, why) from error
-    found = by_id or by_name
+    found = with_id or with_name
     if len(found) > 1:
-        shown = ", ".join(sorted(map(name_of if by_id else id_of, found))[:MAX_NAMED])
+        shown = ", ".join(sorted(map(name_of if with_id else id_of, found))[:MAX_NAMED])
         what = (
             f"have the id {run_id} ({shown}): name"
-            if by_id
+            if with_id
             else f"have the name {run_id} (ids {shown}): say the id of"
         )
-        raise EntityError(f"{len(found)} Runs of the namespace {cluster.namespace} {what} one of them")
+        raise EntityError(f"{len(found)} Runs of this namespace {what} one of them")
     return found[0] if found else None
 
 

@@ -58,6 +58,23 @@ def test_of_several_with_one_id_none_is_chosen():
     assert found(cluster, "store://churn/run/container+job:run/train") == "d"
 
 
+def test_a_run_is_found_by_the_name_in_its_document_if_it_is_the_only_one():
+    def called(name: str, entity_id: str, own: str) -> Any:
+        run = one(name, entity_id)
+        return run | {"spec": run["spec"] | {"name": entity_id, "metadata": {"name": own}}}
+
+    cluster = Runs(
+        called("1f", "1f", "opal-lynx"), called("2f", "2f", "red-fox"), called("3f", "3f", "red-fox")
+    )
+    assert found(cluster, "opal-lynx") == "1f"
+    with pytest.raises(
+        EntityError, match=r"2 Runs of this namespace have the name red-fox \(ids 2f, 3f\): say the id"
+    ):
+        found(cluster, "red-fox")
+    with pytest.raises(EntityNotExistsError):
+        found(cluster, "store://demo/run/container+job:run/opal-lynx")
+
+
 def test_the_name_comes_before_the_id():
     cluster = Runs(one("train", "x"), one("b", "train"), one("c", "train"))
     assert found(cluster, "train") == "train"
