@@ -23,6 +23,7 @@ from run_operator.lifecycle.model import (
     DeleteChild,
     DeletePod,
     DeleteRun,
+    MarkFinished,
     Observed,
     Plan,
     SetDeadline,
@@ -355,6 +356,9 @@ class World:
                     self._delete_pod(self.pods[uid], suspended=False)
             case SetDeadline() | SuspendChild():
                 pass
+            case MarkFinished(_, value):
+                self.run["metadata"].setdefault("annotations", {})["run-operator.io/finished"] = value
+                self._touch(self.run)
             case DeleteRun():
                 raise BrokenRuleError("a Run without a time to live is deleted")
             case status:

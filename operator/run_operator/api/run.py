@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final, NamedTuple
 
 from run_operator.api.constants import KUEUE_QUEUE
+from run_operator.api.end_mark import EndMark
 from run_operator.api.exported import id_of, project_of
 from run_operator.api.policy import DeadlinePolicy, PolicyDefaults, RunPolicy
 from run_operator.api.raw import JSON, mapping, number, parse, text
@@ -64,6 +65,15 @@ class MetricsState(NamedTuple):
     """Whether a list in the status is not complete."""
 
 
+GITOPS: Final = {
+    "argocd.argoproj.io/tracking-id": "Argo CD",
+    "argocd.argoproj.io/instance": "Argo CD",
+    "kustomize.toolkit.fluxcd.io/name": "Flux",
+    "helm.toolkit.fluxcd.io/name": "Flux",
+    "config.k8s.io/owning-inventory": "kpt",
+    "applyset.kubernetes.io/part-of": "kubectl apply --applyset",
+}
+"""Labels and annotations by which such tools mark what they apply."""
 NO_METRICS: Final = MetricsState()
 NO_DEFAULTS: Final = PolicyDefaults()
 
@@ -100,6 +110,10 @@ class Run:
     suspended_by: str = ""
     """The field manager that set `suspend` (`kubectl-patch`, `argocd-controller`...); empty where not known."""
     metrics: MetricsState = NO_METRICS
+    end_mark: EndMark | None = None
+    """How the Run ended, or the one that it was restored from; of its annotation."""
+    declared_by: str = ""
+    """The tool that applies what is in a repository and makes again what is deleted (Argo CD, Flux); empty: none is known."""
     exported: JSON = field(default_factory=dict)
     """The status that the document was exported with, where its function ran elsewhere; else empty."""
     defaults: PolicyDefaults = NO_DEFAULTS
@@ -154,10 +168,17 @@ class Run:
             key_of_document=text(spec.get("key")),
             suspended_by=last_writer(metadata.get("managedFields"), "f:spec", "f:suspend") if suspend else "",
             metrics=_metrics(status),
+            end_mark=EndMark.of(metadata),
+            declared_by=_declared_by(metadata),
             exported=mapping(spec.get("status"))
             if mapping(spec.get("spec")).get("local_execution") is True
             else {},
         ).with_defaults(PolicyDefaults.from_object(mapping(status.get("policyDefaults"))))
+
+
+def _declared_by(metadata: JSON) -> str:
+    marks = {**mapping(metadata.get("labels")), **mapping(metadata.get("annotations"))}
+    return next((tool for mark, tool in GITOPS.items() if mark in marks), "")
 
 
 def _metrics(status: JSON) -> MetricsState:

@@ -126,8 +126,7 @@ class Executor:
             case DeleteReplicaSet(name, uid):
                 await self._delete_replica_set(run, name, uid)
             case MarkFinished(uid, value):
-                body = {"metadata": {"uid": uid, "annotations": {ANNOTATION_FINISHED: value}}}
-                await self._api.patch(RUNS, run.namespace, run.name, body, accept=METADATA)
+                await self._mark_finished(run, uid, value)
             case DeleteRun(uid):
                 await self._delete(RUNS, run, run.name, uid)
             case SuspendChild() | SetDeadline() | ScaleChild() | CreateService() | PatchService():
@@ -257,6 +256,14 @@ class Executor:
         except ConflictError:
             if version:
                 raise
+
+    async def _mark_finished(self, run: Run, uid: str, value: str) -> None:
+        """A service of its own: where the right is missing, or the Run is deleted meanwhile, nothing else is wrong."""
+        body = {"metadata": {"uid": uid, "annotations": {ANNOTATION_FINISHED: value}}}
+        try:
+            await self._api.patch(RUNS, run.namespace, run.name, body, accept=METADATA)
+        except (ForbiddenError, InvalidError, NotFoundError, ConflictError) as error:
+            log.warning("the end of Run %s is not marked, a restored copy would start: %s", run.key, error)
 
     async def _delete_replica_set(self, run: Run, name: str, uid: str) -> None:
         """Of a Deployment that is gone. A pod names it, which proves nothing: it has to say itself whose it was."""

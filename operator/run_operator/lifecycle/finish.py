@@ -79,6 +79,8 @@ def _last_end(ctx: Context) -> float | None:
     return max((at for at in moments if at is not None), default=None)
 
 
+MARKED_AFTER: Final = 5.0
+"""Seconds after the end at which it is marked in the Run's metadata: not among the writes that others wait for."""
 ALREADY_FINISHED: Final = "AlreadyFinished"
 
 
@@ -100,7 +102,7 @@ def finished(ctx: Context, seen: JobOutcome) -> Plan:
     else:
         draft.event(seen.reason, seen.message, warning=True)
         _end(ctx, State.ERROR, conditions.FAILED, seen.reason, seen.message)
-    return ctx.decided(wake_at=_expiry(ctx, ended))
+    return ctx.decided(wake_at=_soonest(ctx.now + MARKED_AFTER, _expiry(ctx, ended)))
 
 
 def impossible(ctx: Context, reason: str, message: str) -> Plan:
@@ -109,7 +111,7 @@ def impossible(ctx: Context, reason: str, message: str) -> Plan:
     ctx.draft.end_attempt(reason, message, None, None, ctx.now)
     ctx.draft.event(reason, message, warning=True)
     _end(ctx, State.ERROR, conditions.FAILED, reason, message)
-    return ctx.decided(wake_at=_expiry(ctx, ctx.now))
+    return ctx.decided(wake_at=_soonest(ctx.now + MARKED_AFTER, _expiry(ctx, ctx.now)))
 
 
 def ended_elsewhere(ctx: Context, state: State, reason: str, message: str) -> Plan:
@@ -119,17 +121,29 @@ def ended_elsewhere(ctx: Context, state: State, reason: str, message: str) -> Pl
     return ctx.decided(wake_at=_expiry(ctx, ctx.now))
 
 
-def after_the_end(ctx: Context) -> Plan:
-    """Remove the Run when its time to live is over; answer a stop that came too late."""
+def after_the_end(ctx: Context, *marks: Action) -> Plan:
+    """Remove the Run when its time to live is over; answer a stop that came too late. `marks`: what keeps the end."""
     expiry = _expiry(ctx, parse(ctx.run.status.get("completionTime")) or ctx.now)
     if expiry is not None and ctx.now >= expiry:
-        return Plan(actions=(DeleteRun(ctx.run.uid),))
+        if not ctx.run.declared_by:
+            return Plan(actions=(DeleteRun(ctx.run.uid),))
+        message = (
+            f"its time to live is over, and it is kept: {ctx.run.declared_by} would apply it again, and so it would start "
+            "again; remove it from there"
+        )
+        ctx.draft.event("KeptFinished", message)
+        expiry = None
     suspended = conditions.find(ctx.run.status.get("conditions", ()), conditions.SUSPENDED)
     if ctx.run.suspend and (suspended is None or suspended.get("reason") != ALREADY_FINISHED):
         message = f"the Run is {ctx.draft.state} already: there is nothing to stop"
         ctx.draft.condition(conditions.SUSPENDED, status=False, reason=ALREADY_FINISHED, message=message)
         ctx.draft.event(ALREADY_FINISHED, message, warning=True)
-    return ctx.decided(wake_at=expiry)
+    unmarked = not marks and ctx.run.end_mark is None and ctx.draft.attempt
+    return ctx.decided(*marks, wake_at=_soonest(ctx.now + MARKED_AFTER if unmarked else None, expiry))
+
+
+def _soonest(*moments: float | None) -> float | None:
+    return min((at for at in moments if at is not None), default=None)
 
 
 def _end(ctx: Context, state: State, outcome: str, reason: str, message: str) -> None:

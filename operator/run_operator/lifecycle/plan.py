@@ -19,6 +19,7 @@ from run_operator.lifecycle import (
     not_applied,
     program_end,
     resolution,
+    restored,
     service,
     start,
 )
@@ -40,7 +41,7 @@ def plan(run: Run, observed: Observed, now: float, options: Options) -> Plan:
     if run.deleting and (ctx.draft.state in FINAL or _never_began(ctx)):
         return Plan()
     if ctx.draft.state in FINAL and not mending.is_mended(ctx):
-        return finish.after_the_end(ctx)
+        return finish.after_the_end(ctx, *restored.marks(ctx))
     if observed.refusal:
         return start.refused(ctx, observed.refusal)
     ctx = resolution.resolved(mending.looked_at_again(ctx))
@@ -60,6 +61,8 @@ def _never_began(ctx: Context) -> bool:
 def _towards_the_wish(ctx: Context) -> Plan:
     if elsewhere.ran_elsewhere(ctx):
         return elsewhere.shown(ctx)
+    if restored.is_restored(ctx):
+        return restored.shown(ctx)
     if program_end.is_decided(ctx):
         return program_end.end(ctx)
     return _with_child(ctx)

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from run_operator.api import conditions
 from run_operator.api.conditions import State
+from run_operator.api.constants import LABEL_RUN_UID
 from run_operator.api.raw import parse
 from run_operator.children import DeploymentView, ServiceView, service_address
 from run_operator.children.job_outcome import JobOutcome
@@ -83,6 +84,15 @@ def _up(ctx: Context, deployment: DeploymentView) -> Plan:
         if named and found is None:
             return _address_lost(ctx, service.service(ctx.run, named))
     scale = (ScaleChild(deployment.name, deployment.uid, wanted),) if deployment.replicas != wanted else ()
+    if scale and ctx.run.status.get("observedGeneration") == ctx.run.generation:
+        ctx.draft.event(
+            "ReplicasReset",
+            f"somebody else set the replicas of Deployment {deployment.name} to {deployment.replicas}; they are {wanted} "
+            f"again. Change spec.spec.replicas of the Run (kubectl scale run {ctx.run.name}), and point an autoscaler at the Run",
+            warning=True,
+        )
+    if deployment.facts.pods == wanted:
+        ctx.draft.replicas(wanted, f"{LABEL_RUN_UID}={ctx.run.uid}")
     steady = _steady(ctx)
     seen = read(deployment, ctx.observed.pods, ctx.now, steady)
     if ctx.draft.state == State.RUNNING:

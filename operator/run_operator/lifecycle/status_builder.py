@@ -217,6 +217,14 @@ class StatusBuilder:
         if self.attempt and "startTime" not in self._status:
             self._status["startTime"] = stamp(self._now)
 
+    def restored(self, attempt: int) -> None:
+        """The Run had so many attempts before it was restored; nothing else of them is known."""
+        self._status["attempt"] = attempt
+
+    def replicas(self, count: int, selector: str) -> None:
+        """What `kubectl scale` and autoscalers read: how many pods there are, and how to find them."""
+        self._status |= {"replicas": count, "selector": selector}
+
     def stopped_by(self, manager: str) -> None:
         """Record who asked the current attempt to stop: a field manager, where it is known."""
         attempts = list(self._status.get("attempts", ()))

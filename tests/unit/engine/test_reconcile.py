@@ -17,6 +17,7 @@ from run_operator.engine.reconciler import ANSWERS_FIRST, LONGEST_WAIT, REFUSED_
 from run_operator.engine.status_pacing import RATE
 from run_operator.engine.store import Store
 from run_operator.kube.errors import ForbiddenError, InvalidError, TooLargeError, TransientError
+from run_operator.lifecycle.finish import MARKED_AFTER
 from run_operator.lifecycle.model import Observed, Refusal, RunEvent, ScaleChild
 from run_operator.workloads.types import Options
 from tests.support.builders import NOW, deployment, job, pod, replica, run, serve, service
@@ -128,8 +129,8 @@ async def test_nothing_waits_longer_than_an_hour_without_a_look_at_the_clock():
         ({}, False, REFUSED_AGAIN),
         ({"pendingDeadlineSeconds": 5}, False, 5),
         ({"pendingDeadlineSeconds": 50}, False, REFUSED_AGAIN),
-        ({}, True, None),
-        ({"ttlSecondsAfterFinished": 60}, True, 60),
+        ({}, True, MARKED_AFTER),
+        ({"ttlSecondsAfterFinished": 3}, True, 3),
     ],
 )
 async def test_after_a_refusal_deadlines_and_the_time_to_live_still_count(policy, final, delay):

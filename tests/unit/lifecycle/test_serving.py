@@ -9,7 +9,7 @@ import pytest
 from run_operator.api.raw import precise_stamp
 from run_operator.children.kubelet_events import Said
 from run_operator.lifecycle.model import CreateService, CreateWorkload, Observed, Refusal, ScaleChild
-from tests.support.builders import NOW, deployment, replica, serve, service
+from tests.support.builders import NOW, UID, deployment, replica, serve, service
 from tests.support.planning import condition, kinds, running, seen, status_of, step
 
 
@@ -198,7 +198,7 @@ def test_an_edit_of_more_than_the_replicas_is_told_to_count_later():
     edited = serve(status=running(), more={"image": "http-echo:2", "replicas": 1})
     made = step(edited, seen(replica()))
     assert [event.reason for event in made.events] == ["NotApplied"]
-    scaled = serve(status=running(), more={"replicas": 3})
+    scaled = serve(status=running(), generation=2, more={"replicas": 3})
     made = step(scaled, seen(replica()))
     assert (kinds(made), made.events) == ([ScaleChild], ())
 
@@ -224,7 +224,22 @@ def test_a_bad_edit_of_a_service_without_pods_does_not_end_it_either():
     "edit", [{"service_name": "other"}, {"service_ports": [{"port": "x"}]}, {"service_type": "?"}]
 )
 def test_an_edit_that_slips_through_with_the_replicas_does_not_touch_the_address(edit):
-    one = serve(status=running(), more={"replicas": 2} | edit)
+    before = running()
+    one = serve(status=before, generation=2, more={"replicas": 2} | edit)
     made = step(one, seen(replica(), fresh=True))
     assert (kinds(made), [event.reason for event in made.events]) == ([ScaleChild], ["NotApplied"])
-    assert made.status is None
+    assert made.status == before | {"observedGeneration": 2}
+
+
+def test_replicas_that_somebody_else_keeps_setting_are_an_event_and_an_edit_of_the_run_is_none():
+    known = serve(status=running() | {"observedGeneration": 1})
+    made = step(known, seen(replica(), deployment=deployment(replicas=2)))
+    assert [event.reason for event in made.events] == ["ReplicasReset"]
+    assert "kubectl scale run hello" in made.events[0].message
+    edited = serve(status=known.status, generation=2, more={"replicas": 2})
+    assert step(edited, seen(replica(), deployment=deployment(replicas=1))).events == ()
+
+
+def test_an_autoscaler_finds_the_replicas_and_their_selector():
+    status = running()
+    assert (status["replicas"], status["selector"]) == (1, f"run-operator.io/run-uid={UID}")
