@@ -1,11 +1,12 @@
 """A project is a namespace: which one, and what of it the SDK gets to see.
 
-Found in this order: what an administrator mapped (`--project`), a namespace with the label run-operator.io/project, a
-namespace of that very name, if the caller may list Runs there. All of it with the caller's own rights.
+What an administrator mapped (`--project`) comes first, then a namespace of that very name, then one with the label
+run-operator.io/project; see `project_namespaces`. All of it with the caller's own rights.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import time
@@ -19,6 +20,13 @@ from run_operator.document.entity import ID
 from run_operator.document.names import object_name
 from run_operator.gateway.api_client import ApiClient
 from run_operator.gateway.errors import Problem, bad, duplicated, missing, of_kube
+from run_operator.gateway.project_namespaces import (
+    AmbiguousProjectError,
+    Claim,
+    chosen,
+    claim_of,
+    label_of,
+)
 from run_operator.kube.errors import AlreadyExistsError, ForbiddenError, KubeError, NotFoundError
 from run_operator.kube.resource import NAMESPACES, RUNS
 
@@ -73,6 +81,9 @@ class Projects:
             },
         }
         try:
+            if elsewhere := [one for one in await _labelled(caller, project) if one.namespace != namespace]:
+                there = min(elsewhere).namespace
+                raise duplicated(f"project {project} is there already (namespace {there})")
             raw = await caller.create(NAMESPACES, "", body)
         except AlreadyExistsError as error:
             raise await self._taken(caller, project, namespace) from error
@@ -120,9 +131,13 @@ class Projects:
         """Those the caller can see: all labelled ones for whoever may list namespaces, and the mapped ones."""
         found: dict[str, JSON] = {}
         try:
-            async for raw in caller.all(NAMESPACES, None, labels=LABEL_PROJECT):
-                project = text(mapping(mapping(raw.get("metadata")).get("labels")).get(LABEL_PROJECT))
-                found[project] = entity(project, raw)
+            there = {claim_of(raw).namespace: raw async for raw in caller.all(NAMESPACES, None)}
+            for project in dict.fromkeys(filter(None, map(label_of, there.values()))):
+                with contextlib.suppress(AmbiguousProjectError):
+                    labelled = [claim_of(raw) for raw in there.values() if label_of(raw) == project]
+                    own = there.get(_named(project), {})
+                    claim = claim_of(own) if own and label_of(own) in ("", project) else None
+                    found[project] = entity(project, there[chosen(project, claim, labelled)])
         except ForbiddenError as error:
             if error.status != 403:  # noqa: PLR2004 - a bad token, not a missing right
                 raise of_kube(error, "projects cannot be listed") from error
@@ -140,10 +155,12 @@ class Projects:
             return self._mapped[project]
         try:
             labelled = await _labelled(caller, project)
-            if labelled:
-                return labelled
-            if await self._is_project(caller, _named(project), project):
-                return _named(project)
+            own = await self._own(caller, _named(project), project)
+            namespace = chosen(project, own, labelled)
+            if namespace and (own is None or await self._may_list(caller, namespace)):
+                return namespace
+        except AmbiguousProjectError as error:
+            raise bad(str(error)) from error
         except KubeError as error:
             raise of_kube(error, f"project {project} cannot be looked up") from error
         raise missing(
@@ -151,20 +168,17 @@ class Projects:
             f"{_named(project)} in which you may list runs"
         )
 
-    async def _is_project(self, caller: ApiClient, namespace: str, project: str) -> bool:
-        """A namespace of that name that is no other project's, and whose Runs the caller may list."""
+    async def _own(self, caller: ApiClient, namespace: str, project: str) -> Claim | None:
+        """The namespace of that name, unless it is another project's. One that the caller may not read is taken as old."""
         try:
             raw = await caller.get(NAMESPACES, "", namespace)
         except NotFoundError:
-            return False
+            return None
         except ForbiddenError as error:
             if error.status != 403:  # noqa: PLR2004 - a bad token, not a missing right
                 raise
-        else:
-            label = mapping(mapping(raw.get("metadata")).get("labels")).get(LABEL_PROJECT, project)
-            if label != project:
-                return False
-        return await self._may_list(caller, namespace)
+            return Claim(0.0, namespace) if await self._may_list(caller, namespace) else None
+        return claim_of(raw) if label_of(raw) in ("", project) else None
 
     async def _may_list(self, caller: ApiClient, namespace: str) -> bool:
         try:
@@ -177,7 +191,7 @@ class Projects:
         return True
 
     async def _taken(self, caller: ApiClient, project: str, namespace: str) -> Problem:
-        if await self._is_project(caller, namespace, project):
+        if await self._own(caller, namespace, project) and await self._may_list(caller, namespace):
             return duplicated(f"project {project} is there already (namespace {namespace})")
         return Problem(
             403,
@@ -225,23 +239,16 @@ async def _namespace(caller: ApiClient, name: str) -> JSON:
         raise of_kube(error, f"namespace {name} cannot be read") from error
 
 
-async def _labelled(caller: ApiClient, project: str) -> str:
-    """The namespace with the label; empty if there is none or the caller may not list namespaces."""
+async def _labelled(caller: ApiClient, project: str) -> list[Claim]:
+    """The namespaces with the label; none for who may not list namespaces."""
     try:
-        found = {
-            text(mapping(raw.get("metadata")).get("name"))
-            async for raw in caller.all(NAMESPACES, None, labels=f"{LABEL_PROJECT}={project}")
-        }
+        return [
+            claim_of(raw) async for raw in caller.all(NAMESPACES, None, labels=f"{LABEL_PROJECT}={project}")
+        ]
     except ForbiddenError as error:
         if error.status != 403:  # noqa: PLR2004 - a bad token, not a missing right
             raise
-        return ""
-    if len(found) > 1:
-        raise bad(
-            f"project {project} is ambiguous: the namespaces {', '.join(sorted(found)[:5])} all carry the label "
-            f"{LABEL_PROJECT}={project}; take it from all but one"
-        )
-    return next(iter(found), "")
+        return []
 
 
 def _name(document: JSON) -> str:

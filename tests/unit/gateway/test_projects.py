@@ -1,0 +1,111 @@
+"""Which namespace a project is, where somebody else may create namespaces and label them."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+
+from run_operator.gateway.errors import Problem
+from run_operator.gateway.projects import Projects
+from run_operator.kube.errors import ForbiddenError, NotFoundError
+from run_operator.kube.resource import NAMESPACES
+
+LABEL = "run-operator.io/project"
+
+
+def namespace(name: str, hour: int, project: str = "") -> dict:
+    labels = {LABEL: project} if project else {}
+    created = f"2026-11-29T{hour:02}:00:00Z"
+    return {"metadata": {"name": name, "labels": labels, "creationTimestamp": created, "uid": name}}
+
+
+class Cluster:
+    """Namespaces, and what one caller may do with them."""
+
+    def __init__(
+        self, *there: dict, lists: bool = True, reads: bool = True, runs: tuple[str, ...] = ()
+    ) -> None:
+        self.there = {one["metadata"]["name"]: one for one in there}
+        self.lists, self.reads = lists, reads
+        self.runs = runs or tuple(self.there)
+        self.created: list[str] = []
+        self.identity = SimpleNamespace(digest="d", owner="o")
+
+    async def all(self, resource, where, *, labels="", page_size=1, fields=""):
+        del page_size, fields
+        if resource is not NAMESPACES:
+            if where not in self.runs:
+                raise ForbiddenError("list runs", 403, "no")
+            return
+        if not self.lists:
+            raise ForbiddenError("list namespaces", 403, "no")
+        for one in self.there.values():
+            if not labels or one["metadata"]["labels"].get(LABEL) == labels.partition("=")[2]:
+                yield one
+
+    async def get(self, _resource, _namespace, name):
+        if not self.reads:
+            raise ForbiddenError("get namespaces", 403, "no")
+        if name not in self.there:
+            raise NotFoundError("get", 404, "none")
+        return self.there[name]
+
+    async def create(self, _resource, _namespace, body):
+        self.created.append(body["metadata"]["name"])
+        return body
+
+
+async def of(cluster: Cluster, project: str = "churn") -> str:
+    return await Projects({}, 10).namespace(cluster, project)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("there", "found"),
+    [
+        ([namespace("churn", 1)], "churn"),
+        ([namespace("churn", 1), namespace("evil", 2, "churn")], "churn"),
+        (
+            [namespace("churn", 1, "churn"), namespace("evil", 2, "churn"), namespace("worse", 3, "churn")],
+            "churn",
+        ),
+        ([namespace("team-a", 1, "churn")], "team-a"),
+        ([namespace("evil", 2, "churn"), namespace("team-a", 1, "churn")], "team-a"),
+        ([namespace("churn", 1, "other"), namespace("team-a", 2, "churn")], "team-a"),
+    ],
+)
+async def test_a_label_takes_no_project_away(there, found):
+    assert await of(Cluster(*there)) == found
+
+
+async def test_a_namespace_called_like_a_project_of_another_one_is_no_way_in():
+    with pytest.raises(Problem, match=r"namespace team-a.*namespace churn.*--project churn=") as caught:
+        await of(Cluster(namespace("team-a", 1, "churn"), namespace("churn", 2)))
+    assert caught.value.status == 400
+
+
+async def test_who_may_not_list_runs_in_it_is_not_sent_to_a_labelled_one():
+    cluster = Cluster(namespace("churn", 1), namespace("evil", 2, "churn"), runs=("evil",))
+    with pytest.raises(Problem, match="none called churn in which you may list runs"):
+        await of(cluster)
+
+
+async def test_who_may_read_no_namespaces_works_in_the_one_of_the_name():
+    assert await of(Cluster(namespace("churn", 1), lists=False, reads=False)) == "churn"
+    with pytest.raises(Problem):
+        await of(Cluster(namespace("churn", 1), lists=False, reads=False, runs=("other",)))
+
+
+async def test_a_project_that_has_a_namespace_gets_no_second_one():
+    cluster = Cluster(namespace("team-a", 1, "churn"))
+    with pytest.raises(Problem, match=r"Duplicated entity.*namespace team-a"):
+        await Projects({}, 10).create(cluster, {"name": "churn"})  # type: ignore[arg-type]
+    assert not cluster.created
+
+
+async def test_projects_are_listed_as_they_are_found():
+    cluster = Cluster(
+        namespace("churn", 1, "churn"), namespace("evil", 2, "churn"), namespace("team-a", 1, "fraud"), namespace("fraud", 2)
+    )  # fmt: skip
+    listed = await Projects({}, 10).list(cluster)  # type: ignore[arg-type]
+    assert {one["name"]: one["status"]["namespace"] for one in listed} == {"churn": "churn"}
