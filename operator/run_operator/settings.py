@@ -118,6 +118,10 @@ class Settings:
         "https://HOST:PORT given to pods as the API of the DigitalHub SDK; empty: pods get none.",
         callback=_checked_url,
     )
+    store_secret: str = setting(
+        "",
+        "Secret of each project's namespace with the file store (DHCORE_DEFAULT_FILES_STORE, AWS_*), given to pods; empty: none.",
+    )
     ingest_interval: float = setting(
         PACE.interval, "Seconds between two writes of one Run's metrics.", type=click.FloatRange(0.1)
     )

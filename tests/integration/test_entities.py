@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import base64
+import json
+import urllib.error
+import urllib.parse
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from cluster.s3 import SECRET, secret
 from run_operator.document.entity import load
 from tests.support.gateway_process import GatewayProcess, SdkUser, account
 from tests.support.harness import REPOSITORY, Person
+from tests.support.s3_process import S3Process
 
 PROGRAMS = REPOSITORY / "tests" / "support" / "sdk_entity_programs.py"
 USER_ROLES = REPOSITORY / "manifests" / "base" / "user-roles.yaml"
@@ -18,7 +26,7 @@ USER_ROLES = REPOSITORY / "manifests" / "base" / "user-roles.yaml"
 @pytest.fixture(scope="module")
 def gateway(kubeconfig: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[GatewayProcess]:
     Person(kubeconfig).kubectl("apply", "-f", str(USER_ROLES))
-    one = GatewayProcess(kubeconfig, tmp_path_factory.mktemp("gateway"))
+    one = GatewayProcess(kubeconfig, tmp_path_factory.mktemp("gateway"), STORE_SECRET=SECRET)
     one.start()
     yield one
     assert one.stop() == 0
@@ -115,3 +123,115 @@ def test_who_may_only_read_changes_no_entity(gateway, person, user, tmp_path):
     assert all(said.startswith("ForbiddenError") for said in found.values()), found
     stranger = SdkUser(gateway.endpoint, account(person, "stranger"), tmp_path, programs=PROGRAMS)
     assert "NotExists" in stranger.run("listed", person.namespace)
+
+
+@pytest.fixture(scope="module")
+def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Process]:
+    one = S3Process(tmp_path_factory.mktemp("s3"))
+    one.start()
+    yield one
+    one.stop()
+
+
+@pytest.fixture
+def stored(gateway: GatewayProcess, s3: S3Process, person: Person, tmp_path: Path) -> SdkUser:
+    """A user who says nothing but where the gateway is: the store and its credentials come with the token exchange."""
+    variables = s3.add_project(person.namespace)
+    person.apply(secret(variables, person.namespace))
+    token = account(person, "storer", "edit")
+    issuer = f"{gateway.endpoint}/projects/{person.namespace}"
+    exchange = {
+        "DHCORE_PERSONAL_ACCESS_TOKEN": token,
+        "DHCORE_ISSUER": issuer,
+        "DHCORE_CLIENT_ID": "notebook",
+    }
+    return SdkUser(gateway.endpoint, token, tmp_path, programs=PROGRAMS, **exchange)
+
+
+def test_files_go_to_the_store_of_the_project_and_come_back(person, stored):
+    stored.run("listed", person.namespace)  # the SDK keeps what it was given for its next process
+    found = stored.run("content", person.namespace)
+    assert found == {
+        "path": f"s3://{person.namespace}/{person.namespace}/artifact/file/ID/a.txt",
+        "states": ["READY", "READY", "READY"],
+        "artifact": "a",
+        "model": ["a.txt", "deep/b.txt"],
+        "metrics": {"f1": 0.5},
+        "table": {"x": [1, 2, 3], "y": ["a", "b", "c"]},
+        "schema": ["x", "y"],
+        "preview": 3,
+        "key": found["key"],
+    }
+
+
+def test_without_a_store_an_upload_says_what_is_missing(person, user):
+    assert "No default store found" in user.run("without_store", person.namespace)
+
+
+def test_credentials_of_one_project_do_not_open_the_bucket_of_another(person, stored, s3):
+    other = f"{person.namespace}-other"
+    s3.add_project(other)
+    stored.run("listed", person.namespace)
+    found = stored.run("of_another", person.namespace, other)
+    assert (found.pop("own"), found.pop("buckets")) == (0, [person.namespace])
+    assert all("403" in said or "AccessDenied" in said for said in found.values()), found
+
+
+def test_credentials_are_for_those_who_may_read_secrets(gateway, s3, person, stored):
+    reader = account(person, "reader", "view")
+    path = f"/projects/{person.namespace}/auth/token"
+    given, refused = exchanged(gateway, path, stored.token), exchanged(gateway, path, reader)
+    assert given["aws_access_key_id"] == person.namespace
+    assert given["access_token"] == stored.token
+    assert given["expires_in"] > 0
+    assert refused["access_token"] == reader
+    assert not [name for name in refused if name.startswith("aws_")]
+    assert exchanged(gateway, "/auth/token", stored.token) == given | {
+        "expires_in": pytest.approx(given["expires_in"], abs=60)
+    }
+    with pytest.raises(urllib.error.HTTPError, match="401"):
+        exchanged(gateway, path, "no.real.token")
+    assert given["aws_secret_access_key"] not in gateway.log.read_text()
+
+
+def test_secrets_of_a_project_are_kept_for_its_runs(person, user):
+    person.kubectl("create", "secret", "generic", "theirs", "--from-literal=theirs=hidden")
+    found = user.run("secrets", person.namespace)
+    assert found.pop("exported").count("first") == 0
+    assert "Duplicated" in found["twice"] or "AlreadyExists" in found["twice"]
+    assert "AlreadyExists" in found["taken"]
+    assert "NotExists" in found["write_theirs"]
+    assert found | {"twice": "", "taken": "", "write_theirs": ""} == {
+        "first": "first",
+        "then": "grün",
+        "labels": ["mine"],
+        "listed": ["DB_PASSWORD", "other"],
+        "twice": "",
+        "taken": "",
+        "theirs": {"other": "x"},
+        "write_theirs": "",
+        "left": ["DB_PASSWORD"],
+    }
+    kept = person.get("secret", "db-password")
+    assert base64.b64decode(kept["data"]["DB_PASSWORD"]).decode() == "grün"
+    assert "grün" not in str(kept["metadata"])
+
+
+def test_who_may_not_read_secrets_reads_none(gateway, person, user, tmp_path):
+    reader = SdkUser(gateway.endpoint, account(person, "reader", "view"), tmp_path, programs=PROGRAMS)
+    found = reader.run("only_reads_secrets", person.namespace)
+    assert all(said.startswith("ForbiddenError") for said in found.values()), found
+
+
+def exchanged(gateway: GatewayProcess, path: str, token: str) -> dict[str, Any]:
+    """The answer to a token exchange as the SDK asks for it."""
+    form = {
+        "grant_type": "urn:ietf:params:oauth:grant-type:token-exchange",
+        "client_id": "notebook",
+        "subject_token": token,
+        "subject_token_type": "urn:ietf:params:oauth:token-type:pat",
+        "scope": "credentials",
+    }
+    host = gateway.endpoint.removeprefix("http://")
+    with urllib.request.urlopen(f"http://{host}{path}", urllib.parse.urlencode(form).encode(), 30) as answer:
+        return json.loads(answer.read())

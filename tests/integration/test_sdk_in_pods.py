@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import os
-import ssl
 import subprocess
-import urllib.error
-import urllib.request
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -17,6 +12,7 @@ from run_operator.api.pod_contract import audience
 from tests.support.gateway_process import LINES
 from tests.support.harness import OperatorProcess, Person, wait_for
 from tests.support.metrics_pod import running_pod, token
+from tests.support.sdk_pod import SdkPod
 
 PROGRAM = """
 import os, threading
@@ -58,46 +54,13 @@ for refused in (lambda: dh.get_run("b", project="demo"), run.stop, run.delete if
 """
 
 
-class Pod:
-    """What a pod of a Run has in its folder and its environment."""
-
-    def __init__(self, person: Person, run: str, folder: Path) -> None:
-        name = running_pod(person, run)
-        spec = person.get("pod", name)["spec"]
-        uid = person.get("run", run)["metadata"]["uid"]
-        files = person.get("configmap", "run-operator-metrics")["data"]
-        (folder / "lib").mkdir(parents=True)
-        for module in ("runmetrics.py", "sitecustomize.py"):
-            (folder / "lib" / module).write_text(files[module])
-        (folder / "ca.crt").write_text(files["ca.crt"])
-        (folder / "token").write_text(token(person, name, audience(uid)))
-        self.environ = {one["name"]: one["value"] for one in spec["containers"][0]["env"] if "value" in one}
-        moved = {"RUN_METRICS_TOKEN_FILE": "token", "RUN_METRICS_CA_FILE": "ca.crt", "PYTHONPATH": "lib"}
-        self.environ |= {name: str(folder / path) for name, path in moved.items()} | {"HOME": str(folder)}
-        self._context = ssl.create_default_context(cadata=files["ca.crt"])
-        self.token = (folder / "token").read_text()
-
-    def ask(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
-        """Status and answer."""
-        request = urllib.request.Request(  # noqa: S310 - of this test's own making
-            self.environ["DHCORE_ENDPOINT"] + path, method=method, headers={"Authorization": f"Bearer {self.token}"},
-            data=None if body is None else json.dumps(body).encode(),
-        )  # fmt: skip
-        try:
-            with urllib.request.urlopen(request, timeout=30, context=self._context) as answer:  # noqa: S310
-                return answer.status, json.loads(answer.read())
-        except urllib.error.HTTPError as error:
-            with error:
-                return error.code, json.loads(error.read())
-
-
 @pytest.fixture
-def pods(operator: OperatorProcess, person: Person, tmp_path: Path) -> tuple[Pod, Pod]:
+def pods(operator: OperatorProcess, person: Person, tmp_path: Path) -> tuple[SdkPod, SdkPod]:
     for name in ("a", "b"):
         person.apply_run(name)
         person.becomes(name, "RUNNING")
     wait_for("the ConfigMap", lambda: person.get("configmap", "run-operator-metrics"))
-    return Pod(person, "a", tmp_path / "a"), Pod(person, "b", tmp_path / "b")
+    return SdkPod(person, "a", tmp_path / "a"), SdkPod(person, "b", tmp_path / "b")
 
 
 def test_a_pod_has_its_own_run_and_no_other(pods, person):

@@ -27,7 +27,7 @@ PROGRAMS = REPOSITORY / "tests" / "support" / "sdk_programs.py"
 class GatewayProcess:
     """`python -m run_operator.gateway` outside the cluster, which it enters with nothing but its callers' tokens."""
 
-    def __init__(self, kubeconfig: Path, folder: Path) -> None:
+    def __init__(self, kubeconfig: Path, folder: Path, **settings: str) -> None:
         cluster = yaml.safe_load(kubeconfig.read_text())["clusters"][0]["cluster"]
         self._authority = folder / "api-ca.crt"
         self._authority.write_bytes(base64.b64decode(cluster["certificate-authority-data"]))
@@ -35,6 +35,7 @@ class GatewayProcess:
         self.log = folder / "gateway.log"
         self._port = free_port()
         self._health = 0
+        self._settings = settings
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -50,6 +51,7 @@ class GatewayProcess:
             "API_CA": str(self._authority),
             "LOCAL_PORT": str(self._port),
             "METRICS_BIND_ADDRESS": f"127.0.0.1:{self._health}",
+            **self._settings,
         }
         environment = {key: value for key, value in os.environ.items() if not key.startswith("KUBE")}
         environment |= {f"RUN_GATEWAY_{key}": value for key, value in settings.items()}
@@ -86,6 +88,7 @@ class SdkUser:
         self._programs = programs
         self._folder = folder / f"sdk-{line}"
         self._folder.mkdir(parents=True, exist_ok=True)
+        self.token = token
         self._environment = {
             "PATH": os.environ["PATH"],
             "HOME": str(self._folder),

@@ -6,7 +6,9 @@ import json
 import sys
 from pathlib import Path
 
+import boto3
 import digitalhub as dh
+import pandas as pd
 import yaml
 from digitalhub.stores.client.base.factory import get_client
 from sdk_programs import outcome
@@ -113,6 +115,105 @@ def refused(name):
         ),
         "files": outcome(lambda: client.update_object(f"{path}/one/files/info", [])),
         "delete": outcome(lambda: client.delete_object(f"{path}/one")),
+    }
+
+
+def content(name):
+    """Files of each kind of entity go to the store and come back."""
+    project = dh.get_or_create_project(name)
+    Path("folder/deep").mkdir(parents=True, exist_ok=True)
+    Path("folder/a.txt").write_text("a")
+    Path("folder/deep/b.txt").write_text("bb")
+    frame = pd.DataFrame({"x": [1, 2, 3], "y": ["a", "b", "c"]})
+    artifact = project.log_artifact(name="file", kind="artifact", source="folder/a.txt")
+    model = project.log_model(name="model", kind="model", source="folder/")
+    item = project.log_dataitem(name="table", kind="table", data=frame)
+    model.log_metrics({"f1": 0.5})
+    again = project.get_dataitem("table")
+    read = project.get_model("model")
+    return {
+        "path": artifact.spec.path.replace(artifact.id, "ID"),
+        "states": [one.status.state for one in (artifact, model, item)],
+        "artifact": Path(project.get_artifact("file").download("back", overwrite=True)).read_text(),
+        "model": sorted(one["path"] for one in read.files),
+        "metrics": read.metrics,
+        "table": again.as_df().to_dict(orient="list"),
+        "schema": [one["name"] for one in again.spec.schema["fields"]],
+        "preview": again.status.preview["rows"],
+        "key": item.key,
+    }
+
+
+def without_store(name):
+    project = dh.get_or_create_project(name)
+    Path("a.txt").write_text("a")
+    return outcome(lambda: project.log_artifact(name="file", kind="artifact", source="a.txt"))
+
+
+def of_another(name, other):
+    """What the credentials of one project do in the bucket of another: by the SDK and by hand."""
+    project = dh.get_or_create_project(name)
+    Path("a.txt").write_text("a")
+    artifact = project.new_artifact(
+        name="theirs", kind="artifact", path=f"s3://{other}/{other}/artifact/file/x/a.txt"
+    )
+    keys = get_client().get_credentials_and_config()
+    store = boto3.client(
+        "s3", endpoint_url=keys["AWS_ENDPOINT_URL"], region_name=keys["AWS_REGION"],
+        aws_access_key_id=keys["AWS_ACCESS_KEY_ID"], aws_secret_access_key=keys["AWS_SECRET_ACCESS_KEY"],
+    )  # fmt: skip
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [
+        {"Effect": "Allow", "Principal": "*", "Action": "s3:*", "Resource": [f"arn:aws:s3:::{other}/*"]}]})  # fmt: skip
+    return {
+        "own": outcome(lambda: store.list_objects_v2(Bucket=name)["KeyCount"]),
+        "upload": outcome(lambda: artifact.upload("a.txt")),
+        "download": outcome(artifact.as_file),
+        "list": outcome(lambda: store.list_objects_v2(Bucket=other)),
+        "put": outcome(lambda: store.put_object(Bucket=other, Key="a", Body=b"a")),
+        "delete": outcome(lambda: store.delete_bucket(Bucket=other)),
+        "policy": outcome(lambda: store.put_bucket_policy(Bucket=other, Policy=policy)),
+        "create": outcome(lambda: store.create_bucket(Bucket=f"{name}-2")),
+        "buckets": [one["Name"] for one in store.list_buckets()["Buckets"]],
+    }
+
+
+def secrets(name):
+    project = dh.get_or_create_project(name)
+    secret = project.new_secret(name="DB_PASSWORD", secret_value="first")
+    found = {"first": project.get_secret("DB_PASSWORD").read_secret_value()}
+    secret.set_secret_value("grün")
+    secret.add_label("mine")
+    secret.save(update=True)
+    project.new_secret(name="other", secret_value="x")
+    found |= {
+        "then": secret.read_secret_value(),
+        "labels": project.get_secret("DB_PASSWORD").metadata.labels,
+        "listed": sorted(one.name for one in project.list_secrets()),
+        "exported": Path(secret.export()).read_text(),
+        "twice": outcome(lambda: project.new_secret(name="db-password", secret_value="x")),
+        "taken": outcome(lambda: project.new_secret(name="theirs", secret_value="x")),
+        "theirs": outcome(
+            lambda: get_client().read_object(
+                f"/api/v1/-/{name}/secrets/data", params={"keys": "theirs,other"}
+            )
+        ),
+        "write_theirs": outcome(
+            lambda: get_client().update_object(f"/api/v1/-/{name}/secrets/data", {"theirs": "x"})
+        ),
+    }
+    dh.delete_secret("other", project=name, delete_all_versions=True)
+    found["left"] = [one.name for one in project.list_secrets()]
+    return found
+
+
+def only_reads_secrets(name):
+    project = dh.get_project(name)
+    return {
+        "list": outcome(project.list_secrets),
+        "value": outcome(
+            lambda: get_client().read_object(f"/api/v1/-/{name}/secrets/data", params={"keys": "DB_PASSWORD"})
+        ),
+        "create": outcome(lambda: project.new_secret(name="x", secret_value="x")),
     }
 
 

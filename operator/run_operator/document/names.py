@@ -56,3 +56,8 @@ class Reference:
 
     def __str__(self) -> str:
         return f"{self.kind}://{self.project}/{self.name}" + (f":{self.id}" if self.id else "")
+
+
+def secret_name(name: str) -> str:
+    """The Kubernetes Secret that `spec.secrets` means: Secrets have neither capitals nor `_` in their names."""
+    return name.lower().replace("_", "-")

@@ -128,6 +128,7 @@ class Operator:
             allowed_priority_classes=self._settings.allowed_priority_classes,
             allowed_registries=self._settings.allowed_registries,
             protect_jobs=self._settings.protect_jobs,
+            store_secret=self._settings.store_secret,
         )
         uncommitted = reporting.uncommitted if reporting else lambda _: False
         reconciler = Reconciler(

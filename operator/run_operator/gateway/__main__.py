@@ -15,6 +15,7 @@ from kubernetes.aio.client import Configuration
 
 from run_operator import __version__
 from run_operator.flags import BindAddress, BindAddressType, command, setting
+from run_operator.gateway.file_store import FileStore
 from run_operator.gateway.limits import GatewayLimits
 from run_operator.gateway.routes import Routes
 from run_operator.gateway.server import GatewayServer
@@ -60,6 +61,11 @@ class GatewaySettings:
     metrics_bind_address: BindAddress = setting(
         BindAddress("", 8081), "Address of /metrics, /healthz and /readyz.", type=BindAddressType()
     )
+    store_secret: str = setting(
+        "",
+        "Secret of each project's namespace with the file store and its credentials, under the SDK's names "
+        "(DHCORE_DEFAULT_FILES_STORE, AWS_*); empty: no store is handed out.",
+    )
     projects: tuple[tuple[str, str], ...] = setting(
         (),
         "PROJECT=NAMESPACE for a project that its users cannot find by label; repeatable.",
@@ -86,8 +92,10 @@ async def serve(settings: GatewaySettings) -> None:
     counters, limits = GatewayTelemetry(), GatewayLimits()
     name = f"run-operator-gateway/{__version__}"
     api = Api(_configuration(settings.api_server, settings.api_ca), Unfenced(), counters.asked, name)
-    server = GatewayServer(api, Routes(limits, dict(settings.projects)), limits, counters)
     probes = ProbeServer(counters.text, lambda: ["stopping"] if stop.is_set() else [])
+    server = GatewayServer(
+        api, Routes(limits, dict(settings.projects), FileStore(settings.store_secret)), limits, counters
+    )
     fresh: list[asyncio.Task[None]] = []
     try:
         await server.listen("127.0.0.1", settings.local_port, None)

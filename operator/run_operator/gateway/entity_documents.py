@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, Final
 
 from run_operator.api.conditions import FINAL, State, state_of
@@ -21,9 +20,6 @@ STILL: Final = frozenset({State.STOPPED, *FINAL})
 UPLOADED: Final = ("READY", "ERROR")
 """States of a model and the like that is written no more."""
 MATERIAL_KINDS: Final = frozenset(one.kind for one in MATERIALS)
-TIMES: Final = frozenset({"created", "updated"})
-"""Of the metadata; the gateway says them, whatever a document says."""
-CHANGEABLE: Final = ("metadata", "spec", "extensions")
 
 
 def entity(raw: JSON, project: str, *, whole: bool = False) -> dict[str, Any]:
@@ -75,44 +71,6 @@ def newest_first(document: JSON) -> tuple[float, str]:
     """To sort by, in reverse: when it was created, then by id, as the operator looks for the latest Function."""
     created = mapping(document.get("metadata")).get("created")
     return parse(text(created)) or 0.0, text(document.get("id"))
-
-
-def changes(shown: JSON, given: JSON, *, announcing: bool) -> dict[str, Any]:
-    """What a PUT changes of the document that was shown: field of the document to its new value.
-
-    The SDK leaves out what it does not know and what is null, at any depth, and adds empty values of its own; so only
-    what is said, and said differently, is a change. `announcing`: fields the document does not have at all are the
-    SDK's defaults.
-    """
-    found: dict[str, Any] = {}
-    for part in CHANGEABLE:
-        before, after = shown.get(part), given.get(part)
-        if after is None or _within(after, before):
-            continue
-        if not isinstance(before, Mapping) or not isinstance(after, Mapping):
-            found[part] = after
-            continue
-        new = {
-            key: value
-            for key, value in after.items()
-            if not _within(value, before.get(key))
-            and not (announcing and key not in before)
-            and not (part == "metadata" and key in TIMES)
-        }
-        if new:
-            found[part] = {**before, **new}
-    return found
-
-
-def _within(given: Any, there: Any) -> bool:
-    """Whether `given` says nothing that `there` does not say."""
-    if given is None or given is False or given in ({}, []):
-        return given is not False or there in (None, False)
-    if isinstance(given, Mapping) and isinstance(there, Mapping):
-        return all(_within(value, there.get(key)) for key, value in given.items())
-    if isinstance(given, list) and isinstance(there, list):
-        return len(given) == len(there) and all(map(_within, given, there))
-    return isinstance(given, bool) == isinstance(there, bool) and bool(given == there)
 
 
 def stamped(document: JSON, now: float) -> dict[str, Any]:

@@ -13,6 +13,8 @@ class GatewayLimits(Bounds):
 
     body: int = 1_048_576
     """etcd refuses objects above 1.5 MiB."""
+    form: int = 65_536
+    """A token exchange."""
     request: float = 55.0
     """For a whole request: the SDK gives up after 60 s."""
     retry_timeout: float = 40.0

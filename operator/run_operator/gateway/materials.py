@@ -12,9 +12,10 @@ from typing import Any, Final
 
 from run_operator.api.exported import of_object
 from run_operator.api.raw import JSON, mapping
+from run_operator.api.updates import material_update
 from run_operator.gateway.api_client import ApiClient
 from run_operator.gateway.entities import Entities, Place, check_same
-from run_operator.gateway.entity_documents import changes, entity
+from run_operator.gateway.entity_documents import entity
 from run_operator.gateway.errors import bad, missing, of_kube
 from run_operator.kube.errors import KubeError
 from run_operator.kube.resource import MATERIALS, MODELS, Resource
@@ -36,21 +37,13 @@ class Materials:
         raw = await self._entities.raw(caller, place, entity_id)
         shown = entity(raw, place.project)
         check_same(place, shown, document)
-        changed = changes(shown, document, announcing=False)
-        status = _reported(document)
-        if status is not None and status != mapping(mapping(raw.get("spec")).get("status")):
-            changed["status"] = status
-        if not changed:
+        operations = material_update(raw, document)
+        if not operations:
             return shown
-        metadata = raw["metadata"]
-        operations: list[JSON] = [{"op": "test", "path": "/metadata/uid", "value": metadata["uid"]}]
-        operations += [
-            {"op": "add", "path": f"/spec/{part}", "value": value} for part, value in changed.items()
-        ]
-        if mapping(status).get("files") and "files" in mapping(raw.get("status")):
-            operations.append({"op": "remove", "path": "/status/files"})  # those of an earlier, larger upload
         try:
-            raw = await caller.json_patch(place.resource, place.namespace, str(metadata["name"]), operations)
+            raw = await caller.json_patch(
+                place.resource, place.namespace, str(raw["metadata"]["name"]), operations
+            )
         except KubeError as error:
             raise of_kube(error, f"{place.of(entity_id)} was not changed") from error
         return entity(raw, place.project)
@@ -111,14 +104,6 @@ class Materials:
             await caller.patch(place.resource, place.namespace, str(metadata["name"]), body)
         except KubeError as error:
             raise of_kube(error, f"{place.of(entity_id)} was not changed") from error
-
-
-def _reported(document: JSON) -> dict[str, Any] | None:
-    """The status that the client reports; None where it says nothing. Metrics have a call of their own."""
-    status = document.get("status")
-    if not isinstance(status, Mapping):
-        return None
-    return {key: value for key, value in status.items() if key != "metrics" and value is not None}
 
 
 def _check_has_metrics(place: Place) -> None:

@@ -15,6 +15,7 @@ from run_operator.gateway.api_level import LEVEL
 from run_operator.gateway.authentication import review
 from run_operator.gateway.entities import BY_PLURAL, Entities, Place
 from run_operator.gateway.errors import Problem, bad, unsupported
+from run_operator.gateway.file_store import FileStore
 from run_operator.gateway.limits import GatewayLimits
 from run_operator.gateway.materials import BY_PLURAL as MATERIALS
 from run_operator.gateway.materials import Materials
@@ -23,6 +24,8 @@ from run_operator.gateway.projects import Projects
 from run_operator.gateway.run_entities import RunEntities, check_is_run
 from run_operator.gateway.run_logs import logs
 from run_operator.gateway.run_metrics import RunMetrics
+from run_operator.gateway.secrets import PLURAL as SECRETS
+from run_operator.gateway.secrets import Secrets, names_of
 from run_operator.gateway.shares import Shares, turn
 from run_operator.kube.resource import RUNS
 
@@ -62,7 +65,7 @@ def parts_of(raw_path: str) -> tuple[str, ...]:
 class Routes:
     """One object for a process; holds caches and bounds, and no state that matters."""
 
-    def __init__(self, limits: GatewayLimits, mapped: Mapping[str, str]) -> None:
+    def __init__(self, limits: GatewayLimits, mapped: Mapping[str, str], store: FileStore) -> None:
         self._limits = limits
         self._projects = Projects(mapped, limits.remembered)
         lists = Shares(limits.lists, limits.lists_each, limits.lists_waiting)
@@ -71,6 +74,8 @@ class Routes:
         self._runs = RunEntities(self._entities)
         self._materials = Materials(self._entities)
         self._metrics = RunMetrics(self._entities, limits)
+        self._secrets = Secrets(limits)
+        self._store = store
         self._lists = Lists(limits, lists)
 
     async def answer(self, request: Request) -> Any:
@@ -84,6 +89,10 @@ class Routes:
             case ("api", "v1", "-", project, plural, *rest):
                 return await self._of_project(request, project, plural, rest)
         raise Problem(404, f"there is nothing at /{'/'.join(request.parts)[:200]}")
+
+    async def exchange(self, caller: ApiClient, project: str) -> Any:
+        """The caller's token back, with the credentials of the project's file store."""
+        return await self._store.exchange(caller, project, self._projects.namespace)
 
     async def _of_projects(self, request: Request, rest: list[str]) -> Any:
         caller, projects = request.caller, self._projects
@@ -107,6 +116,8 @@ class Routes:
         raise _no_method(request)
 
     async def _of_project(self, request: Request, project: str, plural: str, rest: list[str]) -> Any:
+        if plural == SECRETS:
+            return await self._of_secrets(request, project, rest)
         resource = BY_PLURAL.get(plural) or MATERIALS.get(plural)
         if resource is None:
             raise unsupported(
@@ -126,6 +137,24 @@ class Routes:
             case [entity_id, *what]:
                 check_is_run(place)
                 return await self._of_run(request, place, entity_id, what)
+        raise _no_method(request)
+
+    async def _of_secrets(self, request: Request, project: str, rest: list[str]) -> Any:
+        caller, secrets, parameters = request.caller, self._secrets, request.parameters
+        where = project, await self._projects.namespace(caller, project)
+        match request.method, rest:
+            case "GET", ["data"]:
+                return await secrets.values(caller, *where, names_of(parameters.get("keys", "")))
+            case "PUT", ["data"]:
+                return await secrets.put_values(caller, *where, request.document)
+            case "GET", []:
+                return await secrets.page(caller, *where, query(parameters, self._limits))
+            case "POST", []:
+                return await secrets.create(caller, *where, request.document)
+            case "DELETE", []:
+                return await secrets.delete(caller, *where, name=parameters.get("name", ""))
+            case method, [entity_id]:
+                return await secrets.one(method, caller, *where, entity_id, request.body)
         raise _no_method(request)
 
     async def _of_all(self, request: Request, place: Place) -> Any:

@@ -9,6 +9,7 @@ import math
 import ssl
 import time
 from typing import Any, Final
+from urllib.parse import unquote
 
 from aiohttp import web
 
@@ -18,6 +19,7 @@ from run_operator.gateway.api_level import HEADER, LEVEL, level_for
 from run_operator.gateway.authentication import Authentication
 from run_operator.gateway.encoding import encoded
 from run_operator.gateway.errors import Problem, bad
+from run_operator.gateway.file_store import OPENID, TOKEN_PATH, openid_configuration, subject
 from run_operator.gateway.limits import GatewayLimits
 from run_operator.gateway.routes import OPEN, Request, Routes, configuration, parts_of
 from run_operator.gateway.telemetry import Asked, GatewayTelemetry
@@ -90,6 +92,8 @@ class GatewayServer:
         level_for(request.headers)
         if request.path in OPEN:
             return configuration()
+        if openid := OPENID.fullmatch(request.path):
+            return await self._openid(request, *openid.groups())
         arrived = time.monotonic()
         who = identity(request.headers, request.remote or "")
         await self._pace(who)
@@ -98,6 +102,20 @@ class GatewayServer:
         body = await self._body(request, who)
         parts, parameters = parts_of(request.raw_path), dict(request.query)
         return await self._routes.answer(Request(_method(request), parts, parameters, body, caller, arrived))
+
+    async def _openid(self, request: web.BaseRequest, issuer: str, project: str | None, what: str) -> Any:
+        """Where a token is exchanged, and the exchange. The token is in the form, as OAuth has it."""
+        if what != TOKEN_PATH:
+            return openid_configuration(f"{request.scheme}://{request.host}{issuer}")
+        if request.method != "POST":
+            raise Problem(405, "a token is exchanged by POST")
+        address = request.remote or ""
+        await self._pace(Identity("", "", "", address))  # as anybody's: the token comes with the body
+        form = await self._bytes(request, self._limits.form, address)
+        who = identity({"Authorization": f"Bearer {subject(form)}"}, address)
+        caller = ApiClient(self._api, who, self._limits.retry_timeout)
+        await self._authentication.user(caller)
+        return await self._routes.exchange(caller, unquote(project or ""))
 
     async def _pace(self, who: Identity) -> None:
         """Slow down who is too fast: the SDK would not try again.
@@ -117,8 +135,11 @@ class GatewayServer:
         """The JSON that was sent, or None. Raises Problem."""
         if request.content_length == 0 or (request.content_length is None and not request.can_read_body):
             return None
+        return _decoded(await self._bytes(request, self._limits.body, who.owner))
+
+    async def _bytes(self, request: web.BaseRequest, most: int, sender: str) -> bytes:
         try:
-            return _decoded(await self._bodies.read(request, self._limits.body, who.owner))
+            return await self._bodies.read(request, most, sender)
         except BodyError as error:
             raise Problem(error.status, str(error), error.retry_after, limit=error.limit) from error
 

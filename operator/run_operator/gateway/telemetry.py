@@ -10,17 +10,19 @@ from typing import Final
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from run_operator.gateway.entities import BY_PLURAL
+from run_operator.gateway.file_store import OPENID
 from run_operator.gateway.materials import BY_PLURAL as MATERIALS
+from run_operator.gateway.secrets import PLURAL as SECRETS
 
 SECONDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 METHODS: Final = frozenset({"GET", "POST", "PUT", "DELETE"})
 OTHER: Final = "other"
-PLURALS: Final = frozenset({*BY_PLURAL, *MATERIALS})
+PLURALS: Final = frozenset({*BY_PLURAL, *MATERIALS, SECRETS})
 PARTS: Final = frozenset(
     {
         *(("runs", what) for what in ("stop", "resume", "logs", "metrics")),
         ("models", "metrics"),
-        *((plural, "relationships") for plural in PLURALS),
+        *((plural, "relationships") for plural in PLURALS - {SECRETS}),
         *((plural, "files/info") for plural in MATERIALS),
     }
 )
@@ -106,13 +108,17 @@ class GatewayTelemetry:
         return generate_latest(self.registry)
 
 
-def route(parts: tuple[str, ...]) -> str:
+def route(parts: tuple[str, ...]) -> str:  # noqa: PLR0911 - a table
     """The template of a path, one of about fifty; `other` for what nothing is at."""
+    if openid := OPENID.fullmatch("/" + "/".join(parts)):
+        return ("/projects/{project}" if openid[2] else "") + openid[3]
     match parts:
         case (".well-known", "configuration") | ("api", "auth") | ("api", "v1", "projects"):
             return "/" + "/".join(parts)
         case ("api", "v1", "projects", _):
             return "/api/v1/projects/{project}"
+        case ("api", "v1", "-", _, "secrets", "data"):
+            return "/api/v1/-/{project}/secrets/data"
         case ("api", "v1", "-", _, plural, *rest) if plural in PLURALS and len(rest) <= 1:
             return f"/api/v1/-/{{project}}/{plural}" + "/{id}" * len(rest)
         case ("api", "v1", "-", _, plural, _, "metrics", _) if (plural, "metrics") in PARTS:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 from urllib.parse import unquote
 
@@ -21,6 +21,8 @@ from run_operator.children.cluster_view import ClusterView
 from run_operator.http.rate_limit import Buckets, Clock
 from run_operator.http.server import OK, Answer, DeniedError
 from run_operator.ingest.auth import Caller, PodOwnership, TokenReviewer, run_uid
+from run_operator.ingest.entity_api import PATH as ENTITY
+from run_operator.ingest.entity_api import EntityApi
 from run_operator.ingest.limits import IngestLimits
 from run_operator.ingest.metrics_api import MetricsApi
 from run_operator.ingest.sessions import OvertakenError, Session, Sessions
@@ -74,9 +76,13 @@ ROOT: Final = "/api/"
 PROJECT: Final = re.compile(r"/api/v1/projects/([^/]+)")
 RUN: Final = re.compile(r"/api/v1/-/([^/]+)/runs/([^/]+)(?:/(metrics)(?:/([^/]+))?)?")
 AUTH: Final = "/api/auth"
+NOTHING: Final[Mapping[str, str]] = {}
 TRIES: Final = 5
 """Of one value, when another replica writes the same Run."""
-ONLY: Final = "a program in a pod may read its own Run and log its metrics, and nothing else, without a token of its own"
+ONLY: Final = (
+    "a program in a pod may read its own Run and what it names, log metrics, and make artifacts, data items and models; "
+    "for anything else it needs a token of its own"
+)
 
 Read = Callable[[], Awaitable[bytes]]
 
@@ -108,12 +114,15 @@ class DhcoreApi:
         self._hurry = hurry
         self._ready = ready
         self._readings = Readings()
+        self._entities = EntityApi(api)
         self._pods = Buckets(limits.sdk_rate, limits.pod_burst, clock, limits.remembered)
 
-    async def answer(self, method: str, path: str, token: str, source: str, read: Read) -> Answer:
+    async def answer(
+        self, method: str, path: str, token: str, source: str, read: Read, query: Mapping[str, str] = NOTHING
+    ) -> Answer:
         """One request of the SDK from the address `source`. The body is read only when it is known who sends it."""
         try:
-            return await self._answer(method, path, token, source, read)
+            return await self._answer(method, path, token, source, read, query)
         except DeniedError as error:
             return error.answer
         except RefusedBatchError as error:
@@ -121,7 +130,9 @@ class DhcoreApi:
         except KubeError as error:
             return DeniedError(503, f"the API server does not answer: {error.message}", retry_after=2).answer
 
-    async def _answer(self, method: str, path: str, token: str, source: str, read: Read) -> Answer:
+    async def _answer(
+        self, method: str, path: str, token: str, source: str, read: Read, query: Mapping[str, str]
+    ) -> Answer:
         arrived = self._clock()
         run, caller, attempt = await self._caller(token, source)
         if method == "GET" and path == AUTH:
@@ -130,6 +141,9 @@ class DhcoreApi:
         if project is not None and method == "GET":
             self._check(run, unquote(project[1]))
             return Answer(OK, project_entity(run.project))
+        if ENTITY.fullmatch(path):
+            body = _json(await read()) if method in ("POST", "PUT") else None
+            return await self._entities.answer(run, method, path, query, body)
         match = RUN.fullmatch(path)
         if match is None or method not in ("GET", "PUT"):
             raise DeniedError(403, f"{method} {path[:200]}: {ONLY}")

@@ -75,9 +75,9 @@ class IngestServer:
         try:
             if path.startswith(ROOT):
                 most = self._limits.sdk_body
-                source = request.remote or ""
+                source, query = request.remote or "", dict(request.query)
                 return await self._sdk.answer(
-                    request.method, path, token, source, lambda: self._body(request, most)
+                    request.method, path, token, source, lambda: self._body(request, most), query
                 )
             return await self._metrics(request, token)
         except Exception:

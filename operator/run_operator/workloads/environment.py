@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from run_operator.api.run import Run
+from run_operator.document.names import secret_name
 from run_operator.workloads import fields
 from run_operator.workloads.fields import InvalidSpecError
 
@@ -54,13 +55,18 @@ def secret_sources(spec: Mapping[str, Any]) -> list[dict[str, Any]]:
     """
     found = []
     for i, name in enumerate(fields.texts(spec, "secrets")):
-        wanted = name.lower().replace("_", "-")
+        wanted = secret_name(name)
         if not fields.SUBDOMAIN.fullmatch(wanted):
             raise InvalidSpecError(
                 f"{fields.ROOT}.secrets[{i}]", f"{name[:80]!r} cannot be the name of a Secret"
             )
         found.append({"secretRef": {"name": wanted}})
     return found
+
+
+def store_source(secret: str) -> list[dict[str, Any]]:
+    """`envFrom` for the file store's Secret, which not every project has. The kubelet reads it, not the operator."""
+    return [{"secretRef": {"name": secret, "optional": True}}] if secret else []
 
 
 def document_variables(spec: Mapping[str, Any]) -> dict[str, str]:

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from run_operator.api.run import Run
 from run_operator.workloads import fields
-from run_operator.workloads.environment import environment, secret_sources
+from run_operator.workloads.environment import environment, secret_sources, store_source
 from run_operator.workloads.fields import InvalidSpecError
 from run_operator.workloads.metadata import files_name, labels, owner, pod_labels
 from run_operator.workloads.metrics_injection import add_reporting
@@ -119,7 +119,7 @@ def _container(
     optional: dict[str, Any] = {
         "command": command,
         "args": arguments,
-        "envFrom": secret_sources(spec),
+        "envFrom": store_source(options.store_secret) + secret_sources(spec),  # the later one wins
         "workingDir": FOLDER if file or program else None,
         "resources": compute(spec, options.gpu_resource),
         "volumeMounts": mounted.mounts,

@@ -32,6 +32,8 @@ class Options:
     """Where profiles for all namespaces are; one in the Run's own namespace wins."""
     ingest_url: str | None = None
     """Address of the ingest as pods reach it, `https://host:port` without a path; None: pods report no metrics."""
+    store_secret: str = ""
+    """Secret of a Run's namespace with the file store and its credentials; empty: pods are given none."""
     pod_api_url: str | None = None
     """Where the DigitalHub SDK in pods finds its API, without a path; None: pods are told nothing of it."""
     python_images: Mapping[str, str] = field(default_factory=python_images)

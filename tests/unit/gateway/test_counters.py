@@ -21,23 +21,9 @@ ROUTES = {
     *(f"{P}/runs/{{id}}/{what}" for what in ("stop", "resume", "logs", "metrics", "metrics/{name}")),
 }  # fmt: skip
 WORDS = st.sampled_from(
-    [
-        "api",
-        "v1",
-        "-",
-        "projects",
-        "runs",
-        "tasks",
-        "logs",
-        "metrics",
-        "stop",
-        "models",
-        "files",
-        "info",
-        "x",
-        "",
-    ]
-)
+    ["api", "v1", "-", "projects", "runs", "tasks", "logs", "metrics", "stop", "models", "files", "info", "secrets", "data",
+     "auth", "token", ".well-known", "openid-configuration", "relationships", "x", ""]
+)  # fmt: skip
 
 
 def samples(counters: GatewayTelemetry) -> dict[tuple[str, tuple[str, ...]], float]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from run_operator.gateway.entity_documents import changes, entity
+from run_operator.api.updates import changes
+from run_operator.gateway.entity_documents import entity
 
 RUN = {
     "kind": "Run",

@@ -14,6 +14,7 @@ from aiohttp import web
 from aiohttp.test_utils import RawTestServer
 from kubernetes.aio.client import Configuration
 
+from run_operator.gateway.file_store import FileStore
 from run_operator.gateway.limits import GatewayLimits
 from run_operator.gateway.routes import Routes, parts_of
 from run_operator.gateway.server import GatewayServer
@@ -54,7 +55,7 @@ async def serving(limits: GatewayLimits, counters: GatewayTelemetry):
         configuration = Configuration(host=str(behind.make_url("")).rstrip("/"))
         configuration.connection_pool_maxsize = 4
         api = Api(configuration, Unfenced(), observe, "test")
-        server = GatewayServer(api, Routes(limits, {"churn": "ns"}), limits, counters)
+        server = GatewayServer(api, Routes(limits, {"churn": "ns"}, FileStore("")), limits, counters)
         port = await server.listen("127.0.0.1", 0, None)
         async with aiohttp.ClientSession(f"http://127.0.0.1:{port}") as session:
             yield session, asked

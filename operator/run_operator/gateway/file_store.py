@@ -1,0 +1,141 @@
+"""The file store of a project: which one, and the credentials that the SDK uploads and downloads with.
+
+An administrator puts them into a Secret of the project's namespace, under the names of the SDK's variables. It is read with the
+caller's own token: whoever may read Secrets there gets them, and nobody else. They can be short-lived: who renews the Secret says
+in AWS_CREDENTIALS_EXPIRATION how long they are good.
+
+The SDK asks by OAuth token exchange (RFC 8693): it sends the token of the cluster as its personal access token, and gets it back
+as the access token, with the variables beside it. An issuer may name the project: {endpoint}/projects/{project}.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import re
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Final
+from urllib.parse import parse_qsl
+
+from run_operator.api.raw import mapping, text
+from run_operator.gateway.api_client import ApiClient
+from run_operator.gateway.errors import Problem, bad, of_kube
+from run_operator.kube.errors import ForbiddenError, KubeError, NotFoundError
+from run_operator.kube.resource import SECRETS
+
+VARIABLES: Final = (
+    "DHCORE_DEFAULT_FILES_STORE", "AWS_ENDPOINT_URL", "AWS_REGION", "S3_SIGNATURE_VERSION", "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_CREDENTIALS_EXPIRATION",
+)  # fmt: skip
+"""Keys of the Secret that are handed out; no other one is."""
+EXCHANGE: Final = "urn:ietf:params:oauth:grant-type:token-exchange"
+REFRESH: Final = "refresh_token"
+ACCESS_TOKEN: Final = "urn:ietf:params:oauth:token-type:access_token"  # noqa: S105 - the name of a type
+TOKEN_PATH: Final = "/auth/token"  # noqa: S105 - a path
+
+OPENID: Final = re.compile(r"((?:/projects/([^/]+))?)(/\.well-known/openid-configuration|/auth/token)")
+"""Paths of an issuer: its own, the project it names, which of the two is asked for."""
+
+JSON = Mapping[str, Any]
+
+
+class FileStore:
+    """`secret`: the name of the Secret in each project's namespace; empty: there is no store."""
+
+    def __init__(self, secret: str) -> None:
+        self._secret = secret
+
+    async def variables(self, caller: ApiClient, namespace: str) -> dict[str, str]:
+        """The SDK's variables, empty where the project has no store. Raises Problem for a caller who may not have them."""
+        if not self._secret:
+            return {}
+        try:
+            raw = await caller.get(SECRETS, namespace, self._secret)
+        except NotFoundError:
+            return {}
+        except ForbiddenError as error:
+            if error.status != 403:  # noqa: PLR2004 - a bad token, not a missing right
+                raise of_kube(error, "the token is not exchanged") from error
+            return {}
+        except KubeError as error:
+            raise of_kube(
+                error, f"the credentials of the file store of namespace {namespace} cannot be read"
+            ) from error
+        data = mapping(raw.get("data"))
+        return {name: _decoded(text(data[name]), name) for name in VARIABLES if name in data}
+
+    async def exchange(
+        self, caller: ApiClient, project: str, namespace_of: Callable[[ApiClient, str], Awaitable[str]]
+    ) -> dict[str, Any]:
+        """The answer to a token exchange. Without a project, the one of the token's own namespace is meant."""
+        token = caller.identity.token
+        namespace = await namespace_of(caller, project) if project else _own_namespace(token)
+        variables = await self.variables(caller, namespace) if namespace else {}
+        return _answer(token, variables)
+
+
+def subject(body: bytes) -> str:
+    """The token that a request for credentials brings, in a form as OAuth has it. Raises Problem."""
+    form = dict(parse_qsl(body.decode("utf-8", "replace")))
+    grant = form.get("grant_type", "")
+    if grant == EXCHANGE:
+        token = form.get("subject_token", "")
+    elif grant == REFRESH:
+        token = form.get("refresh_token", "")
+    else:
+        raise bad(f"unsupported_grant_type: {grant[:80]!r}; known are {EXCHANGE} and {REFRESH}")
+    if not token:
+        raise bad(
+            "invalid_request: there is no token; set DHCORE_PERSONAL_ACCESS_TOKEN to one of this cluster"
+        )
+    return token
+
+
+def _own_namespace(token: str) -> str:
+    """The namespace of a service account's token, empty for any other token. Nothing of it is believed: it only chooses."""
+    parts = token.split(".")
+    try:
+        claims = json.loads(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
+        return text(mapping(mapping(claims).get("kubernetes.io")).get("namespace"))
+    except (ValueError, RecursionError, LookupError):
+        return ""
+
+
+def _answer(token: str, variables: Mapping[str, str]) -> dict[str, Any]:
+    """What the SDK stores: the access token, and the store's variables in lower case."""
+    found: dict[str, Any] = {"access_token": token, "token_type": "Bearer", "issued_token_type": ACCESS_TOKEN}
+    left = _seconds_left(token)
+    if left is not None:
+        found["expires_in"] = left
+    return found | {name.lower(): value for name, value in variables.items()}
+
+
+def openid_configuration(issuer: str) -> dict[str, Any]:
+    """Where the SDK exchanges a token. There are no keys: the gateway signs nothing."""
+    return {
+        "issuer": issuer,
+        "token_endpoint": f"{issuer}{TOKEN_PATH}",
+        "grant_types_supported": [EXCHANGE, REFRESH],
+        "token_endpoint_auth_methods_supported": ["none"],
+        "scopes_supported": ["credentials"],
+    }
+
+
+def _seconds_left(token: str) -> int | None:
+    parts = token.split(".")
+    try:
+        claims = json.loads(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
+        return max(0, int(mapping(claims)["exp"] - time.time()))
+    except (ValueError, RecursionError, LookupError, TypeError):
+        return None
+
+
+def _decoded(value: str, name: str) -> str:
+    try:
+        return base64.b64decode(value).decode().strip()
+    except (binascii.Error, UnicodeDecodeError) as error:
+        raise Problem(
+            500, f"{name} in the Secret of the file store is no text; its administrator has to mend it"
+        ) from error

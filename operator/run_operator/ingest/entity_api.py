@@ -1,0 +1,298 @@
+"""Artifacts, data items and models for the pods of a Run: what the Run makes, and what its document names.
+
+The operator writes for the pod here, so the rules are narrow. A pod creates entities in its Run's namespace and project. It changes
+those its Run has made, which a label says that a pod cannot set: who can set it may write the entity itself. It reads these, and
+what its Run's document names by key (`inputs`, `parameters`). It deletes nothing.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import unquote
+
+from run_operator.api.constants import GROUP
+from run_operator.api.exported import manifest, of_object
+from run_operator.api.raw import JSON, mapping, parse, precise_stamp, text
+from run_operator.api.run import Run
+from run_operator.api.updates import material_update
+from run_operator.document.entity import ID
+from run_operator.document.entity import parse as parse_document
+from run_operator.document.errors import DocumentError
+from run_operator.document.kinds import EntityType
+from run_operator.document.names import object_name
+from run_operator.document.yaml_reader import Parsed
+from run_operator.http.server import OK, Answer, DeniedError
+from run_operator.kube.client import Api
+from run_operator.kube.errors import AlreadyExistsError, InvalidError, NotFoundError
+from run_operator.kube.resource import ARTIFACTS, DATAITEMS, MODELS, Resource
+from run_operator.metrics.numbers import NotANumberError, numbers
+
+BY_PLURAL: Final = {one.plural: one for one in (ARTIFACTS, DATAITEMS, MODELS)}
+PATH: Final = re.compile(
+    rf"/api/v1/-/([^/]+)/({'|'.join(BY_PLURAL)})(?:/([^/]+)(?:/(files/info|metrics)(?:/([^/]+))?)?)?"
+)
+LABEL: Final = f"{GROUP}/produced-by"
+"""On an entity: the uid of the Run that made it."""
+MOST: Final = 200
+"""Entities of one kind that one Run makes."""
+MOST_FILES: Final = 10_000
+LISTED: Final = 2_000
+"""Objects of one name that are looked at."""
+_KEY: Final = re.compile(r"store://([^/]+)/([a-z]+)/([^/]+)/([^/:]+)(?::([^/:]+))?")
+
+Query = Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """An entity that the document of a Run names; without an id any version is meant."""
+
+    kind: str
+    name: str
+    id: str | None
+
+
+class EntityApi:
+    """`api` has the operator's rights."""
+
+    def __init__(self, api: Api) -> None:
+        self._api = api
+
+    async def answer(self, run: Run, method: str, path: str, query: Query, body: Any) -> Answer:
+        """One request about entities. Raises DeniedError and the errors of `kube.errors`."""
+        match = PATH.fullmatch(path)
+        if match is None:
+            raise DeniedError(404, f"there is nothing at {path[:200]}")
+        project, plural, entity_id, part, name = (unquote(one) if one else "" for one in match.groups())
+        if project != run.project:
+            raise DeniedError(
+                403, f"the token is that of a run of project {run.project}, not of {project[:80]}"
+            )
+        resource = BY_PLURAL[plural]
+        match method, bool(entity_id), part:
+            case "POST", False, _:
+                return Answer(OK, await self._create(run, resource, _document(body)))
+            case "GET", False, _:
+                return Answer(OK, _page(await self._listed(run, resource, query)))
+            case "GET", True, _:
+                raw = await self._readable(run, resource, entity_id)
+                return Answer(OK, _part(raw, part, name))
+            case "PUT", True, _:
+                raw = await self._own(run, resource, entity_id)
+                return Answer(OK, await self._write(run, resource, raw, part, name, body))
+        raise DeniedError(
+            403, f"a pod reads, creates and saves {plural} of its own Run; {method} is for people"
+        )
+
+    async def _create(self, run: Run, resource: Resource, document: JSON) -> JSON:
+        if document.get("project") != run.project:
+            raise DeniedError(
+                403, f"the entity is of project {document.get('project')}, the run of {run.project}"
+            )
+        made = _manifest(run, resource, document)
+        made_before = 0
+        async for _ in self._api.list_metadata(
+            resource, namespace=run.namespace, selector=f"{LABEL}={run.uid}"
+        ):
+            made_before += 1
+        if made_before >= MOST:
+            raise DeniedError(
+                400, f"run {run.id} has made {MOST} {resource.plural} already, and no more are stored"
+            )
+        try:
+            return of_object(await self._api.create(resource, run.namespace, made))
+        except AlreadyExistsError as error:
+            taken = f"{resource.kind} {made['metadata']['name']} is in namespace {run.namespace} already"
+            raise DeniedError(400, f"Duplicated entity: {taken}") from error
+        except InvalidError as error:
+            raise DeniedError(400, f"this {resource.kind} is not stored: {error.message}") from error
+
+    async def _write(self, run: Run, resource: Resource, raw: JSON, part: str, name: str, body: Any) -> Any:
+        object_of = str(raw["metadata"]["name"])
+        if not part:
+            operations = material_update(raw, _document(body))
+            if not operations:
+                return of_object(raw)
+            return of_object(await self._api.json_patch(resource, run.namespace, object_of, operations))
+        status: JSON = (
+            {"files": _files(body)}
+            if part == "files/info"
+            else {"metrics": {name: _metric(resource, name, body)}}
+        )
+        patch = {"metadata": {"uid": raw["metadata"]["uid"]}, "status": status}
+        try:
+            await self._api.patch(resource, run.namespace, object_of, patch)
+        except InvalidError as error:
+            raise DeniedError(400, f"{part} of {resource.kind} {object_of}: {error.message}") from error
+        return body
+
+    async def _listed(self, run: Run, resource: Resource, query: Query) -> list[JSON]:
+        """Those of one name that the Run may read, the newest first; only the newest, unless all versions are asked for."""
+        name = query.get("name", "")
+        if not name or not ID.fullmatch(name):
+            raise DeniedError(
+                403, f"a pod asks for {resource.plural} by name or by key; lists are for people"
+            )
+        found = [raw async for raw in self._of_name(run, resource, name) if _may_read(run, resource, raw)]
+        found.sort(key=_created, reverse=True)
+        documents: list[JSON] = [of_object(raw) for raw in found]
+        return documents if query.get("versions") == "all" else documents[:1]
+
+    async def _of_name(self, run: Run, resource: Resource, name: str) -> Any:
+        seen = 0
+        async for raw in self._api.list_objects(
+            resource, namespace=run.namespace, fields=f"spec.name={name}", page_size=100
+        ):
+            seen += 1
+            if seen > LISTED:
+                raise DeniedError(
+                    400, f"there are more than {LISTED} versions of {name}: name one by its key"
+                )
+            yield raw
+
+    async def _readable(self, run: Run, resource: Resource, entity_id: str) -> JSON:
+        raw = await self._found(run, resource, entity_id)
+        if raw is None:
+            for named in _named(run, resource):  # applied under a name of its own
+                if named.id == entity_id:
+                    async for one in self._of_name(run, resource, named.name):
+                        raw = one if mapping(one.get("spec")).get("id") == entity_id else raw
+        if raw is None or not _may_read(run, resource, raw):
+            raise _missing(run, resource, entity_id)
+        return raw
+
+    async def _own(self, run: Run, resource: Resource, entity_id: str) -> JSON:
+        raw = await self._found(run, resource, entity_id)
+        if raw is None or not _may_read(run, resource, raw):
+            raise _missing(run, resource, entity_id)
+        if not _is_own(run, raw):
+            raise DeniedError(
+                403,
+                f"{resource.kind.lower()} {entity_id[:80]} was not made by run {run.id}: it is only read here",
+            )
+        return raw
+
+    async def _found(self, run: Run, resource: Resource, entity_id: str) -> JSON | None:
+        if not ID.fullmatch(entity_id):
+            return None
+        try:
+            raw = await self._api.get(resource, run.namespace, object_name(entity_id))
+        except NotFoundError:
+            return None
+        return raw if mapping(raw.get("spec")).get("id") == entity_id else None
+
+
+def _manifest(run: Run, resource: Resource, document: JSON) -> dict[str, Any]:
+    metadata = dict(mapping(document.get("metadata")))
+    metadata.setdefault("created", precise_stamp(time.time()))
+    metadata.setdefault("updated", metadata["created"])
+    try:
+        found = parse_document(Parsed({**document, "metadata": metadata}, {}), EntityType(resource.kind))
+        if found.type.value != resource.kind:
+            raise DeniedError(400, f"this is a {found.type.value}, not a {resource.kind}")
+        made = manifest(found, namespace=run.namespace)
+    except DocumentError as error:
+        raise DeniedError(400, f"that is no {resource.kind}: {error}") from error
+    made["metadata"].setdefault("labels", {})[LABEL] = run.uid
+    return made
+
+
+def _may_read(run: Run, resource: Resource, raw: JSON) -> bool:
+    """Whether the Run has made it, or its document names it. The answer to the others is that they are not there."""
+    spec = mapping(raw.get("spec"))
+    if _is_own(run, raw):
+        return True
+    return any(
+        named.name == spec.get("name")
+        and named.kind == spec.get("kind")
+        and named.id in (None, spec.get("id"))
+        for named in _named(run, resource)
+    )
+
+
+def _is_own(run: Run, raw: JSON) -> bool:
+    return mapping(mapping(raw.get("metadata")).get("labels")).get(LABEL) == run.uid
+
+
+def _named(run: Run, resource: Resource) -> Iterator[Named]:
+    """What the Run's document names of one kind, in its own project."""
+    for value in _texts(run.spec):
+        match = _KEY.fullmatch(value)
+        if match and match[1] == run.project and match[2] == resource.kind.lower():
+            yield Named(match[3], match[4], match[5])
+
+
+def _texts(value: Any, depth: int = 0) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif depth < 16:  # noqa: PLR2004 - deeper than any document
+        inner = value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else ()
+        for one in inner:
+            yield from _texts(one, depth + 1)
+
+
+def _part(raw: JSON, part: str, name: str) -> Any:
+    if not part:
+        return of_object(raw)
+    status = mapping(raw.get("status"))
+    if part == "files/info":
+        return status.get("files") or mapping(mapping(raw.get("spec")).get("status")).get("files") or []
+    metrics = mapping(status.get("metrics"))
+    if name and name not in metrics:
+        raise DeniedError(404, f"No such EntityName: metric {name[:128]!r}")
+    return metrics[name] if name else metrics
+
+
+def _files(body: Any) -> list[Any]:
+    if (
+        not isinstance(body, list)
+        or len(body) > MOST_FILES
+        or not all(isinstance(one, Mapping) for one in body)
+    ):
+        raise DeniedError(
+            400, f"the body must be a list of at most {MOST_FILES} JSON objects, one for each file"
+        )
+    return body
+
+
+def _metric(resource: Resource, name: str, body: Any) -> Any:
+    if resource is not MODELS or not name:
+        raise DeniedError(404, f"No such EntityName: {resource.plural} have no such metrics, models have")
+    try:
+        found = numbers(body if isinstance(body, list) else [body])
+    except NotANumberError as error:
+        raise DeniedError(400, f"metric {name[:128]!r}: {error}") from error
+    if found == [None] and body is None:
+        raise DeniedError(400, f"metric {name[:128]!r}: a single value must be a finite number")
+    return found if isinstance(body, list) else found[0]
+
+
+def _document(body: Any) -> JSON:
+    if not isinstance(body, Mapping):
+        raise DeniedError(400, "the body must be a JSON object")
+    return body
+
+
+def _created(raw: JSON) -> tuple[float, str]:
+    spec = mapping(raw.get("spec"))
+    return parse(text(mapping(spec.get("metadata")).get("created"))) or 0.0, text(spec.get("id"))
+
+
+def _page(content: list[JSON]) -> JSON:
+    count = len(content)
+    return {
+        "content": content, "totalElements": count, "totalPages": 1 if count else 0, "number": 0, "size": max(1, count),
+        "numberOfElements": count, "first": True, "last": True, "empty": not count,
+    }  # fmt: skip
+
+
+def _missing(run: Run, resource: Resource, entity_id: str) -> DeniedError:
+    return DeniedError(
+        404,
+        f"No such EntityName: {resource.kind.lower()} {entity_id[:80]} is not among those that run {run.id} has made or names "
+        "in its document",
+    )
