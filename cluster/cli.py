@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -12,8 +13,9 @@ from typing import Final
 
 import click
 
-from cluster import control_plane, current, full, images, prerequisites
-from cluster.build import link_kubectl
+from cluster import control_plane, current, full, images, prerequisites, s3
+from cluster.api import kubectl
+from cluster.build import build, link_kubectl
 from cluster.errors import ClusterError
 from cluster.locks import alone
 from cluster.paths import Home
@@ -54,7 +56,10 @@ def cli() -> None:
 @click.option("--shape", type=click.Choice(SHAPES), default=_default_shape, help="Default: full as root.")
 @click.option("--audit", is_flag=True, help="Write an audit log of every write (control-plane).")
 @click.option("--restarts", is_flag=True, help="Restart components that die (control-plane).")
-def up(name: str, shape: str, audit: bool, restarts: bool) -> None:
+@click.option(
+    "--s3", "with_s3", is_flag=True, help="An S3 server too, for file stores; its first build takes minutes."
+)
+def up(name: str, shape: str, audit: bool, restarts: bool, with_s3: bool) -> None:
     """Build what is missing, start the cluster, wait until it is ready. Running already: nothing to do."""
     if current.chosen():
         click.echo(current.check())
@@ -62,14 +67,14 @@ def up(name: str, shape: str, audit: bool, restarts: bool) -> None:
     home = Home(name)
     try:
         with alone(home.lock, lambda: _busy(name)):
-            _up(home, shape, audit=audit, restarts=restarts)
+            _up(home, shape, audit=audit, restarts=restarts, with_s3=with_s3)
     except KeyboardInterrupt:
         again = f"run it again to go on; `python -m cluster down --name {name}` removes what was begun"
         click.echo(f"\ncluster: interrupted; {again}", err=True)
         sys.exit(INTERRUPTED)
 
 
-def _up(home: Home, shape: str, *, audit: bool, restarts: bool) -> None:
+def _up(home: Home, shape: str, *, audit: bool, restarts: bool, with_s3: bool) -> None:
     state = State.load(home)
     if state and state.running and state.ready and state.shape == shape:
         click.echo(f"{home.name} is running already; export KUBECONFIG={home.kubeconfig}")
@@ -82,7 +87,10 @@ def _up(home: Home, shape: str, *, audit: bool, restarts: bool) -> None:
     _clean(home)
     for folder in (home.folder, home.logs):
         folder.mkdir(parents=True, exist_ok=True)
-    started = full.up(home) if shape == "full" else control_plane.up(home, audit=audit, restarts=restarts)
+    if shape == "full":
+        started = full.up(home, with_s3=with_s3)
+    else:
+        started = control_plane.up(home, audit=audit, restarts=restarts, with_s3=with_s3)
     link_kubectl()
     click.echo(f"{home.name} is up at {started.server}; export KUBECONFIG={home.kubeconfig}")
 
@@ -101,6 +109,21 @@ def down(name: str) -> None:
     home = Home(name)
     with alone(home.lock, lambda: _busy(name)):
         click.echo(f"{name} is gone" if _clean(home) else f"{name}: nothing to do")
+
+
+@cli.command()
+@name_option
+@click.argument("project")
+@click.option("-n", "--namespace", help="Where its Secret goes; default: the project's name.")
+def store(name: str, project: str, namespace: str | None) -> None:
+    """Make a bucket, and a user for it, for one project; its pods and the gateway find both in a Secret."""
+    home = Home(name)
+    variables = s3.Server.load(home.folder).add_project(s3.program(), project)
+    made = s3.secret(variables, namespace or project)
+    kubectl(home, build("kubernetes"), "apply", "-f", "-", stdin=json.dumps(made))
+    click.echo(
+        f"s3://{project} at {variables['AWS_ENDPOINT_URL']}; Secret {s3.SECRET} in {namespace or project}"
+    )
 
 
 @cli.command()

@@ -12,14 +12,14 @@ from typing import Final
 
 import yaml
 
-from cluster import components, kubeconfig, pki
+from cluster import components, kubeconfig, pki, s3
 from cluster.api import kubectl, wait_ready
 from cluster.build import build
 from cluster.paths import SOURCE, Home
 from cluster.processes import Process
 from cluster.progress import step
 from cluster.state import State
-from cluster.supervise import MODULE, Plan
+from cluster.supervise import MODULE, Component, Plan
 
 MODULES: Final = ("etcd", "kubernetes", "kwok")
 NODES: Final = 10
@@ -33,11 +33,11 @@ AUDIT_POLICY: Final = {
 }
 
 
-def up(home: Home, *, audit: bool, restarts: bool = False) -> State:
+def up(home: Home, *, audit: bool, restarts: bool = False, with_s3: bool = False) -> State:
     """Start it and wait until its nodes are ready. Raises ClusterError."""
     programs = {module: build(module) for module in MODULES}
     with step(f"starting the control plane {home.name}"):
-        layout = _prepare(home, programs, audit=audit, restarts=restarts)
+        layout = _prepare(home, programs, audit=audit, restarts=restarts, with_s3=with_s3)
         state = _spawn(home, layout)
         try:
             wait_ready(home, programs["kubernetes"], lambda: state.running)
@@ -57,8 +57,10 @@ def up(home: Home, *, audit: bool, restarts: bool = False) -> State:
     return state.finished(home)
 
 
-def _prepare(home: Home, programs: dict[str, Path], *, audit: bool, restarts: bool) -> components.Layout:
-    names = ("etcd", "etcd-peer", "api", "controller-manager", "scheduler")
+def _prepare(
+    home: Home, programs: dict[str, Path], *, audit: bool, restarts: bool, with_s3: bool
+) -> components.Layout:
+    names = ("etcd", "etcd-peer", "api", "controller-manager", "scheduler", "s3")
     ports = dict(zip(names, _free_ports(len(names)), strict=True))
     pki.create(home.pki, ["127.0.0.1", "localhost", components.SERVICE_API, "kubernetes.default.svc"], [])
     server = f"https://127.0.0.1:{ports['api']}"
@@ -78,10 +80,17 @@ def _prepare(home: Home, programs: dict[str, Path], *, audit: bool, restarts: bo
             components.controller_manager(layout),
             components.scheduler(layout),
             components.kwok(layout, home.kubeconfig, sorted((SOURCE / "kwok").glob("*.yaml"))),
+            *([_s3(home, ports["s3"])] if with_s3 else []),
         ],
     )
     plan.write(home.plan)
     return layout
+
+
+def _s3(home: Home, port: int) -> Component:
+    server = s3.Server(f"http://127.0.0.1:{port}")
+    server.save(home.folder)
+    return server.component(s3.program(), home.folder, f"127.0.0.1:{port}")
 
 
 def _spawn(home: Home, layout: components.Layout) -> State:

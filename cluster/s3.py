@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Final
 
+from cluster.build import build
 from cluster.errors import ClusterError
 from cluster.supervise import Component
 
@@ -21,6 +22,11 @@ PORT: Final = 7070
 REGION: Final = "us-east-1"
 SECRET: Final = "run-operator-store"  # noqa: S105 - the name of the Secret
 """What the manifests of the demo and the tests name it."""
+
+
+def program() -> Path:
+    """The server, which is its administrator's tool too; built first if need be. Raises ClusterError."""
+    return build(MODULE) / "versitygw"
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 from typing import Any, Final
 
-from cluster import images
+from cluster import images, s3
 from cluster.api import wait_ready
 from cluster.build import build
 from cluster.errors import ClusterError
@@ -22,12 +22,14 @@ from cluster.supervise import MODULE
 MODULES: Final = ("etcd", "kubernetes", "containerd", "cni")
 
 
-def up(home: Home) -> State:
+def up(home: Home, *, with_s3: bool = False) -> State:
     """Start it, with images, DNS and storage, and wait until all of it is ready. Raises ClusterError."""
     programs = {module: build(module) for module in MODULES}
+    if with_s3:
+        s3.program()  # built before anything runs
     archives = images.ensure()
     with step(f"starting the cluster {home.name}"):
-        state = _start(home, programs)
+        state = _start(home, programs, with_s3=with_s3)
     try:
         with step("waiting for the API server"):
             wait_ready(home, programs["kubernetes"], lambda: state.running)
@@ -59,16 +61,16 @@ def _cgroup(home: Home) -> str:
     return f"run-operator-{home.name}"
 
 
-def _start(home: Home, programs: dict[str, Path]) -> State:
+def _start(home: Home, programs: dict[str, Path], *, with_s3: bool) -> State:
     """One cluster at a time: each looks for a network that is free."""
     with alone(cache() / "locks" / "networks"):
-        return _start_alone(home, programs)
+        return _start_alone(home, programs, with_s3=with_s3)
 
 
-def _start_alone(home: Home, programs: dict[str, Path]) -> State:
+def _start_alone(home: Home, programs: dict[str, Path], *, with_s3: bool) -> State:
     number = links.free()
     address = links.cluster_address(number)
-    plan.write(home, programs, _cgroup(home), address)
+    plan.write(home, programs, _cgroup(home), address, with_s3=with_s3)
     sysctls.save(home.name)
     cgroups.make(_cgroup(home))
     outer = spawning.spawn(home)

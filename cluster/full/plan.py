@@ -7,9 +7,9 @@ from typing import Any, Final
 
 import yaml
 
-from cluster import components, images, kubeconfig, pki
+from cluster import components, images, kubeconfig, pki, s3
 from cluster.paths import SOURCE, Home
-from cluster.supervise import Plan
+from cluster.supervise import Component, Plan
 
 NODE: Final = "node-1"
 NODE_ADDRESS: Final = "10.245.0.1"
@@ -19,7 +19,7 @@ PORTS: Final = {"etcd": 2379, "etcd-peer": 2380, "api": 6443, "controller-manage
 SOCKET: Final = "/run/containerd/containerd.sock"
 
 
-def write(home: Home, programs: dict[str, Path], cgroup: str, address: str) -> None:
+def write(home: Home, programs: dict[str, Path], cgroup: str, address: str, *, with_s3: bool = False) -> None:
     """Certificates, configuration and the plan of the supervisor, for a cluster that is reached at this address."""
     layout = components.Layout(programs, home.folder, home.pki, NODE_ADDRESS, dict(PORTS))
     hosts = [
@@ -55,8 +55,16 @@ def write(home: Home, programs: dict[str, Path], cgroup: str, address: str) -> N
             components.scheduler(layout),
             components.kubelet(layout, NODE),
             components.kube_proxy(layout, NODE),
+            *([_s3(home, address)] if with_s3 else []),
         ],
     ).write(home.plan)
+
+
+def _s3(home: Home, address: str) -> Component:
+    """Reached from pods and from the host at one address."""
+    server = s3.Server(f"http://{address}:{s3.PORT}")
+    server.save(home.folder)
+    return server.component(s3.program(), home.folder, f":{s3.PORT}")
 
 
 def _setup(home: Home) -> list[list[str]]:

@@ -7,8 +7,7 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-from cluster.build import build
-from cluster.s3 import MODULE, Server
+from cluster.s3 import Server, program
 from tests.support.harness import free_port, wait_for
 
 
@@ -16,7 +15,7 @@ class S3Process:
     """A bucket and a user for each project."""
 
     def __init__(self, folder: Path) -> None:
-        self._program = build(MODULE) / "versitygw"
+        self._program = program()
         self._folder = folder
         self._port = port = free_port()
         self.server = Server(f"http://127.0.0.1:{port}")

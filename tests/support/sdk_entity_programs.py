@@ -10,8 +10,7 @@ import boto3
 import digitalhub as dh
 import pandas as pd
 import yaml
-from digitalhub.stores.client.base.factory import get_client
-from sdk_programs import outcome
+from sdk_programs import change, get_client, outcome
 
 BY_URL = "https://example.org/data.csv"
 
@@ -44,7 +43,7 @@ def life_of(project, what, kind):
     one.status.state = "READY"
     one.add_label("more")
     one.add_relationship("produced_by", f"store://{name}/run/python+job:run/r")
-    one.save(update=True)
+    change(one)
     again = get(one.key)
     seen["saved"] = [again.status.state, sorted(again.metadata.labels), len(again.metadata.relationships)]
     seen["ready"] = [v.id for v in listed(state="READY")] == [one.id]
@@ -65,7 +64,7 @@ def model_metrics(name):
     model.log_metrics({"f1": 0.5, "loss": [2.0, 1.0]})
     model.log_metric("loss", 0.5)
     model.description = "x"
-    model.save(update=True)
+    change(model)
     return {
         "own": model.metrics,
         "read": project.get_model("m").metrics,
@@ -79,7 +78,7 @@ def many_files(name, count):
     files = [{"path": f"f{i}", "name": f"f{i}", "size": i, "hash": "md5:0"} for i in range(int(count))]
     artifact._log_files_info(files)  # what upload() does beyond a hundred files
     artifact.status.state = "READY"
-    artifact.save(update=True)
+    change(artifact)
     again = project.get_artifact("many")
     return {"files": len(again.files), "last": again.files[-1]["path"], "in_document": again.status.files}
 
@@ -183,7 +182,7 @@ def secrets(name):
     found = {"first": project.get_secret("DB_PASSWORD").read_secret_value()}
     secret.set_secret_value("grün")
     secret.add_label("mine")
-    secret.save(update=True)
+    change(secret)
     project.new_secret(name="other", secret_value="x")
     found |= {
         "then": secret.read_secret_value(),
