@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.harness import Person, condition, wait_for
+from tests.support.harness import REPOSITORY, Person, condition, wait_for
 
 GOOD: dict[str, Any] = {"image": "docker.io/library/busybox:1.36", "command": "kwok-complete"}
 VOLUME: dict[str, Any] = {"volume_type": "persistent_volume_claim", "name": "data", "mount_path": "/data"}
@@ -100,3 +100,21 @@ def test_an_event_tells_it_too(operator, person):
     person.becomes("first", "COMPLETED")
     events = wait_for("the Event", lambda: person.items("events", "--field-selector", "reason=NotApplied"))
     assert "did you mean envs?" in json.dumps(events)
+
+
+def test_kubectl_warns_at_once_where_the_policies_are_installed(person):
+    """By a policy of the API server, which refuses nothing: the Run is stored all the same."""
+    person.kubectl("apply", "-f", str(REPOSITORY / "manifests" / "components" / "policies" / "fields.yaml"))
+
+    def warned() -> str:
+        spec = GOOD | {"env": 1, "nodeSelector": {"a": "b"}, "colour": "red", "nothing": None}
+        odd = document(spec, suspend=True) | {"metadata": {"generateName": "odd-"}}
+        return person.kubectl("create", "-f", "-", stdin=json.dumps(odd)).stderr
+
+    told = wait_for("the policy", warned)
+    assert "spec.spec.env is not used by container+job; did you mean envs?" in told
+    assert "did you mean node_selector?" in told
+    assert "spec.spec.colour is not used by container+job" in told
+    assert "nothing" not in told
+    clean = json.dumps(document(GOOD, suspend=True))
+    assert "Warning" not in person.kubectl("apply", "-f", "-", stdin=clean).stderr

@@ -57,7 +57,7 @@ VARIABLE: Final = frozenset({"name", "value"})
 RESOURCES: Final = ("cpu", "mem", "gpu", "disk")
 
 _POLICY: Final = "spec.runPolicy"
-_OF_THE_SPEC: Final[dict[str, str]] = {
+SPEC_HINTS: Final[dict[str, str]] = {
     "env": "envs", "environment": "envs", "envvars": "envs", "envfrom": "secrets", "secret": "secrets",
     "parameters": "envs or args", "params": "envs or args", "inputs": "envs, args or volumes",
     "cmd": "command", "entrypoint": "command", "arguments": "args",
@@ -126,7 +126,7 @@ def right_word(key: str, known: Collection[str], place: str = "") -> str:
     plain = key.lower().replace("_", "")
     words = {word.lower().replace("_", ""): word for word in sorted(known)}
     near = difflib.get_close_matches(plain, words, n=1, cutoff=0.75)
-    meant = words.get(plain) or HINTS.get(place, _OF_THE_SPEC).get(plain) or (words[near[0]] if near else "")
+    meant = words.get(plain) or HINTS.get(place, SPEC_HINTS).get(plain) or (words[near[0]] if near else "")
     return f"; did you mean {meant}?" if meant else ""
 
 

@@ -23,6 +23,7 @@ from run_operator.gateway.file_store import OPENID, TOKEN_PATH, openid_configura
 from run_operator.gateway.limits import GatewayLimits
 from run_operator.gateway.routes import OPEN, Request, Routes, configuration, parts_of
 from run_operator.gateway.telemetry import Asked, GatewayTelemetry
+from run_operator.gateway.warnings import not_used_of, warning_header
 from run_operator.http.rate_limit import Buckets
 from run_operator.http.server import Bodies, BodyError, Ports
 from run_operator.kube.client import Api
@@ -73,7 +74,7 @@ class GatewayServer:
     async def _answered(self, request: web.BaseRequest, asked: Asked) -> tuple[int, Any, dict[str, str]]:
         try:
             async with asyncio.timeout(self._limits.request):
-                return 200, await self._asked(request, asked), {}
+                return 200, await self._asked(request, asked), warning_header(asked.warnings)
         except Problem as problem:
             if problem.limit:
                 self._counters.refused(problem.limit)
@@ -101,6 +102,7 @@ class GatewayServer:
         asked.user = await self._authentication.user(caller)
         body = await self._body(request, who)
         parts, parameters = parts_of(request.raw_path), dict(request.query)
+        asked.warnings = not_used_of(_method(request), parts, body)
         return await self._routes.answer(Request(_method(request), parts, parameters, body, caller, arrived))
 
     async def _openid(self, request: web.BaseRequest, issuer: str, project: str | None, what: str) -> Any:

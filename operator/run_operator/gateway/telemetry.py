@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final
 
@@ -31,11 +31,15 @@ LOGS: Final = "/api/v1/-/{project}/runs/{id}/logs"
 
 
 class Asked:
-    """One request under way; `code`: what it was answered with, 499 while it was not. `user`: once that is known."""
+    """One request under way; `code`: what it was answered with, 499 while it was not. `user`: once that is known.
+
+    `warnings`: what of its document has no effect.
+    """
 
     code = 499
     seconds = 0.0
     user = ""
+    warnings: Sequence[str] = ()
 
 
 class GatewayTelemetry:

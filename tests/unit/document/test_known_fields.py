@@ -14,6 +14,7 @@ from run_operator.document.entity import load
 from run_operator.document.kinds import EntityType, of_run
 from run_operator.document.known_fields import HINTS, RESOURCES, USED, right_word, unused
 from run_operator.workloads.builder import SUPPORTED
+from tests.support import fields_policy
 
 ROOT = Path(__file__).parents[3]
 EXPORTS = sorted((ROOT / "tests" / "data" / "exports").glob("*.yaml"))
@@ -119,3 +120,7 @@ def test_hints_are_written_as_they_are_looked_up():
 def test_every_path_in_a_sentence_can_be_copied():
     told = unused("container+job", {"env": 1, **volume(size="1")})
     assert all(re.match(r"spec\.spec\.[\w.\[\]]+ is not used", one) for one in told)
+
+
+def test_the_policy_of_the_cluster_knows_the_same_fields():
+    assert fields_policy.FILE.read_text() == fields_policy.text(), "make docs"
