@@ -39,7 +39,12 @@ prerequisites: $(STAMP) ## Install the Debian packages of the full cluster (root
 demo: prerequisites ## A real export on a real cluster, from nothing
 	@$(BIN)/python -m cluster.demo
 
-test: lint test-unit test-pod test-integration test-e2e ## Everything that has to pass
+ifdef AREA
+test: $(STAMP) ## Everything that has to pass; AREA=workloads: the unit tests of one room
+	@$(BIN)/python -m pytest tests/unit/$(AREA) -q
+else
+test: lint test-unit test-pod test-integration test-e2e
+endif
 
 test-unit: $(STAMP) ## Pure rooms and the command line: seconds, no cluster
 	@$(BIN)/python -m pytest tests/unit -q

@@ -6,7 +6,7 @@ import pytest
 
 from run_operator.workloads.builder import build
 from run_operator.workloads.types import Options
-from run_operator.workloads.volumes import shortcomings
+from run_operator.workloads.volumes import TYPES, shortcomings
 from tests.support.builders import run
 
 ELSEWHERE = "for a new and empty claim give the volume another name"
@@ -61,3 +61,11 @@ def test_what_a_claim_does_not_have_is_told_with_what_to_do(wanted, said):
 
 def test_an_odd_claim_is_no_mistake_of_ours():
     assert shortcomings(claim(size="2Gi"), {"spec": {"resources": {"requests": None}}}) == []
+
+
+@pytest.mark.parametrize("volume_type", TYPES)
+def test_every_type_is_mounted(volume_type):
+    volume = {"volume_type": volume_type, "name": "data", "mount_path": "/data"}
+    spec = build(run({"image": "x", "volumes": [volume]}), 1, Options()).child["spec"]["template"]["spec"]
+    (mounted,) = [one for one in spec["volumes"] if one["name"] == "data"]
+    assert len(mounted) == 2
