@@ -14,7 +14,7 @@ from run_operator.api.pod_contract import path
 from run_operator.client.errors import ForbiddenError
 from tests.support.clients import in_thread, job
 from tests.support.harness import REPOSITORY, wait_for
-from tests.support.metrics_pod import MetricsPod
+from tests.support.metrics_pod import MetricsPod, published
 
 ONE = {"single_value": True}
 OVER = {"overwrite": True}
@@ -139,8 +139,7 @@ def test_in_the_runs_own_pod_the_in_pod_sender_takes_it(operator, person, kubeco
     """The program runs here instead of in the fake pod: with its token, the published module and no right to patch."""
     person.apply_run("x")
     pod = MetricsPod(person, operator.ingest_url, "x")
-    published = person.get("configmap", "run-operator-metrics")["data"]
-    for name, text in (published | {"token": pod.token}).items():
+    for name, text in (published(person) | {"token": pod.token}).items():
         (tmp_path / name).write_text(text)
     environment = {
         "PYTHONPATH": f"{REPOSITORY / 'operator'}:{tmp_path}", "RUN_ATTEMPT": "1", "PATH": os.environ["PATH"],

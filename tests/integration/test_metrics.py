@@ -12,7 +12,7 @@ import pytest
 
 from run_operator.api.pod_contract import audience, path
 from tests.support.harness import condition, wait_for
-from tests.support.metrics_pod import MetricsPod, running_pod, token
+from tests.support.metrics_pod import MetricsPod, published, running_pod, token
 
 
 @pytest.fixture
@@ -162,11 +162,13 @@ def test_what_pods_need_is_there_before_the_first_pod_and_written_once(operator,
     for name in ("first", "second"):
         person.apply_run(name)
         person.becomes(name, "RUNNING")
-    found = person.get("configmap", "run-operator-metrics")
-    assert set(found["data"]) == {"ca.crt", "runmetrics.py", "sitecustomize.py"}
-    assert found["metadata"]["creationTimestamp"] <= min(
-        pod["metadata"]["creationTimestamp"] for pod in person.items("pods")
-    )
+    assert set(published(person)) == {"ca.crt", "runmetrics.py", "sitecustomize.py"}
+    made = [
+        one["metadata"]["creationTimestamp"]
+        for one in person.items("configmaps", "-l", "app.kubernetes.io/name=run-operator-metrics")
+    ]
+    assert len(made) == 2
+    assert max(made) <= min(pod["metadata"]["creationTimestamp"] for pod in person.items("pods"))
 
 
 def test_an_operator_that_was_killed_goes_on_from_the_status(operator, person, logging):
@@ -205,9 +207,9 @@ log_metric("loss", [7.0] * 3)
 def test_the_module_in_the_pods_speaks_the_language_of_the_ingest(person, logging, operator, tmp_path):
     """The program runs here instead of in the fake pod, with the pod's token and the published authority."""
     pod = logging("module", policy={"metrics": {"statusBudget": "512Ki"}})
-    published = person.get("configmap", "run-operator-metrics")["data"]
-    (tmp_path / "runmetrics.py").write_text(published["runmetrics.py"])
-    (tmp_path / "ca.crt").write_text(published["ca.crt"])
+    files = published(person)
+    (tmp_path / "runmetrics.py").write_text(files["runmetrics.py"])
+    (tmp_path / "ca.crt").write_text(files["ca.crt"])
     (tmp_path / "token").write_text(pod.token)
     environment = {
         "PYTHONPATH": str(tmp_path), "RUN_ATTEMPT": "1", "PATH": os.environ["PATH"],

@@ -93,7 +93,7 @@ class TestRunsThatAreBeingDeleted:
         person.patch_run("held", {"metadata": {"finalizers": None}})
 
     def test_a_deleted_service_that_a_finalizer_holds_back_is_stopped(self, operator, person):
-        person.apply_run("held", kind="container+serve")
+        person.apply_run("held", kind="container+deploy")
         person.becomes("held", "RUNNING")
         person.patch_run("held", {"metadata": {"finalizers": ["example.com/keep"]}})
         person.kubectl("delete", "run", "held", "--wait=false")

@@ -73,6 +73,18 @@ class MetricsPod:
             self._connection = None
 
 
+def published(person: Person) -> dict[str, str]:
+    """What the operator wrote for the pods of this namespace, by name: code and certificates."""
+    found = wait_for(
+        "the ConfigMaps",
+        lambda: (
+            len(maps := person.items("configmaps", "-l", "app.kubernetes.io/name=run-operator-metrics")) > 1
+            and maps
+        ),
+    )
+    return {name: text for one in found for name, text in one["data"].items()}
+
+
 def token(person: Person, pod: str, meant_for: str) -> str:
     """A token as the kubelet would put it into the pod."""
     bound = ("--bound-object-kind", "Pod", "--bound-object-name", pod) if pod else ()

@@ -11,7 +11,7 @@ from typing import Any
 
 from run_operator.api.pod_contract import audience
 from tests.support.harness import Person
-from tests.support.metrics_pod import running_pod, token
+from tests.support.metrics_pod import published, running_pod, token
 
 
 class SdkPod:
@@ -21,7 +21,7 @@ class SdkPod:
         name = running_pod(person, run)
         spec = person.get("pod", name)["spec"]
         uid = person.get("run", run)["metadata"]["uid"]
-        files = person.get("configmap", "run-operator-metrics")["data"]
+        files = published(person)
         (folder / "lib").mkdir(parents=True)
         for module in ("runmetrics.py", "sitecustomize.py"):
             (folder / "lib" / module).write_text(files[module])

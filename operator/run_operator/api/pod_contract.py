@@ -7,7 +7,9 @@ from typing import Final
 from run_operator.api.constants import GROUP
 
 CONFIG_MAP: Final = "run-operator-metrics"
-"""In every namespace with Runs: the module for the pods, and the authority that signed the ingest's certificate."""
+"""In every namespace with Runs: the authority that signed the ingest's certificate."""
+MODULE_CONFIG_MAP: Final = "run-operator-runmetrics"
+"""The same for the code of the pods; a digest of it is added to the name."""
 MODULE_KEY: Final = "runmetrics.py"
 SITE_KEY: Final = "sitecustomize.py"
 """Lets the DigitalHub SDK in a pod use the pod's token."""

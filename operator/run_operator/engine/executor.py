@@ -15,7 +15,7 @@ from run_operator.children.kubelet_events import Question, Said
 from run_operator.engine.event_reader import EventReader
 from run_operator.engine.store import Store, observed, owned_and_orphans
 from run_operator.engine.watched_kinds import CHILDREN, Child
-from run_operator.ingest.configmap import NotOursError
+from run_operator.ingest.configmap import NotOursError, is_same
 from run_operator.kube.client import METADATA, Api
 from run_operator.kube.errors import (
     AlreadyExistsError,
@@ -29,6 +29,7 @@ from run_operator.kube.errors import (
 from run_operator.kube.resource import (
     BY_KIND,
     CLAIMS,
+    CONFIG_MAPS,
     DEPLOYMENTS,
     JOBS,
     PODS,
@@ -194,6 +195,7 @@ class Executor:
         except AlreadyExistsError:
             # News: it may be of another attempt, or ended by now, and its event would bring the same version again.
             answer, own = await self._ours(resource, run, str(body["metadata"]["name"]), volume), False
+            _check_content(resource, answer, body)
         self._keep(resource, answer, own=own)
         return answer
 
@@ -305,6 +307,16 @@ def merge_patch(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any
         elif key not in old or before != value:
             patch[key] = value
     return patch
+
+
+def _check_content(resource: Resource, there: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
+    """Code that pods mount is what the operator writes, whatever the owner of the object claims. Raises RefusedError."""
+    if resource == CONFIG_MAPS and not is_same(there, wanted):
+        name = wanted["metadata"]["name"]
+        message = (
+            f"ConfigMap {name} is not what the operator wrote: delete it, and the operator writes it again"
+        )
+        raise RefusedError(Refusal("NameConflict", message, final=False))
 
 
 def _volume(workload: Workload, claim: str) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import itertools
+import logging
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -19,7 +21,7 @@ from run_operator.api.run import Key, Run
 from run_operator.engine.ingest_address import check_ingest_address
 from run_operator.engine.store import Store
 from run_operator.ingest.app import Endpoint, Ingest
-from run_operator.ingest.configmap import ModuleConfigMap
+from run_operator.ingest.configmap import PodFiles
 from run_operator.ingest.limits import Pace
 from run_operator.kube.client import Api
 from run_operator.observability.telemetry import OperatorTelemetry
@@ -29,11 +31,17 @@ from run_operator.settings import Settings
 from run_operator.workloads.fields import WorkloadError
 from run_operator.workloads.metrics_injection import spool_location
 
+WARNED: Final = 20
+"""Runs of a namespace that get the same Event, at most."""
+log = logging.getLogger(__name__)
 MODULES: Final = Path(run_operator.__file__).parent / "client" / "pod"
 
 
 class IngestService:
-    """Started before the engine, stopped with it. `settled` is told of Runs whose end need not wait any more."""
+    """Started before the engine, stopped with it. `settled` is told of Runs whose end need not wait any more.
+
+    `warn` is called for the live Runs of a namespace when somebody changed what their pods mount.
+    """
 
     def __init__(
         self,
@@ -43,6 +51,7 @@ class IngestService:
         metrics: OperatorTelemetry,
         settled: Callable[[Key], None],
         ready: Callable[[], bool],
+        warn: Callable[[Run, str], None],
     ) -> None:
         endpoint = Endpoint(
             settings.ingest_url,
@@ -54,13 +63,15 @@ class IngestService:
         pace = Pace(bytes_per_second=settings.ingest_bytes_per_second, interval=settings.ingest_interval)
         self._api = api
         self._url, self._pod_namespace = settings.ingest_url, settings.pod_namespace
+        self._warn = warn
         self._store = store
         self._ingest = Ingest(api, store, endpoint, metrics.registry, settled, _where, ready, pace=pace)
         certificates = self._ingest.certificates
-        self._publisher = ModuleConfigMap(
+        self._files = PodFiles(
             api,
             {key: (MODULES / key).read_bytes() for key in (MODULE_KEY, SITE_KEY)} | {RUNNER_KEY: bundle()},
             lambda: certificates.bundle,
+            self._changed,
             time.monotonic,
         )
         self._gateway = (
@@ -81,9 +92,9 @@ class IngestService:
     async def start(self) -> None:
         """Raises the errors of `kube.errors`, or OSError when the port is taken."""
         await self._ingest.start()
-        self._keeping.append(asyncio.create_task(self._publisher.keep(self._namespaces), name="publisher"))
         address = check_ingest_address(self._url, self._pod_namespace)
         self._keeping.append(asyncio.create_task(address, name="ingest-address"))
+        self._keeping.append(asyncio.create_task(self._files.keep(self._namespaces), name="pod-files"))
         if self._gateway is not None:
             self._keeping.append(asyncio.create_task(self._gateway.keep(), name="gateway-certificate"))
 
@@ -100,11 +111,22 @@ class IngestService:
 
     async def prepare(self, namespace: str) -> None:
         """What pods mount is there, in this namespace."""
-        await self._publisher.ensure(namespace)
+        await self._files.ensure(namespace)
+
+    @property
+    def module_config_map(self) -> str:
+        """The ConfigMap with the code that pods mount."""
+        return self._files.module
 
     def uncommitted(self, run: Run) -> bool:
         """Whether metrics of this Run are on their way into its status; they hurry from then on."""
         return self._ingest.uncommitted(run)
+
+    def _changed(self, namespace: str, text: str) -> None:
+        log.warning("namespace %s: %s", namespace, text)
+        live = (run for run in self._store.runs() if run.namespace == namespace and not _at_rest(run))
+        for run in list(itertools.islice(live, WARNED)):
+            self._warn(run, text)
 
     def _namespaces(self) -> Iterable[str]:
         """Those with Runs that have pods, or may have some soon."""

@@ -30,6 +30,7 @@ from run_operator.kube.client import Api
 from run_operator.kube.errors import KubeError
 from run_operator.kube.fence import Unfenced
 from run_operator.kube.resource import FUNCTIONS, RUN_LOGS, RUNS, TASKS
+from run_operator.lifecycle.model import RunEvent
 from run_operator.observability.health import Health
 from run_operator.observability.telemetry import OperatorTelemetry, Readings
 from run_operator.settings import Settings
@@ -65,8 +66,8 @@ class Operator:
         agent = f"run-operator/{__version__}"
         api = Api(configuration, Unfenced(), self._metrics.requested, agent)
         # Commits of metrics are guarded by their own test, and tokens can be asked about by anybody: no lease is needed.
-        reporting = self._reporting(Api(configuration, Unfenced(), self._metrics.requested, agent))
         recorder = EventRecorder(api, time.monotonic, time.time, self._metrics.event_dropped)
+        reporting = self._reporting(Api(configuration, Unfenced(), self._metrics.requested, agent), recorder)
         keeping = await self._keeping(agent, recorder)
         streams = await self._streams(agent)
         self._metrics.attach(self._readings(recorder, streams))
@@ -108,11 +109,17 @@ class Operator:
         configuration = await config.load(limits_of(self._settings).connections)
         return LogService(self._settings, configuration, agent, self._store, self._metrics, recorder)
 
-    def _reporting(self, api: Api) -> IngestService | None:
+    def _reporting(self, api: Api, recorder: EventRecorder) -> IngestService | None:
         if not self._settings.ingest_url:
             return None
         return IngestService(
-            self._settings, api, self._store, self._metrics, self._queue.add, lambda: self._health.ready
+            self._settings,
+            api,
+            self._store,
+            self._metrics,
+            self._queue.add,
+            lambda: self._health.ready,
+            lambda run, text: recorder.record(run, RunEvent("Warning", "PodFilesChanged", text)),
         )
 
     def _workers(self, api: Api, recorder: EventRecorder, reporting: IngestService | None) -> Workers:
@@ -129,6 +136,7 @@ class Operator:
             allowed_registries=self._settings.allowed_registries,
             protect_jobs=self._settings.protect_jobs,
             store_secret=self._settings.store_secret,
+            **({"module_config_map": reporting.module_config_map} if reporting else {}),
         )
         uncommitted = reporting.uncommitted if reporting else lambda _: False
         reconciler = Reconciler(

@@ -41,7 +41,7 @@ def add_reporting(
     if _off(given):
         if document:
             _refuse_hidden_folder(mounted)
-            _mount_handed(run, mounted, document, with_sdk=False)
+            _mount_handed(run, options, mounted, document, with_sdk=False)
         return []
     _refuse_hidden_folder(mounted)
     variables = {
@@ -53,7 +53,7 @@ def add_reporting(
     }
     sdk = _sdk(run, options, given)
     _set(env, variables | sdk)
-    _mount(run, _folder(given), mounted, document, with_sdk=bool(sdk))
+    _mount(run, options, _folder(given), mounted, document, with_sdk=bool(sdk))
     return [
         f"the environment variable {name} is set by the operator; the document's is not applied"
         for name in OURS
@@ -113,20 +113,22 @@ def _sdk(run: Run, options: Options, given: Mapping[str, str]) -> dict[str, str]
     return found if run.spec.get("secrets") else found | {names.ENV_DHCORE_ENDPOINT: url}
 
 
-def _mount(run: Run, folder: str, mounted: Volumes, document: str, *, with_sdk: bool) -> None:
-    _mount_handed(run, mounted, document, with_sdk=with_sdk)
+def _mount(
+    run: Run, options: Options, folder: str, mounted: Volumes, document: str, *, with_sdk: bool
+) -> None:
+    _mount_handed(run, options, mounted, document, with_sdk=with_sdk)
     if below(folder, names.SPOOL_FOLDER) is not None and mount_of(names.SPOOL_FOLDER, mounted.mounts) is None:
         scratch = {"emptyDir": {"sizeLimit": SPOOL_LIMIT}}
         mounted.add(_free("run-metrics", mounted), scratch, names.SPOOL_FOLDER)
 
 
-def _mount_handed(run: Run, mounted: Volumes, document: str, *, with_sdk: bool) -> None:
-    handed = _handed(run, document, with_sdk=with_sdk)
+def _mount_handed(run: Run, options: Options, mounted: Volumes, document: str, *, with_sdk: bool) -> None:
+    handed = _handed(run, options.module_config_map, document, with_sdk=with_sdk)
     mounted.add(_free("run-operator", mounted), handed, names.FOLDER, readOnly=True)
 
 
-def _handed(run: Run, document: str, *, with_sdk: bool) -> dict[str, Any]:
-    """The projected volume. The ConfigMap is not optional: a pod waits for it rather than fail at its import."""
+def _handed(run: Run, module: str, document: str, *, with_sdk: bool) -> dict[str, Any]:
+    """The projected volume. The ConfigMaps are not optional: a pod waits for them rather than fail at its import."""
     modules = [
         {"key": key, "path": below(f"{names.MODULE_FOLDER}/{key}", names.FOLDER)}
         for key in (names.MODULE_KEY, names.SITE_KEY)[: 2 if with_sdk else 1]
@@ -140,7 +142,8 @@ def _handed(run: Run, document: str, *, with_sdk: bool) -> dict[str, Any]:
         "path": below(names.TOKEN_FILE, names.FOLDER),
     }
     sources: list[dict[str, Any]] = [
-        {"configMap": {"name": names.CONFIG_MAP, "items": [*modules, authority]}},
+        {"configMap": {"name": module, "items": modules}},
+        {"configMap": {"name": names.CONFIG_MAP, "items": [authority]}},
         {"serviceAccountToken": token},
     ]
     if document:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
+from run_operator.api.pod_contract import MODULE_CONFIG_MAP
 from run_operator.api.run import Run
 
 PYTHON_VERSIONS: Final = tuple(f"PYTHON3_{minor}" for minor in range(9, 14))
@@ -34,6 +35,8 @@ class Options:
     """Address of the ingest as pods reach it, `https://host:port` without a path; None: pods report no metrics."""
     store_secret: str = ""
     """Secret of a Run's namespace with the file store and its credentials; empty: pods are given none."""
+    module_config_map: str = MODULE_CONFIG_MAP
+    """The ConfigMap with the code that pods mount."""
     pod_api_url: str | None = None
     """Where the DigitalHub SDK in pods finds its API, without a path; None: pods are told nothing of it."""
     python_images: Mapping[str, str] = field(default_factory=python_images)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import ssl
+from typing import Any
 
 import pytest
 
-from run_operator.ingest.configmap import CHECKED_EVERY, ModuleConfigMap, NotOursError
+from run_operator.ingest.configmap import FRESH, NotOursError, PodFiles
 from run_operator.kube.resource import CONFIG_MAPS, SECRETS
 from run_operator.pki import ca
 from run_operator.pki.ca import CertificateAuthority
@@ -121,51 +122,67 @@ async def test_the_empty_secret_of_the_manifests_is_filled_and_a_broken_one_is_m
     assert "create secrets" not in api.calls
 
 
-class TestPublisher:
-    def made(self, api: FakeApi, bundle: str = "ca") -> ModuleConfigMap:
-        self.now, self.bundle = [0.0], [bundle]
-        return ModuleConfigMap(
-            api,
-            {"runmetrics.py": b"module", "sitecustomize.py": b"site", "runner.pyz": b"\x00packed"},
-            lambda: self.bundle[0],
-            lambda: self.now[0],
-        )  # type: ignore[arg-type]
+MODULES = {"runmetrics.py": b"module", "sitecustomize.py": b"site", "runner.pyz": b"\x00packed"}
 
-    def there(self, api: FakeApi):
-        return api.objects.get((CONFIG_MAPS.plural, "ml", "run-operator-metrics"))
+
+class TestWhatPodsMount:
+    def made(self, api: FakeApi, bundle: str = "ca") -> PodFiles:
+        self.now, self.bundle, self.said = [0.0], [bundle], []
+        anything: Any = api
+        return PodFiles(
+            anything,
+            MODULES,
+            lambda: self.bundle[0],
+            lambda *what: self.said.append(what),
+            lambda: self.now[0],
+        )
+
+    def there(self, api: FakeApi, name: str = "run-operator-metrics"):
+        return api.objects.get((CONFIG_MAPS.plural, "ml", name))
 
     async def test_once_a_namespace_and_not_once_a_run(self):
         api = FakeApi()
-        publisher = self.made(api)
-        await asyncio.gather(*(publisher.ensure("ml") for _ in range(50)))
-        assert api.calls == ["get configmaps", "create configmaps"]
-        expected = {"runmetrics.py": "module", "sitecustomize.py": "site", "ca.crt": "ca"}
-        assert self.there(api)["data"] == expected
-        assert self.there(api)["binaryData"] == {"runner.pyz": "AHBhY2tlZA=="}
+        files = self.made(api)
+        await asyncio.gather(*(files.ensure("ml") for _ in range(50)))
+        assert api.calls.count("create configmaps") == 2
+        assert self.there(api)["data"] == {"ca.crt": "ca"}
+        code = self.there(api, files.module)
+        assert code["data"] == {"runmetrics.py": "module", "sitecustomize.py": "site"}
+        assert code["binaryData"] == {"runner.pyz": "AHBhY2tlZA=="}
+        assert code["immutable"] is True
+
+    async def test_another_code_has_another_name(self):
+        api: Any = FakeApi()
+        other = PodFiles(api, MODULES | {"runmetrics.py": b"new"}, str, lambda *_: None, lambda: 0.0)
+        assert other.module != self.made(api).module
 
     async def test_it_comes_back_when_it_was_deleted(self):
         api = FakeApi()
-        publisher = self.made(api)
-        await publisher.ensure("ml")
+        files = self.made(api)
+        await files.ensure("ml")
         api.objects.clear()
-        self.now[0] = CHECKED_EVERY + 1
-        await publisher.ensure("ml")
+        self.now[0] = FRESH + 1
+        await files.ensure("ml")
         assert self.there(api)
+        assert self.there(api, files.module)
 
     async def test_a_new_authority_is_told_at_once(self):
         api = FakeApi()
-        publisher = self.made(api)
-        await publisher.ensure("ml")
+        files = self.made(api)
+        await files.ensure("ml")
         self.bundle[0] = "ca and another"
-        await publisher.ensure("ml")
+        await files.ensure("ml")
         assert self.there(api)["data"]["ca.crt"] == "ca and another"
+        assert self.said == []
 
-    async def test_what_is_right_is_not_written(self):
+    async def test_what_is_right_is_not_written_and_the_code_is_read_once(self):
         api = FakeApi()
         await self.made(api).ensure("ml")
-        before = len(api.calls)
-        await self.made(api).ensure("ml")
-        assert api.calls[before:] == ["get configmaps"]
+        files, before = self.made(api), len(api.calls)
+        for look in range(3):
+            self.now[0] = look * (FRESH + 1)
+            await files.ensure("ml")
+        assert set(api.calls[before:]) == {"get configmaps"}
 
     async def test_somebody_elses_is_left_alone(self):
         api = FakeApi()
@@ -175,3 +192,34 @@ class TestPublisher:
         with pytest.raises(NotOursError, match="not the operator's"):
             await self.made(api).ensure("ml")
         assert self.there(api)["data"] == {"a": "b"}
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            {"data": {"runmetrics.py": "evil", "sitecustomize.py": "site"}},
+            {"data": {"runmetrics.py": "module", "sitecustomize.py": "site", "numpy.py": "evil"}},
+            {"binaryData": {"runner.pyz": "ZXZpbA=="}},
+            {"immutable": False},
+        ],
+        ids=["changed", "one more", "another runner", "changeable"],
+    )
+    async def test_code_that_somebody_else_wrote_is_never_mounted(self, change):
+        api = FakeApi()
+        files = self.made(api)
+        await files.ensure("ml")
+        api.put(CONFIG_MAPS, self.there(api, files.module) | change)
+        self.now[0] = FRESH + 1
+        with pytest.raises(NotOursError, match="not what the operator wrote"):
+            await files.ensure("ml")
+        with pytest.raises(NotOursError, match="not what the operator wrote"):
+            await self.made(api).ensure("ml")
+
+    async def test_an_authority_that_somebody_changed_is_restored_and_reported(self):
+        api = FakeApi()
+        files = self.made(api)
+        await files.ensure("ml")
+        api.put(CONFIG_MAPS, self.there(api) | {"data": {"ca.crt": "evil"}})
+        self.now[0] = FRESH + 1
+        await files.ensure("ml")
+        assert self.there(api)["data"]["ca.crt"] == "ca"
+        assert [namespace for namespace, _ in self.said] == ["ml"]
