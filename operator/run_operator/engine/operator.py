@@ -13,6 +13,7 @@ from typing import Any, Final
 from run_operator import __version__
 from run_operator.api.conditions import state_of
 from run_operator.api.policy import PolicyDefaults
+from run_operator.api.seal import Seal
 from run_operator.engine.event_recorder import EventRecorder
 from run_operator.engine.executor import Executor
 from run_operator.engine.ingest_service import IngestService
@@ -21,6 +22,7 @@ from run_operator.engine.namespace_defaults import NamespaceDefaults
 from run_operator.engine.queue import WorkQueue
 from run_operator.engine.reconciler import Reconciler
 from run_operator.engine.resync import Resync
+from run_operator.engine.signing_key import signing_key
 from run_operator.engine.store import Store
 from run_operator.engine.streams import Streams, connections
 from run_operator.engine.workers import Workers
@@ -87,7 +89,8 @@ class Operator:
                 )
             if reporting is not None:
                 await reporting.start()
-            await self._run_parts(api, recorder, server, reporting, keeping, streams)
+            seal = Seal(await signing_key(api, settings.pod_namespace, settings.ingest_ca_secret))
+            await self._run_parts(api, recorder, server, reporting, keeping, streams, seal)
         finally:
             await server.stop()
             await api.close()
@@ -122,7 +125,9 @@ class Operator:
             lambda run, text: recorder.record(run, RunEvent("Warning", "PodFilesChanged", text)),
         )
 
-    def _workers(self, api: Api, recorder: EventRecorder, reporting: IngestService | None) -> Workers:
+    def _workers(
+        self, api: Api, recorder: EventRecorder, reporting: IngestService | None, seal: Seal
+    ) -> Workers:
         executor = Executor(api, self._store, reporting.prepare if reporting else None)
         options = Options(
             gpu_resource=self._settings.gpu_resource,
@@ -136,6 +141,7 @@ class Operator:
             allowed_registries=self._settings.allowed_registries,
             protect_jobs=self._settings.protect_jobs,
             store_secret=self._settings.store_secret,
+            seal=seal,
             **({"module_config_map": reporting.module_config_map} if reporting else {}),
         )
         uncommitted = reporting.uncommitted if reporting else lambda _: False
@@ -165,9 +171,10 @@ class Operator:
         reporting: IngestService | None,
         keeping: LogService | None,
         streams: Streams,
+        seal: Seal,
     ) -> None:
         sweeper = Resync(api, self._store, self._settings.namespaces, time.monotonic)
-        workers = self._workers(api, recorder, reporting)
+        workers = self._workers(api, recorder, reporting, seal)
         # Tasks made before kopf starts are spared by it when it ends; so all of ours come first, each worker too.
         working = _task("workers", workers.work(self._begin))
         background = [

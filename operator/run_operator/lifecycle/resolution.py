@@ -7,7 +7,7 @@ with what it has.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from run_operator.api import conditions
 from run_operator.api.conditions import State
@@ -16,6 +16,9 @@ from run_operator.lifecycle.context import Context, record_stop
 from run_operator.lifecycle.model import Plan
 from run_operator.resolution.resolve import resolve
 from run_operator.workloads.fields import UnresolvedError, WorkloadError
+
+NOT_GENUINE: Final = "RecordNotGenuine"
+FORGED: Final = "what status.resolved says was not written by this operator and is not used"
 
 
 def resolved(ctx: Context) -> Context:
@@ -34,7 +37,12 @@ def record(ctx: Context) -> None:
     """Before an attempt starts: store what it uses, or drop what is not used any more. Raises WorkloadError."""
     require(ctx)
     found = ctx.resolution
-    ctx.draft.resolved(found.record.to_object() if found.record else None)
+    if found.is_forged:
+        ctx.draft.event(
+            NOT_GENUINE, f"{FORGED}; attempt {ctx.draft.attempt} starts with what is there now", warning=True
+        )
+    signed = ctx.options.seal.sign(ctx.run.uid, found.record.to_object()) if found.record else None
+    ctx.draft.resolved(signed)
     if found.record:
         ctx.draft.condition(conditions.RESOLVED, status=True, reason="Resolved", message=found.message)
 

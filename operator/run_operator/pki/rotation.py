@@ -111,7 +111,7 @@ class CertificateRotation:
             body = {"apiVersion": "v1", "kind": "Secret", "metadata": named, "data": data}
             await self._create(body)
             return
-        gone = {name: None for name in raw.get("data") or {} if name not in data}
+        gone = {name: None for name in raw.get("data") or {} if name.startswith("ca-") and name not in data}
         metadata["resourceVersion"] = raw["metadata"]["resourceVersion"]
         await self._api.patch(
             SECRETS, self._namespace, self._secret, {"metadata": metadata, "data": data | gone}

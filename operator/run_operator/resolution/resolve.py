@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from run_operator.api.constants import LABEL_PROFILES
+from run_operator.api.raw import mapping
 from run_operator.api.references import (
     MAX_RECORD,
     Catalog,
@@ -52,6 +53,8 @@ class Resolution:
     """Why the Run cannot be built; an UnresolvedError may pass."""
     warnings: tuple[str, ...] = ()
     """What of the document is not applied, one line each."""
+    is_forged: bool = False
+    """Whether the record in the status is not the operator's: it was not used."""
 
     @property
     def message(self) -> str:
@@ -80,12 +83,12 @@ def resolve(run: Run, catalog: Catalog, options: Options) -> Resolution:
         return Resolution(run)
     lookup = _Lookup(run, catalog, options, essential)
     try:
-        return lookup.resolution()
+        return replace(lookup.resolution(), is_forged=lookup.is_forged)
     except WorkloadError as error:
-        return Resolution(run, wants=tuple(lookup.wants), error=error)
+        return Resolution(run, wants=tuple(lookup.wants), error=error, is_forged=lookup.is_forged)
     except DocumentError as error:
         wrong = InvalidSpecError(fields.ROOT, f"cannot be merged with its Function and Task: {error}")
-        return Resolution(run, wants=tuple(lookup.wants), error=wrong)
+        return Resolution(run, wants=tuple(lookup.wants), error=wrong, is_forged=lookup.is_forged)
 
 
 @dataclass(slots=True)
@@ -96,9 +99,10 @@ class _Lookup:
     essential: str
     """The field without which the Function is looked up."""
     wants: list[Want] = field(default_factory=list)
+    is_forged: bool = False
 
     def resolution(self) -> Resolution:
-        recorded = ResolvedRecord.of_status(self.run.status)
+        recorded = self._recorded()
         run, function, task = self.run, None, None
         if not run.spec.get(self.essential):
             function, task = self._function_and_task(recorded)
@@ -114,6 +118,14 @@ class _Lookup:
                 "recorded in its status: put the code into an image, or the fields into the Run itself",
             )
         return Resolution(run, record, tuple(self.wants), warnings=warnings)
+
+    def _recorded(self) -> ResolvedRecord:
+        """What the operator recorded; nothing where it did not: others may write the status too."""
+        found = mapping(self.run.status.get("resolved"))
+        if not found:
+            return ResolvedRecord()
+        self.is_forged = not self.options.seal.is_genuine(self.run.uid, found)
+        return ResolvedRecord() if self.is_forged else ResolvedRecord.of_status(self.run.status)
 
     def _function_and_task(self, recorded: ResolvedRecord) -> tuple[ResolvedPart, ResolvedPart]:
         """Each as it was recorded while the Run still names the same one."""

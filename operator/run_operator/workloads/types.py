@@ -8,6 +8,7 @@ from typing import Any, Final, Protocol
 
 from run_operator.api.pod_contract import MODULE_CONFIG_MAP
 from run_operator.api.run import Run
+from run_operator.api.seal import Seal
 
 PYTHON_VERSIONS: Final = tuple(f"PYTHON3_{minor}" for minor in range(9, 14))
 """As Functions name them."""
@@ -39,6 +40,8 @@ class Options:
     """The ConfigMap with the code that pods mount."""
     pod_api_url: str | None = None
     """Where the DigitalHub SDK in pods finds its API, without a path; None: pods are told nothing of it."""
+    seal: Seal = field(default_factory=lambda: Seal(b""))
+    """Signs what is recorded in a status."""
     python_images: Mapping[str, str] = field(default_factory=python_images)
     """`python_version` of a function to the image it runs in where it names none."""
     allowed_service_types: tuple[str, ...] = ()

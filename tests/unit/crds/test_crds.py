@@ -16,6 +16,7 @@ from run_operator.api.exported import KEPT
 from run_operator.api.policy import DeadlinePolicy, PolicyDefaults, RunPolicy
 from run_operator.api.references import ResolvedPart, ResolvedRecord
 from run_operator.api.results import Results
+from run_operator.api.seal import Seal
 from run_operator.children.pod_summary import MAX_PODS, summaries
 from run_operator.children.service_address import summary
 from run_operator.lifecycle.status_builder import MAX_ATTEMPTS, MAX_TRANSITIONS, StatusBuilder
@@ -154,7 +155,8 @@ def full_status() -> dict[str, Any]:
     part = ResolvedPart(reference="r", name="n", uid="u", spec={"image": "i"})
     function = dataclasses.replace(part, id="v1", generation=2)
     task = dataclasses.replace(part, function="container://demo/hello", generation=2)
-    draft.resolved(ResolvedRecord(function, task, dataclasses.replace(part, namespace="ml")).to_object())
+    record = ResolvedRecord(function, task, dataclasses.replace(part, namespace="ml")).to_object()
+    draft.resolved(Seal(b"").sign("uid", record))
     returned = Results({"accuracy": 0.5}, {"model": "store://demo/model/model/m:1"})
     return draft.current | returned.status_fields(1, "2026-11-29T10:00:00Z")
 

@@ -13,7 +13,9 @@ from run_operator.api.run import Run
 from run_operator.resolution.resolve import Resolution, resolve
 from run_operator.workloads.fields import InvalidSpecError, UnresolvedError
 from run_operator.workloads.types import Options
-from tests.support.builders import function, profiles, run, task
+from tests.support.builders import UID, function, profiles, run, task
+
+SEAL = Options().seal
 
 OWN_TASK = {"task": "container+job://demo/t"}
 LATEST = OWN_TASK | {"function": "container://demo/hello"}
@@ -33,7 +35,7 @@ def found(one: Run, *views) -> Resolution:
 
 def started(resolution: Resolution) -> dict[str, Any]:
     """The status of a Run that was started with this."""
-    return {"attempt": 1, "state": "STOPPED", "resolved": resolution.record.to_object()}
+    return {"attempt": 1, "state": "STOPPED", "resolved": SEAL.sign(UID, resolution.record.to_object())}
 
 
 def test_a_run_with_an_image_needs_nothing_and_asks_for_nothing():
@@ -222,3 +224,13 @@ def test_whatever_they_hold_in_whatever_order_they_come_the_outcome_is_the_same(
     if first.record and not first.error:
         again = found(run(OWN_TASK | own, status=started(first)))
         assert again.run.spec == first.run.spec
+
+
+@pytest.mark.parametrize("forged", [{}, {"signature": "0" * 64}], ids=["unsigned", "signed by somebody else"])
+def test_a_record_that_the_operator_did_not_write_is_not_used(forged):
+    status = started(found(run(V1), function()))
+    assert not found(run(V1, status=status), function()).is_forged
+    evil = {"function": status["resolved"]["function"] | {"spec": {"image": "evil:1"}}}
+    made = found(run(V1, status=status | {"resolved": evil | forged}), function())
+    assert made.is_forged
+    assert made.run.spec["image"] == "busybox:1.36"
