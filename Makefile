@@ -11,6 +11,7 @@ CLUSTER_NAME ?= demo
 
 .DEFAULT_GOAL := help
 .PHONY: help docs check setup prerequisites demo test test-unit test-pod test-integration test-e2e lint format bench bench-jobset bench-stop bench-client bench-runmetrics bench-metrics bench-freshness chaos chaos-metrics cluster-up cluster-down lock sdk-lines sdk-environments
+.PHONY: help docs setup prerequisites demo test test-unit test-pod test-integration test-e2e lint format bench bench-jobset bench-stop bench-client bench-runmetrics bench-metrics bench-freshness bench-memory bench-neighbours chaos chaos-metrics cluster-up cluster-down lock sdk-lines sdk-environments
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -87,6 +88,12 @@ bench-stop: $(STAMP) ## How long a stop and a resume take
 
 bench-client: $(STAMP) ## How soon wait returns, and what a list of a thousand Runs costs
 	@$(BIN)/python -m tests.load.bench_client
+
+bench-memory: $(STAMP) ## What the operator holds beside many Runs and large Functions
+	@$(BIN)/python -m tests.load.bench_memory
+
+bench-neighbours: $(STAMP) ## A namespace that floods, and what another one feels of it
+	@$(BIN)/python -m tests.load.bench_neighbours
 
 chaos: $(STAMP) ## Random stops, resumes and kills of the operator; no truth rule may break
 	@$(BIN)/python -m tests.load.chaos

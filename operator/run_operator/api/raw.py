@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 JSON = Mapping[str, Any]
 """A JSON object as the API server serves it."""
@@ -31,6 +31,15 @@ def text(value: Any) -> str:
 def number(value: Any) -> int:
     """A whole number, or 0."""
     return value if isinstance(value, int) and not isinstance(value, bool) else 0
+
+
+KEPT: Final = 16 * 1024
+"""Characters of a document that is held in memory; a larger one is read when it is needed."""
+
+
+def is_large(document: object) -> bool:
+    """Whether a document is too large to be held, as one of thousands."""
+    return len(repr(document)) > KEPT
 
 
 def printable(value: str) -> str:

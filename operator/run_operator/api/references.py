@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal, NamedTuple
 
-from run_operator.api.raw import mapping, newer, number, parse, text
+from run_operator.api.raw import is_large, mapping, newer, number, parse, text
 from run_operator.document.merge import passed_on
 from run_operator.document.names import Reference
 
+MAX_PROFILES: Final = 512
+"""Profiles of one large ConfigMap."""
 What = Literal["Function", "Task", "Profile"]
 
 
@@ -42,6 +45,12 @@ class EntityView:
     created: float
     """When the document was made, seconds since the epoch; 0 where it does not say."""
     spec: Mapping[str, Any]
+    is_whole: bool = True
+    """False: `spec` is left out; the API server has it."""
+
+    def slim(self) -> EntityView:
+        """As it is held: a large document is left out."""
+        return replace(self, spec={}, is_whole=False) if is_large(self.spec) else self
 
     @property
     def wants(self) -> frozenset[Want]:
@@ -87,6 +96,18 @@ class ProfilesView:
     uid: str
     resource_version: str = field(compare=False)
     texts: Mapping[str, str]
+    is_whole: bool = True
+    """False: `texts` has names alone; the API server has the rest."""
+    digest: str = ""
+    """Of all of it, where it is not whole."""
+
+    def slim(self) -> ProfilesView:
+        """As it is held: large texts are left out, and of very many names all but the first."""
+        if not is_large(self.texts):
+            return self
+        digest = hashlib.sha256(repr(sorted(self.texts.items())).encode("utf-8", "surrogatepass")).hexdigest()
+        names = sorted(self.texts)[:MAX_PROFILES]
+        return replace(self, texts=dict.fromkeys(names, ""), is_whole=False, digest=digest)
 
     @property
     def wants(self) -> frozenset[Want]:
@@ -109,6 +130,14 @@ class ProfilesView:
 Referred = EntityView | ProfilesView
 
 
+class NotLoadedError(Exception):
+    """A decision needs a document that is not held: it is to be read, and decided again (`Catalog.loaded`)."""
+
+    def __init__(self, view: Referred) -> None:
+        super().__init__(f"the document of {view.namespace}/{view.name} is not in memory")
+        self.view = view
+
+
 class Profile(NamedTuple):
     """A profile as its ConfigMap holds it."""
 
@@ -121,6 +150,7 @@ class Catalog:
 
     def __init__(self) -> None:
         self._held: dict[str, Referred] = {}
+        self._whole: Mapping[str, Referred] = {}
         self._answers: dict[Want, dict[str, Referred]] = {}
 
     def __iter__(self) -> Iterator[Referred]:
@@ -130,8 +160,16 @@ class Catalog:
         """The object of that uid."""
         return self._held.get(uid)
 
+    def loaded(self, view: Referred) -> Catalog:
+        """The same objects, and this one with its document."""
+        other = Catalog()
+        other._held, other._answers = self._held, self._answers
+        other._whole = {**self._whole, view.uid: view}
+        return other
+
     def put(self, view: Referred) -> frozenset[Want]:
         """An object appeared or changed."""
+        view = view.slim()
         old = self._held.get(view.uid)
         if old is not None and not newer(view.resource_version, old.resource_version):
             return frozenset()
@@ -147,7 +185,8 @@ class Catalog:
 
     def functions(self, want: Want) -> list[EntityView]:
         """All versions of a Function, the latest first: by the document's creation time, then by id."""
-        found = [view for view in self._answers.get(want, {}).values() if isinstance(view, EntityView)]
+        answers = (self._whole.get(uid, view) for uid, view in self._answers.get(want, {}).items())
+        found = [view for view in answers if isinstance(view, EntityView)]
         return sorted(found, key=lambda view: (view.created, view.id, view.name), reverse=True)
 
     def task(self, want: Want) -> EntityView | None:
@@ -155,12 +194,16 @@ class Catalog:
         return next(iter(self.functions(want)), None)
 
     def profile(self, name: str, namespaces: Sequence[str]) -> Profile | None:
-        """The profile of that name in the first of the namespaces that has one."""
+        """The profile of that name in the first of the namespaces that has one. Raises NotLoadedError."""
         for namespace in namespaces:
-            answers = self._answers.get(Want("Profile", namespace, name), {}).values()
+            answers = self._answers.get(Want("Profile", namespace, name), {})
+            views = (self._whole.get(uid, view) for uid, view in answers.items())
             sources = sorted(
-                (view for view in answers if isinstance(view, ProfilesView)), key=lambda v: v.name
+                (view for view in views if isinstance(view, ProfilesView) and name in view.texts),
+                key=lambda view: view.name,
             )
+            if sources and not sources[0].is_whole:
+                raise NotLoadedError(sources[0])
             if sources:
                 return Profile(sources[0], sources[0].texts[name])
         return None
@@ -216,7 +259,9 @@ class ResolvedPart:
 
     @classmethod
     def of_entity(cls, reference: str, view: EntityView) -> ResolvedPart:
-        """What a Function or a Task contributes."""
+        """What a Function or a Task contributes. Raises NotLoadedError."""
+        if not view.is_whole:
+            raise NotLoadedError(view)
         is_function = view.what == "Function"
         return cls(
             reference=reference,

@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, NamedTuple
 
-from run_operator.api.constants import KUEUE_QUEUE
+from run_operator.api.conditions import FINAL, state_of
+from run_operator.api.constants import KUEUE_PREFIX, KUEUE_QUEUE
 from run_operator.api.end_mark import EndMark
 from run_operator.api.exported import id_of, project_of
 from run_operator.api.policy import DeadlinePolicy, PolicyDefaults, RunPolicy
-from run_operator.api.raw import JSON, mapping, number, parse, text
+from run_operator.api.raw import JSON, is_large, mapping, number, parse, text
 from run_operator.api.results import RESULT_FIELDS
 
 MAX_NAME: Final = 128
@@ -74,6 +75,8 @@ GITOPS: Final = {
     "applyset.kubernetes.io/part-of": "kubectl apply --applyset",
 }
 """Labels and annotations by which such tools mark what they apply."""
+BULKY: Final = ("resolved",)
+"""Of status: left out of a Run that is held, where it is large."""
 NO_METRICS: Final = MetricsState()
 NO_DEFAULTS: Final = PolicyDefaults()
 
@@ -118,6 +121,25 @@ class Run:
     """The status that the document was exported with, where its function ran elsewhere; else empty."""
     defaults: PolicyDefaults = NO_DEFAULTS
     """The part of the policy that an admin's default decided."""
+    is_whole: bool = True
+    """False: `spec` or what was resolved is left out; the API server has it."""
+
+    def slim(self) -> Run:
+        """As it is held: without what is large, nor the document of a Run that has ended."""
+        over = state_of(self.status.get("state")) in FINAL
+        bulky = [name for name in BULKY if is_large(self.status.get(name))]
+        labels = self.labels
+        if is_large(labels):
+            labels = {name: value for name, value in labels.items() if name.startswith(KUEUE_PREFIX)}
+        if not bulky and not ((over and self.spec) or is_large(self.spec)):
+            return self if labels is self.labels else replace(self, labels=labels)
+        status = (
+            {name: value for name, value in self.status.items() if name not in bulky}
+            if bulky
+            else self.status
+        )
+        spec = {} if over or is_large(self.spec) else self.spec
+        return replace(self, spec=spec, status=status, labels=labels, is_whole=False)
 
     @property
     def key(self) -> Key:

@@ -10,11 +10,12 @@ from typing import Any
 
 from run_operator.api.constants import ANNOTATION_FINISHED, LABEL_RUN_UID, RUN_KIND
 from run_operator.api.raw import pointer
+from run_operator.api.references import EntityView, Referred
 from run_operator.api.run import Run
 from run_operator.children.kubelet_events import Question, Said
 from run_operator.engine.event_reader import EventReader
 from run_operator.engine.store import Store, observed, owned_and_orphans
-from run_operator.engine.watched_kinds import CHILDREN, Child
+from run_operator.engine.watched_kinds import CHILDREN, REFERRED, Child
 from run_operator.ingest.configmap import NotOursError, is_same
 from run_operator.kube.client import METADATA, Api
 from run_operator.kube.errors import (
@@ -168,6 +169,29 @@ class Executor:
             children += [CHILDREN[resource](raw) async for raw in found]
         children = owned_and_orphans(children, run)
         return observed(children, catalog=self._store.catalog, fresh=True, gone=self._store.gone(run))
+
+    async def whole(self, run: Run) -> Run | None:
+        """The Run with all of its document, as the API server has it now; None: it is gone."""
+        try:
+            found = Run.from_object(await self._api.get(RUNS, run.namespace, run.name))
+        except NotFoundError:
+            return None
+        if found.uid != run.uid:
+            return None
+        self._store.put_run(found, own=True)
+        return found
+
+    async def load(self, view: Referred) -> Referred | None:
+        """The object with its document; None: it is gone, which the store knows by now."""
+        resource = BY_KIND[view.what] if isinstance(view, EntityView) else CONFIG_MAPS
+        try:
+            found = REFERRED[resource](await self._api.get(resource, view.namespace, view.name))
+        except NotFoundError:
+            found = None
+        if found is None or found.uid != view.uid:
+            self._store.drop_referred(view.uid)
+            return None
+        return found
 
     async def why(self, run: Run, question: Question) -> tuple[Said, ...]:
         """What Events say of the Run's Job or pod; none if they say nothing."""

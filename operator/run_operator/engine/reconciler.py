@@ -25,6 +25,8 @@ REFUSED_AGAIN: Final = 15.0
 """Seconds until a refusal that may pass (quota, policy) is put to the test again."""
 ANSWERS_FIRST: Final = 1.5
 """Seconds from STOP in the status to the end of the pods, in a burst: its work would make others wait for their answer."""
+MOST_LOADED: Final = 6
+"""Documents read for one decision; they may change meanwhile."""
 LONGEST_WAIT: Final = 3600.0
 """Seconds after which a Run is looked at whatever it waits for: timers do not hear of a clock that was set."""
 
@@ -73,14 +75,16 @@ class Reconciler:
         if run is None:
             self._pacing.forget(key)
             return None
+        if _needs_document(run) and (run := await self._executor.whole(run)) is None:
+            return None  # its DELETED event is on the way
         run = await self._with_defaults(run)
         observed = self._store.observed(run)
-        decision = self._plan(run, observed)
+        decision = await self._decide(run, observed)
         if decision.reread:
             observed = await self._executor.reread(run)
-            decision = self._plan(run, observed)
+            decision = await self._decide(run, observed)
         if decision.ask and (said := await self._executor.why(run, decision.ask)):
-            decision = self._plan(run, replace(observed, said=said))
+            decision = await self._decide(run, replace(observed, said=said))
         self._store.follow(key, decision.wants)
         if not decision.can_wait:
             self._pacing.forget(key)
@@ -122,6 +126,18 @@ class Reconciler:
             return None
         return min(LONGEST_WAIT, max(0.0, decision.wake_at - self._wall()))
 
+    async def _decide(self, run: Run, observed: Observed) -> Plan:
+        """The plan, with the documents it asks for: a Function, a Task, a profile."""
+        decision = self._plan(run, observed)
+        for _ in range(MOST_LOADED):
+            if decision.load is None:
+                return decision
+            view = await self._executor.load(decision.load)
+            catalog = observed.catalog if view is None else observed.catalog.loaded(view)
+            observed = replace(observed, catalog=catalog)
+            decision = self._plan(run, observed)
+        return decision
+
     def _plan(self, run: Run, observed: Observed) -> Plan:
         observed = replace(observed, uncommitted=self._uncommitted(run))
         return plan(run, observed, self._wall(), self._options)
@@ -143,10 +159,10 @@ class Reconciler:
     async def _refused(self, key: Key, refusal: Refusal) -> float | None:
         """The API server said no: say so in the Run's status."""
         run = self._store.run(key)
-        if run is None:
+        if run is None or (_needs_document(run) and (run := await self._executor.whole(run)) is None):
             return None
         run = await self._with_defaults(run)
-        decision = self._plan(run, self._store.observed(run, refusal))
+        decision = await self._decide(run, self._store.observed(run, refusal))
         if not await self._execute(run, decision):
             return ANSWERS_FIRST
         if state_of((decision.status or run.status).get("state")) in FINAL:
@@ -160,6 +176,14 @@ def _log_change(run: Run, status: JSON) -> None:
     if before != after:
         message = f"{before} -> {after}" + (f": {status['message']}" if status.get("message") else "")
         log.info(message, extra={"run": str(run.key), "uid": run.uid})
+
+
+def _needs_document(run: Run) -> bool:
+    """Whether what is held is not enough to decide. Of a Run that has ended it is, until it is edited."""
+    over = state_of(run.status.get("state")) in FINAL and run.generation == run.status.get(
+        "observedGeneration"
+    )
+    return not run.is_whole and not over
 
 
 def _ends_only(decision: Plan) -> bool:

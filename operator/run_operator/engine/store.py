@@ -154,6 +154,7 @@ class Store:
 
     def put_run(self, run: Run, *, own: bool = False) -> None:
         """A Run appeared or changed; `own`: by our own write, which was decided with all that is known."""
+        run = run.slim()
         old = self._runs.get(run.key)
         if old is not None and not newer(run.resource_version, old.resource_version):
             return

@@ -228,7 +228,8 @@ class Committer:
         self._turns.charge(entry, size)
 
     def _made(self, entry: Session, run: Run) -> Commit:
-        told: Mapping[str, Any] = {"lastCommitTime": stamp(self._wall()), "fullResolution": self._where(run)}
+        where = self._where(run) if run.is_whole else entry.where
+        told: Mapping[str, Any] = {"lastCommitTime": stamp(self._wall()), "fullResolution": where}
         limits = BookLimits(run.policy.metrics.budget, run.policy.metrics.fail)
         return entry.ledger.commit(f"{self._name}-{next(self._numbers)}", limits, told)
 

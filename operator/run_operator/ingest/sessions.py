@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from run_operator.api.raw import JSON
@@ -41,6 +41,8 @@ class Session:
     not_before: float = 0.0
     """No commit before this: an earlier one failed."""
     failures: int = 0
+    where: str = ""
+    """Where the Run kept every value when this was read; its document may be too large to be held."""
     committing: bool = False
     hurried_once: bool = False
     """A commit was hurried because its programs said that they end."""
@@ -79,7 +81,15 @@ class Session:
 class Sessions:
     """Bounded by the values held; `clock` is monotonic seconds."""
 
-    def __init__(self, api: Api, directory: ClusterView, limits: IngestLimits, clock: Clock) -> None:
+    def __init__(
+        self,
+        api: Api,
+        directory: ClusterView,
+        limits: IngestLimits,
+        clock: Clock,
+        where: Callable[[Run], str],
+    ) -> None:
+        self._where = where
         self._api = api
         self._directory = directory
         self._limits = limits
@@ -144,7 +154,10 @@ class Sessions:
             raise DeniedError(503, "the API server cannot be asked about the Run", retry_after=2) from error
         if (raw.get("metadata") or {}).get("uid") != run.uid:
             raise DeniedError(404, f"Run {run.name} was deleted; another one has its name now")
-        entry = Session(run.key, RunLedger(run.uid, raw.get("status") or {}), rest_bytes(raw), self._clock())
+        ledger = RunLedger(run.uid, raw.get("status") or {})
+        entry = Session(
+            run.key, ledger, rest_bytes(raw), self._clock(), where=self._where(Run.from_object(raw))
+        )
         self._entries[run.uid] = entry
         return entry
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from run_operator.api.references import Catalog, Want
+from run_operator.api.references import Catalog, Referred, Want
 from run_operator.children import DeploymentView, JobView, PodView, ServiceView
 from run_operator.children.kubelet_events import Question, Said
 from run_operator.workloads.types import Workload
@@ -187,6 +187,8 @@ class Plan:
     """True: the status says nothing that anybody has to act on; in a burst it may come some seconds later."""
     reread: bool = False
     """True: nothing else is in this plan; decide again with children read from the API server."""
+    load: Referred | None = None
+    """Nothing else is in this plan: decide again with the document of this object in `Observed.catalog`."""
     ask: Question | None = None
     """A Job that makes no pod, or a pod that is not made on its node: only Events say why. Decide again with `Observed.said`."""
     wants: tuple[Want, ...] = ()

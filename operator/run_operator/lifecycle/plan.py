@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from run_operator.api.conditions import FINAL, State
+from run_operator.api.references import NotLoadedError
 from run_operator.api.run import Run
 from run_operator.children import DeploymentView, JobView
 from run_operator.lifecycle import (
@@ -34,6 +35,13 @@ from run_operator.workloads.types import Options
 
 def plan(run: Run, observed: Observed, now: float, options: Options) -> Plan:
     """The next step. `now` is seconds since the epoch."""
+    try:
+        return _planned(run, observed, now, options)
+    except NotLoadedError as error:
+        return Plan(load=error.view)
+
+
+def _planned(run: Run, observed: Observed, now: float, options: Options) -> Plan:
     if run.deleting:
         # A finalizer of somebody else holds it back: nobody can ask for a stop any more, and nothing is to start.
         run = replace(run, suspend=True)

@@ -30,6 +30,7 @@ def found(one: Run, *views) -> Resolution:
     catalog = Catalog()
     for view in views:
         catalog.put(view)
+        catalog = catalog.loaded(view)
     return resolve(one, catalog, Options())
 
 
