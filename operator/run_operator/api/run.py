@@ -131,15 +131,18 @@ class Run:
         labels = self.labels
         if is_large(labels):
             labels = {name: value for name, value in labels.items() if name.startswith(KUEUE_PREFIX)}
-        if not bulky and not ((over and self.spec) or is_large(self.spec)):
+        unneeded = over and bool(self.spec or self.exported)
+        if not (bulky or unneeded or is_large(self.spec) or is_large(self.exported)):
             return self if labels is self.labels else replace(self, labels=labels)
         status = (
             {name: value for name, value in self.status.items() if name not in bulky}
             if bulky
             else self.status
         )
-        spec = {} if over or is_large(self.spec) else self.spec
-        return replace(self, spec=spec, status=status, labels=labels, is_whole=False)
+        spec, exported = (
+            {} if over or is_large(document) else document for document in (self.spec, self.exported)
+        )
+        return replace(self, spec=spec, exported=exported, status=status, labels=labels, is_whole=False)
 
     @property
     def key(self) -> Key:

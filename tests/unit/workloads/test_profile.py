@@ -15,8 +15,9 @@ from tests.support.builders import SERVE, profiles, run
 
 
 def with_profile(text: str, spec: dict[str, Any] | None = None, **top: Any) -> Resolution:
-    catalog = Catalog()
-    catalog.put(profiles({"gpu": text}))
+    catalog, source = Catalog(), profiles({"gpu": text})
+    catalog.put(source)
+    catalog = catalog.loaded(source)
     base = SERVE if top.get("kind", "").startswith("container+serve") else {"task": "container+job://demo/t"}
     return resolve(run(base | {"image": "x", "profile": "gpu"} | (spec or {}), **top), catalog, Options())
 
