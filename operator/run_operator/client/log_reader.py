@@ -127,8 +127,13 @@ def kept_lines(cluster: Cluster, name: str, attempt: int | None = None) -> Itera
 def lines_of(logs: list[Log]) -> Iterator[LogLine]:
     """Line by line."""
     for log in logs:
-        for line in log.text.splitlines():
+        for line in split(log.text):
             yield LogLine(line, log.pod, log.container, log.attempt)
+
+
+def split(text_: str) -> list[str]:
+    """The lines of a text. A line ends at a line feed and at nothing else: progress bars write carriage returns."""
+    return text_.removesuffix("\n").split("\n") if text_ else []
 
 
 def kept(cluster: Cluster, name: str, attempt: int | None = None) -> list[tuple[str, Log]]:

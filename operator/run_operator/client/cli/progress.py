@@ -68,6 +68,12 @@ class Live:
             self._print(no_lines(self._name, error), sys.stderr)
             self._draw()
 
+    def note(self, said: str) -> None:
+        """What of the lines is not shown."""
+        with self._lock:
+            self._print(visible(said), sys.stderr)
+            self._draw()
+
     def _print(self, said: str, stream: Any) -> None:
         self._erase()
         stream.write(said + "\n")
