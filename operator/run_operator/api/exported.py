@@ -180,6 +180,6 @@ def refusal(raw: Mapping[str, Any], verb: str) -> str:
     if state not in FINAL:
         return ""
     name = text(mapping(raw.get("metadata")).get("name"))
-    advice = "there is nothing to stop" if verb == "stop" else "save it under a new id to run it again"
+    advice = "there is nothing to stop" if verb == "stop" else f"runctl rerun {name} runs it again"
     said = f" ({status['message']})" if status.get("message") else ""
     return f"run {name} is {state.value} already{said}: {advice}"
