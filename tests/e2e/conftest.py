@@ -34,6 +34,13 @@ def kubeconfig() -> Iterator[Path]:
     cluster_down(NAME)
 
 
+@pytest.fixture(scope="session")
+def python_runtime(kubeconfig: Path) -> None:
+    """The cluster has the image that Python functions run in."""
+    command = [sys.executable, "-m", "cluster", "images", "--load", "--name", NAME, "python-runtime"]
+    subprocess.run(command, cwd=REPOSITORY, check=True)
+
+
 @pytest.fixture
 def person(kubeconfig: Path) -> Iterator[Person]:
     name = f"t-{uuid.uuid4().hex[:10]}"

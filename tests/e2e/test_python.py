@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import base64
+import hashlib
+import io
 import json
+import tempfile
+import zipfile
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.support.harness import condition, wait_for
+from run_operator import Cluster, get_run
+from tests.e2e.conftest import manifest
+from tests.support.harness import EXPORTS, condition, wait_for
 
 PLAIN = "docker.io/library/python:3.12-slim"
 """An image with Python and nothing of ours."""
@@ -30,9 +37,9 @@ def function(
             "id": name,
             "spec": {
                 "task": f"{kind.removesuffix(':run')}://demo/task",
-                "image": PLAIN,
                 "source": source,
                 "local_execution": False,
+                **({"image": PLAIN} if "python_version" not in spec else {}),
                 **spec,
             },
         },
@@ -101,3 +108,181 @@ def test_a_function_is_stopped_and_the_next_attempt_starts_clean(person):
     assert status["results"] == {"output_0": "done"}
     assert status["resultsInfo"]["attempt"] == 2
     assert status["metrics"]["attempt"] == [1, 2]
+
+
+def apply_export(person, export: str, **changes: Any) -> str:
+    text = (EXPORTS / f"{export}.yaml").read_text()
+    for old, new in changes.pop("replaced", {}).items():
+        text = text.replace(old, new)
+    path = Path(tempfile.mkdtemp()) / f"{export}.yaml"
+    path.write_text(text)
+    return (
+        person.kubectl("create", "-f", "-", "-o", "name", stdin=manifest(path))
+        .stdout.strip()
+        .partition("/")[2]
+    )
+
+
+class TestExports:
+    def test_one_that_ran_on_a_laptop_shows_how_it_ended(self, person):
+        name = apply_export(person, "python-job-local")
+        status = person.becomes(name, "COMPLETED")
+        assert status["results"] == {"output_0": 42}
+        assert condition(status, "Finished")["reason"] == "LocalExecution"
+        assert person.kubectl("get", "jobs", "-o", "name").stdout == ""
+
+    def test_a_service_answers(self, person, python_runtime):
+        name = apply_export(person, "python-serve-from-backend")
+        person.becomes(name, "RUNNING", 120)
+        there = Cluster.connect(kubeconfig=str(person.kubeconfig), namespace=person.namespace)
+        run = get_run(name, cluster=there)
+        answer = wait_for("an answer", lambda: (a := run.invoke()).ok and a)
+        there.close()
+        assert answer.text == "2"
+
+    def test_what_is_missing_is_named(self, person):
+        full, minimal = apply_export(person, "python-job-full"), apply_export(person, "python-job-minimal")
+        wait_for(
+            "the profile",
+            lambda: condition(person.status(full), "Resolved").get("reason") == "ProfileNotFound",
+        )
+        wait_for(
+            "the task", lambda: condition(person.status(minimal), "Resolved").get("reason") == "TaskNotFound"
+        )
+        build = apply_export(person, "python-build-full")
+        assert failed(person, build)[0] == "UnsupportedKind"
+
+    def test_a_function_is_found_by_its_name(self, person, python_runtime):
+        apply_export(person, "function-python")
+        reference = "python://demo/double:c74edbd293ce4d1089a04d3f9ca79b2e"
+        name = apply_export(
+            person,
+            "python-job-minimal",
+            replaced={
+                "  local_execution: false": f"  function: {reference}\n  parameters: {{x: 4}}\n  local_execution: false"
+            },
+        )
+        status = person.becomes(name, "COMPLETED", 120)
+        assert status["results"] == {"output_0": 8}
+        assert status["resolved"]["function"]["reference"] == reference
+
+
+class TestSdkInTheImage:
+    def test_named_outputs_and_the_project(self, person, python_runtime):
+        code = (
+            "from digitalhub_runtime_python import handler\n"
+            "@handler(outputs=['accuracy', 'kind'])\n"
+            "def run(project, x):\n    return x, project.name\n"
+        )
+        function(person, "named", code, python_version="PYTHON3_12", parameters={"x": 0.5})
+        status = person.becomes("named", "COMPLETED", 120)
+        assert status["results"] == {"accuracy": 0.5, "kind": "demo"}
+
+    def test_plain_values_need_no_sdk(self, person, python_runtime):
+        code = "import sys\ndef run():\n    return 'digitalhub' in sys.modules\n"
+        function(person, "plain", code, python_version="PYTHON3_11")
+        assert person.becomes("plain", "COMPLETED", 120)["results"] == {"output_0": False}
+
+
+def wheel(name: str, version: str, text: str) -> bytes:
+    out = io.BytesIO()
+    info = f"{name}-{version}.dist-info"
+    files = {
+        f"{name}.py": text,
+        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n",
+        f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+    }
+    record = (
+        "".join(f"{path},sha256={digest(data)},{len(data)}\n" for path, data in files.items())
+        + f"{info}/RECORD,,\n"
+    )
+    with zipfile.ZipFile(out, "w") as archive:
+        for path, data in {**files, f"{info}/RECORD": record}.items():
+            archive.writestr(path, data)
+    return out.getvalue()
+
+
+def digest(text: str) -> str:
+    return base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).decode().rstrip("=")
+
+
+INDEX = """
+import http.server, os, time
+class Index(http.server.SimpleHTTPRequestHandler):
+    def do_GET(self):
+        if self.path == '/simple/tinywheel/':
+            body = b'<a href="/files/tinywheel-1.0-py3-none-any.whl">tinywheel-1.0-py3-none-any.whl</a>'
+        elif self.path.startswith('/files/'):
+            body = open('/files/tinywheel-1.0-py3-none-any.whl', 'rb').read()
+        elif self.path == '/simple/slow/':
+            print('asked for slow', flush=True)
+            time.sleep(300)
+        else:
+            self.send_error(404)
+            return
+        self.send_response(200)
+        self.send_header('Content-Type', 'text/html' if self.path.startswith('/simple') else 'application/zip')
+        self.send_header('Content-Length', str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+http.server.ThreadingHTTPServer(('', 8000), Index).serve_forever()
+"""
+
+
+@pytest.fixture
+def index(person, python_runtime) -> list[dict[str, str]]:
+    """A wheel index in the cluster, as variables of a Run."""
+    data = base64.b64encode(wheel("tinywheel", "1.0", "VALUE = 'from the index'\n")).decode()
+    context = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
+    objects = [
+        {
+            "apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "wheels"},
+            "binaryData": {"tinywheel-1.0-py3-none-any.whl": data},
+        },
+        {
+            "apiVersion": "v1", "kind": "Pod", "metadata": {"name": "index", "labels": {"app": "index"}},
+            "spec": {
+                "securityContext": {"runAsNonRoot": True, "runAsUser": 1000, "seccompProfile": {"type": "RuntimeDefault"}},
+                "volumes": [{"name": "files", "configMap": {"name": "wheels"}}],
+                "containers": [
+                    {
+                        "name": "index", "image": PLAIN, "command": ["python3", "-c", INDEX], "securityContext": context,
+                        "volumeMounts": [{"name": "files", "mountPath": "/files"}],
+                        "readinessProbe": {"tcpSocket": {"port": 8000}, "periodSeconds": 1},
+                    }
+                ],
+            },
+        },
+        {
+            "apiVersion": "v1", "kind": "Service", "metadata": {"name": "index"},
+            "spec": {"selector": {"app": "index"}, "ports": [{"port": 8000}]},
+        },
+    ]  # fmt: skip
+    for one in objects:
+        person.kubectl("create", "-f", "-", stdin=json.dumps(one))
+    person.kubectl("wait", "--for=condition=Ready", "pod/index", "--timeout=60s")
+    url = f"http://index.{person.namespace}:8000/simple/"
+    return [{"name": "UV_INDEX_URL", "value": url}, {"name": "PIP_INDEX_URL", "value": url}]
+
+
+class TestRequirements:
+    def test_they_are_installed_from_the_index(self, person, index):
+        code = "import tinywheel\ndef run():\n    return tinywheel.VALUE\n"
+        function(person, "needs", code, python_version="PYTHON3_12", requirements=["tinywheel"], envs=index)
+        assert person.becomes("needs", "COMPLETED", 120)["results"] == {"output_0": "from the index"}
+
+    def test_one_that_is_not_there_is_named(self, person, index):
+        code = "def run():\n    pass\n"
+        function(
+            person, "lacks", code, python_version="PYTHON3_12", requirements=["nothing-like-this"], envs=index
+        )
+        reason, message = failed(person, "lacks")
+        assert (reason, "nothing-like-this" in message) == ("RequirementsFailed", True), message
+
+    def test_a_stop_ends_the_installer(self, person, index):
+        code = "def run():\n    return 'never'\n"
+        function(person, "waits", code, python_version="PYTHON3_12", requirements=["slow"], envs=index)
+        wait_for("the installer", lambda: "asked for slow" in person.kubectl("logs", "index").stdout)
+        person.kubectl("patch", "run", "waits", "--type=merge", "-p", '{"spec": {"suspend": true}}')
+        status = person.becomes("waits", "STOPPED", 30)
+        assert status["attempts"][0]["exitCode"] == 143
