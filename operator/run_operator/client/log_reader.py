@@ -17,7 +17,7 @@ from run_operator.client.errors import BackendError, BadRequestError, EntityNotE
 from run_operator.kube.resource import PODS, RUN_LOGS
 
 MAX_BYTES: Final = 2 * 1024 * 1024
-"""Of one container: the last ones, as on the platform."""
+"""Last lines of one container, as on the platform."""
 TAIL: Final = 100_000
 """Lines of one container: the last ones."""
 PATIENCE: Final = 3.0

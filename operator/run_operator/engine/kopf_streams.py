@@ -82,7 +82,7 @@ def settings() -> kopf.OperatorSettings:
     chosen.watching.connect_timeout = 5
     chosen.watching.reconnect_backoff = 1.0
     chosen.networking.request_timeout = 60
-    # kopf iterates over it anew for every request, and ends the whole operator when it runs out.
+    # kopf iterates over it for every request, and ends the whole operator when it runs out.
     chosen.networking.error_backoffs = Backoffs()
     chosen.persistence.diffbase_storage = NoDiffs()
     chosen.persistence.progress_storage = NoProgress()

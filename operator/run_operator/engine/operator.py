@@ -225,7 +225,7 @@ class Operator:
         """Begin only when the store is complete: a child not listed yet must not look like one that is missing."""
         while not await self._synced(sweeper, streams):
             log.error(
-                "the first lists are not complete after %g s: opening the streams anew",
+                "the first lists are not complete after %g s: reopening the streams",
                 self._settings.sync_deadline,
             )
             streams.close()
@@ -253,9 +253,7 @@ class Operator:
             else:
                 self._metrics.swept(findings.ghosts)
                 if findings.unseen:
-                    log.error(
-                        "%d objects never came by the watch streams: opening them anew", findings.unseen
-                    )
+                    log.error("%d objects never came by the watch streams: reopening them", findings.unseen)
                     streams.close()
             self._health.swept()
 

@@ -31,7 +31,7 @@ Listed = dict[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """What a sweep found: dropped ghosts, and objects the streams should have told of long ago."""
+    """The result of a resync: dropped ghosts, and objects that the streams should have reported."""
 
     ghosts: int
     unseen: int

@@ -1,6 +1,6 @@
-"""Statuses that can wait: in a burst of new Runs the writes that start pods go first.
+"""Pacing of status writes: in a burst of new Runs the writes that start pods go first.
 
-A Run that is told PENDING a little later has often become RUNNING meanwhile, and one write says both.
+A Run that shows PENDING a little later is often RUNNING by then, and one write shows both.
 """
 
 from __future__ import annotations
@@ -37,5 +37,5 @@ class StatusPacing:
         return 0.0
 
     def forget(self, key: Key) -> None:
-        """There is something else to say of it by now, or nothing any more."""
+        """Cancel the pending write: it is obsolete."""
         self._promised.pop(key, None)

@@ -27,7 +27,7 @@ from run_operator.kube.resource import Resource
 from run_operator.observability.telemetry import OperatorTelemetry
 
 BACKOFF: Final = (1.0, 2.0, 5.0, 10.0, 30.0)
-"""Seconds before the streams are opened anew after a failure; the last one is repeated."""
+"""Seconds before the streams are reopened after a failure; the last one is repeated."""
 DISCOVERY_PAUSE: Final = 1.0
 
 log = logging.getLogger(__name__)
@@ -39,7 +39,7 @@ def connections(namespaces: Sequence[str]) -> int:
 
 
 class Streams:
-    """Into the store, which `seen` is told of. `configuration` is its own: streams keep their connections.
+    """Feeds the store; `seen` is called for each object. `configuration` is its own: streams keep their connections.
 
     `stop` is set when the operator ends: then they are not opened anew. `restarted` is told when they are.
     """
@@ -77,7 +77,7 @@ class Streams:
         return {name: time.monotonic() - at for name, at in self._last_seen.items()}
 
     async def work(self) -> None:
-        """Keep them open until the operator stops; opened anew over the warm store when they fail."""
+        """Keep the streams open until the operator stops; reopen them over the warm store when they fail."""
         failures = 0
         while not self._stop.is_set():
             self._close.clear()
@@ -91,7 +91,7 @@ class Streams:
             await self._pause(BACKOFF[min(failures, len(BACKOFF) - 1)])
 
     def close(self) -> None:
-        """Close the streams; `work` opens them anew, unless the operator stops."""
+        """Close the streams; `work` reopens them, unless the operator stops."""
         self.opened.clear()
         self._close.set()
 
@@ -134,7 +134,7 @@ class Streams:
         return served
 
     async def _pause(self, seconds: float) -> None:
-        """Before they are opened anew; the end of the operator does not wait for it."""
+        """The pause before they are reopened; the end of the operator does not wait for it."""
         if self._stop.is_set():
             return
         self._metrics.restarted()

@@ -38,13 +38,13 @@ class GatewayLimits(Bounds):
     lists: int = 4
     """Lists under way at once."""
     lists_each: int = 2
-    """Of these, lists of one caller."""
+    """Most lists of one caller among them."""
     lists_waiting: int = 16
     """Lists of one caller that may wait for their turn; also logs."""
     logs_at_once: int = 4
     """Requests for logs at once; each may hold 50 MB for a moment."""
     logs_each: int = 1
     logs: int = 2_097_152
-    """Of one container: the last ones, as on the platform."""
+    """Last lines of one container, as on the platform."""
     all_logs: int = 8_388_608
-    """Of one answer."""
+    """Most bytes of one answer."""

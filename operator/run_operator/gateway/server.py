@@ -80,14 +80,14 @@ class GatewayServer:
                 self._counters.refused(problem.limit)
             wait = problem.retry_after
             headers = {} if wait is None else {"Retry-After": str(max(1, math.ceil(wait)))}
-            return problem.status, _told(problem.status, str(problem)), headers
+            return problem.status, _error_body(problem.status, str(problem)), headers
         except TimeoutError:
             self._counters.refused("request")
-            return 504, _told(504, f"not done within {self._limits.request:g} s; try again"), {}
+            return 504, _error_body(504, f"not done within {self._limits.request:g} s; try again"), {}
         except Exception:
             # The one place that catches everything: a mistake about one request must not stop the others.
             log.exception("a request could not be answered: %s", request.method)
-            return 500, _told(500, "the gateway could not answer this request; its log says why"), {}
+            return 500, _error_body(500, "the gateway could not answer this request; its log says why"), {}
 
     async def _asked(self, request: web.BaseRequest, asked: Asked) -> Any:
         level_for(request.headers)
@@ -181,5 +181,5 @@ def _integer(digits: str) -> int | float:
     return int(digits) if len(digits) <= 20 else float(digits)  # noqa: PLR2004 - an int64 has at most 20
 
 
-def _told(status: int, message: str) -> dict[str, Any]:
+def _error_body(status: int, message: str) -> dict[str, Any]:
     return {"status": status, "message": message}

@@ -48,7 +48,7 @@ class Bounds:
     bodies: int = 67_108_864
     """Size of all request bodies that are read at once."""
     bodies_each: int = 16_777_216
-    """Of these, bodies of one sender."""
+    """Most bytes of the bodies of one sender."""
 
 
 class BodyError(Exception):

@@ -82,7 +82,7 @@ class PodFiles:
             self._checked[namespace] = self._clock(), bundle
 
     async def keep(self, namespaces: Callable[[], Iterable[str]]) -> None:
-        """Look after the namespaces with live Runs, for ever."""
+        """Keep the ConfigMap in namespaces with live Runs, until cancelled."""
         while True:
             await asyncio.sleep(PAUSE)
             wanted = set(namespaces())

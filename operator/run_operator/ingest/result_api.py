@@ -25,7 +25,7 @@ from run_operator.kube.errors import InvalidError, KubeError, NotFoundError, Too
 from run_operator.kube.resource import RUNS
 
 TRIES: Final = 5
-"""Of one patch, while others write to the same Run."""
+"""Tries of one patch, while others write to the same Run."""
 RETRY: Final = 2.0
 
 
