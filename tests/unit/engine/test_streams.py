@@ -192,7 +192,7 @@ async def test_runs_go_on_without_a_kind_that_they_may_refer_to_and_the_probe_sa
     cluster.unknown = {missing}
     cluster.runs = [LATE]
     running = asyncio.create_task(operator(unused_tcp_port).run())
-    await until(lambda: cluster.writes)
+    await until(lambda: [path for path in cluster.writes if "/runs/" in path])
     async with aiohttp.ClientSession() as person:
         ready = await asked(person, unused_tcp_port, "readyz", f"{missing}.run-operator.io is missing")
         assert (ready.status, "kubectl apply -k crds" in await ready.text()) == (200, True)
