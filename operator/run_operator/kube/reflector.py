@@ -70,10 +70,11 @@ class Reflector:
         self._version = ""
         delays = iter(Backoffs())
         while True:
-            began = time.monotonic()
+            began = None
             try:
                 if not self._version:
                     await self._list()
+                began = time.monotonic()
                 await self._watch()
             except ExpiredError as error:
                 log.info("listing %s again: %s", self._scope, error)
@@ -84,7 +85,9 @@ class Reflector:
                 continue
             except KubeError as error:
                 log.warning("watching %s again: %s", self._scope, error)
-            if time.monotonic() - began > STEADY:
+            if (
+                began is not None and time.monotonic() - began > STEADY
+            ):  # of the watch: a list may take as long
                 delays = iter(Backoffs())
                 continue
             await asyncio.sleep(next(delays))

@@ -14,7 +14,7 @@ from run_operator.api.raw import mapping, text
 from run_operator.client.cli import output as shown
 from run_operator.client.errors import ForbiddenError
 from run_operator.client.log_reader import LogLine
-from run_operator.client.text import visible
+from run_operator.client.text import short, visible
 from run_operator.client.wait import no_lines
 
 TICK: Final = 1.0
@@ -107,5 +107,5 @@ def last_metrics(status: Mapping[str, Any], most: int = 4) -> str:
     found = []
     for name, value in sorted(mapping(status.get("metrics")).items())[:most]:
         last = value[-1] if isinstance(value, list) and value else value
-        found.append(f"{name} {last:.4g}" if isinstance(last, int | float) else f"{name} -")
+        found.append(f"{name} {short(last)}" if isinstance(last, int | float) else f"{name} -")
     return "  ".join(found)
