@@ -252,10 +252,11 @@ class Store:
             self.listener.run_gone(uid)
 
     def _remember(self, run_uid: str, pod: PodView) -> None:
-        """One a Run: the newest that shows an exit code."""
+        """One a Run: the newest that shows how it ended. One that never confirmed it may show no exit code."""
         known = self._gone.get(run_uid)
         later = known is None or (pod.created, pod.name) >= (known.created, known.name)
-        if later and any(c.state == "terminated" for c in pod.facts.containers):
+        ended = any(c.state == "terminated" for c in pod.facts.containers)
+        if later and (ended or pod.facts.deleting or not pod.live):
             self._gone[run_uid] = pod
 
     def _version(self, uid: str) -> str | None:
