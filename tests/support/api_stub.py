@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import ssl
 import threading
 import time
 from collections import deque
@@ -19,6 +20,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import yaml
 
+from cluster.pki import Authority
 from run_operator import Cluster
 
 GROUP = "/apis/run-operator.io/v1/namespaces/ml"
@@ -101,6 +103,8 @@ class Stub:
     """Each watch is ended as soon as it began."""
     status: int = 0
     """Answered to everything, if any."""
+    pki: Path | None = None
+    """Where its authority and certificate are made; without it, plain HTTP."""
 
     def __post_init__(self) -> None:
         self.lock = threading.Condition()
@@ -109,6 +113,8 @@ class Stub:
         self.epoch = 0
         self._server: ThreadingHTTPServer | None = None
         self.port = 0
+        if self.pki:
+            Authority(self.pki).server("stub", ["localhost", "127.0.0.1"])
         self.start()
 
     def start(self) -> None:
@@ -116,6 +122,10 @@ class Stub:
         self.stopping = False
         self._server = _Listener(("127.0.0.1", self.port), type("Handler", (_Handler,), {"stub": self}))
         self.port = self._server.server_address[1]
+        if self.pki:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(self.pki / "stub.crt", self.pki / "stub.key")
+            self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
         threading.Thread(
             target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True
         ).start()
@@ -157,9 +167,11 @@ class Stub:
     def kubeconfig(self, folder: Path, **user: Any) -> Path:
         """The way to it."""
         entry = {"name": "stub"}
+        where: dict[str, Any] = {"server": f"http{'s' if self.pki else ''}://127.0.0.1:{self.port}"}
+        where |= {"certificate-authority": str(self.pki / "ca.crt")} if self.pki else {}
         document = {
             "apiVersion": "v1", "kind": "Config", "current-context": "stub",
-            "clusters": [entry | {"cluster": {"server": f"http://127.0.0.1:{self.port}"}}],
+            "clusters": [entry | {"cluster": where}],
             "contexts": [entry | {"context": {"cluster": "stub", "user": "stub", "namespace": "ml"}}],
             "users": [entry | {"user": user}],
         }  # fmt: skip
