@@ -35,6 +35,10 @@ class GatewayLimits(Bounds):
     """Documents that one list holds while it is made."""
     answer: int = 16_777_216
     """Documents on one page."""
+    answers: int = 134_217_728
+    """Answers being sent at once."""
+    answers_each: int = 33_554_432
+    """Of these, answers to one caller."""
     lists: int = 4
     """Lists under way at once."""
     lists_each: int = 2

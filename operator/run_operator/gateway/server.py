@@ -8,6 +8,7 @@ import logging
 import math
 import ssl
 import time
+from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import unquote
 
@@ -25,7 +26,7 @@ from run_operator.gateway.routes import OPEN, Request, Routes, configuration, pa
 from run_operator.gateway.telemetry import Asked, GatewayTelemetry
 from run_operator.gateway.warnings import not_used_of, warning_header
 from run_operator.http.rate_limit import Buckets
-from run_operator.http.server import Bodies, BodyError, Ports
+from run_operator.http.server import Bodies, BodyError, ByteBudget, OverBudgetError, Ports, send
 from run_operator.kube.client import Api
 
 DRAIN: Final = 10.0
@@ -46,6 +47,7 @@ class GatewayServer:
         self._callers = Buckets(limits.rate, limits.burst, time.monotonic, limits.remembered)
         self._strangers = Buckets(limits.rate, limits.burst, time.monotonic, limits.remembered)
         self._bodies = Bodies(limits)
+        self._answers = ByteBudget(limits.answers, limits.answers_each)
         self._ports = Ports(self._handle, limits, lambda: counters.refused("connections"))
 
     async def listen(self, host: str, port: int, context: ssl.SSLContext | None) -> int:
@@ -61,14 +63,15 @@ class GatewayServer:
         with self._counters.request(_method(request), parts) as asked:
             asked.code, body, headers = await self._answered(request, asked)
         access_log.note(request, parts, asked)
-        response = web.Response(
-            status=asked.code,
-            body=encoded(body),
-            content_type="application/json",
-            headers=_level(request) | headers,
-        )
-        if asked.code >= ERROR and not request.content.at_eof():
-            response.force_close()  # what is left of the body is not worth reading
+        content = encoded(body)
+        response = _response(request, asked.code, content, headers)
+        try:
+            with self._answers.hold(len(content), asked.owner):
+                await send(request, response, self._limits.answer_time)
+        except OverBudgetError as error:
+            self._counters.refused("answers")
+            told = encoded(_told(503, f"{error}, whose answers are still being read"))
+            return _response(request, 503, told, {"Retry-After": "2"})
         return response
 
     async def _answered(self, request: web.BaseRequest, asked: Asked) -> tuple[int, Any, dict[str, str]]:
@@ -100,6 +103,7 @@ class GatewayServer:
         await self._pace(who)
         caller = ApiClient(self._api, who, self._limits.retry_timeout)
         asked.user = await self._authentication.user(caller)
+        asked.owner = who.owner
         body = await self._body(request, who)
         parts, parameters = parts_of(request.raw_path), dict(request.query)
         asked.warnings = not_used_of(_method(request), parts, body)
@@ -144,6 +148,15 @@ class GatewayServer:
             return await self._bodies.read(request, most, sender)
         except BodyError as error:
             raise Problem(error.status, str(error), error.retry_after, limit=error.limit) from error
+
+
+def _response(request: web.BaseRequest, status: int, body: bytes, headers: Mapping[str, str]) -> web.Response:
+    response = web.Response(
+        status=status, body=body, content_type="application/json", headers=_level(request) | dict(headers)
+    )
+    if status >= ERROR and not request.content.at_eof():
+        response.force_close()  # what is left of the body is not worth reading
+    return response
 
 
 def _method(request: web.BaseRequest) -> str:

@@ -39,6 +39,7 @@ class Asked:
     code = 499
     seconds = 0.0
     user = ""
+    owner = ""
     warnings: Sequence[str] = ()
 
 
