@@ -31,15 +31,15 @@ class GatewayLimits(Bounds):
     largest_page: int = 1000
     listed: int = 50_000
     """Objects looked at for one list."""
-    held: int = 8_388_608
+    held: int = 4_194_304
     """Documents that one list holds while it is made."""
-    answer: int = 16_777_216
+    answer: int = 8_388_608
     """Documents on one page."""
     answers: int = 134_217_728
     """Answers being sent at once."""
     answers_each: int = 33_554_432
     """Of these, answers to one caller."""
-    lists: int = 4
+    lists: int = 3
     """Lists under way at once."""
     lists_each: int = 2
     """Most lists of one caller among them."""
