@@ -70,8 +70,8 @@ class GatewayServer:
                 await send(request, response, self._limits.answer_time)
         except OverBudgetError as error:
             self._counters.refused("answers")
-            told = encoded(_told(503, f"{error}, whose answers are still being read"))
-            return _response(request, 503, told, {"Retry-After": "2"})
+            refusal = encoded(_error_body(503, f"{error}, and their answers are still being read"))
+            return _response(request, 503, refusal, {"Retry-After": "2"})
         return response
 
     async def _answered(self, request: web.BaseRequest, asked: Asked) -> tuple[int, Any, dict[str, str]]:
