@@ -31,7 +31,7 @@ class EndMark(NamedTuple):
     namespace: str
     name: str
     id: str
-    """The digest of the document."""
+    """Of the document."""
     attempt: int
     metrics: bool
     """Whether the Run had metrics, which are in its status alone."""

@@ -16,7 +16,7 @@ class DeploymentFacts(NamedTuple):
 
     attempt: int
     digest: str
-    """The digest of the document of its pods."""
+    """Of the document its pods were made from."""
     replicas: int
     """How many pods it is asked for."""
     deleting: bool

@@ -91,5 +91,5 @@ def _none(cluster: Cluster, run_id: str, why: str) -> EntityNotExistsError:
 
 
 def name_of(raw: JSON) -> str:
-    """The uid of the object."""
+    """Of the object."""
     return text(mapping(raw.get("metadata")).get("name"))

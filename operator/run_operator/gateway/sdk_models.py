@@ -47,9 +47,9 @@ def readable(document: JSON) -> dict[str, Any]:
 
 
 def _message(document: JSON, refused: list[str]) -> str:
-    message = text(mapping(document.get("status")).get("message"))
+    told = text(mapping(document.get("status")).get("message"))
     note = f"not shown, because the SDK cannot read it: {', '.join(refused)[:500]} (kubectl shows it)"
-    return f"{message}; {note}" if message else note
+    return f"{told}; {note}" if told else note
 
 
 def _any(_: Any) -> bool:

@@ -39,7 +39,6 @@ class Asked:
     code = 499
     seconds = 0.0
     user = ""
-    owner = ""
     warnings: Sequence[str] = ()
 
 
@@ -50,7 +49,7 @@ class GatewayTelemetry:
         self.registry = registry = CollectorRegistry()
         self._requests = Counter(
             "run_operator_gateway_requests",
-            "Requests by method, route and HTTP status; 499: the client went away.",
+            "Requests by method, route and HTTP status; 499: whoever asked went away.",
             ["method", "route", "code"],
             registry=registry,
         )
@@ -66,7 +65,7 @@ class GatewayTelemetry:
         )
         self._logs = Gauge(
             "run_operator_gateway_logs_in_flight",
-            "Logs being read from nodes; each one is held in memory.",
+            "Of these, logs being read from nodes; each holds what it has read in memory.",
             registry=registry,
         )
         self._refused = Counter(

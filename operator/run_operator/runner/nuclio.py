@@ -148,13 +148,9 @@ def job_event(run: Mapping[str, Any]) -> Any:
     )  # fmt: skip
 
 
-_encode = json.JSONEncoder(default=str).encode
-"""Made once: `json.dumps` with an option makes an encoder each time."""
-
-
 def as_json(value: Any) -> str:
     """How a handler's map or list becomes a body."""
-    return _encode(value)
+    return json.dumps(value, default=str)
 
 
 def fields_of(query: str) -> dict[str, str]:

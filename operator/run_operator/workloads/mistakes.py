@@ -11,7 +11,7 @@ from run_operator.workloads.fields import InvalidSpecError, WorkloadError
 
 MAX_MISTAKES: Final = 10
 STAND_INS: Final[Mapping[str, Any]] = {"image": "image", "service_ports": [{"port": 1}]}
-"""Fields that a workload needs."""
+"""Of what a workload cannot be without."""
 _STEP: Final = re.compile(r"\[(\d+)\]|([^.\[\]]+)")
 
 
@@ -24,11 +24,11 @@ def all_mistakes(
     error: InvalidSpecError | None = first
     while error is not None and rest.leave_out(error.field) and len(found) < MAX_MISTAKES:
         error = _next(rest.spec, build)
-        sentence = rest.as_written(str(error), error.field) if error else ""
-        if sentence in found:
+        told = rest.as_written(str(error), error.field) if error else ""
+        if told in found:
             break  # of something that cannot be left out
-        if sentence:
-            found.append(sentence)
+        if told:
+            found.append(told)
     if len(found) == 1:
         return first
     return InvalidSpecError(first.field, "; ".join(found).removeprefix(f"{first.field}: "))

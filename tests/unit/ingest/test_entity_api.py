@@ -1,0 +1,193 @@
+"""Which artifacts, data items and models a Run's own token makes, changes and reads."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from run_operator.api.run import Run
+from run_operator.http.server import DeniedError
+from run_operator.ingest.entity_api import LABEL, MOST, EntityApi
+from run_operator.kube.resource import DATAITEMS, MODELS, Resource
+from tests.support.ingest_world import FakeApi
+
+ROOT = "/api/v1/-/p"
+
+
+class Api(FakeApi):
+    """With lists, and merge patches of a status."""
+
+    async def list_metadata(self, resource: Resource, *, namespace: str, selector: str) -> AsyncIterator[Any]:
+        key, _, value = selector.partition("=")
+        for raw in self._of(resource, namespace):
+            if raw["metadata"].get("labels", {}).get(key) == value:
+                yield raw["metadata"]
+
+    async def list_objects(
+        self, resource: Resource, *, namespace: str, fields: str, page_size: int
+    ) -> AsyncIterator[Any]:
+        for raw in self._of(resource, namespace):
+            if fields == f"spec.name={raw['spec']['name']}":
+                yield raw
+
+    async def patch(self, resource, namespace, name, body, subresource=None) -> dict[str, Any]:
+        raw = await self.get(resource, namespace, name)
+        assert body["metadata"] == {"uid": raw["metadata"].get("uid")}
+        status = raw.setdefault("status", {})
+        for key, value in body["status"].items():
+            status[key] = {**status.get(key, {}), **value} if isinstance(value, dict) else value
+        return self.put(resource, raw)
+
+    async def json_patch(
+        self, resource, namespace, name, operations, *, subresource=None, accept=""
+    ) -> dict[str, Any]:
+        await super().json_patch(resource, namespace, name, operations)
+        return await self.get(resource, namespace, name)
+
+    def _of(self, resource: Resource, namespace: str) -> list[Any]:
+        return [
+            raw
+            for (plural, there, _), raw in self.objects.items()
+            if (plural, there) == (resource.plural, namespace)
+        ]
+
+
+def run(uid: str, **inputs: str) -> Run:
+    spec = {
+        "kind": "python+job:run",
+        "project": "p",
+        "id": uid,
+        "spec": {"inputs": inputs, "deep": [{"x": [1, None]}]},
+    }
+    return Run.from_object({"metadata": {"name": uid, "namespace": "ml", "uid": uid}, "spec": spec})
+
+
+def document(name: str, entity_id: str, kind: str = "table", **more: Any) -> dict[str, Any]:
+    path = {"path": f"s3://b/{entity_id}"}
+    return {"kind": kind, "project": "p", "id": entity_id, "name": name, "spec": path, "metadata": {}} | more
+
+
+@pytest.fixture
+def api() -> Api:
+    one = Api()
+    for entity_id, created in (("v1", "2026-01-01T00:00:00Z"), ("v2", "2026-01-02T00:00:00Z")):
+        spec = document("raw", entity_id, metadata={"created": created})
+        one.put(
+            DATAITEMS,
+            {
+                "kind": "DataItem",
+                "metadata": {"name": entity_id, "namespace": "ml", "uid": entity_id},
+                "spec": spec,
+            },
+        )
+    return one
+
+
+async def ask(api: Api, of: Run, method: str, path: str, body: Any = None, **query: str) -> Any:
+    return (await EntityApi(api).answer(of, method, f"{ROOT}/{path}", query, body)).body  # type: ignore[arg-type]
+
+
+async def refused(api: Api, of: Run, method: str, path: str, body: Any = None, **query: str) -> int:
+    with pytest.raises(DeniedError) as caught:
+        await ask(api, of, method, path, body, **query)
+    return caught.value.answer.status
+
+
+async def test_what_a_run_makes_it_changes_and_reads_and_no_other_run_does(api):
+    mine, others = run("mine"), run("others")
+    made = await ask(api, mine, "POST", "dataitems", document("out", "m1"))
+    assert (made["id"], made["key"], made["status"]) == (
+        "m1",
+        "store://p/dataitem/table/out:m1",
+        {"state": "CREATED"},
+    )
+    assert api.objects["dataitems", "ml", "m1"]["metadata"]["labels"][LABEL] == "mine"
+    api.objects["dataitems", "ml", "m1"]["metadata"]["uid"] = "m1"
+    saved = await ask(api, mine, "PUT", "dataitems/m1", made | {"status": {"state": "READY"}})
+    assert saved["status"] == {"state": "READY"}
+    assert (await ask(api, mine, "GET", "dataitems", name="out"))["content"] == [saved]
+    assert await refused(api, others, "GET", "dataitems/m1") == 404
+    assert await refused(api, others, "PUT", "dataitems/m1", saved) == 404
+    assert (await ask(api, others, "GET", "dataitems", name="out"))["content"] == []
+
+
+async def test_a_key_names_one_version_and_a_name_all(api):
+    one, all_of_them = (
+        run("a", di="store://p/dataitem/table/raw:v1"),
+        run("b", di="store://p/dataitem/table/raw"),
+    )
+    assert (await ask(api, one, "GET", "dataitems/v1"))["id"] == "v1"
+    assert await refused(api, one, "GET", "dataitems/v2") == 404
+    assert [item["id"] for item in (await ask(api, one, "GET", "dataitems", name="raw"))["content"]] == ["v1"]
+    assert [
+        item["id"] for item in (await ask(api, all_of_them, "GET", "dataitems", name="raw"))["content"]
+    ] == ["v2"]
+    everything = await ask(api, all_of_them, "GET", "dataitems", name="raw", versions="all")
+    assert [item["id"] for item in everything["content"]] == ["v2", "v1"]
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "store://other/dataitem/table/raw:v1", "store://p/artifact/table/raw:v1", "store://p/dataitem/other/raw:v1",
+        "store://p/dataitem/table/raw:v3", "see store://p/dataitem/table/raw:v1", "store://p/dataitem/table",
+    ],
+)  # fmt: skip
+async def test_a_key_that_is_not_quite_it_opens_nothing(api, key):
+    assert await refused(api, run("a", di=key), "GET", "dataitems/v1") == 404
+
+
+async def test_an_input_is_read_and_not_changed(api):
+    reader = run("a", di="store://p/dataitem/table/raw:v1")
+    for path, body in (("dataitems/v1", document("raw", "v1")), ("dataitems/v1/files/info", [])):
+        assert await refused(api, reader, "PUT", path, body) == 403
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status"),
+    [
+        ("GET", "dataitems", None, 403),
+        ("DELETE", "dataitems/v1", None, 403),
+        ("POST", "dataitems", [], 400),
+        ("POST", "dataitems", {"project": "p"}, 400),
+        ("POST", "dataitems", document("x", "x", project="q"), 403),
+        ("POST", "dataitems", document("x", "x", key="store://p/model/table/x:x"), 400),
+        ("GET", "dataitems/no%2Fid", None, 404),
+        ("GET", "../q/dataitems", None, 404),
+    ],
+)
+async def test_anything_else_is_refused(api, method, path, body, status):
+    assert await refused(api, run("a"), method, path, body) == status
+
+
+async def test_another_project_is_refused(api):
+    with pytest.raises(DeniedError) as caught:
+        await EntityApi(api).answer(run("a"), "GET", "/api/v1/-/q/dataitems/v1", {}, None)  # type: ignore[arg-type]
+    assert caught.value.answer.status == 403
+
+
+async def test_files_and_metrics_are_kept_beside_the_document(api):
+    mine = run("mine")
+    await ask(api, mine, "POST", "models", document("m", "m1", "sklearn"))
+    api.objects["models", "ml", "m1"]["metadata"]["uid"] = "m1"
+    assert await ask(api, mine, "PUT", "models/m1/metrics/f1", [0.5, None]) == [0.5, None]
+    assert await ask(api, mine, "GET", "models/m1/metrics") == {"f1": [0.5, None]}
+    await ask(api, mine, "PUT", "models/m1/files/info", [{"path": "a"}])
+    assert await ask(api, mine, "GET", "models/m1/files/info") == [{"path": "a"}]
+    for path, body in (
+        ("models/m1/metrics/f1", "x"), ("models/m1/metrics/f1", None), ("models/m1/files/info", [1]),
+        ("models/m1/files/info", [{}] * 10_001),
+    ):  # fmt: skip
+        assert await refused(api, mine, "PUT", path, body) == 400
+    assert await refused(api, mine, "GET", "models/m1/metrics/none") == 404
+    assert await refused(api, mine, "PUT", "models/m1/metrics", {}) == 404
+
+
+async def test_a_run_makes_so_many_and_no_more(api):
+    for i in range(MOST):
+        metadata = {"name": f"m{i}", "namespace": "ml", "uid": f"m{i}", "labels": {LABEL: "mine"}}
+        api.put(MODELS, {"kind": "Model", "metadata": metadata, "spec": document("m", f"m{i}")})
+    assert await refused(api, run("mine"), "POST", "models", document("m", "one-more")) == 400
+    assert (await ask(api, run("others"), "POST", "models", document("m", "theirs")))["id"] == "theirs"
