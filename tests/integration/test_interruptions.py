@@ -134,3 +134,13 @@ def test_jobs_are_kept_from_autoscalers(operator, person):
     marks = pod_of(person, "x")["metadata"]["annotations"]
     assert marks["cluster-autoscaler.kubernetes.io/safe-to-evict"] == "false"
     assert marks["karpenter.sh/do-not-disrupt"] == "true"
+
+
+def test_a_limit_range_below_the_added_tenth_refuses_nothing(operator, person):
+    rule = {"type": "Container", "max": {"memory": "1Gi"}}
+    person.apply(
+        {"apiVersion": "v1", "kind": "LimitRange", "metadata": {"name": "most"}, "spec": {"limits": [rule]}}
+    )
+    person.apply_run("x", "sleep", spec={"resources": {"mem": "1Gi"}})
+    person.becomes("x", "RUNNING")
+    assert pod_of(person, "x")["spec"]["containers"][0]["resources"]["limits"]["memory"] == "1Gi"

@@ -57,10 +57,12 @@ from run_operator.lifecycle.model import (
     SuspendChild,
 )
 from run_operator.workloads.builder import child_kind
+from run_operator.workloads.memory_limit import MemoryCeiling, within
 from run_operator.workloads.types import Workload
 from run_operator.workloads.volumes import shortcomings
 
 Prepare = Callable[[str], Awaitable[None]]
+Ceiling = Callable[[str], Awaitable[MemoryCeiling]]
 
 log = logging.getLogger(__name__)
 
@@ -77,13 +79,17 @@ class Executor:
     """Does the writing. Answers of the API server go to the store at once: read your own writes.
 
     `prepare` is called with a namespace before a pod is made in it: what pods mount has to be there.
+    `ceiling` says how much memory a container of a namespace may have.
     """
 
-    def __init__(self, api: Api, store: Store, prepare: Prepare | None = None) -> None:
+    def __init__(
+        self, api: Api, store: Store, prepare: Prepare | None = None, ceiling: Ceiling | None = None
+    ) -> None:
         self._api = api
         self._store = store
         self._prepare = prepare
         self._reasons = EventReader(api)
+        self._ceiling = ceiling
 
     async def write_status(self, run: Run, status: Mapping[str, Any]) -> Run:
         """Replace the status, only if the Run is still the version that was decided about (ConflictError)."""
@@ -115,11 +121,12 @@ class Executor:
             case CreateWorkload(workload):
                 await self._prepare_namespace(run)
                 notes = await self._provide(run, workload)
-                await self._create(run, workload.child)
+                await self._create(run, await self._within_limits(run, workload))
             case RestartChild(name, uid, workload):
                 await self._prepare_namespace(run)
                 notes = await self._provide(run, workload)
-                await self._restart(run, name, uid, workload)
+                child = await self._within_limits(run, workload)
+                await self._restart(run, name, uid, replace(workload, child=dict(child)))
             case DeleteChild(name, uid, kind, version):
                 await self._delete(BY_KIND[kind], run, name, uid, version)
                 self._store.drop_child(uid)
@@ -222,6 +229,11 @@ class Executor:
             _check_content(resource, answer, body)
         self._keep(resource, answer, own=own)
         return answer
+
+    async def _within_limits(self, run: Run, workload: Workload) -> Mapping[str, Any]:
+        if self._ceiling is None:
+            return workload.child
+        return within(workload.child, await self._ceiling(run.namespace))
 
     async def _prepare_namespace(self, run: Run) -> None:
         if self._prepare is None:

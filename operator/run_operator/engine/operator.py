@@ -18,6 +18,7 @@ from run_operator.engine.event_recorder import EventRecorder
 from run_operator.engine.executor import Executor
 from run_operator.engine.ingest_service import IngestService
 from run_operator.engine.log_service import LogService, limits_of
+from run_operator.engine.memory_ceiling import MemoryCeilings
 from run_operator.engine.namespace_defaults import NamespaceDefaults
 from run_operator.engine.queue import WorkQueue
 from run_operator.engine.reconciler import Reconciler
@@ -128,7 +129,8 @@ class Operator:
     def _workers(
         self, api: Api, recorder: EventRecorder, reporting: IngestService | None, seal: Seal
     ) -> Workers:
-        executor = Executor(api, self._store, reporting.prepare if reporting else None)
+        prepare = reporting.prepare if reporting else None
+        executor = Executor(api, self._store, prepare, MemoryCeilings(api).of)
         options = Options(
             gpu_resource=self._settings.gpu_resource,
             default_user=self._settings.default_user,
