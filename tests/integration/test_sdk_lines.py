@@ -36,7 +36,7 @@ def gateway(kubeconfig: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
 
 @pytest.fixture
 def token(person: Person) -> str:
-    """Of somebody who may also create projects."""
+    """A token of a user who may also change namespaces."""
     found = account(person, "user", *ROLES)
     who = f"--serviceaccount={person.namespace}:user"
     role = f"{person.namespace}-namespaces"

@@ -42,15 +42,15 @@ class Recorder:
                 )
                 try:
                     with urllib.request.urlopen(request, timeout=70) as answer:  # noqa: S310
-                        code, told, given = answer.status, answer.headers, answer.read()
+                        code, head, given = answer.status, answer.headers, answer.read()
                 except urllib.error.HTTPError as error:
                     with error:
-                        code, told, given = error.code, error.headers, error.read()
+                        code, head, given = error.code, error.headers, error.read()
                 recorder.calls.append(call(self.command, self.path, body, code))
                 self.send_response(code)
                 for key in ("Content-Type", "X-Api-Level", "Retry-After"):
-                    if told.get(key):
-                        self.send_header(key, told[key])
+                    if head.get(key):
+                        self.send_header(key, head[key])
                 self.send_header("Content-Length", str(len(given)))
                 self.end_headers()
                 self.wfile.write(given)

@@ -44,7 +44,7 @@ def chosen(project: str, own: Claim | None, labelled: Iterable[Claim]) -> str:
     if oldest is not None and oldest.created < own.created:
         raise AmbiguousProjectError(
             f"project {project} is ambiguous: namespace {oldest.namespace} has the label {LABEL_PROJECT}={project}, and "
-            f"namespace {own.namespace}, which is called like it, was created later. Whoever runs the cluster can say "
+            f"namespace {own.namespace}, which is called like it, was created later. The administrator can say "
             f"which one it is: gateway --project {project}=NAMESPACE, or take the label away, or put another one on the "
             "other namespace"
         )

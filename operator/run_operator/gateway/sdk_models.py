@@ -1,6 +1,6 @@
 """What the SDK's own models take of a document: a field they refuse would break the whole list that it is in.
 
-Whoever applies with kubectl may write what the SDK cannot read. Such a field is left out of the answer, and the status
+A document that kubectl applied may hold what the SDK cannot read. Such a field is left out of the answer, and the status
 says so. Only what every line and runtime of the SDK refuses is left out; unknown fields stay.
 """
 
@@ -96,7 +96,7 @@ def _fields(needed: Mapping[str, Check], optional: Mapping[str, Check] | None = 
 
 
 def _amount(value: Any) -> bool:
-    """Of CPU, memory and so on: the SDK asks for no more than a digit in it."""
+    """An amount of CPU, memory and so on: the SDK asks for no more than a digit in it."""
     return (isinstance(value, str) and any(map(str.isdecimal, value))) or (
         isinstance(value, int | float) and _number(value)
     )

@@ -1,4 +1,4 @@
-"""What the SDK is told of a Run between a call that was accepted and the operator's answer to it."""
+"""What the SDK reads of a Run between an accepted call and the work of the operator."""
 
 from __future__ import annotations
 
