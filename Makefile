@@ -10,7 +10,7 @@ SDK_STAMPS := $(SDK_LINES:%=.venv-%/.installed)
 CLUSTER_NAME ?= demo
 
 .DEFAULT_GOAL := help
-.PHONY: help docs check setup prerequisites demo test test-unit test-pod test-integration test-e2e lint format bench bench-jobset bench-stop bench-client bench-runmetrics bench-metrics bench-freshness bench-memory bench-neighbours chaos chaos-metrics cluster-up cluster-down lock sdk-lines sdk-environments
+.PHONY: help docs check setup prerequisites demo test test-unit test-pod test-integration test-e2e lint format bench bench-jobset bench-stop bench-client soak-clients bench-python bench-runmetrics bench-metrics bench-freshness bench-memory bench-neighbours chaos chaos-metrics cluster-up cluster-down lock sdk-lines sdk-environments
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -94,8 +94,14 @@ bench-memory: $(STAMP) ## What the operator holds beside many Runs and large Fun
 bench-neighbours: $(STAMP) ## A namespace that floods, and what another one feels of it
 	@$(BIN)/python -m tests.load.bench_neighbours
 
+soak-clients: $(STAMP) ## Ten minutes of ten waiting clients, while the API server is killed twice
+	@$(BIN)/python -m tests.load.soak_clients
+
 chaos: $(STAMP) ## Random stops, resumes and kills of the operator; no truth rule may break
 	@$(BIN)/python -m tests.load.chaos
+
+bench-python: $(STAMP) ## How soon a function runs beside a container, how fast it serves beside bare uvicorn
+	@$(BIN)/python -m tests.load.bench_python
 
 bench-runmetrics: $(STAMP) ## What log_metric costs the program
 	@$(BIN)/python -m tests.load.bench_runmetrics

@@ -142,7 +142,7 @@ def _settings() -> Iterator[str]:
     yield "# Settings\n\nEach setting is a flag and an environment variable. Times are seconds, sizes are bytes.\n"
     for title, settings, prefix in (
         ("The operator (`python -m run_operator`)", Settings, "RUN_OPERATOR"),
-        ("The gateway (`python -m run_operator.gateway`)", GatewaySettings, "RUN_OPERATOR_GATEWAY"),
+        ("The gateway (`python -m run_operator.gateway`)", GatewaySettings, "RUN_GATEWAY"),
     ):
         yield f"## {title}\n\n| flag | variable | default | meaning |\n|---|---|---|---|"
         for one in fields(settings):

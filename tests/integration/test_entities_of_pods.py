@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.gateway_process import SDK
+from tests.support.gateway_process import LINES
 from tests.support.harness import OperatorProcess, Person, wait_for
 from tests.support.s3_process import S3Process
 from tests.support.sdk_pod import SdkPod
@@ -78,12 +78,14 @@ def test_the_sdk_in_a_pod_reads_inputs_and_makes_outputs(operator: OperatorProce
         f".upload_file('in.csv', '{person.namespace}', 'in.csv')"
     )
     path = {"PATH": os.environ["PATH"]}
-    subprocess.run([str(SDK), "-c", upload], env=path | variables, cwd=tmp_path, check=True, timeout=60)
+    subprocess.run(
+        [str(LINES["0.15"]), "-c", upload], env=path | variables, cwd=tmp_path, check=True, timeout=60
+    )
     person.apply(data_item("raw", "v1", spec={"path": f"s3://{person.namespace}/in.csv", "schema": {}}))
     pod = pod_of(person, tmp_path, "a", {"di": "store://demo/dataitem/table/raw:v1"}, **variables)
     (tmp_path / "m.pkl").write_bytes(b"model")
     done = subprocess.run(
-        [str(SDK), "-W", "ignore", "-c", PROGRAM], env=path | pod.environ, cwd=tmp_path, capture_output=True, text=True,
+        [str(LINES["0.15"]), "-W", "ignore", "-c", PROGRAM], env=path | pod.environ, cwd=tmp_path, capture_output=True, text=True,
         check=False, timeout=100,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr

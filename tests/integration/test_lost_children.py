@@ -38,15 +38,6 @@ def test_a_pod_that_an_injected_container_keeps_is_ended_and_the_program_decides
     assert person.items("pods") == []
 
 
-def test_a_failed_program_that_a_container_keeps_gets_its_retries(operator, person):
-    person.apply_run("x", "sleep", policy={"backoffLimit": 1})
-    person.becomes("x", "RUNNING")
-    first = pod_of(person, "x")["metadata"]["name"]
-    patch_status(person, first, {"containerStatuses": containers(3)})
-    wait_for("another pod", lambda: [p for p in person.items("pods") if p["metadata"]["name"] != first])
-    assert person.status("x")["attempt"] == 1
-
-
 @pytest.mark.parametrize("way", ["plain", "cascade"])
 def test_a_job_deleted_without_its_pods_begins_again_as_the_next_attempt(operator, person, way):
     person.apply_run("x", "sleep")

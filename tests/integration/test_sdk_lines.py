@@ -17,7 +17,7 @@ import pytest
 import yaml
 
 from tests.support.gateway_process import LINES, GatewayProcess, SdkUser, account
-from tests.support.harness import REPOSITORY, Person
+from tests.support.harness import REPOSITORY, Person, wait_for
 from tests.support.recorder import Recorder
 
 KNOWN = REPOSITORY / "tests" / "data" / "sdk"
@@ -155,3 +155,59 @@ def test_one_line_goes_on_with_what_the_other_began(
     file.write_text(yaml.safe_dump(exported[first]))
     person.kubectl("delete", "run", run_id, "--wait=true")
     assert does(second, "imported", file) == {"id": run_id, "name": begun["name"], "state": "RUNNING"}
+
+
+@pytest.mark.timeout(180)
+def test_a_kind_that_nobody_knows_is_kept_and_starts_nothing(operator, gateway, person, token, tmp_path):
+    """The SDK 0.16 has generic entities for such kinds; it reads what kubectl applied, and imports what it exported."""
+    name = person.namespace
+    spec = {"anything": {"deep": [1, {"a": None}]}, "image": "i"}
+    metadata = {"name": "quantum-one", "version": "v"}
+    function = {
+        "kind": "_generic",
+        "project": name,
+        "id": "f1",
+        "name": "q",
+        "spec": spec,
+        "metadata": metadata,
+    }
+    task = {
+        "kind": "_generic+anneal",
+        "project": name,
+        "id": "t1",
+        "spec": {"function": f"_generic://{name}/q:f1"},
+    }
+    run = {
+        "kind": "_generic+anneal:run", "project": name, "id": "r1", "name": "quantum-one", "metadata": metadata,
+        "spec": {**spec, "task": f"_generic+anneal://{name}/t1", "function": f"_generic://{name}/q:f1"},
+    }  # fmt: skip
+    for kind, document in (("Function", function), ("Task", task), ("Run", run)):
+        person.apply(
+            {
+                "apiVersion": "run-operator.io/v1alpha1",
+                "kind": kind,
+                "metadata": {"name": document["id"]},
+                "spec": document,
+            }
+        )
+    wait_for("an answer", lambda: person.status("r1").get("reason") == "UnsupportedKind")
+    user = SdkUser(gateway.endpoint, token, tmp_path, "0.16")
+    found = user.run("generic", name, "r1")
+    assert (found["functions"], found["tasks"], found["runs"]) == (["f1"], ["t1"], ["r1"])
+    assert (
+        found["exported"]["spec"].items()
+        >= {"anything": spec["anything"], "task": run["spec"]["task"]}.items()
+    )
+    assert found["imported"] == ["_generic+anneal:run", "r1", spec["anything"]]
+    assert not person.items("jobs,pods,deployments,services")
+
+
+@pytest.mark.timeout(180)
+def test_no_answer_is_older_than_what_was_accepted(operator, gateway, person, token, tmp_path, line):
+    """A wait right after a resume waited for the stop of before."""
+    person.apply_run("x")
+    person.becomes("x", "RUNNING")
+    found = SdkUser(gateway.endpoint, token, tmp_path, line).run("accepted", person.namespace, "x", 4)
+    assert set(found["after_stop"]) <= {"STOP", "STOPPED"}
+    assert set(found["after_resume"]) <= {"PENDING", "RUNNING"}
+    assert found["after_delete"] == 4 * [True]

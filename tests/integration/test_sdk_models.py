@@ -1,10 +1,18 @@
-"""Every field of the SDK's own models with something odd in it: what the gateway answers both lines can read."""
+"""The SDK's own models, of both lines: odd values that break no list, and exports that lose nothing between the lines."""
 
 from __future__ import annotations
 
+import copy
 import json
 import subprocess
 
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from run_operator.api.exported import manifest, of_object
+from run_operator.document.entity import parse
+from run_operator.document.yaml_reader import Parsed
 from run_operator.gateway.sdk_models import readable
 from tests.support.gateway_process import LINES
 
@@ -70,3 +78,98 @@ def test_whatever_a_field_holds_the_sdk_can_read_the_answer(line):
         if why
     }
     assert not refused
+
+
+WRITER = """
+import json, sys, warnings
+warnings.simplefilter("ignore")
+from digitalhub.factory.entity import entity_factory
+print(json.dumps([entity_factory.build_entity_from_dict(one).to_dict() for one in json.load(sys.stdin)]))
+"""
+TEXTS = st.text(st.characters(codec="utf-8", exclude_categories=("C",)), min_size=1, max_size=8)
+NUMBERS = st.integers(1, 9)
+SPEC = st.fixed_dictionaries(
+    {},
+    optional={
+        **dict.fromkeys(("function", "workflow", "image", "base_image", "command", "profile", "service_name"), TEXTS),
+        **dict.fromkeys(("replicas", "run_as_user", "run_as_group", "fs_group"), NUMBERS),
+        **dict.fromkeys(("args", "secrets", "instructions"), st.lists(TEXTS, min_size=1, max_size=3)),
+        "envs": st.lists(st.fixed_dictionaries({"name": TEXTS, "value": TEXTS}), min_size=1, max_size=3),
+        "resources": st.fixed_dictionaries({"cpu": st.just("500m")}, optional={"mem": st.just("1Gi"), "gpu": NUMBERS}),
+        "service_ports": st.lists(st.fixed_dictionaries({"port": NUMBERS, "target_port": NUMBERS}), min_size=1, max_size=2),
+        "service_type": st.sampled_from(["ClusterIP", "NodePort", "LoadBalancer"]),
+        "source": st.fixed_dictionaries({"base64": st.just("eA==")}, optional={"lang": TEXTS, "handler": TEXTS}),
+        "volumes": st.lists(
+            st.fixed_dictionaries(
+                {"volume_type": st.just("persistent_volume_claim"), "name": TEXTS, "mount_path": st.just("/data")},
+                optional={"spec": st.just({"size": "1Gi"})},
+            ),
+            min_size=1,
+            max_size=2,
+        ),
+    },
+)  # fmt: skip
+METADATA = st.fixed_dictionaries(
+    {"name": TEXTS, "created": st.just("2026-11-29T10:00:00.000001+00:00")},
+    optional={
+        "version": TEXTS,
+        "description": TEXTS,
+        "labels": st.lists(TEXTS, min_size=1, max_size=3, unique=True),
+        "relationships": st.lists(
+            st.fixed_dictionaries({"type": st.just("consumes"), "dest": TEXTS}), min_size=1, max_size=2
+        ),
+        "created_by": TEXTS,
+    },
+)
+UNKNOWN = st.dictionaries(
+    st.sampled_from(["coming_soon", "x-y"]), st.recursive(NUMBERS, st.lists, max_leaves=4), max_size=2
+)
+RUNS = st.lists(
+    st.tuples(st.sampled_from(["job", "serve", "build"]), SPEC, METADATA, UNKNOWN), min_size=30, max_size=30
+)
+
+
+def through_kubectl(exported: dict) -> dict:
+    """What an export is after `runctl manifest | kubectl apply` and an export from the cluster."""
+    applied = manifest(parse(Parsed(copy.deepcopy(exported), {})), namespace="p")
+    return of_object(json.loads(json.dumps(applied)))
+
+
+@settings(max_examples=3, deadline=None, suppress_health_check=list(HealthCheck))
+@given(RUNS)
+@pytest.mark.parametrize(("first", "second"), [("0.15", "0.16"), ("0.16", "0.15")])
+def test_an_export_of_one_line_loses_nothing_on_its_way_through_the_cluster_to_the_other(first, second, runs):
+    made = []
+    for action, spec, metadata, _ in runs:
+        one = document(f"container+{action}:run")
+        one["spec"] |= spec
+        one["metadata"] |= metadata
+        made.append(one)
+    exported = written(first, made)
+    for one, (_, _, _, unknown) in zip(exported, runs, strict=True):
+        one["spec"] |= unknown  # as an export of a later version has
+        one["metadata"] |= unknown
+    applied = [through_kubectl(one) for one in exported]
+    for before, after in zip(exported, applied, strict=True):
+        assert {key: after[key] for key in ("kind", "id", "project", "spec", "metadata", "extensions")} == {
+            key: before[key] for key in ("kind", "id", "project", "spec", "metadata", "extensions")
+        }
+    for before, after in zip(exported, written(second, [readable(one) for one in applied]), strict=True):
+        known = {key: value for key, value in before["spec"].items() if key not in ("coming_soon", "x-y")}
+        assert after["spec"] == known, "what the SDK itself does not know it leaves out"
+        for key, value in before["metadata"].items():
+            assert after["metadata"][key] == value
+        assert (after["id"], after["kind"], after["project"]) == (
+            before["id"],
+            before["kind"],
+            before["project"],
+        )
+
+
+def written(line: str, documents: list[dict]) -> list[dict]:
+    """As this line of the SDK writes them after reading them."""
+    done = subprocess.run(
+        [LINES[line], "-c", WRITER], input=json.dumps(documents), capture_output=True, text=True, check=True, timeout=100,
+        env={"DHCORE_ENDPOINT": "http://127.0.0.1:1"},
+    )  # fmt: skip
+    return list(json.loads(done.stdout))

@@ -1,7 +1,9 @@
 """`make chaos`: random stops, resumes and kills of the operator on a real API server with fake nodes.
 
-Each sequence is one Run and a few wishes at random moments; meanwhile the operator is killed (SIGKILL) again and again.
-The history is then held against the truth rules (`history.py`), and every Run must have come to what was wished last.
+Each sequence is one Run, a few changes of its `suspend` and a few troubles (`troubles.py`: evictions, deleted and refused pods,
+injected containers that go on, orphaned pods, a dead node) at random moments; meanwhile the operator is killed (SIGKILL) again
+and again, and sometimes the API server. The history is then held against the truth rules (`history.py`), and every Run must
+have come to the state that was asked for last.
 """
 
 from __future__ import annotations
@@ -11,18 +13,25 @@ import asyncio
 import random
 import sys
 import time
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from run_operator.kube.client import Api
+from run_operator.kube.errors import AlreadyExistsError, TransientError
 from run_operator.kube.resource import RUNS
 from tests.load.history import Judge, Recording
 from tests.load.stage import connected, perform, stage
-from tests.support.harness import OperatorProcess, Person, run_object
+from tests.load.troubles import ON_DEAD_NODE, POLICY, Troubles, prepare
+from tests.support.harness import OperatorProcess, Person, cluster_name, kill_api_server, run_object
 
 ABREAST = 12
 """Sequences under way at once."""
 TIMEOUT = 90.0
 LOOK = 0.5
+TROUBLED = 0.4
+"""How many moves of a sequence are troubles."""
+DEAD_SHARE = 0.1
+"""How many Runs of jobs are put on the dead node."""
 PROGRAMS = ((), (), (), ("kwok-complete",), ("kwok-fail",))
 SERVICE = {"kind": "container+serve", "spec": {"service_ports": [{"port": 80}], "replicas": 2}}
 
@@ -30,13 +39,16 @@ SERVICE = {"kind": "container+serve", "spec": {"service_ports": [{"port": 80}], 
 class Chaos:
     """One campaign; everything random comes from `dice`."""
 
-    def __init__(self, api: Api, operator: OperatorProcess, namespace: str, dice: random.Random) -> None:
+    def __init__(self, api: Api, operator: OperatorProcess, person: Person, dice: random.Random) -> None:
         self._api = api
         self._operator = operator
-        self._namespace = namespace
+        self._person = person
+        self._namespace = person.namespace
         self._dice = dice
+        self.troubles = Troubles(api, person, dice, time.time)
         self._gate = asyncio.Semaphore(ABREAST)
         self.kills = 0
+        self.restarts = 0
         self.wishes: dict[str, bool] = {}
 
     async def sequence(self, name: str) -> None:
@@ -45,15 +57,39 @@ class Chaos:
             suspend = self._dice.random() < 0.2
             what = SERVICE if self._dice.random() < 0.2 else {}
             program = () if what else self._dice.choice(PROGRAMS)
-            body = run_object(name, *program, suspend=suspend, **what)
-            await self._api.create(RUNS, self._namespace, body)
+            dead = not what and self._dice.random() < DEAD_SHARE
+            more = {"spec": ON_DEAD_NODE} if dead else {}
+            body = run_object(name, *program, suspend=suspend, policy=POLICY, **(what or more))
+            await self._surely(lambda: self._api.create(RUNS, self._namespace, body))
             self.wishes[name] = suspend
             for _ in range(self._dice.randint(1, 6)):
                 await asyncio.sleep(self._dice.choice((0.0, 0.02, 0.1, 0.3, 1.0)))
+                if dead:
+                    await self.troubles.suffer(self.troubles.runs_on_dead_node, name)
+                if self._dice.random() < TROUBLED:
+                    await self.troubles.strike(name)
+                    continue
                 suspend = self._dice.random() < 0.5
-                patch = {"spec": {"suspend": suspend}}
-                await self._api.patch(RUNS, self._namespace, name, patch)
-                self.wishes[name] = suspend
+                await self._suspend(name, suspend)
+            if dead:  # nobody confirms an end there: what is asked for last is a stop
+                await self._suspend(name, True)
+
+    async def _suspend(self, name: str, suspend: bool) -> None:
+        body = {"spec": {"suspend": suspend}}
+        await self._surely(lambda: self._api.patch(RUNS, self._namespace, name, body))
+        self.wishes[name] = suspend
+
+    async def _surely(self, write: Callable[[], Awaitable[Any]]) -> None:
+        """Through restarts of the API server."""
+        while True:
+            try:
+                await write()
+            except AlreadyExistsError:
+                return
+            except TransientError:
+                await asyncio.sleep(LOOK)
+            else:
+                return
 
     async def kill_again_and_again(self) -> None:
         """Until cancelled."""
@@ -63,6 +99,13 @@ class Chaos:
             self.kills += 1
             await asyncio.sleep(self._dice.choice((0.0, 0.0, 1.0)))
             await asyncio.to_thread(self._operator.start)
+
+    async def kill_the_api_server(self) -> None:
+        """Until cancelled; it is started again at once."""
+        while True:
+            await asyncio.sleep(self._dice.uniform(20.0, 40.0))
+            await asyncio.to_thread(kill_api_server, cluster_name("chaos"), self._person)
+            self.restarts += 1
 
     async def astray(self) -> list[str]:
         """Runs that are not where they were wished to be."""
@@ -78,11 +121,15 @@ class Chaos:
 async def campaign(person: Person, operator: OperatorProcess, count: int, seed: int) -> Chaos:
     """All sequences, then time to come to rest. Exits with what is stuck."""
     async with connected(person, ABREAST, "chaos") as api:
-        chaos = Chaos(api, operator, person.namespace, random.Random(seed))
-        killer = asyncio.create_task(chaos.kill_again_and_again())
+        chaos = Chaos(api, operator, person, random.Random(seed))
+        killers = [
+            asyncio.create_task(chaos.kill_again_and_again()),
+            asyncio.create_task(chaos.kill_the_api_server()),
+        ]
         await asyncio.gather(*(chaos.sequence(f"s{number}") for number in range(count)))
-        killer.cancel()
-        await asyncio.gather(killer, return_exceptions=True)
+        for killer in killers:
+            killer.cancel()
+        await asyncio.gather(*killers, return_exceptions=True)
         if not operator.running:
             await asyncio.to_thread(operator.start)
         until = time.monotonic() + TIMEOUT
@@ -102,8 +149,9 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=int(time.time()))
     chosen = parser.parse_args()
     print(f"chaos: {chosen.count} sequences, seed {chosen.seed}", flush=True)
-    with stage("chaos", "chaos") as (person, operator, scratch):
-        recording = Recording(person, scratch)
+    with stage("chaos", "chaos", "--restarts") as (person, operator, _):
+        prepare(person)
+        recording = Recording(person)
         began = time.monotonic()
         chaos = asyncio.run(campaign(person, operator, chosen.count, chosen.seed))
         judge = judged(recording.stop())
@@ -124,6 +172,8 @@ def tell(chosen: argparse.Namespace, chaos: Chaos, judge: Judge, seconds: float)
     print(
         f"{chosen.count} Runs, {chaos.kills} kills of the operator, {seconds:.0f} s; states entered: {entered}"
     )
+    troubles = ", ".join(f"{name} {number}" for name, number in sorted(chaos.troubles.done.items()))
+    print(f"{chaos.restarts} restarts of the API server; troubles: {troubles}")
     print(f"{len(judge.broken)} broken rules")
     if judge.broken:
         sys.exit(f"chaos: seed {chosen.seed}:\n" + "\n".join(judge.broken[:20]))

@@ -6,54 +6,70 @@ after the fact, exactly.
 
 from __future__ import annotations
 
-import json
-import subprocess
-from collections.abc import Iterator
+import asyncio
+import os
+import threading
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
+from run_operator.kube import config
+from run_operator.kube.client import Api
+from run_operator.kube.errors import ExpiredError, KubeError
+from run_operator.kube.fence import Unfenced
+from run_operator.kube.resource import PODS, RUNS, Resource
+from tests.load.troubles import DEAD
 from tests.support.harness import Person
 
 OVER = ("COMPLETED", "ERROR")
 LABEL_RUN = "run-operator.io/run"
 LABEL_ATTEMPT = "run-operator.io/attempt"
+WATCHED = 3
+"""Seconds a watch is open, and so until the recording has ended."""
 
 
 class Recording:
-    """Two watches of one namespace, into files."""
+    """Two watches of one namespace, each through restarts of the API server, in threads of their own."""
 
-    def __init__(self, person: Person, folder: Path) -> None:
-        self._files = {kind: folder / f"{kind}.json" for kind in ("runs", "pods")}
-        self._watches = [self._watch(person, kind, path) for kind, path in self._files.items()]
-
-    def _watch(self, person: Person, kind: str, path: Path) -> subprocess.Popen[bytes]:
-        flags = ["get", kind, "--watch", "--output-watch-events", "-o", "json"]
-        command = [person.program, "--kubeconfig", str(person.kubeconfig), "-n", person.namespace, *flags]
-        with path.open("wb") as out:
-            return subprocess.Popen(command, stdout=out, stderr=subprocess.PIPE)
+    def __init__(self, person: Person) -> None:
+        self._person = person
+        self._stop = threading.Event()
+        os.environ["KUBECONFIG"] = str(person.kubeconfig)
+        self._events: list[dict[str, Any]] = []
+        self._threads = [threading.Thread(target=self._follow, args=(kind,)) for kind in (RUNS, PODS)]
+        for one in self._threads:
+            one.start()
 
     def stop(self) -> list[dict[str, Any]]:
         """End the watches; all events, in order."""
-        for watch in self._watches:
-            assert watch.poll() is None, f"a watch ended early: {watch.stderr and watch.stderr.read()!r}"
-            watch.terminate()
-            watch.communicate()
-        found = [event for path in self._files.values() for event in _values(path.read_text())]
-        return sorted(found, key=lambda event: int(event["object"]["metadata"]["resourceVersion"]))
+        self._stop.set()
+        for one in self._threads:
+            one.join()
+        return sorted(self._events, key=lambda event: int(event["object"]["metadata"]["resourceVersion"]))
 
+    def _follow(self, resource: Resource) -> None:
+        asyncio.run(self._watch(resource))
 
-def _values(text: str) -> Iterator[dict[str, Any]]:
-    """The complete JSON values at the beginning of a text."""
-    decoder, at = json.JSONDecoder(), 0
-    while at < len(text):
+    async def _watch(self, resource: Resource) -> None:
+        configuration = await config.load(2)
+        api = Api(configuration, Unfenced(), lambda *_: None, "recording")
+        version = ""
         try:
-            value, at = decoder.raw_decode(text, at)
-        except ValueError:
-            return
-        yield value
-        while at < len(text) and text[at].isspace():
-            at += 1
+            async for page in api.pages(resource, namespace=self._person.namespace):
+                version = str(page["metadata"]["resourceVersion"])
+            while not self._stop.is_set():
+                try:
+                    async for event in api.watch(
+                        resource, namespace=self._person.namespace, version=version, seconds=WATCHED
+                    ):
+                        version = str(event["object"]["metadata"]["resourceVersion"])
+                        if event["type"] != "BOOKMARK":
+                            self._events.append(dict(event))
+                except ExpiredError:
+                    raise  # a hole in the history
+                except KubeError:
+                    await asyncio.sleep(0.2)
+        finally:
+            await api.close()
 
 
 @dataclass
@@ -64,6 +80,8 @@ class Judge:
     live: dict[str, dict[str, int]] = field(default_factory=dict)
     """Run -> pod -> attempt, of pods that can write."""
     broken: list[str] = field(default_factory=list)
+    done: set[str] = field(default_factory=set)
+    """Runs of which a program did its work."""
     states: dict[str, int] = field(default_factory=dict)
     """How often each state was entered."""
 
@@ -78,6 +96,9 @@ class Judge:
     def _pod(self, what: str, pod: dict[str, Any]) -> None:
         labels, name = pod["metadata"].get("labels", {}), pod["metadata"]["name"]
         run, attempt = labels.get(LABEL_RUN), int(labels.get(LABEL_ATTEMPT, 0))
+        if pod.get("spec", {}).get("nodeName") == DEAD:
+            return  # given up after its time, as the policy of these Runs says
+        self._program(str(run), pod)
         pods = self.live.setdefault(str(run), {})
         ended = what == "DELETED" or pod.get("status", {}).get("phase") in ("Succeeded", "Failed")
         if ended:
@@ -98,6 +119,13 @@ class Judge:
         pods[name] = attempt
         self._rule(run, len(set(pods.values())) == 1, f"pods of two attempts can write: {pods}")
 
+    def _program(self, run: str, pod: dict[str, Any]) -> None:
+        """Whether a program came to a good end by itself: nobody had asked its pod to end."""
+        for container in pod.get("status", {}).get("containerStatuses", ()):
+            ended = container["state"].get("terminated") if container["name"] == "main" else None
+            if ended and ended["exitCode"] == 0 and not pod["metadata"].get("deletionTimestamp"):
+                self.done.add(run)
+
     def _run(self, item: dict[str, Any]) -> None:
         name, status = item["metadata"]["name"], item.get("status", {})
         old = self.runs.get(name, {})
@@ -106,6 +134,9 @@ class Judge:
             self.states[str(state)] = self.states.get(str(state), 0) + 1
             if state in (*OVER, "STOPPED"):
                 self._rule(name, not self.live.get(name), f"{state} while {self.live.get(name)} can write")
+        self._rule(
+            name, state != "COMPLETED" or name in self.done, "COMPLETED, though no program did its work"
+        )
         self._rule(name, before not in OVER or state == before, f"{before} became {state}")
         step = status.get("attempt", 0) - old.get("attempt", 0)
         self._rule(name, step in (0, 1), f"the attempt number moved by {step}")

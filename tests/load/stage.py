@@ -57,12 +57,12 @@ def control_plane(cluster: str, *flags: str) -> Iterator[Path]:
 
 
 @contextmanager
-def stage(purpose: str, namespace: str = "default", **settings: str) -> Iterator[Stage]:
+def stage(purpose: str, namespace: str = "default", *flags: str, **settings: str) -> Iterator[Stage]:
     """A control plane of this checkout's own, and an operator that is ready, under its own account.
 
-    `settings` are the operator's.
+    `flags` are the cluster's, `settings` the operator's.
     """
-    with control_plane(cluster_name(purpose)) as kubeconfig, tempfile.TemporaryDirectory() as scratch:
+    with control_plane(cluster_name(purpose), *flags) as kubeconfig, tempfile.TemporaryDirectory() as scratch:
         person = Person(kubeconfig, namespace)
         account = operators_account(kubeconfig, Path(scratch) / "kubeconfig")
         given = {"namespace": "run-operator"} | settings

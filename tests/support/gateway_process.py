@@ -65,6 +65,12 @@ class GatewayProcess:
         with urllib.request.urlopen(f"http://127.0.0.1:{self._health}/metrics", timeout=10) as answer:
             return answer.read().decode()
 
+    def most_memory(self) -> int:
+        """Bytes that the process has had at most."""
+        assert self._process is not None
+        status = Path(f"/proc/{self._process.pid}/status").read_text()
+        return int(status.partition("VmHWM:")[2].split()[0]) * 1024
+
     def stop(self) -> int:
         """SIGTERM; returns the exit code."""
         assert self._process is not None

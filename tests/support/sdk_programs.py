@@ -205,6 +205,44 @@ def imported(name, file):
     return {"id": run.id, "name": run.metadata.name, "state": becomes(run, "RUNNING")}
 
 
+def generic(name, run_id):
+    """What the SDK makes of kinds for which it has no plug-in."""
+    dh.get_project(name)
+    run = dh.get_run(run_id, project=name)
+    found = {
+        "functions": [one.id for one in dh.list_functions(name)],
+        "tasks": [one.id for one in dh.list_tasks(name)],
+        "runs": [one.id for one in dh.list_runs(name)],
+    }
+    file = run.export()
+    found["exported"] = yaml.safe_load(Path(file).read_text())
+    dh.delete_run(run.key)
+    again = dh.import_run(file)
+    found["imported"] = [again.kind, again.id, again.to_dict()["spec"]["anything"]]
+    return found
+
+
+def accepted(name, run_id, times):
+    """The state right after a stop, a resume and a deletion, several times."""
+    dh.get_project(name)
+    run = dh.get_run(run_id, project=name)
+    file = run.export()
+    found = {"after_stop": [], "after_resume": [], "after_delete": []}
+    for _ in range(int(times)):
+        run.stop()
+        found["after_stop"].append(run.refresh().status.state)
+        becomes(run, "STOPPED")
+        run.resume()
+        found["after_resume"].append(run.refresh().status.state)
+        becomes(run, "RUNNING")
+        dh.delete_run(run.key)
+        there = [one.id for one in dh.list_runs(name)]
+        found["after_delete"].append(there == [] and "EntityNotExistsError" in str(outcome(run.refresh)))
+        run = dh.import_run(file)
+        becomes(run, "RUNNING")
+    return found
+
+
 def listing(name):
     dh.get_project(name)
     return [run.id for run in dh.list_runs(name)]

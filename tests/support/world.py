@@ -34,6 +34,14 @@ from run_operator.workloads.types import Options
 from tests.support.builders import NOW, UID, function
 
 OVER = ("COMPLETED", "ERROR")
+OUTSIDE = (
+    "runs",
+    "set spec.suspend to false",
+    "waiting in queue",
+    "set suspend of the Job to false",
+    "Delete the Node",
+)
+"""Words that name what has to happen outside: a program ends, a person resumes, a queue lets in, an admin deletes a Node."""
 
 
 class BrokenRuleError(AssertionError):
@@ -326,7 +334,18 @@ class World:
         for step in [*steps, *decision.actions][:writes]:
             self._carry_out(step)
         self.check()
+        if writes > len(steps) + len(decision.actions):
+            self._waits(decision)
         return decision
+
+    def _waits(self, decision: Plan) -> None:
+        """A Run that is not over is looked at again at a time, or says what outside of the operator has to happen."""
+        state, message = self.run["status"]["state"], str(self.run["status"].get("message"))
+        named = any(words in message for words in OUTSIDE)
+        timed = decision.wake_at is not None or bool(decision.actions) or bool(decision.wants)
+        self._rule(
+            state in OVER or timed or named, f"{state} waits without end for what is not named: {message!r}"
+        )
 
     def _view(self) -> Run:
         """The Run as its stream tells it: read when it changes, not at every look, and apart from what is stored."""

@@ -31,7 +31,7 @@ class EndMark(NamedTuple):
     namespace: str
     name: str
     id: str
-    """Of the document."""
+    """The digest of the document."""
     attempt: int
     metrics: bool
     """Whether the Run had metrics, which are in its status alone."""

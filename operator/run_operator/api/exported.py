@@ -71,7 +71,7 @@ def entity_key(entity: str, project: str, document: JSON) -> str:
 
 
 def relationships(document: JSON) -> list[JSON]:
-    """The ties to other entities: what the document says of them, and of a Run also what its spec and its status say.
+    """The relationships of an entity: those in the document, and for a Run also those of its spec and its status.
 
     They are claims of whoever wrote the document.
     """
@@ -138,7 +138,7 @@ def selector(
     state: str | None = None,
     reported: str | None = None,
 ) -> str:
-    """The field selector; what would not be one is compared to nothing there can be.
+    """The field selector; a value that cannot be one selects nothing.
 
     `state` is that of a Run, `reported` that of an artifact and the like, which whoever uploads it reports.
     """
@@ -180,6 +180,6 @@ def refusal(raw: Mapping[str, Any], verb: str) -> str:
     if state not in FINAL:
         return ""
     name = text(mapping(raw.get("metadata")).get("name"))
-    advice = "there is nothing to stop" if verb == "stop" else "save it under a new id to run it again"
+    advice = "there is nothing to stop" if verb == "stop" else f"runctl rerun {name} runs it again"
     said = f" ({status['message']})" if status.get("message") else ""
     return f"run {name} is {state.value} already{said}: {advice}"

@@ -49,7 +49,7 @@ AUDIENCE: Final = f"{GROUP}/runs/"
 
 
 def audience(uid: str) -> str:
-    """Of the pod's token: this very Run, so that it is worth nothing to any other, also one of the same name."""
+    """The audience of the pod's token: exactly this Run, so no other Run accepts it, not even one of the same name."""
     return AUDIENCE + uid
 
 

@@ -20,7 +20,7 @@ _UNITS: Final = {None: 1, "k": 1000, "M": 1_000_000, "Ki": 1024, "Mi": 1_048_576
 
 @dataclass(frozen=True, slots=True)
 class MetricsPolicy:
-    """Of one Run."""
+    """The most for one Run."""
 
     budget: int = DEFAULT_BUDGET
     """Bytes of `status.metrics` as JSON."""
@@ -61,7 +61,7 @@ class DeadlinePolicy(StrEnum):
     CUMULATIVE = "Cumulative"
     """The active time of all attempts together; the time while the Run is stopped does not count."""
     CONTINUOUS = "Continuous"
-    """The active time of one attempt; a resume starts it anew, as a Job's does."""
+    """The active time of one attempt; a resume restarts it, as for a Job."""
     WALL_CLOCK = "WallClock"
     """The time since the first attempt began, stopped or not."""
 
@@ -93,7 +93,7 @@ class RunPolicy:
 
     backoff_limit: int = DEFAULT_BACKOFF_LIMIT
     given_deadline: int | None = None
-    """Of the document or a default of the admin's; None: DEFAULT_ACTIVE_DEADLINE."""
+    """From the document or the administrator's default; None: DEFAULT_ACTIVE_DEADLINE."""
     deadline_policy: DeadlinePolicy = DeadlinePolicy.CUMULATIVE
     pending_deadline: int | None = None
     """How long an attempt may take until its program runs; None: as long as the other deadline allows."""

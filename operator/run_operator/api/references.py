@@ -33,7 +33,7 @@ class EntityView:
     what: Literal["Function", "Task"]
     namespace: str
     name: str
-    """Of the object."""
+    """The uid of the object."""
     uid: str
     resource_version: str = field(compare=False)
     generation: int
@@ -146,7 +146,7 @@ class Profile(NamedTuple):
 
 
 class Catalog:
-    """Writers get back what changed, as wants: whoever waits for one of them has to be looked at again."""
+    """Writers get back what changed, as wants: Runs that wait for one of them are reconciled again."""
 
     def __init__(self) -> None:
         self._held: dict[str, Referred] = {}
@@ -248,7 +248,7 @@ class ResolvedPart:
     name: str = ""
     """The object; of a profile, its ConfigMap."""
     namespace: str = ""
-    """Of the ConfigMap; Functions and Tasks are in the Run's own namespace."""
+    """The namespace of the ConfigMap; Functions and Tasks are in the Run's own namespace."""
     uid: str = ""
     generation: int = 0
     id: str = ""

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 MAX_BYTES: Final = 64 * 1024
-"""Of all results and outputs of a Run, as JSON: beside them a status holds metrics, and etcd a Run of 1.5 MiB."""
+"""Bytes of all results and outputs of a Run as JSON: the status also holds metrics, and etcd limits a Run to 1.5 MiB."""
 MAX_NAMES: Final = 256
 MAX_NAME: Final = 128
 MAX_KEY: Final = 1024
 RESULT_FIELDS: Final = frozenset({"results", "outputs", "resultsInfo"})
-"""Of status: written when a function ends, and by nobody else."""
+"""Status fields that are written only when a function ends."""
 
 
 class InvalidResultsError(Exception):

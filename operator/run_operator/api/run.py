@@ -35,10 +35,10 @@ def _owns(fields: Any, path: tuple[str, ...]) -> bool:
 
 
 METRICS_FIELDS: Final = frozenset({"metrics", "metricsInfo", "metricsIngest", "metricsSummary"})
-"""Of status: written by the commits of metrics and by nobody else, up to half a megabyte a Run."""
+"""Status fields that only commits of metrics write, up to half a megabyte a Run."""
 
 LARGE_FIELDS: Final = METRICS_FIELDS | RESULT_FIELDS
-"""Of status: what the lifecycle neither reads nor writes."""
+"""Status fields that the lifecycle neither reads nor writes."""
 
 
 class Key(NamedTuple):
@@ -55,9 +55,9 @@ class MetricsState(NamedTuple):
     """What a status says about metrics that are in the cluster."""
 
     commit_id: str = ""
-    """Of the last commit; empty: nothing was ever logged."""
+    """The id of the last commit; empty if nothing was logged."""
     open_writers: int = 0
-    """Writers that have not said goodbye."""
+    """Number of writers that have not ended."""
     lost_writers: int = 0
     """Writers of earlier attempts that never did."""
     refused: int = 0

@@ -16,7 +16,7 @@ from run_operator.api.raw import mapping, text
 MAX_STORED: Final = 786_432
 """Bytes of compressed text in one object; in base64 1 MiB, the schema's limit for `data`."""
 MAX_UNPACKED: Final = 64 * 1024 * 1024
-"""Bytes that are unpacked of one object, whoever wrote it; the operator keeps at most 16 MiB."""
+"""Most bytes that are unpacked from one object, which others may have written; the operator keeps at most 16 MiB."""
 LEVEL: Final = 6
 MAX_NAME: Final = 253
 
@@ -52,7 +52,7 @@ class RunLog:
 
 
 def name_of(pod: str, container: str) -> str:
-    """Of the object of a container: the same one whoever makes it, so that none is made twice."""
+    """The deterministic name of a container's RunLog, so that concurrent writers create one."""
     return f"{pod}.{container}"[:MAX_NAME]
 
 

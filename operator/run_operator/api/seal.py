@@ -1,4 +1,4 @@
-"""The operator's signature under what it wrote where others may write too.
+"""The operator's signature under fields that others may write too.
 
 A status can be written by whoever may patch `runs/status`. What decides which program runs is therefore believed only
 with a signature that the operator alone can make: HMAC-SHA256 with a key from its own Secret, over the Run's uid and the

@@ -9,7 +9,7 @@ from run_operator.api.exported import of_object
 from run_operator.api.raw import JSON, mapping
 
 TIMES: Final = frozenset({"created", "updated"})
-"""Of the metadata; the cluster says them, whatever a document says."""
+"""Metadata fields that the cluster sets and a document cannot."""
 CHANGEABLE: Final = ("metadata", "spec", "extensions")
 
 

@@ -27,7 +27,7 @@ class ClusterView(Protocol):
         """The Run whose own this child is, by its namespace and its owners; not by its labels."""
 
     def children(self, run: Run | None = None) -> Iterable[Child]:
-        """The Run's own children; without a Run, all that are held, whoever owns them."""
+        """The children of a Run; without a Run, all held children."""
 
     def put_run(self, run: Run) -> None:
         """This is how the API server has the Run now."""

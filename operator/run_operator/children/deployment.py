@@ -16,7 +16,7 @@ class DeploymentFacts(NamedTuple):
 
     attempt: int
     digest: str
-    """Of the document its pods were made from."""
+    """The digest of the document of its pods."""
     replicas: int
     """How many pods it is asked for."""
     deleting: bool

@@ -14,7 +14,7 @@ from run_operator.children.pod import NOT_SEEN
 DISRUPTION: Final = "DisruptionTarget"
 POD_DELETED: Final = "PodDeleted"
 OWN_LIMITS: Final = ("exceeded its local", "exceeds the total limit", "exceeds the limit")
-"""Of the kubelet's words about a pod that it evicts for what the pod itself used: no fault from outside."""
+"""Words of the kubelet for a pod that it evicts because of the pod's own usage: not an interruption."""
 OWN_REASONS: Final = frozenset({"DeadlineExceeded"})
 """Reasons of a pod's end that are a limit of its own."""
 MAX_TEXT: Final = 300
@@ -92,7 +92,7 @@ def _own_limit(pod: PodView) -> bool:
 
 
 def _before(finished: float, pod: PodView, disrupted: ConditionView | None) -> bool:
-    """Whether the program had ended before it can have been told to. All times are whole seconds.
+    """Whether the program had ended before anything asked it to end. All times are whole seconds.
 
     Within one second it is taken for told: a program that saves little is that quick.
     """

@@ -118,7 +118,7 @@ def _program_succeeded(pods: Sequence[PodView]) -> bool:
 
 
 def _verdict(job: JobView, pods: Sequence[PodView]) -> tuple[ConditionView | None, ConditionView | None]:
-    """Complete or Failed, if one is said.
+    """The condition Complete or Failed, if there is one.
 
     A Job that is suspended at the very moment of its end is told what it will be and may never be told that it is: the Job
     controller has nothing left to do for a suspended Job. What is announced is decided once no pod is left.

@@ -18,9 +18,9 @@ FAILED_MOUNT: Final = "FailedMount"
 FAILED_ATTACH: Final = "FailedAttachVolume"
 FAILED_SANDBOX: Final = "FailedCreatePodSandBox"
 REASONS: Final = {JOB: {FAILED_CREATE}, POD: {FAILED_MOUNT, FAILED_ATTACH, FAILED_SANDBOX}}
-"""Of the Events that say why, by what they are about."""
+"""Reasons of the Events that explain a wait, by the kind of their object."""
 LONGEST: Final = 450.0
-"""Seconds until what still fails is told again: tried every two minutes, and told every five at least."""
+"""Seconds until a lasting failure is reported again: retried every two minutes, reported every five at least."""
 SLACK: Final = 5.0
 """Seconds that a try itself may take, and that times are rounded by."""
 _SUMMARY: Final = "Unable to attach or mount volumes"
@@ -77,7 +77,7 @@ def answer(question: Question, said: Sequence[Said]) -> PendingReason | None:
 
 
 def _of_pod(name: str, said: Sequence[Said]) -> PendingReason | None:
-    """All that is not there, as each of it is told in turn; else the newest words of the last step that fails."""
+    """List every missing object; otherwise the latest message of the failing step."""
     lasting = [one for one in said if _goes_on([one])]
     if missing := sorted({words for one in lasting for words in _NO_OBJECT.findall(one.message)}):
         text = pending_reason.line(", ".join(missing))
@@ -101,7 +101,7 @@ def _steps(said: Iterable[Said]) -> tuple[list[Said], ...]:
 
 
 def _goes_on(said: Sequence[Said]) -> bool:
-    """Whether what these tell most likely fails still: an Event outlives its cause by an hour.
+    """Whether the failure of these Events most likely lasts: an Event outlives its cause by an hour.
 
     The kubelet tries again after ever longer pauses, each as long as all the time before it. So what was told once may
     have passed (the kubelet had not read a ConfigMap yet), and so has what was not told again for longer than it lasted.
@@ -111,5 +111,5 @@ def _goes_on(said: Sequence[Said]) -> bool:
     ago = min(one.ago for one in said)
     lasted = max(one.ago + one.lasted for one in said) - ago
     if all(one.reason == FAILED_ATTACH for one in said):
-        return ago <= LONGEST  # that a volume is attached elsewhere is told once
+        return ago <= LONGEST  # a volume that is attached elsewhere is reported once
     return lasted > 0 and ago <= min(LONGEST, lasted + SLACK)

@@ -61,7 +61,7 @@ def _unscheduled(pod: PodView, condition: ConditionView) -> PendingReason:
         text = f"pod {pod.name} needs the PersistentVolumeClaim {claim[1]}, which is not in this namespace: create it"
         return PendingReason("ClaimNotFound", text)
     reason = condition.reason or "Unschedulable"
-    if _UNBOUND in condition.message:  # which one, and why, is told to the claim alone
+    if _UNBOUND in condition.message:  # the Events of the claim say which one, and why
         text = (
             f"pod {pod.name} waits for a PersistentVolumeClaim that has no volume: kubectl describe pvc -n {pod.namespace} "
             "says which one and why, mostly that its storage class is not there"

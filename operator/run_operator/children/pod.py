@@ -35,7 +35,7 @@ class ContainerView(NamedTuple):
     started_at: str
     finished_at: str
     last_exit_code: int | None = None
-    """Of the run before this one, when the container was restarted."""
+    """The end of the previous run of a restarted container."""
     last_reason: str = ""
     sidecar: bool = False
     """Started beside the program and ended after it: an init container with `restartPolicy: Always`."""

@@ -37,7 +37,7 @@ class Readiness:
 
 
 def read(deployment: DeploymentView, pods: Sequence[PodView], now: float, steady: float) -> Readiness:
-    """Of the current attempt; `steady` seconds is how long a restarted pod must run to be settled."""
+    """The readiness of the current attempt; `steady`: seconds that a restarted pod must run to count as ready."""
     mine = sorted(
         (pod for pod in pods if pod.live and not pod.facts.deleting and pod.attempt == deployment.attempt),
         key=lambda pod: (pod.created, pod.name),
@@ -86,14 +86,14 @@ def _held_back(pod: PodView) -> bool:
 
 def _why(deployment: DeploymentView, missing: Sequence[PodView]) -> tuple[PendingReason, Question | None]:
     """What keeps the pods given from answering, first what a person can act on; and whose Events may say more."""
-    told = _told(deployment, missing)
-    if told is not None:
-        return told, None
+    failure = _reported_failure(deployment, missing)
+    if failure is not None:
+        return failure, None
     oldest = next(filter(about_pod, missing), missing[0])
     return pending_reason.of_pod(oldest), about_pod(oldest)
 
 
-def _told(deployment: DeploymentView, missing: Sequence[PodView]) -> PendingReason | None:
+def _reported_failure(deployment: DeploymentView, missing: Sequence[PodView]) -> PendingReason | None:
     """What their statuses say; None where they just wait."""
     mains = [c for pod in missing for c in pod.facts.containers if not c.init]
     crashed = [c for c in mains if c.restarts or c.state == "terminated"]

@@ -61,14 +61,14 @@ def _of(pod: PodView, container: ContainerView | None) -> Termination:
         text = f"pod {pod.name} failed: {why}"
         return Termination(pod.facts.reason, text, text, None, pod.name, None, None)
     reason = _reason(pod, container)
-    told, why = reason_of_runner(container.message) if not reason and container.exit_code else ("", "")
+    reported, why = reason_of_runner(container.message) if not reason and container.exit_code else ("", "")
     brief = (
         f"{why} (exit code {container.exit_code}, pod {pod.name})"
-        if told
+        if reported
         else _message(pod, container, reason)
     )
-    said = last_words(container.message) if not told and reason not in ("OOMKilled", "Evicted") else ""
-    reason = reason or told
+    said = last_words(container.message) if not reported and reason not in ("OOMKilled", "Evicted") else ""
+    reason = reason or reported
     return Termination(
         reason,
         f"{brief}: {said}" if said else brief,

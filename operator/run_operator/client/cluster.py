@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from typing import Any, Final, Self
 
 from run_operator.api.raw import JSON
 from run_operator.client import kubeconfig as config
+from run_operator.client.errors import UnavailableError
 from run_operator.client.transport import Transport, parsed
 from run_operator.kube.resource import Resource
 
@@ -25,7 +26,7 @@ class Cluster(Transport):
     """One namespace of one cluster, and the connections to it. May be shared by threads."""
 
     def __init__(self, access: config.Access) -> None:
-        super().__init__(access.configuration)
+        super().__init__(access.configuration, access.headers, access.login)
         self.namespace = access.namespace
         self.inside = access.inside
         """Whether this program runs in the cluster, so that addresses of services work."""
@@ -97,19 +98,31 @@ class Cluster(Transport):
             query["continue"] = token
 
     def watch(
-        self, resource: Resource, name: str, version: str, *, seconds: float, silence: float
+        self,
+        resource: Resource,
+        version: str,
+        *,
+        fields: str = "",
+        labels: str = "",
+        seconds: float,
+        silence: float,
+        opened: Callable[[Any], None] | None = None,
     ) -> Generator[dict[str, Any]]:
-        """Events of one object after `version`, for at most `seconds`.
+        """Events after `version`, which a list has given, for at most `seconds`.
 
         Raises UnavailableError when the stream breaks or says nothing for `silence` seconds (bookmarks come once a
-        minute).
+        minute). `opened`: see `lines`.
         """
         query = {
-            "watch": "true", "fieldSelector": f"metadata.name={name}", "resourceVersion": version,
+            "watch": "true", "resourceVersion": version,
             "allowWatchBookmarks": "true", "timeoutSeconds": str(max(1, int(seconds))),
         }  # fmt: skip
-        with contextlib.closing(self.lines(resource.path(self.namespace), query, silence=silence)) as lines:
+        query |= {k: v for k, v in (("labelSelector", labels), ("fieldSelector", fields)) if v}
+        path = resource.path(self.namespace)
+        with contextlib.closing(self.lines(path, query, silence=silence, opened=opened)) as lines:
             for line in lines:
+                if not line.endswith(b"\n"):
+                    raise UnavailableError(f"watch {path}: the stream broke off within an event")
                 if line.strip():
                     yield parsed(line, "watch")
 

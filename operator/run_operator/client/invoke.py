@@ -7,13 +7,13 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
-from urllib.parse import unquote, urlencode
+from urllib.parse import quote, unquote, urlencode
 
 import urllib3
 
 from run_operator.api.raw import mapping, text
 from run_operator.client.cluster import Cluster
-from run_operator.client.errors import BackendError, EntityError, UnsupportedError
+from run_operator.client.errors import BackendError, EntityError
 from run_operator.kube.resource import SERVICES
 
 DEADLINE: Final = 60.0
@@ -21,6 +21,8 @@ MAX_ANSWER: Final = 64 * 1024 * 1024
 METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _ADDRESS: Final = re.compile(r"(?P<name>[a-z0-9-]+)\.(?P<namespace>[a-z0-9-]+):(?P<port>\d{1,5})")
 _FIRST_ERROR: Final = 400
+_SENT_AS_IS: Final = "/?%:@!$&'()*+,;=-._~[]|"
+_STRAY_PERCENT: Final = re.compile("%(?![0-9A-Fa-f]{2})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +73,7 @@ def invoke(
     Raises EntityError while there is no address, for a foreign URL, and for arguments that are none; BackendError when
     there is no answer within `timeout` seconds. A redirect is returned, never followed.
     """
-    base = _base(status)
+    base = _base(cluster, status)
     tail = path_below(base, url)
     body, kind = _body(data, json)
     verb = method.upper() if body is not None else "GET"
@@ -86,17 +88,11 @@ def invoke(
 
 
 def path_below(base: str, url: str | None) -> str:
-    """What comes after the service's own URL; `/` at least. Raises EntityError for a URL of anything else."""
+    """What comes after the service's own URL, as it is sent; `/` at least. Raises EntityError for a URL of anything else."""
     if url is None:
         return "/"
     tail = url[len(base) :]
-    foreign = (
-        not url.startswith(base)
-        or (tail and tail[0] not in "/?")
-        or not url.isascii()
-        or not url.isprintable()
-    )
-    if foreign or " " in url:
+    if not url.startswith(base) or (tail and tail[0] not in "/?#"):
         raise EntityError(f"Invalid URL: {url[:200]!r}. It must start with the service URL: {base}")
     path = tail.partition("?")[0]
     while path != (decoded := unquote(path)):
@@ -104,15 +100,23 @@ def path_below(base: str, url: str | None) -> str:
     if ".." in re.split(r"[/\\]", path):
         # Through the API server's proxy it would reach other objects, with the caller's rights.
         raise EntityError(f"Invalid URL: {url[:200]!r}. It must not contain '..'")
-    return tail.partition("#")[0] if tail.startswith("/") else "/" + tail.partition("#")[0]
+    sent = quote(_STRAY_PERCENT.sub("%25", tail.partition("#")[0]), safe=_SENT_AS_IS)
+    return sent if sent.startswith("/") else "/" + sent
 
 
-def _base(status: Mapping[str, Any]) -> str:
+def _base(cluster: Cluster, status: Mapping[str, Any]) -> str:
+    """The status may be written by others: it leads to no service outside of the Run's own namespace."""
     found = text(mapping(status.get("service")).get("url"))
     if not found:
         raise EntityError(
             "Url not specified and service not found on run status. "
             "If a service is deploying, use run.wait() or try again later."
+        )
+    match = _ADDRESS.fullmatch(found)
+    if match is None or match["namespace"] != cluster.namespace:
+        raise EntityError(
+            f"status.service.url of the run is {found[:200]!r}, which is no service of the namespace {cluster.namespace}; "
+            "the operator did not write this, and nothing is sent there"
         )
     return f"http://{found}"
 
@@ -150,10 +154,9 @@ def _through_the_api(
     headers: Mapping[str, str],
     timeout: float,
 ) -> ServiceAnswer:
-    match = _ADDRESS.fullmatch(base.removeprefix("http://"))
-    if match is None:
-        raise UnsupportedError(f"{base} is not the address of a service of this cluster; call it from inside")
-    path = SERVICES.path(match["namespace"], f"{match['name']}:{match['port']}", "proxy") + tail
+    host, _, port = base.removeprefix("http://").partition(":")
+    name = host.partition(".")[0]
+    path = SERVICES.path(cluster.namespace, f"{name}:{port}", "proxy") + tail
     response = cluster.raw(verb, path, body=body, headers=headers, deadline=timeout)
     try:
         content = response.read(MAX_ANSWER, decode_content=True)

@@ -17,7 +17,7 @@ from run_operator.client.errors import BackendError, BadRequestError, EntityNotE
 from run_operator.kube.resource import PODS, RUN_LOGS
 
 MAX_BYTES: Final = 2 * 1024 * 1024
-"""Of one container: the last ones, as on the platform."""
+"""Last lines of one container, as on the platform."""
 TAIL: Final = 100_000
 """Lines of one container: the last ones."""
 PATIENCE: Final = 3.0
@@ -127,8 +127,13 @@ def kept_lines(cluster: Cluster, name: str, attempt: int | None = None) -> Itera
 def lines_of(logs: list[Log]) -> Iterator[LogLine]:
     """Line by line."""
     for log in logs:
-        for line in log.text.splitlines():
+        for line in split(log.text):
             yield LogLine(line, log.pod, log.container, log.attempt)
+
+
+def split(text_: str) -> list[str]:
+    """The lines of a text. A line ends at a line feed and at nothing else: progress bars write carriage returns."""
+    return text_.removesuffix("\n").split("\n") if text_ else []
 
 
 def kept(cluster: Cluster, name: str, attempt: int | None = None) -> list[tuple[str, Log]]:

@@ -30,7 +30,7 @@ class _Hand:
     """Puts lines and changes where the reader takes them; gives up when the reader has gone."""
 
     def __init__(self, attempt: int | None) -> None:
-        self.lines: queue.Queue[LogLine | JSON | BaseException | None] = queue.Queue(WAITING)
+        self.lines: queue.Queue[LogLine | JSON | str | BaseException | None] = queue.Queue(WAITING)
         self.gone = threading.Event()
         self._attempt = attempt
         self._said = ""
@@ -48,7 +48,10 @@ class _Hand:
     def denied(self, error: ForbiddenError) -> None:
         self.put(error)  # who asks for lines and may not have any has an error
 
-    def put(self, what: LogLine | JSON | BaseException | None) -> None:
+    def note(self, said: str) -> None:
+        self.put(said)
+
+    def put(self, what: LogLine | JSON | str | BaseException | None) -> None:
         while not self.gone.is_set():
             try:
                 self.lines.put(what, timeout=1.0)
@@ -95,6 +98,8 @@ def _coming_lines(cluster: Cluster, name: str, attempt: int | None, changed: Cha
                 raise found
             if isinstance(found, LogLine):
                 yield found
+            elif isinstance(found, str):
+                wait.to_stderr(found)
             else:
                 changed(found)
     finally:

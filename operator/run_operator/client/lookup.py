@@ -91,5 +91,5 @@ def _none(cluster: Cluster, run_id: str, why: str) -> EntityNotExistsError:
 
 
 def name_of(raw: JSON) -> str:
-    """Of the object."""
+    """The uid of the object."""
     return text(mapping(raw.get("metadata")).get("name"))

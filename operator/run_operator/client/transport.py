@@ -11,7 +11,7 @@ import json
 import random
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
-from typing import Any, Final, Self
+from typing import Any, Final, Protocol, Self
 from urllib.parse import urlencode
 
 import urllib3
@@ -88,10 +88,22 @@ MAX_LINE: Final = 8 * 1024 * 1024
 """Bytes of one event or log line; etcd's objects are far smaller."""
 
 
+class Login(Protocol):
+    """Credentials that somebody renews."""
+
+    def reject(self) -> bool:
+        """The API server refused them; the answer: there may be others."""
+
+
 class Transport:
     """The connections to one API server. May be shared by threads."""
 
-    def __init__(self, configuration: Any) -> None:
+    def __init__(
+        self, configuration: Any, always: Sequence[tuple[str, str]] = (), login: Login | None = None
+    ) -> None:
+        """`always`: headers of every request. `login`: asked for newer credentials when these are refused."""
+        self._always = always
+        self._login = login
         self._host = str(configuration.host).rstrip("/")
         self._client = ApiClient(configuration)
 
@@ -112,22 +124,31 @@ class Transport:
         *,
         silence: float,
         opened: Callable[[Any], None] | None = None,
+        longest: int = MAX_LINE,
+        cut: Callable[[], None] | None = None,
     ) -> Generator[bytes]:
-        """The lines of a stream as they come, without their ends; the last one also if nothing ends it.
+        """The lines of a stream as they come, each with its end; the last one may have none.
 
-        `opened` gets the response, whose `shutdown()` ends the stream from another thread.
+        `opened` gets the response, whose `shutdown()` ends the stream from another thread. Of a line of more than
+        `longest` bytes the beginning comes, and `cut` is called; without it that is a BackendError.
         """
         headers = {"Accept": "application/json, */*"}
         response = self.send("GET", f"{path}?{urlencode(query)}", headers=headers, deadline=silence)
         if opened is not None:
             opened(response)
-        rest = b""
+        rest, skipping = b"", False
         try:
             for chunk in response.stream(65536):
                 *whole, rest = (rest + chunk).split(b"\n")
-                yield from whole
-                if len(rest) > MAX_LINE:
-                    raise errors.BackendError(f"{path}: a line of more than {MAX_LINE} bytes")
+                for line in whole:
+                    if not skipping:
+                        yield _within(longest, line, path, cut) + b"\n"
+                    skipping = False
+                if skipping:
+                    rest = b""
+                elif len(rest) > longest:
+                    yield _within(longest, rest, path, cut) + b"\n"
+                    rest, skipping = b"", True
         except (urllib3.exceptions.HTTPError, OSError) as error:
             raise unavailable(f"watch {path}", error) from error
         finally:
@@ -155,7 +176,17 @@ class Transport:
         deadline: float = DEADLINE,
     ) -> Any:  # fmt: skip
         """As `send`, whatever the status."""
-        sent = {"User-Agent": f"runctl/{__version__}", "Accept": "application/json", **(headers or {})}
+        response = self._once(method, path, body, headers, deadline)
+        if response.status == 401 and self._login is not None and self._login.reject():  # noqa: PLR2004 - HTTP
+            response.close()
+            response = self._once(method, path, body, headers, deadline)
+        return response
+
+    def _once(self, method: str, path: str, body: bytes | None, headers: JSON | None, deadline: float) -> Any:
+        sent = urllib3.HTTPHeaderDict({"User-Agent": f"runctl/{__version__}", "Accept": "application/json"})
+        sent.update(headers or {})
+        for name, value in self._always:
+            sent.add(name, value)
         try:
             self._client.update_params_for_auth(sent, [], ["BearerToken"], path, method, None)
             return self._client.rest_client.pool_manager.request(
@@ -202,6 +233,15 @@ class Transport:
             raise unavailable(what, error) from error
         finally:
             response.release_conn()
+
+
+def _within(longest: int, line: bytes, path: str, cut: Callable[[], None] | None) -> bytes:
+    if len(line) <= longest:
+        return line
+    if cut is None:
+        raise errors.BackendError(f"{path}: a line of more than {longest} bytes")
+    cut()
+    return line[:longest]
 
 
 def _again(method: str, error: errors.UnavailableError, until: float) -> bool:

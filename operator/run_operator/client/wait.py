@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 import threading
 from collections.abc import Callable
 from typing import Protocol
@@ -30,6 +31,9 @@ class Observer(Protocol):
     def denied(self, error: ForbiddenError) -> None:
         """There will be no lines: whoever waits may not read them."""
 
+    def note(self, said: str) -> None:
+        """Lines are cut, skipped or given up. From another thread too."""
+
 
 class Printer:
     """Tells states and lines on standard output."""
@@ -53,6 +57,10 @@ class Printer:
         """Once."""
         print(no_lines(self._name, error), flush=True)  # noqa: T201
 
+    def note(self, said: str) -> None:
+        """On standard error: it is none of the program's lines."""
+        to_stderr(said)
+
 
 class _Locked:
     """One observer, two threads."""
@@ -73,6 +81,10 @@ class _Locked:
         with self._lock:
             self._observer.denied(error)
 
+    def note(self, said: str) -> None:
+        with self._lock:
+            self._observer.note(said)
+
 
 def wait(
     cluster: Cluster,
@@ -88,11 +100,11 @@ def wait(
 
     `lines`: whether to tell the program's lines; by default, of everything but services.
 
-    Raises what `Following` raises. Interrupting it (Ctrl-C) leaves the Run alone.
+    Raises what `RunWatch` raises. Interrupting it (Ctrl-C) leaves the Run alone.
     """
     arrived, telling = until or settled, lines or with_lines
     told = _Locked(observer) if observer else None
-    follower = LogFollower(cluster, name, told.line, told.denied) if told else None
+    follower = LogFollower(cluster, name, told.line, told.denied, told.note) if told else None
     try:
         with contextlib.closing(iter(RunWatch(cluster, name, Deadline(timeout), uid))) as changes:
             for raw in changes:
@@ -115,6 +127,11 @@ def summary(name: str, raw: JSON) -> str:
     status = mapping(raw.get("status"))
     message = text(status.get("message"))
     return visible(f"run {name}: {state_of(status.get('state')).value}" + (f": {message}" if message else ""))
+
+
+def to_stderr(said: str) -> None:
+    """A note for the person who reads the lines."""
+    print(visible(said), file=sys.stderr, flush=True)  # noqa: T201
 
 
 def no_lines(name: str, error: ForbiddenError) -> str:

@@ -32,7 +32,8 @@ RUNTIMES: Final[dict[str, tuple[str, ...]]] = {
 }
 """The platform's runtimes and what each of them does. Others of the same shape are taken too."""
 
-_WORD: Final = r"[a-z0-9][a-z0-9-]*"
+_WORD: Final = r"[a-z0-9_][a-z0-9_-]*"
+"""The platform's own kinds have no underscores; `_generic` is the SDK's word for one that it does not know."""
 _RUN: Final = re.compile(rf"({_WORD})\+({_WORD}):run")
 _LEGACY_RUN: Final = re.compile(rf"({_WORD})\+run")
 _TASK: Final = re.compile(rf"({_WORD})\+({_WORD})")

@@ -38,6 +38,11 @@ class Scalars:
             return _joined(event.value, line)
         if tag == _MERGE:
             raise errors.UnrepresentableError("merge keys (<<) are not part of an export", line)
+        if tag in _NUMBERS and len(event.value) > LONGEST_NUMBER:
+            message = (
+                f"{short(event.value)} has {len(event.value)} characters, too many for a number; quote it"
+            )
+            raise errors.NotYamlError(message, line)
         node = yaml.ScalarNode(tag, event.value, event.start_mark, event.end_mark)
         try:
             value = self._constructor.construct_object(node)
@@ -82,6 +87,9 @@ MAX_BYTES: Final = 1024 * 1024
 """etcd refuses objects above 1.5 MiB."""
 MAX_DEPTH: Final = 64
 MAX_NODES: Final = 100_000
+LONGEST_NUMBER: Final = 64
+"""Characters: `1:0:0:...` is a number to the base 60, and takes quadratic time to read."""
+_NUMBERS: Final = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
 
 
 Path = tuple[str | int, ...]

@@ -40,7 +40,7 @@ class _Answer(NamedTuple):
     at: float
     said: Mapping[str, tuple[Said, ...]]
     new: float = NEW
-    """Seconds it counts for whoever it does not mention."""
+    """How long a pod that the answer does not mention counts as without Events, in seconds."""
 
 
 class EventReader:

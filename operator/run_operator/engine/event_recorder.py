@@ -1,4 +1,4 @@
-"""Kubernetes Events about Runs: the story that `kubectl describe run` tells.
+"""Kubernetes Events about Runs, as `kubectl describe run` shows them.
 
 Told off the hot path: a start is told a little later, so that a burst of starts is not slowed down by its own
 story; what comes after (the end, a warning) sends the earlier lines first. Best effort, bounded, de-duplicated; namespaces take turns.
@@ -56,7 +56,7 @@ class EventRecorder:
         self._dropped = dropped
         self._later: list[_Line] = []
         self._due: RoundRobin[_Line] = RoundRobin()
-        self._told: RoundRobin[tuple[str, str, str]] = RoundRobin()
+        self._written: RoundRobin[tuple[str, str, str]] = RoundRobin()
         self._changed = asyncio.Event()
         self._count = 0
 
@@ -64,13 +64,13 @@ class EventRecorder:
         return len(self._later) + len(self._due)
 
     def record(self, run: Run, event: RunEvent) -> None:
-        """Queue one line; the same line about the same Run is told once."""
+        """Queue one Event; the same Event of the same Run is written once."""
         identity = (run.uid, event.reason, event.message)
-        if self._told.holds(run.namespace, identity):
+        if self._written.holds(run.namespace, identity):
             return
-        self._told.add(run.namespace, identity)
-        while len(self._told) > MAX_REMEMBERED:
-            self._told.pop_excess()
+        self._written.add(run.namespace, identity)
+        while len(self._written) > MAX_REMEMBERED:
+            self._written.pop_excess()
         if len(self) >= MAX_QUEUED:
             self._make_room()
             self._dropped()
@@ -85,7 +85,7 @@ class EventRecorder:
         self._changed.set()
 
     async def work(self) -> None:
-        """Write the lines that are due, for ever."""
+        """Write the Events that are due, until cancelled."""
         while True:
             self._changed.clear()
             self._sort_out(self._monotonic())

@@ -97,7 +97,7 @@ class Executor:
             "metadata": {"resourceVersion": run.resource_version},
             "status": merge_patch(run.status, status),
         }
-        settled = "metricsIngest" in body["status"]  # what is kept of metrics has to be read anew
+        settled = "metricsIngest" in body["status"]  # the metrics that are kept must be read again
         answer = await self._api.patch(
             RUNS,
             run.namespace,
@@ -286,7 +286,7 @@ class Executor:
         raise RefusedError(Refusal("NameConflict", message, final=True))
 
     async def _delete(self, resource: Resource, run: Run, name: str, uid: str, version: str = "") -> None:
-        """Raises ConflictError when it changed since it was looked at: what follows is to be decided anew."""
+        """Raises ConflictError if the object has changed since it was read, so that the Run is planned again."""
         try:
             await self._api.delete(resource, run.namespace, name, uid, version)
         except NotFoundError:
@@ -304,7 +304,7 @@ class Executor:
             log.warning("the end of Run %s is not marked, a restored copy would start: %s", run.key, error)
 
     async def _delete_replica_set(self, run: Run, name: str, uid: str) -> None:
-        """Of a Deployment that is gone. A pod names it, which proves nothing: it has to say itself whose it was."""
+        """The ReplicaSet of a deleted Deployment. A pod's reference is no proof: the ReplicaSet itself must name its owner."""
         try:
             found = await self._api.get_metadata(REPLICA_SETS, run.namespace, name)
         except NotFoundError:

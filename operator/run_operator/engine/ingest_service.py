@@ -24,6 +24,7 @@ from run_operator.ingest.app import Endpoint, Ingest
 from run_operator.ingest.configmap import PodFiles
 from run_operator.ingest.limits import Pace
 from run_operator.kube.client import Api
+from run_operator.kube.errors import KubeError
 from run_operator.observability.telemetry import OperatorTelemetry
 from run_operator.pki.gateway_secret import GatewaySecret
 from run_operator.runner.bundle import bundle
@@ -33,8 +34,11 @@ from run_operator.workloads.metrics_injection import spool_location
 
 WARNED: Final = 20
 """Runs of a namespace that get the same Event, at most."""
-log = logging.getLogger(__name__)
+AGAIN: Final = 10.0
+"""Seconds until an ingest that could not start tries again."""
 MODULES: Final = Path(run_operator.__file__).parent / "client" / "pod"
+
+log = logging.getLogger(__name__)
 
 
 class IngestService:
@@ -90,13 +94,28 @@ class IngestService:
         metrics.registry.register(_Gauges(self._ingest, settings.export_run_metrics))
 
     async def start(self) -> None:
-        """Raises the errors of `kube.errors`, or OSError when the port is taken."""
-        await self._ingest.start()
+        """Raises OSError when the port is taken. Without its certificate the ingest starts later, and Runs go on."""
+        if not await self._listens():
+            self._keeping.append(asyncio.create_task(self._listen_later(), name="ingest"))
         address = check_ingest_address(self._url, self._pod_namespace)
         self._keeping.append(asyncio.create_task(address, name="ingest-address"))
         self._keeping.append(asyncio.create_task(self._files.keep(self._namespaces), name="pod-files"))
         if self._gateway is not None:
             self._keeping.append(asyncio.create_task(self._gateway.keep(), name="gateway-certificate"))
+
+    async def _listens(self) -> bool:
+        try:
+            await self._ingest.start()
+        except KubeError as error:
+            log.warning("no metrics are taken until the authority is there: %s", error)
+            return False
+        return True
+
+    async def _listen_later(self) -> None:
+        while True:
+            await asyncio.sleep(AGAIN)
+            if await self._listens():
+                return
 
     async def stop(self) -> None:
         """Bring into the cluster what was taken, within bounds."""

@@ -20,7 +20,7 @@ from run_operator.api.constants import MANAGED_BY
 from run_operator.api.references import Referred
 from run_operator.api.run import Run
 from run_operator.engine.store import Store
-from run_operator.engine.watched_kinds import REFERRED, SELECTORS
+from run_operator.engine.watched_kinds import OPTIONAL, REFERRED, SELECTORS
 from run_operator.kube.backoff import Backoffs
 from run_operator.kube.resource import RUNS, Resource
 
@@ -82,7 +82,7 @@ def settings() -> kopf.OperatorSettings:
     chosen.watching.connect_timeout = 5
     chosen.watching.reconnect_backoff = 1.0
     chosen.networking.request_timeout = 60
-    # kopf iterates over it anew for every request, and ends the whole operator when it runs out.
+    # kopf iterates over it for every request, and ends the whole operator when it runs out.
     chosen.networking.error_backoffs = Backoffs()
     chosen.persistence.diffbase_storage = NoDiffs()
     chosen.persistence.progress_storage = NoProgress()
@@ -103,7 +103,8 @@ def registry(store: Store, seen: Seen, configuration: Configuration) -> kopf.Ope
         return await connection(configuration)
 
     _watch(handlers, RUNS, _runs_into(store, seen))
-    for resource, view in REFERRED.items():
+    for resource in REFERRED.keys() - OPTIONAL:
+        view = REFERRED[resource]
         _watch(handlers, resource, _referred_into(store, seen, resource, view))
     return handlers
 

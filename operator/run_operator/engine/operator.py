@@ -17,6 +17,7 @@ from run_operator.api.seal import Seal
 from run_operator.engine.event_recorder import EventRecorder
 from run_operator.engine.executor import Executor
 from run_operator.engine.ingest_service import IngestService
+from run_operator.engine.installation import Installation, MissingParts
 from run_operator.engine.log_service import LogService, limits_of
 from run_operator.engine.memory_ceiling import MemoryCeilings
 from run_operator.engine.namespace_defaults import NamespaceDefaults
@@ -30,7 +31,7 @@ from run_operator.engine.workers import Workers
 from run_operator.http.probes import ProbeServer
 from run_operator.kube import config
 from run_operator.kube.client import Api
-from run_operator.kube.errors import KubeError
+from run_operator.kube.errors import KubeError, NotFoundError
 from run_operator.kube.fence import Unfenced
 from run_operator.kube.resource import FUNCTIONS, RUN_LOGS, RUNS, TASKS
 from run_operator.lifecycle.model import RunEvent
@@ -75,7 +76,15 @@ class Operator:
         streams = await self._streams(agent)
         self._metrics.attach(self._readings(recorder, streams))
         listen = settings.metrics_bind_address
-        server = ProbeServer(self._metrics.text, self._health.unready, self._health.problems)
+        secret = settings.ingest_ca_secret if reporting is not None else ""
+        parts = Installation(api, settings.pod_namespace, secret, logs=bool(settings.log_tail_bytes))
+        self._metrics.registry.register(MissingParts(lambda: parts.missing))
+        server = ProbeServer(
+            self._metrics.text,
+            lambda: self._health.unready() + parts.problems(),
+            self._health.problems,
+            parts.lines,
+        )
         self._take_signals()
         try:
             await self._check_access(api)
@@ -91,7 +100,7 @@ class Operator:
             if reporting is not None:
                 await reporting.start()
             seal = Seal(await signing_key(api, settings.pod_namespace, settings.ingest_ca_secret))
-            await self._run_parts(api, recorder, server, reporting, keeping, streams, seal)
+            await self._run_parts(api, recorder, server, reporting, keeping, streams, seal, parts)
         finally:
             await server.stop()
             await api.close()
@@ -174,6 +183,7 @@ class Operator:
         keeping: LogService | None,
         streams: Streams,
         seal: Seal,
+        parts: Installation,
     ) -> None:
         sweeper = Resync(api, self._store, self._settings.namespaces, time.monotonic)
         workers = self._workers(api, recorder, reporting, seal)
@@ -184,6 +194,7 @@ class Operator:
             _task("recorder", recorder.work()),
             _task("sweeps", self._sweep(sweeper, streams)),
             _task("beginning", self._begin_work(sweeper, streams)),
+            _task("installation", parts.work()),
         ]
         if keeping is not None:
             background.append(_task("logs", keeping.work(self._begin)))
@@ -216,7 +227,7 @@ class Operator:
         """Begin only when the store is complete: a child not listed yet must not look like one that is missing."""
         while not await self._synced(sweeper, streams):
             log.error(
-                "the first lists are not complete after %g s: opening the streams anew",
+                "the first lists are not complete after %g s: reopening the streams",
                 self._settings.sync_deadline,
             )
             streams.close()
@@ -244,9 +255,7 @@ class Operator:
             else:
                 self._metrics.swept(findings.ghosts)
                 if findings.unseen:
-                    log.error(
-                        "%d objects never came by the watch streams: opening them anew", findings.unseen
-                    )
+                    log.error("%d objects never came by the watch streams: reopening them", findings.unseen)
                     streams.close()
             self._health.swept()
 
@@ -261,12 +270,16 @@ class Operator:
             log.warning("stopped with work under way; the next start takes it up")
 
     async def _check_access(self, api: Api) -> None:
-        """Fail at start, in one line, when a CRD or the rights are missing."""
+        """Fail at start, in one line, when the CRD of Runs or the rights are missing. Other kinds may come later."""
         kept = (RUN_LOGS,) if self._settings.log_tail_bytes else ()
         for resource in (RUNS, FUNCTIONS, TASKS, *kept):
             for namespace in self._settings.namespaces or (None,):
-                async for _ in api.list_metadata(resource, namespace=namespace):
-                    break
+                try:
+                    async for _ in api.list_metadata(resource, namespace=namespace):
+                        break
+                except NotFoundError:
+                    if resource == RUNS:
+                        raise
 
     def _readings(self, recorder: EventRecorder, streams: Streams) -> Readings:
         return Readings(

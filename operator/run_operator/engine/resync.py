@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from run_operator.engine.store import Store
-from run_operator.engine.watched_kinds import SELECTORS, WATCHED
+from run_operator.engine.watched_kinds import OPTIONAL, SELECTORS, WATCHED
 from run_operator.kube.client import Api
+from run_operator.kube.errors import NotFoundError
 from run_operator.kube.resource import Resource
 
 SWEPT: Final = tuple((resource, SELECTORS.get(resource, "")) for resource in WATCHED)
@@ -30,7 +31,7 @@ Listed = dict[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """What a sweep found: dropped ghosts, and objects the streams should have told of long ago."""
+    """The result of a resync: dropped ghosts, and objects that the streams should have reported."""
 
     ghosts: int
     unseen: int
@@ -69,8 +70,12 @@ class Resync:
     async def _list(self, resource: Resource, selector: str) -> Listed:
         found: Listed = {}
         for namespace in self._namespaces:
-            async for metadata in self._api.list_metadata(resource, namespace=namespace, selector=selector):
-                found[str(metadata["uid"])] = str(metadata["resourceVersion"])
+            try:
+                async for one in self._api.list_metadata(resource, namespace=namespace, selector=selector):
+                    found[str(one["uid"])] = str(one["resourceVersion"])
+            except NotFoundError:
+                if resource not in OPTIONAL:
+                    raise
         return found
 
     async def _unseen(self, listed: Listed, within: float) -> int:

@@ -1,19 +1,22 @@
-"""Statuses that can wait: in a burst of new Runs the writes that start pods go first.
+"""Pacing of status writes: in a burst of new Runs the writes that start pods go first.
 
-A Run that is told PENDING a little later has often become RUNNING meanwhile, and one write says both.
+A Run that shows PENDING a little later is often RUNNING by then, and one write shows both.
 """
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable
 from typing import Final
 
 from run_operator.api.run import Key
 
 RATE: Final = 20.0
-"""Such statuses a second."""
+"""Such statuses a second, in one namespace: a burst in another is not waited for."""
 LONGEST: Final = 5.0
 """Seconds one of them waits at most."""
+MAX_REMEMBERED: Final = 1024
+"""Namespaces."""
 
 
 class StatusPacing:
@@ -21,7 +24,7 @@ class StatusPacing:
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
-        self._next = clock()
+        self._next: OrderedDict[str, float] = OrderedDict()
         self._promised: dict[Key, float] = {}
 
     def wait(self, key: Key) -> float:
@@ -29,13 +32,16 @@ class StatusPacing:
         now = self._clock()
         moment = self._promised.get(key)
         if moment is None:
-            moment = self._promised[key] = min(max(self._next, now), now + LONGEST)
-            self._next = moment + 1 / RATE
+            moment = min(max(self._next.get(key.namespace, now), now), now + LONGEST)
+            self._promised[key], self._next[key.namespace] = moment, moment + 1 / RATE
+            self._next.move_to_end(key.namespace)
+            if len(self._next) > MAX_REMEMBERED:
+                self._next.popitem(last=False)
         if moment > now:
             return moment - now
         self.forget(key)
         return 0.0
 
     def forget(self, key: Key) -> None:
-        """There is something else to say of it by now, or nothing any more."""
+        """Cancel the pending write: it is obsolete."""
         self._promised.pop(key, None)

@@ -1,4 +1,4 @@
-"""What the watch streams told: slim views of Runs and their children, indexed by Run.
+"""The objects from the watch streams: slim views of Runs and their children, indexed by Run.
 
 Guarantees: an older version never replaces a newer one of the same object, nor a late word about a deleted Run one
 that has its name now. Children are filed under their namespace and the uid in their label, so nothing of another
@@ -114,7 +114,7 @@ class Store:
         return self._children.get(self._groups.get(uid, _NONE), {}).get(uid)
 
     def children(self, run: Run | None = None) -> Iterable[Child]:
-        """The Run's own; without a Run, all that are held, whoever owns them."""
+        """The children of a Run; without a Run, all held children."""
         return list(self._all()) if run is None else self._owned(run)
 
     def run_of(self, uid: str) -> Run | None:
@@ -132,7 +132,7 @@ class Store:
         return run if child in own else None
 
     def observed(self, run: Run, refusal: Refusal | None = None) -> Observed:
-        """What the streams told of the Run's children."""
+        """The children of the Run, as the streams reported them."""
         held = self._children.get((run.namespace, run.uid), {}).values()
         return observed(
             owned_and_orphans(held, run), refusal=refusal, gone=self.gone(run), catalog=self.catalog
@@ -229,7 +229,7 @@ class Store:
         self._wake_followers(self.catalog.drop(uid))
 
     def drop(self, uid: str) -> None:
-        """An object of whatever kind is gone though no stream told."""
+        """Remove an object that is gone although no stream reported it."""
         key = self._keys.get(uid)
         if key is not None:
             self.drop_run(key, uid)
@@ -252,10 +252,11 @@ class Store:
             self.listener.run_gone(uid)
 
     def _remember(self, run_uid: str, pod: PodView) -> None:
-        """One a Run: the newest that shows an exit code."""
+        """One a Run: the newest that shows how it ended. One that never confirmed it may show no exit code."""
         known = self._gone.get(run_uid)
         later = known is None or (pod.created, pod.name) >= (known.created, known.name)
-        if later and any(c.state == "terminated" for c in pod.facts.containers):
+        ended = any(c.state == "terminated" for c in pod.facts.containers)
+        if later and (ended or pod.facts.deleting or not pod.live):
             self._gone[run_uid] = pod
 
     def _version(self, uid: str) -> str | None:
@@ -291,7 +292,7 @@ def observed(
     refusal: Refusal | None = None,
     gone: tuple[PodView, ...] = (),
 ) -> Observed:
-    """Sorted by kind. Of a Job or a Deployment there is at most one that is not being deleted: that one is taken."""
+    """The children by kind. At most one Job or Deployment is not being deleted: that one is taken."""
     found = list(children)
     jobs = sorted((c for c in found if isinstance(c, JobView)), key=lambda job: job.deleting)
     deployments = sorted((c for c in found if isinstance(c, DeploymentView)), key=lambda one: one.deleting)

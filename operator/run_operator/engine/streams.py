@@ -15,18 +15,19 @@ from typing import Any, Final
 from kubernetes.aio.client import Configuration
 
 from run_operator.api.raw import JSON
+from run_operator.api.references import Referred
 from run_operator.engine import kopf_streams
 from run_operator.engine.store import Store
-from run_operator.engine.watched_kinds import CHILDREN, SELECTORS, WATCHED, Child
+from run_operator.engine.watched_kinds import CHILDREN, OPTIONAL, REFERRED, SELECTORS, WATCHED, Child
 from run_operator.kube.client import Api
 from run_operator.kube.errors import KubeError
 from run_operator.kube.fence import Unfenced
-from run_operator.kube.reflector import Reflector, Scope
+from run_operator.kube.reflector import Reflector, Scope, Sink
 from run_operator.kube.resource import Resource
 from run_operator.observability.telemetry import OperatorTelemetry
 
 BACKOFF: Final = (1.0, 2.0, 5.0, 10.0, 30.0)
-"""Seconds before the streams are opened anew after a failure; the last one is repeated."""
+"""Seconds before the streams are reopened after a failure; the last one is repeated."""
 DISCOVERY_PAUSE: Final = 1.0
 
 log = logging.getLogger(__name__)
@@ -34,11 +35,11 @@ log = logging.getLogger(__name__)
 
 def connections(namespaces: Sequence[str]) -> int:
     """How many the streams need: one a reflector, and one to ask what is served."""
-    return len(CHILDREN) * max(1, len(namespaces)) + 1
+    return (len(CHILDREN) + len(OPTIONAL)) * max(1, len(namespaces)) + 1
 
 
 class Streams:
-    """Into the store, which `seen` is told of. `configuration` is its own: streams keep their connections.
+    """Feeds the store; `seen` is called for each object. `configuration` is its own: streams keep their connections.
 
     `stop` is set when the operator ends: then they are not opened anew. `restarted` is told when they are.
     """
@@ -63,10 +64,8 @@ class Streams:
         self._last_seen: dict[str, float] = {}
         self._close = asyncio.Event()
         self._reflectors = [
-            Reflector(
-                self._api, Scope(resource, namespace, SELECTORS[resource]), _Into(store, read), self._seen
-            )
-            for resource, read in CHILDREN.items()
+            Reflector(self._api, Scope(resource, namespace, SELECTORS.get(resource, "")), sink, self._seen)
+            for resource, sink in _sinks(store).items()
             for namespace in namespaces or (None,)
         ]
         self.opened: Final = asyncio.Event()
@@ -78,7 +77,7 @@ class Streams:
         return {name: time.monotonic() - at for name, at in self._last_seen.items()}
 
     async def work(self) -> None:
-        """Keep them open until the operator stops; opened anew over the warm store when they fail."""
+        """Keep the streams open until the operator stops; reopen them over the warm store when they fail."""
         failures = 0
         while not self._stop.is_set():
             self._close.clear()
@@ -92,7 +91,7 @@ class Streams:
             await self._pause(BACKOFF[min(failures, len(BACKOFF) - 1)])
 
     def close(self) -> None:
-        """Close the streams; `work` opens them anew, unless the operator stops."""
+        """Close the streams; `work` reopens them, unless the operator stops."""
         self.opened.clear()
         self._close.set()
 
@@ -119,6 +118,8 @@ class Streams:
     async def _discovered(self) -> None:
         """Wait until discovery names everything that is to be watched: kopf asks once and never again."""
         for resource in WATCHED:
+            if resource in OPTIONAL:
+                continue
             while not self._stop.is_set() and not await self._served(resource):
                 await self._wait_for_stop(DISCOVERY_PAUSE)
 
@@ -133,7 +134,7 @@ class Streams:
         return served
 
     async def _pause(self, seconds: float) -> None:
-        """Before they are opened anew; the end of the operator does not wait for it."""
+        """The pause before they are reopened; the end of the operator does not wait for it."""
         if self._stop.is_set():
             return
         self._metrics.restarted()
@@ -149,6 +150,26 @@ class Streams:
     def _seen(self, plural: str, kind: str | None) -> None:
         self._last_seen[plural] = time.monotonic()
         self._metrics.watched(plural, kind)
+
+
+def _sinks(store: Store) -> dict[Resource, Sink]:
+    """What reflectors follow, and where it goes."""
+    children: dict[Resource, Sink] = {resource: _Into(store, read) for resource, read in CHILDREN.items()}
+    return children | {resource: _Referred(store, REFERRED[resource]) for resource in OPTIONAL}
+
+
+class _Referred:
+    """Functions or Tasks, into the store."""
+
+    def __init__(self, store: Store, read: Callable[[Any], Referred]) -> None:
+        self._store = store
+        self._read = read
+
+    def put(self, raw: JSON) -> None:
+        self._store.put_referred(self._read(raw))
+
+    def drop(self, uid: str) -> None:
+        self._store.drop_referred(uid)
 
 
 class _Into:

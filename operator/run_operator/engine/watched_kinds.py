@@ -39,4 +39,6 @@ SELECTORS: Final[dict[Resource, str]] = {
     CONFIG_MAPS: f"{LABEL_PROFILES}=true",
 }
 """Label selectors; of resources that are not in here all objects are watched."""
+OPTIONAL: Final = (FUNCTIONS, TASKS)
+"""Kinds of ours that Runs go without: followed by reflectors, which wait for a kind that is not there."""
 WATCHED: Final = (RUNS, *CHILDREN, *REFERRED)

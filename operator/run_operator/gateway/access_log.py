@@ -27,8 +27,8 @@ def note(request: web.BaseRequest, parts: tuple[str, ...], asked: Asked) -> None
         "code": asked.code,
         "seconds": round(asked.seconds, 3),
     }
-    told = " ".join(f"{key}={value!r}" for key, value in entry.items() if value != "")
-    log.info("%s", told, extra={"fields": entry})
+    line = " ".join(f"{key}={value!r}" for key, value in entry.items() if value != "")
+    log.info("%s", line, extra={"fields": entry})
 
 
 def _project(parts: tuple[str, ...]) -> str:

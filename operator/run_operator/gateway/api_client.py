@@ -163,7 +163,7 @@ class ApiClient:
         fields: str = "",
         page_size: int = API_PAGE,
     ) -> AsyncIterator[JSON]:
-        """Every object, in pages. Begins anew, and so may repeat objects, when the API server goes away between two."""
+        """Every object, in pages. Restarts, and so may repeat objects, if the API server goes away between two pages."""
         tried, sure = time.monotonic(), False
         while True:
             try:

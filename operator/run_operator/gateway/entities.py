@@ -28,7 +28,7 @@ from run_operator.kube.resource import FUNCTIONS, RUNS, TASKS, Resource
 
 BY_PLURAL: Final[Mapping[str, Resource]] = {one.plural: one for one in (FUNCTIONS, TASKS, RUNS)}
 CASCADING: Final = (FUNCTIONS, TASKS)
-"""What runs name; the content of an artifact or a model stays in its store, whoever deletes the document."""
+"""Entities that runs name. The content of an artifact or a model stays in its store when its document is deleted."""
 DELETING: Final = 30.0
 """Seconds for which the creation of an entity waits for the end of a deleted one of the same id."""
 PAUSE: Final = 0.2

@@ -14,7 +14,7 @@ from run_operator.gateway.sdk_models import readable
 from run_operator.kube.resource import MATERIALS, RUNS
 
 HIDDEN: Final = frozenset({"metricsIngest"})
-"""Of a Run's status."""
+"""Fields of a Run's status."""
 STILL: Final = frozenset({State.STOPPED, *FINAL})
 """Whose program writes nothing."""
 UPLOADED: Final = ("READY", "ERROR")

@@ -21,7 +21,7 @@ TRY_AGAIN: Final = 2.0
 """Seconds after which a request that met no API server may be sent again."""
 
 
-class Problem(Exception):  # noqa: N818 - what the caller is told, not a mistake of ours
+class Problem(Exception):  # noqa: N818 - an answer to the caller, not a bug
     """The request ends here. The text is a sentence for the person who uses the SDK."""
 
     def __init__(self, status: int, text: str, retry_after: float | None = None, *, limit: str = "") -> None:

@@ -1,4 +1,4 @@
-"""The file store of a project: which one, and the credentials that the SDK uploads and downloads with.
+"""The file store of a project, and the credentials with which the SDK uploads and downloads.
 
 An administrator puts them into a Secret of the project's namespace, under the names of the SDK's variables. It is read with the
 caller's own token: whoever may read Secrets there gets them, and nobody else. They can be short-lived: who renews the Secret says

@@ -31,20 +31,24 @@ class GatewayLimits(Bounds):
     largest_page: int = 1000
     listed: int = 50_000
     """Objects looked at for one list."""
-    held: int = 8_388_608
+    held: int = 4_194_304
     """Documents that one list holds while it is made."""
-    answer: int = 16_777_216
+    answer: int = 8_388_608
     """Documents on one page."""
-    lists: int = 4
+    answers: int = 134_217_728
+    """Answers being sent at once."""
+    answers_each: int = 33_554_432
+    """Of these, answers to one caller."""
+    lists: int = 3
     """Lists under way at once."""
     lists_each: int = 2
-    """Of these, lists of one caller."""
+    """Most lists of one caller among them."""
     lists_waiting: int = 16
     """Lists of one caller that may wait for their turn; also logs."""
     logs_at_once: int = 4
     """Requests for logs at once; each may hold 50 MB for a moment."""
     logs_each: int = 1
     logs: int = 2_097_152
-    """Of one container: the last ones, as on the platform."""
+    """Last lines of one container, as on the platform."""
     all_logs: int = 8_388_608
-    """Of one answer."""
+    """Most bytes of one answer."""

@@ -23,7 +23,7 @@ from run_operator.metrics.numbers import NotANumberError, numbers
 
 BY_PLURAL: Final[Mapping[str, Resource]] = {one.plural: one for one in MATERIALS}
 MOST_FILES: Final = 10_000
-"""Of one entity, as in its CRD."""
+"""Most metrics of one entity, as in its CRD."""
 
 
 class Materials:

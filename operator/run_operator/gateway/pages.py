@@ -43,7 +43,7 @@ FILTERS: Final = (
 PAGING: Final = ("page", "size", "sort", "versions", "kind")
 SORTED: Final = ("created", "updated", "name", "kind")
 VERSIONED: Final = (FUNCTIONS, *MATERIALS)
-"""Of these a list shows the latest version of each name, unless all are asked for."""
+"""Lists of these show the latest version of each name, unless all are requested."""
 MAX_PAGE: Final = 1_000_000
 READING: Final = 4
 """Documents of one page that are read again at once."""

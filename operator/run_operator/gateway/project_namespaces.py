@@ -26,7 +26,7 @@ class AmbiguousProjectError(Exception):
 
 
 def claim_of(raw: JSON) -> Claim:
-    """Of a Namespace object."""
+    """The project of a Namespace object."""
     metadata = mapping(raw.get("metadata"))
     return Claim(parse(metadata.get("creationTimestamp")) or 0.0, text(metadata.get("name")))
 

@@ -50,7 +50,7 @@ class Projects:
         self._known: OrderedDict[tuple[str, str], tuple[float, str]] = OrderedDict()
 
     async def namespace(self, caller: ApiClient, project: str) -> str:
-        """Of a project. Raises Problem 404 when the caller has none of that name."""
+        """The namespace of a project. Raises Problem 404 if the caller has no such project."""
         key = caller.identity.digest, project
         until, namespace = self._known.get(key, (0.0, ""))
         if time.monotonic() < until:
@@ -128,7 +128,7 @@ class Projects:
         self._known.pop((caller.identity.digest, project), None)
 
     async def list(self, caller: ApiClient) -> list[JSON]:
-        """Those the caller can see: all labelled ones for whoever may list namespaces, and the mapped ones."""
+        """The projects that the caller can see: all labelled ones if the caller may list namespaces, and the mapped ones."""
         found: dict[str, JSON] = {}
         try:
             there = {claim_of(raw).namespace: raw async for raw in caller.all(NAMESPACES, None)}

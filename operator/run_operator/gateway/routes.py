@@ -224,7 +224,7 @@ class Routes:
             case "PUT", ["metrics", key]:
                 return await self._metrics.put(caller, place, run_id, key, request.body, request.arrived)
             case "POST", [action]:
-                raise bad(f"a run can be stopped and resumed; {action[:40]!r} is no wish")
+                raise bad(f"a run can be stopped and resumed; unknown action {action[:40]!r}")
         raise _no_method(request)
 
 

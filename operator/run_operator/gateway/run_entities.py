@@ -46,14 +46,14 @@ class RunEntities:
         return await self._entities.create(caller, place, {**document, "spec": spec})
 
     async def stop(self, caller: ApiClient, place: Place, run_id: str) -> JSON:
-        """Set the wish to stop. Problem 400 when there is nothing to stop."""
-        return await self._wish(caller, place, run_id, suspend=True)
+        """Suspend the Run. Raises Problem 400 if there is nothing to stop."""
+        return await self._set_suspend(caller, place, run_id, suspend=True)
 
     async def resume(self, caller: ApiClient, place: Place, run_id: str) -> JSON:
-        """Set the wish to run. Problem 400 when it is over."""
-        return await self._wish(caller, place, run_id, suspend=False)
+        """Resume the Run. Raises Problem 400 if it has ended."""
+        return await self._set_suspend(caller, place, run_id, suspend=False)
 
-    async def _wish(self, caller: ApiClient, place: Place, run_id: str, *, suspend: bool) -> JSON:
+    async def _set_suspend(self, caller: ApiClient, place: Place, run_id: str, *, suspend: bool) -> JSON:
         verb = "stop" if suspend else "resume"
         manager = await _manager(caller) if suspend else MANAGED_BY
         for _ in range(TRIES):
@@ -75,7 +75,7 @@ class RunEntities:
             except ConflictError:
                 continue
             except KubeError as error:
-                raise of_kube(error, f"{place.of(run_id)} was not told to {verb}") from error
+                raise of_kube(error, f"{place.of(run_id)} could not {verb}") from error
         raise Problem(409, f"{place.of(run_id)} changes too fast to {verb} it; try again")
 
     async def _referred(self, caller: ApiClient, place: Place, spec: JSON) -> tuple[JSON, JSON]:
@@ -115,6 +115,6 @@ async def _manager(caller: ApiClient) -> str:
 
 
 def check_is_run(place: Place) -> None:
-    """Raises Problem: functions and tasks have no logs, metrics and wishes."""
+    """Raises Problem: functions and tasks have no logs and no metrics, and cannot be stopped."""
     if place.resource is not RUNS:
         raise missing(f"{place.resource.plural} have no such thing, runs have")

@@ -30,7 +30,7 @@ class Written(NamedTuple):
 
     attempt: int
     order: str
-    """Of pods and their containers within an attempt."""
+    """Sort key: pods and their containers within an attempt."""
     pod: str
     container: str
     content: bytes

@@ -99,7 +99,7 @@ class RunMetrics:
 
 
 class _Write:
-    """One value on its way into the status. What it means is asked anew for each state of the Run it meets."""
+    """One value on its way into the status. Its meaning is decided again for each version of the Run."""
 
     def __init__(
         self,
@@ -125,7 +125,7 @@ class _Write:
         return meaning(self._key, self._value, self._stored(raw), self._readings, self._arrived)
 
     async def run(self, raw: JSON, again: Callable[[], Awaitable[JSON]], within: float) -> Any:
-        """Until it is in; what is stored then. `again` reads the Run anew. Raises Problem."""
+        """Try until it is stored; returns the stored value. `again` reads the Run. Raises Problem."""
         until, pause = time.monotonic() + within, FIRST_PAUSE
         while not self._landed(raw):
             meant = self.meaning(raw)

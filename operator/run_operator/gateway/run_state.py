@@ -1,4 +1,4 @@
-"""The state of a Run as the SDK is told it: never older than a stop, a resume or a deletion that was accepted."""
+"""The state of a Run as the SDK sees it: never older than an accepted stop, resume or deletion."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def is_shown(raw: JSON) -> bool:
 
 
 def state_shown(raw: JSON) -> tuple[State, str]:
-    """The state of a Run and its message. What the operator has not seen yet is told as it was asked for."""
+    """The state of a Run and its message. A request that the operator has not seen yet is shown as accepted."""
     spec, status = mapping(raw.get("spec")), mapping(raw.get("status"))
     state, message = state_of(status.get("state")), text(status.get("message"))
     generation = number(mapping(raw.get("metadata")).get("generation"))

@@ -47,9 +47,9 @@ def readable(document: JSON) -> dict[str, Any]:
 
 
 def _message(document: JSON, refused: list[str]) -> str:
-    told = text(mapping(document.get("status")).get("message"))
+    message = text(mapping(document.get("status")).get("message"))
     note = f"not shown, because the SDK cannot read it: {', '.join(refused)[:500]} (kubectl shows it)"
-    return f"{told}; {note}" if told else note
+    return f"{message}; {note}" if message else note
 
 
 def _any(_: Any) -> bool:

@@ -8,6 +8,7 @@ import logging
 import math
 import ssl
 import time
+from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import unquote
 
@@ -25,7 +26,7 @@ from run_operator.gateway.routes import OPEN, Request, Routes, configuration, pa
 from run_operator.gateway.telemetry import Asked, GatewayTelemetry
 from run_operator.gateway.warnings import not_used_of, warning_header
 from run_operator.http.rate_limit import Buckets
-from run_operator.http.server import Bodies, BodyError, Ports
+from run_operator.http.server import Bodies, BodyError, ByteBudget, OverBudgetError, Ports, send
 from run_operator.kube.client import Api
 
 DRAIN: Final = 10.0
@@ -46,6 +47,7 @@ class GatewayServer:
         self._callers = Buckets(limits.rate, limits.burst, time.monotonic, limits.remembered)
         self._strangers = Buckets(limits.rate, limits.burst, time.monotonic, limits.remembered)
         self._bodies = Bodies(limits)
+        self._answers = ByteBudget(limits.answers, limits.answers_each)
         self._ports = Ports(self._handle, limits, lambda: counters.refused("connections"))
 
     async def listen(self, host: str, port: int, context: ssl.SSLContext | None) -> int:
@@ -61,14 +63,15 @@ class GatewayServer:
         with self._counters.request(_method(request), parts) as asked:
             asked.code, body, headers = await self._answered(request, asked)
         access_log.note(request, parts, asked)
-        response = web.Response(
-            status=asked.code,
-            body=encoded(body),
-            content_type="application/json",
-            headers=_level(request) | headers,
-        )
-        if asked.code >= ERROR and not request.content.at_eof():
-            response.force_close()  # what is left of the body is not worth reading
+        content = encoded(body)
+        response = _response(request, asked.code, content, headers)
+        try:
+            with self._answers.hold(len(content), asked.owner):
+                await send(request, response, self._limits.answer_time)
+        except OverBudgetError as error:
+            self._counters.refused("answers")
+            refusal = encoded(_error_body(503, f"{error}, and their answers are still being read"))
+            return _response(request, 503, refusal, {"Retry-After": "2"})
         return response
 
     async def _answered(self, request: web.BaseRequest, asked: Asked) -> tuple[int, Any, dict[str, str]]:
@@ -80,14 +83,14 @@ class GatewayServer:
                 self._counters.refused(problem.limit)
             wait = problem.retry_after
             headers = {} if wait is None else {"Retry-After": str(max(1, math.ceil(wait)))}
-            return problem.status, _told(problem.status, str(problem)), headers
+            return problem.status, _error_body(problem.status, str(problem)), headers
         except TimeoutError:
             self._counters.refused("request")
-            return 504, _told(504, f"not done within {self._limits.request:g} s; try again"), {}
+            return 504, _error_body(504, f"not done within {self._limits.request:g} s; try again"), {}
         except Exception:
             # The one place that catches everything: a mistake about one request must not stop the others.
             log.exception("a request could not be answered: %s", request.method)
-            return 500, _told(500, "the gateway could not answer this request; its log says why"), {}
+            return 500, _error_body(500, "the gateway could not answer this request; its log says why"), {}
 
     async def _asked(self, request: web.BaseRequest, asked: Asked) -> Any:
         level_for(request.headers)
@@ -100,6 +103,7 @@ class GatewayServer:
         await self._pace(who)
         caller = ApiClient(self._api, who, self._limits.retry_timeout)
         asked.user = await self._authentication.user(caller)
+        asked.owner = who.owner
         body = await self._body(request, who)
         parts, parameters = parts_of(request.raw_path), dict(request.query)
         asked.warnings = not_used_of(_method(request), parts, body)
@@ -146,6 +150,15 @@ class GatewayServer:
             raise Problem(error.status, str(error), error.retry_after, limit=error.limit) from error
 
 
+def _response(request: web.BaseRequest, status: int, body: bytes, headers: Mapping[str, str]) -> web.Response:
+    response = web.Response(
+        status=status, body=body, content_type="application/json", headers=_level(request) | dict(headers)
+    )
+    if status >= ERROR and not request.content.at_eof():
+        response.force_close()  # what is left of the body is not worth reading
+    return response
+
+
 def _method(request: web.BaseRequest) -> str:
     """HEAD is a GET whose answer has no body; aiohttp leaves it out."""
     return "GET" if request.method == "HEAD" else request.method
@@ -181,5 +194,5 @@ def _integer(digits: str) -> int | float:
     return int(digits) if len(digits) <= 20 else float(digits)  # noqa: PLR2004 - an int64 has at most 20
 
 
-def _told(status: int, message: str) -> dict[str, Any]:
+def _error_body(status: int, message: str) -> dict[str, Any]:
     return {"status": status, "message": message}

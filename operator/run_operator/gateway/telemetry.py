@@ -39,6 +39,7 @@ class Asked:
     code = 499
     seconds = 0.0
     user = ""
+    owner = ""
     warnings: Sequence[str] = ()
 
 
@@ -49,7 +50,7 @@ class GatewayTelemetry:
         self.registry = registry = CollectorRegistry()
         self._requests = Counter(
             "run_operator_gateway_requests",
-            "Requests by method, route and HTTP status; 499: whoever asked went away.",
+            "Requests by method, route and HTTP status; 499: the client went away.",
             ["method", "route", "code"],
             registry=registry,
         )
@@ -65,7 +66,7 @@ class GatewayTelemetry:
         )
         self._logs = Gauge(
             "run_operator_gateway_logs_in_flight",
-            "Of these, logs being read from nodes; each holds what it has read in memory.",
+            "Logs being read from nodes; each one is held in memory.",
             registry=registry,
         )
         self._refused = Counter(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from aiohttp import web
@@ -23,7 +23,7 @@ class ProbeServer:
     """Answers probes and scrapes. A probe fails (503) while its callable returns problems, one a line.
 
     `unready` says why no requests should be sent now, `problems` why the process should be restarted; `metrics` returns the
-    Prometheus text.
+    Prometheus text. `notes` are lines of /readyz that fail nothing.
     """
 
     def __init__(
@@ -31,10 +31,12 @@ class ProbeServer:
         metrics: Callable[[], bytes],
         unready: Callable[[], list[str]],
         problems: Callable[[], list[str]] = _nothing,
+        notes: Callable[[], list[str]] = _nothing,
     ) -> None:
         self._metrics = metrics
         self._unready = unready
         self._problems = problems
+        self._notes = notes
         self._runner: web.AppRunner | None = None
 
     async def listen(self, host: str, port: int) -> None:
@@ -56,11 +58,12 @@ class ProbeServer:
         return _verdict(self._problems())
 
     async def _readyz(self, _: web.Request) -> web.Response:
-        return _verdict(self._unready() + self._problems())
+        return _verdict(self._unready() + self._problems(), self._notes())
 
     async def _prometheus(self, _: web.Request) -> web.Response:
         return web.Response(body=self._metrics(), headers=PROMETHEUS)
 
 
-def _verdict(problems: list[str]) -> web.Response:
-    return web.Response(text="".join(f"{p}\n" for p in problems) or "ok\n", status=503 if problems else 200)
+def _verdict(problems: list[str], notes: Sequence[str] = ()) -> web.Response:
+    lines = [*(problems or ["ok"]), *notes]
+    return web.Response(text="".join(f"{line}\n" for line in lines), status=503 if problems else 200)

@@ -9,7 +9,7 @@ import logging
 import math
 import ssl
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -45,10 +45,12 @@ class Bounds:
     """Size of one header, and so of a token."""
     body_time: float = 10.0
     """Time for a request body to arrive."""
+    answer_time: float = 30.0
+    """Time for the caller to read an answer."""
     bodies: int = 67_108_864
     """Size of all request bodies that are read at once."""
     bodies_each: int = 16_777_216
-    """Of these, bodies of one sender."""
+    """Most bytes of the bodies of one sender."""
 
 
 class BodyError(Exception):
@@ -75,6 +77,7 @@ class Ports:
         http = _Bounded(
             self._handle,
             most=self._bounds.connections,
+            answer_time=self._bounds.answer_time,
             refused=self._refused,
             access_log=None,
             logger=_SILENT,
@@ -98,14 +101,48 @@ class Ports:
         await asyncio.gather(*(http.shutdown(within) for _, http in self._open))
 
 
+class OverBudgetError(Exception):
+    """So many bytes are not left; the text says whose."""
+
+
+class ByteBudget:
+    """Bytes in use at once: so many in all, and so many of one caller."""
+
+    def __init__(self, total: int, each: int) -> None:
+        self._total = total
+        self._each = each
+        self.used = 0
+        self._of: Counter[str] = Counter()
+
+    @contextlib.contextmanager
+    def hold(self, size: int, caller: str) -> Iterator[None]:
+        """Use them for a while. `caller` empty: nobody's share. Raises OverBudgetError."""
+        if self.used + size > self._total:
+            raise OverBudgetError("too many requests at once")
+        if caller and self._of[caller] + size > self._each:
+            raise OverBudgetError("too many requests of one caller at once")
+        self.used += size
+        self._of[caller] += size
+        try:
+            yield
+        finally:
+            self.used -= size
+            self._of[caller] -= size
+            if not self._of[caller]:
+                del self._of[caller]
+
+
 class Bodies:
     """Reads request bodies within a common byte budget."""
 
     def __init__(self, bounds: Bounds) -> None:
         self._bounds = bounds
-        self.reading = 0
+        self._budget = ByteBudget(bounds.bodies, bounds.bodies_each)
+
+    @property
+    def reading(self) -> int:
         """Bytes being read or reserved."""
-        self._of: Counter[str] = Counter()
+        return self._budget.used
 
     async def read(self, request: web.BaseRequest, most: int, sender: str = "") -> bytes:
         """Raises BodyError: 413 longer than `most` bytes, 408 too slow, 503 too many at once, 400 cut off, 417.
@@ -116,26 +153,32 @@ class Bodies:
         if length is not None and length > most:
             raise _too_long(most)
         reserved = most if length is None else length
-        if self.reading + reserved > self._bounds.bodies:
-            raise BodyError(503, "too many requests at once", "bodies", BUSY_RETRY)
-        if sender and self._of[sender] + reserved > self._bounds.bodies_each:
-            raise BodyError(503, "too many requests of one sender at once", "bodies", BUSY_RETRY)
-        self.reading += reserved
-        self._of[sender] += reserved
         try:
-            async with asyncio.timeout(self._bounds.body_time):
-                await _invite(request)
-                return await _whole(request, most)
+            with self._budget.hold(reserved, sender):
+                async with asyncio.timeout(self._bounds.body_time):
+                    await _invite(request)
+                    return await _whole(request, most)
+        except OverBudgetError as error:
+            raise BodyError(503, str(error), "bodies", BUSY_RETRY) from error
         except (ConnectionError, web.RequestPayloadError) as error:
             raise BodyError(400, "the request was cut off") from error
         except TimeoutError as error:
             late = f"the body did not arrive within {self._bounds.body_time:g} s"
             raise BodyError(408, late, "body_time") from error
-        finally:
-            self.reading -= reserved
-            self._of[sender] -= reserved
-            if not self._of[sender]:
-                del self._of[sender]
+
+
+async def send(request: web.BaseRequest, response: web.StreamResponse, seconds: float) -> None:
+    """Send the whole answer, or cut the connection of a caller that does not read it within this time."""
+    response.headers["Server"] = SERVER
+    try:
+        with contextlib.suppress(ConnectionError):  # the caller has gone
+            async with asyncio.timeout(seconds):
+                await response.prepare(request)
+                await response.write_eof()
+                await request.writer.drain()
+    except TimeoutError:
+        if request.transport is not None:
+            request.transport.abort()
 
 
 async def _invite(request: web.BaseRequest) -> None:
@@ -165,11 +208,14 @@ def _too_long(most: int) -> BodyError:
 class _Bounded(web.Server):
     """Closes an idle connection for each one beyond the bound, first those that never sent a request."""
 
-    def __init__(self, handle: Handle, *, most: int, refused: Callable[[], None], **options: Any) -> None:
+    def __init__(
+        self, handle: Handle, *, most: int, answer_time: float, refused: Callable[[], None], **options: Any
+    ) -> None:
         super().__init__(self._handled, **options)
         self._handle = handle
         self._options = options
         self._most = most
+        self._answer_time = answer_time
         self._refused = refused
         self._idle: dict[Any, bool] = {}
         """Connections without a request, the oldest first, and whether each has had one."""
@@ -201,10 +247,7 @@ class _Bounded(web.Server):
         self._idle.pop(connection, None)
         try:
             response = await self._handle(request)
-            response.headers["Server"] = SERVER
-            with contextlib.suppress(ConnectionError):  # the caller has gone
-                await response.prepare(request)
-                await response.write_eof()
+            await send(request, response, self._answer_time)
             return response
         finally:
             if request.transport is not None:

@@ -33,8 +33,8 @@ PREFIX: Final = "system:serviceaccount:"
 POD_NAME: Final = "authentication.kubernetes.io/pod-name"
 POD_UID: Final = "authentication.kubernetes.io/pod-uid"
 _PARTS: Final = 3
-NOT_VALID: Final = "the token is not valid for this Run, or it has expired: read its file anew"
-"""For a Run that is not there too: who has no token of a Run is not told whether there is one."""
+NOT_VALID: Final = "the token is not valid for this Run, or it has expired: read its file again"
+"""Also for a Run that does not exist: a caller without a token of a Run cannot learn whether it exists."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +86,7 @@ class TokenReviewer:
         if audience not in (audiences if isinstance(audiences, list) else [audiences]):
             raise DeniedError(401, NOT_VALID)
         if not isinstance(expires, int | float) or expires <= self._wall():
-            raise DeniedError(401, "the token has expired: read its file anew")
+            raise DeniedError(401, "the token has expired: read its file again")
 
     async def _payer(self, token: str, source: str) -> str:
         """Whose budget a review of this token is taken from. Raises DeniedError 401 where the cluster did not sign it."""

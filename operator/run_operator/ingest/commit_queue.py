@@ -31,7 +31,7 @@ class _Place(NamedTuple):
 
 @dataclass(slots=True)
 class _Lane:
-    """Of one namespace."""
+    """The queue of one namespace."""
 
     ending_first: list[_Place] = field(default_factory=list)
     by_due_time: list[_Place] = field(default_factory=list)

@@ -121,7 +121,7 @@ class Committer:
         return now - min((at for at in since if at is not None), default=now)
 
     async def work(self) -> None:
-        """Commit, for ever. Costs nothing while nothing is logged."""
+        """Commit until cancelled. Costs nothing while nothing is logged."""
         while True:
             self._news.clear()
             wait = self._begin_due()

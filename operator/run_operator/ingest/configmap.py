@@ -82,7 +82,7 @@ class PodFiles:
             self._checked[namespace] = self._clock(), bundle
 
     async def keep(self, namespaces: Callable[[], Iterable[str]]) -> None:
-        """Look after the namespaces with live Runs, for ever."""
+        """Keep the ConfigMap in namespaces with live Runs, until cancelled."""
         while True:
             await asyncio.sleep(PAUSE)
             wanted = set(namespaces())
@@ -136,6 +136,8 @@ class PodFiles:
             with contextlib.suppress(AlreadyExistsError):  # another replica's: the next look compares it
                 await self._api.create(CONFIG_MAPS, namespace, body)
             return
+        if not bundle:
+            return  # what is there is better than none; one that is made without lets pods start, and is renewed later
         metadata = there["metadata"]
         if (metadata.get("labels") or {}).get(LABEL_MANAGED_BY) != MANAGED_BY:
             raise NotOursError(

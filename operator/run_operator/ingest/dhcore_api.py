@@ -36,7 +36,7 @@ from run_operator.metrics.protocol import RefusedBatchError
 from run_operator.metrics.sdk_put import Reading, Readings, meaning
 
 FREE: Final = frozenset({"project", "name", "created", "updated", "created_by", "updated_by", "user"})
-"""Of metadata: filled in by the SDK itself."""
+"""Metadata fields that the SDK sets itself."""
 SAID: Final = ("labels", "description")
 
 
@@ -78,7 +78,7 @@ RUN: Final = re.compile(r"/api/v1/-/([^/]+)/runs/([^/]+)(?:/(metrics)(?:/([^/]+)
 AUTH: Final = "/api/auth"
 NOTHING: Final[Mapping[str, str]] = {}
 TRIES: Final = 5
-"""Of one value, when another replica writes the same Run."""
+"""Tries for one value, when another replica writes the same Run."""
 ONLY: Final = (
     "a program in a pod may read its own Run and what it names, log metrics, and make artifacts, data items and models; "
     "for anything else it needs a token of its own"
@@ -88,7 +88,7 @@ Read = Callable[[], Awaitable[bytes]]
 
 
 class DhcoreApi:
-    """`hurry` is told of entries whose commit somebody waits for. `clock` is monotonic seconds."""
+    """`hurry` is called for sessions with a waiting client. `clock` is monotonic seconds."""
 
     def __init__(
         self,
@@ -175,7 +175,7 @@ class DhcoreApi:
         return run, caller, attempt
 
     async def _paced(self, uid: str) -> None:
-        """The SDK gives up where it is told to wait, so it is made to."""
+        """Wait instead of an answer 429, because the SDK does not retry."""
         left = self._limits.sdk_timeout
         while (wait := self._pods.take(uid)) > 0:
             left -= wait

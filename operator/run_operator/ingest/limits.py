@@ -45,7 +45,7 @@ class Pace:
     """How fast commits go to the API server; etcd keeps what is written for five to ten minutes."""
 
     bytes_per_second: float = 1_048_576.0
-    """Of whole objects: every commit rewrites its Run."""
+    """Bytes of whole objects: every commit rewrites its Run."""
     commits_per_second: float = 20.0
     interval: float = 4.0
     """Seconds between two commits of one Run."""

@@ -23,7 +23,7 @@ READY_RETRY = 2.0
 
 
 class MetricsApi:
-    """`changed` is told of every entry that has something to commit. `clock` is monotonic seconds."""
+    """`changed` is called for each session that has something to commit. `clock` is monotonic seconds."""
 
     def __init__(
         self,

@@ -21,11 +21,11 @@ from run_operator.http.server import OK, Answer, DeniedError
 from run_operator.ingest.auth import PodOwnership, TokenReviewer, authenticated
 from run_operator.ingest.limits import IngestLimits
 from run_operator.kube.client import METADATA, Api
-from run_operator.kube.errors import InvalidError, KubeError, NotFoundError
+from run_operator.kube.errors import InvalidError, KubeError, NotFoundError, TooLargeError
 from run_operator.kube.resource import RUNS
 
 TRIES: Final = 5
-"""Of one patch, while others write to the same Run."""
+"""Tries of one patch, while others write to the same Run."""
 RETRY: Final = 2.0
 
 
@@ -92,6 +92,8 @@ class ResultApi:
             answer = await self._api.json_patch(
                 RUNS, run.namespace, run.name, _operations(now, fields), subresource="status", accept=METADATA
             )
+        except TooLargeError as error:
+            raise DeniedError(422, f"the Run has no room for them beside its document: {error}") from error
         except InvalidError:
             return False
         version = str(mapping(answer.get("metadata")).get("resourceVersion", ""))

@@ -35,7 +35,7 @@ class Session:
     key: Key
     ledger: RunLedger
     rest_bytes: int
-    """Of the Run without its metrics, as JSON: every commit rewrites it too."""
+    """Bytes of the Run without its metrics, as JSON: every commit rewrites it too."""
     used_at: float
     committed_at: float = float("-inf")
     not_before: float = 0.0

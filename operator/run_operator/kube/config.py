@@ -6,9 +6,14 @@ import os
 
 from kubernetes.aio import config
 from kubernetes.aio.client import Configuration
+from kubernetes.aio.config.kube_config import KubeConfigMerger
 
 IN_CLUSTER_MARK = "KUBERNETES_SERVICE_HOST"
 PROXY_VARIABLES = ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy")
+
+
+DEFAULT_FILE = "~/.kube/config"
+IMPERSONATION = ("as", "as-uid", "as-groups", "as-user-extra")
 
 
 class NoClusterError(Exception):
@@ -39,5 +44,23 @@ async def _fill(configuration: Configuration) -> None:
     if not os.environ.get("KUBECONFIG") and os.environ.get(IN_CLUSTER_MARK):
         config.load_incluster_config(client_configuration=configuration)
         return
+    _refuse_impersonation(os.environ.get("KUBECONFIG") or DEFAULT_FILE)
     # Named here, because the library looks at the environment only once, when it is imported.
     await config.load_kube_config(os.environ.get("KUBECONFIG"), client_configuration=configuration)
+
+
+def _refuse_impersonation(files: str) -> None:
+    """The library would leave it out, and the operator would have the rights of the person behind it."""
+    merged = KubeConfigMerger(files)
+    found = merged.config.value if merged.config is not None else {}
+    named = {
+        kind: {one["name"]: one.value.get(kind) or {} for one in found.get(f"{kind}s") or ()}
+        for kind in ("context", "user")
+    }
+    who = named["context"].get(found.get("current-context"), {}).get("user")
+    asked = [key for key in IMPERSONATION if named["user"].get(who, {}).get(key)]
+    if asked:
+        raise NoClusterError(
+            f"the user {who!r} of {files} works as somebody else ({asked[0]}), which the operator cannot; "
+            "give it a user of its own"
+        )

@@ -16,13 +16,15 @@ from typing import Final, Protocol
 from run_operator.api.raw import JSON
 from run_operator.kube.backoff import Backoffs
 from run_operator.kube.client import Api
-from run_operator.kube.errors import ExpiredError, KubeError
+from run_operator.kube.errors import ExpiredError, KubeError, NotFoundError
 from run_operator.kube.resource import Resource
 
 PAGE: Final = 250
 """Objects a page of the list; one page is processed without a pause."""
 SHORTEST, LONGEST = 230, 290
 """Whole seconds that a watch is open; a random value in between, so that watches do not restart together."""
+UNKNOWN: Final = 5.0
+"""Seconds until a kind that the API server does not know is asked for again."""
 STEADY: Final = 5.0
 """Seconds: a watch that was open for longer is restarted without a pause."""
 
@@ -68,20 +70,33 @@ class Reflector:
         self._version = ""
         delays = iter(Backoffs())
         while True:
-            began = time.monotonic()
+            began = None
             try:
                 if not self._version:
                     await self._list()
+                began = time.monotonic()
                 await self._watch()
             except ExpiredError as error:
                 log.info("listing %s again: %s", self._scope, error)
                 self._version = ""
+            except NotFoundError:
+                self._forget()
+                await asyncio.sleep(UNKNOWN)
+                continue
             except KubeError as error:
                 log.warning("watching %s again: %s", self._scope, error)
-            if time.monotonic() - began > STEADY:
+            if (
+                began is not None and time.monotonic() - began > STEADY
+            ):  # of the watch: a list may take as long
                 delays = iter(Backoffs())
                 continue
             await asyncio.sleep(next(delays))
+
+    def _forget(self) -> None:
+        """The API server does not know the kind (any more): all of it is gone."""
+        for uid in self._known:
+            self._sink.drop(uid)
+        self._known, self._version = set(), ""
 
     async def _list(self) -> None:
         resource, namespace, selector = self._scope.resource, self._scope.namespace, self._scope.selector

@@ -16,7 +16,12 @@ def warnings(ctx: Context) -> tuple[str, ...]:
 
 
 def told(ctx: Context) -> Context:
-    """The situation with the condition in its draft. A document that is used whole has none."""
+    """The situation with the condition in its draft. A document that is used whole has none.
+
+    Looked at once for each generation: what a status says of this one holds.
+    """
+    if ctx.run.status.get("observedGeneration") == ctx.run.generation:
+        return ctx
     found = warnings(ctx)
     known = conditions.find(ctx.draft.current.get("conditions", ()), conditions.NOT_APPLIED)
     if found:

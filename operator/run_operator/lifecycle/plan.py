@@ -7,8 +7,9 @@ docs/architecture.md are kept in this room and nowhere else; docs/lifecycle.md i
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Final
 
-from run_operator.api.conditions import FINAL, State
+from run_operator.api.conditions import FINAL, State, state_of
 from run_operator.api.references import NotLoadedError
 from run_operator.api.run import Run
 from run_operator.children import DeploymentView, JobView
@@ -32,6 +33,9 @@ from run_operator.workloads.builder import child_kind
 from run_operator.workloads.fields import UnresolvedError, WorkloadError
 from run_operator.workloads.types import Options
 
+LOOKED_AT_AGAIN: Final = 300.0
+"""Seconds."""
+
 
 def plan(run: Run, observed: Observed, now: float, options: Options) -> Plan:
     """The next step. `now` is seconds since the epoch."""
@@ -46,6 +50,22 @@ def _planned(run: Run, observed: Observed, now: float, options: Options) -> Plan
         # A finalizer of somebody else holds it back: nobody can ask for a stop any more, and nothing is to start.
         run = replace(run, suspend=True)
     ctx = Context(run, observed, now, options, StatusBuilder(run, now), Resolution(run))
+    return _never_forgotten(ctx, _decided(ctx))
+
+
+def _never_forgotten(ctx: Context, made: Plan) -> Plan:
+    """Whatever waits for somebody else is looked at again, should nobody say that it has happened.
+
+    RUNNING and STOPPED wait for what their messages name: a program, a person.
+    """
+    state = state_of((made.status or ctx.run.status).get("state"))
+    if state in FINAL or state in (State.RUNNING, State.STOPPED) or made.reread or made.actions:
+        return made
+    return made if made.wake_at is not None else replace(made, wake_at=ctx.now + LOOKED_AT_AGAIN)
+
+
+def _decided(ctx: Context) -> Plan:
+    run, observed = ctx.run, ctx.observed
     if run.deleting and (ctx.draft.state in FINAL or _never_began(ctx)):
         return Plan()
     if ctx.draft.state in FINAL and not mending.is_mended(ctx):

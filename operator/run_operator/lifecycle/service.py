@@ -91,8 +91,6 @@ def _up(ctx: Context, deployment: DeploymentView) -> Plan:
             f"again. Change spec.spec.replicas of the Run (kubectl scale run {ctx.run.name}), and point an autoscaler at the Run",
             warning=True,
         )
-    if deployment.facts.pods == wanted:
-        ctx.draft.replicas(wanted, f"{LABEL_RUN_UID}={ctx.run.uid}")
     steady = _steady(ctx)
     seen = read(deployment, ctx.observed.pods, ctx.now, steady)
     if ctx.draft.state == State.RUNNING:
@@ -113,6 +111,8 @@ def _up(ctx: Context, deployment: DeploymentView) -> Plan:
         )
     if found:
         ctx.draft.service(service_address.summary(found))
+    if deployment.facts.pods == wanted:  # settled: not a write for each step of a roll-out
+        ctx.draft.replicas(wanted, f"{LABEL_RUN_UID}={ctx.run.uid}")
     made = ctx.decided(*scale, wake_at=_serving(ctx, seen, wanted, found))
     told = any(event.reason == DEGRADED for event in made.events)  # its words are chosen now, and stay
     return replace(made, ask=seen.ask) if told and not ctx.observed.said else made

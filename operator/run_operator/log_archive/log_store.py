@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
+from run_operator import fairness
 from run_operator.api.constants import (
     ANNOTATION_LOG_SIZE,
     LABEL_ATTEMPT,
@@ -157,7 +158,16 @@ class LogStore:
         if self._total + entry.size > limits.of_cluster:
             await self.load()
             if self._total + entry.size > limits.of_cluster:
-                await self._delete("cluster", beyond(self._all(), int(limits.of_cluster * LOW) - entry.size))
+                greedy, rest = self._greedy()
+                limit = max(0, int(limits.of_cluster * LOW) - entry.size - rest)
+                await self._delete("cluster", beyond(greedy, limit))
+
+    def _greedy(self) -> tuple[list[Entry], int]:
+        """The RunLogs of namespaces that have at least an equal share of the cluster's space; the bytes of all others."""
+        most = fairness.share(self._total, len(self._sizes))
+        names = {namespace for namespace, size in self._sizes.items() if size >= most}
+        rest = sum(size for namespace, size in self._sizes.items() if namespace not in names)
+        return [entry for entry in self._all() if entry.namespace in names], rest
 
     async def _delete(self, share: str, entries: Iterable[Entry]) -> None:
         for entry in entries:

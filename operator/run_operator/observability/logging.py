@@ -51,23 +51,23 @@ class Repeats(logging.Filter):
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__()
         self._clock = clock
-        self._told: OrderedDict[tuple[str, str, str], tuple[float, int]] = OrderedDict()
+        self._recent: OrderedDict[tuple[str, str, str], tuple[float, int]] = OrderedDict()
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Whether it is written."""
         if record.levelno < logging.WARNING or record.exc_info:
             return True
         key = (record.name, str(getattr(record, "run", "")), NUMBERS.sub("", record.getMessage()))
-        at, left_out = self._told.get(key, (float("-inf"), 0))
+        at, left_out = self._recent.get(key, (float("-inf"), 0))
         if self._clock() < at + EVERY:
-            self._told[key] = at, left_out + 1
+            self._recent[key] = at, left_out + 1
             return False
         if left_out:
             record.msg, record.args = f"{record.getMessage()} ({left_out} more like it since)", ()
-        self._told[key] = self._clock(), 0
-        self._told.move_to_end(key)
-        if len(self._told) > REMEMBERED:
-            self._told.popitem(last=False)
+        self._recent[key] = self._clock(), 0
+        self._recent.move_to_end(key)
+        if len(self._recent) > REMEMBERED:
+            self._recent.popitem(last=False)
         return True
 
 

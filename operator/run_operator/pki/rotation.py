@@ -16,7 +16,13 @@ from typing import Any, Final
 
 from run_operator.api.constants import LABEL_MANAGED_BY, MANAGED_BY
 from run_operator.kube.client import Api
-from run_operator.kube.errors import AlreadyExistsError, ConflictError, KubeError, NotFoundError
+from run_operator.kube.errors import (
+    AlreadyExistsError,
+    ConflictError,
+    ForbiddenError,
+    KubeError,
+    NotFoundError,
+)
 from run_operator.kube.resource import SECRETS
 from run_operator.pki import ca
 from run_operator.pki.ca import CertificateAuthority
@@ -123,6 +129,13 @@ class CertificateRotation:
         except NotFoundError as error:
             reason = f"there is no namespace {self._namespace}: set --pod-namespace to the operator's own namespace"
             raise KubeError(f"create Secret {self._secret}", error.status, reason) from error
+        except ForbiddenError as error:
+            reason = (
+                "it is not there, and the operator may not make it: apply manifests/base/ingest-ca.yaml again"
+            )
+            raise KubeError(
+                f"create Secret {self._namespace}/{self._secret}", error.status, reason
+            ) from error
 
 
 def _read(raw: Mapping[str, Any] | None, secret: str) -> list[CertificateAuthority]:

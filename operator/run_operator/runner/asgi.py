@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import inspect
+import itertools
 import json
 import types
 import uuid
@@ -109,7 +110,7 @@ class Application:
                 content = body
         return nuclio.Event(
             body=content, content_type=content_type, trigger=TRIGGER, fields=nuclio.fields_of(query) if query else {},
-            headers=headers, _id=uuid.uuid4().hex, method=scope["method"], path=path, size=len(body),
+            headers=headers, _id=f"{PROCESS}-{next(NUMBERS)}", method=scope["method"], path=path, size=len(body),
             timestamp=dt.datetime.now(dt.timezone.utc).replace(tzinfo=None), shard_id=0, num_shards=0, _type="",
             type_version="", version="",
             url=f"http://{headers.get('Host', '')}{path}" + (f"?{query}" if query else ""),
@@ -126,6 +127,7 @@ class Application:
 
 
 MAX_BYTES_TEXT = f"{MAX_BODY >> 20} MiB"
+PROCESS, NUMBERS = uuid.uuid4().hex, itertools.count(1)
 TRIGGER = nuclio.Trigger("http", "default-http")
 
 

@@ -187,7 +187,8 @@ def collected(session: sdk.Session, value: Any, *, named: bool) -> tuple[dict[st
     if named:
         return session.outputs(value, named=True)
     values: list[Any] = returned.listed(value)
-    if returned.is_plain(values) or not sdk.is_there():
+    without_store = not sdk.has_store() and returned.is_json(values)
+    if returned.is_plain(values) or without_store or not sdk.is_there():
         return returned.plain_results(values), session.logged()
     return session.outputs(value, named=False)
 

@@ -148,9 +148,13 @@ def job_event(run: Mapping[str, Any]) -> Any:
     )  # fmt: skip
 
 
+_encode = json.JSONEncoder(default=str).encode
+"""Made once: `json.dumps` with an option makes an encoder each time."""
+
+
 def as_json(value: Any) -> str:
     """How a handler's map or list becomes a body."""
-    return json.dumps(value, default=str)
+    return _encode(value)
 
 
 def fields_of(query: str) -> dict[str, str]:

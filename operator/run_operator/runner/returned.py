@@ -31,6 +31,15 @@ def is_plain(values: list[Any]) -> bool:
     return all(type(value) in SCALARS for value in values)
 
 
+def is_json(values: list[Any]) -> bool:
+    """Whether a status can hold all of them."""
+    try:
+        check(plain_results(values), {})
+    except RunnerError:
+        return False
+    return True
+
+
 def plain_results(values: list[Any]) -> dict[str, Any]:
     """Values by the names they get where the handler gives none."""
     return {f"output_{i}": value for i, value in enumerate(values)}

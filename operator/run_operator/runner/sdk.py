@@ -26,6 +26,11 @@ def is_there() -> bool:
     return bool(os.environ.get("DHCORE_ENDPOINT")) and all(map(importlib.util.find_spec, PACKAGES))
 
 
+def has_store() -> bool:
+    """Whether somebody named a place for what the SDK uploads."""
+    return bool(os.environ.get("DHCORE_DEFAULT_FILES_STORE"))
+
+
 class Entities(NamedTuple):
     """What the SDK knows of this Run."""
 

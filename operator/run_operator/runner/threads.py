@@ -5,23 +5,30 @@ from __future__ import annotations
 import asyncio
 import queue
 import threading
+from collections import deque
 from typing import Any, Callable
 
 
 class Threads:
     """So many calls at once; further ones wait for their turn.
 
-    Not the standard library's executor: that waits at the end of the program for a handler that never returns.
+    Not the standard library's executor: that waits at the end of the program for a handler that never returns, and
+    wakes the event loop for each call, where one time is enough for all that have ended meanwhile.
     """
 
     def __init__(self, number: int) -> None:
         self._calls: queue.SimpleQueue[tuple[asyncio.Future[Any], Callable[[], Any]]] = queue.SimpleQueue()
+        self._ended: deque[tuple[asyncio.Future[Any], Any, BaseException | None]] = deque()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._woken = False
         for i in range(number):
             threading.Thread(target=self._work, name=f"handler-{i}", daemon=True).start()
 
     def call(self, function: Callable[[], Any]) -> asyncio.Future[Any]:
-        """What the function returns or raises, once a thread has called it."""
-        future = asyncio.get_running_loop().create_future()
+        """What the function returns or raises, once a thread has called it. Of one event loop alone."""
+        if self._loop is None:
+            self._loop = asyncio.get_running_loop()
+        future = self._loop.create_future()
         self._calls.put((future, function))
         return future
 
@@ -31,10 +38,31 @@ class Threads:
             if future.cancelled():  # whoever asked is gone
                 continue
             try:
-                answer = (future.set_result, function())
+                self._ended.append((future, function(), None))
             except BaseException as error:  # noqa: BLE001 - whatever it is belongs to whoever asked
-                answer = (future.set_exception, _carried(error))
-            _tell(future, *answer)
+                self._ended.append((future, None, _carried(error)))
+            if not self._woken:
+                self._woken = True
+                self._wake()
+
+    def _wake(self) -> None:
+        try:
+            if self._loop is not None:
+                self._loop.call_soon_threadsafe(self._settle)
+        except RuntimeError:
+            return  # the loop has ended, and nobody waits any more
+
+    def _settle(self) -> None:
+        """In the event loop. The flag first: what ends from now on wakes it again."""
+        self._woken = False
+        while self._ended:
+            future, returned, error = self._ended.popleft()
+            if future.done():
+                continue
+            if error is None:
+                future.set_result(returned)
+            else:
+                future.set_exception(error)
 
 
 def _carried(error: BaseException) -> BaseException:
@@ -44,14 +72,3 @@ def _carried(error: BaseException) -> BaseException:
     made = RuntimeError(f"{type(error).__name__}: {error}")
     made.__traceback__ = error.__traceback__
     return made
-
-
-def _tell(future: asyncio.Future[Any], settle: Callable[[Any], None], value: Any) -> None:
-    def settled() -> None:
-        if not future.done():
-            settle(value)
-
-    try:
-        future.get_loop().call_soon_threadsafe(settled)
-    except RuntimeError:
-        return  # the loop has ended, and nobody waits any more

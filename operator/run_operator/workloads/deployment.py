@@ -21,7 +21,7 @@ LENGTH: Final = 16
 
 
 def digest(spec: Mapping[str, Any]) -> str:
-    """Of the inner spec without `replicas`: 16 hexadecimal digits, the same for the same document."""
+    """A digest of the inner spec without `replicas`: 16 hexadecimal digits."""
     rest = {key: value for key, value in spec.items() if key != "replicas"}
     text = json.dumps(rest, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:LENGTH]

@@ -20,9 +20,9 @@ OURS: Final = (names.ENV_URL, names.ENV_TOKEN_FILE, names.ENV_AUTHORITY_FILE)
 """Variables a document cannot set: they say where the token of this Run may go."""
 OFF: Final = ("off", "false", "no", "0")
 SPOOL_LIMIT: Final = "512Mi"
-"""Of the emptyDir: twice what the module keeps there, for a pod beyond it is evicted."""
+"""Size of the emptyDir: twice what the module keeps there, because a pod beyond it is evicted."""
 WORLD_READABLE: Final = 0o444
-"""Of the module and the authority. The kubelet makes the token 0640 with the pod's fsGroup, whoever runs in it."""
+"""File mode of the module and the authority. The kubelet gives the token 0640 with the pod's fsGroup."""
 FLUSH_SECONDS: Final = 10
 """For the last flush after SIGTERM; less where the grace period is short."""
 

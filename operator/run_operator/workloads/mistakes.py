@@ -11,7 +11,7 @@ from run_operator.workloads.fields import InvalidSpecError, WorkloadError
 
 MAX_MISTAKES: Final = 10
 STAND_INS: Final[Mapping[str, Any]] = {"image": "image", "service_ports": [{"port": 1}]}
-"""Of what a workload cannot be without."""
+"""Fields that a workload needs."""
 _STEP: Final = re.compile(r"\[(\d+)\]|([^.\[\]]+)")
 
 
@@ -24,11 +24,11 @@ def all_mistakes(
     error: InvalidSpecError | None = first
     while error is not None and rest.leave_out(error.field) and len(found) < MAX_MISTAKES:
         error = _next(rest.spec, build)
-        told = rest.as_written(str(error), error.field) if error else ""
-        if told in found:
+        sentence = rest.as_written(str(error), error.field) if error else ""
+        if sentence in found:
             break  # of something that cannot be left out
-        if told:
-            found.append(told)
+        if sentence:
+            found.append(sentence)
     if len(found) == 1:
         return first
     return InvalidSpecError(first.field, "; ".join(found).removeprefix(f"{first.field}: "))

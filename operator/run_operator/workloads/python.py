@@ -18,15 +18,15 @@ from run_operator.workloads.source import PATH, content
 from run_operator.workloads.types import Options, Workload
 
 PORT: Final = 8080
-"""Of a served function, as on the platform."""
+"""Port of a served function, as on the platform."""
 MAX_DOCUMENT: Final = 900 * 1024
-"""Of the JSON that the runner reads; a ConfigMap holds 1 MiB."""
+"""Most bytes of the JSON that the runner reads; a ConfigMap holds 1 MiB."""
 SCHEMES: Final = ("git+https", "git+http", "zip+https", "zip+http", "zip+s3", "https", "http", "s3")
-"""Of sources that the runner fetches."""
+"""Schemes of the sources that the runner fetches."""
 HANDED: Final = (
     "task", "function", "source", "requirements", "inputs", "parameters", "init_parameters", "python_version",
 )  # fmt: skip
-"""Of the spec: what the runner and the function's event are given. The rest is the pod's."""
+"""Fields of the spec that the runner gets; the other fields concern the pod."""
 GRACE_LEFT: Final = 3
 """Seconds of the grace period that a server leaves to the end of its process."""
 

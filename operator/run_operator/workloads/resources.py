@@ -59,7 +59,7 @@ def scaled_bytes(text: str, factor: Decimal) -> str:
 MEMORY_FACTOR: Final = Decimal("1.1")
 """The platform's memory limit is the request and a tenth."""
 LEAST_MEMORY: Final = Decimal(10**6)
-"""Bytes in which no container starts: whoever writes 512m (half a byte) or 512 means 512Mi."""
+"""Bytes in which no container starts: 512m (half a byte) or 512 is a mistake for 512Mi."""
 PATH: Final = f"{fields.ROOT}.resources"
 
 

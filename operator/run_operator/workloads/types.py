@@ -39,7 +39,7 @@ class Options:
     module_config_map: str = MODULE_CONFIG_MAP
     """The ConfigMap with the code that pods mount."""
     pod_api_url: str | None = None
-    """Where the DigitalHub SDK in pods finds its API, without a path; None: pods are told nothing of it."""
+    """Where the DigitalHub SDK in pods finds its API, without a path; None: pods get no address."""
     seal: Seal = field(default_factory=lambda: Seal(b""))
     """Signs what is recorded in a status."""
     python_images: Mapping[str, str] = field(default_factory=python_images)

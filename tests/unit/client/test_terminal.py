@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from run_operator.client.cli.plot import chart
+from run_operator.client.cli.plot import chart, overlay
 from run_operator.client.cli.top import quantity
 from run_operator.client.text import visible
 
@@ -19,6 +19,17 @@ def test_a_chart_of_anything_fits_and_says_its_bounds(values):
     assert len(lines) == (8 if numbers else 1)
     if numbers:
         assert f"{max(numbers):.4g}" in lines[0]
+
+
+@pytest.mark.parametrize("scale", [2**53, 2**60, 2**62, -(2**63), 10**400, 5e-324, 1.7e308])
+@pytest.mark.parametrize("step", [1, 0])
+def test_numbers_that_hardly_differ_are_drawn(scale, step):
+    values = [scale, scale + step if isinstance(scale, int) else scale * (1 - step)]
+    for lines in (list(chart(values, width=40)), list(overlay("m", {"a": values}, width=40))):
+        assert all(len(line) <= 40 for line in lines)
+        assert any(dot in line for line in lines for dot in "A*⠁⡀⢀⠈⠄⠠⠂⠐")
+    drawn = [at for at, line in enumerate(chart(values, width=40)) if line.partition("┤")[2].strip("\u2800 ")]
+    assert len(drawn) == 1 + (values[0] != values[1])
 
 
 def test_a_falling_curve_falls():

@@ -85,6 +85,8 @@ def test_there_are_exports():
         (GOOD + b"user: !!python/object:os.system x\n", errors.NotYamlError, 6, ""),
         (b"apiVersion: v1\nkind: Pod\n", errors.NotAnExportError, 1, "manifest already"),
         (b"[" * 200, errors.TooLargeError, 1, "levels deep"),
+        (GOOD + b"user: 1" + b":0" * 200_000 + b"\n", errors.NotYamlError, 6, "too many for a number"),
+        (GOOD + b"user: " + b"9" * 400_000 + b"\n", errors.NotYamlError, 6, "too many for a number"),
         (GOOD + b"user: 'a\0b'\n", errors.NotYamlError, 6, "U+0000 is not allowed"),
         (GOOD + b'user: "\\U00110000"\n', errors.NotYamlError, 6, "beyond U+10FFFF"),
         (GOOD + b'user: "\\ud83d"\n', errors.UnrepresentableError, 6, "half of a character"),

@@ -197,7 +197,7 @@ async def test_in_a_burst_what_can_wait_is_written_one_after_the_other():
         store.put_run(one)
         owner = Controller("Run", one.name, one.uid)
         store.put_child(replace(job(), uid=f"job-{one.name}", run_uid=one.uid, controller=owner))
-    clock = iter([0.0, 0.0, 0.0, 1.0])
+    clock = iter([0.0, 0.0, 1.0])
     parts: Any = (store, Writing(), Story(), lambda: NOW, Options())
     reconciler_ = Reconciler(*parts, clock=lambda: next(clock))
     await reconciler_.reconcile(first.key)

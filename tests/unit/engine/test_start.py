@@ -14,10 +14,10 @@ import pytest
 
 
 class Old(BaseHTTPRequestHandler):
-    """An API server that has Runs and has never heard of Functions."""
+    """An API server that has Functions and has never heard of Runs."""
 
     def do_GET(self) -> None:
-        known = "/runs" in self.path
+        known = "/functions" in self.path
         body = {"items": []} if known else {"kind": "Status", "message": "not found", "reason": "NotFound"}
         self.send_response(200 if known else 404)
         self.end_headers()
@@ -55,4 +55,4 @@ def test_a_missing_crd_is_told_in_one_line(kubeconfig):
     (line,) = done.stderr.splitlines()
     assert done.returncode == 1
     assert "a CRD is missing or older than this operator: kubectl apply -k crds" in line
-    assert "/apis/run-operator.io/v1alpha1/functions" in line
+    assert "/apis/run-operator.io/v1alpha1/runs" in line

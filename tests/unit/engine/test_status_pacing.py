@@ -28,3 +28,10 @@ def test_who_has_something_else_to_say_leaves_the_row():
     assert pacing.wait(Key("ml", "b")) > 0
     pacing.forget(Key("ml", "b"))
     assert pacing._promised == {}
+
+
+def test_a_burst_in_another_namespace_is_not_waited_for():
+    pacing = StatusPacing(lambda: 0.0)
+    for number in range(50):
+        pacing.wait(Key("flood", str(number)))
+    assert pacing.wait(Key("quiet", "a")) == 0

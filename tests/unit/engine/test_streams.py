@@ -53,6 +53,8 @@ class ApiServer(ThreadingHTTPServer):
         self.writes: list[str] = []
         self.runs: list[Any] = []
         self.still = False
+        self.unknown: set[str] = set()
+        """Kinds whose CRD is missing."""
         self.odd = b""
         """The first event of the first watch of Jobs."""
         self.watching: list[str] = []
@@ -65,6 +67,9 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         path, _, query = self.path.partition("?")
         asked = urllib.parse.parse_qs(query)
+        if path.rpartition("/")[2] in self.server.unknown:
+            self._answer(404, {"kind": "Status", "reason": "NotFound", "message": "no such kind"})
+            return
         if "watch" in asked:
             self.send_response(200)
             self.end_headers()
@@ -104,7 +109,7 @@ class Handler(BaseHTTPRequestHandler):
                 for group, both, version in named
             ]  # fmt: skip
             return {"groups": versions}
-        there = [r for r in KNOWN if r.root == path]
+        there = [r for r in KNOWN if r.root == path and r.plural not in self.server.unknown]
         verbs = ["get", "list", "watch", "patch"]
         return there and {
             "resources": [
@@ -178,6 +183,36 @@ async def test_workers_go_on_when_the_streams_are_opened_anew(cluster, monkeypat
     assert cluster.writes[-1].endswith("/runs/late/status")
     os.kill(os.getpid(), signal.SIGTERM)
     await running
+
+
+@pytest.mark.parametrize("missing", ["tasks", "functions"])
+async def test_runs_go_on_without_a_kind_that_they_may_refer_to_and_the_probe_says_what_is_missing(
+    cluster, unused_tcp_port, missing
+):
+    cluster.unknown = {missing}
+    cluster.runs = [LATE]
+    running = asyncio.create_task(operator(unused_tcp_port).run())
+    await until(lambda: [path for path in cluster.writes if "/runs/" in path])
+    async with aiohttp.ClientSession() as person:
+        ready = await asked(person, unused_tcp_port, "readyz", f"{missing}.run-operator.io is missing")
+        assert (ready.status, "kubectl apply -k crds" in await ready.text()) == (200, True)
+        await asked(
+            person, unused_tcp_port, "metrics", f'part="CustomResourceDefinition {missing}.run-operator.io"'
+        )
+        cluster.unknown = set()
+        await until(lambda: missing in cluster.watching)
+    os.kill(os.getpid(), signal.SIGTERM)
+    await running
+
+
+async def asked(person: aiohttp.ClientSession, port: int, page: str, words: str) -> aiohttp.ClientResponse:
+    """The page once it says so."""
+    async with asyncio.timeout(30):
+        while True:
+            answer = await person.get(f"http://127.0.0.1:{port}/{page}")
+            if words in await answer.text():
+                return answer
+            await asyncio.sleep(0.05)
 
 
 async def test_a_signal_ends_the_workers_first_and_leaves_kopf_nothing_to_wait_for(

@@ -10,6 +10,7 @@ from run_operator.api.references import Catalog
 from run_operator.api.run import Run
 from run_operator.resolution.resolve import Resolution, resolve
 from run_operator.workloads.builder import build
+from run_operator.workloads.fields import WorkloadError
 from run_operator.workloads.types import Options
 from tests.support.builders import SERVE, profiles, run
 
@@ -139,3 +140,13 @@ def test_what_is_wrong_is_said_with_config_map_key_and_line(text, line, said):
     where = f"(ConfigMap ml/profiles, key gpu{f', line {line}' if line else ''})"
     assert where in str(error)
     assert said in str(error)
+
+
+@pytest.mark.parametrize("odd", [["a"], {"a": 1}], ids=["a list", "a map"])
+@pytest.mark.parametrize("key", ["name", "mount_path"])
+def test_a_volume_of_an_odd_type_beside_those_of_a_profile_is_an_error_of_the_document(key, odd):
+    text = "volumes:\n- {volume_type: empty_dir, name: scratch, mount_path: /scratch}\n"
+    volumes = [{"volume_type": "empty_dir", "name": "x", "mount_path": "/x", key: odd}]
+    made = with_profile(text, {"volumes": volumes})
+    with pytest.raises(WorkloadError, match=key):
+        build(made.run, 1, Options())

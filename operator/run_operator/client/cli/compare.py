@@ -16,7 +16,7 @@ from run_operator.client.cli.options import (
     selection_options,
     the_runs,
 )
-from run_operator.client.text import visible
+from run_operator.client.text import short, visible
 
 if TYPE_CHECKING:
     from run_operator.client.comparison import Comparison, Figures
@@ -99,7 +99,7 @@ def _cell(value: Any) -> str:
 
 def _figure(figures: Figures | None, name: str) -> str:
     value = getattr(figures, name) if figures else None
-    return "-" if value is None else f"{value:.6g}"
+    return "-" if value is None else short(value, 6)
 
 
 def _plain(found: Comparison, metrics: list[str]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from run_operator.api.exported import id_of, project_of
 from run_operator.api.raw import mapping
 from run_operator.client.cli import output as shown
 from run_operator.client.cli.options import cluster_options, connect, run_argument
@@ -39,8 +40,8 @@ def _lines(raw: Mapping[str, Any]) -> Iterator[str]:
     metadata, document, status = raw["metadata"], raw["spec"], mapping(raw.get("status"))
     inner = mapping(document.get("spec"))
     facts = {
-        "Name": metadata["name"], "Namespace": metadata.get("namespace"), "Project": document.get("project"),
-        "Kind": document.get("kind"), "Id": document.get("id"), "Created": metadata.get("creationTimestamp"),
+        "Name": metadata["name"], "Namespace": metadata.get("namespace"), "Project": project_of(raw),
+        "Kind": document.get("kind"), "Id": id_of(raw), "Created": metadata.get("creationTimestamp"),
         "Suspend": "true" if document.get("suspend") else None, "Function": inner.get("function"),
         "Image": inner.get("image"), "Attempt": status.get("attempt"),
         "Service": mapping(status.get("service")).get("url"), "Metrics": last_metrics(status, 20) or None,

@@ -159,6 +159,7 @@ def sorted_by(items: Sequence[Mapping[str, Any]], sort: str) -> list[Mapping[str
 
 def _figures(items: Sequence[Mapping[str, Any]], metrics: Sequence[str], all_namespaces: bool) -> None:
     from run_operator.client.comparison import last_value
+    from run_operator.client.text import short
 
     rows = []
     for raw in items:
@@ -166,7 +167,7 @@ def _figures(items: Sequence[Mapping[str, Any]], metrics: Sequence[str], all_nam
         values = [last_value(status, metric) for metric in metrics]
         where = [raw["metadata"].get("namespace", "")] if all_namespaces else []
         row = [raw["metadata"]["name"], status.get("state", ""), status.get("attempt", "")]
-        rows.append([*where, *row, *("-" if value is None else f"{value:.6g}" for value in values)])
+        rows.append([*where, *row, *("-" if value is None else short(value, 6) for value in values)])
     head = (["NAMESPACE"] if all_namespaces else []) + ["NAME", "STATE", "ATTEMPT"]
     shown.table([*head, *(metric.upper() for metric in metrics)], rows)
 

@@ -13,7 +13,7 @@ import click
 from run_operator.api.raw import mapping, number
 from run_operator.client.cli import output as shown
 from run_operator.client.cli.options import cluster_options, connect, run_argument, the_run
-from run_operator.client.text import visible
+from run_operator.client.text import short, visible
 
 if TYPE_CHECKING:
     from run_operator.client.cluster import Cluster
@@ -146,7 +146,7 @@ def _row(key: str, value: Value) -> list[str]:
 
 
 def _number(value: Value) -> str:
-    return "" if value is None else f"{value:.6g}"
+    return "" if value is None else short(value, 6)
 
 
 def _csv(found: list[_Logged], file: Any) -> None:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
+from fractions import Fraction
 from typing import Final
+
+from run_operator.client.text import short
 
 ROWS: Final = 8
 LABEL: Final = 11
@@ -26,7 +29,7 @@ def chart(values: Values, width: int | None = None) -> Iterator[str]:
     columns = max(10, min((width or shutil.get_terminal_size().columns) - LABEL - 2, 100))
     grid = _grid(values, low, high, columns)
     for number, row in enumerate(grid):
-        label = f"{high:.4g}" if number == 0 else f"{low:.4g}" if number == ROWS - 1 else ""
+        label = short(high) if number == 0 else short(low) if number == ROWS - 1 else ""
         yield f"{label:>{LABEL}} ┤{''.join(chr(BLANK + cell) for cell in row)}".rstrip("\u2800")
 
 
@@ -49,7 +52,7 @@ def overlay(title: str, series: Mapping[str, Values], width: int | None = None) 
             column = at * (columns - 1) // max(1, longest - 1)
             grid[row][column] = letter if grid[row][column] in (" ", letter) else "*"
     for number, line in enumerate(grid):
-        label = f"{high:.4g}" if number == 0 else f"{low:.4g}" if number == TALL - 1 else ""
+        label = short(high) if number == 0 else short(low) if number == TALL - 1 else ""
         yield f"{label:>{LABEL}} |{''.join(line)}".rstrip()
     for letter, (name, values) in zip(LETTERS, series.items(), strict=False):
         yield f"{letter:>{LABEL}}  {name} ({len(values)} value{'' if len(values) == 1 else 's'})"
@@ -58,7 +61,10 @@ def overlay(title: str, series: Mapping[str, Values], width: int | None = None) 
 
 
 def _share(value: float, low: float, high: float) -> float:
-    return 0.5 if high == low else (value / 2 - low / 2) / (high / 2 - low / 2)  # halves: no overflow
+    """Exactly: as floats, the difference of large numbers may be nothing, and that of very large ones infinite."""
+    if high == low:
+        return 0.5
+    return float((Fraction(value) - Fraction(low)) / (Fraction(high) - Fraction(low)))
 
 
 def _grid(values: Values, low: float, high: float, columns: int) -> list[list[int]]:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from run_operator.client.errors import UnsupportedError
-from run_operator.client.text import visible
+from run_operator.client.text import short, visible
 
 MAX_CHARTS: Final = 20
 """A picture with more could not be read."""
@@ -36,7 +36,7 @@ def png(title: str, runs: Mapping[str, Logged]) -> bytes:
             f"{len(keys)} charts are too many for one picture: name {MAX_CHARTS} metrics at most"
         )
     singles = [
-        f"{key} {value:.6g}"
+        f"{key} {short(value, 6)}"
         for found, _ in runs.values()
         for key, value in found.items()
         if isinstance(value, int | float)

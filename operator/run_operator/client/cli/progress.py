@@ -14,7 +14,7 @@ from run_operator.api.raw import mapping, text
 from run_operator.client.cli import output as shown
 from run_operator.client.errors import ForbiddenError
 from run_operator.client.log_reader import LogLine
-from run_operator.client.text import visible
+from run_operator.client.text import short, visible
 from run_operator.client.wait import no_lines
 
 TICK: Final = 1.0
@@ -68,6 +68,12 @@ class Live:
             self._print(no_lines(self._name, error), sys.stderr)
             self._draw()
 
+    def note(self, said: str) -> None:
+        """What of the lines is not shown."""
+        with self._lock:
+            self._print(visible(said), sys.stderr)
+            self._draw()
+
     def _print(self, said: str, stream: Any) -> None:
         self._erase()
         stream.write(said + "\n")
@@ -101,5 +107,5 @@ def last_metrics(status: Mapping[str, Any], most: int = 4) -> str:
     found = []
     for name, value in sorted(mapping(status.get("metrics")).items())[:most]:
         last = value[-1] if isinstance(value, list) and value else value
-        found.append(f"{name} {last:.4g}" if isinstance(last, int | float) else f"{name} -")
+        found.append(f"{name} {short(last)}" if isinstance(last, int | float) else f"{name} -")
     return "  ".join(found)

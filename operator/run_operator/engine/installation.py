@@ -1,0 +1,139 @@
+"""What of the installation is not there: shown where people look, and no reason to stop what works without it.
+
+Runs need their own kind and nothing else of these. A part that is back is used again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import time
+from collections.abc import Callable, Iterable
+from typing import Any, Final, NamedTuple
+
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from run_operator.api.constants import MANAGED_BY
+from run_operator.api.raw import stamp
+from run_operator.kube.client import Api
+from run_operator.kube.errors import KubeError, NotFoundError
+from run_operator.kube.resource import EVENTS, FUNCTIONS, RUN_LOGS, RUNS, SECRETS, TASKS
+
+EVERY: Final = 10.0
+"""Seconds between two looks."""
+CRDS: Final = (RUNS, FUNCTIONS, TASKS, RUN_LOGS)
+
+log = logging.getLogger(__name__)
+
+
+class Part(NamedTuple):
+    """An object of the installation, and what brings it back."""
+
+    name: str
+    advice: str
+    essential: bool = False
+    """Whether nothing works without it."""
+
+    def __str__(self) -> str:
+        return f"{self.name} is missing: {self.advice}"
+
+
+class Installation:
+    """Looks at the parts again and again. `secret`: of the ingest's authority; empty where there is no ingest."""
+
+    def __init__(self, api: Api, namespace: str, secret: str, *, logs: bool) -> None:
+        self._api = api
+        self._namespace = namespace
+        self._secret = secret
+        self._crds = CRDS if logs else CRDS[:-1]
+        self._missing: dict[str, Part] = {}
+
+    @property
+    def missing(self) -> list[Part]:
+        """As of the last look."""
+        return list(self._missing.values())
+
+    def lines(self) -> list[str]:
+        """What is missing and leaves the rest at work, for /readyz."""
+        return [str(part) for part in self.missing if not part.essential]
+
+    def problems(self) -> list[str]:
+        """What is missing and leaves nothing to do."""
+        return [str(part) for part in self.missing if part.essential]
+
+    async def work(self) -> None:
+        """Look until cancelled."""
+        while True:
+            await self.look()
+            await asyncio.sleep(EVERY)
+
+    async def look(self) -> None:
+        """One look; an API server that does not answer says nothing about its objects."""
+        try:
+            found = {part.name: part for part in await self._absent()}
+        except KubeError as error:
+            log.debug("the parts of the installation cannot be looked at: %s", error)
+            return
+        for part in (found[name] for name in found.keys() - self._missing.keys()):
+            log.error("%s", part)
+            await self._tell("Warning", "PartMissing", str(part))
+        for part in (self._missing[name] for name in self._missing.keys() - found.keys()):
+            log.info("%s is there again", part.name)
+            await self._tell("Normal", "PartFound", f"{part.name} is there again")
+        self._missing = found
+
+    async def _absent(self) -> Iterable[Part]:
+        absent = []
+        for resource in self._crds:
+            if not await self._api.serves(resource):
+                name = f"CustomResourceDefinition {resource.plural}.{resource.group}"
+                absent.append(Part(name, "kubectl apply -k crds", essential=resource == RUNS))
+        if self._secret:
+            try:
+                await self._api.get_metadata(SECRETS, self._namespace, self._secret)
+            except NotFoundError:
+                advice = "apply manifests/base/ingest-ca.yaml again; until then no metrics come from new pods"
+                absent.append(Part(f"Secret {self._namespace}/{self._secret}", advice))
+        return absent
+
+    async def _tell(self, kind: str, reason: str, message: str) -> None:
+        """About the operator's own pod; outside of a cluster about its namespace."""
+        pod = os.environ.get("HOSTNAME", "")
+        about: dict[str, Any] = {"apiVersion": "v1", "kind": "Pod", "name": pod, "namespace": self._namespace}
+        moment = time.time()
+        body = {
+            "apiVersion": "v1",
+            "kind": "Event",
+            "metadata": {"generateName": "run-operator-", "namespace": self._namespace},
+            "involvedObject": about,
+            "type": kind,
+            "reason": reason,
+            "message": message,
+            "firstTimestamp": stamp(moment),
+            "lastTimestamp": stamp(moment),
+            "count": 1,
+            "source": {"component": MANAGED_BY},
+            "reportingComponent": MANAGED_BY,
+            "reportingInstance": MANAGED_BY,
+        }
+        try:
+            await self._api.create(EVENTS, self._namespace, body)
+        except KubeError as error:
+            log.debug("event not written: %s", error)
+
+
+class MissingParts(Collector):
+    """`run_operator_missing_part`: 1 for each part that is not there."""
+
+    def __init__(self, missing: Callable[[], list[Part]]) -> None:
+        self._missing = missing
+
+    def collect(self) -> Iterable[GaugeMetricFamily]:
+        """As Prometheus reads it."""
+        text = "1 for each object of the installation that is not there."
+        family = GaugeMetricFamily("run_operator_missing_part", text, labels=["part"])
+        for part in self._missing():
+            family.add_metric([part.name], 1)
+        yield family
