@@ -79,7 +79,7 @@ def catalogue() -> list[Image]:
             "python-runtime",
             _tags(PYTHON_RUNTIME, *(f"3.{minor}" for minor in range(9, 14))),
             Config(command=("python3",), user="1000", env=("HOME=/tmp",)),
-            lambda: [rootfs.python(), python_runtime.packages()],
+            lambda: [rootfs.python(python_runtime.LIBRARIES), python_runtime.packages()],
             python_runtime.inputs,
             on_demand=True,
         ),

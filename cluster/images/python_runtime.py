@@ -20,6 +20,8 @@ from cluster.paths import REPOSITORY, cache
 LOCK: Final = REPOSITORY / "requirements" / "runtime.lock"
 PACKAGES_AT: Final = "usr/local/lib/python3.11/dist-packages"
 """On Debian's sys.path whatever PYTHONPATH says."""
+LIBRARIES: Final = "libstdc++6"
+"""Of Debian: what wheels of compiled packages are linked with."""
 SOURCES: Final = ("jsonpath-rw",)
 """Packages that are published without a wheel; pure Python, so that any Python can build them."""
 DROPPED: Final = ("pandas/tests", "numpy/tests", "numpy/*/tests", "scipy/tests", "scipy/*/tests", "pyarrow/tests", "pyarrow/include",
@@ -41,9 +43,8 @@ def split(lock: str) -> tuple[str, str]:
 
 def packages() -> bytes:
     """A layer with the packages, as locked; kept in the cache until the lock changes, since it takes a minute."""
-    digest = hashlib.sha256(f"{PYTHON}{Path(__file__).read_text()}".encode() + LOCK.read_bytes()).hexdigest()[
-        :16
-    ]
+    recipe = repr((PYTHON, PACKAGES_AT, SOURCES, DROPPED)).encode()
+    digest = hashlib.sha256(recipe + LOCK.read_bytes()).hexdigest()[:16]
     kept = cache() / "images" / f"python-runtime-packages-{digest}.layer"
     if not kept.exists():
         kept.parent.mkdir(parents=True, exist_ok=True)

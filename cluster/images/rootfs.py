@@ -41,14 +41,15 @@ def busybox() -> bytes:
     return layer.tar()
 
 
-def python() -> bytes:
-    """A layer with Debian's Python and its standard library; kept in the cache, as it takes a while."""
-    kept = cache() / "images" / f"rootfs-{_release()}.tar"
+def python(more: str = "") -> bytes:
+    """A layer with Debian's Python and its standard library, and `more` packages; kept in the cache, as it takes a while."""
+    packages = f"{PYTHON_PACKAGES},{more}" if more else PYTHON_PACKAGES
+    kept = cache() / "images" / f"rootfs-{_release(packages)}.tar"
     if not kept.exists():
         kept.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=kept.parent) as scratch:
             whole = Path(scratch) / "whole.tar"
-            _bootstrap(whole)
+            _bootstrap(whole, packages)
             trimmed = Path(scratch) / "trimmed.tar"
             trimmed.write_bytes(_trimmed(whole))
             trimmed.rename(kept)
@@ -64,11 +65,11 @@ def _base() -> Layer:
     return layer
 
 
-def _bootstrap(target: Path) -> None:
+def _bootstrap(target: Path, packages: str) -> None:
     command = [
         "mmdebstrap",
         "--variant=extract",
-        f"--include={PYTHON_PACKAGES}",
+        f"--include={packages}",
         "--quiet",
         _codename(),
         str(target),
@@ -113,6 +114,6 @@ def _codename() -> str:
     raise ClusterError("/etc/os-release names no VERSION_CODENAME; the images need a Debian-like system")
 
 
-def _release() -> str:
-    recipe = f"{PYTHON_PACKAGES} {DROPPED.pattern} {USERS!r}"
+def _release(packages: str) -> str:
+    recipe = f"{packages} {DROPPED.pattern} {USERS!r}"
     return f"{_codename()}-{hashlib.sha256(recipe.encode()).hexdigest()[:12]}-{os.uname().machine}"

@@ -25,7 +25,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def kubeconfig() -> Iterator[Path]:
     if os.geteuid() != 0:
         pytest.skip("real pods need root")
-    path = cluster_up(NAME, "full")
+    path = cluster_up(NAME, "full", "--s3")
     someone = Person(path, "run-operator")
     someone.install_crds()
     someone.kubectl("apply", "-k", str(REPOSITORY / "manifests" / "overlays" / "demo"))

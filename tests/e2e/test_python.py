@@ -6,6 +6,8 @@ import base64
 import hashlib
 import io
 import json
+import subprocess
+import sys
 import tempfile
 import zipfile
 from pathlib import Path
@@ -14,15 +16,25 @@ from typing import Any
 import pytest
 
 from run_operator import Cluster, get_run
-from tests.e2e.conftest import manifest
-from tests.support.harness import EXPORTS, condition, wait_for
+from tests.e2e.conftest import NAME, manifest
+from tests.support.harness import EXPORTS, REPOSITORY, condition, wait_for
+
+pytestmark = pytest.mark.timeout(900)
+"""The first test that needs the image of functions makes it, which takes minutes."""
 
 PLAIN = "docker.io/library/python:3.12-slim"
 """An image with Python and nothing of ours."""
 
 
 def function(
-    person, name: str, code: str, handler: str = "run", *, kind: str = "python+job:run", **spec: Any
+    person,
+    name: str,
+    code: str,
+    handler: str = "run",
+    *,
+    kind: str = "python+job:run",
+    project: str = "demo",
+    **spec: Any,
 ) -> None:
     """A Run of this code, as an export has it."""
     encoded = base64.b64encode(code.encode()).decode()
@@ -33,7 +45,7 @@ def function(
         "metadata": {"name": name},
         "spec": {
             "kind": kind,
-            "project": "demo",
+            "project": project,
             "id": name,
             "spec": {
                 "task": f"{kind.removesuffix(':run')}://demo/task",
@@ -286,3 +298,51 @@ class TestRequirements:
         person.kubectl("patch", "run", "waits", "--type=merge", "-p", '{"spec": {"suspend": true}}')
         status = person.becomes("waits", "STOPPED", 30)
         assert status["attempts"][0]["exitCode"] == 143
+
+
+@pytest.fixture
+def store(person, python_runtime) -> str:
+    """The project of the namespace has a bucket and credentials of its own; its name."""
+    command = [sys.executable, "-m", "cluster", "store", person.namespace, "--name", NAME]
+    subprocess.run(command, cwd=REPOSITORY, check=True)
+    return person.namespace
+
+
+class TestEntities:
+    def test_what_one_function_stores_is_the_input_of_the_next(self, person, store):
+        makes = (
+            "import pandas as pd\nfrom digitalhub_runtime_python import handler\n"
+            "@handler(outputs=['dataset', 'rows'])\n"
+            "def run(project):\n"
+            "    project.log_artifact(name='notes', kind='artifact', source=__file__)\n"
+            "    return pd.DataFrame({'a': [1, 2, 3]}), 3\n"
+        )
+        function(person, "makes", makes, python_version="PYTHON3_12", project=store)
+        made = person.becomes("makes", "COMPLETED", 180)
+        assert made["results"] == {"rows": 3}
+        assert made["outputs"]["dataset"].startswith(f"store://{store}/dataitem/table/dataset:")
+        assert made["outputs"]["notes"].startswith(f"store://{store}/artifact/artifact/notes:")
+        reads = "def run(di, factor):\n    return int(di.as_df()['a'].sum()) * factor\n"
+        function(
+            person,
+            "reads",
+            reads,
+            python_version="PYTHON3_12",
+            project=store,
+            inputs={"di": made["outputs"]["dataset"]},
+            parameters={"factor": 7},
+        )
+        assert person.becomes("reads", "COMPLETED", 180)["results"] == {"output_0": 42}
+
+    def test_an_input_that_is_not_there_is_named(self, person, store):
+        key = f"store://{store}/dataitem/table/nothing:1c2d3e4f"
+        function(
+            person,
+            "lost",
+            "def run(di):\n    pass\n",
+            python_version="PYTHON3_12",
+            project=store,
+            inputs={"di": key},
+        )
+        reason, message = failed(person, "lost")
+        assert (reason, key in message) == ("InputsFailed", True), message
