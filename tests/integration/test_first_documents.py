@@ -107,7 +107,7 @@ def test_kubectl_warns_at_once_where_the_policies_are_installed(person):
     person.kubectl("apply", "-f", str(REPOSITORY / "manifests" / "components" / "policies" / "fields.yaml"))
 
     def warned() -> str:
-        spec = GOOD | {"env": 1, "nodeSelector": {"a": "b"}, "colour": "red", "nothing": None}
+        spec = GOOD | {"env": 1, "nodeSelector": {"a": "b"}, "colour": "red", "replicas": 2, "nothing": None}
         odd = document(spec, suspend=True) | {"metadata": {"generateName": "odd-"}}
         return person.kubectl("create", "-f", "-", stdin=json.dumps(odd)).stderr
 
@@ -116,5 +116,6 @@ def test_kubectl_warns_at_once_where_the_policies_are_installed(person):
     assert "did you mean node_selector?" in told
     assert "spec.spec.colour is not used by container+job" in told
     assert "nothing" not in told
+    assert "mean replicas" not in told
     clean = json.dumps(document(GOOD, suspend=True))
     assert "Warning" not in person.kubectl("apply", "-f", "-", stdin=clean).stderr

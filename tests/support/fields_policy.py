@@ -46,7 +46,7 @@ spec:
     - name: sentences
       expression: >-
         variables.unknown.map(key, 'spec.spec.' + key + ' is not used by ' + variables.kind
-          + (key.lowerAscii().replace('_', '') in variables.hints
+          + (key.lowerAscii().replace('_', '') in variables.hints && variables.hints[key.lowerAscii().replace('_', '')] != key
              ? '; did you mean ' + variables.hints[key.lowerAscii().replace('_', '')] + '?' : ''))
   validations:
     - expression: "size(variables.unknown) == 0"
@@ -67,7 +67,7 @@ def text() -> str:
     """The whole file."""
     used = {kind: sorted(fields | PLATFORM) for kind, fields in USED.items()}
     spelled = {field.replace("_", ""): field for field in sorted(set().union(*USED.values()))}
-    return TEXT.replace("@USED@", _cel(used)).replace("@HINTS@", _cel(SPEC_HINTS | spelled))
+    return TEXT.replace("@USED@", _cel(used)).replace("@HINTS@", _cel(spelled | SPEC_HINTS))
 
 
 def _cel(value: object) -> str:
