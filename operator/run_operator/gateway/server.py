@@ -30,6 +30,8 @@ from run_operator.http.server import Bodies, BodyError, ByteBudget, OverBudgetEr
 from run_operator.kube.client import Api
 
 DRAIN: Final = 10.0
+STRANGERS: Final = "strangers"
+"""Whose share of the bodies it is that are read before the caller is known."""
 ERROR: Final = 400
 
 log = logging.getLogger(__name__)
@@ -97,7 +99,7 @@ class GatewayServer:
         if request.path in OPEN:
             return configuration()
         if openid := OPENID.fullmatch(request.path):
-            return await self._openid(request, *openid.groups())
+            return await self._openid(request, asked, *openid.groups())
         arrived = time.monotonic()
         who = identity(request.headers, request.remote or "")
         await self._pace(who)
@@ -109,7 +111,9 @@ class GatewayServer:
         asked.warnings = not_used_of(_method(request), parts, body)
         return await self._routes.answer(Request(_method(request), parts, parameters, body, caller, arrived))
 
-    async def _openid(self, request: web.BaseRequest, issuer: str, project: str | None, what: str) -> Any:
+    async def _openid(
+        self, request: web.BaseRequest, asked: Asked, issuer: str, project: str | None, what: str
+    ) -> Any:
         """Where a token is exchanged, and the exchange. The token is in the form, as OAuth has it."""
         if what != TOKEN_PATH:
             return openid_configuration(f"{request.scheme}://{request.host}{issuer}")
@@ -117,10 +121,10 @@ class GatewayServer:
             raise Problem(405, "a token is exchanged by POST")
         address = request.remote or ""
         await self._pace(Identity("", "", "", address))  # as anybody's: the token comes with the body
-        form = await self._bytes(request, self._limits.form, address)
+        form = await self._bytes(request, self._limits.form, STRANGERS)
         who = identity({"Authorization": f"Bearer {subject(form)}"}, address)
         caller = ApiClient(self._api, who, self._limits.retry_timeout)
-        await self._authentication.user(caller)
+        asked.user = await self._authentication.user(caller)
         return await self._routes.exchange(caller, unquote(project or ""))
 
     async def _pace(self, who: Identity) -> None:
