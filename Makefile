@@ -10,7 +10,7 @@ SDK_STAMPS := $(SDK_LINES:%=.venv-%/.installed)
 CLUSTER_NAME ?= demo
 
 .DEFAULT_GOAL := help
-.PHONY: help docs check setup prerequisites demo test test-unit test-pod test-integration test-e2e lint format bench bench-jobset bench-stop bench-client soak-clients bench-python bench-runmetrics bench-metrics bench-freshness bench-memory bench-neighbours chaos chaos-metrics cluster-up cluster-down lock sdk-lines sdk-environments
+.PHONY: help docs check setup prerequisites demo test test-unit test-pod test-integration test-e2e lint format bench bench-jobset bench-stop bench-client soak-clients bench-python bench-runmetrics bench-metrics bench-freshness bench-memory bench-neighbours chaos chaos-metrics cluster-up cluster-down chart lock sdk-lines sdk-environments
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -133,6 +133,9 @@ docs: $(DOCS_STAMP) ## Write docs/fields.md from the CRD, and build the site in 
 	@$(BIN)/python -m tests.support.fields_policy
 	@PYTHONPATH=operator NO_MKDOCS_2_WARNING=1 $(DOCS)/bin/mkdocs build --quiet --strict
 	@echo "  build/site/index.html"
+
+chart: $(STAMP) ## Write charts/run-operator from manifests/
+	@$(BIN)/python -m charts.generate
 
 lock: $(STAMP) ## Write requirements/*.lock anew
 	@$(BIN)/python -m pip install --quiet pip-tools==7.6.2

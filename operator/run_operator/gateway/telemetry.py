@@ -7,12 +7,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import Counter, Gauge, Histogram, generate_latest
 
 from run_operator.gateway.entities import BY_PLURAL
 from run_operator.gateway.file_store import OPENID
 from run_operator.gateway.materials import BY_PLURAL as MATERIALS
 from run_operator.gateway.secrets import PLURAL as SECRETS
+from run_operator.observability.process import process_registry
 
 SECONDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 METHODS: Final = frozenset({"GET", "POST", "PUT", "DELETE"})
@@ -47,7 +48,7 @@ class GatewayTelemetry:
     """A registry of its own."""
 
     def __init__(self) -> None:
-        self.registry = registry = CollectorRegistry()
+        self.registry = registry = process_registry("run_operator_gateway")
         self._requests = Counter(
             "run_operator_gateway_requests",
             "Requests by method, route and HTTP status; 499: the client went away.",

@@ -143,13 +143,13 @@ def test_runctl_says_which_versions_there_are_and_who_may_not_know(installed, pe
         Terminal(installed),
         Terminal(person.somebody(tmp_path / "kubeconfig", "run-operator-view")),
     )
-    told = admin.says("version")
-    assert re.findall(r"^(\w+) +(\S+)", told, re.MULTILINE)[1:] == [
+    shown = admin.says("version")
+    assert re.findall(r"^(\w+) +(\S+)", shown, re.MULTILINE)[1:] == [
         (what, __version__) for what in ("client", "CRDs", "operator")
     ]
-    told = other.says("version")
-    assert "you may not read CustomResourceDefinitions" in told
-    assert "you may not read Deployments of all namespaces" in told
+    shown = other.says("version")
+    assert "you may not read CustomResourceDefinitions" in shown
+    assert "you may not read Deployments of all namespaces" in shown
     try:
         installed.kubectl(
             "label", "crd", "runs.run-operator.io", "app.kubernetes.io/version=9.9.0", "--overwrite"

@@ -1,0 +1,18 @@
+"""What every process of ours says of itself to Prometheus: memory, CPU, open files, version."""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Gauge, ProcessCollector
+
+from run_operator import __version__
+
+
+def process_registry(program: str) -> CollectorRegistry:
+    """A registry with process_* and PROGRAM_build_info in it."""
+    registry = CollectorRegistry()
+    ProcessCollector(registry=registry)
+    build = Gauge(
+        f"{program}_build_info", "Always 1; the version is a label.", ["version"], registry=registry
+    )
+    build.labels(__version__).set(1)
+    return registry
