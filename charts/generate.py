@@ -21,7 +21,12 @@ CHART: Final = ROOT / "charts" / "run-operator"
 GATEWAY: Final = "run-operator-gateway"
 HEADER: Final = "{{- /* Written by `make chart` from manifests/. Change it there. */ -}}\n"
 POLICIES: Final = ("ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding")
-SELECTED: Final = ("run-operator-author", "run-operator-profiles", "run-operator-status")
+SELECTED: Final = (
+    "run-operator-author",
+    "run-operator-fields",
+    "run-operator-profiles",
+    "run-operator-status",
+)
 """Policies about Runs: with a list of namespaces, of these."""
 OVERLAY: Final = "resources: [../../base]\ncomponents: [../../components/gateway]\n"
 

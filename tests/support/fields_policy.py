@@ -22,8 +22,11 @@ metadata:
 spec:
   failurePolicy: Ignore
   matchConstraints:
+    matchPolicy: Equivalent
+    namespaceSelector: {}
+    objectSelector: {}
     resourceRules:
-      - {apiGroups: [run-operator.io], apiVersions: ["*"], operations: [CREATE, UPDATE], resources: [runs]}
+      - {apiGroups: [run-operator.io], apiVersions: ["*"], operations: [CREATE, UPDATE], resources: [runs], scope: Namespaced}
   matchConditions:
     - name: document-changed
       expression: >-
