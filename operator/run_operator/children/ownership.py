@@ -57,14 +57,24 @@ def proof(child: ChildView, run: Run, known: Mapping[str, Controller]) -> Proof:
 
 
 def owned(children: Iterable[T], run: Run, child_name: str) -> list[T]:
-    """Those of the Run. `child_name`: of its Job or Deployment, which follows from the Run's name.
+    """Those of the Run. `child_name`: of its Job or Deployment, which follows from the Run's name."""
+    held = {one.uid: one for one in children}
+    return [one for one in held.values() if is_owned(one, run, child_name, held)]
+
+
+def is_owned(child: ChildView, run: Run, child_name: str, held: Mapping[str, ChildView]) -> bool:
+    """Whether the child is the Run's. `held`: what is known beside it, by uid.
 
     ReplicaSets are not watched, and a Job may be gone before its pods are. Such a pod is taken by the name of its owner:
-    a stop has to wait for it. Who may make pods in the namespace of a Run can have it wait; nobody else can.
+    a stop has to wait for it. A person who may make pods in the namespace of a Run can have it wait, and nobody else.
     """
-    held = list(children)
-    known = {one.uid: one.controller for one in held if isinstance(one, JobView | DeploymentView)}
-    return [one for one in held if _is_own(proof(one, run, known), child_name)]
+    known: dict[str, Controller] = {}
+    while True:
+        found = proof(child, run, known)
+        owner = held.get(found.missing.uid) if found.missing else None
+        if not isinstance(owner, JobView | DeploymentView):
+            return _is_own(found, child_name)
+        known[owner.uid] = owner.controller
 
 
 def is_orphan(child: ChildView, run: Run) -> bool:

@@ -16,7 +16,7 @@ from run_operator.api.raw import newer
 from run_operator.api.references import Catalog, EntityView, Referred, Want
 from run_operator.api.run import Key, Run
 from run_operator.children import Controller, DeploymentView, JobView, PodView, ServiceView
-from run_operator.children.ownership import is_orphan, owned
+from run_operator.children.ownership import is_orphan, is_owned, owned
 from run_operator.engine.watched_kinds import WATCHED, Child
 from run_operator.kube.resource import BY_KIND, CONFIG_MAPS, DEPLOYMENTS, JOBS, PODS, RUNS, SERVICES
 from run_operator.lifecycle.model import Observed, Refusal
@@ -127,9 +127,8 @@ class Store:
         run = self.run_of(child.run_uid)
         if run is None or run.namespace != child.namespace:
             return None
-        others = self._children.get(child.group, {})
-        own = owned([*others.values(), child], run, child_name(run.name))
-        return run if child in own else None
+        held = self._children.get(child.group, {})
+        return run if is_owned(child, run, child_name(run.name), held) else None
 
     def observed(self, run: Run, refusal: Refusal | None = None) -> Observed:
         """The children of the Run, as the streams reported them."""
