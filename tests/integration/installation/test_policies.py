@@ -272,6 +272,10 @@ def test_only_the_operator_says_what_became_of_a_run(cast, person):
     assert "only the operator writes the status" in status_patch(person, cast.account("logger"), forged)
     resolved = {"resolved": {"function": {"reference": "f", "spec": {"image": "evil"}}}}
     assert "only the operator writes the status" in status_patch(person, cast.account("logger"), resolved)
+    condition = {"type": "Complete", "status": "True", "reason": "Completed", "message": "it was I"}
+    forged_end = {"conditions": [condition | {"lastTransitionTime": "2026-01-01T00:00:00Z"}]}
+    assert "only the operator writes the status" in status_patch(person, cast.account("logger"), forged_end)
+    assert status_patch(person, cast.account("logger"), {"metrics": {"loss": [1]}}) == ""
     everything = person.kubectl(
         "patch",
         "run",
