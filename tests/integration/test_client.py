@@ -58,9 +58,7 @@ def test_a_run_under_another_name_is_found_by_its_id(operator, cluster, person):
 
 def test_save_creates_once_and_updates_what_may_change(operator, cluster, person):
     run = job(cluster)
-    with pytest.raises(
-        EntityAlreadyExistsError, match=r"^Entity already exists\. Response: .*save\(update=True\)"
-    ):
+    with pytest.raises(EntityAlreadyExistsError, match=r"^Entity already exists\. Response: .*update\(\)"):
         run.save()
     run.metadata["description"] = "second"
     person.patch_run("x", {"spec": {"runPolicy": {"ttlSecondsAfterFinished": 9999}}})
@@ -191,8 +189,15 @@ def test_runs_are_listed_by_everything_the_original_knows(operator, cluster, per
     assert names(project="demo", state="COMPLETED") == ["a"]
     assert names(kind="container+serve:run") == names(action="serve") == ["c"]
     assert names(function="container://demo/f:1") == ["b"]
-    assert names(created="20") == ["a", "b", "c"]
-    assert names(q="complete") == names(name="a") == ["a"]
+    assert names(created="2020-01-01T00:00:00Z") == names(updated="2020-01-01T00:00:00Z") == ["a", "b", "c"]
+    assert (
+        names(created="2020-01-01T00:00:00Z,2021-01-01T00:00:00Z")
+        == names(updated="2100-01-01T00:00:00Z")
+        == []
+    )
+    assert (names(name="a"), names(q="DEMO/F")) == (["a"], ["b"])
+    with pytest.raises(BadRequestError, match="FROM or FROM,TO"):
+        names(created="2026-11")
     assert names(state="no,such=state\\") == names(user="nobody") == []
 
 
