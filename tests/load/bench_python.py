@@ -34,13 +34,14 @@ if __name__ == "__main__":
     uvicorn.run(app, host="127.0.0.1", port=int(sys.argv[1]), access_log=False, log_level="warning", lifespan="off")
 """
 CONNECTIONS: Final = 16
+ROUNDS: Final = 10
 
 
 def main() -> None:
     """Both parts; `--serve-only` needs no cluster."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=10, help="Runs of each sort.")
-    parser.add_argument("--seconds", type=float, default=3.0, help="Of each round of requests.")
+    parser.add_argument("--seconds", type=float, default=5.0, help="Of requests to each.")
     parser.add_argument("--serve-only", action="store_true", help="Only the requests.")
     chosen = parser.parse_args()
     serving(chosen.seconds)
@@ -100,18 +101,32 @@ def serving(seconds: float) -> None:
         ours, bare = function_served(folder), bare_served(folder)
         try:
             rates: dict[str, list[float]] = {"python+serve": [], "bare uvicorn": []}
-            for _ in range(3):
-                for name, (_, port) in (("python+serve", ours), ("bare uvicorn", bare)):
-                    rates[name].append(asyncio.run(requests(port, seconds)))
+            cpu: dict[str, list[float]] = {"python+serve": [], "bare uvicorn": []}
+            for _ in range(ROUNDS):  # short ones in turns: what else the machine does falls on both alike
+                for name, (process, port) in (("python+serve", ours), ("bare uvicorn", bare)):
+                    before = used(process.pid)
+                    rate = asyncio.run(requests(port, seconds / ROUNDS))
+                    rates[name].append(rate)
+                    cpu[name].append((used(process.pid) - before) / (rate * seconds / ROUNDS) * 1e6)
             found = {name: statistics.median(values) for name, values in rates.items()}
-            ratio = found["python+serve"] / found["bare uvicorn"]
-            print(
-                f"requests/s: {', '.join(f'{name} {rate:.0f}' for name, rate in found.items())}; ratio {ratio:.2f}"
+            spent = {name: statistics.median(values) for name, values in cpu.items()}
+            for name, rate in found.items():
+                print(f"{name}: {rate:.0f} requests/s, {spent[name]:.0f} us of CPU each")
+            ratio, of_cpu = (
+                found["python+serve"] / found["bare uvicorn"],
+                spent["bare uvicorn"] / spent["python+serve"],
             )
+            print(f"ratio {ratio:.2f} (by CPU {of_cpu:.2f}); wanted: 0.6")
         finally:
             for process, _ in (ours, bare):
                 process.terminate()
                 process.wait(20)
+
+
+def used(pid: int) -> float:
+    """Seconds of CPU that a process has used."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def function_served(folder: Path) -> tuple[subprocess.Popen[bytes], int]:

@@ -228,6 +228,20 @@ class TestWorkers:
         )
         assert answers(served, 3) == [b"met"] * 3
 
+    def test_a_handler_may_run_an_event_loop_of_its_own(self, serve):
+        served = serve(
+            "import asyncio\nasync def answer():\n    await asyncio.sleep(0.01)\n    return 'fine'\n"
+            "def run(event):\n    return asyncio.run(answer())\n"
+        )
+        assert [served.ask().body, served.ask().body] == [b"fine", b"fine"]
+
+    def test_sys_exit_is_an_error_of_the_request(self, serve):
+        served = serve(
+            "import sys\ndef run(event):\n    sys.exit(3) if event.path == '/x' else None\n    return 'fine'\n"
+        )
+        assert served.ask("GET", "/x").status == 500
+        assert served.ask().body == b"fine"
+
     def test_several_processes(self, serve):
         served = serve(
             "import os, time\ndef run(event):\n    time.sleep(0.05)\n    return str(os.getpid())\n",

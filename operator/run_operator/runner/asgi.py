@@ -7,6 +7,10 @@ import datetime as dt
 import inspect
 import itertools
 import json
+import os
+import signal
+import sys
+import threading
 import types
 import uuid
 from collections.abc import Awaitable, Mapping
@@ -36,20 +40,35 @@ class Answer(NamedTuple):
 
 
 class Application:
-    """Calls the handler for each request, `concurrency` at once in threads; a coroutine in the loop itself."""
+    """Calls the handler for each request.
+
+    One event at a time, as nuclio does it: in the event loop, which costs nothing. Several at once: in threads.
+    `grace`: seconds after SIGTERM that a handler gets which the loop waits for.
+    """
 
     def __init__(
-        self, handler: Callable[..., Any], given: Mapping[str, Any], *, takes_event: bool, concurrency: int
+        self,
+        handler: Callable[..., Any],
+        given: Mapping[str, Any],
+        *,
+        takes_event: bool,
+        concurrency: int,
+        grace: int = 25,
     ) -> None:
         self._handler = handler
         self._given = dict(given)
         self._takes_event = takes_event
         self._in_loop = inspect.iscoroutinefunction(handler) or inspect.isasyncgenfunction(handler)
-        self._threads = Threads(concurrency)
+        self._threads = Threads(concurrency) if concurrency > 1 and not self._in_loop else None
+        self._grace = grace
+        self._guarded = False
         self._names: dict[bytes, str] = {}
 
     async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
         """ASGI 3."""
+        if not self._guarded:
+            self._guarded = True
+            bound_end(self._grace)
         if scope["type"] != "http":
             if scope["type"] == "websocket":
                 await send({"type": "websocket.close", "code": 1003})
@@ -78,6 +97,8 @@ class Application:
         if self._in_loop:
             returned = self._handler(**given)
             return await returned if inspect.isawaitable(returned) else returned
+        if self._threads is None:
+            return without_loop(lambda: self._handler(**given))
         return await self._threads.call(lambda: self._handler(**given))
 
     async def _stream(self, send: Send, answer: Answer) -> None:
@@ -93,13 +114,19 @@ class Application:
                 yield part
             return
         end = object()
-        while (part := await self._threads.call(lambda: next(generator, end))) is not end:
+        while (part := await self._next(generator, end)) is not end:
             yield part
 
+    async def _next(self, generator: Any, end: Any) -> Any:
+        if self._threads is None:
+            return without_loop(lambda: next(generator, end))
+        return await self._threads.call(lambda: next(generator, end))
+
     def _event(self, scope: Mapping[str, Any], body: bytes) -> Any:
-        headers: dict[str, str] = {}
-        for name, value in scope["headers"]:
-            headers[self._name(name)] = value.decode("latin-1")
+        names = self._names
+        headers = {
+            names.get(name) or self._name(name): value.decode("latin-1") for name, value in scope["headers"]
+        }
         content_type, path = headers.get("Content-Type", ""), scope["path"]
         query = scope["query_string"].decode("latin-1")
         content: Any = body
@@ -126,6 +153,41 @@ class Application:
         return known
 
 
+def without_loop(call: Callable[[], Any]) -> Any:
+    """Call a function that is no coroutine as if there were no event loop: it may run one of its own.
+
+    sys.exit in it is an error of this request, and no end of the server.
+    """
+    loop = asyncio.get_running_loop()
+    asyncio._set_running_loop(None)  # noqa: SLF001 - documented for those who run loops
+    try:
+        return call()
+    except SystemExit as error:
+        raise RuntimeError(f"the handler called sys.exit({error.code!r})") from error
+    finally:
+        asyncio._set_running_loop(loop)  # noqa: SLF001
+
+
+def bound_end(seconds: int) -> None:
+    """After SIGTERM the server waits for requests under way, and a handler may never return: then the process ends."""
+    if threading.current_thread() is not threading.main_thread():
+        return
+    before = signal.getsignal(signal.SIGTERM)
+
+    def end() -> None:
+        sys.stdout.flush()
+        os._exit(128 + signal.SIGTERM)
+
+    def stop(number: int, frame: types.FrameType | None) -> None:
+        timer = threading.Timer(seconds, end)
+        timer.daemon = True
+        timer.start()
+        if callable(before):
+            before(number, frame)
+
+    signal.signal(signal.SIGTERM, stop)
+
+
 MAX_BYTES_TEXT = f"{MAX_BODY >> 20} MiB"
 PROCESS, NUMBERS = uuid.uuid4().hex, itertools.count(1)
 TRIGGER = nuclio.Trigger("http", "default-http")
@@ -133,6 +195,8 @@ TRIGGER = nuclio.Trigger("http", "default-http")
 
 def answer_of(returned: Any) -> Answer:  # noqa: PLR0911 - one line a rule
     """nuclio's rules: texts, (status, body), maps and lists, `context.Response`, generators, anything else as text."""
+    if isinstance(returned, (dict, list)):
+        return Answer(200, JSON, {}, nuclio.as_json(returned).encode())
     if isinstance(returned, types.GeneratorType):
         return _first(next(returned, ""), returned)
     if isinstance(returned, types.AsyncGeneratorType):
@@ -144,8 +208,6 @@ def answer_of(returned: Any) -> Answer:  # noqa: PLR0911 - one line a rule
         if isinstance(body, str):
             return Answer(int(status), TEXT, {}, body.encode())
         return Answer(int(status), JSON, {}, nuclio.as_json(body).encode())
-    if isinstance(returned, (dict, list)):
-        return Answer(200, JSON, {}, nuclio.as_json(returned).encode())
     if isinstance(returned, nuclio.Response):
         return _of_response(returned)
     return Answer(200, TEXT, {}, as_bytes(returned))

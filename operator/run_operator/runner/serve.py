@@ -97,7 +97,9 @@ def make(runner: Any, prepared: Any, number: int) -> Application:
             f"{name}{inspect.signature(handler)} is called with context, event, project and run only: {error}",
         ) from error
     at_once = _number(ENV_CONCURRENCY, 1, MOST_AT_ONCE)
-    return Application(handler, given, takes_event=takes_event, concurrency=at_once)
+    return Application(
+        handler, given, takes_event=takes_event, concurrency=at_once, grace=prepared.document.grace
+    )
 
 
 def _number(name: str, default: int, most: int) -> int:
