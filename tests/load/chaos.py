@@ -58,12 +58,12 @@ class Chaos:
             what = SERVICE if self._dice.random() < 0.2 else {}
             program = () if what else self._dice.choice(PROGRAMS)
             dead = not what and self._dice.random() < DEAD_SHARE
-            more = {"spec": ON_DEAD_NODE} if dead else {}
-            body = run_object(name, *program, suspend=suspend, policy=POLICY, **(what or more))
+            more = {"spec": ON_DEAD_NODE, "policy": POLICY} if dead else {}
+            body = run_object(name, *program, suspend=suspend, **(what or more))
             await self._surely(lambda: self._api.create(RUNS, self._namespace, body))
             self.wishes[name] = suspend
             for _ in range(self._dice.randint(1, 6)):
-                await asyncio.sleep(self._dice.choice((0.0, 0.02, 0.1, 0.3, 1.0)))
+                await asyncio.sleep(self._dice.choice((0.0, 0.02, 0.1, 0.3, 1.0, 3.0, 6.0)))
                 if dead:
                     await self.troubles.suffer(self.troubles.runs_on_dead_node, name)
                 if self._dice.random() < TROUBLED:
@@ -94,7 +94,7 @@ class Chaos:
     async def kill_again_and_again(self) -> None:
         """Until cancelled."""
         while True:
-            await asyncio.sleep(self._dice.uniform(0.3, 4.0))
+            await asyncio.sleep(self._dice.uniform(0.3, 8.0))
             await asyncio.to_thread(self._operator.kill)
             self.kills += 1
             await asyncio.sleep(self._dice.choice((0.0, 0.0, 1.0)))
@@ -103,7 +103,7 @@ class Chaos:
     async def kill_the_api_server(self) -> None:
         """Until cancelled; it is started again at once."""
         while True:
-            await asyncio.sleep(self._dice.uniform(20.0, 40.0))
+            await asyncio.sleep(self._dice.uniform(15.0, 30.0))
             await asyncio.to_thread(kill_api_server, cluster_name("chaos"), self._person)
             self.restarts += 1
 

@@ -26,7 +26,9 @@ POLICY: Final = {"podTerminationTimeoutSeconds": 2, "terminationGracePeriodSecon
 
 def prepare(person: Person) -> None:
     """A Node that nobody keeps alive. Runs on it run because a pod there is said to."""
-    person.apply({"apiVersion": "v1", "kind": "Node", "metadata": {"name": DEAD, "labels": {"dead": "yes"}}})
+    taint = {"key": "dead", "effect": "NoSchedule"}
+    metadata = {"name": DEAD, "labels": {"dead": "yes"}}
+    person.apply({"apiVersion": "v1", "kind": "Node", "metadata": metadata, "spec": {"taints": [taint]}})
     room = {"cpu": "999", "memory": "999Gi", "pods": "9999"}
     ready = {"type": "Ready", "status": "True", "lastHeartbeatTime": HOUR_AGO}
     patch = json.dumps({"status": {"conditions": [ready], "capacity": room, "allocatable": room}})

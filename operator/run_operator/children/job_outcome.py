@@ -18,6 +18,7 @@ Progress = Literal["PENDING", "RUNNING", "ENDING", "INTERRUPTED", "SUCCEEDED", "
 """ENDING: the program has ended, and the Job has not said yet what follows from it. INTERRUPTED: it did not end by itself."""
 DEADLINE: Final = "DeadlineExceeded"
 NODE_NOT_READY: Final = "NodeNotReady"
+UNSEEN: Final = "its Job counts it as completed; its pod is gone, and nobody saw how its program ended"
 POLICY: Final = "PodFailurePolicy"
 """Why a Job failed whose pod was disrupted: it has no other rule."""
 
@@ -133,11 +134,11 @@ def _succeeded(job: JobView, decided_at: str, ending: Termination | None) -> Job
     ended = (ending.finished_at if ending else None) or parse(job.completion_time) or parse(decided_at)
     began = ending.started_at if ending else None
     took = f" after {max(0.0, ended - began):.0f} s" if ended is not None and began is not None else ""
-    pod = f" (pod {ending.pod})" if ending else ""
+    message = f"exited with code 0{took} (pod {ending.pod})" if ending else UNSEEN
     return JobOutcome(
         "SUCCEEDED",
         "CompletionsReached",
-        f"exited with code 0{took}{pod}",
+        message,
         evidence=ending is not None,
         exit_code=0 if ending else None,
         pod_name=ending.pod if ending else None,
