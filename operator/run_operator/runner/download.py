@@ -29,8 +29,7 @@ SHOWN = 400
 
 def fetch(url: str, target: str, environ: Mapping[str, str]) -> None:
     """The file at an http, https or s3 address. Raises RunnerError."""
-    plain = not url.startswith("s3://")
-    request = urllib.request.Request(url) if plain else s3.request(url, environ)  # noqa: S310 - checked by the caller
+    request = s3.request(url, environ) if url.startswith("s3://") else http_request(url)
     try:
         with urllib.request.urlopen(request, timeout=SECONDS) as answer, open(target, "wb") as file:  # noqa: S310
             size = 0
@@ -47,6 +46,18 @@ def fetch(url: str, target: str, environ: Mapping[str, str]) -> None:
     except (urllib.error.URLError, OSError, ValueError) as error:
         why = getattr(error, "reason", error)
         raise RunnerError(INVALID_SOURCE, f"{shown(url)} cannot be fetched: {why}") from error
+
+
+def http_request(url: str) -> urllib.request.Request:
+    """GET of an http or https address; credentials in it go into a header, which no redirection takes along."""
+    parts = urllib.parse.urlsplit(url)
+    clean = urllib.parse.urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+    request = urllib.request.Request(clean)  # noqa: S310 - the caller has looked at the scheme
+    if parts.username:
+        user, password = map(urllib.parse.unquote, (parts.username, parts.password or ""))
+        encoded = base64.b64encode(f"{user}:{password}".encode()).decode()
+        request.add_unredirected_header("Authorization", f"Basic {encoded}")
+    return request
 
 
 def clone(url: str, folder: str, environ: Mapping[str, str]) -> None:

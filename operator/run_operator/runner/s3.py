@@ -46,7 +46,10 @@ def request(url: str, environ: Mapping[str, str], now: dt.datetime | None = None
         now or dt.datetime.now(dt.timezone.utc),
     )  # fmt: skip
     address = f"{base.scheme}://{base.netloc}{base.path}{path}"
-    return urllib.request.Request(address, headers=headers)  # noqa: S310 - the admin's store
+    request = urllib.request.Request(address)  # noqa: S310 - the admin's store
+    for name, value in headers.items():
+        request.add_unredirected_header(name, value)
+    return request
 
 
 def _signed(

@@ -81,6 +81,12 @@ class TestDownload:
         assert found["GIT_CONFIG_KEY_0"] == "http.https://host/.extraHeader"
         assert base64.b64decode(found["GIT_CONFIG_VALUE_0"].rpartition(" ")[2]).decode() == user
 
+    def test_credentials_of_an_address_go_into_a_header_that_no_redirection_takes_along(self):
+        request = download.http_request("https://me:p%40ss@host:8443/a.py?x=1")
+        assert request.full_url == "https://host:8443/a.py?x=1"
+        assert request.headers == {}
+        assert base64.b64decode(request.unredirected_hdrs["Authorization"].partition(" ")[2]) == b"me:p@ss"
+
     def test_without_credentials_git_gets_none(self):
         assert download.credentials("https://host/r.git", {}) == ("https://host/r.git", {})
 
@@ -91,8 +97,8 @@ def test_an_s3_request_is_signed_as_the_service_documents_it():
                "AWS_ENDPOINT_URL": "http://s3:7070/", "AWS_REGION": "eu"}  # fmt: skip
     request = s3.request("s3://files/demo/a b.zip", environ, NOW)
     assert request.full_url == "http://s3:7070/files/demo/a%20b.zip"
-    assert request.headers["X-amz-date"] == "20130524T000000Z"
-    signed = request.headers["Authorization"]
+    assert request.unredirected_hdrs["X-amz-date"] == "20130524T000000Z"
+    signed = request.unredirected_hdrs["Authorization"]
     assert "Credential=AKIDEXAMPLE/20130524/eu/s3/aws4_request" in signed
     assert "SignedHeaders=host;x-amz-content-sha256;x-amz-date;x-amz-security-token" in signed
 
