@@ -147,7 +147,7 @@ def service(name: str = "hello", **spec: Any) -> ServiceView:
 
 def replica(ready: bool | None = True, *, since: float = NOW, restarts: int = 0, **facts: Any) -> PodView:
     """A pod of that Deployment; ready None: a pod whose kubelet has said nothing yet. `facts`: name, attempt,
-    waiting, message, exit_code, last_exit, last_reason, started, deleting, unschedulable."""
+    waiting, message, exit_code, last_exit, last_reason, last_message, started, deleting, unschedulable."""
     container: dict[str, Any] = {"name": "main", "image": "http-echo:1.0", "restartCount": restarts}
     if "exit_code" in facts:
         container["state"] = {"terminated": {"exitCode": facts["exit_code"], "reason": "Error"}}
@@ -157,7 +157,7 @@ def replica(ready: bool | None = True, *, since: float = NOW, restarts: int = 0,
         container["state"] = {"running": {"startedAt": stamp(facts.get("started", since))}}
     if "last_exit" in facts:
         ended = {"exitCode": facts["last_exit"], "reason": facts.get("last_reason", "Error")}
-        container["lastState"] = {"terminated": ended}
+        container["lastState"] = {"terminated": ended | {"message": facts.get("last_message", "")}}
     conditions = []
     if ready is not None:
         conditions.append({"type": "Ready", "status": str(ready), "lastTransitionTime": stamp(since)})

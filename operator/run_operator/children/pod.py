@@ -15,6 +15,8 @@ LABEL_JOB_UID: Final = "batch.kubernetes.io/controller-uid"
 """On a Job's pods, by the Job's controller."""
 PROGRAM: Final = "main"
 """The container that is the Run's own."""
+MAX_LAST_MESSAGE: Final = 600
+"""Characters of what a container that was restarted said before: enough for a reason and its words."""
 NOT_SEEN: Final = "ContainerStatusUnknown"
 """The kubelet's word for a container it did not see end, or never started; the 137 beside it is no program's."""
 
@@ -37,6 +39,7 @@ class ContainerView(NamedTuple):
     last_exit_code: int | None = None
     """The end of the previous run of a restarted container."""
     last_reason: str = ""
+    last_message: str = ""
     sidecar: bool = False
     """Started beside the program and ended after it: an init container with `restartPolicy: Always`."""
 
@@ -176,5 +179,6 @@ def _container(raw: Mapping[str, Any], sidecars: AbstractSet[str], *, init: bool
         finished_at=text(state.get("finishedAt")),
         last_exit_code=last_code if isinstance(last_code, int) else None,
         last_reason=text(last.get("reason")),
+        last_message=text(last.get("message"))[:MAX_LAST_MESSAGE],
         sidecar=init and text(raw.get("name")) in sidecars,
     )

@@ -10,7 +10,7 @@ from run_operator.api.raw import parse
 from run_operator.children import ContainerView, DeploymentView, PodView, pending_reason
 from run_operator.children.kubelet_events import FAILED_CREATE, Question, about_pod
 from run_operator.children.pending_reason import PendingReason
-from run_operator.children.termination import HINTS, SIGNALS
+from run_operator.children.termination import HINTS, SIGNALS, reason_of_runner
 
 CRASHING: Final = "CrashLoopBackOff"
 MAX_TEXT: Final = 400
@@ -125,6 +125,8 @@ def _crash(deployment: DeploymentView, container: ContainerView) -> PendingReaso
         hint = SIGNALS.get(code or 0) or HINTS.get(code or 0)
         hint = "a service's program has to go on running" if code == 0 else hint
         what = f"exited with code {'unknown' if code is None else code}" + (f", {hint}" if hint else "")
+        reason, why = reason_of_runner(container.message if now else container.last_message)
+        what += f", {reason}: {why}" if reason else ""
     logs = f"kubectl logs deployment/{deployment.name}"
     if not container.restarts:  # there is no earlier one whose log --previous could show
         return PendingReason(CRASHING, f"{container.name} {what}; it will be restarted ({logs})")

@@ -51,6 +51,8 @@ def test_nothing_is_written_while_nothing_changes():
          "CrashLoopBackOff", "raise resources.mem; restarted once"),
         (replica(False, restarts=1, waiting="CrashLoopBackOff", last_exit=0), {}, "CrashLoopBackOff",
          "exited with code 0, a service's program has to go on running"),
+        (replica(False, restarts=1, waiting="CrashLoopBackOff", last_exit=1, last_message="InitFailed: OSError: no file"), {},
+         "CrashLoopBackOff", "main exited with code 1, InitFailed: OSError: no file; restarted once"),
     ],
 )  # fmt: skip
 def test_what_keeps_it_from_running_is_told_and_it_is_not_torn_down(pod, parts, reason, said):

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from run_operator.api import results as stored
+from run_operator.children.termination import reason_of_runner
 from run_operator.runner import download, returned, s3
 from run_operator.runner.archive import unpack
 from run_operator.runner.bundle import bundle
@@ -144,3 +145,17 @@ def test_the_operator_takes_nothing_else(value):
 def test_the_runner_is_packed_the_same_way_each_time_and_small():
     assert bundle() == bundle()
     assert len(bundle()) < 100 * 1024
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        ("HandlerFailed: ValueError: no such colour", ("HandlerFailed", "ValueError: no such colour")),
+        ("OOMKilled: not so", ("", "")),
+        ("Evicted: not so", ("", "")),
+        ("HandlerFailed", ("", "")),
+        ("", ("", "")),
+    ],
+)
+def test_the_operator_believes_the_reasons_of_the_runner_and_no_others(words, reason):
+    assert reason_of_runner(words) == reason
