@@ -76,3 +76,14 @@ def test_a_deployment_deleted_by_hand_is_made_again_at_the_address_the_document_
     assert (status["attempt"], status["service"]["url"]) == (3, f"echo.{person.namespace}:81")
     assert [port["port"] for port in person.get("service", "echo")["spec"]["ports"]] == [81]
     assert address(person, "echo") == ip
+
+
+def test_kubectl_scales_the_run_and_one_who_scales_the_deployment_is_named(operator, person):
+    serve(person, "echo", spec={"replicas": 1})
+    person.becomes("echo", "RUNNING")
+    person.kubectl("scale", "run", "echo", "--replicas=2")
+    wait_for("two pods", lambda: person.status("echo").get("replicas") == 2)
+    assert person.get("run", "echo")["spec"]["spec"]["replicas"] == 2
+    person.kubectl("scale", "deployment", "echo", "--replicas=3")
+    wait_for("the event", lambda: person.items("events", "--field-selector=reason=ReplicasReset"))
+    wait_for("the Run's own number", lambda: person.get("deployment", "echo")["spec"]["replicas"] == 2)
