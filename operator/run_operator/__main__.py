@@ -14,6 +14,7 @@ except ModuleNotFoundError as error:
     sys.exit(
         f"run-operator: {error.name} is not installed; the operator needs: pip install 'run-operator[operator]'"
     )
+from run_operator.engine.leadership import LeadershipLostError
 from run_operator.flags import command
 from run_operator.kube.config import NoClusterError
 from run_operator.kube.errors import KubeError, NotFoundError
@@ -29,6 +30,8 @@ def main(settings: Settings) -> None:
         sys.exit(
             f"run-operator: a CRD is missing or older than this operator: kubectl apply -k crds ({error})"
         )
+    except LeadershipLostError:
+        sys.exit("run-operator: another replica has taken the Lease; this one ends and starts again")
     except (KubeError, NoClusterError, OSError) as error:
         sys.exit(f"run-operator: {error}")
 

@@ -45,6 +45,15 @@ class Settings:
     sweep_interval: float = setting(
         300.0, "Seconds between two comparisons with the API server.", type=click.FloatRange(1)
     )
+    leader_elect: bool = setting(
+        False,
+        "Elect a leader by a Lease in the operator's namespace: for two or more replicas.",
+        is_flag=True,
+        flag="--leader-elect",
+    )
+    """False: this is the only replica."""
+    lease_name: str = setting("run-operator", "Name of that Lease.")
+    pod_name: str = setting("", "The holder's name in the Lease; empty: the host's name.")
     sync_deadline: float = setting(120.0, "Seconds the first lists may take.", type=click.FloatRange(1))
     """Then work begins with what is there."""
     metrics_bind_address: BindAddress = setting(

@@ -18,6 +18,7 @@ from run_operator.engine.event_recorder import EventRecorder
 from run_operator.engine.executor import Executor
 from run_operator.engine.ingest_service import IngestService
 from run_operator.engine.installation import Installation, MissingParts
+from run_operator.engine.leadership import Leadership, LeadershipLostError
 from run_operator.engine.log_service import LogService, limits_of
 from run_operator.engine.memory_ceiling import MemoryCeilings
 from run_operator.engine.namespace_defaults import NamespaceDefaults
@@ -64,20 +65,25 @@ class Operator:
         self._begin = asyncio.Event()
 
     async def run(self) -> None:
-        """Work until SIGTERM or SIGINT. Raises NoClusterError, KubeError (no rights, no CRD) or OSError (port)."""
+        """Work until SIGTERM or SIGINT.
+
+        Raises NoClusterError, KubeError (no rights, no CRD), OSError (port), or LeadershipLostError.
+        """
         settings = self._settings
         configuration = await config.load(settings.workers + SPARE_CONNECTIONS)
         agent = f"run-operator/{__version__}"
-        api = Api(configuration, Unfenced(), self._metrics.requested, agent)
+        leadership = Leadership(settings, configuration, self._stop.set)
+        api = Api(configuration, leadership.fence, self._metrics.requested, agent)
         # Commits of metrics are guarded by their own test, and tokens can be asked about by anybody: no lease is needed.
         recorder = EventRecorder(api, time.monotonic, time.time, self._metrics.event_dropped)
-        reporting = self._reporting(Api(configuration, Unfenced(), self._metrics.requested, agent), recorder)
+        unfenced = Api(configuration, Unfenced(), self._metrics.requested, agent)
+        reporting = self._reporting(unfenced, recorder)
         keeping = await self._keeping(agent, recorder)
         streams = await self._streams(agent)
         self._metrics.attach(self._readings(recorder, streams))
         listen = settings.metrics_bind_address
         secret = settings.ingest_ca_secret if reporting is not None else ""
-        parts = Installation(api, settings.pod_namespace, secret, logs=bool(settings.log_tail_bytes))
+        parts = Installation(unfenced, settings.pod_namespace, secret, logs=bool(settings.log_tail_bytes))
         self._metrics.registry.register(MissingParts(lambda: parts.missing))
         server = ProbeServer(
             self._metrics.text,
@@ -99,11 +105,14 @@ class Operator:
                 )
             if reporting is not None:
                 await reporting.start()
-            seal = Seal(await signing_key(api, settings.pod_namespace, settings.ingest_ca_secret))
-            await self._run_parts(api, recorder, server, reporting, keeping, streams, seal, parts)
+            seal = Seal(await signing_key(unfenced, settings.pod_namespace, settings.ingest_ca_secret))
+            await self._run_parts(api, recorder, server, reporting, keeping, streams, seal, parts, leadership)
+            if leadership.lost:
+                raise LeadershipLostError
         finally:
             await server.stop()
             await api.close()
+            await unfenced.close()
             await streams.disconnect()
             for part in (reporting, keeping):
                 if part is not None:
@@ -184,6 +193,7 @@ class Operator:
         streams: Streams,
         seal: Seal,
         parts: Installation,
+        leadership: Leadership,
     ) -> None:
         sweeper = Resync(api, self._store, self._settings.namespaces, time.monotonic)
         workers = self._workers(api, recorder, reporting, seal)
@@ -193,7 +203,7 @@ class Operator:
             _task("loop-lag", self._health.beat()),
             _task("recorder", recorder.work()),
             _task("sweeps", self._sweep(sweeper, streams)),
-            _task("beginning", self._begin_work(sweeper, streams)),
+            _task("beginning", self._begin_work(sweeper, streams, leadership)),
             _task("installation", parts.work()),
         ]
         if keeping is not None:
@@ -212,6 +222,7 @@ class Operator:
             for task in (working, *background):
                 task.cancel()
             await asyncio.gather(working, *background, return_exceptions=True)
+            await leadership.release()
             await server.stop()
             self._stop.set()
             streams.close()
@@ -223,8 +234,11 @@ class Operator:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop.set)
 
-    async def _begin_work(self, sweeper: Resync, streams: Streams) -> None:
-        """Begin only when the store is complete: a child not listed yet must not look like one that is missing."""
+    async def _begin_work(self, sweeper: Resync, streams: Streams, leadership: Leadership) -> None:
+        """Begin only when the store is complete: a child not listed yet must not look like one that is missing.
+
+        A replica that waits for the Lease is ready too: its store is warm, and its ingest takes metrics.
+        """
         while not await self._synced(sweeper, streams):
             log.error(
                 "the first lists are not complete after %g s: reopening the streams",
@@ -233,6 +247,9 @@ class Operator:
             streams.close()
         self._health.ready = True
         log.info("ready: %s", self._store.sizes)
+        self._health.standby = leadership.standby
+        await leadership.wait()
+        self._health.standby = False
         self._begin.set()
 
     async def _synced(self, sweeper: Resync, streams: Streams) -> bool:

@@ -53,6 +53,7 @@ class Workers:
             self._queue.retry(key, at_least=error.retry_after)
             return "throttled"
         except FencedError:
+            self._queue.retry(key)  # the API server does not answer, so that the Lease was not renewed
             return "fenced"
         except TransientError as error:
             self._log_retry(key, error, self._queue.retry(key))

@@ -22,6 +22,8 @@ class Health:
     sweep_every: float
     ready: bool = False
     stopping: bool = False
+    standby: bool = False
+    """Another replica leads: Runs wait for it and not for a worker of this one."""
     lag: float = 0.0
     _last_beat: float = field(default=0.0)
     _last_sweep: float = field(default=0.0)
@@ -44,7 +46,7 @@ class Health:
         An API server that does not answer is not listed: a restart would not help.
         """
         found = []
-        if self.queue_oldest_age() > MAX_QUEUE_AGE:
+        if not self.standby and self.queue_oldest_age() > MAX_QUEUE_AGE:
             found.append(f"a Run has waited {self.queue_oldest_age():.0f} s for a worker")
         if self.clock() - self._last_beat > MAX_LAG:
             found.append("the event loop is blocked")
