@@ -40,6 +40,7 @@ class Signatures:
         self._clock = clock
         self._keys: dict[str, Key | None] = {}
         self._read_at = float("-inf")
+        self._warned = False
 
     async def is_forged(self, token: str) -> bool | None:
         """Whether no key of the cluster signed it; None: not known."""
@@ -61,11 +62,13 @@ class Signatures:
         try:
             found = await self._api.public_keys()
         except KubeError as error:
-            log.warning(
-                "the API server does not show its public keys: tokens are not checked before it is asked: %s",
-                error,
-            )
+            if not self._warned:
+                log.warning(
+                    "the API server does not show its public keys, so all tokens are reviewed: %s", error
+                )
+            self._warned = True
             return
+        self._warned = False
         self._keys = {str(one.get("kid")): _key(one) for one in found}
 
 
