@@ -23,6 +23,7 @@ from tests.support.harness import Person
 OVER = ("COMPLETED", "ERROR")
 LABEL_RUN = "run-operator.io/run"
 LABEL_ATTEMPT = "run-operator.io/attempt"
+HOLE = "HOLE"
 WATCHED = 3
 """Seconds a watch is open, and so until the recording has ended."""
 
@@ -34,7 +35,7 @@ class Recording:
         self._person = person
         self._stop = threading.Event()
         os.environ["KUBECONFIG"] = str(person.kubeconfig)
-        self._events: list[dict[str, Any]] = []
+        self._events: list[tuple[int, dict[str, Any]]] = []
         self._threads = [threading.Thread(target=self._follow, args=(kind,)) for kind in (RUNS, PODS)]
         for one in self._threads:
             one.start()
@@ -44,7 +45,7 @@ class Recording:
         self._stop.set()
         for one in self._threads:
             one.join()
-        return sorted(self._events, key=lambda event: int(event["object"]["metadata"]["resourceVersion"]))
+        return [event for _, event in sorted(self._events, key=lambda one: one[0])]
 
     def _follow(self, resource: Resource) -> None:
         asyncio.run(self._watch(resource))
@@ -52,10 +53,8 @@ class Recording:
     async def _watch(self, resource: Resource) -> None:
         configuration = await config.load(2)
         api = Api(configuration, Unfenced(), lambda *_: None, "recording")
-        version = ""
         try:
-            async for page in api.pages(resource, namespace=self._person.namespace):
-                version = str(page["metadata"]["resourceVersion"])
+            version = await self._listed(api, resource)
             while not self._stop.is_set():
                 try:
                     async for event in api.watch(
@@ -63,13 +62,28 @@ class Recording:
                     ):
                         version = str(event["object"]["metadata"]["resourceVersion"])
                         if event["type"] != "BOOKMARK":
-                            self._events.append(dict(event))
-                except ExpiredError:
-                    raise  # a hole in the history
+                            self._events.append((int(version), dict(event)))
+                except ExpiredError:  # an API server that was restarted remembers nothing from before
+                    version = await self._listed(api, resource)
                 except KubeError:
                     await asyncio.sleep(0.2)
         finally:
             await api.close()
+
+    async def _listed(self, api: Api, resource: Resource) -> str:
+        """What is there, in place of events that nobody can tell any more; returns its version."""
+        while True:
+            try:
+                items: list[Any] = []
+                async for page in api.pages(resource, namespace=self._person.namespace):
+                    version = str(page["metadata"]["resourceVersion"])
+                    items += page.get("items") or ()
+            except KubeError:
+                await asyncio.sleep(0.2)
+                continue
+            found = {"type": HOLE, "kind": resource.kind, "items": items}
+            self._events.append((int(version), found))
+            return version
 
 
 @dataclass
@@ -87,11 +101,29 @@ class Judge:
 
     def hear(self, event: dict[str, Any]) -> None:
         """One event."""
+        if event["type"] == HOLE:
+            self._begin_again(event["kind"], event["items"])
+            return
         item = event["object"]
         if item["kind"] == "Pod":
             self._pod(event["type"], item)
         elif event["type"] != "DELETED":
             self._run(item)
+
+    def _begin_again(self, kind: str, items: list[Any]) -> None:
+        """The rules about steps say nothing about what happened in a hole of the history."""
+        if kind == RUNS.kind:
+            self.runs = {item["metadata"]["name"]: item.get("status", {}) for item in items}
+            self.done |= {name for name, status in self.runs.items() if status.get("state") == "COMPLETED"}
+            return
+        self.live = {}
+        for pod in items:
+            ended = pod.get("status", {}).get("phase") in ("Succeeded", "Failed")
+            self._program(str(pod["metadata"].get("labels", {}).get(LABEL_RUN)), pod)
+            if not ended and pod.get("spec", {}).get("nodeName") != DEAD:
+                labels = pod["metadata"].get("labels", {})
+                pods = self.live.setdefault(str(labels.get(LABEL_RUN)), {})
+                pods[pod["metadata"]["name"]] = int(labels.get(LABEL_ATTEMPT, 0))
 
     def _pod(self, what: str, pod: dict[str, Any]) -> None:
         labels, name = pod["metadata"].get("labels", {}), pod["metadata"]["name"]
