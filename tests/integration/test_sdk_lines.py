@@ -161,7 +161,7 @@ def test_one_line_goes_on_with_what_the_other_began(
 def test_a_kind_that_nobody_knows_is_kept_and_starts_nothing(operator, gateway, person, token, tmp_path):
     """The SDK 0.16 has generic entities for such kinds; it reads what kubectl applied, and imports what it exported."""
     name = person.namespace
-    spec = {"anything": {"deep": [1, {"a": None}]}, "image": "i"}
+    spec = {"anything": {"deep": [1, {"a": 2}]}, "image": "i"}
     metadata = {"name": "quantum-one", "version": "v"}
     function = {
         "kind": "_generic",
