@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -201,6 +201,26 @@ async def test_a_watch_that_was_open_for_a_while_is_opened_anew_at_once(monkeypa
     monkeypatch.setattr(reflector, "Backoffs", lambda: Backoffs(1000.0, 1000.0))
     async with world(page(10, "a"), watch(), watch(event("MODIFIED", pod("a", 11)))) as made:
         await made.until("list", "10", "10", "11")
+
+
+async def test_a_watch_that_is_refused_at_once_has_a_pause_however_long_its_list_took(monkeypatch):
+    """Else the lists of a large cluster would follow each other without end."""
+    paused = asyncio.Event()
+
+    def delays() -> Iterator[float]:
+        yield 0.0
+        paused.set()
+        yield 1000.0
+
+    async def slow(request: web.Request) -> web.StreamResponse:
+        await asyncio.sleep(2 * reflector.STEADY)
+        return page(10, "a")(request)  # type: ignore[no-any-return]
+
+    monkeypatch.setattr(reflector, "STEADY", 0.2)
+    monkeypatch.setattr(reflector, "Backoffs", delays)
+    turns = (slow, refused(410, "too old")) * 2
+    async with world(*turns), asyncio.timeout(20):
+        await paused.wait()
 
 
 async def test_an_event_that_has_no_end_is_given_up(monkeypatch, caplog):
