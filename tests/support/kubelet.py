@@ -25,8 +25,7 @@ class Kubelet:
         Authority(folder).server("kubelet", ["localhost", "127.0.0.1"])
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(folder / "kubelet.crt", folder / "kubelet.key")
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"kubelet": self}))
-        self._server.daemon_threads = True
+        self._server = _Quiet(("127.0.0.1", 0), type("Handler", (_Handler,), {"kubelet": self}))
         self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
         self.port = self._server.server_address[1]
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
@@ -47,6 +46,13 @@ class Kubelet:
         at = self.began + number * self.every
         stamp = datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
         return at, f"{stamp} tick {number}\n".encode()
+
+
+class _Quiet(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, *_: object) -> None:
+        """The API server that asked was killed."""
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -98,6 +99,26 @@ def test_a_stream_that_was_ended_goes_on_where_it_was(stub: Stub, tmp_path: Path
     rounds(stub, tmp_path, 3)
     assert [one.watches for one in stub.requests] == [False, True, True, True, True]
     assert {one.query["resourceVersion"] for one in stub.requests if one.watches} == {"5000"}
+
+
+def test_a_server_that_was_away_is_asked_for_a_list_at_once():
+    """A cut alone is no reason for one."""
+    asked: list[str] = []
+
+    def watch_(_: Any, version: str, **__: Any) -> Iterator[dict[str, Any]]:
+        asked.append(f"watch {version}")
+        raise UnavailableError("cut")
+        yield {}
+
+    def list_(*_: Any, **__: Any) -> Iterator[dict[str, Any]]:
+        asked.append("list")
+        yield {"metadata": {"resourceVersion": str(len(asked))}, "items": []}
+
+    cluster: Any = SimpleNamespace(watch=watch_, list=list_)
+    for change in ResourceWatch(cluster, RUNS, sleep=lambda _: None):
+        if change.kind == watch.ROUND and len(asked) >= 5:
+            break
+    assert asked == ["list", "watch 1", "watch 1", "list", "watch 4"]
 
 
 def test_a_server_that_asks_for_time_gets_it(stub: Stub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
