@@ -173,6 +173,7 @@ def test_defaults(person):
     assert policy == {
         "backoffLimit": 0,
         "deadlinePolicy": "Cumulative",
+        "maxInterruptions": 100,
         "terminationGracePeriodSeconds": 30,
         "podTerminationTimeoutSeconds": 300,
     }
