@@ -197,6 +197,13 @@ def test_the_lines_of_a_quiet_run_cost_no_more_than_its_watches(stub: Stub, tmp_
 
 VERBS = {
     "list": (["list"], 1),
+    "logs": (["logs", "x"], 4),
+    "stop": (["stop", "x"], 3),
+    "resume": (["resume", "x"], 2),
+    "delete": (["delete", "x"], 2),
+    "top": (["top"], 2),
+    "compare": (["compare", "x", "x"], 2),
+    "rerun": (["rerun", "x", "--dry-run"], 1),
     "describe": (["describe", "x"], 3),
     "metrics": (["metrics", "x"], 2),
     "export": (["export", "x", "-d", "."], 1),
@@ -212,6 +219,8 @@ def test_each_verb_asks_a_few_times_and_logs_in_once(
 ):
     """Also by a plugin whose token has two minutes to live."""
     calls = tmp_path / "calls"
+    if arguments[0] == "logs":
+        stub.logs["x-1"] = lambda _: iter([b"hello\n"])
     plugin = {
         "apiVersion": "client.authentication.k8s.io/v1", "interactiveMode": "Never", "command": sys.executable,
         "args": ["-c", PLUGIN, str(calls)],
