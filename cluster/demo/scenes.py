@@ -19,6 +19,8 @@ SHOWN: Final = 60
 """Characters of a list of values that a line of the demo holds."""
 SERVICE: Final = "serve-minimal"
 SERVICE_EXPORT: Final = EXAMPLES / "exports" / "container-serve-minimal.yaml"
+FUNCTION: Final = "area"
+FUNCTIONS: Final = EXAMPLES / "python.yaml"
 EVENTS_DEADLINE: Final = 10.0
 
 
@@ -26,11 +28,12 @@ def all_scenes(stage: Stage) -> None:
     """One after the other."""
     if not stage.run("get", "namespace", NAMESPACE, "--ignore-not-found", "-o", "name"):
         stage.run("create", "namespace", NAMESPACE)
-    for name in (JOB, TRAIN, SERVICE):
+    for name in (JOB, TRAIN, SERVICE, FUNCTION):
         stage.clear(name)
     job(stage)
     stop_and_resume(stage)
     service(stage)
+    function(stage)
 
 
 def job(stage: Stage) -> None:
@@ -82,6 +85,15 @@ def service(stage: Stage) -> None:
     if _address(stage) != before:
         raise ClusterError("the service has another address than before")
     say("  the same address as before")
+
+
+def function(stage: Stage) -> None:
+    """A Python function runs as a job; what it returns is in the status."""
+    title("A Python function returns its results")
+    say(f"$ kubectl -n {NAMESPACE} apply -f {FUNCTIONS.relative_to(REPOSITORY)}")
+    say(stage.run("apply", "-f", str(FUNCTIONS)).strip())
+    stage.follow(FUNCTION, "COMPLETED", logs=True)
+    stage.show("get", "run", FUNCTION, "-o", "jsonpath={.status.results}")
 
 
 def title(text: str) -> None:
