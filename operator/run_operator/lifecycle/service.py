@@ -111,7 +111,7 @@ def _up(ctx: Context, deployment: DeploymentView) -> Plan:
         )
     if found:
         ctx.draft.service(service_address.summary(found))
-    if deployment.facts.pods == wanted:  # settled: not a write for each step of a roll-out
+    if seen.ready >= wanted:  # not a write for each step of a roll-out
         ctx.draft.replicas(wanted, f"{LABEL_RUN_UID}={ctx.run.uid}")
     made = ctx.decided(*scale, wake_at=_serving(ctx, seen, wanted, found))
     told = any(event.reason == DEGRADED for event in made.events)  # its words are chosen now, and stay
