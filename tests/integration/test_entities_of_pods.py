@@ -24,7 +24,7 @@ import pandas as pd
 project = dh.get_project(os.environ["PROJECT_NAME"])
 run = project.get_run(os.environ["RUN_ID"])
 run.start_execution() if hasattr(run, "start_execution") else None
-read = project.get_dataitem(run.spec.inputs["di"]).as_df()
+read = project.get_dataitem(os.environ["INPUT"]).as_df()  # a container Run has no inputs in the SDK
 item = project.log_dataitem(name="made", kind="table", data=read * 2)
 model = project.log_model(name="model", kind="sklearn", source="m.pkl")
 model.log_metrics({"f1": 0.5})
@@ -82,7 +82,8 @@ def test_the_sdk_in_a_pod_reads_inputs_and_makes_outputs(operator: OperatorProce
         [str(LINES["0.15"]), "-c", upload], env=path | variables, cwd=tmp_path, check=True, timeout=60
     )
     person.apply(data_item("raw", "v1", spec={"path": f"s3://{person.namespace}/in.csv", "schema": {}}))
-    pod = pod_of(person, tmp_path, "a", {"di": "store://demo/dataitem/table/raw:v1"}, **variables)
+    key = "store://demo/dataitem/table/raw:v1"
+    pod = pod_of(person, tmp_path, "a", {"di": key}, INPUT=key, **variables)
     (tmp_path / "m.pkl").write_bytes(b"model")
     done = subprocess.run(
         [str(LINES["0.15"]), "-W", "ignore", "-c", PROGRAM], env=path | pod.environ, cwd=tmp_path, capture_output=True, text=True,
