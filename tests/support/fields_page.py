@@ -38,8 +38,10 @@ document does not say them.
 
 * **Working folder**: the image's own; `/shared` where the document has a `source`. `/shared` is scratch space then, or a
   disk of the size in `resources.disk`, or the volume that is mounted there.
-* **User**: 1000, with that group, unless `run_as_user`, `run_as_group` and `fs_group` say otherwise. Never root. A program that
-  writes into its home folder or into `/` needs a volume or `HOME=/tmp`.
+* **User**: 1000, with that group, unless `run_as_user`, `run_as_group` and `fs_group` say otherwise. Never root. Most
+  images do not know that user, so `HOME` is `/tmp` and `USER` is `run` where `envs` does not set them (`LOGNAME` instead of `USER` where
+  the document names `secrets`, which may hold a `USER`). In an image whose own user has a home with files that the program needs, set
+  `HOME` to it. An image without a working folder of its own runs programs in `/`, where they cannot write: write below `~`.
 * **Environment**: `PROJECT_NAME`, `RUN_ID`, `RUN_NAME`, `RUN_NAMESPACE`, `RUN_UID` and `RUN_ATTEMPT`, then `envs`, then the keys of
   `secrets`.
 * **Mistakes**: `kubectl apply` refuses a value of the wrong type and names the field. A key that the kind does not use is kept,
