@@ -135,7 +135,7 @@ def interrupted(person: Person, runctl: Terminal, name: str, answer: str) -> str
         "sleep",
     ]
     ours, theirs = pty.openpty()
-    running = subprocess.Popen(words, env=runctl.environment(TERM="xterm"), stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True)  # fmt: skip
+    running = subprocess.Popen(words, env=runctl.environment(TERM="xterm", NO_COLOR="1"), stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True)  # fmt: skip
     os.close(theirs)
     seen = b""
 
