@@ -146,6 +146,7 @@ class TestExports:
     def test_a_service_answers(self, person, python_runtime):
         name = apply_export(person, "python-serve-from-backend")
         person.becomes(name, "RUNNING", 120)
+        wait_for("the address", lambda: person.status(name).get("service"))
         there = Cluster.connect(kubeconfig=str(person.kubeconfig), namespace=person.namespace)
         run = get_run(name, cluster=there)
         answer = wait_for("an answer", lambda: (a := run.invoke()).ok and a)
