@@ -73,7 +73,7 @@ def entity_key(entity: str, project: str, document: JSON) -> str:
 def relationships(document: JSON) -> list[JSON]:
     """The relationships of an entity: those in the document, and for a Run also those of its spec and its status.
 
-    They are claims of whoever wrote the document.
+    They are claims of the document's author.
     """
     key, spec = document.get("key"), mapping(document.get("spec"))
     stated = mapping(document.get("metadata")).get("relationships")
@@ -140,7 +140,7 @@ def selector(
 ) -> str:
     """The field selector; a value that cannot be one selects nothing.
 
-    `state` is that of a Run, `reported` that of an artifact and the like, which whoever uploads it reports.
+    `state` is that of a Run, `reported` that of an artifact and the like, which the uploading client reports.
     """
     wanted = {
         "spec.project": project,

@@ -99,7 +99,7 @@ class ProfilesView:
     is_whole: bool = True
     """False: `texts` has names alone; the API server has the rest."""
     digest: str = ""
-    """Of all of it, where it is not whole."""
+    """A digest of the whole document, if only a part of it is held."""
 
     def slim(self) -> ProfilesView:
         """As it is held: large texts are left out, and of very many names all but the first."""

@@ -1,6 +1,6 @@
 """The operator's signature under fields that others may write too.
 
-A status can be written by whoever may patch `runs/status`. What decides which program runs is therefore believed only
+Everybody who may patch `runs/status` can write a status. What decides which program runs is therefore believed only
 with a signature that the operator alone can make: HMAC-SHA256 with a key from its own Secret, over the Run's uid and the
 value. So it cannot be made by hand, nor moved to another Run; an older value of the same Run can come back.
 """

@@ -94,7 +94,7 @@ def _own_limit(pod: PodView) -> bool:
 def _before(finished: float, pod: PodView, disrupted: ConditionView | None) -> bool:
     """Whether the program had ended before anything asked it to end. All times are whole seconds.
 
-    Within one second it is taken for told: a program that saves little is that quick.
+    Within one second the program counts as asked: a program that saves little is that quick.
     """
     marked = parse(disrupted.time) if disrupted else None
     moments = [at for at in (pod.facts.asked, marked) if at is not None]

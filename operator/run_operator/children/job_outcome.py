@@ -51,7 +51,7 @@ class JobOutcome:
 def observe(job: JobView, pods: Sequence[PodView]) -> JobOutcome:
     """Read the Job's own verdict first: counters and pods alone never end an attempt.
 
-    Two things a Job does not know: whether a pod that ended was told to, and which of its containers is the program.
+    Two things a Job does not know: whether a pod was asked to end, and which of its containers is the program.
     """
     mine = sorted((p for p in pods if p.attempt == job.attempt), key=lambda p: (p.created, p.name))
     complete, failed = _verdict(job, mine)
@@ -70,7 +70,7 @@ def _interruption(
 ) -> Interruption | None:
     """Who ended the newest pod, unless it was this Job: by being suspended, deleted, or out of time.
 
-    What a suspended Job calls a success is none either, where the program was told to end.
+    What a suspended Job calls a success is none either, if the program was asked to end.
     """
     if _ends_its_pods(job) and not complete:
         return None

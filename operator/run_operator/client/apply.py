@@ -49,7 +49,7 @@ def update(cluster: Cluster, document: JSON, name: str) -> dict[str, Any]:
     """The object with the document in it; created if it is not there.
 
     Kind, project and id never change; the spec only while the Run is STOPPED (BadRequestError). Nothing else of the
-    object is touched: not the wish to run or stop, not the policy. Nothing to change: nothing is sent.
+    object is touched: not `suspend`, not the policy. Nothing to change: nothing is sent.
     """
     checked(document)
     try:
@@ -62,7 +62,7 @@ def update(cluster: Cluster, document: JSON, name: str) -> dict[str, Any]:
 def apply(cluster: Cluster, body: JSON, *, dry_run: bool = False) -> str:
     """Create the object of a manifest, or bring its document up to date: `created`, `changed` or `unchanged`.
 
-    Unlike `kubectl apply` it touches the document only, and the wish to run or stop stays what it is.
+    Unlike `kubectl apply` it touches the document only; `suspend` does not change.
     """
     resource = BY_KIND[str(body["kind"])]
     try:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from run_operator.client.run import Run
 
 IDENTITY = frozenset({"task", "local_execution"})
-"""Of the inner spec: what makes no difference to the program."""
+"""Fields of the inner spec that make no difference to the program."""
 
 
 class Figures(NamedTuple):

@@ -88,7 +88,7 @@ def checked(document: JSON) -> Entity:
 
 
 def _check_plain(value: Any, where: str) -> None:
-    """What a program puts into a document must be what a file can hold: it is told which field is not."""
+    """Check that a file can hold the document; the error names the field."""
     if isinstance(value, Mapping):
         for key, one in value.items():
             if not isinstance(key, str):
@@ -117,7 +117,7 @@ def export_path(folder: Path, run_id: str) -> Path:
 
 
 def write_document(path: Path, document: Mapping[str, Any]) -> None:
-    """Whoever reads the file, and whenever, gets a whole one: the old or the new. Raises OSError.
+    """Write the file atomically: a reader gets the old or the new one. Raises OSError.
 
     The SDK's layout, but every text that some YAML reader takes for a number or a date is quoted.
     """

@@ -68,7 +68,7 @@ def containers(pod: JSON) -> list[Container]:
 
 
 class _Stream:
-    """One container's lines, told by a thread of their own, as long as the container lives."""
+    """Reads one container's lines in a thread of its own, as long as the container lives."""
 
     def __init__(
         self,
@@ -200,7 +200,7 @@ class _Stream:
         return False
 
     def _goes_on(self, restarts: int) -> None:
-        """To the container's next life; what is left of those before is told first, as far as there is a log of it."""
+        """To the container's next life; the rest of the earlier ones comes first, as far as there is a log."""
         unseen = range(self._restarts if self._broken else self._restarts + 1, restarts)
         self._restarts = restarts
         if unseen:
@@ -228,7 +228,7 @@ class _Stream:
 class LogFollower:
     """Tells every line of the Run's programs, by threads of its own: one that watches pods, one a container.
 
-    `denied` is told once, by one of them, if there is no right to read them; `note` what is cut, skipped or given up.
+    `denied` is called once if there is no right to read them; `note` reports what is cut, skipped or given up.
     """
 
     def __init__(
@@ -368,4 +368,4 @@ def shut(response: Any) -> None:
 
 
 def _nobody(_: ForbiddenError) -> None:
-    """It was told already."""
+    """Whether the line was passed on already."""

@@ -52,7 +52,7 @@ class ContainerLog:
         self._opened = opened
         self._cut = cut
         self._stamp, self._moment, self._same = "", -1, 0
-        """Of the last line that came, and how many lines of this very moment there were."""
+        """The time of the last line, and the number of lines with that time."""
         self._rest: LogLine | None = None
 
     def follow(self) -> Iterator[LogLine]:

@@ -184,7 +184,7 @@ def started(pod: Mapping[str, Any]) -> Iterator[str]:
 
 
 def path(cluster: Cluster, pod: Mapping[str, Any]) -> str:
-    """Of the logs of a pod."""
+    """The path of a pod's logs."""
     return PODS.path(cluster.namespace, text(pod["metadata"]["name"]), "log")
 
 

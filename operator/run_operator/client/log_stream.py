@@ -19,7 +19,7 @@ WAITING: Final = 10_000
 
 
 Changed = Callable[[JSON], None]
-"""Told of the Run, at first and whenever its state or message are other ones."""
+"""Called with the Run, first and then for each new state or message."""
 
 
 def ignored(_: JSON) -> None:
@@ -65,7 +65,7 @@ def follow(
 ) -> Iterator[LogLine]:
     """The lines of this attempt of the Run, or of all: those there are, if it is over, else also those that come.
 
-    `changed` is called between the lines, by whoever reads them. Raises what `wait` raises.
+    `changed` is called between the lines, by the reading thread. Raises what `wait` raises.
     """
     name = text(mapping(raw.get("metadata")).get("name"))
     if ended(raw) or (attempt and attempt < number(mapping(raw.get("status")).get("attempt"))):

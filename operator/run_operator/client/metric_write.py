@@ -125,7 +125,7 @@ def _batch(ops: Sequence[JSON]) -> Batch:
 
 def _no_right(name: str, namespace: str, error: ForbiddenError) -> ForbiddenError:
     return ForbiddenError(
-        f"metrics of run {name} cannot be logged from outside its pods: {error}. Whoever runs the cluster can allow it: "
+        f"metrics of run {name} cannot be logged from outside its pods: {error}. The administrator of the cluster can allow it: "
         f"kubectl create rolebinding log-metrics -n {namespace} --clusterrole=run-operator-log-metrics --user=...",
         status=error.status,
         reason=error.reason,

@@ -10,7 +10,7 @@ SERVICES = ("serve", "deploy")
 
 
 def settled(raw: JSON) -> bool:
-    """Whether there is nothing more to wait for: COMPLETED, ERROR, STOPPED by wish, or a service that is ready."""
+    """Whether there is nothing more to wait for: COMPLETED, ERROR, STOPPED by `suspend`, or a service that is ready."""
     state, suspended = state_of(mapping(raw.get("status")).get("state")), stopping(raw)
     if state in FINAL:
         return True
@@ -31,7 +31,7 @@ def stopped(raw: JSON) -> bool:
 
 
 def seen(raw: JSON) -> bool:
-    """Whether the operator has answered the newest wish: between two of them it may be about to follow the older one."""
+    """Whether the operator has seen the newest `suspend`: after a quick change it may still follow the older one."""
     generation = number(mapping(raw.get("metadata")).get("generation"))
     return number(mapping(raw.get("status")).get("observedGeneration")) >= generation
 

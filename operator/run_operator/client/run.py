@@ -28,7 +28,7 @@ from run_operator.kube.resource import RUNS
 class Run(Results):
     """One execution of a function.
 
-    What a method is told or changes is in the cluster at once; the attributes are as of the last `save`, `refresh` or
+    What a method changes is in the cluster at once; the attributes are as of the last `save`, `refresh` or
     `wait`. All methods raise BackendError (or what is derived from it) when the cluster refuses or does not answer.
     """
 
@@ -43,7 +43,7 @@ class Run(Results):
 
     @classmethod
     def from_object(cls, raw: Mapping[str, Any], cluster: Cluster) -> Self:
-        """Of the object in the cluster."""
+        """The uid of the object in the cluster."""
         metadata = raw["metadata"]
         return cls(of_object(raw), cluster, str(metadata["name"]), str(metadata["uid"]))
 
@@ -107,7 +107,7 @@ class Run(Results):
     def stop(self, wait: bool = False, timeout: float | None = None) -> None:
         """Stop the Run, from whatever state; claims and address stay, `resume` goes on.
 
-        Returns when the cluster has taken the wish, with `wait` when no pod can write any more. Stopped already:
+        Returns when the cluster has accepted it, with `wait` when no pod can write any more. Stopped already:
         nothing happens. A Run that is finished cannot be stopped: EntityError.
         """
         suspend.stop(self.cluster, self.object_name)
@@ -121,7 +121,7 @@ class Run(Results):
     def resume(self, wait: bool = False, timeout: float | None = None) -> None:
         """Let a stopped Run go on, as its next attempt, which uses up no retry.
 
-        Returns when the cluster has taken the wish, with `wait` when the program runs (or has failed: EntityError).
+        Returns when the cluster has accepted it, with `wait` when the program runs (or has failed: EntityError).
         Not stopped: nothing happens. A Run that is finished cannot be resumed: EntityError.
         """
         suspend.resume(self.cluster, self.object_name)
@@ -158,7 +158,7 @@ class Run(Results):
     ) -> list[Log] | Iterator[LogLine]:
         """What the programs wrote: a Log for each container of each pod, the oldest first.
 
-        `attempt`: of this one only. Of pods that are gone it is what the operator kept: the end, at least 256 KiB unless
+        `attempt`: of this one only. For pods that are gone it is what the operator kept: the end, at least 256 KiB unless
         an admin says otherwise (`Log.kept`, `Log.truncated`). `follow`: the lines as they come instead, until the Run has
         ended or is stopped; first those of pods that are gone, of an attempt that is named or a Run that is over.
         `as_entity` is an argument of the SDK 0.16: a Log is a text and an object with `.text` in any case.
@@ -188,7 +188,7 @@ class Run(Results):
         """Append a number, or a list of them, to a metric; `overwrite` replaces it.
 
         `single_value`: the metric is this number and no list; one that is there stays, unless `overwrite` (a warning
-        tells it). Each value is stored exactly once, whoever else logs. In the Run's own pod the in-pod sender takes it;
+        tells it). Each value is stored exactly once, also beside other writers. In the Run's own pod the in-pod sender takes it;
         elsewhere it needs the right to patch runs/status (ClusterRole run-operator-log-metrics; ForbiddenError without
         it). Raises ValueError for what is no number, and for `step`, which other libraries have.
         """

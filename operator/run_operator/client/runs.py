@@ -147,7 +147,7 @@ def import_run(
     suspend: bool = False,
     cluster: Cluster | None = None,
 ) -> Run:
-    """Create the Run of an exported file, or of another Run, by its key; the status is dropped, so that it starts anew.
+    """Create the Run of an exported file, or of another Run, by its key; the status is dropped, so that it starts again.
 
     `reset_id`: under a new id. `context`: into another project. Raises EntityError for a file that is no export and
     for a Run that exists, which the one of a key does unless `reset_id`; EntityNotExistsError for a key of no Run.

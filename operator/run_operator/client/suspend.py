@@ -1,4 +1,4 @@
-"""Stop, resume, delete: what is wished of a Run. The cluster has taken the wish when a function returns."""
+"""Stop, resume and delete a Run. The cluster has accepted the request when a function returns."""
 
 from __future__ import annotations
 
@@ -42,21 +42,21 @@ def missing(cluster: Cluster, name: str, error: EntityNotExistsError) -> EntityN
     return EntityNotExistsError(f"{NO_ENTITY}{message}", status=error.status, reason=error.reason)
 
 
-def _suspend(cluster: Cluster, name: str, wish: bool) -> dict[str, Any]:
+def _suspend(cluster: Cluster, name: str, suspend: bool) -> dict[str, Any]:
     for _ in range(TRIES):
         raw = _there(cluster, name)
-        if why := refusal(raw, "stop" if wish else "resume"):
+        if why := refusal(raw, "stop" if suspend else "resume"):
             raise EntityError(why)
-        if bool(mapping(raw.get("spec")).get("suspend")) == wish:
+        if bool(mapping(raw.get("spec")).get("suspend")) == suspend:
             return raw
         version = raw["metadata"]["resourceVersion"]
         try:
             # With the version, so that a Run that finishes meanwhile is not stopped in vain and in silence.
-            body = {"metadata": {"resourceVersion": version}, "spec": {"suspend": wish}}
+            body = {"metadata": {"resourceVersion": version}, "spec": {"suspend": suspend}}
             return cluster.merge_patch(RUNS, name, body)
         except ConflictError:
             continue
-    raise ConflictError(f"run {name} changes too fast to be {'stopped' if wish else 'resumed'}; try again")
+    raise ConflictError(f"run {name} changes too fast to be {'stopped' if suspend else 'resumed'}; try again")
 
 
 def _there(cluster: Cluster, name: str) -> dict[str, Any]:

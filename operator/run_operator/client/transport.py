@@ -29,7 +29,7 @@ _BY_STATUS: Final[dict[int, type[errors.BackendError]]] = {
 }  # fmt: skip
 _ADVICE: Final = {
     401: "log in again, or check the user of this kubeconfig context",
-    403: "whoever runs the cluster can bind you the role edit in this namespace, which contains run-operator-edit",
+    403: "the administrator of the cluster can bind you the role edit in this namespace, which contains run-operator-edit",
 }
 MAX_TEXT: Final = 600
 
@@ -129,7 +129,7 @@ class Transport:
     ) -> Generator[bytes]:
         """The lines of a stream as they come, each with its end; the last one may have none.
 
-        `opened` gets the response, whose `shutdown()` ends the stream from another thread. Of a line of more than
+        `opened` gets the response, whose `shutdown()` ends the stream from another thread. A line of more than
         `longest` bytes the beginning comes, and `cut` is called; without it that is a BackendError.
         """
         headers = {"Accept": "application/json, */*"}

@@ -29,7 +29,7 @@ class Observer(Protocol):
         """A line of the program."""
 
     def denied(self, error: ForbiddenError) -> None:
-        """There will be no lines: whoever waits may not read them."""
+        """There are no lines: the right to read them is missing."""
 
     def note(self, said: str) -> None:
         """Lines are cut, skipped or given up. From another thread too."""
@@ -135,10 +135,10 @@ def to_stderr(said: str) -> None:
 
 
 def no_lines(name: str, error: ForbiddenError) -> str:
-    """Why the program's lines are not told."""
+    """Why the program's lines are not shown."""
     return visible(f"run {name}: what its program writes cannot be read: {error}")
 
 
 def with_lines(raw: JSON) -> bool:
-    """A service has lines without end; whoever waits for it waits for its address."""
+    """A service writes lines without end; waiting for it means waiting for its address."""
     return not is_service(raw)

@@ -1,6 +1,6 @@
 """Kubernetes Events about Runs, as `kubectl describe run` shows them.
 
-Told off the hot path: a start is told a little later, so that a burst of starts is not slowed down by its own
+Written off the hot path: a start is written a little later, so that a burst of starts is not slowed down by its own
 story; what comes after (the end, a warning) sends the earlier lines first. Best effort, bounded, de-duplicated; namespaces take turns.
 """
 

@@ -42,7 +42,7 @@ log = logging.getLogger(__name__)
 
 
 class IngestService:
-    """Started before the engine, stopped with it. `settled` is told of Runs whose end need not wait any more.
+    """Started before the engine, stopped with it. `settled` is called for Runs whose end need not wait any more.
 
     `warn` is called for the live Runs of a namespace when somebody changed what their pods mount.
     """

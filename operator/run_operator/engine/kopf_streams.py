@@ -28,7 +28,7 @@ IDENTITY: Final[Any] = MANAGED_BY
 
 Handler = Callable[..., Any]
 Seen = Callable[[str, str | None], None]
-"""Told of every watch event: the resource's plural and the event type (None: part of a list)."""
+"""Called for every watch event: the resource's plural and the event type (None: part of a list)."""
 
 
 class NoDiffs(kopf.DiffBaseStorage):

@@ -179,7 +179,7 @@ def _log_change(run: Run, status: JSON) -> None:
 
 
 def _needs_document(run: Run) -> bool:
-    """Whether what is held is not enough to decide. Of a Run that has ended it is, until it is edited."""
+    """Whether what is held is not enough to decide. For a Run that has ended it is enough until the Run is edited."""
     over = state_of(run.status.get("state")) in FINAL and run.generation == run.status.get(
         "observedGeneration"
     )

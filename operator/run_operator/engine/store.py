@@ -63,7 +63,7 @@ PLURALS: Final[dict[type[Child], str]] = {
 
 
 class Listener(Protocol):
-    """Told of what changes; must be quick, and does nothing to the store."""
+    """Called for each change; must be quick, and does nothing to the store."""
 
     def changed(self, child: Child) -> None:
         """A child appeared, or something decisions depend on changed of it."""

@@ -41,7 +41,7 @@ def connections(namespaces: Sequence[str]) -> int:
 class Streams:
     """Feeds the store; `seen` is called for each object. `configuration` is its own: streams keep their connections.
 
-    `stop` is set when the operator ends: then they are not opened anew. `restarted` is told when they are.
+    `stop` is set when the operator ends: then they are not reopened. `restarted` is called when they are.
     """
 
     def __init__(

@@ -1,7 +1,7 @@
 """The file store of a project, and the credentials with which the SDK uploads and downloads.
 
 An administrator puts them into a Secret of the project's namespace, under the names of the SDK's variables. It is read with the
-caller's own token: whoever may read Secrets there gets them, and nobody else. They can be short-lived: who renews the Secret says
+caller's own token: only callers who may read Secrets there get them. They can be short-lived: the renewer of the Secret says
 in AWS_CREDENTIALS_EXPIRATION how long they are good.
 
 The SDK asks by OAuth token exchange (RFC 8693): it sends the token of the cluster as its personal access token, and gets it back

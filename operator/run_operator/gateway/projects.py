@@ -286,7 +286,7 @@ def _may_not_create(project: str, namespace: str, error: KubeError) -> Problem:
 
 def _advice(namespace: str, project: str) -> str:
     return (
-        f"Whoever runs the cluster can make it: kubectl create namespace {namespace}; "
+        f"The administrator of the cluster can create it: kubectl create namespace {namespace}; "
         f"kubectl label namespace {namespace} {LABEL_PROJECT}={project}; "
         f"kubectl create rolebinding {namespace}-edit -n {namespace} --clusterrole=edit --user=..."
     )

@@ -190,7 +190,7 @@ def _no_right(place: Place, what: str, error: KubeError) -> Problem:
         return of_kube(error, f"metrics of {what} are not stored")
     return Problem(
         403,
-        f"metrics of {what} cannot be logged from outside its pods: {error.message}. Whoever runs the cluster "
+        f"metrics of {what} cannot be logged from outside its pods: {error.message}. The administrator of the cluster "
         f"can allow it: kubectl create rolebinding log-metrics -n {place.namespace} "
         "--clusterrole=run-operator-log-metrics --user=...",
     )

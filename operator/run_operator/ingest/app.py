@@ -63,7 +63,7 @@ class Endpoint:
 class Ingest:
     """Started once, stopped once.
 
-    `settled` is told of each ending Run whose metrics are all in the cluster, `where` tells where a Run keeps every
+    `settled` is called for each ending Run whose metrics are all in the cluster, `where` returns where a Run keeps every
     value, `ready` whether the directory is complete.
     """
 

@@ -1,6 +1,6 @@
 """Which Run is committed next: namespaces share the bytes, and within one the Runs that are about to end go first.
 
-Each namespace has a lane of two queues by due time. Of the lanes in which something is due, the one whose namespace has
+Each namespace has a lane of two queues by due time. Among the lanes with something due, the one whose namespace has
 used the fewest bytes goes on (`fairness.Expenses`). Entries are only looked at when their turn comes, so a thousand Runs
 that log cost no more than one; a place in a queue that is not right any more is dropped or moved then.
 """

@@ -70,7 +70,7 @@ log = logging.getLogger(__name__)
 class Committer:
     """Owns all commits of this replica.
 
-    `name`: unique among replicas and restarts. `settled` is told of each Run whose metrics are all in the cluster and
+    `name`: unique among replicas and restarts. `settled` is called for each Run whose metrics are all in the cluster and
     that is about to end. `where`: what `metricsIngest.fullResolution` says. `wall` is seconds since the epoch.
     """
 

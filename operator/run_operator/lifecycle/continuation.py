@@ -130,7 +130,7 @@ def _ending(ctx: Context, cut: Interruption, *actions: Action) -> Plan:
 def _over(ctx: Context, cut: Interruption, leftover: JobView | None = None) -> Plan:
     """None of its pods can write any more: the next attempt, within bounds."""
     if not ctx.observed.fresh:
-        return Plan(reread=True)  # its Job may have made another pod that no stream has told of yet
+        return Plan(reread=True)  # its Job may have made another pod that no stream has reported yet
     draft, limit = ctx.draft, ctx.run.policy.max_interruptions
     reason = INTERRUPTED if cut.began else NOT_STARTED
     draft.end_attempt(reason, cut.message, cut.exit_code, cut.pod or None, cut.finished_at or ctx.now)

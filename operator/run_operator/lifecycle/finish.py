@@ -19,7 +19,7 @@ LAST_WORDS: Final = 5.0
 
 
 def until(ctx: Context, ended: float | None = None) -> float | None:
-    """When the end is to be told whatever becomes of the metrics; None: nothing is waited for.
+    """When the end is written even without the last metrics; None: nothing is waited for.
 
     `ended`: seconds since the epoch; None: the end of the last program that was seen to end.
     """
@@ -27,13 +27,13 @@ def until(ctx: Context, ended: float | None = None) -> float | None:
         ended = _last_end(ctx)
     if ended is None:
         return None
-    patience = UNCOMMITTED if ctx.observed.uncommitted else 0.0
+    wait_seconds = UNCOMMITTED if ctx.observed.uncommitted else 0.0
     if ctx.run.metrics.open_writers:
-        patience = max(patience, LAST_WORDS)
-    return ended + patience if ctx.now < ended + patience else None
+        wait_seconds = max(wait_seconds, LAST_WORDS)
+    return ended + wait_seconds if ctx.now < ended + wait_seconds else None
 
 
-def told(ctx: Context) -> None:
+def metrics_completion(ctx: Context) -> None:
     """With the end: the condition MetricsComplete. The writers are forgotten, for none can come back."""
     logged = ctx.run.metrics
     if not logged.commit_id and not ctx.observed.uncommitted:
@@ -153,7 +153,7 @@ def _end(ctx: Context, state: State, outcome: str, reason: str, message: str) ->
     draft.condition(conditions.RUNNING, status=False, reason="Finished", message=message)
     draft.condition(outcome, status=True, reason=reason, message=message)
     draft.condition(conditions.FINISHED, status=True, reason=reason, message=message)
-    told(ctx)
+    metrics_completion(ctx)
 
 
 def _expiry(ctx: Context, ended: float) -> float | None:
@@ -170,7 +170,7 @@ def give_up(ctx: Context, verdict: Verdict) -> Plan:
         if (at := until(ctx)) is not None:
             return Plan(wake_at=at)
         if not ctx.observed.fresh:
-            # A pod made a moment ago may be there although no stream has told of it yet.
+            # A pod made a moment ago may be there although no stream has reported it yet.
             return Plan(reread=True)
         return impossible(ctx, verdict.reason, verdict.message)
     ctx.draft.become(State.STOP, verdict.message)

@@ -21,7 +21,7 @@ from run_operator.lifecycle.model import Plan
 
 
 def with_job(ctx: Context, job: JobView) -> Plan:
-    """The Job of the current attempt is there. Its own verdict comes before every wish and every deadline."""
+    """The Job of the current attempt is there. Its own verdict comes before `suspend` and every deadline."""
     seen = observe(job, ctx.witnesses)
     ctx.draft.pods(summaries(ctx.observed.pods))
     if ctx.draft.last_attempt.get("interruptedBy") and not seen.interruption:
@@ -67,7 +67,7 @@ def _clear(ctx: Context, leftover: JobView | None) -> Plan | None:
 
 
 def _onwards(ctx: Context, job: JobView, seen: JobOutcome) -> Plan:
-    """The wish is that it runs."""
+    """The Run should run."""
     if seen.interruption:
         return continuation.interrupted(ctx, job, seen.interruption)
     if not job.suspend:
@@ -90,7 +90,7 @@ def _up(ctx: Context, leftover: JobView | None) -> Plan:
 
 
 def _down(ctx: Context, leftover: JobView | None) -> Plan:
-    """A child asked for a moment ago may be there although no stream has told of it yet: look before it is said."""
+    """A child asked for a moment ago may be there alalthough no stream has reported it yet: read again before a decision."""
     born_suspended = ctx.draft.state == State.CREATED and ctx.run.generation == 1
     if ctx.draft.state != State.STOPPED and not born_suspended and not ctx.observed.fresh:
         return Plan(reread=True)

@@ -30,7 +30,7 @@ def looked_at_again(ctx: Context) -> Context:
 
 
 def cannot(ctx: Context, error: WorkloadError) -> Plan:
-    """The end of a Run that cannot be; one that runs in spite of a bad edit is told of it and goes on."""
+    """The end of a Run that cannot be; one that runs in spite of a bad edit reports it and goes on."""
     message = str(error)
     if ctx.writers:
         ctx.draft.event(error.reason, f"not applied: {message}", warning=True)
@@ -40,4 +40,4 @@ def cannot(ctx: Context, error: WorkloadError) -> Plan:
     ctx = replace(ctx, draft=StatusBuilder(ctx.run, ctx.now))  # without the attempt that was about to begin
     if is_mended(ctx) and ctx.run.status.get("message") == message:
         return finish.after_the_end(ctx)
-    return finish.impossible(not_applied.told(looked_at_again(ctx)), error.reason, message)
+    return finish.impossible(not_applied.reported(looked_at_again(ctx)), error.reason, message)

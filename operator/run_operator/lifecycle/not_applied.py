@@ -15,7 +15,7 @@ def warnings(ctx: Context) -> tuple[str, ...]:
     return (*without_effect(ctx.run, ctx.document), *ctx.resolution.warnings)
 
 
-def told(ctx: Context) -> Context:
+def reported(ctx: Context) -> Context:
     """The situation with the condition in its draft. A document that is used whole has none.
 
     Looked at once for each generation: what a status says of this one holds.

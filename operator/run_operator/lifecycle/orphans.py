@@ -1,7 +1,7 @@
 """Pods whose Job or Deployment was deleted without them: nobody else ends them, so the operator does.
 
 They are ended by uid. A pod that only carries the Run's label is ended too, for nothing may begin beside it; how it ended
-says nothing about the Run. So a forged label costs whoever wrote it their own pod.
+says nothing about the Run. So a forged label costs its author their own pod.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ REPLICA_SET: Final = "ReplicaSet"
 
 
 def await_pods(ctx: Context) -> Plan:
-    """Wait for the pods that are left; end those that nobody has told to end."""
+    """Wait for the pods that are left; end those that nobody has asked to end."""
     made = stop.await_pods(ctx)
     if not any(not pod.facts.deleting for pod in ctx.writers):
         return made
@@ -33,7 +33,7 @@ def await_pods(ctx: Context) -> Plan:
 
 
 def ends(ctx: Context) -> tuple[Action, ...]:
-    """What ends the pods that nobody has told to end; a ReplicaSet goes with its pods, or it would make others."""
+    """The actions that end the pods that nobody has asked to end; a ReplicaSet goes with its pods, or it would make others."""
     found: dict[Action, None] = {}
     for pod in ctx.writers:
         if pod.facts.deleting:

@@ -74,7 +74,7 @@ def _decided(ctx: Context) -> Plan:
         return start.refused(ctx, observed.refusal)
     ctx = resolution.resolved(mending.looked_at_again(ctx))
     try:
-        return _towards_the_wish(not_applied.told(ctx))
+        return _next_step(not_applied.reported(ctx))
     except UnresolvedError as error:
         return resolution.wait(ctx, error)
     except WorkloadError as error:
@@ -86,7 +86,7 @@ def _never_began(ctx: Context) -> bool:
     return ctx.draft.state == State.CREATED and not (seen.job or seen.deployment or seen.pods)
 
 
-def _towards_the_wish(ctx: Context) -> Plan:
+def _next_step(ctx: Context) -> Plan:
     if elsewhere.ran_elsewhere(ctx):
         return elsewhere.shown(ctx)
     if restored.is_restored(ctx):

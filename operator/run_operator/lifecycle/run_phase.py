@@ -22,7 +22,7 @@ from run_operator.children.kubelet_events import (
 from run_operator.lifecycle import deadlines, program_end, start
 from run_operator.lifecycle.context import Context
 from run_operator.lifecycle.model import Action, Plan, SetDeadline
-from run_operator.lifecycle.start import PATIENCE, STARTING, UNTOLD
+from run_operator.lifecycle.start import REPORT_AFTER, STARTING, UNTOLD
 
 NOTEWORTHY: Final = frozenset(
     {
@@ -41,7 +41,7 @@ NOTEWORTHY: Final = frozenset(
         "Unschedulable",
     }
 )
-"""Reasons to be PENDING that a person has to act on: told at once."""
+"""Reasons to be PENDING that a person has to act on: written at once."""
 LONGEST_PAUSE: Final = 300.0
 """Seconds until what waits without a word is asked again why, at most; before that, twice as long each time."""
 TOLD_ANEW: Final = frozenset({"ConfigMapNotFound", "CrashLoopBackOff", "SecretNotFound"})
@@ -92,8 +92,8 @@ def waiting(ctx: Context, seen: JobOutcome, *actions: Action, wake_at: float | N
     if question is None:
         return pending(ctx, seen, *actions, wake_at=wake_at)
     waited = _waited(ctx, question)
-    ask = waited >= PATIENCE
-    again = ctx.now + (min(LONGEST_PAUSE, waited) if ask else PATIENCE - waited)
+    ask = waited >= REPORT_AFTER
+    again = ctx.now + (min(LONGEST_PAUSE, waited) if ask else REPORT_AFTER - waited)
     if told := answer(question, ctx.observed.said):
         seen = replace(seen, reason=told.reason, message=told.message[:MAX_MESSAGE])
     ask = ask and not ctx.observed.said
@@ -110,8 +110,8 @@ def _waited(ctx: Context, question: Question) -> float:
 def pending(ctx: Context, seen: JobOutcome, *actions: Action, wake_at: float | None = None) -> Plan:
     """Why it does not run yet: reasons to act on at once, ordinary ones after a while."""
     since = parse(ctx.run.status.get("startTime"))
-    patience_ends = (ctx.now if since is None else since) + PATIENCE
-    told = seen.reason in NOTEWORTHY or ctx.now >= patience_ends
+    report_at = (ctx.now if since is None else since) + REPORT_AFTER
+    told = seen.reason in NOTEWORTHY or ctx.now >= report_at
     reason, message = (seen.reason, seen.message) if told else ("Starting", STARTING)
     known = conditions.find(ctx.run.status.get("conditions", ()), conditions.RUNNING)
     if known and known.get("reason") == reason and reason in NOTEWORTHY - TOLD_ANEW:
@@ -122,7 +122,7 @@ def pending(ctx: Context, seen: JobOutcome, *actions: Action, wake_at: float | N
         ctx.draft.event(reason, message, warning=True)
     ctx.draft.become(State.PENDING, message)
     ctx.draft.condition(conditions.RUNNING, status=False, reason=reason, message=message)
-    moments = [at for at in (wake_at, None if told else patience_ends) if at is not None]
+    moments = [at for at in (wake_at, None if told else report_at) if at is not None]
     decision = ctx.decided(*actions, wake_at=min(moments, default=None))
     first = state_of(ctx.run.status.get("state")) == State.CREATED
     return replace(decision, can_wait=first and not told and not actions)

@@ -1,6 +1,6 @@
 """A service: a Deployment that goes up and down between nothing and the wanted number, at one address.
 
-It has no end of its own: whatever its pods do, it is told and not torn down.
+It has no end of its own: whatever its pods do, it is reported and not torn down.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ from run_operator.workloads.fields import WorkloadError
 
 DEGRADED: Final = "Degraded"
 DEGRADED_AFTER: Final = 30.0
-"""Seconds after which a missing replica of a service that still answers is told, and its return too."""
+"""Seconds after which a missing replica of a service that still answers is reported, and its return too."""
 STEADY: Final = 10.0
-"""Seconds a restarted pod has to run before it counts, and a service may take to answer again before it is told."""
+"""Seconds a restarted pod has to run before it counts, and a service may take to answer again before it is reported."""
 STEADIEST: Final = 300.0
 FLIPS: Final = 4
 """Changes of state within MEMORY seconds of one attempt; what comes after them has to be ever steadier."""
@@ -49,7 +49,7 @@ def with_deployment(ctx: Context, deployment: DeploymentView) -> Plan:
 
 
 def _down(ctx: Context, deployment: DeploymentView) -> Plan:
-    """To no pods at all, and from there up again if that is the wish."""
+    """To no pods at all, and from there up again if it should run."""
     if deployment.replicas:
         stop.ending(ctx, "asked the Deployment to end its pods")
         return ctx.decided(ScaleChild(deployment.name, deployment.uid, 0))
@@ -128,14 +128,14 @@ def _wanted(ctx: Context, deployment: DeploymentView) -> int:
 
 
 def _address_lost(ctx: Context, wanted: Mapping[str, Any]) -> Plan:
-    """The address is not there: first look again, then make it anew; the rest follows when it is back."""
+    """The address is missing: first read again, then create it; the rest follows when it is back."""
     if not ctx.observed.fresh:
         return Plan(reread=True)
     if ctx.draft.has_service:
         name = wanted["metadata"]["name"]
         ctx.draft.event(
             "ServiceDeleted",
-            f"Service {name} was deleted: it is made anew, with another address",
+            f"Service {name} was deleted: it is created again, with another address",
             warning=True,
         )
     return ctx.decided(CreateService(wanted))

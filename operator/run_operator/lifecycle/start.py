@@ -95,7 +95,7 @@ def waiting_text(queue: str) -> str:
 STARTING: Final = "waiting for the pod to start"
 UNTOLD: Final = 1.0
 """Seconds after the Job's creation in which a new Run says nothing: its next event may well be RUNNING."""
-PATIENCE: Final = 10.0
+REPORT_AFTER: Final = 10.0
 """Seconds a pod may take to start before an ordinary reason (image being pulled...) is worth a status write."""
 
 
@@ -106,12 +106,12 @@ def next_attempt(ctx: Context, leftover: JobView | None = None) -> Plan:
         return finish.impossible(ctx, verdict.reason, verdict.message)
     count(ctx)
     plan = create(ctx, leftover)
-    if leftover is None and _told_by_its_job(ctx):
+    if leftover is None and _is_recorded_by_its_job(ctx):
         return replace(plan, status=None, wake_at=ctx.now + UNTOLD)
     return plan
 
 
-def _told_by_its_job(ctx: Context) -> bool:
+def _is_recorded_by_its_job(ctx: Context) -> bool:
     """Whether the Job alone is enough to find the attempt again: its number is 1, its document cannot change."""
     first = state_of(ctx.run.status.get("state")) == State.CREATED and ctx.draft.attempt == 1
     return first and child_kind(ctx.run) == "Job" and not ctx.run.queue and ctx.resolution.record is None
@@ -141,7 +141,7 @@ def _adopt(ctx: Context, attempt: int, began: float | None) -> None:
 
 
 def end_last(ctx: Context) -> None:
-    """An attempt that was stopped and resumed before the stop was told has ended all the same."""
+    """An attempt that was stopped and resumed before the stop was written has ended all the same."""
     record_stop(ctx)
 
 
@@ -171,7 +171,7 @@ def create(ctx: Context, leftover: JobView | None = None) -> Plan:
     """Create the child of the attempt that is counted already. Raises WorkloadError."""
     workload = prepare(ctx)
     # A Job whose pod is refused (priority class, quota) says nothing at all: nobody else would wake us.
-    wake_at = min(ctx.now + PATIENCE, deadlines.due(ctx) or math.inf)
+    wake_at = min(ctx.now + REPORT_AFTER, deadlines.due(ctx) or math.inf)
     if leftover is None:
         return ctx.decided(*brought_up(ctx, workload.service), CreateWorkload(workload), wake_at=wake_at)
     # Only as it was seen: one that was let go by hand meanwhile has pods again, which end before others begin.
@@ -189,7 +189,7 @@ def prepare(ctx: Context) -> Workload:
 
 
 def record_loss(ctx: Context) -> None:
-    """The child of the attempt is gone though nobody stopped the Run: the next attempt will make it anew."""
+    """The child of the attempt is gone though nobody stopped the Run: the next attempt will create it."""
     message = f"the {child_kind(ctx.run)} of attempt {ctx.draft.attempt} was deleted; set spec.suspend to stop a Run"
     ctx.draft.end_attempt("ChildDeleted", message, None, None, ctx.now)
     ctx.draft.event("ChildDeleted", message, warning=True)

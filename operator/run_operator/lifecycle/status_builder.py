@@ -102,11 +102,11 @@ class StatusBuilder:
 
     @property
     def has_service(self) -> bool:
-        """Whether an address was told already."""
+        """Whether the status shows an address."""
         return bool(self._status.get("service"))
 
     def suspended_by(self, whom: str) -> None:
-        """Whose wish holds the Run back now: `User`, `Queue`, `Other`; empty: nobody's."""
+        """What holds the Run back now: `User`, `Queue`, `Other`; empty: nobody's."""
         if whom:
             self._status["suspendedBy"] = whom
         else:

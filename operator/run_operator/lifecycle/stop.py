@@ -17,15 +17,15 @@ from run_operator.workloads.fields import WorkloadError
 
 LEFTOVER_KEPT: Final = 5.0
 """Seconds the suspended Job of a stopped Run is kept. Then it goes, and the next attempt begins without delay."""
-PATIENCE: Final = 10.0
+REPORT_AFTER: Final = 10.0
 """Seconds after which a stop that is not done says what it waits for."""
 TERMINATION_TIMEOUT: Final = "PodTerminationTimeout"
 
 
 def stop(ctx: Context, job: JobView) -> Plan:
-    """End the pods of the current attempt. A stop once begun is finished, even if the wish flips back."""
+    """End the pods of the current attempt. A stop that has begun is finished, even if `suspend` becomes false meanwhile."""
     if ctx.run.queue:
-        # A queue would only admit a suspended Job again: it is told that there is none any more.
+        # A queue would only admit a suspended Job again, so its label is removed.
         ending(ctx, "asked the cluster to end the Job")
         return ctx.decided(DeleteChild(job.name, job.uid, version=job.resource_version))
     if not job.suspend and not job.over:
@@ -45,12 +45,12 @@ def end_leftover(ctx: Context, leftover: JobView) -> Plan:
 
 
 def await_pods(ctx: Context) -> Plan:
-    """Pods of this Run still live, or may: nothing else happens until they are gone. Told which when it takes long."""
+    """Pods of this Run still live, or may: nothing else happens until they are gone. The message names them when it takes long."""
     ending(ctx, "waiting for its pods to end")
-    told_at = since(ctx) + PATIENCE
+    told_at = since(ctx) + REPORT_AFTER
     if ctx.writers and ctx.now >= told_at:
         first = min(ctx.writers, key=lambda pod: pod.name)
-        ending(ctx, f"waiting for pod {first.name} on node {first.facts.node or '?'} to end", anew=True)
+        ending(ctx, f"waiting for pod {first.name} on node {first.facts.node or '?'} to end", again=True)
     moments = [at for at in (ctx.next_loss, told_at) if at is not None and at > ctx.now]
     return ctx.decided(wake_at=min(moments, default=None))
 
@@ -60,7 +60,7 @@ def stopped(ctx: Context, leftover: JobView | None = None) -> Plan:
     draft = ctx.draft
     missing = resolution.tell(ctx)
     if draft.attempt == 0 and not missing.text:
-        build(ctx.run, 1, ctx.options)  # an impossible document is told now, not at the resume
+        build(ctx.run, 1, ctx.options)  # report an impossible document now, not at the resume
     else:
         missing = _wrong(ctx, missing)
     reason, message = _explained(ctx)
@@ -83,7 +83,7 @@ def stopped(ctx: Context, leftover: JobView | None = None) -> Plan:
 
 
 def _wrong(ctx: Context, missing: resolution.ResolutionOutcome) -> resolution.ResolutionOutcome:
-    """A mistake in what was edited is told at once: at the resume it would be the end of the Run."""
+    """Report a mistake in an edit at once: at the resume it would end the Run."""
     if missing.text or ctx.run.generation == ctx.run.status.get("observedGeneration"):
         return missing
     try:
@@ -95,13 +95,13 @@ def _wrong(ctx: Context, missing: resolution.ResolutionOutcome) -> resolution.Re
     return resolution.ResolutionOutcome(news=True)
 
 
-def ending(ctx: Context, message: str, *, anew: bool = False) -> None:
-    """STOP: asked to stop, and not there yet. Said once, unless `anew`."""
+def ending(ctx: Context, message: str, *, again: bool = False) -> None:
+    """STOP: asked to stop, and not stopped yet. Written once, unless `again`."""
     draft = ctx.draft
     if ctx.run.suspend:
         draft.suspended_by("User")
         draft.stopped_by(ctx.run.suspended_by)
-    if draft.state == State.STOP and not anew:
+    if draft.state == State.STOP and not again:
         return
     if draft.state != State.STOP:
         draft.event("Suspending", f"Attempt {draft.attempt}: {message}")

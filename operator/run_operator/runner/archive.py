@@ -11,7 +11,7 @@ from .errors import INVALID_SOURCE, RunnerError
 
 MAX_FILES = 20_000
 MAX_BYTES = 2 << 30
-"""Of all files, unpacked: counted as they are written, since a header may lie."""
+"""Bytes of all files, unpacked: counted as they are written, since a header may lie."""
 CHUNK = 1 << 20
 
 

@@ -47,7 +47,7 @@ class Prepared(NamedTuple):
 
 
 class Runner:
-    """One process of the function. `stage` is what it does just now, for whoever stops it."""
+    """One process of the function. `stage` is what it does now, for the message of a stop."""
 
     def __init__(self) -> None:
         self.stage = "starting"

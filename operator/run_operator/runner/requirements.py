@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 PARSERS = ("packaging.requirements", "pip._vendor.packaging.requirements")
 KEPT_LINES, KEPT_BYTES = 6, 1200
-"""Of an installer's output, for the message of a failure."""
+"""Last bytes of an installer's output, for the message of a failure."""
 
 
 def install(requirements: Sequence[str], folder: str, started: Callable[[Any], None]) -> bool:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 MAX_BYTES = 64 * 1024
-"""Of all results and outputs of a Run, as JSON."""
+"""Most bytes of all results and outputs of a Run, as JSON."""
 MAX_NAMES = 256
 MAX_NAME = 128
 MAX_DEPTH = 32

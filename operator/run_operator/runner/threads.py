@@ -35,11 +35,11 @@ class Threads:
     def _work(self) -> None:
         while True:
             future, function = self._calls.get()
-            if future.cancelled():  # whoever asked is gone
+            if future.cancelled():  # the client is gone
                 continue
             try:
                 self._ended.append((future, function(), None))
-            except BaseException as error:  # noqa: BLE001 - whatever it is belongs to whoever asked
+            except BaseException as error:  # noqa: BLE001 - every error is the caller's
                 self._ended.append((future, None, _carried(error)))
             if not self._woken:
                 self._woken = True

@@ -18,7 +18,7 @@ INTERRUPTED: Final = 130
 
 
 class Several:
-    """Something done for each of several Runs: what fails is told, and the others go on."""
+    """Do something for each of several Runs: a failure is printed, and the others follow."""
 
     def __init__(self) -> None:
         self._code = 0

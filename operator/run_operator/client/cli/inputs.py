@@ -36,7 +36,7 @@ class Input:
         if self.path is None:
             return _standard_input()
         try:
-            # Without O_NONBLOCK, opening a pipe nobody writes to would wait for ever.
+            # Without O_NONBLOCK, opening a pipe without a writer would block.
             descriptor = os.open(self.path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         except OSError as error:
             raise InputError(self.name, _said(error)) from error

@@ -54,7 +54,7 @@ def logs_command(
 
 
 class _Told:
-    """What a person is told: lines on standard output, and on standard error what else there is to know."""
+    """The output: log lines on standard output, everything else on standard error."""
 
     def __init__(self, raw: JSON, attempt: int | None, prefix: bool) -> None:
         self.raw = raw
@@ -72,7 +72,7 @@ class _Told:
         sys.stdout.flush()
 
     def changed(self, raw: JSON) -> None:
-        """The Run is another one than before; its end is told after its last line."""
+        """Note a change of the Run; its end is printed after its last line."""
         from run_operator.client.predicates import ended
 
         self.raw = raw

@@ -79,7 +79,7 @@ def main() -> None:
     try:
         code = cli(standalone_mode=False)
         if sys.stdout is not None:
-            sys.stdout.flush()  # here, and not at the interpreter's end, an error of it can be told
+            sys.stdout.flush()  # here, and not at the interpreter's end, an error of it can be printed
         sys.exit(code)
     except click.exceptions.NoArgsIsHelpError as error:
         error.show()

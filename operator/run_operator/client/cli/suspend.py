@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from run_operator.client.run import Run
 
 
-def _wish(verb: str, explained: str, taken: str, done: str, already: str) -> click.Command:
-    """A verb that can wait for what it wishes: the method of that name, with and without `wait`."""
+def _verb(verb: str, explained: str, taken: str, done: str, already: str) -> click.Command:
+    """A verb for the method of that name, with and without `wait`."""
 
     @click.command(verb, help=explained)
     @run_argument(many=True)
@@ -58,14 +58,14 @@ def _wish(verb: str, explained: str, taken: str, done: str, already: str) -> cli
     return command
 
 
-stop_command = _wish(
+stop_command = _verb(
     "stop",
     "Stop Runs from whatever state they are in. Stopped already: nothing happens; finished: an error.",
     "stops",
     "is stopped",
     "is stopped already",
 )
-resume_command = _wish(
+resume_command = _verb(
     "resume",
     "Let stopped Runs go on, as their next attempt. Not stopped: nothing happens; finished: an error.",
     "is resumed",
@@ -98,10 +98,10 @@ def delete_command(
 
 
 def _send(verb: str, run: Run) -> bool:
-    """Have the cluster take the wish; whether there is nothing left to do, because the Run was there before."""
+    """Send the request; returns whether the Run was in the desired state before."""
     from run_operator.client import predicates, suspend
 
-    # A wish that is new is one that the operator has not seen yet, whatever the state beside it.
+    # The operator has not seen a new request yet, so the state beside it is old.
     if verb == "stop":
         return predicates.stopped(suspend.stop(run.cluster, run.object_name))
     raw = suspend.resume(run.cluster, run.object_name)

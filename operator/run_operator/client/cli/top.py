@@ -57,7 +57,7 @@ def _phase(pod: Mapping[str, Any]) -> str:
 
 
 def quantity(text: str) -> float:
-    """Of a Kubernetes quantity; 0 for what is none."""
+    """The value of a Kubernetes quantity; 0 for another text."""
     number = text.rstrip("numkMGTi")
     try:
         return float(number) * SUFFIXES[text[len(number) :]]

@@ -42,7 +42,7 @@ def wait_command(
 
     Prints states and, of one Run, the program's lines; on a terminal also a line with the state, the elapsed time and
     the last metrics. Ctrl-C leaves the Runs alone. Exit code 1 if a Run failed. One that is not there, or not
-    finished in time, is told, and the others are waited for all the same.
+    finished in time, is printed, and the others are waited for.
     """
     from run_operator.api.conditions import State
     from run_operator.client.watch import Deadline

@@ -6,7 +6,7 @@ threads do the rest: one writes every value to a file (the spool), one reads the
 batches, so that each value arrives exactly once whatever is cut off, restarted or down. Outside a Run the file is all
 there is. What a person wants to know is in docs/runmetrics.md.
 
-Why there are hardly any locks: a signal handler and a forked child may find any lock taken for ever. A caller only
+Why there are hardly any locks: a signal handler and a forked child may find any lock taken by nobody. A caller only
 touches a deque, a SimpleQueue and plain attributes, whose operations are atomic.
 """
 
@@ -46,18 +46,18 @@ STUCK_AFTER = 1.0
 PART_BYTES = 16 << 20
 """Of one file of the spool; then the next one begins."""
 FOLDER_BYTES = 256 << 20
-"""Of all files of this pod in the folder; beyond it a process deletes its own oldest. RUN_METRICS_FOLDER_LIMIT."""
+"""Bytes of all files of this pod in the folder; beyond it a process deletes its own oldest. RUN_METRICS_FOLDER_LIMIT."""
 MEMORY_PART_BYTES, MEMORY_BYTES = 1 << 20, 8 << 20
-"""Of the spool where no file can be written: the latest of it."""
+"""Bytes of the spool in memory if no file can be written: the latest are kept."""
 FLUSH_SECONDS, END_SECONDS = 10.0, 120.0
-"""Of a flush; of the last one of a program that ends by itself, while the endpoint is away: the pod, and with it the
+"""Seconds of a flush; of the last one, of a program that ends by itself while the endpoint is away: the pod, and with it the
 spool, may be gone right after. RUN_METRICS_FLUSH_TIMEOUT: both."""
 LOOK_SECONDS, TOLD_AFTER = 0.2, 2.0
-"""While the last flush waits: between two looks at the endpoint's state, and until a person is told."""
+"""While the last flush waits: between two checks of the endpoint, and until a line on stderr."""
 IN_VAIN_SECONDS = 600.0
 """After a process of this pod waited END_SECONDS in vain: so long no other one waits for longer than FLUSH_SECONDS."""
 BATCH_BYTES, BATCH_LINES, BATCH_OPS = 512 << 10, 10_000, 1000
-"""Of the spool's lines that become one batch: a body of about a third of these bytes."""
+"""Bytes of the spool's lines that become one batch: a body of about a third of these bytes."""
 CATCH_UP_PAUSE = 0.1
 """Seconds between two batches when much is waiting, so that the program itself hardly notices."""
 WINDOW = 10_000
@@ -420,7 +420,7 @@ class Teller:
         self._told: set[str] = set()
 
     def tell(self, text: str, last: bool = False) -> None:
-        """One line, unless it was told before; `last`: however much was told."""
+        """Print one line, once; `last`: also beyond the limit."""
         if text in self._told or (len(self._told) >= self.MOST and not last):
             return
         self._told.add(text)
@@ -523,7 +523,7 @@ class Spool:
             os.utime(self._note)
 
     def is_in_vain(self) -> bool:
-        """Such a wait ended lately: a parent of many children must not wait for each of them anew."""
+        """Such a wait ended lately: a parent of many children must not wait for each of them again."""
         try:
             return time.time() - os.stat(self._note).st_mtime < IN_VAIN_SECONDS
         except OSError:
@@ -657,7 +657,7 @@ class Endpoint:
             raise
 
     def close(self) -> None:
-        """Without a goodbye: nothing waits for the other side."""
+        """Close without waiting for the other side."""
         connection, self._connection = self._connection, None
         if connection is not None:
             with contextlib.suppress(Exception):
@@ -735,7 +735,7 @@ class Sender:
         self.hurry_until = 0.0
         """Somebody waits in `flush` until then (monotonic)."""
         self.final: int | None = None
-        """The position after which this writer says goodbye."""
+        """The position after which this writer ends."""
         self.settled = 0
         """Everything before this position is in the cluster, or will never be."""
         self.lost = False
@@ -745,7 +745,7 @@ class Sender:
         """Why the endpoint cannot be asked or cannot take anything now; empty once it says something else."""
 
     def run(self) -> None:
-        """Until the goodbye is stored, or the server wants nothing more."""
+        """Until the last batch is stored, or the server wants nothing more."""
         while not self.stopped:
             try:
                 pause = self.step()
@@ -786,7 +786,7 @@ class Sender:
 
     @property
     def delivered(self) -> bool:
-        """The server has everything, the goodbye too, and may have stored it; or it wants nothing."""
+        """Whether the server has everything, with the last batch, or wants nothing."""
         return self.stopped or (self._goodbye_said and self._taken >= len(self._batches))
 
     def rest(self) -> None:
@@ -794,7 +794,7 @@ class Sender:
         self._endpoint.close()
 
     def begin_writer(self) -> None:
-        """After a goodbye: what comes now is another writer's."""
+        """Restart as another writer after the last batch."""
         if not self._goodbye_said or self.gave_up:
             return
         self._renewed += 1
@@ -904,7 +904,7 @@ class Sender:
         return self._failed(f"it answers {status}: {answer.error}", answer.retry_after)
 
     def _failed(self, why: str, least: float = 0.0) -> float:
-        """Try again later; told once it has gone on for some seconds."""
+        """Try again later; reported after some seconds."""
         self._failures += 1
         pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(self._failures - 1, 10))
         pause *= self._random.uniform(0.5, 1.0)
@@ -976,7 +976,7 @@ class Sender:
             self._cut = batch.stop
             return self._refuse_line(batch, answer)
         else:
-            self._goodbye_said = True  # a server that wants no goodbye
+            self._goodbye_said = True  # a server that wants no last batch
         self._settle()
         return 0.0
 
@@ -1094,9 +1094,9 @@ class Recorder:
         return sender.settled >= position and not (sender.lost or self._lost)
 
     def close(self, longest: float) -> bool:
-        """Say goodbye, and wait until that is stored; the answer: everything is. All calls have one time together.
+        """Send the last batch and wait until it is stored; returns whether everything is. All calls share one time.
 
-        It is that of a flush, and begins anew while the endpoint is away, up to `longest` seconds.
+        It is that of a flush, and restarts while the endpoint is away, up to `longest` seconds.
         """
         usual, now = min(longest, max(self.settings.flush_timeout, FLUSH_SECONDS)), time.monotonic()
         if self._close_by is None:
@@ -1220,7 +1220,7 @@ class Recorder:
         return mark.position
 
     def _wait(self, done: Callable[[], bool], deadline: float) -> bool:
-        """By looking, not by a lock: a signal handler may have interrupted whoever holds it."""
+        """By looking, not by a lock: a signal handler may have interrupted its holder."""
         pause = 0.001
         while not done():
             if time.monotonic() >= deadline:
@@ -1242,7 +1242,7 @@ class Recorder:
 class LateRecorder(Recorder):
     """What is logged while the interpreter ends, after the last flush: nothing comes later that could send it.
 
-    So each call sends its own value, as the only one of a writer that says goodbye with it. No thread can be started
+    So each call sends its own value, as the only batch of a new writer. No thread can be started
     any more; all calls have the time of one flush together.
     """
 
@@ -1593,7 +1593,7 @@ def _appended(path: str) -> Iterable[str]:
     while True:
         last = bool(stop)
         with contextlib.suppress(OSError), open(path, "rb") as file:
-            if os.fstat(file.fileno()).st_size < position:  # written anew
+            if os.fstat(file.fileno()).st_size < position:  # written again
                 position, rest = 0, b""
             file.seek(position)
             *lines, rest = (rest[-MAX_LINE:] + file.read(MAX_LINE)).split(b"\n")

@@ -85,7 +85,7 @@ class OnImport:
 
     def wrap(self, loader):
         # type: (Any) -> None
-        """Have the module patched when this very loader has run it. A loader that cannot be told stays as it is."""
+        """Have the module patched when this very loader has run it. A loader that cannot be patched stays as it is."""
         run = loader.exec_module
 
         def exec_module(module):
@@ -122,7 +122,7 @@ def install(environ):
 
 def run_the_other(here):
     # type: (str) -> None
-    """Run the `sitecustomize` that this one hides, if there is one. What it raises is told by Python as ever."""
+    """Run the `sitecustomize` that this one hides, if there is one. Python prints what it raises."""
     folders = [path for path in sys.path if os.path.abspath(path or os.curdir) != here]
     if sys.version_info < (3, 5):
         run_the_other_by_imp(folders)
