@@ -61,7 +61,11 @@ def install(stage: Stage, gateway: str | None, *, restart: bool) -> None:
     with step("installing the operator (kubectl apply -k crds; kubectl apply -k manifests/overlays/demo)"):
         stage.run("apply", "-k", str(REPOSITORY / "crds"), namespace="")
         stage.run(
-            "wait", "--for=condition=Established", "crd/runs.run-operator.io", "--timeout=30s", namespace=""
+            "wait",
+            "--for=jsonpath={.status.conditions[?(@.type=='Established')].status}=True",
+            "crd/runs.run-operator.io",
+            "--timeout=30s",
+            namespace="",
         )
         stage.run("apply", "-k", str(REPOSITORY / "manifests" / "overlays" / "demo"), namespace="")
         if gateway is not None:

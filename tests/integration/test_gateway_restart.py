@@ -7,7 +7,6 @@ from pathlib import Path
 
 from tests.support.gateway_process import LINES, GatewayProcess, SdkUser, account
 from tests.support.harness import (
-    CRDS,
     REPOSITORY,
     Person,
     cluster_down,
@@ -26,8 +25,7 @@ def test_wait_outlives_the_api_server(tmp_path: Path) -> None:
         kubeconfig = cluster_up(NAME, "control-plane", "--restarts")
         stack.callback(cluster_down, NAME)
         person = Person(kubeconfig)
-        person.kubectl("apply", "-k", str(REPOSITORY / "crds"))
-        person.kubectl("wait", "--for=condition=Established", *CRDS, "--timeout=30s")
+        person.install_crds()
         person.kubectl("apply", "-f", str(REPOSITORY / "manifests" / "base" / "user-roles.yaml"))
         gateway = GatewayProcess(kubeconfig, tmp_path)
         gateway.start()

@@ -130,6 +130,10 @@ def kill_api_server(cluster: str, person: Person) -> None:
 
 
 @dataclass
+ESTABLISHED = "--for=jsonpath={.status.conditions[?(@.type=='Established')].status}=True"
+"""For `kubectl wait`. `condition=Established` fails for a CRD that has no conditions yet."""
+
+
 class Person:
     """Somebody with kubectl in one namespace."""
 
@@ -179,7 +183,7 @@ class Person:
     def install_crds(self) -> None:
         """Our kinds, and wait until the API server serves them."""
         self.kubectl("apply", "-k", str(REPOSITORY / "crds"))
-        self.kubectl("wait", "--for=condition=Established", *CRDS, "--timeout=30s")
+        self.kubectl("wait", ESTABLISHED, *CRDS, "--timeout=30s")
 
     def end_pod(self, pod: str) -> None:
         """Report that its program ended well, in the place of the kubelet that a fake node does not have."""
