@@ -24,6 +24,8 @@ from cluster.state import State
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 EXPORTS = REPOSITORY / "tests" / "data" / "exports"
+ESTABLISHED = "--for=jsonpath={.status.conditions[?(@.type=='Established')].status}=True"
+"""For `kubectl wait`. `condition=Established` fails for a CRD that has no conditions yet."""
 CRDS = tuple(
     f"crd/{name}.run-operator.io"
     for name in (
@@ -130,10 +132,6 @@ def kill_api_server(cluster: str, person: Person) -> None:
 
 
 @dataclass
-ESTABLISHED = "--for=jsonpath={.status.conditions[?(@.type=='Established')].status}=True"
-"""For `kubectl wait`. `condition=Established` fails for a CRD that has no conditions yet."""
-
-
 class Person:
     """Somebody with kubectl in one namespace."""
 

@@ -175,7 +175,7 @@ def test_the_wheel_asks_for_the_clients_dependencies_only(installed):
     assert always == {"kubernetes", "pyyaml", "click"}
     (scripts,) = installed.glob("*.dist-info/entry_points.txt")
     assert {line.partition(" =")[0] for line in scripts.read_text().splitlines()[1:] if line} == {
-        "runctl", "kubectl-runs", "kubectl_complete-runs",
+        "run-operator", "run-operator-gateway", "runctl", "kubectl-runs", "kubectl_complete-runs",
     }  # fmt: skip
     assert {path.name for path in installed.iterdir() if "dist-info" not in path.name} == {"run_operator"}
 
