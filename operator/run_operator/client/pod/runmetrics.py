@@ -1335,7 +1335,7 @@ def _hook() -> None:
     global _hooked  # noqa: PLW0603 - as above
     if not _hooked:
         if hasattr(os, "register_at_fork"):
-            os.register_at_fork(after_in_child=_forget)
+            os.register_at_fork(before=_hold, after_in_parent=_release, after_in_child=_start_child)
         atexit.register(_end)
         signal.signal = _heeding(signal.signal)  # type: ignore[assignment]
         for name in ("execv", "execve"):  # the others of their kind call these two
@@ -1446,6 +1446,30 @@ def _repeat(reader: int) -> None:
         time.sleep(0.1)
         if not _dying and _is_heeded():
             signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)
+
+
+_masks: dict[int, Any] = {}
+"""Signals that each forking thread had blocked before."""
+
+
+def _hold() -> None:
+    """Before a fork: a SIGTERM that the child gets before it has its own handler must wait, or it would be lost."""
+    if hasattr(signal, "pthread_sigmask"):
+        _masks[threading.get_ident()] = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+
+
+def _release() -> None:
+    """After the fork, in both processes."""
+    mask = _masks.pop(threading.get_ident(), None)
+    if mask is not None:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+
+def _start_child() -> None:
+    try:
+        _forget()
+    finally:
+        _release()
 
 
 def _forget() -> None:
