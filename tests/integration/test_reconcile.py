@@ -173,6 +173,7 @@ def test_finished_runs_cost_nothing(own, person):
         person.apply_run(name, "kwok-complete")
     for name in names:
         person.becomes(name, "COMPLETED")
+    wait_for("the mark of each end", lambda: all(map(_has_end_mark, person.items("runs"))))
     wait_for("all events written", lambda: _queued(own) == 0)
     before = own.writes()
     person.apply_run("marker", suspend=True)
@@ -180,6 +181,10 @@ def test_finished_runs_cost_nothing(own, person):
     wait_for("marker's event", lambda: person.items("events", "--field-selector=involvedObject.name=marker"))
     after = delta(before, own.writes(), events=True)
     assert after == {"patch runs": 1, "create events": 1}
+
+
+def _has_end_mark(run: dict) -> bool:
+    return "run-operator.io/finished" in run["metadata"].get("annotations", {})
 
 
 def _queued(operator: OperatorProcess) -> float:

@@ -121,8 +121,8 @@ def _program_succeeded(pods: Sequence[PodView]) -> bool:
 def _verdict(job: JobView, pods: Sequence[PodView]) -> tuple[ConditionView | None, ConditionView | None]:
     """The condition Complete or Failed, if there is one.
 
-    A Job that is suspended at the very moment of its end is told what it will be and may never be told that it is: the Job
-    controller has nothing left to do for a suspended Job. What is announced is decided once no pod is left.
+    A Job that is suspended at the very moment of its end may get the condition of its target and never the final one: the Job
+    controller has nothing left to do for a suspended Job. The target counts once no pod is left.
     """
     complete, failed = job.condition("Complete"), job.condition("Failed")
     if complete or failed or not job.suspend or job.busy() or any(pod.live for pod in pods):

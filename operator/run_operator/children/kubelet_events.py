@@ -103,8 +103,8 @@ def _steps(said: Iterable[Said]) -> tuple[list[Said], ...]:
 def _goes_on(said: Sequence[Said]) -> bool:
     """Whether the failure of these Events most likely lasts: an Event outlives its cause by an hour.
 
-    The kubelet tries again after ever longer pauses, each as long as all the time before it. So what was told once may
-    have passed (the kubelet had not read a ConfigMap yet), and so has what was not told again for longer than it lasted.
+    The kubelet tries again after ever longer pauses, each as long as all the time before it. So a single report may
+    have passed (the kubelet had not read a ConfigMap yet), and so has one that was not repeated for longer than it lasted.
     """
     if not said:
         return False

@@ -152,8 +152,8 @@ def _serving(ctx: Context, seen: Readiness, wanted: int, there: ServiceView | No
     message = f"{wanted} replica{'s' if wanted > 1 else ''} ready"
     if reason == DEGRADED:
         # The words stay while it lasts: kubectl get deployment has the numbers of the moment.
-        told = answer(seen.ask, ctx.observed.said) if seen.ask else None
-        message = f"fewer than {wanted} replicas ready: {told.message if told else seen.message}"
+        why = answer(seen.ask, ctx.observed.said) if seen.ask else None
+        message = f"fewer than {wanted} replicas ready: {why.message if why else seen.message}"
         if known.get("reason") == DEGRADED:
             message = str(known.get("message"))
         else:

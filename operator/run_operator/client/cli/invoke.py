@@ -45,8 +45,8 @@ def invoke_command(
     url_or_none = url if run.status.get("service", {}).get("url") else None
     answer = run.invoke(method, url_or_none, data=_data(data), headers=sent, timeout=timeout)
     if include:
-        told = "\n".join(f"{key}: {value}" for key, value in answer.headers.items())
-        click.echo(f"HTTP {answer.status_code}\n{told}", err=True)
+        lines = "\n".join(f"{key}: {value}" for key, value in answer.headers.items())
+        click.echo(f"HTTP {answer.status_code}\n{lines}", err=True)
     sys.stdout.buffer.write(answer.content)
     sys.stdout.buffer.flush()
     if not answer.ok:
