@@ -46,7 +46,7 @@ def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Process]:
 
 
 def document(name: str, entity_id: str, kind: str = "table", **more: Any) -> dict[str, Any]:
-    inner = {"path": f"s3://bucket/demo/{name}/{entity_id}", "schema": {}}
+    inner = {"path": f"s3://bucket/demo/{name}/{entity_id}", "schema": {"fields": []}}
     return {
         "kind": kind,
         "project": "demo",
@@ -81,7 +81,9 @@ def test_the_sdk_in_a_pod_reads_inputs_and_makes_outputs(operator: OperatorProce
     subprocess.run(
         [str(LINES["0.15"]), "-c", upload], env=path | variables, cwd=tmp_path, check=True, timeout=60
     )
-    person.apply(data_item("raw", "v1", spec={"path": f"s3://{person.namespace}/in.csv", "schema": {}}))
+    person.apply(
+        data_item("raw", "v1", spec={"path": f"s3://{person.namespace}/in.csv", "schema": {"fields": []}})
+    )
     key = "store://demo/dataitem/table/raw:v1"
     pod = pod_of(person, tmp_path, "a", {"di": key}, INPUT=key, **variables)
     (tmp_path / "m.pkl").write_bytes(b"model")
