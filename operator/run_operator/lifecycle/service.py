@@ -22,6 +22,7 @@ from run_operator.lifecycle import deadlines, finish, run_phase, start, stop
 from run_operator.lifecycle.context import Context
 from run_operator.lifecycle.model import CreateService, Plan, RestartChild, ScaleChild
 from run_operator.workloads import service
+from run_operator.workloads.builder import builder
 from run_operator.workloads.deployment import digest, replicas
 from run_operator.workloads.fields import WorkloadError
 
@@ -79,7 +80,7 @@ def _up(ctx: Context, deployment: DeploymentView) -> Plan:
         )
         found = next((one for one in ctx.observed.services if not one.facts.deleting), None)
     else:
-        named = service.ports(ctx.run.spec)
+        named = builder(ctx.run).ports(ctx.run)
         found = start.named(ctx, service.service_name(ctx.run)) if named else None
         if named and found is None:
             return _address_lost(ctx, service.service(ctx.run, named))

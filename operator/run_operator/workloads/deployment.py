@@ -43,7 +43,7 @@ class Replicated:
 
     def build(self, run: Run, attempt: int, options: Options) -> Workload:
         """See `Builder`."""
-        named = ports(run.spec)
+        named = self.ports(run)
         if self.needs_ports and not named:
             raise InvalidSpecError(
                 f"{fields.ROOT}.service_ports",
@@ -51,6 +51,10 @@ class Replicated:
                 "a program without one is container+deploy",
             )
         return deployment(run, attempt, pod(run, attempt, options), named)
+
+    def ports(self, run: Run) -> list[Port]:
+        """See `Builder`."""
+        return ports(run.spec)
 
 
 def deployment(run: Run, attempt: int, made: Pod, named: list[Port]) -> Workload:

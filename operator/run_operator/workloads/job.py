@@ -9,6 +9,7 @@ from run_operator.api.run import Run, remaining
 from run_operator.workloads.metadata import child_labels, child_name, owner
 from run_operator.workloads.pod import Pod, pod
 from run_operator.workloads.retries import retries_left
+from run_operator.workloads.service import Port
 from run_operator.workloads.types import Options, Workload
 
 UNTIDIED: Final = {
@@ -28,6 +29,10 @@ class ContainerJob:
     def build(self, run: Run, attempt: int, options: Options) -> Workload:
         """See `Builder`."""
         return job(run, attempt, pod(run, attempt, options), options)
+
+    def ports(self, run: Run) -> list[Port]:  # noqa: ARG002
+        """A Job has no Service."""
+        return []
 
 
 def job(run: Run, attempt: int, made: Pod, options: Options) -> Workload:

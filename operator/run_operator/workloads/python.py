@@ -42,6 +42,10 @@ class PythonJob:
         """See `Builder`."""
         return job(run, attempt, pod(run, attempt, options, program(run, options, "job")), options)
 
+    def ports(self, run: Run) -> list[Port]:  # noqa: ARG002
+        """A Job has no Service."""
+        return []
+
 
 class PythonServe:
     """Builds the Deployment that answers requests with the handler."""
@@ -53,7 +57,11 @@ class PythonServe:
     def build(self, run: Run, attempt: int, options: Options) -> Workload:
         """See `Builder`."""
         made = pod(run, attempt, options, program(run, options, "serve"))
-        return deployment(run, attempt, made, [Port(_port(run.spec), PORT)])
+        return deployment(run, attempt, made, self.ports(run))
+
+    def ports(self, run: Run) -> list[Port]:
+        """See `Builder`."""
+        return [Port(_port(run.spec), PORT)]
 
 
 def program(run: Run, options: Options, action: str) -> Program:

@@ -9,6 +9,7 @@ from typing import Any, Final, Protocol
 from run_operator.api.pod_contract import MODULE_CONFIG_MAP
 from run_operator.api.run import Run
 from run_operator.api.seal import Seal
+from run_operator.workloads.service import Port
 
 PYTHON_VERSIONS: Final = tuple(f"PYTHON3_{minor}" for minor in range(9, 14))
 """As Functions name them."""
@@ -87,4 +88,8 @@ class Builder(Protocol):
 
     def build(self, run: Run, attempt: int, options: Options) -> Workload:
         """The workload of one attempt. Raises WorkloadError."""
+        ...
+
+    def ports(self, run: Run) -> list[Port]:
+        """The ports of the Run's Service; empty if it has none. Raises InvalidSpecError."""
         ...

@@ -9,7 +9,7 @@ import pytest
 from run_operator.api.raw import precise_stamp
 from run_operator.children.kubelet_events import Said
 from run_operator.lifecycle.model import CreateService, CreateWorkload, Observed, Refusal, ScaleChild
-from tests.support.builders import NOW, UID, deployment, replica, serve, service
+from tests.support.builders import NOW, UID, deployment, replica, run, serve, service
 from tests.support.planning import condition, kinds, running, seen, status_of, step
 
 
@@ -245,3 +245,12 @@ def test_replicas_that_somebody_else_keeps_setting_are_an_event_and_an_edit_of_t
 def test_an_autoscaler_finds_the_replicas_and_their_selector():
     status = running()
     assert (status["replicas"], status["selector"]) == (1, f"run-operator.io/run-uid={UID}")
+
+
+def test_a_python_service_without_named_ports_shows_its_address():
+    spec = {"source": {"handler": "run", "base64": "ZGVmIHJ1bigpOiBwYXNz"}, "python_version": "PYTHON3_12"}
+    one = run(spec, kind="python+serve:run", status=status_of("PENDING"))
+    address = service(ports=[{"name": "port8080", "port": 8080, "targetPort": 8080, "protocol": "TCP"}])
+    made = step(one, seen(replica(), deployment=deployment(spec=one.spec), services=(address,)))
+    assert made.status["state"] == "RUNNING"
+    assert made.status["service"]["url"] == "hello.ml:8080"
