@@ -250,8 +250,7 @@ def test_a_profile_overrides_and_an_unknown_or_broken_one_is_waited_for(operator
 
 
 def test_a_profile_of_the_operators_namespace_is_for_all_and_ones_own_wins(operator, person):
-    admin = Person(person.kubeconfig, "run-operator")
-    admin.kubectl("create", "namespace", "run-operator", check=False)
+    admin = Person(person.kubeconfig, "default")  # the operator of the tests is in it
     name = person.namespace  # a name nobody else uses
     admin.apply(profiles(name, {f"{name}.a": "resources: {cpu: 1m}", f"{name}.b": "resources: {cpu: 2m}"}))
     person.apply(profiles("mine", {f"{name}.b": "resources: {cpu: 3m}"}))

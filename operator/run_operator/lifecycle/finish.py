@@ -172,10 +172,21 @@ def give_up(ctx: Context, verdict: Verdict) -> Plan:
         if not ctx.observed.fresh:
             # A pod made a moment ago may be there although no stream has reported it yet.
             return Plan(reread=True)
-        return impossible(ctx, verdict.reason, verdict.message)
+        return impossible(ctx, verdict.reason, verdict.message + unconfirmed(ctx, verdict.message))
     ctx.draft.become(State.STOP, verdict.message)
     ctx.draft.condition(conditions.RUNNING, status=False, reason=verdict.reason, message=verdict.message)
     return ctx.decided(*actions, wake_at=ctx.next_loss)
+
+
+def unconfirmed(ctx: Context, message: str = "") -> str:
+    """The remark about a pod on a node that does not answer: it may still write."""
+    if not ctx.lost or ctx.lost[0].name in message:
+        return ""
+    pod = ctx.lost[0]
+    return (
+        f"; pod {pod.name} on node {pod.facts.node or '?'} has not confirmed its end: the node may be dead, "
+        "or the pod may still write"
+    )
 
 
 def _ends(ctx: Context) -> tuple[Action, ...]:

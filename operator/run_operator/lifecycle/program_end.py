@@ -105,7 +105,7 @@ def end(ctx: Context) -> Plan:
     seen = JobOutcome(
         "FAILED" if code else "SUCCEEDED",
         str(entry.get("reason")),
-        str(entry.get("message")) + _unconfirmed(ctx),
+        str(entry.get("message")) + finish.unconfirmed(ctx),
         exit_code=code,
         pod_name=entry.get("podName"),
         finished_at=at,
@@ -161,10 +161,3 @@ def _keepers(seen: JobOutcome) -> str:
 def _undeleted(ctx: Context) -> tuple[Action, ...]:
     """Pods that the deletion of their Job did not reach."""
     return tuple(DeletePod(pod.name, pod.uid) for pod in ctx.writers if not pod.facts.deleting)
-
-
-def _unconfirmed(ctx: Context) -> str:
-    if not ctx.lost:
-        return ""
-    pod = ctx.lost[0]
-    return f"; pod {pod.name} on node {pod.facts.node or '?'} has not confirmed its end"
