@@ -28,17 +28,13 @@ def uid_of(person: Person, run: str) -> str:
 
 
 def forged(kind: str, name: str, uid: str, api: str = "v1", **spec: Any) -> dict[str, Any]:
-    """An object with every mark of a child of that Run, and an owner reference to it."""
-    owner = {
-        "apiVersion": "run-operator.io/v1alpha1",
-        "kind": "Run",
-        "name": "victim",
-        "uid": uid,
-        "controller": True,
-    }
+    """An object with every mark of a child of that Run.
+
+    It has no owner reference: the garbage collector deletes objects whose owner is not in their own namespace.
+    """
     metadata = {
         "name": name, "labels": MARKS | {"run-operator.io/run-uid": uid},
-        "annotations": {"run-operator.io/attempt": "1"}, "ownerReferences": [owner],
+        "annotations": {"run-operator.io/attempt": "1"},
     }  # fmt: skip
     return {"apiVersion": api, "kind": kind, "metadata": metadata, "spec": spec}
 
