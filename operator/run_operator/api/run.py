@@ -76,7 +76,7 @@ GITOPS: Final = {
 }
 """Labels and annotations by which such tools mark what they apply."""
 BULKY: Final = ("resolved",)
-"""Of status: left out of a Run that is held, where it is large."""
+"""Status fields that the store does not hold if they are large."""
 NO_METRICS: Final = MetricsState()
 NO_DEFAULTS: Final = PolicyDefaults()
 

@@ -103,15 +103,15 @@ def wait(
     Raises what `RunWatch` raises. Interrupting it (Ctrl-C) leaves the Run alone.
     """
     arrived, telling = until or settled, lines or with_lines
-    told = _Locked(observer) if observer else None
-    follower = LogFollower(cluster, name, told.line, told.denied, told.note) if told else None
+    locked = _Locked(observer) if observer else None
+    follower = LogFollower(cluster, name, locked.line, locked.denied, locked.note) if locked else None
     try:
         with contextlib.closing(iter(RunWatch(cluster, name, Deadline(timeout), uid))) as changes:
             for raw in changes:
-                if told and follower:
+                if locked and follower:
                     if telling(raw):
                         follower.look()
-                    told.changed(raw)
+                    locked.changed(raw)
                 if arrived(raw):
                     if follower and telling(raw):
                         follower.finish()

@@ -42,7 +42,7 @@ def receiving(run: Run, now: float) -> Run:
     known: list[Any] = list(run.status.get("conditions", ()))
     if conditions.find(known, conditions.METRICS_COMPLETE) is not None:
         return run
-    told = conditions.with_condition(
+    updated = conditions.with_condition(
         known,
         conditions.METRICS_COMPLETE,
         status=None,
@@ -51,14 +51,14 @@ def receiving(run: Run, now: float) -> Run:
         now=now,
         generation=run.generation,
     )
-    return run.with_status({**run.status, "conditions": told})
+    return run.with_status({**run.status, "conditions": updated})
 
 
 def operations(before: Run, after: Run, commit: Commit) -> list[dict[str, Any]]:
     """Refused by the API server unless the Run is `before`: so `after` is what there is when it is not."""
     version = {"op": "test", "path": "/metadata/resourceVersion", "value": before.resource_version}
-    told = [{"op": "add", "path": "/status/conditions", "value": after.status["conditions"]}]
-    return [version, *commit.operations, *(told if after is not before else ())]
+    updated = [{"op": "add", "path": "/status/conditions", "value": after.status["conditions"]}]
+    return [version, *commit.operations, *(updated if after is not before else ())]
 
 
 AT_ONCE: Final = 3
@@ -229,9 +229,9 @@ class Committer:
 
     def _made(self, entry: Session, run: Run) -> Commit:
         where = self._where(run) if run.is_whole else entry.where
-        told: Mapping[str, Any] = {"lastCommitTime": stamp(self._wall()), "fullResolution": where}
+        updated: Mapping[str, Any] = {"lastCommitTime": stamp(self._wall()), "fullResolution": where}
         limits = BookLimits(run.policy.metrics.budget, run.policy.metrics.fail)
-        return entry.ledger.commit(f"{self._name}-{next(self._numbers)}", limits, told)
+        return entry.ledger.commit(f"{self._name}-{next(self._numbers)}", limits, updated)
 
     async def _after_failure(self, entry: Session, run: Run, error: KubeError) -> None:
         """Not success, and so not known: look. Raises when nothing can be seen."""

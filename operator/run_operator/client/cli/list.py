@@ -190,10 +190,10 @@ def _table(chosen: _Chosen, wide: bool) -> bool:
                 if wide or not column.get("priority") or column["name"] == OWN_NAME
             ]
             header = [str(columns[at]["name"]).upper() for at in kept]
-            told = [at for at, column in enumerate(columns) if column["name"] == "Message" and not wide]
+            at_message = [at for at, column in enumerate(columns) if column["name"] == "Message" and not wide]
         for row in page.get("rows") or ():
             rows.append([("" if row["cells"][at] is None else row["cells"][at]) for at in kept])
-            messages.append(str(row["cells"][told[0]] or "") if told else "")
+            messages.append(str(row["cells"][at_message[0]] or "") if at_message else "")
             if all_namespaces:
                 rows[-1].insert(0, row["object"]["metadata"].get("namespace", ""))
     if not wide:

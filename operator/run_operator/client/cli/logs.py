@@ -33,27 +33,27 @@ def logs_command(
     from run_operator.client.lookup import find
 
     cluster = connect(namespace, context, kubeconfig)
-    told = _Told(find(cluster, name), attempt, prefix)
+    printer = _Printer(find(cluster, name), attempt, prefix)
     if follow:
         from run_operator.client import log_stream
 
-        for line in log_stream.follow(cluster, told.raw, attempt, told.changed):
-            told.line(line)
+        for line in log_stream.follow(cluster, printer.raw, attempt, printer.changed):
+            printer.line(line)
     else:
         from run_operator.client.log_reader import lines_of, read_soon
 
-        for log in read_soon(cluster, told.raw, attempt):
+        for log in read_soon(cluster, printer.raw, attempt):
             if log.truncated:
                 what = (
                     "only the end was kept:" if log.kept else "only the end is shown (kubectl logs has all):"
                 )
                 click.echo(f"[{log.pod} {log.container}] {what}", err=True)
             for line in lines_of([log]):
-                told.line(line)
-    told.end(follow)
+                printer.line(line)
+    printer.end(follow)
 
 
-class _Told:
+class _Printer:
     """The output: log lines on standard output, everything else on standard error."""
 
     def __init__(self, raw: JSON, attempt: int | None, prefix: bool) -> None:
