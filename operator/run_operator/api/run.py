@@ -124,6 +124,11 @@ class Run:
     is_whole: bool = True
     """False: `spec` or what was resolved is left out; the API server has it."""
 
+    @property
+    def ran_elsewhere(self) -> bool:
+        """Whether the document says that its function ran on its author's machine."""
+        return self.spec.get("local_execution") is True
+
     def slim(self) -> Run:
         """As it is held: without what is large, nor the document of a Run that has ended."""
         over = state_of(self.status.get("state")) in FINAL

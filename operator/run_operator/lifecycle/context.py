@@ -42,6 +42,14 @@ class Context:
         return bool(seen.job or seen.deployment or seen.live_pods)
 
     @property
+    def is_new(self) -> bool:
+        """Whether the Run should run and nothing of it was ever started, here or elsewhere."""
+        run, status = self.run, self.draft.current
+        begun = status.keys() & {"attempt", "attempts", "startTime", "firstStartTime", "activeSeconds"}
+        untouched = self.draft.state == State.CREATED and not begun and not self.has_child
+        return untouched and not run.suspend and run.end_mark is None and not run.ran_elsewhere
+
+    @property
     def lost(self) -> tuple[PodView, ...]:
         """Pods that were to be gone long ago and never confirmed it, as on a dead node."""
         return tuple(pod for pod in self.observed.live_pods if self._given_up_at(pod) <= self.now)

@@ -17,7 +17,7 @@ REASON: Final = "LocalExecution"
 
 def ran_elsewhere(ctx: Context) -> bool:
     """Whether the document says so, and nothing of it runs here."""
-    return ctx.run.spec.get("local_execution") is True and not ctx.has_child and not ctx.draft.attempt
+    return ctx.run.ran_elsewhere and not ctx.has_child and not ctx.draft.attempt
 
 
 def shown(ctx: Context) -> Plan:

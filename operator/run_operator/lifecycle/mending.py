@@ -22,11 +22,9 @@ def is_mended(ctx: Context) -> bool:
     return never_started and ctx.run.generation != status.get("observedGeneration")
 
 
-def looked_at_again(ctx: Context) -> Context:
-    """The situation of a Run without its end, where it was mended; else as it is."""
-    if is_mended(ctx):
-        ctx.draft.reopen()
-    return ctx
+def reopen(ctx: Context) -> None:
+    """Take back the end of a Run that was mended: it is looked at as if it were new."""
+    ctx.draft.reopen()
 
 
 def cannot(ctx: Context, error: WorkloadError) -> Plan:
@@ -40,4 +38,6 @@ def cannot(ctx: Context, error: WorkloadError) -> Plan:
     ctx = replace(ctx, draft=StatusBuilder(ctx.run, ctx.now))  # without the attempt that was about to begin
     if is_mended(ctx) and ctx.run.status.get("message") == message:
         return finish.after_the_end(ctx)
-    return finish.impossible(not_applied.reported(looked_at_again(ctx)), error.reason, message)
+    if is_mended(ctx):
+        reopen(ctx)
+    return finish.impossible(not_applied.reported(ctx), error.reason, message)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from run_operator.api import conditions
+from run_operator.api.raw import printable
 from run_operator.lifecycle.context import Context
+from run_operator.lifecycle.model import RunEvent
+from run_operator.workloads.types import Workload
 from run_operator.workloads.unused_fields import without_effect
 
 REASON = "NotUsed"
@@ -16,7 +19,7 @@ def warnings(ctx: Context) -> tuple[str, ...]:
 
 
 def reported(ctx: Context) -> Context:
-    """The situation with the condition in its draft. A document that is used whole has none.
+    """The context with the condition in its draft. A document that is used whole has none.
 
     Looked at once for each generation: what a status says of this one holds.
     """
@@ -30,3 +33,10 @@ def reported(ctx: Context) -> Context:
         message = "every field of the document is used"
         ctx.draft.condition(conditions.NOT_APPLIED, status=False, reason=ALL_USED, message=message)
     return ctx
+
+
+def events(ctx: Context, workload: Workload) -> tuple[RunEvent, ...]:
+    """The Event about what of the document this attempt does not use; none if it uses all of it."""
+    found = (*warnings(ctx), *workload.warnings)
+    text = printable("; ".join(found))
+    return (RunEvent("Warning", conditions.NOT_APPLIED, text),) if found else ()

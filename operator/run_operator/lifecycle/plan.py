@@ -16,6 +16,7 @@ from run_operator.children import DeploymentView, JobView
 from run_operator.lifecycle import (
     elsewhere,
     finish,
+    first_attempt,
     job,
     mending,
     not_applied,
@@ -65,16 +66,20 @@ def _never_forgotten(ctx: Context, made: Plan) -> Plan:
 
 
 def _decided(ctx: Context) -> Plan:
+    """The first case that fits decides."""
     run, observed = ctx.run, ctx.observed
-    if run.deleting and (ctx.draft.state in FINAL or _never_began(ctx)):
+    is_final = ctx.draft.state in FINAL
+    if run.deleting and (is_final or _never_began(ctx)):
         return Plan()
-    if ctx.draft.state in FINAL and not mending.is_mended(ctx):
+    if is_final and not mending.is_mended(ctx):
         return finish.after_the_end(ctx, *restored.marks(ctx))
     if observed.refusal:
         return start.refused(ctx, observed.refusal)
-    ctx = resolution.resolved(mending.looked_at_again(ctx))
+    if is_final:
+        mending.reopen(ctx)
+    ctx = resolution.resolved(ctx)
     try:
-        return _next_step(not_applied.reported(ctx))
+        return first_attempt.begin(ctx) if ctx.is_new else _next_step(not_applied.reported(ctx))
     except UnresolvedError as error:
         return resolution.wait(ctx, error)
     except WorkloadError as error:
@@ -87,22 +92,19 @@ def _never_began(ctx: Context) -> bool:
 
 
 def _next_step(ctx: Context) -> Plan:
-    if elsewhere.ran_elsewhere(ctx):
-        return elsewhere.shown(ctx)
-    if restored.is_restored(ctx):
-        return restored.shown(ctx)
+    """Of a Run of which something was started, or that is not to start."""
+    if not ctx.draft.attempt and not ctx.has_child:
+        if elsewhere.ran_elsewhere(ctx):
+            return elsewhere.shown(ctx)
+        if restored.is_restored(ctx):
+            return restored.shown(ctx)
     if program_end.is_decided(ctx):
         return program_end.end(ctx)
-    return _with_child(ctx)
+    child = ctx.observed.deployment if child_kind(ctx.run) == "Deployment" else ctx.observed.job
+    return job.without_child(start.adopt_pods(ctx)) if child is None else _with_child(ctx, child)
 
 
-def _with_child(ctx: Context) -> Plan:
-    child: JobView | DeploymentView | None = ctx.observed.job
-    if child_kind(ctx.run) == "Deployment":
-        child = ctx.observed.deployment
-    if child is None:
-        start.adopt_pods(ctx)
-        return job.without_child(ctx)
+def _with_child(ctx: Context, child: JobView | DeploymentView) -> Plan:
     if child.deleting:
         # Somebody deletes it, and nothing begins until it is gone. A stop does not wait for that: it may be never.
         return job.without_child(ctx) if ctx.run.suspend else Plan()

@@ -13,7 +13,7 @@ from run_operator.api import conditions
 from run_operator.api.conditions import State
 from run_operator.lifecycle import deadlines
 from run_operator.lifecycle.context import Context, record_stop
-from run_operator.lifecycle.model import Plan
+from run_operator.lifecycle.model import Plan, RunEvent
 from run_operator.resolution.resolve import resolve
 from run_operator.workloads.fields import UnresolvedError, WorkloadError
 
@@ -37,14 +37,17 @@ def record(ctx: Context) -> None:
     """Before an attempt starts: store what it uses, or drop what is not used any more. Raises WorkloadError."""
     require(ctx)
     found = ctx.resolution
-    if found.is_forged:
-        ctx.draft.event(
-            NOT_GENUINE, f"{FORGED}; attempt {ctx.draft.attempt} starts with what is there now", warning=True
-        )
+    ctx.draft.events += forgery(ctx, ctx.draft.attempt)
     signed = ctx.options.seal.sign(ctx.run.uid, found.record.to_object()) if found.record else None
     ctx.draft.resolved(signed)
     if found.record:
         ctx.draft.condition(conditions.RESOLVED, status=True, reason="Resolved", message=found.message)
+
+
+def forgery(ctx: Context, attempt: int) -> tuple[RunEvent, ...]:
+    """The Event about a record that is not the operator's; none if there is no such record."""
+    text = f"{FORGED}; attempt {attempt} starts with what is there now"
+    return (RunEvent("Warning", NOT_GENUINE, text),) if ctx.resolution.is_forged else ()
 
 
 class ResolutionOutcome(NamedTuple):

@@ -21,8 +21,9 @@ from run_operator.children.kubelet_events import (
 )
 from run_operator.lifecycle import deadlines, program_end, start
 from run_operator.lifecycle.context import Context
+from run_operator.lifecycle.first_attempt import QUIET
 from run_operator.lifecycle.model import Action, Plan, SetDeadline
-from run_operator.lifecycle.start import REPORT_AFTER, STARTING, UNTOLD
+from run_operator.lifecycle.start import REPORT_AFTER, STARTING
 
 NOTEWORTHY: Final = frozenset(
     {
@@ -44,7 +45,7 @@ NOTEWORTHY: Final = frozenset(
 """Reasons to be PENDING that a person has to act on: written at once."""
 LONGEST_PAUSE: Final = 300.0
 """Seconds until what waits without a word is asked again why, at most; before that, twice as long each time."""
-TOLD_ANEW: Final = frozenset({"ConfigMapNotFound", "CrashLoopBackOff", "SecretNotFound"})
+REPORTED_AGAIN: Final = frozenset({"ConfigMapNotFound", "CrashLoopBackOff", "SecretNotFound"})
 """Reasons whose words change only when there is news."""
 
 
@@ -56,17 +57,17 @@ def under_way(ctx: Context, job: JobView, seen: JobOutcome) -> Plan:
     deadline = _deadline(ctx, job)
     if seen.progress == "RUNNING":
         return _running(ctx, seen, *deadline)
-    if not deadline and (told_at := _untold_until(ctx, job, seen)):
-        return Plan(wake_at=told_at)
+    if not deadline and (quiet_until := _quiet_until(ctx, job, seen)):
+        return Plan(wake_at=quiet_until)
     return waiting(ctx, seen, *deadline, wake_at=deadlines.due(ctx))
 
 
-def _untold_until(ctx: Context, job: JobView, seen: JobOutcome) -> float | None:
+def _quiet_until(ctx: Context, job: JobView, seen: JobOutcome) -> float | None:
     """A new Run that most likely runs in a moment: PENDING then comes into the same write as RUNNING."""
     created = parse(job.created)
     if state_of(ctx.run.status.get("state")) != State.CREATED or seen.reason in NOTEWORTHY or created is None:
         return None
-    return created + UNTOLD if created <= ctx.now < created + UNTOLD else None
+    return created + QUIET if created <= ctx.now < created + QUIET else None
 
 
 def _deadline(ctx: Context, job: JobView) -> tuple[Action, ...]:
@@ -94,8 +95,8 @@ def waiting(ctx: Context, seen: JobOutcome, *actions: Action, wake_at: float | N
     waited = _waited(ctx, question)
     ask = waited >= REPORT_AFTER
     again = ctx.now + (min(LONGEST_PAUSE, waited) if ask else REPORT_AFTER - waited)
-    if told := answer(question, ctx.observed.said):
-        seen = replace(seen, reason=told.reason, message=told.message[:MAX_MESSAGE])
+    if found := answer(question, ctx.observed.said):
+        seen = replace(seen, reason=found.reason, message=found.message[:MAX_MESSAGE])
     ask = ask and not ctx.observed.said
     made = pending(ctx, seen, *actions, wake_at=again if wake_at is None else min(wake_at, again))
     return replace(made, ask=question if ask else None)
@@ -111,10 +112,10 @@ def pending(ctx: Context, seen: JobOutcome, *actions: Action, wake_at: float | N
     """Why it does not run yet: reasons to act on at once, ordinary ones after a while."""
     since = parse(ctx.run.status.get("startTime"))
     report_at = (ctx.now if since is None else since) + REPORT_AFTER
-    told = seen.reason in NOTEWORTHY or ctx.now >= report_at
-    reason, message = (seen.reason, seen.message) if told else ("Starting", STARTING)
+    is_reported = seen.reason in NOTEWORTHY or ctx.now >= report_at
+    reason, message = (seen.reason, seen.message) if is_reported else ("Starting", STARTING)
     known = conditions.find(ctx.run.status.get("conditions", ()), conditions.RUNNING)
-    if known and known.get("reason") == reason and reason in NOTEWORTHY - TOLD_ANEW:
+    if known and known.get("reason") == reason and reason in NOTEWORTHY - REPORTED_AGAIN:
         message = str(
             known.get("message")
         )  # the words change with every retry of the kubelet, the reason does not
@@ -122,7 +123,7 @@ def pending(ctx: Context, seen: JobOutcome, *actions: Action, wake_at: float | N
         ctx.draft.event(reason, message, warning=True)
     ctx.draft.become(State.PENDING, message)
     ctx.draft.condition(conditions.RUNNING, status=False, reason=reason, message=message)
-    moments = [at for at in (wake_at, None if told else report_at) if at is not None]
+    moments = [at for at in (wake_at, None if is_reported else report_at) if at is not None]
     decision = ctx.decided(*actions, wake_at=min(moments, default=None))
     first = state_of(ctx.run.status.get("state")) == State.CREATED
-    return replace(decision, can_wait=first and not told and not actions)
+    return replace(decision, can_wait=first and not is_reported and not actions)

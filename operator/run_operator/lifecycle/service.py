@@ -19,7 +19,7 @@ from run_operator.children.kubelet_events import answer
 from run_operator.children.pod_summary import summaries
 from run_operator.children.service_readiness import Readiness, read
 from run_operator.lifecycle import deadlines, finish, run_phase, start, stop
-from run_operator.lifecycle.context import Context
+from run_operator.lifecycle.context import Context, record_stop
 from run_operator.lifecycle.model import CreateService, Plan, RestartChild, ScaleChild
 from run_operator.workloads import service
 from run_operator.workloads.builder import builder
@@ -61,7 +61,7 @@ def _down(ctx: Context, deployment: DeploymentView) -> Plan:
     if ctx.run.suspend:
         return stop.stopped(ctx)
     if ctx.draft.state != State.PENDING:
-        start.end_last(ctx)
+        record_stop(ctx)
         start.count(ctx)
     workload = start.prepare(ctx)
     return ctx.decided(
@@ -115,8 +115,8 @@ def _up(ctx: Context, deployment: DeploymentView) -> Plan:
     if seen.ready >= wanted:  # not a write for each step of a roll-out
         ctx.draft.replicas(wanted, f"{LABEL_RUN_UID}={ctx.run.uid}")
     made = ctx.decided(*scale, wake_at=_serving(ctx, seen, wanted, found))
-    told = any(event.reason == DEGRADED for event in made.events)  # its words are chosen now, and stay
-    return replace(made, ask=seen.ask) if told and not ctx.observed.said else made
+    degraded = any(event.reason == DEGRADED for event in made.events)  # its words are chosen now, and stay
+    return replace(made, ask=seen.ask) if degraded and not ctx.observed.said else made
 
 
 def _wanted(ctx: Context, deployment: DeploymentView) -> int:

@@ -1,19 +1,14 @@
-"""Beginning an attempt: counted and stored first, then its child is created.
-
-The first attempt of a job that needs nothing from elsewhere is the exception: its Job says all there is to store, so it
-comes first and the status follows it, at RUNNING if that is soon.
-"""
+"""Beginning an attempt: it is counted and stored first, then its child is created. Raises WorkloadError where it cannot be."""
 
 from __future__ import annotations
 
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any, Final
 
 from run_operator.api import conditions
-from run_operator.api.conditions import State, state_of
+from run_operator.api.conditions import State
 from run_operator.api.raw import parse
 from run_operator.children import DeploymentView, JobView, ServiceView, service_address
 from run_operator.lifecycle import deadlines, finish, not_applied, resolution
@@ -31,118 +26,20 @@ from run_operator.workloads.builder import build, child_kind
 from run_operator.workloads.retries import retries_used
 from run_operator.workloads.types import Workload
 
-
-def brought_up(ctx: Context, wanted: Mapping[str, Any] | None) -> list[Action]:
-    """What makes the address the one that is wanted, before an attempt's pods; None: no address."""
-    name = wanted["metadata"]["name"] if wanted else ""
-    actions: list[Action] = [
-        DeleteChild(old.name, old.uid, "Service") for old in ctx.observed.services if old.name != name
-    ]
-    found = named(ctx, name)
-    if wanted is None:
-        ctx.draft.service(None)
-    elif found is None:
-        actions.append(CreateService(wanted))
-    elif service_address.differs(found, wanted):
-        actions.append(PatchService(found.uid, wanted))
-    return actions
-
-
-def named(ctx: Context, name: str) -> ServiceView | None:
-    """The Service of that name, unless it is about to go."""
-    return next((s for s in ctx.observed.services if s.name == name and not s.facts.deleting), None)
-
-
 QUEUED: Final = "Queued"
 HELD: Final = "Suspended"
-
-
-def held(ctx: Context) -> Plan:
-    """The Job is suspended though the Run is not: it waits, its clock stands still, and nobody interferes."""
-    draft, queue = ctx.draft, ctx.run.queue
-    if queue:
-        reason, message = QUEUED, waiting_text(queue)
-        draft.condition(conditions.QUEUED, status=True, reason=QUEUED, message=message)
-    else:
-        reason = HELD
-        message = (
-            "somebody suspended its Job, which waits now; set suspend of the Job to false to let it go on"
-        )
-    if draft.state == State.RUNNING:
-        draft.event(reason, message)
-    draft.become(State.PENDING, message)
-    draft.condition(conditions.RUNNING, status=False, reason=reason, message=message)
-    draft.suspended_by("Queue" if queue else "Other")
-    draft.pause()
-    return ctx.decided(wake_at=deadlines.due(ctx))
-
-
-def admitted(ctx: Context) -> None:
-    """The Job is not held back (any more)."""
-    draft = ctx.draft
-    draft.unpause()
-    draft.suspended_by("")
-    if conditions.is_true(draft.current.get("conditions", ()), conditions.QUEUED):
-        message = f"let in by queue {ctx.run.queue}"
-        draft.condition(conditions.QUEUED, status=False, reason="Admitted", message=message)
-
-
-def waiting_text(queue: str) -> str:
-    """What a Run in a queue says."""
-    return f"waiting in queue {queue}"
-
-
 STARTING: Final = "waiting for the pod to start"
-UNTOLD: Final = 1.0
-"""Seconds after the Job's creation in which a new Run says nothing: its next event may well be RUNNING."""
 REPORT_AFTER: Final = 10.0
 """Seconds a pod may take to start before an ordinary reason (image being pulled...) is worth a status write."""
 
 
 def next_attempt(ctx: Context, leftover: JobView | None = None) -> Plan:
     """Count the next attempt, then create its child; `leftover` is the child of an earlier one."""
-    end_last(ctx)
+    record_stop(ctx)  # one that was stopped and resumed before the stop was written has ended all the same
     if verdict := deadlines.used_up(ctx):
         return finish.impossible(ctx, verdict.reason, verdict.message)
     count(ctx)
-    plan = create(ctx, leftover)
-    if leftover is None and _is_recorded_by_its_job(ctx):
-        return replace(plan, status=None, wake_at=ctx.now + UNTOLD)
-    return plan
-
-
-def _is_recorded_by_its_job(ctx: Context) -> bool:
-    """Whether the Job alone is enough to find the attempt again: its number is 1, its document cannot change."""
-    first = state_of(ctx.run.status.get("state")) == State.CREATED and ctx.draft.attempt == 1
-    return first and child_kind(ctx.run) == "Job" and not ctx.run.queue and ctx.resolution.record is None
-
-
-def adopt(ctx: Context, child: JobView | DeploymentView) -> None:
-    """The child is of an attempt that the status does not know: its Job came first, or the status was lost."""
-    if isinstance(child, JobView) and not child.suspend:
-        _adopt(ctx, child.attempt, parse(child.created) or ctx.now)
-    else:
-        _adopt(ctx, child.attempt, None)
-
-
-def adopt_pods(ctx: Context) -> None:
-    """The same when the Job is gone again already and only its pods are left."""
-    pods = [pod for pod in ctx.observed.live_pods if pod.attempt > ctx.draft.attempt]
-    if pods:
-        last = max(pods, key=lambda pod: pod.attempt)
-        _adopt(ctx, last.attempt, parse(last.created) or ctx.now)
-
-
-def _adopt(ctx: Context, attempt: int, began: float | None) -> None:
-    ctx.draft.adopt(attempt, began)
-    if began is not None and ctx.draft.state == State.CREATED:
-        ctx.draft.become(State.PENDING, STARTING, at=began)
-        ctx.draft.condition(conditions.RUNNING, status=False, reason="Starting", message=STARTING)
-
-
-def end_last(ctx: Context) -> None:
-    """An attempt that was stopped and resumed before the stop was written has ended all the same."""
-    record_stop(ctx)
+    return create(ctx, leftover)
 
 
 def count(ctx: Context) -> None:
@@ -183,9 +80,88 @@ def prepare(ctx: Context) -> Workload:
     """The workload of the attempt that is counted already; says what of the document is not applied. Raises WorkloadError."""
     resolution.record(ctx)
     workload = build(ctx.run.with_status(ctx.draft.current), ctx.draft.attempt, ctx.options)
-    if warnings := (*not_applied.warnings(ctx), *workload.warnings):
-        ctx.draft.event(conditions.NOT_APPLIED, "; ".join(warnings), warning=True)
+    ctx.draft.events += not_applied.events(ctx, workload)
     return workload
+
+
+def brought_up(ctx: Context, wanted: Mapping[str, Any] | None) -> list[Action]:
+    """What makes the address the one that is wanted, before an attempt's pods; None: no address."""
+    name = wanted["metadata"]["name"] if wanted else ""
+    actions: list[Action] = [
+        DeleteChild(old.name, old.uid, "Service") for old in ctx.observed.services if old.name != name
+    ]
+    found = named(ctx, name)
+    if wanted is None:
+        ctx.draft.service(None)
+    elif found is None:
+        actions.append(CreateService(wanted))
+    elif service_address.differs(found, wanted):
+        actions.append(PatchService(found.uid, wanted))
+    return actions
+
+
+def named(ctx: Context, name: str) -> ServiceView | None:
+    """The Service of that name, unless it is about to go."""
+    return next((s for s in ctx.observed.services if s.name == name and not s.facts.deleting), None)
+
+
+def held(ctx: Context) -> Plan:
+    """The Job is suspended though the Run is not: it waits, its clock stands still, and nobody interferes."""
+    draft, queue = ctx.draft, ctx.run.queue
+    if queue:
+        reason, message = QUEUED, waiting_text(queue)
+        draft.condition(conditions.QUEUED, status=True, reason=QUEUED, message=message)
+    else:
+        reason = HELD
+        message = (
+            "somebody suspended its Job, which waits now; set suspend of the Job to false to let it go on"
+        )
+    if draft.state == State.RUNNING:
+        draft.event(reason, message)
+    draft.become(State.PENDING, message)
+    draft.condition(conditions.RUNNING, status=False, reason=reason, message=message)
+    draft.suspended_by("Queue" if queue else "Other")
+    draft.pause()
+    return ctx.decided(wake_at=deadlines.due(ctx))
+
+
+def admitted(ctx: Context) -> None:
+    """The Job is not held back (any more)."""
+    draft = ctx.draft
+    draft.unpause()
+    draft.suspended_by("")
+    if conditions.is_true(draft.current.get("conditions", ()), conditions.QUEUED):
+        message = f"let in by queue {ctx.run.queue}"
+        draft.condition(conditions.QUEUED, status=False, reason="Admitted", message=message)
+
+
+def waiting_text(queue: str) -> str:
+    """What a Run in a queue says."""
+    return f"waiting in queue {queue}"
+
+
+def adopt(ctx: Context, child: JobView | DeploymentView) -> None:
+    """The child is of an attempt that the status does not know: its Job came first, or the status was lost."""
+    if isinstance(child, JobView) and not child.suspend:
+        _adopt(ctx, child.attempt, parse(child.created) or ctx.now)
+    else:
+        _adopt(ctx, child.attempt, None)
+
+
+def adopt_pods(ctx: Context) -> Context:
+    """The same when the Job is gone again already and only its pods are left."""
+    pods = [pod for pod in ctx.observed.live_pods if pod.attempt > ctx.draft.attempt]
+    if pods:
+        last = max(pods, key=lambda pod: pod.attempt)
+        _adopt(ctx, last.attempt, parse(last.created) or ctx.now)
+    return ctx
+
+
+def _adopt(ctx: Context, attempt: int, began: float | None) -> None:
+    ctx.draft.adopt(attempt, began)
+    if began is not None and ctx.draft.state == State.CREATED:
+        ctx.draft.become(State.PENDING, STARTING, at=began)
+        ctx.draft.condition(conditions.RUNNING, status=False, reason="Starting", message=STARTING)
 
 
 def record_loss(ctx: Context) -> None:

@@ -47,11 +47,11 @@ def end_leftover(ctx: Context, leftover: JobView) -> Plan:
 def await_pods(ctx: Context) -> Plan:
     """Pods of this Run still live, or may: nothing else happens until they are gone. The message names them when it takes long."""
     ending(ctx, "waiting for its pods to end")
-    told_at = since(ctx) + REPORT_AFTER
-    if ctx.writers and ctx.now >= told_at:
+    report_at = since(ctx) + REPORT_AFTER
+    if ctx.writers and ctx.now >= report_at:
         first = min(ctx.writers, key=lambda pod: pod.name)
         ending(ctx, f"waiting for pod {first.name} on node {first.facts.node or '?'} to end", again=True)
-    moments = [at for at in (ctx.next_loss, told_at) if at is not None and at > ctx.now]
+    moments = [at for at in (ctx.next_loss, report_at) if at is not None and at > ctx.now]
     return ctx.decided(wake_at=min(moments, default=None))
 
 

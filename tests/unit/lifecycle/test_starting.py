@@ -6,22 +6,22 @@ import pytest
 
 from run_operator.api.raw import stamp
 from run_operator.api.run import Run
+from run_operator.lifecycle.first_attempt import QUIET
 from run_operator.lifecycle.model import CreateWorkload, Observed, Refusal, SuspendChild
-from run_operator.lifecycle.start import UNTOLD
 from tests.support.builders import NOW, job, pod, run
 from tests.support.planning import condition, kinds, status_of, step
 
 
 def test_the_job_of_a_new_run_comes_before_its_status():
     made = step(run())
-    assert (made.status, kinds(made), made.wake_at) == (None, [CreateWorkload], NOW + UNTOLD)
+    assert (made.status, kinds(made), made.wake_at) == (None, [CreateWorkload], NOW + QUIET)
 
 
 def test_a_new_run_says_nothing_for_a_moment_and_then_tells_all_in_one_write():
     one, seen = run(), (pod(),)
-    early = step(one, Observed(job(created=stamp(NOW)), seen), NOW + UNTOLD - 0.1)
-    assert (early.status, early.actions, early.wake_at) == (None, (), NOW + UNTOLD)
-    late = step(one, Observed(job(created=stamp(NOW)), seen), NOW + UNTOLD)
+    early = step(one, Observed(job(created=stamp(NOW)), seen), NOW + QUIET - 0.1)
+    assert (early.status, early.actions, early.wake_at) == (None, (), NOW + QUIET)
+    late = step(one, Observed(job(created=stamp(NOW)), seen), NOW + QUIET)
     assert (late.status["state"], late.status["attempt"], late.can_wait) == ("PENDING", 1, True)
     quick = step(one, Observed(job(created=stamp(NOW), active=1), (pod("Running"),)), NOW + 0.5)
     told = [entry["status"] for entry in quick.status["transitions"]]
