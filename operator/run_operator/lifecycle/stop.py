@@ -12,7 +12,7 @@ from run_operator.lifecycle import deadlines, resolution
 from run_operator.lifecycle.context import Context, record_stop
 from run_operator.lifecycle.model import DeleteChild, Plan, SuspendChild
 from run_operator.lifecycle.start import next_attempt
-from run_operator.workloads.builder import build
+from run_operator.workloads.builder import validate
 from run_operator.workloads.fields import WorkloadError
 
 LEFTOVER_KEPT: Final = 5.0
@@ -60,7 +60,7 @@ def stopped(ctx: Context, leftover: JobView | None = None) -> Plan:
     draft = ctx.draft
     missing = resolution.tell(ctx)
     if draft.attempt == 0 and not missing.text:
-        build(ctx.run, 1, ctx.options)  # report an impossible document now, not at the resume
+        validate(ctx.run, ctx.options)  # report an impossible document now, not at the resume
     else:
         missing = _wrong(ctx, missing)
     reason, message = _explained(ctx)
@@ -88,7 +88,7 @@ def _wrong(ctx: Context, missing: resolution.ResolutionOutcome) -> resolution.Re
         return missing
     try:
         resolution.require(ctx)
-        build(ctx.run, ctx.draft.attempt + 1, ctx.options)
+        validate(ctx.run, ctx.options)
     except WorkloadError as error:
         ctx.draft.event(error.reason, f"it cannot start like this: {error}", warning=True)
         return resolution.ResolutionOutcome(f"; it cannot start like this: {error}", news=True)

@@ -18,7 +18,7 @@ from run_operator.api.run import Run
 from run_operator.document.errors import DocumentError
 from run_operator.document.yaml_reader import Parsed, read
 from run_operator.workloads import fields
-from run_operator.workloads.deployment import Replicated
+from run_operator.workloads.builder import validate
 from run_operator.workloads.fields import InvalidSpecError, UnresolvedError
 from run_operator.workloads.scheduling import pairs
 from run_operator.workloads.types import Options
@@ -131,7 +131,7 @@ def _volumes(spec: Mapping[str, Any], name: str, profile: Mapping[str, Any]) -> 
 def _check(profile: Mapping[str, Any]) -> None:
     """Raises InvalidSpecError for whatever would make a Run of this profile impossible."""
     trial = Run.from_object({"spec": {"kind": "container+deploy:run", "spec": {**profile, "image": "x"}}})
-    Replicated((), needs_ports=False).build(trial, 1, Options())
+    validate(trial, Options())
     retries = fields.number(profile, "backoff_limit")
     if retries is not None and not 0 <= retries <= MAX_RETRIES:
         raise InvalidSpecError(f"{fields.ROOT}.backoff_limit", f"{retries} is not 0 to {MAX_RETRIES}")

@@ -1,4 +1,4 @@
-"""What an administrator allows Runs to use: types of Services, PriorityClasses, registries. Checked on what was built."""
+"""What an administrator allows Runs to use: types of Services, PriorityClasses, registries. Checked on the pod and the Service."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from run_operator.workloads import fields
 from run_operator.workloads.fields import WorkloadError
-from run_operator.workloads.types import Options, Workload
+from run_operator.workloads.types import Options, Pod
 
 REASON: Final = "NotAllowed"
 DEFAULT_REGISTRY: Final = "docker.io"
@@ -15,16 +15,16 @@ MAX_TEXT: Final = 200
 """Characters of a name that a message repeats."""
 
 
-def check_allowed(workload: Workload, options: Options) -> None:
+def check_allowed(made: Pod, service: Mapping[str, Any] | None, options: Options) -> None:
     """Raise WorkloadError with reason NotAllowed for the first thing that is not in its list. An empty list allows everything."""
-    if workload.service is not None:
+    if service is not None:
         _check(
             "service_type",
-            _service_type(workload.service),
+            _service_type(service),
             options.allowed_service_types,
             "--allowed-service-type",
         )
-    pod = workload.child["spec"]["template"]["spec"]
+    pod = made.template["spec"]
     priority = pod.get("priorityClassName")
     if priority:
         _check("priority_class", priority, options.allowed_priority_classes, "--allowed-priority-class")

@@ -17,7 +17,8 @@ from run_operator.workloads.fields import InvalidSpecError, UnsupportedError, Wo
 from run_operator.workloads.job import ContainerJob
 from run_operator.workloads.mistakes import all_mistakes
 from run_operator.workloads.python import PythonJob, PythonServe
-from run_operator.workloads.types import Builder, Options, Workload
+from run_operator.workloads.service import service
+from run_operator.workloads.types import Builder, Options, Pod, Workload
 
 BUILDERS: Final[tuple[Builder, ...]] = (
     ContainerJob(),
@@ -34,19 +35,37 @@ SUPPORTED: Final = {kind: builder for builder in BUILDERS for kind in builder.ki
 def build(run: Run, attempt: int, options: Options) -> Workload:
     """The workload of one attempt.
 
-    The Run's spec is taken as it is: what came from elsewhere has been merged in (`workloads.resolve`). Raises
+    The Run's spec is taken as it is: what came from elsewhere has been merged in (`resolution/resolve.py`). Raises
     InvalidSpecError (the document is wrong), UnsupportedError (this operator cannot do it) or WorkloadError (an
     administrator does not allow it).
     """
-    chosen = builder(run)
+    pod, address = _checked(run, attempt, options)
+    child = builder(run).child(run, attempt, pod, options)
+    return Workload(child=child, service=address, needs=pod.needs, warnings=pod.warnings)
+
+
+def validate(run: Run, options: Options) -> None:
+    """Raise what `build` would raise for this document. No Job and no Deployment is made of it."""
+    _checked(run, 1, options)
+
+
+def _checked(run: Run, attempt: int, options: Options) -> tuple[Pod, dict[str, Any] | None]:
+    """The pod and the Service that the document asks for. Raises WorkloadError."""
     try:
-        made = chosen.build(run, attempt, options)
+        pod, address = _read(run, attempt, options)
     except InvalidSpecError as error:
-        trial = lambda spec: chosen.build(replace(run, spec=spec), attempt, options)  # noqa: E731
+        trial = lambda spec: _read(replace(run, spec=spec), attempt, options)  # noqa: E731
         raise all_mistakes(error, run.spec, trial) from error
-    check_allowed(made, options)
+    check_allowed(pod, address, options)
     _check_size(run.spec)
-    return made
+    return pod, address
+
+
+def _read(run: Run, attempt: int, options: Options) -> tuple[Pod, dict[str, Any] | None]:
+    chosen = builder(run)
+    pod = chosen.pod(run, attempt, options)
+    named = chosen.ports(run)
+    return pod, service(run, named) if named else None
 
 
 def child_kind(run: Run) -> str:

@@ -13,9 +13,9 @@ from run_operator.api.run import Run
 from run_operator.workloads import fields
 from run_operator.workloads.fields import InvalidSpecError
 from run_operator.workloads.metadata import child_labels, child_name, owner
-from run_operator.workloads.pod import Pod, pod
-from run_operator.workloads.service import Port, ports, service
-from run_operator.workloads.types import Options, Workload
+from run_operator.workloads.pod import pod
+from run_operator.workloads.service import Port, ports
+from run_operator.workloads.types import Options, Pod
 
 LENGTH: Final = 16
 
@@ -33,7 +33,7 @@ PROBE: Final = {"periodSeconds": 2, "timeoutSeconds": 2, "failureThreshold": 3}
 
 @dataclass(frozen=True, slots=True)
 class Replicated:
-    """Builds the Deployment of one attempt, and the Service where ports are named."""
+    """Builds the Deployment of one attempt."""
 
     kinds: tuple[str, ...]
     needs_ports: bool
@@ -41,7 +41,7 @@ class Replicated:
     child_kind: str = "Deployment"
     essential: str = "image"
 
-    def build(self, run: Run, attempt: int, options: Options) -> Workload:
+    def pod(self, run: Run, attempt: int, options: Options) -> Pod:
         """See `Builder`."""
         named = self.ports(run)
         if self.needs_ports and not named:
@@ -50,16 +50,22 @@ class Replicated:
                 "is missing: a service needs at least one {port, target_port}; "
                 "a program without one is container+deploy",
             )
-        return deployment(run, attempt, pod(run, attempt, options), named)
+        made = pod(run, attempt, options)
+        replicas(run.spec)
+        return made
 
     def ports(self, run: Run) -> list[Port]:
         """See `Builder`."""
         return ports(run.spec)
 
+    def child(self, run: Run, attempt: int, pod: Pod, options: Options) -> dict[str, Any]:  # noqa: ARG002
+        """See `Builder`."""
+        return deployment(run, attempt, pod, self.ports(run))
 
-def deployment(run: Run, attempt: int, made: Pod, named: list[Port]) -> Workload:
-    """The Deployment of one attempt with this pod, and the Service where ports are named."""
-    body = {
+
+def deployment(run: Run, attempt: int, made: Pod, named: list[Port]) -> dict[str, Any]:
+    """The Deployment of one attempt with this pod, ready when its first port answers."""
+    return {
         "apiVersion": "apps/v1",
         "kind": "Deployment",
         "metadata": {
@@ -78,8 +84,6 @@ def deployment(run: Run, attempt: int, made: Pod, named: list[Port]) -> Workload
             "template": _serving(made.template, named),
         },
     }
-    address = service(run, named) if named else None
-    return Workload(child=body, service=address, needs=made.needs, warnings=made.warnings)
 
 
 def replicas(spec: Mapping[str, Any]) -> int:

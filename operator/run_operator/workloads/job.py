@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from run_operator.api.constants import ANNOTATION_ATTEMPT
 from run_operator.api.run import Run, remaining
 from run_operator.workloads.metadata import child_labels, child_name, owner
-from run_operator.workloads.pod import Pod, pod
+from run_operator.workloads.pod import pod
 from run_operator.workloads.retries import retries_left
 from run_operator.workloads.service import Port
-from run_operator.workloads.types import Options, Workload
+from run_operator.workloads.types import Options, Pod
 
 UNTIDIED: Final = {
     "cluster-autoscaler.kubernetes.io/safe-to-evict": "false",
@@ -26,21 +26,25 @@ class ContainerJob:
     child_kind = "Job"
     essential = "image"
 
-    def build(self, run: Run, attempt: int, options: Options) -> Workload:
+    def pod(self, run: Run, attempt: int, options: Options) -> Pod:
         """See `Builder`."""
-        return job(run, attempt, pod(run, attempt, options), options)
+        return pod(run, attempt, options)
 
     def ports(self, run: Run) -> list[Port]:  # noqa: ARG002
         """A Job has no Service."""
         return []
 
+    def child(self, run: Run, attempt: int, pod: Pod, options: Options) -> dict[str, Any]:
+        """See `Builder`."""
+        return job(run, attempt, pod, options)
 
-def job(run: Run, attempt: int, made: Pod, options: Options) -> Workload:
+
+def job(run: Run, attempt: int, made: Pod, options: Options) -> dict[str, Any]:
     """The Job of one attempt with this pod."""
     if options.protect_jobs:
         metadata = made.template["metadata"]
         metadata["annotations"] = UNTIDIED | metadata.get("annotations", {})
-    body = {
+    return {
         "apiVersion": "batch/v1",
         "kind": "Job",
         "metadata": {
@@ -67,4 +71,3 @@ def job(run: Run, attempt: int, made: Pod, options: Options) -> Workload:
             "template": made.template,
         },
     }
-    return Workload(child=body, needs=made.needs, warnings=made.warnings)

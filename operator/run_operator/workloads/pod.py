@@ -16,7 +16,7 @@ from run_operator.workloads.metrics_injection import add_reporting
 from run_operator.workloads.resources import compute, disk
 from run_operator.workloads.scheduling import placement
 from run_operator.workloads.source import FOLDER, KEY, Source, source
-from run_operator.workloads.types import Options
+from run_operator.workloads.types import Options, Pod
 from run_operator.workloads.volumes import Volumes, ephemeral, volumes
 
 LARGEST_ID: Final = 2**31 - 1
@@ -67,15 +67,6 @@ class Program:
     command: tuple[str, ...]
     document: bytes
     """Mounted as DOCUMENT_FILE."""
-
-
-@dataclass(frozen=True, slots=True)
-class Pod:
-    """A pod template, and the objects it needs to exist before."""
-
-    template: dict[str, Any]
-    needs: tuple[dict[str, Any], ...]
-    warnings: tuple[str, ...]
 
 
 def pod(run: Run, attempt: int, options: Options, program: Program | None = None) -> Pod:

@@ -9,13 +9,13 @@ from typing import Any, Final
 from run_operator.api import pod_contract as names
 from run_operator.api.run import Run
 from run_operator.workloads import fields
-from run_operator.workloads.deployment import deployment
+from run_operator.workloads.deployment import deployment, replicas
 from run_operator.workloads.fields import InvalidSpecError, UnsupportedError, WorkloadError
 from run_operator.workloads.job import job
 from run_operator.workloads.pod import Program, image, pod
 from run_operator.workloads.service import LAST_PORT, Port
 from run_operator.workloads.source import PATH, content
-from run_operator.workloads.types import Options, Workload
+from run_operator.workloads.types import Options, Pod
 
 PORT: Final = 8080
 """Port of a served function, as on the platform."""
@@ -38,13 +38,17 @@ class PythonJob:
     child_kind = "Job"
     essential = "source"
 
-    def build(self, run: Run, attempt: int, options: Options) -> Workload:
+    def pod(self, run: Run, attempt: int, options: Options) -> Pod:
         """See `Builder`."""
-        return job(run, attempt, pod(run, attempt, options, program(run, options, "job")), options)
+        return pod(run, attempt, options, program(run, options, "job"))
 
     def ports(self, run: Run) -> list[Port]:  # noqa: ARG002
         """A Job has no Service."""
         return []
+
+    def child(self, run: Run, attempt: int, pod: Pod, options: Options) -> dict[str, Any]:
+        """See `Builder`."""
+        return job(run, attempt, pod, options)
 
 
 class PythonServe:
@@ -54,14 +58,19 @@ class PythonServe:
     child_kind = "Deployment"
     essential = "source"
 
-    def build(self, run: Run, attempt: int, options: Options) -> Workload:
+    def pod(self, run: Run, attempt: int, options: Options) -> Pod:
         """See `Builder`."""
         made = pod(run, attempt, options, program(run, options, "serve"))
-        return deployment(run, attempt, made, self.ports(run))
+        replicas(run.spec)
+        return made
 
     def ports(self, run: Run) -> list[Port]:
         """See `Builder`."""
         return [Port(_port(run.spec), PORT)]
+
+    def child(self, run: Run, attempt: int, pod: Pod, options: Options) -> dict[str, Any]:  # noqa: ARG002
+        """See `Builder`."""
+        return deployment(run, attempt, pod, self.ports(run))
 
 
 def program(run: Run, options: Options, action: str) -> Program:

@@ -55,6 +55,15 @@ class Options:
 
 
 @dataclass(frozen=True, slots=True)
+class Pod:
+    """A pod template, and the objects it needs to exist before."""
+
+    template: dict[str, Any]
+    needs: tuple[dict[str, Any], ...]
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Workload:
     """Objects as the API server takes them. All carry an owner reference to the Run."""
 
@@ -86,10 +95,14 @@ class Builder(Protocol):
         """The field without which a document says too little, and its Function is looked up."""
         ...
 
-    def build(self, run: Run, attempt: int, options: Options) -> Workload:
-        """The workload of one attempt. Raises WorkloadError."""
+    def pod(self, run: Run, attempt: int, options: Options) -> Pod:
+        """The pod of one attempt, once all of the document was found to be right. Raises WorkloadError."""
         ...
 
     def ports(self, run: Run) -> list[Port]:
         """The ports of the Run's Service; empty if it has none. Raises InvalidSpecError."""
+        ...
+
+    def child(self, run: Run, attempt: int, pod: Pod, options: Options) -> dict[str, Any]:
+        """The Job or Deployment of one attempt around this pod."""
         ...
