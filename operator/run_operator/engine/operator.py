@@ -13,6 +13,7 @@ from typing import Any, Final
 from run_operator import __version__
 from run_operator.api.conditions import state_of
 from run_operator.api.policy import PolicyDefaults
+from run_operator.api.run import Key
 from run_operator.api.seal import Seal
 from run_operator.engine.event_recorder import EventRecorder
 from run_operator.engine.executor import Executor
@@ -22,6 +23,7 @@ from run_operator.engine.leadership import Leadership, LeadershipLostError
 from run_operator.engine.log_service import LogService, limits_of
 from run_operator.engine.memory_ceiling import MemoryCeilings
 from run_operator.engine.namespace_defaults import NamespaceDefaults
+from run_operator.engine.pacing import Pacing
 from run_operator.engine.queue import WorkQueue
 from run_operator.engine.reconciler import Reconciler
 from run_operator.engine.resync import Resync
@@ -59,7 +61,8 @@ class Operator:
         self._settings = settings
         self._metrics = OperatorTelemetry()
         self._queue = WorkQueue(time.monotonic, most=max(1, settings.workers * 3 // 4))
-        self._store = Store(lambda key, urgent: self._queue.add(key, urgent=urgent))
+        self._pacing = Pacing(time.monotonic)
+        self._store = Store(self._wake)
         self._health = Health(time.monotonic, self._queue.oldest_age, settings.sweep_interval)
         self._stop = asyncio.Event()
         self._begin = asyncio.Event()
@@ -118,6 +121,12 @@ class Operator:
                 if part is not None:
                     await part.close()
 
+    def _wake(self, key: Key, urgent: bool) -> None:
+        """Something about this Run changed; `urgent`: a person did it."""
+        if urgent:
+            self._pacing.changed(key.namespace)
+        self._queue.add(key, urgent=urgent)
+
     async def _streams(self, agent: str) -> Streams:
         namespaces = self._settings.namespaces
         configuration = await config.load(connections(namespaces))
@@ -172,7 +181,7 @@ class Operator:
             time.time,
             options,
             uncommitted,
-            self._queue.bursting,
+            self._pacing,
             defaults=NamespaceDefaults(api, self._policy_defaults()).of,
         )
         return Workers(self._queue, reconciler, self._metrics, self._settings.workers)

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections import Counter, OrderedDict, deque
+from collections import Counter
 from collections.abc import Callable, Hashable
 from typing import Final
 
@@ -24,10 +24,6 @@ FIRST_BACKOFF: Final = 0.5
 LAST_BACKOFF: Final = 120.0
 URGENT_SHARE: Final = 4
 """After this many urgent keys in a row one ordinary key is taken."""
-BURST: Final = 20
-"""So many people's changes within a second, in one namespace, are a burst."""
-MAX_REMEMBERED: Final = 1024
-"""Namespaces of which bursts are remembered."""
 
 
 class WorkQueue:
@@ -49,7 +45,6 @@ class WorkQueue:
         self._failures: dict[Key, int] = {}
         self._wakeup = asyncio.Event()
         self._streak = 0
-        self._changes: OrderedDict[str, deque[float]] = OrderedDict()
         self._closed = False
 
     def __len__(self) -> int:
@@ -59,11 +54,6 @@ class WorkQueue:
     def delayed(self) -> int:
         """Keys that wait for a point in time."""
         return len(self._timers)
-
-    def bursting(self, namespace: str) -> bool:
-        """Whether people's changes in this namespace come in faster than one after the other."""
-        changes = self._changes.get(namespace)
-        return changes is not None and len(changes) == BURST and self._clock() - changes[0] < 1.0
 
     @property
     def processing(self) -> int:
@@ -78,8 +68,6 @@ class WorkQueue:
         """Have the key worked on soon."""
         if self._closed:
             return
-        if urgent:
-            self._changed(key.namespace)
         if key in self._waiting:
             if urgent and self._ordinary.discard(key.namespace, key):
                 self._urgent.add(key.namespace, key)
@@ -168,13 +156,6 @@ class WorkQueue:
 
     def _is_full(self, namespace: Hashable) -> bool:
         return self._busy[namespace] >= self._most
-
-    def _changed(self, namespace: str) -> None:
-        changes = self._changes.setdefault(namespace, deque(maxlen=BURST))
-        changes.append(self._clock())
-        self._changes.move_to_end(namespace)
-        if len(self._changes) > MAX_REMEMBERED:
-            self._changes.popitem(last=False)
 
     def _due(self, key: Key) -> None:
         self._timers.pop(key, None)

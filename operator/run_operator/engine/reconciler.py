@@ -14,17 +14,15 @@ from run_operator.api.raw import JSON
 from run_operator.api.run import NO_DEFAULTS, Key, Run
 from run_operator.engine.event_recorder import EventRecorder
 from run_operator.engine.executor import Executor, RefusedError
-from run_operator.engine.status_pacing import StatusPacing
+from run_operator.engine.pacing import Pacing
 from run_operator.engine.store import Store
 from run_operator.kube.errors import ForbiddenError, InvalidError, NotFoundError, TooLargeError
-from run_operator.lifecycle.model import Observed, Plan, Refusal, RunEvent, ScaleChild, SuspendChild
+from run_operator.lifecycle.model import Observed, Plan, Refusal, RunEvent
 from run_operator.lifecycle.plan import plan
 from run_operator.workloads.types import Options
 
 REFUSED_AGAIN: Final = 15.0
 """Seconds until a refusal that may pass (quota, policy) is put to the test again."""
-ANSWERS_FIRST: Final = 1.5
-"""Seconds from STOP in the status to the end of the pods, in a burst: its work would make others wait for their answer."""
 MOST_LOADED: Final = 6
 """Documents read for one decision; they may change meanwhile."""
 LONGEST_WAIT: Final = 3600.0
@@ -40,8 +38,8 @@ async def _no_defaults(_: str) -> PolicyDefaults:
 class Reconciler:
     """`reconcile(key)` is the only way anything in the cluster changes. `wall` is the clock, epoch seconds.
 
-    `uncommitted` tells whether metrics of a Run are on their way into its status, `bursting` whether many
-    changes by people come at once; `clock` is monotonic seconds. `defaults` are those of a namespace for new Runs.
+    `uncommitted` tells whether metrics of a Run are on their way into its status. `defaults` are those of a namespace
+    for new Runs. The caller tells `pacing` where people change Runs.
     """
 
     def __init__(
@@ -52,8 +50,7 @@ class Reconciler:
         wall: Callable[[], float],
         options: Options,
         uncommitted: Callable[[Run], bool] = lambda _: False,
-        bursting: Callable[[str], bool] = lambda _: False,
-        clock: Callable[[], float] = time.monotonic,
+        pacing: Pacing | None = None,
         defaults: Callable[[str], Awaitable[PolicyDefaults]] = _no_defaults,
     ) -> None:
         self._store = store
@@ -62,8 +59,7 @@ class Reconciler:
         self._wall = wall
         self._options = options
         self._uncommitted = uncommitted
-        self._bursting = bursting
-        self._pacing = StatusPacing(clock)
+        self._pacing = pacing or Pacing(time.monotonic)
         self._defaults = defaults
 
     async def reconcile(self, key: Key) -> float | None:
@@ -86,9 +82,7 @@ class Reconciler:
         if decision.ask and (said := await self._executor.why(run, decision.ask)):
             decision = await self._decide(run, replace(observed, said=said))
         self._store.follow(key, decision.wants)
-        if not decision.can_wait:
-            self._pacing.forget(key)
-        elif wait := self._pacing.wait(key):
+        if wait := self._pacing.before_status(key, decision):
             return wait
         try:
             return await self._carry_out(run, decision)
@@ -109,11 +103,10 @@ class Reconciler:
     async def _carry_out(self, run: Run, decision: Plan) -> float | None:
         """The plan, or what follows from it being refused; returns the seconds after which to look again."""
         try:
-            if not await self._execute(run, decision):
-                return ANSWERS_FIRST
+            wait = await self._execute(run, decision)
         except RefusedError as error:
             return await self._refused(run.key, error.refusal)
-        return self._delay(decision)
+        return wait or self._delay(decision)
 
     async def _with_defaults(self, run: Run) -> Run:
         """A Run that was not started: under the defaults of now. They are stored with its first status, and stay."""
@@ -142,19 +135,19 @@ class Reconciler:
         observed = replace(observed, uncommitted=self._uncommitted(run))
         return plan(run, observed, self._wall(), self._options)
 
-    async def _execute(self, run: Run, decision: Plan) -> bool:
-        """Status first: an attempt is stored before its pods can exist. False: the actions come with the next look."""
+    async def _execute(self, run: Run, decision: Plan) -> float:
+        """Status first: an attempt is stored before its pods can exist. Returns the seconds that the actions wait."""
         if decision.status is not None:
             await self._executor.write_status(run, decision.status)
             _log_change(run, decision.status)
         for event in decision.events:
             self._recorder.record(run, event)
-        if decision.status is not None and _ends_only(decision) and self._bursting(run.namespace):
-            return False
+        if wait := self._pacing.before_actions(run.key, decision):
+            return wait
         for action in decision.actions:
             for note in await self._executor.carry_out(run, action):
                 self._recorder.record(run, RunEvent("Warning", "NotApplied", note))
-        return True
+        return 0.0
 
     async def _refused(self, key: Key, refusal: Refusal) -> float | None:
         """The API server said no: say so in the Run's status."""
@@ -163,8 +156,8 @@ class Reconciler:
             return None
         run = await self._with_defaults(run)
         decision = await self._decide(run, self._store.observed(run, refusal))
-        if not await self._execute(run, decision):
-            return ANSWERS_FIRST
+        if wait := await self._execute(run, decision):
+            return wait
         if state_of((decision.status or run.status).get("state")) in FINAL:
             return self._delay(decision)
         return min(REFUSED_AGAIN, self._delay(decision) or REFUSED_AGAIN)
@@ -184,11 +177,3 @@ def _needs_document(run: Run) -> bool:
         "observedGeneration"
     )
     return not run.is_whole and not over
-
-
-def _ends_only(decision: Plan) -> bool:
-    """Whether all that is to be done is to end pods."""
-    return bool(decision.actions) and all(
-        isinstance(action, SuspendChild) or (isinstance(action, ScaleChild) and not action.replicas)
-        for action in decision.actions
-    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from run_operator.api.run import Key
-from run_operator.engine.queue import BURST, LAST_BACKOFF, WorkQueue
+from run_operator.engine.queue import LAST_BACKOFF, WorkQueue
 
 A, B, C = Key("ns", "a"), Key("ns", "b"), Key("ns", "c")
 
@@ -41,21 +41,6 @@ async def test_urgent_keys_go_first_and_the_rest_still_moves():
     order = [await q.take() for _ in range(6)]
     assert order[0] == Key("ns", "u0")
     assert A in order
-
-
-async def test_a_burst_is_many_changes_by_people_within_a_second():
-    now = 0.0
-    q = WorkQueue(lambda: now)
-    for i in range(BURST):
-        q.add(Key("ns", f"o{i}"))
-    for i in range(BURST):
-        assert not q.bursting("ns")
-        q.add(Key("ns", f"u{i}"), urgent=True)
-    now = 0.9
-    assert q.bursting("ns")
-    assert not q.bursting("other")
-    now = 1.1
-    assert not q.bursting("ns")
 
 
 async def test_a_key_that_waits_already_becomes_urgent():

@@ -13,8 +13,8 @@ from run_operator.api.run import Run
 from run_operator.children import Controller
 from run_operator.children.kubelet_events import Question, Said, about_job
 from run_operator.engine.executor import RefusedError
-from run_operator.engine.reconciler import ANSWERS_FIRST, LONGEST_WAIT, REFUSED_AGAIN, Reconciler
-from run_operator.engine.status_pacing import RATE
+from run_operator.engine.pacing import ANSWERS_FIRST, BURST, RATE, Pacing
+from run_operator.engine.reconciler import LONGEST_WAIT, REFUSED_AGAIN, Reconciler
 from run_operator.engine.store import Store
 from run_operator.kube.errors import ForbiddenError, InvalidError, TooLargeError, TransientError
 from run_operator.lifecycle.finish import MARKED_AFTER
@@ -62,6 +62,14 @@ def reconciler(one: Run, hands: Hands, children: Any = UNDER_WAY) -> tuple[Any, 
         store.put_child(child)
     parts: Any = (store, hands, story)
     return Reconciler(*parts, lambda: NOW, Options()), story
+
+
+def in_a_burst() -> Pacing:
+    """Many people changed something in the namespace of the tests just now."""
+    pacing = Pacing(lambda: 0.0)
+    for _ in range(BURST):
+        pacing.changed(run().namespace)
+    return pacing
 
 
 RUNNING = {"state": "RUNNING", "attempt": 1, "startTime": stamp(NOW), "attempts": [{"attempt": 1}]}
@@ -199,7 +207,7 @@ async def test_in_a_burst_what_can_wait_is_written_one_after_the_other():
         store.put_child(replace(job(), uid=f"job-{one.name}", run_uid=one.uid, controller=owner))
     clock = iter([0.0, 0.0, 1.0])
     parts: Any = (store, Writing(), Story(), lambda: NOW, Options())
-    reconciler_ = Reconciler(*parts, clock=lambda: next(clock))
+    reconciler_ = Reconciler(*parts, pacing=Pacing(lambda: next(clock)))
     await reconciler_.reconcile(first.key)
     assert await reconciler_.reconcile(second.key) == 1 / RATE
     assert wrote == ["first"]
@@ -225,9 +233,8 @@ async def test_in_a_burst_of_stops_everybody_is_answered_before_pods_are_ended()
     store.put_run(stopped)
     for child in UNDER_WAY:
         store.put_child(child)
-    others = iter([True, True])
     parts: Any = (store, Noting(), Story(), lambda: NOW, Options())
-    one = Reconciler(*parts, bursting=lambda _: next(others))
+    one = Reconciler(*parts, pacing=in_a_burst())
     assert await one.reconcile(stopped.key) == ANSWERS_FIRST
     assert did == ["status STOP"]
     await one.reconcile(stopped.key)
@@ -247,5 +254,5 @@ async def test_more_replicas_are_no_end_and_come_at_once_in_a_burst_too():
     for child in (deployment(), service(), replica()):
         store.put_child(child)
     parts: Any = (store, Noting(), Story(), lambda: NOW, Options())
-    await Reconciler(*parts, bursting=lambda: True).reconcile(one.key)
+    await Reconciler(*parts, pacing=in_a_burst()).reconcile(one.key)
     assert did == [ScaleChild("hello", "deployment-1", 3)]
