@@ -92,7 +92,7 @@ def _never_began(ctx: Context) -> bool:
 
 
 def _next_step(ctx: Context) -> Plan:
-    """Of a Run of which something was started, or that is not to start."""
+    """The step of a Run of which something was started, or that is not to start."""
     if not ctx.draft.attempt and not ctx.has_child:
         if elsewhere.ran_elsewhere(ctx):
             return elsewhere.shown(ctx)
