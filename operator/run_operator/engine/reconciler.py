@@ -12,13 +12,13 @@ from run_operator.api.conditions import FINAL, State, state_of
 from run_operator.api.policy import PolicyDefaults
 from run_operator.api.raw import JSON
 from run_operator.api.run import NO_DEFAULTS, Key, Run
+from run_operator.engine import control_loop
 from run_operator.engine.event_recorder import EventRecorder
 from run_operator.engine.executor import Executor, RefusedError
 from run_operator.engine.pacing import Pacing
 from run_operator.engine.store import Store
 from run_operator.kube.errors import ForbiddenError, InvalidError, NotFoundError, TooLargeError
 from run_operator.lifecycle.model import Observed, Plan, Refusal, RunEvent
-from run_operator.lifecycle.plan import plan
 from run_operator.workloads.types import Options
 
 REFUSED_AGAIN: Final = 15.0
@@ -133,7 +133,7 @@ class Reconciler:
 
     def _plan(self, run: Run, observed: Observed) -> Plan:
         observed = replace(observed, uncommitted=self._uncommitted(run))
-        return plan(run, observed, self._wall(), self._options)
+        return control_loop.decide(run, observed, self._wall(), self._options)
 
     async def _execute(self, run: Run, decision: Plan) -> float:
         """Status first: an attempt is stored before its pods can exist. Returns the seconds that the actions wait."""
