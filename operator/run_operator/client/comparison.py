@@ -2,27 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-from run_operator.api.raw import mapping, number
+from run_operator.api.figures import Figures, figures, flat
+from run_operator.api.raw import mapping
 
 if TYPE_CHECKING:
     from run_operator.client.run import Run
-
-IDENTITY = frozenset({"task", "local_execution"})
-"""Fields of the inner spec that make no difference to the program."""
-
-
-class Figures(NamedTuple):
-    """What is known of all values of one metric, also of those that are not in the list any more."""
-
-    last: float | None = None
-    min: float | None = None
-    max: float | None = None
-    logged: int = 0
-    """How many values."""
 
 
 @dataclass(frozen=True)
@@ -49,9 +37,9 @@ def compare(runs: Sequence[Run]) -> Comparison:
     """From the Runs as they were read last."""
     names = [run.object_name for run in runs]
     made = Comparison(names, {run.object_name: str(run.status.get("state")) for run in runs})
-    flat = {run.object_name: dict(_flat(run.spec)) for run in runs}
-    for path in dict.fromkeys(path for one in flat.values() for path in one):
-        values = {name: flat[name].get(path) for name in names}
+    leaves = {run.object_name: dict(flat(run.spec)) for run in runs}
+    for path in dict.fromkeys(path for one in leaves.values() for path in one):
+        values = {name: leaves[name].get(path) for name in names}
         if any(value != values[names[0]] for value in values.values()):
             made.parameters[path] = values
     for run in runs:
@@ -60,41 +48,3 @@ def compare(runs: Sequence[Run]) -> Comparison:
             if isinstance(value, list):
                 made.values.setdefault(metric, {})[run.object_name] = value
     return made
-
-
-def figures(status: Mapping[str, Any], metric: str) -> Figures:
-    """From metricsInfo where it says them, else from the values that are there."""
-    value = mapping(status.get("metrics")).get(metric)
-    info = mapping(mapping(status.get("metricsInfo")).get(metric))
-    listed = value if isinstance(value, list) else [value]
-    numbers = [one for one in listed if isinstance(one, int | float) and not isinstance(one, bool)]
-    if not numbers:
-        return Figures(logged=number(info.get("count")))
-    last = listed[-1] if listed else None
-    return Figures(
-        last=info.get("last", last),
-        min=info.get("min", min(numbers)),
-        max=info.get("max", max(numbers)),
-        logged=number(info.get("count")) or len(listed),
-    )
-
-
-def last_value(status: Mapping[str, Any], metric: str) -> float | None:
-    """The last value of a metric; None where there is none, or it was NaN or an infinity."""
-    return figures(status, metric).last
-
-
-def _flat(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
-    """Every leaf of a document with its path; an entry of a list that has a name is called by it."""
-    if isinstance(value, Mapping):
-        for key, inner in value.items():
-            if path or key not in IDENTITY:
-                yield from _flat(inner, f"{path}.{key}" if path else str(key))
-    elif isinstance(value, list):
-        for i, inner in enumerate(value):
-            if isinstance(inner, Mapping) and set(inner) == {"name", "value"}:
-                yield f"{path}.{inner['name']}", inner["value"]
-            else:
-                yield from _flat(inner, f"{path}[{i}]")
-    elif value not in (None, ""):
-        yield path, value

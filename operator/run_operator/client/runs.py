@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from run_operator.api.exported import of_object, selectors
+from run_operator.api.figures import last_value
 from run_operator.api.filters import changed_at, check, matches
 from run_operator.api.raw import JSON, mapping, stamp
 from run_operator.client import apply
 from run_operator.client.cluster import Cluster
-from run_operator.client.comparison import Comparison, compare, last_value
+from run_operator.client.comparison import Comparison, compare
 from run_operator.client.documents import new_document, read_run
 from run_operator.client.errors import BadRequestError, EntityAlreadyExistsError, EntityError
 from run_operator.client.lookup import find

@@ -24,6 +24,9 @@ from run_operator.http.probes import ProbeServer
 from run_operator.kube.client import Api
 from run_operator.kube.fence import Unfenced
 from run_operator.pki.reload import ReloadingCertificate
+from run_operator.web.limits import WebLimits
+from run_operator.web.site import Site
+from run_operator.web.ui_routes import Session
 
 CONNECTIONS: Final = 64
 """To the API server, at most."""
@@ -93,9 +96,8 @@ async def serve(settings: GatewaySettings) -> None:
     name = f"run-operator-gateway/{__version__}"
     api = Api(_configuration(settings.api_server, settings.api_ca), Unfenced(), counters.asked, name)
     probes = ProbeServer(counters.text, lambda: ["stopping"] if stop.is_set() else [])
-    server = GatewayServer(
-        api, Routes(limits, dict(settings.projects), FileStore(settings.store_secret)), limits, counters
-    )
+    routes = Routes(limits, dict(settings.projects), FileStore(settings.store_secret))
+    server = GatewayServer(api, routes, limits, counters, Site(Session("gateway"), WebLimits()))
     fresh: list[asyncio.Task[None]] = []
     try:
         await server.listen("127.0.0.1", settings.local_port, None)

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from run_operator.api.exported import id_of, manifest
 from run_operator.api.raw import JSON, mapping, text
+from run_operator.api.run_state import is_shown
 from run_operator.api.updates import changes
 from run_operator.document.entity import ID, parse
 from run_operator.document.errors import DocumentError
@@ -20,7 +21,6 @@ from run_operator.document.yaml_reader import Parsed
 from run_operator.gateway.api_client import ApiClient
 from run_operator.gateway.entity_documents import entity, for_sdk, shown_id, stamped
 from run_operator.gateway.errors import Problem, bad, duplicated, missing, of_kube
-from run_operator.gateway.run_state import is_shown
 from run_operator.gateway.sdk_models import ID as SDK_ID
 from run_operator.gateway.shares import Shares, turn
 from run_operator.kube.errors import AlreadyExistsError, KubeError, NotFoundError

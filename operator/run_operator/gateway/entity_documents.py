@@ -8,7 +8,7 @@ from run_operator.api.conditions import FINAL, State, state_of
 from run_operator.api.exported import entity_key, id_of, of_object
 from run_operator.api.filters import changed_at, name_of
 from run_operator.api.raw import JSON, mapping, parse, precise_stamp, stamp, text
-from run_operator.gateway.run_state import state_shown
+from run_operator.api.run_state import state_shown
 from run_operator.gateway.sdk_models import ID as SDK_ID
 from run_operator.gateway.sdk_models import readable
 from run_operator.kube.resource import MATERIALS, RUNS

@@ -18,12 +18,12 @@ import orjson
 from run_operator.api.exported import selector
 from run_operator.api.filters import check, matches, name_of
 from run_operator.api.raw import JSON, mapping, parse, text
+from run_operator.api.run_state import is_shown
 from run_operator.gateway.api_client import ApiClient
 from run_operator.gateway.entities import Place
 from run_operator.gateway.entity_documents import for_sdk, newest_first
 from run_operator.gateway.errors import Problem, bad, of_kube
 from run_operator.gateway.limits import GatewayLimits
-from run_operator.gateway.run_state import is_shown
 from run_operator.gateway.shares import Shares, turn
 from run_operator.kube.errors import KubeError, NotFoundError
 from run_operator.kube.resource import FUNCTIONS, MATERIALS, RUNS

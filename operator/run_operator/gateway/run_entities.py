@@ -4,25 +4,18 @@ from __future__ import annotations
 
 from typing import Final
 
-from run_operator.api.constants import MANAGED_BY
-from run_operator.api.exported import refusal
 from run_operator.api.raw import JSON, mapping, text
 from run_operator.document.errors import DocumentError
 from run_operator.document.merge import merge
 from run_operator.document.names import Reference
 from run_operator.gateway.api_client import ApiClient
-from run_operator.gateway.authentication import review
 from run_operator.gateway.entities import Entities, Place
 from run_operator.gateway.entity_documents import for_sdk
-from run_operator.gateway.errors import Problem, bad, missing, of_kube
-from run_operator.kube.errors import ConflictError, KubeError
+from run_operator.gateway.errors import Problem, bad, missing
+from run_operator.gateway.suspension import set_suspend
 from run_operator.kube.resource import FUNCTIONS, RUNS, TASKS, Resource
 
-TRIES: Final = 20
 NOT_FOUND: Final = 404
-MAX_MANAGER: Final = 128
-"""Characters, the API server's limit."""
-THROUGH: Final = " (run-operator-gateway)"
 
 
 class RunEntities:
@@ -54,29 +47,11 @@ class RunEntities:
         return await self._set_suspend(caller, place, run_id, suspend=False)
 
     async def _set_suspend(self, caller: ApiClient, place: Place, run_id: str, *, suspend: bool) -> JSON:
-        verb = "stop" if suspend else "resume"
-        manager = await _manager(caller) if suspend else MANAGED_BY
-        for _ in range(TRIES):
-            raw = await self._entities.raw(caller, place, run_id)
-            if why := refusal(raw, verb):
-                raise bad(why)
-            metadata = raw["metadata"]
-            # With the version, so that a Run that finishes meanwhile is not stopped in vain and in silence. Sent also
-            # where nothing changes: whether the caller may is for the API server to say.
-            body = {
-                "metadata": {"resourceVersion": metadata["resourceVersion"]},
-                "spec": {"suspend": suspend},
-            }
-            try:
-                return for_sdk(
-                    await caller.patch(RUNS, place.namespace, str(metadata["name"]), body, manager=manager),
-                    place.project,
-                )
-            except ConflictError:
-                continue
-            except KubeError as error:
-                raise of_kube(error, f"{place.of(run_id)} could not {verb}") from error
-        raise Problem(409, f"{place.of(run_id)} changes too fast to {verb} it; try again")
+        async def read() -> JSON:
+            return await self._entities.raw(caller, place, run_id)
+
+        what = place.of(run_id)
+        return for_sdk(await set_suspend(caller, read, place.namespace, what, suspend=suspend), place.project)
 
     async def _referred(self, caller: ApiClient, place: Place, spec: JSON) -> tuple[JSON, JSON]:
         """The inner specs of Function and Task, as far as they are there."""
@@ -102,16 +77,6 @@ class RunEntities:
                 raise
             return {}
         return mapping(mapping(raw.get("spec")).get("spec"))
-
-
-async def _manager(caller: ApiClient) -> str:
-    """The field manager of a stop, which `status.attempts` shows as `stoppedBy`: whose stop it was."""
-    try:
-        user = text((await review(caller)).get("username"))
-    except Problem:
-        user = ""  # who it was is worth less than the stop
-    printable = "".join(letter for letter in user if letter.isprintable())[: MAX_MANAGER - len(THROUGH)]
-    return f"{printable}{THROUGH}" if printable else MANAGED_BY
 
 
 def check_is_run(place: Place) -> None:

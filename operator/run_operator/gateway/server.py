@@ -8,8 +8,8 @@ import logging
 import math
 import ssl
 import time
-from collections.abc import Mapping
-from typing import Any, Final
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Final, Protocol
 from urllib.parse import unquote
 
 from aiohttp import web
@@ -33,14 +33,36 @@ DRAIN: Final = 10.0
 STRANGERS: Final = "strangers"
 """Whose share of the bodies it is that are read before the caller is known."""
 ERROR: Final = 400
+PAGE: Final = "ui"
+"""The first part of the paths of the page."""
 
 log = logging.getLogger(__name__)
 
 
-class GatewayServer:
-    """Any number of ports, one set of bounds."""
+class Page(Protocol):
+    """What is below `/ui`: see `run_operator.web.site`."""
 
-    def __init__(self, api: Api, routes: Routes, limits: GatewayLimits, counters: GatewayTelemetry) -> None:
+    async def handle(
+        self, request: web.BaseRequest, enter: Callable[[web.BaseRequest], Awaitable[ApiClient]]
+    ) -> web.StreamResponse:
+        """Answer a request, and send the answer. `enter` says who asks; it raises Problem 401."""
+
+    async def close(self) -> None:
+        """End its streams."""
+
+
+class GatewayServer:
+    """Any number of ports, one set of bounds. `page`: what people see in a browser; None: nothing."""
+
+    def __init__(
+        self,
+        api: Api,
+        routes: Routes,
+        limits: GatewayLimits,
+        counters: GatewayTelemetry,
+        page: Page | None = None,
+    ) -> None:
+        self._page = page
         self._api = api
         self._routes = routes
         self._limits = limits
@@ -58,10 +80,14 @@ class GatewayServer:
 
     async def stop(self) -> None:
         """Take no more requests; those under way are answered, within bounds."""
+        if self._page is not None:
+            await self._page.close()
         await self._ports.close(DRAIN)
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         parts = parts_of(request.raw_path)
+        if self._page is not None and parts[0] == PAGE:
+            return await self._of_page(request, parts, self._page)
         with self._counters.request(_method(request), parts) as asked:
             asked.code, body, headers = await self._answered(request, asked)
         access_log.note(request, parts, asked)
@@ -75,6 +101,27 @@ class GatewayServer:
             refusal = encoded(_error_body(503, f"{error}, and their answers are still being read"))
             return _response(request, 503, refusal, {"Retry-After": "2"})
         return response
+
+    async def _of_page(
+        self, request: web.BaseRequest, parts: tuple[str, ...], page: Page
+    ) -> web.StreamResponse:
+        """The page answers itself: it has streams and files. Who asks, and how fast, is the same for all."""
+        with self._counters.request(_method(request), parts) as asked:
+            if "Authorization" not in request.headers:
+                await self._pace(Identity("", "", "", request.remote or ""))
+            response = await page.handle(request, lambda one: self._enter(one, asked))
+            asked.code = response.status
+        access_log.note(request, parts, asked)
+        return response
+
+    async def _enter(self, request: web.BaseRequest, asked: Asked) -> ApiClient:
+        """The caller, whom the API server knows. Raises Problem."""
+        who = identity(request.headers, request.remote or "")
+        await self._pace(who)
+        caller = ApiClient(self._api, who, self._limits.retry_timeout)
+        asked.user = await self._authentication.user(caller)
+        asked.owner = who.owner
+        return caller
 
     async def _answered(self, request: web.BaseRequest, asked: Asked) -> tuple[int, Any, dict[str, str]]:
         try:
@@ -101,12 +148,8 @@ class GatewayServer:
         if openid := OPENID.fullmatch(request.path):
             return await self._openid(request, asked, *openid.groups())
         arrived = time.monotonic()
-        who = identity(request.headers, request.remote or "")
-        await self._pace(who)
-        caller = ApiClient(self._api, who, self._limits.retry_timeout)
-        asked.user = await self._authentication.user(caller)
-        asked.owner = who.owner
-        body = await self._body(request, who)
+        caller = await self._enter(request, asked)
+        body = await self._body(request, caller.identity)
         parts, parameters = parts_of(request.raw_path), dict(request.query)
         asked.warnings = not_used_of(_method(request), parts, body)
         return await self._routes.answer(Request(_method(request), parts, parameters, body, caller, arrived))

@@ -28,6 +28,8 @@ PARTS: Final = frozenset(
     }
 )
 """What is below one entity of a plural."""
+OF_PAGE: Final = frozenset({"stream", "metrics", "logs", "stop", "resume"})
+"""What the page asks for of one Run."""
 LOGS: Final = "/api/v1/-/{project}/runs/{id}/logs"
 
 
@@ -131,4 +133,21 @@ def route(parts: tuple[str, ...]) -> str:  # noqa: PLR0911 - a table
             return f"/api/v1/-/{{project}}/{plural}/{{id}}/metrics/{{name}}"
         case ("api", "v1", "-", _, plural, _, *rest) if (plural, "/".join(rest)) in PARTS:
             return f"/api/v1/-/{{project}}/{plural}/{{id}}/{'/'.join(rest)}"
+        case ("ui", *rest):
+            return _of_page(rest)
     return OTHER
+
+
+def _of_page(rest: Sequence[str]) -> str:
+    match rest:
+        case ["api", ("session" | "namespaces" | "runs" | "compare") as what]:
+            return f"/ui/api/{what}"
+        case ["api", "runs", "stream"]:
+            return "/ui/api/runs/stream"
+        case ["api", "namespaces", _, "runs", _]:
+            return "/ui/api/namespaces/{namespace}/runs/{name}"
+        case ["api", "namespaces", _, "runs", _, what] if what in OF_PAGE:
+            return f"/ui/api/namespaces/{{namespace}}/runs/{{name}}/{what}"
+        case ["api", *_]:
+            return OTHER
+    return "/ui/{file}"

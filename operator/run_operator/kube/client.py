@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import aclosing
-from typing import Any, Final, TypedDict, Unpack
+from typing import Any, Final, Unpack
 from urllib.parse import urlencode
 
 import aiohttp
@@ -21,6 +21,7 @@ from run_operator.api.constants import MANAGED_BY
 from run_operator.api.raw import JSON
 from run_operator.kube import errors
 from run_operator.kube.fence import Fence
+from run_operator.kube.list_options import ListOptions
 from run_operator.kube.page_size import LongAnswerError, PageSize, read
 from run_operator.kube.resource import PODS, TOKEN_REVIEWS, Resource
 
@@ -46,22 +47,16 @@ def _written(manager: str) -> str:
     return "?" + urlencode({"fieldManager": manager, "fieldValidation": "Ignore"})
 
 
+def _given(*parameters: tuple[str, str]) -> dict[str, str]:
+    return {name: value for name, value in parameters if value}
+
+
 WRITTEN: Final = _written(MANAGED_BY)
 """Warnings about unknown fields cost the API server time and are not read here; tests read them."""
 
 Body = JSON | Sequence[JSON]
 Observer = Callable[[str, str, str], None]
 """Called for each request: verb, resource, outcome (`200`, `409`, ... or `error`)."""
-
-
-class ListOptions(TypedDict, total=False):
-    """The options of a list; `Api.pages` has the defaults."""
-
-    namespace: str | None
-    selector: str
-    fields: str
-    page_size: int
-    accept: str
 
 
 class Api:
@@ -207,10 +202,13 @@ class Api:
         fields: str = "",
         page_size: int = PAGE,
         accept: str = "application/json",
-    ) -> AsyncIterator[JSON]:
-        """A list page by page. All pages show one moment; its version is in the `metadata` of each page."""
-        query = {"labelSelector": selector} if selector else {}
-        query |= {"fieldSelector": fields} if fields else {}
+        token: str = "",
+    ) -> AsyncGenerator[JSON]:
+        """A list page by page. All pages show one moment; its version is in the `metadata` of each page.
+
+        `token`: of an earlier page, which the first one follows.
+        """
+        query = _given(("labelSelector", selector), ("fieldSelector", fields), ("continue", token))
         size = PageSize(page_size)
         while True:
             path = resource.path(namespace) + "?" + urlencode(query | {"limit": str(size.limit)})
@@ -223,10 +221,10 @@ class Api:
                 continue
             yield page
             size.fits()
-            token = (page.get("metadata") or {}).get("continue")
-            if not token:
+            following = (page.get("metadata") or {}).get("continue")
+            if not following:
                 return
-            query["continue"] = token
+            query["continue"] = following
 
     async def watch(
         self,
@@ -234,6 +232,7 @@ class Api:
         *,
         namespace: str | None = None,
         selector: str = "",
+        fields: str = "",
         version: str = "",
         seconds: int,
     ) -> AsyncGenerator[JSON, None]:
@@ -243,8 +242,7 @@ class Api:
         TransientError if no event and no bookmark arrives.
         """
         query = {"watch": "true", "allowWatchBookmarks": "true", "timeoutSeconds": str(seconds)}
-        query |= {"resourceVersion": version} if version else {}
-        query |= {"labelSelector": selector} if selector else {}
+        query |= _given(("resourceVersion", version), ("labelSelector", selector), ("fieldSelector", fields))
         what, rest = f"watch {resource.path(namespace)}", b""
         pieces = self.stream(
             resource,

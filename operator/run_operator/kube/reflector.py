@@ -48,16 +48,36 @@ class Scope:
     resource: Resource
     namespace: str | None = None
     selector: str = ""
+    fields: str = ""
 
     def __str__(self) -> str:
         where = f" in namespace {self.namespace}" if self.namespace else ""
         return f"{self.resource.plural}{where}"
 
 
-class Reflector:
-    """Follows one scope. `seen` is called for each object: the resource's plural and the event's type (None: listed)."""
+def _nothing(*_: object) -> None:
+    """Nobody wants to know."""
 
-    def __init__(self, api: Api, scope: Scope, sink: Sink, seen: Callable[[str, str | None], None]) -> None:
+
+class Reflector:
+    """Follows one scope. `seen` is called for each object: the resource's plural and the event's type (None: listed).
+
+    `listed` is called after each complete list, `failed` with each error that ends a watch or a list; what it raises ends the
+    work.
+    """
+
+    def __init__(
+        self,
+        api: Api,
+        scope: Scope,
+        sink: Sink,
+        seen: Callable[[str, str | None], None] = _nothing,
+        *,
+        listed: Callable[[], None] = _nothing,
+        failed: Callable[[KubeError], None] = _nothing,
+    ) -> None:
+        self._listed = listed
+        self._failed = failed
         self._api = api
         self._scope = scope
         self._sink = sink
@@ -79,11 +99,13 @@ class Reflector:
             except ExpiredError as error:
                 log.info("listing %s again: %s", self._scope, error)
                 self._version = ""
-            except NotFoundError:
+            except NotFoundError as error:
+                self._failed(error)
                 self._forget()
                 await asyncio.sleep(UNKNOWN)
                 continue
             except KubeError as error:
+                self._failed(error)
                 log.warning("watching %s again: %s", self._scope, error)
             if (
                 began is not None and time.monotonic() - began > STEADY
@@ -99,10 +121,15 @@ class Reflector:
         self._known, self._version = set(), ""
 
     async def _list(self) -> None:
-        resource, namespace, selector = self._scope.resource, self._scope.namespace, self._scope.selector
+        scope, version = self._scope, ""
         listed: set[str] = set()
-        version = ""
-        async for page in self._api.pages(resource, namespace=namespace, selector=selector, page_size=PAGE):
+        async for page in self._api.pages(
+            scope.resource,
+            namespace=scope.namespace,
+            selector=scope.selector,
+            fields=scope.fields,
+            page_size=PAGE,
+        ):
             version = str(page["metadata"]["resourceVersion"])
             for raw in page.get("items") or ():
                 listed.add(str(raw["metadata"]["uid"]))
@@ -110,6 +137,7 @@ class Reflector:
         for uid in self._known - listed:
             self._sink.drop(uid)
         self._known, self._version = listed, version
+        self._listed()
 
     async def _watch(self) -> None:
         scope = self._scope
@@ -117,6 +145,7 @@ class Reflector:
             scope.resource,
             namespace=scope.namespace,
             selector=scope.selector,
+            fields=scope.fields,
             version=self._version,
             seconds=random.randint(SHORTEST, LONGEST),  # noqa: S311 - no secret
         )

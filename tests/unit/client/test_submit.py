@@ -10,10 +10,11 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
+from run_operator.api.figures import Figures, figures, last_value
 from run_operator.client.cli.list import sorted_by
 from run_operator.client.cli.main import cli
 from run_operator.client.cli.plot import LETTERS, overlay
-from run_operator.client.comparison import Figures, compare, figures, last_value
+from run_operator.client.comparison import compare
 from run_operator.client.errors import EntityError
 from run_operator.client.submit import (
     MAX_FILE,

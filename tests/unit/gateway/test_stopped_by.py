@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from run_operator.gateway.entities import Place
-from run_operator.gateway.run_entities import MAX_MANAGER, RunEntities
+from run_operator.gateway.run_entities import RunEntities
+from run_operator.gateway.suspension import MAX_MANAGER
 from run_operator.kube.errors import ForbiddenError
 from run_operator.kube.resource import RUNS
 

@@ -31,6 +31,7 @@ VERBS: Final[dict[str, tuple[str, str]]] = {
     "export": ("export", "Write runs-<id>.yaml, with status and metrics."),
     "invoke": ("invoke", "Send a request to a Run's service."),
     "top": ("top", "What the pods of Runs use of CPU and memory."),
+    "ui": ("ui", "Open the page of Runs in the browser."),
     "version": ("version", "Versions of client, CRDs and operator, and whether they fit."),
     "completion": ("completion", "Print what your shell needs to complete runctl."),
 }

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from run_operator.api.run_state import is_shown, state_shown
 from run_operator.gateway.entity_documents import for_sdk
-from run_operator.gateway.run_state import is_shown, state_shown
 
 
 def run(state: str, *, suspend: bool, seen: bool) -> dict:

@@ -1,0 +1,228 @@
+"""One Run as it changes, with its Events and the new points of its metrics: one watch for all its viewers."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final
+
+from run_operator.api.raw import JSON, mapping, text
+from run_operator.api.run import METRICS_FIELDS
+from run_operator.gateway.encoding import encoded
+from run_operator.kube.client import Api
+from run_operator.kube.errors import ForbiddenError, KubeError, NotFoundError
+from run_operator.kube.reflector import Reflector, Scope
+from run_operator.kube.resource import EVENTS, RUNS
+from run_operator.web.errors import RefusedError, of_kube
+from run_operator.web.event_stream import frame, raw_frame
+from run_operator.web.rights import SEE_EVENTS, WATCH
+from run_operator.web.view.detail import detail
+from run_operator.web.view.new_points import Cursor, cursor, new_points
+
+MAX_EVENTS: Final = 1000
+"""Events that are held; the newest are shown."""
+
+
+class DetailFeed:
+    """`rights`: see `detail`. Takes the Run as the reflector's sink; its Events come from a second one."""
+
+    def __init__(self, api: Api, namespace: str, name: str, rights: Mapping[str, str | None]) -> None:
+        self._api = api
+        self._namespace, self._name = namespace, name
+        self._rights = rights
+        self._viewers: set[DetailViewer] = set()
+        self._reflector = Reflector(
+            api,
+            Scope(RUNS, namespace, fields=f"metadata.name={name}"),
+            self,
+            listed=self._listed,
+            failed=self._failed,
+        )
+        self._events = _Events(self._changed)
+        self._following: asyncio.Task[None] | None = None
+        self._notes: list[str] = []
+        self._written = b""
+        self._is_fresh = False
+        self.revision = 0
+        """Grows with each change that is no logged value."""
+        self.raw: JSON | None = None
+        self.is_gone = False
+        self.problem: RefusedError | None = None
+
+    async def work(self) -> None:
+        """Until cancelled, or until the viewers may not see it any more."""
+        try:
+            await self._reflector.work()
+        except (KubeError, RefusedError) as error:
+            self.end(error)
+        finally:
+            if self._following is not None:
+                self._following.cancel()
+
+    def end(self, error: KubeError | RefusedError) -> None:
+        """Tell all viewers why nothing more comes."""
+        if isinstance(error, KubeError):
+            what = f"run {self._name} of namespace {self._namespace} cannot be followed"
+            error = of_kube(error, what, WATCH, self._namespace)
+        self.problem = error
+        for viewer in self._viewers:
+            viewer.end()
+
+    def put(self, raw: JSON) -> None:
+        """The Run was read or has changed."""
+        same = (
+            self.raw is not None and not self.is_gone and _without_metrics(self.raw) == _without_metrics(raw)
+        )
+        self.raw, self.is_gone = raw, False
+        if self._following is None:
+            uid = text(mapping(raw.get("metadata")).get("uid"))
+            self._following = asyncio.create_task(self._follow_events(uid), name="events")
+        self._changed(0 if same else 1)
+
+    def drop(self, uid: str) -> None:
+        """The Run is gone."""
+        if self.raw is not None and mapping(self.raw.get("metadata")).get("uid") == uid:
+            self.is_gone = True
+            self._changed()
+
+    def written(self) -> bytes:
+        """The detail as JSON, without what changes with every logged value. Rendered once for all viewers."""
+        if self.raw is not None and not self._is_fresh:
+            self._is_fresh = True
+            self._written = encoded(detail(self.raw, self._events.all, self._rights, self._notes))
+        return self._written
+
+    def join(self) -> DetailViewer:
+        """A viewer, who gets all of it first."""
+        viewer = DetailViewer(self)
+        if self.raw is not None or self.is_gone:
+            viewer.wake.set()
+        if self.problem is not None:
+            viewer.end()
+        self._viewers.add(viewer)
+        return viewer
+
+    def leave(self, viewer: DetailViewer) -> None:
+        """Nobody reads it any more."""
+        self._viewers.discard(viewer)
+
+    async def _follow_events(self, uid: str) -> None:
+        scope = Scope(EVENTS, self._namespace, fields=f"involvedObject.uid={uid}")
+
+        def failed(error: KubeError) -> None:
+            if isinstance(error, ForbiddenError):
+                raise error
+
+        try:
+            await Reflector(self._api, scope, self._events, failed=failed).work()
+        except KubeError:
+            self._notes.append(
+                f"Events are not shown: you lack the right to {SEE_EVENTS.missing(self._namespace)}"
+            )
+            self._changed()
+
+    def _changed(self, by: int = 1) -> None:
+        self._is_fresh = False
+        self.revision += by
+        for viewer in self._viewers:
+            viewer.wake.set()
+
+    def _listed(self) -> None:
+        if self.raw is None:
+            self.is_gone = True
+            self._changed()
+
+    def _failed(self, error: KubeError) -> None:
+        if isinstance(error, ForbiddenError | NotFoundError):
+            raise error
+        for viewer in self._viewers:
+            viewer.told(of_kube(error, "the page is not live for the moment", WATCH, self._namespace))
+
+
+class _Events:
+    """The Events of a Run, as the sink of a reflector."""
+
+    def __init__(self, changed: Callable[[], None]) -> None:
+        self._changed = changed
+        self._found: dict[str, JSON] = {}
+
+    @property
+    def all(self) -> list[JSON]:
+        """In no order."""
+        return list(self._found.values())
+
+    def put(self, raw: JSON) -> None:
+        """A new one, or one that was reported again."""
+        uid = text(mapping(raw.get("metadata")).get("uid"))
+        if len(self._found) >= MAX_EVENTS and uid not in self._found:
+            self._found.pop(next(iter(self._found)))
+        self._found[uid] = raw
+        self._changed()
+
+    def drop(self, uid: str) -> None:
+        """An Event that is too old: the API server has deleted it."""
+        if self._found.pop(uid, None) is not None:
+            self._changed()
+
+
+class DetailViewer:
+    """What one stream still has to send."""
+
+    def __init__(self, feed: DetailFeed) -> None:
+        self._feed = feed
+        self._revision = -1
+        self._shown = b""
+        self._cursor: Cursor | None = None
+        self._told: RefusedError | None = None
+        self._ended = False
+        self.wake = asyncio.Event()
+
+    @property
+    def over(self) -> bool:
+        """The Run is gone, or the feed has ended."""
+        return self._ended
+
+    def told(self, problem: RefusedError) -> None:
+        """Something is wrong, and may pass."""
+        self._told = problem
+        self.wake.set()
+
+    def end(self) -> None:
+        """Nothing more comes."""
+        self._ended = True
+        self.wake.set()
+
+    def frames(self) -> Iterator[bytes]:
+        """The detail if it is another one than was shown, and the points that are new."""
+        feed = self._feed
+        raw = feed.raw
+        if raw is not None and not feed.is_gone:
+            after = cursor(mapping(raw.get("status")))
+            points = {} if self._cursor is None else new_points(raw, self._cursor, time.time())
+            self._cursor = after
+            if points:
+                yield frame("metrics", points)
+            if self._revision != feed.revision:
+                self._revision = feed.revision
+                written = feed.written()
+                if written != self._shown:
+                    self._shown = written
+                    yield raw_frame("detail", written)
+        if feed.is_gone and not self._ended:
+            self._ended = True
+            yield frame("gone", {})
+        problem, self._told = self._told or (feed.problem if self._ended else None), None
+        if problem is not None:
+            yield frame("problem", problem.body)
+
+
+def _without_metrics(raw: JSON) -> tuple[Any, ...]:
+    metadata, status = mapping(raw.get("metadata")), mapping(raw.get("status"))
+    return (
+        metadata.get("generation"),
+        metadata.get("labels"),
+        metadata.get("annotations"),
+        metadata.get("deletionTimestamp"),
+        {key: value for key, value in status.items() if key not in METRICS_FIELDS},
+    )

@@ -1,0 +1,138 @@
+"""Server-Sent Events to one viewer, within bounds: places, pings, an end, and no waiting for who does not read."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any, Final, Protocol
+
+from aiohttp import web
+
+from run_operator.gateway.encoding import encoded
+from run_operator.web.errors import RefusedError
+from run_operator.web.limits import WebLimits
+
+PING: Final = b": ping\n\n"
+LOOK: Final = 2.0
+"""Seconds between two looks whether the viewer is still there."""
+
+
+def frame(name: str, data: Any) -> bytes:
+    """One event."""
+    return raw_frame(name, encoded(data))
+
+
+def raw_frame(name: str, data: bytes) -> bytes:
+    """One event of JSON that is written already; it has no line breaks."""
+    return b"event: " + name.encode() + b"\ndata: " + data + b"\n\n"
+
+
+EXPIRED: Final = frame("expired", {})
+"""The page opens the stream again."""
+
+
+class Places:
+    """Streams under way: so many in all, and so many of one viewer."""
+
+    def __init__(self, limits: WebLimits) -> None:
+        self._limits = limits
+        self._of: Counter[str] = Counter()
+
+    @contextlib.contextmanager
+    def place(self, viewer: str) -> Iterator[None]:
+        """Hold one. Raises RefusedError 429."""
+        if self._of[viewer] >= self._limits.streams_each:
+            raise _too_many(
+                f"you have {self._limits.streams_each} streams open; close other tabs of this page"
+            )
+        if self._of.total() >= self._limits.streams:
+            raise _too_many("this server has as many viewers as it may have; try again in a minute")
+        self._of[viewer] += 1
+        try:
+            yield
+        finally:
+            self._of[viewer] -= 1
+            if not self._of[viewer]:
+                del self._of[viewer]
+
+
+def _too_many(message: str) -> RefusedError:
+    return RefusedError(429, "TooManyStreams", message, retry_after=10.0)
+
+
+class Viewer(Protocol):
+    """What one stream still has to send."""
+
+    wake: asyncio.Event
+    """Set whenever there is something."""
+
+    def frames(self) -> Iterator[bytes]:
+        """What has come since the last call."""
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing more will come: the page is to open the stream again."""
+
+
+class EventStream:
+    """The answer to one request."""
+
+    def __init__(self, request: web.BaseRequest, headers: dict[str, str], limits: WebLimits) -> None:
+        self._request = request
+        self._limits = limits
+        self._response = web.StreamResponse(headers=headers)
+        self._response.content_type = "text/event-stream"
+        self._response.charset = "utf-8"
+
+    async def serve(self, viewer: Viewer, stopped: asyncio.Event) -> web.StreamResponse:
+        """Until the viewer goes, is too slow, the time is over or the server stops."""
+        limits = self._limits
+        until, quiet_since = time.monotonic() + limits.stream, time.monotonic()
+        try:
+            await self._within(self._response.prepare(self._request))
+            while not viewer.over and not stopped.is_set() and time.monotonic() < until and self._there():
+                if await _woken(viewer.wake, stopped):
+                    viewer.wake.clear()
+                    for one in viewer.frames():
+                        await self._within(self._response.write(one))
+                        quiet_since = time.monotonic()
+                    await _woken(stopped, stopped, limits.batch)
+                elif time.monotonic() - quiet_since > limits.ping:
+                    await self._within(self._response.write(PING))
+                    quiet_since = time.monotonic()
+            for one in (*viewer.frames(), EXPIRED):
+                await self._within(self._response.write(one))
+            await self._within(self._response.write_eof())
+        except TimeoutError:
+            self._abort()
+        except ConnectionError:
+            pass  # the viewer has gone
+        return self._response
+
+    async def _within(self, writing: Any) -> None:
+        async with asyncio.timeout(self._limits.write):
+            await writing
+
+    def _there(self) -> bool:
+        transport = self._request.transport
+        return transport is not None and not transport.is_closing()
+
+    def _abort(self) -> None:
+        if self._request.transport is not None:
+            self._request.transport.abort()
+
+
+async def _woken(event: asyncio.Event, other: asyncio.Event, within: float = LOOK) -> bool:
+    """Whether the event is set within that time; sooner if the other one is."""
+    if event.is_set():
+        return True
+    waiting = [asyncio.ensure_future(one.wait()) for one in {event, other}]
+    try:
+        await asyncio.wait(waiting, timeout=within, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for one in waiting:
+            one.cancel()
+    return event.is_set()

@@ -1,0 +1,61 @@
+"""Every bound of the page's server in one place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class WebLimits:
+    """Times in seconds, sizes in bytes."""
+
+    streams: int = 200
+    """Streams (lists, Runs, logs) at once."""
+    streams_each: int = 16
+    """Of these, streams of one viewer."""
+    feeds: int = 100
+    """Watches of the API server at once."""
+    feed: int = 33_554_432
+    """Rows that one list holds: about 30,000 Runs."""
+    stream: float = 600.0
+    """A stream ends after this time, and the page opens it again."""
+    ping: float = 15.0
+    batch: float = 0.25
+    """Least time between two frames of changes."""
+    frame: int = 65_536
+    """Rows of one frame."""
+    write: float = 20.0
+    """A viewer that does not read for this long is dropped."""
+    linger: float = 5.0
+    """A watch stays for this long after its last viewer."""
+    recheck: float = 30.0
+    """How often it is asked whether the viewers of a watch may still see it."""
+    known: float = 30.0
+    """For how long the answer about a right counts."""
+    remembered: int = 4096
+    """Rights remembered."""
+    page: int = 500
+    """Most Runs of a page."""
+    compared: int = 100
+    """Most Runs of a comparison."""
+    answer: int = 16_777_216
+    """Most bytes of an answer."""
+    answers: int = 134_217_728
+    """Answers being sent at once."""
+    answers_each: int = 67_108_864
+    """Of these, answers to one viewer."""
+    answer_time: float = 30.0
+    """Time for the viewer to read an answer."""
+    request: float = 55.0
+    """For a whole request that is no stream."""
+    retry_timeout: float = 10.0
+    """How long a request waits for an API server that does not answer."""
+    query: int = 8192
+    """Bytes of a path with its query."""
+    logs: int = 2_097_152
+    """Last bytes of one container."""
+    all_logs: int = 8_388_608
+    """Last bytes of an answer with logs."""
+    logs_at_once: int = 8
+    logs_each: int = 2
+    logs_waiting: int = 16

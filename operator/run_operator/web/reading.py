@@ -1,0 +1,151 @@
+"""What the page reads and changes at the API server, each with the right that it needs."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import aclosing, asynccontextmanager
+from typing import Final
+
+from run_operator.api.raw import JSON, mapping, text
+from run_operator.gateway.api_client import ApiClient
+from run_operator.gateway.errors import Problem
+from run_operator.gateway.suspension import set_suspend
+from run_operator.kube.errors import KubeError
+from run_operator.kube.resource import ACCESS_REVIEWS, EVENTS, NAMESPACES, RUNS
+from run_operator.web.errors import RefusedError, of_kube, of_problem
+from run_operator.web.limits import WebLimits
+from run_operator.web.rights import ACTIONS, CHANGE, DELETE, GET, LIST, SEE_EVENTS, Right
+
+MAX_NAMESPACES: Final = 5000
+AT_ONCE: Final = 8
+"""Runs of a comparison that are read at the same time."""
+
+
+class Reading:
+    """`through`: the program, for the field manager of a stop."""
+
+    def __init__(self, limits: WebLimits, through: str) -> None:
+        self._limits = limits
+        self._through = through
+        self._known: OrderedDict[tuple[str, Right, str | None, str], tuple[float, bool]] = OrderedDict()
+
+    async def page(self, caller: ApiClient, namespace: str | None, limit: int, token: str) -> JSON:
+        """One page of Runs."""
+        async with _doing(f"the Runs of {_place(namespace)} cannot be listed", LIST, namespace):
+            pages = caller.api.pages(RUNS, namespace=namespace, page_size=limit, token=token)
+            async with aclosing(pages):
+                async for page in pages:
+                    return page
+        return {}
+
+    async def run(self, caller: ApiClient, namespace: str, name: str) -> JSON:
+        """One Run."""
+        async with _doing(f"run {name} of namespace {namespace} cannot be read", GET, namespace):
+            return await caller.get(RUNS, namespace, name)
+
+    async def runs(self, caller: ApiClient, keys: Iterable[tuple[str, str]]) -> list[JSON]:
+        """Several, in their order."""
+        gate = asyncio.Semaphore(AT_ONCE)
+
+        async def one(namespace: str, name: str) -> JSON:
+            async with gate:
+                return await self.run(caller, namespace, name)
+
+        return list(await asyncio.gather(*(one(*key) for key in keys)))
+
+    async def events(self, caller: ApiClient, raw: JSON) -> tuple[list[JSON], list[str]]:
+        """The Events of a Run; and a note instead where they may not be seen."""
+        metadata = mapping(raw.get("metadata"))
+        namespace, fields = text(metadata.get("namespace")), f"involvedObject.uid={metadata.get('uid')}"
+        try:
+            async with _doing("Events are not shown", SEE_EVENTS, namespace):
+                return [one async for one in caller.all(EVENTS, namespace, fields=fields)], []
+        except RefusedError as error:
+            return [], [str(error)]
+
+    async def namespaces(self, caller: ApiClient) -> tuple[list[str], bool]:
+        """Those there are, as far as they may be listed; and whether Runs of all of them may be."""
+        every = await self.may(caller, LIST, None)
+        names: list[str] = []
+        with contextlib.suppress(KubeError):
+            async for raw in caller.api.list_objects(NAMESPACES):
+                names.append(text(mapping(raw.get("metadata")).get("name")))
+                if len(names) >= MAX_NAMESPACES:
+                    break
+        return sorted(names), every
+
+    async def rights(self, caller: ApiClient, namespace: str, name: str) -> dict[str, str | None]:
+        """Action to the right that is missing; None where it is there."""
+        wanted = dict.fromkeys(ACTIONS.values())
+        found = dict(
+            zip(
+                wanted,
+                await asyncio.gather(*(self.may(caller, right, namespace, name) for right in wanted)),
+                strict=True,
+            )
+        )
+        return {
+            action: None if found[right] else right.missing(namespace) for action, right in ACTIONS.items()
+        }
+
+    async def may(
+        self, caller: ApiClient, right: Right, namespace: str | None, name: str = "", *, fresh: bool = False
+    ) -> bool:
+        """Whether the caller has the right, as the API server says; an answer counts for a moment, unless `fresh`."""
+        key = caller.identity.digest, right, namespace, name
+        at, answer = self._known.get(key, (float("-inf"), False))
+        if not fresh and time.monotonic() < at + self._limits.known:
+            return answer
+        async with _doing("your rights cannot be found out", right, namespace):
+            review = await caller.create(ACCESS_REVIEWS, "", right.review(namespace, name))
+        answer = mapping(review.get("status")).get("allowed") is True
+        self._known[key] = time.monotonic(), answer
+        self._known.move_to_end(key)
+        if len(self._known) > self._limits.remembered:
+            self._known.popitem(last=False)
+        return answer
+
+    async def check(
+        self, caller: ApiClient, rights: Sequence[Right], namespace: str | None, name: str = ""
+    ) -> None:
+        """Raises RefusedError for a right that is not there (any more)."""
+        for right in rights:
+            if not await self.may(caller, right, namespace, name, fresh=True):
+                missing = right.missing(namespace)
+                raise RefusedError(403, "Forbidden", f"you lack the right to {missing}", missing=missing)
+
+    async def set_suspend(self, caller: ApiClient, namespace: str, name: str, *, suspend: bool) -> JSON:
+        """Stop or resume, by the same write as everybody."""
+
+        async def read() -> JSON:
+            return await self.run(caller, namespace, name)
+
+        try:
+            return await set_suspend(
+                caller, read, namespace, f"run {name}", suspend=suspend, through=self._through
+            )
+        except Problem as problem:
+            raise of_problem(problem, CHANGE, namespace) from problem
+
+    async def delete(self, caller: ApiClient, namespace: str, name: str) -> JSON:
+        """Delete a Run; returns it as it was."""
+        raw = await self.run(caller, namespace, name)
+        async with _doing(f"run {name} of namespace {namespace} cannot be deleted", DELETE, namespace):
+            await caller.delete(RUNS, namespace, name, text(mapping(raw.get("metadata")).get("uid")))
+        return raw
+
+
+def _place(namespace: str | None) -> str:
+    return f"namespace {namespace}" if namespace else "all namespaces"
+
+
+@asynccontextmanager
+async def _doing(what: str, right: Right, namespace: str | None) -> AsyncIterator[None]:
+    try:
+        yield
+    except KubeError as error:
+        raise of_kube(error, what, right, namespace) from error

@@ -1,0 +1,192 @@
+"""The Runs of one namespace, or of all, as rows: one watch of the API server for all its viewers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from typing import Final
+
+from run_operator.api.raw import JSON, mapping, text
+from run_operator.gateway.encoding import encoded
+from run_operator.kube.client import Api
+from run_operator.kube.errors import ForbiddenError, KubeError, NotFoundError
+from run_operator.kube.reflector import Reflector, Scope
+from run_operator.kube.resource import RUNS
+from run_operator.web.errors import RefusedError, of_kube
+from run_operator.web.event_stream import frame, raw_frame
+from run_operator.web.limits import WebLimits
+from run_operator.web.rights import WATCH
+from run_operator.web.view.rows import row
+
+UNRENDERED: Final = 64
+"""Objects that are held until a viewer needs their row; each may have a megabyte."""
+
+
+class RunFeed:
+    """Follows the Runs as long as `work` runs. Takes objects as the reflector's sink."""
+
+    def __init__(self, api: Api, namespace: str | None, limits: WebLimits) -> None:
+        self._limits = limits
+        self._namespace = namespace
+        self._raws: dict[str, JSON] = {}
+        self._rows: dict[str, bytes] = {}
+        self._versions: dict[str, str] = {}
+        self._size = 0
+        self._viewers: set[RowsViewer] = set()
+        self._reflector = Reflector(
+            api, Scope(RUNS, namespace), self, listed=self._listed, failed=self._failed
+        )
+        self.is_synced = False
+        self.problem: RefusedError | None = None
+        """Why the feed ended."""
+
+    async def work(self) -> None:
+        """Until cancelled, or until the viewers may not see it any more."""
+        try:
+            await self._reflector.work()
+        except (KubeError, RefusedError) as error:
+            self.end(error)
+
+    def end(self, error: KubeError | RefusedError) -> None:
+        """Tell all viewers why nothing more comes."""
+        where = f"namespace {self._namespace}" if self._namespace else "all namespaces"
+        if isinstance(error, KubeError):
+            error = of_kube(error, f"the Runs of {where} cannot be followed", WATCH, self._namespace)
+        self.problem = error
+        for viewer in self._viewers:
+            viewer.end()
+
+    def put(self, raw: JSON) -> None:
+        """An object was added or changed."""
+        metadata = mapping(raw.get("metadata"))
+        uid, version = text(metadata.get("uid")), text(metadata.get("resourceVersion"))
+        if self._versions.get(uid) == version:  # seen already: listed once more after a broken watch
+            return
+        self._versions[uid] = version
+        self._raws[uid] = raw
+        if len(self._raws) > UNRENDERED or not self._viewers:
+            for one in list(self._raws):
+                self.row(one)
+        for viewer in self._viewers:
+            viewer.changed(uid)
+
+    def drop(self, uid: str) -> None:
+        """An object is gone."""
+        self._raws.pop(uid, None)
+        self._versions.pop(uid, None)
+        self._size -= len(self._rows.pop(uid, b""))
+        for viewer in self._viewers:
+            viewer.gone(uid)
+
+    def row(self, uid: str) -> bytes | None:
+        """The row as JSON; None where the Run is gone. Rendered once for all viewers."""
+        raw = self._raws.pop(uid, None)
+        if raw is not None:
+            written = encoded(row(raw))
+            self._size += len(written) - len(self._rows.get(uid, b""))
+            self._rows[uid] = written
+            if self._size > self._limits.feed and self.problem is None:
+                self.end(
+                    RefusedError(
+                        507, "TooManyRuns", "there are too many Runs for a live list; choose a namespace"
+                    )
+                )
+        return self._rows.get(uid)
+
+    def join(self) -> RowsViewer:
+        """A viewer, who gets all rows first."""
+        viewer = RowsViewer(self, self._limits.frame)
+        for uid in self._versions:
+            viewer.changed(uid)
+        if self.is_synced:
+            viewer.synced()
+        if self.problem is not None:
+            viewer.end()
+        self._viewers.add(viewer)
+        return viewer
+
+    def leave(self, viewer: RowsViewer) -> None:
+        """Nobody reads it any more."""
+        self._viewers.discard(viewer)
+
+    def _listed(self) -> None:
+        self.is_synced = True
+        for viewer in self._viewers:
+            viewer.synced()
+
+    def _failed(self, error: KubeError) -> None:
+        if isinstance(error, ForbiddenError | NotFoundError):
+            raise error
+        for viewer in self._viewers:
+            viewer.told(of_kube(error, "the list is not live for the moment", WATCH, self._namespace))
+
+
+class RowsViewer:
+    """What one stream still has to send: names of rows, not rows. Who is slow gets the newest of each."""
+
+    def __init__(self, feed: RunFeed, largest: int) -> None:
+        self._feed = feed
+        self._largest = largest
+        self._changed: dict[str, None] = {}
+        self._gone: dict[str, None] = {}
+        self._sync = False
+        self._told: RefusedError | None = None
+        self._ended = False
+        self.wake = asyncio.Event()
+
+    @property
+    def over(self) -> bool:
+        """The feed has ended."""
+        return self._ended
+
+    def changed(self, uid: str) -> None:
+        """There is a new row."""
+        self._changed[uid] = None
+        self.wake.set()
+
+    def gone(self, uid: str) -> None:
+        """There is none any more."""
+        self._changed.pop(uid, None)
+        self._gone[uid] = None
+        self.wake.set()
+
+    def synced(self) -> None:
+        """All rows there are have been named."""
+        self._sync = True
+        self.wake.set()
+
+    def told(self, problem: RefusedError) -> None:
+        """Something is wrong, and may pass."""
+        self._told = problem
+        self.wake.set()
+
+    def end(self) -> None:
+        """Nothing more comes."""
+        self._ended = True
+        self.wake.set()
+
+    def frames(self) -> Iterator[bytes]:
+        """Rows first, then what is gone, then that this was all."""
+        while self._changed:
+            yield raw_frame("rows", b"[" + b",".join(self._next_rows()) + b"]")
+        if self._gone:
+            gone, self._gone = list(self._gone), {}
+            yield frame("gone", gone)
+        if self._sync:
+            self._sync = False
+            yield frame("synced", {})
+        problem, self._told = self._told or (self._feed.problem if self._ended else None), None
+        if problem is not None:
+            yield frame("problem", problem.body)
+
+    def _next_rows(self) -> list[bytes]:
+        found: list[bytes] = []
+        size = 0
+        while self._changed and size < self._largest:
+            uid = next(iter(self._changed))
+            del self._changed[uid]
+            written = self._feed.row(uid)
+            if written is not None:
+                found.append(written)
+                size += len(written)
+        return found

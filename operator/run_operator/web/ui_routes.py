@@ -1,0 +1,235 @@
+"""Which path of the page's API means what."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+from urllib.parse import unquote
+
+from aiohttp import web
+
+from run_operator import __version__
+from run_operator.api.raw import mapping, mappings, text
+from run_operator.gateway.api_client import ApiClient
+from run_operator.gateway.authentication import review
+from run_operator.web.detail_feed import DetailFeed
+from run_operator.web.errors import RefusedError, bad, not_found
+from run_operator.web.event_stream import EventStream, Places
+from run_operator.web.feeds import Feeds
+from run_operator.web.limits import WebLimits
+from run_operator.web.reading import Reading
+from run_operator.web.rights import GET, LIST, WATCH
+from run_operator.web.run_feed import RunFeed
+from run_operator.web.view.comparing import comparison
+from run_operator.web.view.curves import MAX_POINTS
+from run_operator.web.view.detail import detail
+from run_operator.web.view.rows import row
+from run_operator.web.view.series_answer import MAX_NAMES, series_answer
+
+_NAME: Final = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
+_TOKEN: Final = re.compile(r"[A-Za-z0-9+/=_-]{0,4096}")
+
+Enter = Callable[[web.BaseRequest], Awaitable[ApiClient]]
+Stream = Callable[[ApiClient], Awaitable[web.StreamResponse]]
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """What the page reads before it asks for anything. `through`: the program, for the field manager of a stop."""
+
+    mode: str
+    namespace: str | None = None
+    through: str = "run-operator-gateway"
+    oidc: Callable[[], Awaitable[Mapping[str, Any] | None]] | None = None
+    issuers: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class UiRequest:
+    """`parts`: of the path below `api/`, decoded."""
+
+    request: web.BaseRequest
+    method: str
+    parts: tuple[str, ...]
+    headers: dict[str, str]
+    viewer: str = field(default="")
+
+    @classmethod
+    def of(cls, request: web.BaseRequest, path: str, headers: dict[str, str]) -> UiRequest:
+        """HEAD is a GET whose answer has no body; aiohttp leaves it out."""
+        method = "GET" if request.method == "HEAD" else request.method
+        return cls(request, method, tuple(unquote(part) for part in path.split("/")), headers)
+
+    def one(self, name: str, default: str = "") -> str:
+        """A parameter of the query."""
+        return self.request.query.get(name, default)
+
+    def many(self, name: str) -> list[str]:
+        """A parameter that may be repeated."""
+        return list(self.request.query.getall(name, []))
+
+    def number(self, name: str, default: int, most: int) -> int:
+        """Raises RefusedError for what is none, or too large."""
+        found = self.one(name) or str(default)
+        if not found.isascii() or not found.isdecimal() or len(found) > 9 or not 1 <= int(found) <= most:  # noqa: PLR2004
+            raise bad(f"{name} must be a number from 1 to {most}")
+        return int(found)
+
+    def namespace(self) -> str | None:
+        """The one in the query; None: all of them."""
+        found = self.one("namespace")
+        return _name(found, "a namespace") if found else None
+
+
+class UiRoutes:
+    """One object for a process; holds watches, places and remembered rights."""
+
+    def __init__(self, session: Session, limits: WebLimits) -> None:
+        self._session = session
+        self._limits = limits
+        self._feeds = Feeds(limits)
+        self._places = Places(limits)
+        self._reading = Reading(limits, session.through)
+        self._stopped = asyncio.Event()
+
+    async def close(self) -> None:
+        """End all streams."""
+        self._stopped.set()
+        await self._feeds.close()
+
+    def stream(self, asked: UiRequest) -> Stream | None:
+        """What answers a request for a stream; None: it is for none."""
+        match asked.method, asked.parts:
+            case "GET", ("runs", "stream"):
+                namespace = asked.namespace()
+                return lambda caller: self._list_stream(asked, caller, namespace)
+            case "GET", ("namespaces", namespace, "runs", name, "stream"):
+                place = _place(namespace, name)
+                return lambda caller: self._detail_stream(asked, caller, *place)
+        return None
+
+    async def answer(self, asked: UiRequest, enter: Enter) -> tuple[int, Any]:
+        """Status and what becomes JSON. Raises RefusedError or Problem."""
+        if (asked.method, asked.parts) == ("GET", ("session",)):
+            return 200, await self._of_session(asked, enter)
+        caller = await enter(asked.request)
+        asked.viewer = caller.identity.owner
+        match asked.method, asked.parts:
+            case "GET", ("namespaces",):
+                names, every = await self._reading.namespaces(caller)
+                return 200, {"items": names, "all": every}
+            case "GET", ("runs",):
+                return 200, await self._list(asked, caller)
+            case "GET", ("compare",):
+                return 200, await self._compare(asked, caller)
+            case _, ("namespaces", namespace, "runs", name, *rest):
+                return await self._of_run(asked, caller, *_place(namespace, name), rest)
+        raise not_found(f"there is nothing at api/{'/'.join(asked.parts)[:200]}")
+
+    async def _of_session(self, asked: UiRequest, enter: Enter) -> dict[str, Any]:
+        session = self._session
+        found = {
+            "mode": session.mode,
+            "version": __version__,
+            "namespace": session.namespace,
+            "oidc": None if session.oidc is None else await session.oidc(),
+            "user": None,
+        }
+        if "Authorization" in asked.request.headers:
+            user = await review(await enter(asked.request))
+            found["user"] = {"name": text(user.get("username")), "groups": list(user.get("groups") or ())}
+        return found
+
+    async def _list(self, asked: UiRequest, caller: ApiClient) -> dict[str, Any]:
+        limit = asked.number("limit", self._limits.page, self._limits.page)
+        token = asked.one("continue")
+        if not _TOKEN.fullmatch(token):
+            raise bad("continue is what an earlier page gave, and nothing else")
+        page = await self._reading.page(caller, asked.namespace(), limit, token)
+        metadata = mapping(page.get("metadata"))
+        return {
+            "items": [row(raw) for raw in mappings(page.get("items"))],
+            "continue": text(metadata.get("continue")) or None,
+            "resourceVersion": text(metadata.get("resourceVersion")),
+        }
+
+    async def _compare(self, asked: UiRequest, caller: ApiClient) -> dict[str, Any]:
+        keys = list(dict.fromkeys(asked.many("run")))
+        if not 1 <= len(keys) <= self._limits.compared:
+            raise bad(f"name 1 to {self._limits.compared} Runs, each as run=NAMESPACE/NAME")
+        places = [_place(*key.partition("/")[::2]) for key in keys]
+        return comparison(await self._reading.runs(caller, places))
+
+    async def _of_run(
+        self, asked: UiRequest, caller: ApiClient, namespace: str, name: str, rest: list[str]
+    ) -> tuple[int, Any]:
+        reading = self._reading
+        match asked.method, rest:
+            case "GET", []:
+                raw = await reading.run(caller, namespace, name)
+                events, notes = await reading.events(caller, raw)
+                return 200, detail(raw, events, await reading.rights(caller, namespace, name), notes)
+            case "GET", ["metrics"]:
+                names = asked.many("name")
+                if len(names) > MAX_NAMES:
+                    raise bad(f"name at most {MAX_NAMES} metrics")
+                points = asked.number("points", MAX_POINTS, MAX_POINTS)
+                raw = await reading.run(caller, namespace, name)
+                return 200, series_answer(raw, names, time.time(), points)
+            case "POST", ["stop"]:
+                return 202, row(await reading.set_suspend(caller, namespace, name, suspend=True))
+            case "POST", ["resume"]:
+                return 202, row(await reading.set_suspend(caller, namespace, name, suspend=False))
+            case "DELETE", []:
+                return 202, row(await reading.delete(caller, namespace, name))
+        raise RefusedError(
+            405, "MethodNotAllowed", f"{asked.method} is not for api/{'/'.join(asked.parts)[:200]}"
+        )
+
+    async def _list_stream(
+        self, asked: UiRequest, caller: ApiClient, namespace: str | None
+    ) -> web.StreamResponse:
+        async def check() -> None:
+            await self._reading.check(caller, (LIST, WATCH), namespace)
+
+        await check()
+        key = "runs", caller.identity.digest, namespace
+        with self._places.place(caller.identity.owner):
+            async with self._feeds.viewer(
+                key, lambda: RunFeed(caller.api, namespace, self._limits), check
+            ) as viewer:
+                return await EventStream(asked.request, asked.headers, self._limits).serve(
+                    viewer, self._stopped
+                )
+
+    async def _detail_stream(
+        self, asked: UiRequest, caller: ApiClient, namespace: str, name: str
+    ) -> web.StreamResponse:
+        async def check() -> None:
+            await self._reading.check(caller, (GET, LIST, WATCH), namespace, name)
+
+        await check()
+        rights = await self._reading.rights(caller, namespace, name)
+        key = "run", caller.identity.digest, namespace, name
+        with self._places.place(caller.identity.owner):
+            async with self._feeds.viewer(
+                key, lambda: DetailFeed(caller.api, namespace, name, rights), check
+            ) as viewer:
+                return await EventStream(asked.request, asked.headers, self._limits).serve(
+                    viewer, self._stopped
+                )
+
+
+def _place(namespace: str, name: str) -> tuple[str, str]:
+    return _name(namespace, "a namespace"), _name(name, "a Run")
+
+
+def _name(found: str, of: str) -> str:
+    """Checked, because it becomes a part of a path at the API server."""
+    if not _NAME.fullmatch(found) or ".." in found:
+        raise bad(f"{found[:80]!r} cannot be the name of {of}")
+    return found

@@ -1,0 +1,75 @@
+"""What was logged since a viewer last heard."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final, NamedTuple
+
+from run_operator.api.raw import JSON, mapping, number, parse
+from run_operator.web.view.curves import NOT_FINITE
+from run_operator.web.view.detail import summaries
+from run_operator.web.view.timeline import LoggedTimes
+
+MOST: Final = 2000
+"""New points of one metric; the page reads the series again where there are more."""
+
+
+class Seen(NamedTuple):
+    """How far a viewer knows one metric."""
+
+    kept: int
+    stride: int
+    rewinds: int
+    logged: int
+
+
+Cursor = Mapping[str, Seen]
+
+
+def cursor(status: JSON) -> Cursor:
+    """All there is now."""
+    info = mapping(status.get("metricsInfo"))
+    return {
+        name: _seen(value, mapping(info.get(name))) for name, value in mapping(status.get("metrics")).items()
+    }
+
+
+def new_points(raw: JSON, before: Cursor, now: float) -> dict[str, Any]:
+    """Metric to its new points, with its figures. `reset`: the list was thinned or replaced, and is to be read again."""
+    status = mapping(raw.get("status"))
+    metrics, after = mapping(status.get("metrics")), cursor(status)
+    changed = [name for name, seen in after.items() if before.get(name) != seen]
+    if not changed:
+        return {}
+    created = parse(mapping(raw.get("metadata")).get("creationTimestamp"))
+    times = LoggedTimes(status, created, now)
+    figures = {one["name"]: one for one in summaries(status)}
+    found: dict[str, Any] = {}
+    for name in changed:
+        seen, known = after[name], before.get(name, Seen(0, after[name].stride, after[name].rewinds, 0))
+        told = {key: figures[name][key] for key in ("type", "count", "last", "min", "max")}
+        grown = (seen.stride, seen.rewinds) == (known.stride, known.rewinds) and seen.kept >= known.kept
+        if not isinstance(metrics[name], list) or not grown or seen.kept - known.kept > MOST:
+            found[name] = told | {"reset": True}
+            continue
+        values = [one if type(one) in (float, int) else None for one in metrics[name][known.kept :]]
+        steps = [at * seen.stride for at in range(known.kept, seen.kept)]
+        active = times.active(steps, seen.logged)
+        special = [
+            {"step": step, "value": NOT_FINITE}
+            for step, one in zip(steps, values, strict=True)
+            if one is None
+        ]
+        points = {"step": steps, "wall": times.wall(active), "active": active, "value": values}
+        found[name] = told | {"reset": False, "from": known.logged, "points": points, "special": special}
+    return found
+
+
+def _seen(value: Any, info: JSON) -> Seen:
+    kept = len(value) if isinstance(value, list) else 1
+    return Seen(
+        kept,
+        max(1, number(info.get("stride"))),
+        number(info.get("rewinds")),
+        number(info.get("count")) or kept,
+    )

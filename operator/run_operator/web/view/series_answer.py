@@ -1,0 +1,49 @@
+"""The answer with the series of a Run: steps, times and values as arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from run_operator.api.raw import JSON, mapping, parse
+from run_operator.web.view.curves import MAX_POINTS, Curve, curve, special_of
+from run_operator.web.view.timeline import LoggedTimes, attempts
+
+MAX_NAMES: Final = 64
+"""Metrics of one answer: as many as a Run has."""
+
+
+def series_answer(raw: JSON, names: Sequence[str], now: float, points: int = MAX_POINTS) -> dict[str, Any]:
+    """The metrics that are named, or all. A name that is not there is left out."""
+    metadata, status = mapping(raw.get("metadata")), mapping(raw.get("status"))
+    created = parse(metadata.get("creationTimestamp"))
+    times = LoggedTimes(status, created, now)
+    wanted = list(dict.fromkeys(names or mapping(status.get("metrics"))))[:MAX_NAMES]
+    found = [(name, one) for name in wanted if (one := curve(status, name, points)) is not None]
+    return {
+        "series": [_series(name, one, times) for name, one in found],
+        "attempts": [
+            {key: one[key] for key in ("number", "started", "running", "ended", "phases")}
+            for one in attempts(status, created)
+        ],
+        "timesEstimated": True,
+    }
+
+
+def _series(name: str, found: Curve, times: LoggedTimes) -> dict[str, Any]:
+    active = times.active(found.step, found.count)
+    return {
+        "name": name,
+        "points": {
+            "step": found.step,
+            "wall": times.wall(active),
+            "active": active,
+            "value": found.value,
+            "min": found.least,
+            "max": found.most,
+        },
+        "buckets": found.bucketed,
+        "count": found.count,
+        "stride": found.stride,
+        "special": special_of(found),
+    }

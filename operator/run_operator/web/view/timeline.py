@@ -1,0 +1,174 @@
+"""The attempts of a Run over time: when it waited, ran, was stopped, and when its values were logged."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from run_operator.api.conditions import FINAL, QUEUED, State, find, state_of
+from run_operator.api.raw import JSON, mapping, mappings, number, parse, precise_stamp, text
+
+PHASES: Final[Mapping[State, str]] = {
+    State.CREATED: "pending",
+    State.PENDING: "pending",
+    State.RUNNING: "running",
+    State.STOP: "stopping",
+    State.STOPPED: "stopped",
+}
+QUEUE: Final = "queued"
+COMPLETIONS: Final = frozenset({"CompletionsReached", "Completed"})
+
+
+@dataclass(frozen=True, slots=True)
+class Phase:
+    """Seconds since the epoch; `until` None: it goes on."""
+
+    name: str
+    since: float
+    until: float | None
+
+
+def phases(status: JSON, created: float | None) -> list[Phase]:
+    """From the transitions, the oldest first; the last fifty that the status keeps."""
+    moves = [
+        (at, state_of(one.get("status")))
+        for one in reversed(mappings(status.get("transitions")))
+        if (at := parse(one.get("time"))) is not None
+    ]
+    if created is not None and (not moves or moves[0][0] > created) and len(moves) < _KEPT:
+        moves.insert(0, (created, State.CREATED))
+    found: list[Phase] = []
+    for number_, (at, state) in enumerate(moves):
+        until = moves[number_ + 1][0] if number_ + 1 < len(moves) else None
+        name = PHASES.get(state)
+        if name is None:
+            continue
+        if found and found[-1].name == name and found[-1].until == at:
+            found[-1] = Phase(name, found[-1].since, until)
+        else:
+            found.append(Phase(name, at, until))
+    return _with_queue(found, status)
+
+
+_KEPT: Final = 50
+
+
+def _with_queue(found: list[Phase], status: JSON) -> list[Phase]:
+    """The last wait was one in a queue, as far as its condition says so."""
+    held = find(mappings(status.get("conditions")), QUEUED)
+    at = parse(held.get("lastTransitionTime")) if held is not None else None
+    if held is None or at is None:
+        return found
+    last = next((one for one in reversed(found) if one.name == "pending"), None)
+    if last is None or (last.until is not None and at > last.until + 1):
+        return found
+    place = found.index(last)
+    if held.get("status") == "True":
+        parts = [Phase("pending", last.since, at), Phase(QUEUE, max(at, last.since), last.until)]
+    elif at > last.since:
+        parts = [Phase(QUEUE, last.since, at), Phase("pending", at, last.until)]
+    else:
+        return found
+    kept = [one for one in parts if one.until is None or one.until > one.since]
+    return [*found[:place], *kept, *found[place + 1 :]]
+
+
+def attempts(status: JSON, created: float | None) -> list[dict[str, Any]]:
+    """What became of each attempt, the oldest first, with its phases."""
+    entries = mappings(status.get("attempts"))
+    every = phases(status, created)
+    starts = [parse(one.get("startTime")) or 0.0 for one in entries]
+    pods = mappings(status.get("pods"))
+    found = []
+    for place, entry in enumerate(entries):
+        since = float("-inf") if place == 0 else starts[place]
+        until = starts[place + 1] if place + 1 < len(entries) else float("inf")
+        # Starts are whole seconds, transitions are not: half a second of tolerance keeps them together.
+        own = [one for one in every if since - 0.5 <= one.since < until - 0.5]
+        is_last = place + 1 == len(entries)
+        pod = text(entry.get("podName")) or (text(pods[0].get("name")) if is_last and pods else "")
+        running = next((one.since for one in own if one.name == "running"), None)
+        found.append(
+            {
+                "number": number(entry.get("attempt")),
+                "state": _outcome(entry, status, is_last),
+                "started": entry.get("startTime"),
+                "running": None if running is None else precise_stamp(running),
+                "ended": entry.get("endTime"),
+                "exitCode": entry.get("exitCode"),
+                "reason": text(entry.get("reason")),
+                "message": text(entry.get("message")),
+                "pod": pod or None,
+                "interruptedBy": text(entry.get("interruptedBy")) or None,
+                "stoppedBy": text(entry.get("stoppedBy")) or None,
+                "phases": [
+                    {
+                        "phase": one.name,
+                        "from": precise_stamp(one.since),
+                        "to": None if one.until is None else precise_stamp(one.until),
+                    }
+                    for one in own
+                ],
+            }
+        )
+    return found
+
+
+def _outcome(entry: JSON, status: JSON, is_last: bool) -> str:
+    """One word: how it ended, or the phase it is in."""
+    state = state_of(status.get("state"))
+    if not entry.get("endTime"):
+        return (
+            PHASES.get(state, "completed" if state == State.COMPLETED else "failed") if is_last else "ended"
+        )
+    if is_last and state in FINAL:
+        return "completed" if state == State.COMPLETED else "failed"
+    if entry.get("interruptedBy"):
+        return "interrupted"
+    if entry.get("stoppedBy") or text(entry.get("reason")) == "Suspended":
+        return "stopped"
+    return "completed" if text(entry.get("reason")) in COMPLETIONS else "failed"
+
+
+class LoggedTimes:
+    """When each step was logged.
+
+    The status keeps no time of single values: they are spread evenly over the time in which the program ran, up to the last
+    commit. That is an estimate, and the answer says so.
+    """
+
+    def __init__(self, status: JSON, created: float | None, now: float) -> None:
+        ingest = mapping(status.get("metricsIngest"))
+        end = parse(ingest.get("lastCommitTime")) or parse(status.get("completionTime")) or now
+        spans = [
+            (one.since, min(end, one.until if one.until is not None else now))
+            for one in phases(status, created)
+            if one.name == "running"
+        ]
+        self._spans = [(since, until) for since, until in spans if until > since]
+        self._offsets = [0.0]
+        for since, until in self._spans:
+            self._offsets.append(self._offsets[-1] + until - since)
+
+    @property
+    def total(self) -> float:
+        """Seconds in which the program ran."""
+        return self._offsets[-1]
+
+    def active(self, steps: Sequence[int], count: int) -> list[float]:
+        """Seconds in which the program had run when each of these steps was logged."""
+        each = self.total / max(1, count)
+        return [round((step + 1) * each, 3) for step in steps]
+
+    def wall(self, active: Sequence[float]) -> list[float | None]:
+        """The moments, in seconds since the epoch."""
+        return [self._moment(one) for one in active]
+
+    def _moment(self, active: float) -> float | None:
+        if not self._spans:
+            return None
+        place = min(len(self._spans) - 1, max(0, bisect_right(self._offsets, active - 1e-6) - 1))
+        since, until = self._spans[place]
+        return round(min(until, since + active - self._offsets[place]), 3)
