@@ -32,6 +32,7 @@ from run_operator.lifecycle.model import (
 from run_operator.lifecycle.plan import plan
 from run_operator.workloads.types import Options
 from tests.support.builders import NOW, UID, function
+from tests.support.lifecycle_page import transitions
 
 OVER = ("COMPLETED", "ERROR")
 OUTSIDE = (
@@ -415,8 +416,17 @@ class World:
         found = old["state"] == "CREATED" and not old.get("attempt")
         self._rule(step in (0, 1) or found, f"the attempt number moves by {step}")
         self._rule(step == 0 or found or not live, "the next attempt is counted while a pod can write")
+        self._follows_arrows(old, status)
         self.run["status"] = copy.deepcopy(dict(status))
         self._touch(self.run)
+
+    def _follows_arrows(self, old: dict[str, Any], status: dict[str, Any]) -> None:
+        """Each change of state is one of those that docs/lifecycle.md draws; one write may hold several."""
+        before = len(old.get("transitions", ()))
+        entered = status.get("transitions", [])[: len(status.get("transitions", [])) - before]
+        way = [old["state"], *(entry["status"] for entry in reversed(entered))]
+        for one, next_one in itertools.pairwise(way):
+            self._rule((one, next_one) in transitions(), f"there is no way from {one} to {next_one}")
 
     def settled(self) -> None:
         """What must be true once nothing moves any more."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from run_operator.api.conditions import State, state_of
 from run_operator.lifecycle import not_applied, resolution, start
 from run_operator.lifecycle.context import Context
 from run_operator.lifecycle.model import CreateWorkload, Plan
@@ -21,9 +22,13 @@ def begin(ctx: Context) -> Plan:
 
 
 def _is_recorded_by_its_job(ctx: Context) -> bool:
-    """Whether the Job alone is enough to find the attempt again: its number is 1, its document cannot change."""
+    """Whether the Job alone is enough to find the attempt again: its number is 1, its document cannot change.
+
+    A status that says more than CREATED has to be taken back first (`mending.py`).
+    """
+    is_untouched = state_of(ctx.run.status.get("state")) == State.CREATED
     needs_nothing = ctx.resolution.record is None and ctx.resolution.error is None
-    return needs_nothing and child_kind(ctx.run) == "Job" and not ctx.run.queue
+    return is_untouched and needs_nothing and child_kind(ctx.run) == "Job" and not ctx.run.queue
 
 
 def _job_first(ctx: Context) -> Plan:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,8 +20,8 @@ from run_operator.lifecycle.model import (
 from run_operator.lifecycle.plan import plan
 from run_operator.workloads.types import Options
 from tests.support.builders import NOW, deployment, job, pod, replica, run, serve, service
+from tests.support.lifecycle_page import table, transitions
 
-PAGE = Path(__file__).resolve().parents[3] / "docs" / "lifecycle.md"
 VERBS = {
     CreateWorkload: "create",
     DeleteChild: "delete",
@@ -51,18 +50,6 @@ PODS = {
     "exit 3": (pod("Failed", exit_code=3),),
     "ready": (replica(),),
 }
-
-
-def table(heading: str) -> list[list[str]]:
-    """The rows of the first table below a heading, without its head."""
-    lines = PAGE.read_text().split(f"\n## {heading}\n")[1].splitlines()
-    first = next(i for i, line in enumerate(lines) if line.startswith("|---"))
-    rows = []
-    for line in lines[first + 1 :]:
-        if not line.startswith("|"):
-            return rows
-        rows.append([cell.strip() for cell in line.strip("|").split("|")])
-    return rows
 
 
 def status_of(state: str) -> dict[str, Any]:
@@ -160,3 +147,9 @@ def test_every_way_back_to_pending_counts_the_next_attempt(row):
     made = plan(one, Observed(pods=PODS[row[3]], fresh=True, **CHILDREN[row[2]]), NOW, Options())
     expected = one.status.get("attempt", 0) + (0 if row[3] == "ending" else 1)
     assert made.status["attempt"] == expected
+
+
+@pytest.mark.parametrize("row", [*table("Jobs"), *table("Services")], ids=" ".join)
+def test_every_change_of_state_is_an_arrow_of_the_drawing(row):
+    before, after = row[0], row[4]
+    assert before == after or (before, after) in transitions()
