@@ -90,7 +90,7 @@ def _up(ctx: Context, leftover: JobView | None) -> Plan:
 
 
 def _down(ctx: Context, leftover: JobView | None) -> Plan:
-    """A child asked for a moment ago may be there alalthough no stream has reported it yet: read again before a decision."""
+    """A child asked for a moment ago may be there although no stream has reported it yet: read again before a decision."""
     born_suspended = ctx.draft.state == State.CREATED and ctx.run.generation == 1
     if ctx.draft.state != State.STOPPED and not born_suspended and not ctx.observed.fresh:
         return Plan(reread=True)
