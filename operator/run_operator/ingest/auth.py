@@ -24,7 +24,14 @@ from run_operator.http.server import DeniedError
 from run_operator.ingest.limits import IngestLimits
 from run_operator.ingest.signatures import Signatures, claims
 from run_operator.kube.client import Api
-from run_operator.kube.errors import FencedError, KubeError, NotFoundError, ThrottledError
+from run_operator.kube.errors import (
+    FencedError,
+    ForbiddenError,
+    KubeError,
+    NotFoundError,
+    ThrottledError,
+    UnauthorizedError,
+)
 from run_operator.kube.resource import BY_KIND, PODS, REPLICA_SETS, TOKEN_REVIEWS
 from run_operator.kube.single_flight import SingleFlight
 
@@ -107,7 +114,7 @@ class TokenReviewer:
         except ThrottledError as error:
             raise DeniedError(503, "the API server is busy", retry_after=error.retry_after) from error
         except (KubeError, FencedError) as error:
-            raise DeniedError(503, "the API server cannot be asked about the token", retry_after=2) from error
+            raise _unanswered("token", error) from error
 
     async def _ask(self, name: bytes, token: str, audience: str) -> Caller | None:
         body = {
@@ -222,7 +229,7 @@ class PodOwnership:
                 return self._missed(known, caller)
             member = Member(run.uid, pod.attempt) if await self._owned(pod, run) else Member("", 0)
         except KubeError as error:
-            raise DeniedError(503, "the API server cannot be asked about the pod", retry_after=2) from error
+            raise _unanswered("pod", error) from error
         if _foreign(member) or not self.gone(
             caller.uid
         ):  # else the streams lag: looked up again the next time
@@ -282,3 +289,15 @@ class PodOwnership:
 def _foreign(member: Member) -> bool:
     """Not of the Run it spoke for, and never will be."""
     return not member.attempt and member.gone_at is None
+
+
+def _unanswered(what: str, error: KubeError | FencedError) -> DeniedError:
+    """Why nothing is known about the caller; none of it is the caller's fault."""
+    match error:
+        case UnauthorizedError():
+            text = f"the API server does not take the operator's own token, so nothing is known about this {what}"
+        case ForbiddenError():
+            text = f"the operator lacks the right to ask the API server about the {what}: apply manifests/base again"
+        case _:
+            text = f"the API server cannot be asked about the {what}"
+    return DeniedError(503, text, retry_after=2)
