@@ -13,9 +13,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from run_operator.api.pod_contract import AUDIENCE, audience
+from run_operator.api.pod_contract import AUDIENCE
 from run_operator.api.raw import mapping
-from run_operator.api.run import Key, Run
+from run_operator.api.run import Run
 from run_operator.children import Controller, DeploymentView, JobView, PodView
 from run_operator.children.cluster_view import ClusterView
 from run_operator.children.ownership import proof
@@ -131,21 +131,6 @@ class TokenReviewer:
         if len(self._known) > self._limits.remembered:
             self._known.popitem(last=False)
         return caller
-
-
-async def authenticated(
-    cluster: ClusterView, tokens: TokenReviewer, key: Key, token: str, source: str
-) -> tuple[Run, Caller]:
-    """The Run at this place, and the pod that has a token for it. Raises DeniedError: 401, 403 or 503.
-
-    A Run that is not there and one that the token is not for have the same answer.
-    """
-    uid = run_uid(token)
-    caller = await tokens.caller(token, audience(uid), source)
-    run = cluster.run_of(uid)
-    if run is None or run.key != key:
-        raise DeniedError(401, NOT_VALID)
-    return run, caller
 
 
 def run_uid(token: str) -> str:
