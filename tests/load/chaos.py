@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import json
 import random
 import sys
 import time
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 from run_operator.kube.client import Api
@@ -111,10 +113,11 @@ class Chaos:
         """Runs that are not where they were wished to be."""
         found = []
         async for item in self._api.list_objects(RUNS, namespace=self._namespace):
-            name, state = item["metadata"]["name"], item["status"].get("state")
+            name, status = item["metadata"]["name"], item["status"]
+            state = status.get("state")
             expected = ("STOPPED",) if self.wishes[name] else ("RUNNING",)
             if state not in (*expected, "COMPLETED", "ERROR"):
-                found.append(f"{name} is {state}, suspend is {self.wishes[name]}")
+                found.append(f"{name} is {state}, suspend is {self.wishes[name]}: {status.get('message')}")
         return found
 
 
@@ -147,6 +150,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="make chaos")
     parser.add_argument("--count", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=int(time.time()))
+    parser.add_argument("--keep", type=Path, help="A file for the history, an event a line.")
     chosen = parser.parse_args()
     print(f"chaos: {chosen.count} sequences, seed {chosen.seed}", flush=True)
     with stage("chaos", "chaos", "--restarts") as (person, operator, _):
@@ -154,7 +158,10 @@ def main() -> None:
         recording = Recording(person)
         began = time.monotonic()
         chaos = asyncio.run(campaign(person, operator, chosen.count, chosen.seed))
-        judge = judged(recording.stop())
+        events = recording.stop()
+        if chosen.keep:
+            chosen.keep.write_text("".join(f"{json.dumps(event)}\n" for event in events))
+        judge = judged(events)
         tell(chosen, chaos, judge, time.monotonic() - began)
 
 
