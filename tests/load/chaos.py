@@ -139,6 +139,7 @@ async def campaign(person: Person, operator: OperatorProcess, count: int, seed: 
         astray = await chaos.astray()
         while astray and time.monotonic() < until:
             await asyncio.sleep(LOOK)
+            await chaos.troubles.suffer(lambda _: chaos.troubles.node_is_heard_again(), "")
             astray = await chaos.astray()
         if astray:
             sys.exit(f"chaos: seed {seed}: stuck after {TIMEOUT:g} s:\n" + "\n".join(astray[:20]))
