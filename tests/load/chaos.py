@@ -52,6 +52,7 @@ class Chaos:
         self.kills = 0
         self.restarts = 0
         self.wishes: dict[str, bool] = {}
+        self.stuck: list[str] = []
 
     async def sequence(self, name: str) -> None:
         """One Run and what is wished of it."""
@@ -122,7 +123,7 @@ class Chaos:
 
 
 async def campaign(person: Person, operator: OperatorProcess, count: int, seed: int) -> Chaos:
-    """All sequences, then time to come to rest. Exits with what is stuck."""
+    """All sequences, then time to come to rest."""
     async with connected(person, ABREAST, "chaos") as api:
         chaos = Chaos(api, operator, person, random.Random(seed))
         killers = [
@@ -141,8 +142,7 @@ async def campaign(person: Person, operator: OperatorProcess, count: int, seed: 
             await asyncio.sleep(LOOK)
             await chaos.troubles.suffer(lambda _: chaos.troubles.node_is_heard_again(), "")
             astray = await chaos.astray()
-        if astray:
-            sys.exit(f"chaos: seed {seed}: stuck after {TIMEOUT:g} s:\n" + "\n".join(astray[:20]))
+        chaos.stuck = astray
     return chaos
 
 
@@ -158,8 +158,10 @@ def main() -> None:
         prepare(person)
         recording = Recording(person)
         began = time.monotonic()
-        chaos = asyncio.run(campaign(person, operator, chosen.count, chosen.seed))
-        events = recording.stop()
+        try:
+            chaos = asyncio.run(campaign(person, operator, chosen.count, chosen.seed))
+        finally:
+            events = recording.stop()
         if chosen.keep:
             chosen.keep.write_text("".join(f"{json.dumps(event)}\n" for event in events))
         judge = judged(events)
@@ -183,8 +185,9 @@ def tell(chosen: argparse.Namespace, chaos: Chaos, judge: Judge, seconds: float)
     troubles = ", ".join(f"{name} {number}" for name, number in sorted(chaos.troubles.done.items()))
     print(f"{chaos.restarts} restarts of the API server; troubles: {troubles}")
     print(f"{len(judge.broken)} broken rules")
-    if judge.broken:
-        sys.exit(f"chaos: seed {chosen.seed}:\n" + "\n".join(judge.broken[:20]))
+    stuck = [f"stuck after {TIMEOUT:g} s: {one}" for one in chaos.stuck]
+    if wrong := judge.broken + stuck:
+        sys.exit(f"chaos: seed {chosen.seed}:\n" + "\n".join(wrong[:20]))
 
 
 if __name__ == "__main__":
