@@ -43,7 +43,7 @@ class Question(NamedTuple):
 
     kind: str
     uid: str
-    """Of the object; for pods that are gone, what their names begin with."""
+    """The uid of the object; for pods that are gone, what their names begin with."""
     name: str
     since: float | None = None
     """Since when a pod has been waiting, seconds since the epoch; None: as long as its attempt is under way."""
