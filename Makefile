@@ -5,12 +5,13 @@ DOCS := .venv-docs
 DOCS_STAMP := $(DOCS)/.installed
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+PAGE_STAMP := web/node_modules/.installed
 SDK_LINES := sdk sdk-next
 SDK_STAMPS := $(SDK_LINES:%=.venv-%/.installed)
 CLUSTER_NAME ?= demo
 
 .DEFAULT_GOAL := help
-.PHONY: help docs check setup prerequisites demo test test-unit test-pod test-integration test-e2e lint format bench bench-jobset bench-stop bench-client soak-clients bench-python bench-runmetrics bench-metrics bench-freshness bench-memory bench-neighbours chaos chaos-metrics cluster-up cluster-down chart lock sdk-lines sdk-environments
+.PHONY: help docs check setup prerequisites demo test test-unit test-pod web test-web screenshots test-integration test-e2e lint format bench bench-jobset bench-stop bench-client soak-clients bench-python bench-runmetrics bench-metrics bench-freshness bench-memory bench-neighbours chaos chaos-metrics cluster-up cluster-down chart lock sdk-lines sdk-environments
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,7 +44,7 @@ ifdef AREA
 test: $(STAMP) ## Everything that has to pass; AREA=workloads: the unit tests of one room
 	@$(BIN)/python -m pytest tests/unit/$(AREA) -q
 else
-test: lint test-unit test-pod test-integration test-e2e
+test: lint test-unit test-pod test-web test-integration test-e2e
 endif
 
 test-unit: $(STAMP) ## Pure rooms and the command line: seconds, no cluster
@@ -51,6 +52,23 @@ test-unit: $(STAMP) ## Pure rooms and the command line: seconds, no cluster
 
 test-pod: $(STAMP) ## What runs inside pods, in real processes: a minute, no cluster
 	@$(BIN)/python -m pytest tests/pod -q
+
+$(PAGE_STAMP): web/package-lock.json web/package.json $(STAMP)
+	@$(BIN)/python -m cluster.prerequisites --page
+	@echo "  setting up web/node_modules (the page: bundler, types, axe) ..."
+	@cd web && npm ci --silent --no-audit --no-fund
+	@touch $@
+
+web: $(PAGE_STAMP) ## Check and build the page of Runs into the package
+	@cd web && npm run --silent types && npm test --silent && npm run --silent build
+
+test-web: $(PAGE_STAMP) ## The page: its logic in node, then stories in a real browser
+	@$(BIN)/python -m cluster.prerequisites --page
+	@cd web && npm run --silent types && npm test --silent
+	@$(BIN)/python -m pytest tests/web -q
+
+screenshots: $(PAGE_STAMP) ## Make the pictures of the page in docs/pictures anew
+	@$(BIN)/python -m tests.support.page_pictures
 
 test-integration: $(STAMP) $(SDK_STAMPS) ## A real API server with fake nodes
 	@$(BIN)/python -m pytest tests/integration -q

@@ -7,7 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -30,6 +30,13 @@ PACKAGES: Final = {
     "util-linux": "unshare",
 }
 """Debian package to the program that shows it is there."""
+PAGE_PACKAGES: Final = {
+    "chromium": "chromium",
+    "chromium-driver": "chromedriver",
+    "nodejs": "node",
+    "npm": "npm",
+}
+"""The same, of the tests of the page of Runs: a browser, and what runs the page's unit tests."""
 CONTROLLERS: Final = ("cpu", "cpuset", "memory", "pids")
 CGROUPS: Final = Path("/sys/fs/cgroup")
 
@@ -47,9 +54,9 @@ def check(shape: str) -> list[Problem]:
     return [*found, *_root(), *_packages(), *_cgroups()] if shape == "full" else found
 
 
-def missing_packages() -> list[str]:
+def missing_packages(packages: Mapping[str, str] = PACKAGES) -> list[str]:
     """Debian packages whose program is not there."""
-    return [package for package, program in PACKAGES.items() if not shutil.which(program, path=search_path())]
+    return [package for package, program in packages.items() if not shutil.which(program, path=search_path())]
 
 
 def search_path() -> str:
@@ -57,17 +64,17 @@ def search_path() -> str:
     return os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"])
 
 
-def install(say: Callable[[str], None]) -> None:
+def install(say: Callable[[str], None], packages: Mapping[str, str] = PACKAGES) -> None:
     """Install the missing Debian packages, as root with apt-get. Raises ClusterError."""
-    packages = missing_packages()
-    if not packages:
+    missing = missing_packages(packages)
+    if not missing:
         return
     if os.geteuid() != 0 or not shutil.which("apt-get"):
-        raise ClusterError(f"missing Debian packages: {' '.join(packages)}; install them as root")
-    say(f"installing Debian packages: {' '.join(packages)}")
+        raise ClusterError(f"missing Debian packages: {' '.join(missing)}; install them as root")
+    say(f"installing Debian packages: {' '.join(missing)}")
     for command in (
         ["apt-get", "update", "-q"],
-        ["apt-get", "install", "-yq", "--no-install-recommends", *packages],
+        ["apt-get", "install", "-yq", "--no-install-recommends", *missing],
     ):
         environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
         done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
@@ -133,12 +140,23 @@ def _cgroups() -> list[Problem]:
     return [Problem(f"the cgroup controller {name} is not available under {CGROUPS}") for name in lacking]
 
 
+def _install_for_page() -> None:
+    try:
+        install(print, PAGE_PACKAGES)
+    except ClusterError as error:
+        sys.exit(f"the page's tests: {error}")
+
+
 def main() -> None:
-    """`python -m cluster.prerequisites [--install] --shape S`: say what is missing, or install it."""
+    """`python -m cluster.prerequisites [--install] --shape S`: say what is missing, or install it. `--page`: for its tests."""
     parser = argparse.ArgumentParser(prog="python -m cluster.prerequisites")
     parser.add_argument("--shape", choices=sorted(DISK), default="full")
     parser.add_argument("--install", action="store_true", help="install missing Debian packages (root)")
+    parser.add_argument("--page", action="store_true", help="install what the tests of the page need (root)")
     chosen = parser.parse_args()
+    if chosen.page:
+        _install_for_page()
+        return
     if current.chosen():
         return  # nothing is built or started here
     try:

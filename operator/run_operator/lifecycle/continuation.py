@@ -35,10 +35,9 @@ LONGEST_PAUSE: Final = 300.0
 
 def interrupted(ctx: Context, job: JobView, cut: Interruption) -> Plan:
     """The newest pod of the Job is ended from outside. The Job goes: its verdict about that pod is none about the program."""
-    counted = not cut.pod and job.condition("Failed")  # its pod is gone
-    failed = counted or any(pod.name == cut.pod and pod.phase == "Failed" for pod in ctx.witnesses)
+    failed = any(pod.name == cut.pod and pod.phase == "Failed" for pod in ctx.witnesses)
     failures = max(
-        0, job.facts.failed - bool(failed)
+        0, job.facts.failed - int(failed)
     )  # it is no failure of the program, though its Job may count it
     first = not ctx.draft.last_attempt.get("interruptedBy")
     ctx.draft.interrupted(cut.by, retries_used(ctx.run) + failures, counts=cut.began)

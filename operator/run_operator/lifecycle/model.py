@@ -56,36 +56,37 @@ class CreateWorkload:
 
 
 @dataclass(frozen=True, slots=True)
-class OnObject:
-    """An action on an object as it was seen: another one of its name, with another uid, is left alone."""
+class SuspendChild:
+    """Tell the child to end its pods and keep itself."""
 
     name: str
     uid: str
 
 
 @dataclass(frozen=True, slots=True)
-class SuspendChild(OnObject):
-    """Tell the child to end its pods and keep itself."""
-
-
-@dataclass(frozen=True, slots=True)
-class SetDeadline(OnObject):
+class SetDeadline:
     """Give the Job another deadline: that of the Run was changed while it runs."""
 
+    name: str
+    uid: str
     seconds: int
 
 
 @dataclass(frozen=True, slots=True)
-class ScaleChild(OnObject):
+class ScaleChild:
     """Tell the Deployment how many pods it shall have; 0 ends them and keeps the Deployment."""
 
+    name: str
+    uid: str
     replicas: int
 
 
 @dataclass(frozen=True, slots=True)
-class RestartChild(OnObject):
+class RestartChild:
     """Start the stopped Deployment for another attempt, with that attempt's pod template."""
 
+    name: str
+    uid: str
     workload: Workload
 
 
@@ -105,22 +106,30 @@ class PatchService:
 
 
 @dataclass(frozen=True, slots=True)
-class DeleteChild(OnObject):
+class DeleteChild:
     """Remove a child that is not to have pods any more, or an address no longer named."""
 
+    name: str
+    uid: str
     kind: str = "Job"
     version: str = ""
     """The resourceVersion it must still have; empty: any. A Job that has just ended is not to be removed unread."""
 
 
 @dataclass(frozen=True, slots=True)
-class DeletePod(OnObject):
+class DeletePod:
     """End one pod of the Run: its program has ended and another container keeps it, or nobody else will end it."""
+
+    name: str
+    uid: str
 
 
 @dataclass(frozen=True, slots=True)
-class DeleteReplicaSet(OnObject):
+class DeleteReplicaSet:
     """End a ReplicaSet that its Deployment left behind; only one without a controller that carries the Run's uid."""
+
+    name: str
+    uid: str
 
 
 @dataclass(frozen=True, slots=True)

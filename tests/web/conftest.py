@@ -1,0 +1,26 @@
+"""One browser for all tests of the page; each test opens the page anew."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support.browser import chromium
+
+
+@pytest.fixture(scope="session")
+def window(tmp_path_factory):
+    with chromium(tmp_path_factory.mktemp("browser")) as browser:
+        yield browser
+
+
+@pytest.fixture
+def browser(window):
+    """The window in its usual size, light, with an empty page; at the end no error may be in its console."""
+    window.call("POST", "url", {"url": "about:blank"})
+    window.resize(1280, 800)
+    window.cdp("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": "light"}])
+    window.log()
+    yield window
+    assert [
+        line for line in window.log() if "Failed to load resource" not in line and "net::ERR" not in line
+    ] == []

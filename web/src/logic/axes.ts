@@ -1,0 +1,120 @@
+import type { AttemptSpan, Points, Series } from "../server/types";
+
+/** What runs along the bottom of a chart: one of these, or `metric:NAME`. */
+export type Axis = "step" | "relative" | "wall" | "active" | `metric:${string}`;
+
+export interface Shade {
+  from: number;
+  to: number;
+  label: string;
+}
+
+export function parseAxis(text: string | null): Axis {
+  if (text === "relative" || text === "wall" || text === "active") return text;
+  return text?.startsWith("metric:") && text.length > 7 ? (text as Axis) : "step";
+}
+
+/** The x values of a series. `other` is the series whose values are x, matched by step. */
+export function xValues(series: Series, axis: Axis, other?: Series): (number | null)[] {
+  const { step, wall, active } = series.points;
+  if (axis === "step") return step;
+  if (axis === "wall") return wall;
+  if (axis === "active") return active;
+  if (axis === "relative") {
+    const start = series.attempts[0]?.fromWall ?? wall[0] ?? 0;
+    return wall.map((time) => time - start);
+  }
+  if (!other) return step.map(() => null);
+  const byStep = new Map(other.points.step.map((one, at) => [one, other.points.value[at] ?? null]));
+  return step.map((one) => byStep.get(one) ?? null);
+}
+
+/**
+ * x and y sorted by x, without points that have no x. uPlot needs x in order; a metric as x may go back and
+ * forth. `order` says where each point was.
+ */
+export function sortedByX(x: readonly (number | null)[]): { x: number[]; order: number[] } {
+  const order: number[] = [];
+  let ascending = true;
+  let last = -Infinity;
+  x.forEach((value, at) => {
+    if (value === null || !Number.isFinite(value)) return;
+    if (value < last) ascending = false;
+    last = value;
+    order.push(at);
+  });
+  if (!ascending) order.sort((a, b) => (x[a] as number) - (x[b] as number) || a - b);
+  return { x: order.map((at) => x[at] as number), order };
+}
+
+/** Places of the last points of attempts that a pause follows, on the axes on which pauses take room. */
+export function pausesAfter(series: Series, axis: Axis): Set<number> {
+  const found = new Set<number>();
+  if (axis !== "wall" && axis !== "relative") return found;
+  const { wall } = series.points;
+  let at = 0;
+  for (const attempt of series.attempts.slice(1)) {
+    const from = attempt.fromWall;
+    if (from === null) continue;
+    while (at < wall.length && (wall[at] as number) < from) at += 1;
+    if (at > 0 && at < wall.length) found.add(at - 1);
+  }
+  return found;
+}
+
+/** Which part of the axis each attempt takes. */
+export function shades(series: Series, axis: Axis): Shade[] {
+  if (axis.startsWith("metric:")) return [];
+  const found: Shade[] = [];
+  for (const attempt of series.attempts) {
+    const range = rangeOf(series, attempt, axis);
+    if (range) found.push({ from: range[0], to: range[1], label: `attempt ${attempt.number}` });
+  }
+  return found;
+}
+
+function rangeOf(series: Series, attempt: AttemptSpan, axis: Axis): [number, number] | null {
+  const { step, wall } = series.points;
+  if (axis === "step") {
+    const from = attempt.fromStep ?? null;
+    if (from === null) return null;
+    return [from, attempt.toStep ?? step[step.length - 1] ?? from];
+  }
+  const from = attempt.fromWall;
+  if (from === null) return null;
+  const to = attempt.toWall ?? Math.max(from, wall[wall.length - 1] ?? from);
+  if (axis === "wall") return [from, to];
+  const start = series.attempts[0]?.fromWall ?? from;
+  if (axis === "relative") return [from - start, to - start];
+  const before = activeBefore(series.attempts, attempt, to);
+  return [before, before + (to - from)];
+}
+
+/** Seconds that earlier attempts ran: what lies between attempts is a pause and does not count. */
+function activeBefore(attempts: readonly AttemptSpan[], attempt: AttemptSpan, now: number): number {
+  let sum = 0;
+  for (const one of attempts) {
+    if (one.number >= attempt.number || one.fromWall === null) continue;
+    sum += Math.max(0, (one.toWall ?? now) - one.fromWall);
+  }
+  return sum;
+}
+
+/** New points behind the known ones. Where both were buckets before, a new point is its own least and greatest. */
+export function appended(points: Points, news: Points): Points {
+  const last = points.wall[points.wall.length - 1] ?? -Infinity;
+  const lastStep = points.step[points.step.length - 1] ?? -Infinity;
+  const keep = news.step.map((step, at) => step > lastStep || (news.wall[at] ?? 0) > last);
+  const pick = <T>(column: readonly T[]): T[] => column.filter((_, at) => keep[at]);
+  const joined: Points = {
+    step: [...points.step, ...pick(news.step)],
+    wall: [...points.wall, ...pick(news.wall)],
+    active: [...points.active, ...pick(news.active)],
+    value: [...points.value, ...pick(news.value)],
+  };
+  if (points.min && points.max) {
+    joined.min = [...points.min, ...pick(news.min ?? news.value)];
+    joined.max = [...points.max, ...pick(news.max ?? news.value)];
+  }
+  return joined;
+}

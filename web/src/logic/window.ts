@@ -1,0 +1,13 @@
+/** Which of many lines of the same height are seen, with some more on both sides. */
+export interface Window {
+  first: number;
+  last: number;
+  before: number;
+  after: number;
+}
+
+export function seen(count: number, height: number, scrolled: number, view: number, more = 6): Window {
+  const first = Math.max(0, Math.min(count, Math.floor(scrolled / height) - more));
+  const last = Math.min(count, Math.ceil((scrolled + view) / height) + more);
+  return { first, last: Math.max(first, last), before: first * height, after: Math.max(0, count - Math.max(first, last)) * height };
+}

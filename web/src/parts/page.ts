@@ -1,0 +1,73 @@
+import { type Place, parsePlace } from "../logic/route";
+import { Client } from "../server/client";
+import type { Session } from "../server/types";
+import { Store } from "./store";
+
+/** What all views share: the connection, the session, and where the person is. */
+export interface Page {
+  client: Client;
+  session: Store<Session | null>;
+  /** Why nobody is signed in; null: somebody is. */
+  signedOut: Store<string | null>;
+  place: Store<Place>;
+  /** Whose Runs are listed; an empty text is all namespaces. */
+  namespace: Store<string>;
+  /** The list as the person left it. */
+  list: Store<string>;
+  namespaces: Store<{ items: string[]; all: boolean }>;
+  /** Streams that are lost, by name. */
+  lost: Store<ReadonlySet<string>>;
+  notice: Store<Notice | null>;
+}
+
+export interface Notice {
+  text: string;
+  bad: boolean;
+}
+
+export function makePage(): Page {
+  const page: Page = {
+    client: new Client(),
+    session: new Store<Session | null>(null),
+    signedOut: new Store<string | null>(""),
+    place: new Store(parsePlace(location.hash)),
+    namespace: new Store(""),
+    list: new Store("#/runs"),
+    namespaces: new Store<{ items: string[]; all: boolean }>({ items: [], all: false }),
+    lost: new Store<ReadonlySet<string>>(new Set<string>()),
+    notice: new Store<Notice | null>(null),
+  };
+  page.client.onSignedOut = (why) => page.signedOut.set(why);
+  page.place.listen(() => {
+    if (page.place.value.view === "list") page.list.set(location.hash || "#/runs");
+  });
+  addEventListener("hashchange", () => {
+    const place = parsePlace(location.hash);
+    const asked = place.view === "list" ? place.query.get("ns") : null;
+    if (asked !== null) page.namespace.set(asked === "*" ? "" : asked);
+    page.place.set(place);
+  });
+  return page;
+}
+
+/** Notes that the stream is lost or back. */
+export function setLink(page: Page, name: string, online: boolean): void {
+  if (page.lost.value.has(name) !== online) return;
+  const lost = new Set(page.lost.value);
+  if (online) lost.delete(name);
+  else lost.add(name);
+  page.lost.set(lost);
+}
+
+/** Changes the query of the address without a new entry in the history. */
+export function refine(page: Page, changes: Record<string, string | null>): void {
+  const [path = ""] = location.hash.split("?");
+  const query = new URLSearchParams(page.place.value.query);
+  for (const [key, value] of Object.entries(changes)) {
+    if (value) query.set(key, value);
+    else query.delete(key);
+  }
+  const text = query.toString().replaceAll("%2F", "/").replaceAll("%3A", ":");
+  history.replaceState(null, "", (path || "#/runs") + (text ? `?${text}` : ""));
+  page.place.set(parsePlace(location.hash));
+}

@@ -1,0 +1,92 @@
+import { Store } from "../parts/store";
+import { type Client, sentence } from "./client";
+import type { Series } from "./types";
+
+export interface Curve {
+  series: Series | null;
+  /** Why there is none; null: it is on its way. */
+  problem: string | null;
+}
+
+const AT_ONCE = 16;
+const WAIT_FOR_MORE = 30;
+const KEPT = 400;
+
+/** The curves of one Run. They are read when a chart is seen, several with one call, and kept while there is room. */
+export class MetricsSource {
+  private readonly curves = new Map<string, Store<Curve>>();
+  private wanted = new Set<string>();
+  private timer: ReturnType<typeof setTimeout> | null = null;
+  private readonly closing = new AbortController();
+
+  constructor(
+    private readonly client: Client,
+    private readonly namespace: string,
+    private readonly name: string,
+  ) {}
+
+  curve(name: string): Store<Curve> {
+    const known = this.curves.get(name);
+    if (known) return known;
+    if (this.curves.size >= KEPT) this.forgetOldest();
+    const made = new Store<Curve>({ series: null, problem: null });
+    this.curves.set(name, made);
+    this.want(name);
+    return made;
+  }
+
+  /** Changes a curve that is here; null: it has to be read again. */
+  change(name: string, to: (series: Series) => Series | null): void {
+    const curve = this.curves.get(name);
+    if (!curve) return;
+    const series = curve.value.series;
+    const next = series ? to(series) : null;
+    if (next) curve.set({ series: next, problem: null });
+    else this.want(name);
+  }
+
+  /** Reads all that is here again: after a lost stream something may be missing. */
+  refresh(): void {
+    for (const name of this.curves.keys()) this.want(name);
+  }
+
+  close(): void {
+    this.closing.abort();
+    if (this.timer !== null) clearTimeout(this.timer);
+  }
+
+  private forgetOldest(): void {
+    const [oldest] = this.curves.keys();
+    if (oldest !== undefined) this.curves.delete(oldest);
+  }
+
+  private want(name: string): void {
+    this.wanted.add(name);
+    this.timer ??= setTimeout(() => void this.readWanted(), WAIT_FOR_MORE);
+  }
+
+  private async readWanted(): Promise<void> {
+    while (this.wanted.size > 0 && !this.closing.signal.aborted) {
+      const names = [...this.wanted].slice(0, AT_ONCE);
+      for (const name of names) this.wanted.delete(name);
+      await this.read(names);
+    }
+    this.timer = null;
+  }
+
+  private async read(names: string[]): Promise<void> {
+    try {
+      const found = await this.client.metrics(this.namespace, this.name, names, this.closing.signal);
+      for (const name of names) {
+        const series = found.find((one) => one.name === name) ?? null;
+        this.curves.get(name)?.set({ series, problem: series ? null : "The Run has no values of this metric." });
+      }
+    } catch (error) {
+      if (this.closing.signal.aborted) return;
+      for (const name of names) {
+        const curve = this.curves.get(name);
+        if (curve && !curve.value.series) curve.set({ series: null, problem: sentence(error) });
+      }
+    }
+  }
+}

@@ -1,0 +1,157 @@
+/** What the server answers. `docs/web.md` describes the calls. */
+
+export type State = "CREATED" | "PENDING" | "RUNNING" | "STOP" | "STOPPED" | "COMPLETED" | "ERROR" | (string & {});
+
+export interface MainMetric {
+  name: string;
+  last: number | null;
+  spark: (number | null)[];
+}
+
+export interface Row {
+  uid: string;
+  namespace: string;
+  name: string;
+  title: string;
+  project: string;
+  kind: string;
+  function: string | null;
+  state: State;
+  reason: string | null;
+  message: string | null;
+  created: string;
+  started: string | null;
+  ended: string | null;
+  attempt: number;
+  suspended: boolean;
+  labels: Record<string, string>;
+  metric: MainMetric | null;
+  url: string | null;
+  user: string | null;
+}
+
+export interface Phase {
+  phase: string;
+  from: string;
+  to: string | null;
+}
+
+export interface Attempt {
+  number: number;
+  state: State;
+  started: string | null;
+  running: string | null;
+  ended: string | null;
+  exitCode: number | null;
+  reason: string | null;
+  message: string | null;
+  pod: string | null;
+  interruptedBy: string | null;
+  stoppedBy: string | null;
+  phases: Phase[];
+}
+
+export interface Condition {
+  type: string;
+  status: string;
+  reason?: string;
+  message?: string;
+  lastTransitionTime?: string;
+}
+
+export interface RunEvent {
+  time: string;
+  type: string;
+  reason: string;
+  message: string;
+  count: number;
+}
+
+export interface MetricHead {
+  name: string;
+  type: "series" | "single";
+  count: number;
+  last: number | null;
+  min: number | null;
+  max: number | null;
+}
+
+export type Verb = "stop" | "resume" | "delete" | "logs";
+
+export interface Detail {
+  row: Row;
+  attempts: Attempt[];
+  conditions: Condition[];
+  events: RunEvent[];
+  document: string;
+  resolved: string | null;
+  results: Record<string, unknown>;
+  outputs: Record<string, unknown>;
+  inputs: Record<string, unknown>;
+  parameters: Record<string, unknown>;
+  metrics: MetricHead[];
+  service: { url: string; invoke: string } | null;
+  /** null: the person may; else the right that is missing. */
+  rights: Partial<Record<Verb, string | null>>;
+  commands: Record<string, Record<string, string>>;
+}
+
+export interface Points {
+  step: number[];
+  wall: number[];
+  active: number[];
+  value: (number | null)[];
+  min?: (number | null)[];
+  max?: (number | null)[];
+}
+
+export interface AttemptSpan {
+  number: number;
+  fromStep: number | null;
+  toStep: number | null;
+  fromWall: number | null;
+  toWall: number | null;
+}
+
+export interface Series {
+  name: string;
+  points: Points;
+  /** True: the server thinned the series; min and max hold every spike. */
+  buckets: boolean;
+  attempts: AttemptSpan[];
+  special: { step: number; value: string }[];
+}
+
+export interface Session {
+  mode: "gateway" | "loopback";
+  version: string;
+  namespace: string | null;
+  oidc: Oidc | null;
+  user?: { name: string; groups: string[] };
+}
+
+export interface Oidc {
+  issuer: string;
+  clientId: string;
+  authorizationEndpoint: string;
+  tokenEndpoint: string;
+  scopes?: string[];
+}
+
+export interface MetricSummary {
+  last: number | null;
+  min: number | null;
+  max: number | null;
+}
+
+export interface Comparison {
+  runs: Row[];
+  parameters: Record<string, (string | number | boolean | null)[]>;
+  metrics: Record<string, (MetricSummary | null)[]>;
+}
+
+export interface Problem {
+  reason: string;
+  message: string;
+  missing: string | null;
+}

@@ -1,0 +1,77 @@
+import type { JSX } from "preact";
+import { useMemo, useState } from "preact/hooks";
+import { shades } from "../logic/axes";
+import { type ChartOptions, colourOf } from "../logic/chart_data";
+import { Chart } from "../parts/chart";
+import { ChartSettings, optionsOf } from "../parts/chart_settings";
+import { type Page, refine } from "../parts/page";
+import { useSeen } from "../parts/seen";
+import { useSize, useStore } from "../parts/store";
+import type { RunSource } from "../server/run_source";
+import type { Detail } from "../server/types";
+
+/** All metrics of a Run as charts. Only those that are seen are mounted and read. */
+export function ChartsTab({ page, source, detail, query }: { page: Page; source: RunSource; detail: Detail; query: URLSearchParams }): JSX.Element {
+  const options = useMemo(() => optionsOf(query), [query]);
+  const names = useMemo(() => detail.metrics.map((metric) => metric.name), [detail]);
+  const words = query.get("metric")?.toLowerCase() ?? "";
+  const shown = useMemo(() => names.filter((name) => name.toLowerCase().includes(words)), [names, words]);
+  return (
+    <section aria-label="Metrics">
+      <div class="settings sticky">
+        <input
+          type="search"
+          aria-label="Filter metrics by name"
+          placeholder="Filter metrics"
+          value={query.get("metric") ?? ""}
+          onInput={(event) => refine(page, { metric: event.currentTarget.value })}
+        />
+        <ChartSettings page={page} options={options} metrics={names} />
+      </div>
+      {names.length === 0 && <p class="empty">The program has logged no metric. In it, runmetrics.log_metric("loss", 0.5) does.</p>}
+      {names.length > 0 && shown.length === 0 && <p class="empty">No metric has this name.</p>}
+      <ChartGrid names={shown} chart={(name) => <RunChart source={source} name={name} options={options} />} />
+    </section>
+  );
+}
+
+const CARD = 274;
+
+/** Charts in as many columns as there is room for. */
+export function ChartGrid({ names, chart }: { names: readonly string[]; chart: (name: string) => JSX.Element }): JSX.Element {
+  const [box, setBox] = useState<HTMLElement | null>(null);
+  const { width } = useSize(box);
+  const columns = width > 1080 ? 3 : width > 640 ? 2 : 1;
+  const count = Math.ceil(names.length / columns);
+  const view = useSeen(box, count, CARD, 1);
+  return (
+    <div ref={setBox} class="chart-grid" style={{ height: `${count * CARD}px` }}>
+      {width > 0 && (
+        <div class={`charts in-${columns}`} style={{ transform: `translateY(${view.before}px)` }}>
+          {names.slice(view.first * columns, view.last * columns).map((name) => (
+            <div key={name} class="chart-cell">
+              {chart(name)}
+            </div>
+          ))}
+        </div>
+      )}
+    </div>
+  );
+}
+
+/** One metric of one Run. */
+export function RunChart({ source, name, options }: { source: RunSource; name: string; options: ChartOptions }): JSX.Element {
+  const curve = useStore(useMemo(() => source.metrics.curve(name), [source, name]));
+  const otherName = options.axis.startsWith("metric:") ? options.axis.slice(7) : name;
+  const other = useStore(useMemo(() => source.metrics.curve(otherName), [source, otherName]));
+  const { series } = curve;
+  const lines = useMemo(
+    () => (series ? [{ label: name, colour: colourOf(0), series, other: other.series ?? undefined }] : []),
+    [series, other, name],
+  );
+  const parts = useMemo(() => (series ? shades(series, options.axis) : []), [series, options.axis]);
+  return (
+    <Chart title={name} lines={lines} shades={parts} options={options} link={`run ${options.axis}`} problem={curve.problem} legend={false} />
+  );
+}
+

@@ -1,0 +1,332 @@
+import type { JSX } from "preact";
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
+import { choices, matcher } from "../logic/filter";
+import { age, functionName, number, span } from "../logic/format";
+import { type Column, type Line, duration, formatOrder, lines, ordered, parseOrder } from "../logic/order";
+import { compareAddress, runAddress } from "../logic/route";
+import { Choice, Spark, StateMark } from "../parts/bits";
+import { useKeys } from "../parts/keys";
+import { type Page, refine } from "../parts/page";
+import { useSeen } from "../parts/seen";
+import { useMedia, useNow, useStore } from "../parts/store";
+import type { RunsSource } from "../server/runs_source";
+import type { Row } from "../server/types";
+
+/** All Runs of a namespace, live. */
+export function ListView({ page, source, query }: { page: Page; source: RunsSource; query: URLSearchParams }): JSX.Element {
+  const rows = useStore(source.rows);
+  const problem = useStore(source.problem);
+  const now = useNow(1000);
+  const order = useMemo(() => parseOrder(query.get("sort")), [query]);
+  const grouped = query.get("group") === "function";
+  const [closed, setClosed] = useState<ReadonlySet<string>>(new Set());
+  const [chosen, setChosen] = useState<ReadonlySet<string>>(new Set());
+  useEffect(() => source.open(), [source]);
+
+  const all = useMemo(() => [...rows.byUid.values()], [rows]);
+  // Durations of running Runs grow: only that order depends on the time.
+  const instant = order.column === "duration" ? Math.floor(now / 5000) : 0;
+  const shown = useMemo(() => {
+    const get = (key: string): string => query.get(key) ?? "";
+    const wanted = { text: get("q"), project: get("project"), kind: get("kind"), state: get("state"), label: get("label") };
+    return ordered(all.filter(matcher(wanted)), order, Date.now());
+  }, [all, query, order, instant]);
+  const list = useMemo(() => lines(shown, grouped, closed), [shown, grouped, closed]);
+  const compare = (): void => {
+    const runs = all.filter((row) => chosen.has(row.uid)).map((row) => `${row.namespace}/${row.name}`);
+    if (runs.length > 0) location.hash = compareAddress(runs.slice(0, 100));
+  };
+
+  return (
+    <section class="list-view" data-scrolls aria-label="Runs">
+      <h1 class="unseen">Runs</h1>
+      <div class="bar">
+        <Filters page={page} rows={all} query={query} />
+        <span class="count" role="status">
+          {countText(shown.length, all.length, rows.synced)}
+        </span>
+        <button type="button" class="button main" aria-disabled={chosen.size === 0} onClick={compare}>
+          Compare {chosen.size || ""}
+        </button>
+      </div>
+      {problem !== null && (
+        <p class="problem" role="alert">
+          {problem}
+        </p>
+      )}
+      <Table
+        page={page}
+        list={list}
+        order={order}
+        now={now}
+        chosen={chosen}
+        closed={closed}
+        onChoose={(uid) => setChosen(toggled(chosen, uid))}
+        onClose={(name) => setClosed(toggled(closed, name))}
+        onCompare={compare}
+      />
+      {list.length === 0 && problem === null && <p class="empty">{emptyText(all.length, rows.synced)}</p>}
+    </section>
+  );
+}
+
+function countText(shown: number, all: number, synced: boolean): string {
+  const text = shown === all ? `${all} Run${all === 1 ? "" : "s"}` : `${shown} of ${all} Runs`;
+  return synced ? text : `${text}, loading …`;
+}
+
+function emptyText(all: number, synced: boolean): string {
+  if (!synced) return "Loading …";
+  return all === 0 ? "There are no Runs here yet. kubectl apply, the SDK or runctl apply starts one." : "No Run fits the filter.";
+}
+
+function toggled<T>(set: ReadonlySet<T>, one: T): Set<T> {
+  const next = new Set(set);
+  if (!next.delete(one)) next.add(one);
+  return next;
+}
+
+function Filters({ page, rows, query }: { page: Page; rows: readonly Row[]; query: URLSearchParams }): JSX.Element {
+  const set = (key: string) => (value: string) => refine(page, { [key]: value });
+  const menu = (label: string, key: "project" | "kind" | "state"): JSX.Element => {
+    const options = choices(rows, (row) => row[key]);
+    return (
+      <Choice
+        bare
+        label={label}
+        value={query.get(key) ?? ""}
+        options={[["", `${label}: all`], ...options.map((one) => [one, one] as const)]}
+        onChoose={set(key)}
+      />
+    );
+  };
+  const sort = formatOrder(parseOrder(query.get("sort")));
+  return (
+    <search class="filters">
+      <input
+        type="search"
+        id="filter"
+        aria-label="Filter by text"
+        placeholder="Filter: words, -without"
+        value={query.get("q") ?? ""}
+        onInput={(event) => refine(page, { q: event.currentTarget.value })}
+      />
+      {menu("State", "state")}
+      {menu("Project", "project")}
+      {menu("Kind", "kind")}
+      <input
+        type="text"
+        class="label-filter"
+        aria-label="Filter by label"
+        placeholder="label=value"
+        value={query.get("label") ?? ""}
+        onInput={(event) => refine(page, { label: event.currentTarget.value })}
+      />
+      <Choice
+        bare
+        label="Group"
+        value={query.get("group") ?? ""}
+        options={[["", "No groups"], ["function", "By function"]]}
+        onChoose={set("group")}
+      />
+      <span class="only-narrow">
+        <Choice
+          bare
+          label="Sort"
+          value={sort}
+          options={[["-created", "Newest"], ["state", "State"], ["title", "Name"], ["metric", "Metric"], ["-duration", "Longest"]]}
+          onChoose={set("sort")}
+        />
+      </span>
+    </search>
+  );
+}
+
+const HEADS: readonly (readonly [Column, string])[] = [
+  ["state", "State"],
+  ["title", "Run"],
+  ["function", "Function"],
+  ["project", "Project"],
+  ["kind", "Kind"],
+  ["metric", "Metric"],
+  ["attempt", "Attempt"],
+  ["duration", "Duration"],
+  ["created", "Age"],
+];
+
+interface TableProps {
+  page: Page;
+  list: readonly Line[];
+  order: ReturnType<typeof parseOrder>;
+  now: number;
+  chosen: ReadonlySet<string>;
+  closed: ReadonlySet<string>;
+  onChoose: (uid: string) => void;
+  onClose: (group: string) => void;
+  onCompare: () => void;
+}
+
+function Table(props: TableProps): JSX.Element {
+  const { page, list, order, now, chosen, closed, onChoose, onClose } = props;
+  const narrow = useMedia("(max-width: 47rem)");
+  const rem = parseFloat(getComputedStyle(document.documentElement).fontSize);
+  const height = Math.round((narrow ? 4 : 2.75) * rem);
+  const [body, setBody] = useState<HTMLElement | null>(null);
+  const [at, setAt] = useState(-1);
+  const view = useSeen(body, list.length, height);
+  const focusLater = useRef(false);
+  useListKeys({ ...props, at, height, body, goTo: (next) => { focusLater.current = true; setAt(next); } });
+  useEffect(() => {
+    if (!focusLater.current) return;
+    const line = body?.querySelector<HTMLElement>(`[data-at="${at}"] a, [data-at="${at}"] button`);
+    if (!line) return; // it is mounted with the next look at what is seen
+    focusLater.current = false;
+    line.focus({ preventScroll: true });
+  });
+
+  const sortBy = (column: Column): void => {
+    const descending = order.column === column ? !order.descending : column === "created" || column === "duration";
+    refine(page, { sort: formatOrder({ column, descending }) });
+  };
+  return (
+    <div class="table" role="table" aria-label="Runs" aria-rowcount={list.length + 1}>
+      <div class="row head" role="row" aria-rowindex={1}>
+        <span role="columnheader" class="c-check">
+          <span class="unseen">Compare</span>
+        </span>
+        {HEADS.map(([column, text]) => (
+          <span key={column} role="columnheader" class={`c-${column}`} aria-sort={sortWord(order, column)}>
+            <button type="button" onClick={() => sortBy(column)}>
+              {text}
+              {order.column === column && <i aria-hidden="true">{order.descending ? " ↓" : " ↑"}</i>}
+            </button>
+          </span>
+        ))}
+      </div>
+      <div role="rowgroup" ref={setBody} style={{ height: `${list.length * height}px` }} class="body">
+        <div role="presentation" style={{ transform: `translateY(${view.before}px)` }}>
+          {list.slice(view.first, view.last).map((line, index) => {
+            const place = view.first + index;
+            return line.type === "group" ? (
+              <GroupLine key={`group ${line.name}`} line={line} at={place} height={height} open={!closed.has(line.name)} onClose={onClose} />
+            ) : (
+              <RunLine key={line.row.uid} row={line.row} at={place} height={height} now={now} chosen={chosen.has(line.row.uid)} onChoose={onChoose} />
+            );
+          })}
+        </div>
+      </div>
+    </div>
+  );
+}
+
+function sortWord(order: ReturnType<typeof parseOrder>, column: Column): "ascending" | "descending" | "none" {
+  if (order.column !== column) return "none";
+  return order.descending ? "descending" : "ascending";
+}
+
+interface GroupProps {
+  line: Extract<Line, { type: "group" }>;
+  at: number;
+  height: number;
+  open: boolean;
+  onClose: (group: string) => void;
+}
+
+function GroupLine({ line, at, height, open, onClose }: GroupProps): JSX.Element {
+  return (
+    <div class="row group" role="row" aria-rowindex={at + 2} data-at={at} style={{ height: `${height}px` }}>
+      <span role="cell">
+        <button type="button" aria-expanded={open} onClick={() => onClose(line.name)}>
+          <i aria-hidden="true">{open ? "▾" : "▸"}</i> {line.name ? functionName(line.name) : "without a function"}
+        </button>
+        <span class="muted">
+          {" "}
+          {line.count} ·{" "}
+          {Object.entries(line.states)
+            .map(([state, count]) => `${count} ${state.toLowerCase()}`)
+            .join(", ")}
+        </span>
+      </span>
+    </div>
+  );
+}
+
+interface RunLineProps {
+  row: Row;
+  at: number;
+  height: number;
+  now: number;
+  chosen: boolean;
+  onChoose: (uid: string) => void;
+}
+
+function RunLine({ row, at, height, now, chosen, onChoose }: RunLineProps): JSX.Element {
+  const words = [row.reason, row.message].filter(Boolean).join(": ");
+  return (
+    <div class={`row${chosen ? " chosen" : ""}`} role="row" aria-rowindex={at + 2} data-at={at} style={{ height: `${height}px` }}>
+      <span role="cell" class="c-check">
+        <input type="checkbox" aria-label={`Compare ${row.title}`} checked={chosen} onChange={() => onChoose(row.uid)} />
+      </span>
+      <span role="cell" class="c-state">
+        <StateMark state={row.state} />
+      </span>
+      <span role="cell" class="c-title">
+        <a href={runAddress(row.namespace, row.name)}>{row.title}</a>
+        <small class={row.state === "ERROR" ? "bad" : ""} title={words}>
+          {words || (row.title === row.name ? row.namespace : `${row.namespace}/${row.name}`)}
+        </small>
+      </span>
+      <span role="cell" class="c-function" title={row.function ?? ""}>
+        {functionName(row.function)}
+      </span>
+      <span role="cell" class="c-project">{row.project}</span>
+      <span role="cell" class="c-kind">{row.kind}</span>
+      <span role="cell" class="c-metric">
+        <Spark row={row} />
+        {row.metric && (
+          <span title={row.metric.name}>
+            <b>{number(row.metric.last)}</b> <small>{row.metric.name}</small>
+          </span>
+        )}
+      </span>
+      <span role="cell" class="c-attempt">{row.attempt || "–"}</span>
+      <span role="cell" class="c-duration">{span(duration(row, now))}</span>
+      <span role="cell" class="c-created">{age(row.created, now)}</span>
+    </div>
+  );
+}
+
+interface KeysProps extends TableProps {
+  at: number;
+  height: number;
+  body: HTMLElement | null;
+  goTo: (at: number) => void;
+}
+
+/** j and k or the arrows go from line to line, Enter opens (it is a link), x chooses, c compares, / filters. */
+function useListKeys({ list, at, height, body, goTo, onChoose, onClose, onCompare }: KeysProps): void {
+  const move = (by: number): void => {
+    const next = Math.max(0, Math.min(list.length - 1, at + by));
+    const scroller = body?.closest<HTMLElement>("[data-scrolls]");
+    if (scroller && body && list.length > 0) {
+      const top = body.offsetTop + next * height;
+      const rim = height * 2;
+      if (top - rim < scroller.scrollTop) scroller.scrollTop = top - rim;
+      if (top + rim > scroller.scrollTop + scroller.clientHeight) scroller.scrollTop = top + rim - scroller.clientHeight;
+    }
+    if (list.length > 0) goTo(next);
+  };
+  const line = list[at];
+  useKeys({
+    j: () => move(1),
+    ArrowDown: () => move(1),
+    k: () => move(-1),
+    ArrowUp: () => move(-1),
+    x: () => {
+      if (line?.type === "row") onChoose(line.row.uid);
+      if (line?.type === "group") onClose(line.name);
+    },
+    c: onCompare,
+    "/": () => document.getElementById("filter")?.focus(),
+  });
+}
