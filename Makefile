@@ -78,7 +78,7 @@ sdk-environments: $(SDK_STAMPS) ## Make .venv-sdk and .venv-sdk-next with both l
 sdk-lines: $(STAMP) $(SDK_STAMPS) ## The day of a person with both lines of the DigitalHub SDK, as a table
 	@$(BIN)/python -m pytest tests/integration/test_sdk_lines.py -q
 
-test-e2e: prerequisites $(SDK_STAMPS) ## Real pods
+test-e2e: prerequisites $(SDK_STAMPS) $(PAGE_STAMP) ## Real pods
 	@$(BIN)/python -m pytest tests/e2e -q
 
 lint: $(STAMP) ## ruff, mypy, import contracts, plain English

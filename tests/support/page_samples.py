@@ -130,7 +130,7 @@ def detail(one: Json, metric_names: list[str], now: datetime) -> Json:
     attempts = [
         {
             "number": 1,
-            "state": "STOPPED",
+            "state": "stopped",
             "started": time(-9000, now),
             "running": time(-8700, now),
             "ended": time(-6800, now),
@@ -150,7 +150,9 @@ def detail(one: Json, metric_names: list[str], now: datetime) -> Json:
         },
         {
             "number": 2,
-            "state": one["state"],
+            "state": {"RUNNING": "running", "ERROR": "failed", "COMPLETED": "completed"}.get(
+                one["state"], "stopped"
+            ),
             "started": time(-3400, now),
             "running": time(-3360, now),
             "ended": None if live else time(-60, now),
@@ -176,21 +178,21 @@ def detail(one: Json, metric_names: list[str], now: datetime) -> Json:
                 "status": "True",
                 "reason": "ProgramRuns",
                 "message": "Attempt 2 runs.",
-                "lastTransitionTime": time(-3360, now),
+                "time": time(-3360, now),
             },
             {
                 "type": "Suspended",
                 "status": "False",
                 "reason": "Resumed",
                 "message": "",
-                "lastTransitionTime": time(-3400, now),
+                "time": time(-3400, now),
             },
             {
                 "type": "Finished",
                 "status": "False",
                 "reason": "NotYet",
                 "message": "",
-                "lastTransitionTime": time(-9000, now),
+                "time": time(-9000, now),
             },
         ],
         "events": [

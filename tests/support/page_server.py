@@ -27,6 +27,7 @@ POLICY = (
 )
 TOKEN = "dev"  # noqa: S105
 PAGE = 500
+UNKNOWN = {"error": {"reason": "Unauthorized", "message": "This token is not known.", "missing": None}}
 
 
 class World:
@@ -47,6 +48,7 @@ class World:
         self.mode = "loopback"
         self.changes = threading.Condition()
         self.version = 0
+        self.serving = True
 
     def changed(self) -> None:
         with self.changes:
@@ -91,7 +93,7 @@ class World:
 
 
 class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
+    protocol_version = "HTTP/1.0"  # no connection outlives the server
     world: World
 
     def log_message(self, *_: Any) -> None: ...
@@ -159,12 +161,15 @@ class _Handler(BaseHTTPRequestHandler):
         answer: Json = {"mode": self.world.mode, "version": "0", "oidc": None, "namespace": "research"}
         if self.headers.get("Authorization") == f"Bearer {TOKEN}":
             answer["user"] = {"name": "ada", "groups": []}
+        elif "Authorization" in self.headers:
+            self._json(UNKNOWN, 401)
+            return
         self._json(answer)
 
     def _stream_runs(self) -> None:
         self._begin()
         known: dict[str, str] = {}
-        while True:
+        while self.world.serving:
             version = self.world.version
             now = {one["uid"]: json.dumps(one) for one in self.world.rows}
             news = [text for uid, text in now.items() if known.get(uid) != text]
@@ -179,7 +184,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _stream_run(self, name: str) -> None:
         self._begin()
-        while True:
+        while self.world.serving:
             version = self.world.version
             found = self.world.detail_of(name)
             if found is None:
@@ -229,12 +234,15 @@ class _Handler(BaseHTTPRequestHandler):
 def page_server(world: World, port: int = 0) -> Iterator[str]:
     """Serves the page; gives the address of the list, with the token."""
     handler = type("Handler", (_Handler,), {"world": world})
+    world.serving = True
     server = ThreadingHTTPServer(("127.0.0.1", port), handler)
     server.daemon_threads = True
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
         yield f"http://127.0.0.1:{server.server_port}/ui/"
     finally:
+        world.serving = False
+        world.changed()
         server.shutdown()
         server.server_close()
 

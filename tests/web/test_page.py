@@ -200,6 +200,34 @@ def test_a_thousand_metrics_are_few_nodes(browser, world, address):
     assert browser.run("return document.querySelectorAll('*').length") <= 2000
 
 
+def test_a_lost_server_is_told_and_comes_back(browser, world):
+    with page_server(world) as address:
+        go(browser, address)
+        port = int(address.split(":")[2].split("/")[0])
+    browser.wait_for("The server does not answer", "[role=alert]")
+    assert "12 Runs" in browser.text()
+    world.rows[0] = world.rows[0] | {"title": "changed-meanwhile"}
+    world.rows = world.rows[:5]
+    with page_server(world, port):
+        browser.wait_until_gone("The server does not answer")
+        browser.wait_for("5 Runs")
+        browser.wait_for("changed-meanwhile")
+
+
+def test_who_is_signed_out_is_told_why_and_can_sign_in_again(browser, world, address):
+    world.mode = "gateway"
+    browser.open(address)
+    browser.write("#token", "wrong")
+    browser.click("Sign in", "button[type=submit]")
+    browser.wait_for("This token is not known.", "[role=alert]")
+    browser.write("#token", TOKEN)
+    browser.click("Sign in", "button[type=submit]")
+    browser.wait_for("12 Runs")
+    assert browser.run("return [sessionStorage.length, localStorage.length, document.cookie]") == [0, 0, ""]
+    browser.click("Sign out")
+    browser.wait_for("You have signed out.")
+
+
 def test_what_may_not_be_done_names_the_missing_right(browser, world, address):
     name = world.rows[0]["name"]
     world.details[name] = world.detail_of(name)

@@ -22,7 +22,7 @@ export function xValues(series: Series, axis: Axis, other?: Series): (number | n
   if (axis === "active") return active;
   if (axis === "relative") {
     const start = series.attempts[0]?.fromWall ?? wall[0] ?? 0;
-    return wall.map((time) => time - start);
+    return wall.map((time) => (time === null ? null : time - start));
   }
   if (!other) return step.map(() => null);
   const byStep = new Map(other.points.step.map((one, at) => [one, other.points.value[at] ?? null]));
@@ -56,7 +56,7 @@ export function pausesAfter(series: Series, axis: Axis): Set<number> {
   for (const attempt of series.attempts.slice(1)) {
     const from = attempt.fromWall;
     if (from === null) continue;
-    while (at < wall.length && (wall[at] as number) < from) at += 1;
+    while (at < wall.length && (wall[at] ?? 0) < from) at += 1;
     if (at > 0 && at < wall.length) found.add(at - 1);
   }
   return found;
@@ -86,8 +86,8 @@ function rangeOf(series: Series, attempt: AttemptSpan, axis: Axis): [number, num
   if (axis === "wall") return [from, to];
   const start = series.attempts[0]?.fromWall ?? from;
   if (axis === "relative") return [from - start, to - start];
-  const before = activeBefore(series.attempts, attempt, to);
-  return [before, before + (to - from)];
+  const before = attempt.fromActive ?? activeBefore(series.attempts, attempt, to);
+  return [before, attempt.toActive ?? before + (to - from)];
 }
 
 /** Seconds that earlier attempts ran: what lies between attempts is a pause and does not count. */
@@ -102,9 +102,8 @@ function activeBefore(attempts: readonly AttemptSpan[], attempt: AttemptSpan, no
 
 /** New points behind the known ones. Where both were buckets before, a new point is its own least and greatest. */
 export function appended(points: Points, news: Points): Points {
-  const last = points.wall[points.wall.length - 1] ?? -Infinity;
-  const lastStep = points.step[points.step.length - 1] ?? -Infinity;
-  const keep = news.step.map((step, at) => step > lastStep || (news.wall[at] ?? 0) > last);
+  const last = points.step[points.step.length - 1] ?? -Infinity;
+  const keep = news.step.map((step) => step > last);
   const pick = <T>(column: readonly T[]): T[] => column.filter((_, at) => keep[at]);
   const joined: Points = {
     step: [...points.step, ...pick(news.step)],

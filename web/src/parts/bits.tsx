@@ -13,10 +13,12 @@ const STATE_WORDS: Record<string, string> = {
   COMPLETED: "completed",
   ERROR: "error",
 };
+/** How attempts ended, and the words that look like them. */
+const LOOKS: Record<string, string> = { failed: "error", interrupted: "stopping", queued: "pending", ended: "stopped" };
 
 export function StateMark({ state }: { state: string }): JSX.Element {
-  const known = STATE_WORDS[state];
-  return <span class={`state state-${known ?? "created"}`}>{known ?? state}</span>;
+  const word = STATE_WORDS[state] ?? state;
+  return <span class={`state state-${LOOKS[word] ?? word}`}>{word}</span>;
 }
 
 export function Spark({ row }: { row: Row }): JSX.Element | null {

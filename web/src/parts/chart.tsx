@@ -236,6 +236,7 @@ function notesOf(data: ChartData, options: ChartOptions): string[] {
   if (data.thinned) notes.push("Thinned; the band keeps every peak.");
   const first = data.special[0];
   if (first) notes.push(`${data.special.length} × not a number, the first ${first.value} at ${xText(first.x, options)}.`);
+  if (["wall", "relative", "active"].includes(options.axis)) notes.push("Times are estimated.");
   if (options.clip) notes.push("Far values are outside of the picture.");
   return notes;
 }

@@ -4,7 +4,7 @@ import { Store } from "../parts/store";
 import { sentence, runPath } from "./client";
 import { MetricsSource } from "./metrics_source";
 import { follow } from "./stream";
-import type { Detail, Points, Problem } from "./types";
+import type { Detail, Points, Problem, Verb } from "./types";
 
 /** One Run, live: its detail, and the curves that somebody looks at. */
 export class RunSource {
@@ -37,6 +37,12 @@ export class RunSource {
       this.metrics.close();
       setLink(this.page, link, true);
     };
+  }
+
+  /** The server refused what was thought to be allowed: a right was taken away since. */
+  lose(verb: Verb, missing: string): void {
+    const detail = this.detail.value;
+    if (detail) this.detail.set({ ...detail, rights: { ...detail.rights, [verb]: missing } });
   }
 
   private take(event: string, data: string): void {

@@ -38,7 +38,8 @@ export interface Phase {
 
 export interface Attempt {
   number: number;
-  state: State;
+  /** A phase, or completed, failed, interrupted, stopped, ended. */
+  state: string;
   started: string | null;
   running: string | null;
   ended: string | null;
@@ -56,11 +57,11 @@ export interface Condition {
   status: string;
   reason?: string;
   message?: string;
-  lastTransitionTime?: string;
+  time?: string | null;
 }
 
 export interface RunEvent {
-  time: string;
+  time: string | null;
   type: string;
   reason: string;
   message: string;
@@ -94,12 +95,15 @@ export interface Detail {
   /** null: the person may; else the right that is missing. */
   rights: Partial<Record<Verb, string | null>>;
   commands: Record<string, Record<string, string>>;
+  /** What could not be read, and why. */
+  notes?: string[];
 }
 
 export interface Points {
   step: number[];
-  wall: number[];
-  active: number[];
+  /** Seconds since the epoch; null: not known. */
+  wall: (number | null)[];
+  active: (number | null)[];
   value: (number | null)[];
   min?: (number | null)[];
   max?: (number | null)[];
@@ -111,6 +115,8 @@ export interface AttemptSpan {
   toStep: number | null;
   fromWall: number | null;
   toWall: number | null;
+  fromActive?: number | null;
+  toActive?: number | null;
 }
 
 export interface Series {

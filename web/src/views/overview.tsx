@@ -31,6 +31,11 @@ export function Overview({ source, detail }: { page: Page; source: RunSource; de
       <div class="columns">
         <section class="card">
           <h2>Events</h2>
+          {detail.notes?.map((note) => (
+            <p key={note} class="hint">
+              {note}
+            </p>
+          ))}
           <Events events={detail.events} />
         </section>
         <section class="card">
@@ -84,12 +89,12 @@ const SHOWN_EVENTS = 50;
 function Events({ events }: { events: readonly RunEvent[] }): JSX.Element {
   const now = useNow(5000);
   if (events.length === 0) return <p class="hint">There are none: Kubernetes keeps Events for an hour.</p>;
-  const newest = [...events].sort((a, b) => (a.time < b.time ? 1 : -1)).slice(0, SHOWN_EVENTS);
+  const newest = [...events].sort((a, b) => ((a.time ?? "") < (b.time ?? "") ? 1 : -1)).slice(0, SHOWN_EVENTS);
   return (
     <ol class="events">
       {newest.map((event) => (
         <li key={`${event.time} ${event.reason} ${event.message}`} class={event.type === "Warning" ? "warn" : ""}>
-          <time dateTime={event.time} title={moment(event.time)}>
+          <time dateTime={event.time ?? ""} title={moment(event.time)}>
             {age(event.time, now)}
           </time>
           <span>
@@ -109,8 +114,8 @@ function Conditions({ conditions }: { conditions: readonly Condition[] }): JSX.E
     <ol class="events conditions">
       {conditions.map((one) => (
         <li key={one.type}>
-          <time dateTime={one.lastTransitionTime} title={moment(one.lastTransitionTime ?? null)}>
-            {age(one.lastTransitionTime ?? null, now)}
+          <time dateTime={one.time ?? ""} title={moment(one.time ?? null)}>
+            {age(one.time ?? null, now)}
           </time>
           <span>
             <b>{one.type}</b> <span class={`truth ${one.status.toLowerCase()}`}>{one.status}</span> {one.reason}

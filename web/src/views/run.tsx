@@ -7,7 +7,7 @@ import { Action, Facts, SafeLink, StateMark } from "../parts/bits";
 import { useKeys } from "../parts/keys";
 import { type Page, refine } from "../parts/page";
 import { useNow, useStore } from "../parts/store";
-import { sentence } from "../server/client";
+import { Refused, sentence } from "../server/client";
 import { RunSource } from "../server/run_source";
 import type { Detail, Row, Verb } from "../server/types";
 import { ChartsTab } from "./charts";
@@ -47,7 +47,7 @@ export function RunView({ page, namespace, name, query }: { page: Page; namespac
       {detail === null && gone && <a href={listAddress()}>Back to the list</a>}
       {detail !== null && (
         <>
-          <Head page={page} detail={detail} gone={gone} />
+          <Head page={page} source={source} detail={detail} gone={gone} />
           <nav class="tabs" role="tablist" aria-label="Parts of the Run">
             {TABS.map((one) => (
               <button
@@ -91,7 +91,14 @@ function turn(event: KeyboardEvent, from: Tab, go: (tab: Tab) => void): void {
   document.getElementById(`tab-${next}`)?.focus();
 }
 
-function Head({ page, detail, gone }: { page: Page; detail: Detail; gone: boolean }): JSX.Element {
+interface HeadProps {
+  page: Page;
+  source: RunSource;
+  detail: Detail;
+  gone: boolean;
+}
+
+function Head({ page, source, detail, gone }: HeadProps): JSX.Element {
   const { row } = detail;
   const now = useNow(1000);
   return (
@@ -105,7 +112,7 @@ function Head({ page, detail, gone }: { page: Page; detail: Detail; gone: boolea
         </span>
         <h1>{row.title}</h1>
         <StateMark state={row.state} />
-        <Buttons page={page} detail={detail} gone={gone} />
+        <Buttons page={page} source={source} detail={detail} gone={gone} />
       </div>
       <Verdict detail={detail} />
       <Facts facts={factsOf(row, detail, now)} />
@@ -143,7 +150,7 @@ function factsOf(row: Row, detail: Detail, now: number): (readonly [string, JSX.
   return facts;
 }
 
-function Buttons({ page, detail, gone }: { page: Page; detail: Detail; gone: boolean }): JSX.Element {
+function Buttons({ page, source, detail, gone }: HeadProps): JSX.Element {
   const [dialog, setDialog] = useState<"delete" | "commands" | null>(null);
   const { row } = detail;
   const act = async (verb: "stop" | "resume"): Promise<void> => {
@@ -151,6 +158,7 @@ function Buttons({ page, detail, gone }: { page: Page; detail: Detail; gone: boo
       await page.client[verb](row.namespace, row.name);
       page.notice.set({ text: verb === "stop" ? `${row.title} is asked to stop.` : `${row.title} is asked to go on.`, bad: false });
     } catch (error) {
+      if (error instanceof Refused && error.problem.missing) source.lose(verb, error.problem.missing);
       page.notice.set({ text: sentence(error), bad: true });
     }
   };

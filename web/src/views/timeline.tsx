@@ -37,7 +37,7 @@ export function Timeline({ attempts }: { attempts: readonly Attempt[] }): JSX.El
             </span>
             <span class="lane-text">
               {segments.map((segment) => `${segment.phase} ${span(segment.milliseconds)}`).join(", ") || "not started"}
-              {attempt.exitCode !== null && <b class={attempt.state === "ERROR" ? "bad" : ""}> exit {attempt.exitCode}</b>}
+              {attempt.exitCode !== null && <b class={attempt.state === "failed" ? "bad" : ""}> exit {attempt.exitCode}</b>}
             </span>
             <Ending attempt={attempt} />
           </li>
