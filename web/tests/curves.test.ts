@@ -55,7 +55,7 @@ test("another metric can be x, also where it goes back", () => {
 test("the drawn greatest and least value of a thinned series are the stored ones", () => {
   for (let seed = 1; seed <= 50; seed += 1) {
     const random = generator(seed);
-    const value = [...Array(60)].map(() => random() * 10 - 5);
+    const value = [...Array(59 + (seed % 2))].map(() => random() * 10 - 5);
     const max = value.map((one) => one + random() ** 8 * 1000);
     const min = value.map((one) => one - random() ** 8 * 1000);
     const series = paused();
@@ -70,6 +70,10 @@ test("the drawn greatest and least value of a thinned series are the stored ones
     assert.deepEqual(data.yRange, [Math.min(...min), Math.max(...max)]);
     assert.equal(data.bands.length, 1);
     assert.ok(data.thinned);
+    const many = chartData(Array(11).fill(line(series)), PLAIN);
+    assert.deepEqual([many.bands.length, many.yRange], [0, [Math.min(...min), Math.max(...max)]]);
+    const group = chartData([line(series, "g"), line(series, "g")], { ...PLAIN, smoothing: 0.5 });
+    assert.deepEqual([group.bands.length, group.yRange], [1, [Math.min(...min), Math.max(...max)]]);
   }
 });
 

@@ -29,14 +29,19 @@ export interface Line {
 export interface Column {
   label: string;
   colour: string;
-  /** main: what the legend names; raw: the pale line behind a smoothed one; edge: of a band. */
-  role: "main" | "raw" | "edge";
+  /**
+   * main: what the legend names; raw: the pale line behind a smoothed one; edge: of a band; told: not drawn, the values
+   * of the line before it, which is drawn through its peaks.
+   */
+  role: "main" | "raw" | "edge" | "told";
 }
 
 export interface ChartData {
   x: number[];
   columns: Column[];
   y: (number | null | undefined)[][];
+  /** How thinned lines show their peaks: by a band, by lines through the peaks, or, smoothed, not. */
+  peaks: "band" | "line" | "hidden";
   /** Pairs of columns (greatest, least) with the colour between them. */
   bands: { high: number; low: number; colour: string }[];
   thinned: boolean;
@@ -50,10 +55,14 @@ interface Table {
   columns: (Column & { y: (number | null)[] })[];
 }
 
+/** With more lines than this, bands and raw lines would hide each other. */
+const MOST_BANDS = 10;
+
 /** Everything that a chart draws, of lines that need not share their x. */
 export function chartData(lines: readonly Line[], options: ChartOptions): ChartData {
   const grouped = lines.some((line) => line.group !== undefined);
-  const tables = lines.map((line) => tableOf(line, options, grouped));
+  const way = grouped ? "group" : lines.length > MOST_BANDS ? "many" : "few";
+  const tables = lines.map((line) => tableOf(line, options, way));
   const joined = joinTables(tables);
   const flat = tables.flatMap((table) => table.columns);
   const data: ChartData = {
@@ -62,6 +71,7 @@ export function chartData(lines: readonly Line[], options: ChartOptions): ChartD
     y: joined.y,
     bands: [],
     thinned: lines.some((line) => line.series.buckets),
+    peaks: way !== "many" ? "band" : options.smoothing > 0 ? "hidden" : "line",
     special: lines.flatMap((line) => special(line, options)),
     xRange: null,
     yRange: null,
@@ -73,8 +83,8 @@ export function chartData(lines: readonly Line[], options: ChartOptions): ChartD
   return shown;
 }
 
-function tableOf(line: Line, options: ChartOptions, alone: boolean): Table {
-  const { points, buckets } = line.series;
+function tableOf(line: Line, options: ChartOptions, way: "few" | "many" | "group"): Table {
+  const { points } = line.series;
   const raw = xValues(line.series, options.axis, line.other);
   const pauses = pausesAfter(line.series, options.axis);
   const { x, order } = sortedByX(options.logX ? raw.map((value) => (value !== null && value > 0 ? value : null)) : raw);
@@ -87,13 +97,38 @@ function tableOf(line: Line, options: ChartOptions, alone: boolean): Table {
   const columns: Table["columns"] = [];
   const { label, colour } = line;
   const broken = withPauses(x, order, pauses);
-  if (buckets && points.min && points.max && !alone) {
-    columns.push({ label, colour, role: "edge", y: broken.pick(pick(points.max)) });
-    columns.push({ label, colour, role: "edge", y: broken.pick(pick(points.min)) });
+  const add = (role: Column["role"], y: (number | null)[]): void => {
+    columns.push({ label, colour, role, y: broken.pick(y) });
+  };
+  const [max, min] = line.series.buckets && points.max && points.min ? [pick(points.max), pick(points.min)] : [null, null];
+  if (way === "many" && max && min && !(options.smoothing > 0)) {
+    add("main", throughPeaks(max, min));
+    add("told", value);
+    return { x: broken.x, columns };
   }
-  if (options.smoothing > 0 && !alone) columns.push({ label, colour, role: "raw", y: broken.pick(value) });
-  columns.push({ label, colour, role: "main", y: broken.pick(smooth(value, options.smoothing)) });
+  if (way !== "many" && max && min) {
+    add("edge", max);
+    add("edge", min);
+  }
+  if (way === "few" && options.smoothing > 0) add("raw", value);
+  add("main", smooth(value, options.smoothing));
   return { x: broken.x, columns };
+}
+
+/** One line through the greatest and the least value of each two neighbours: as many points, and no peak is lost. */
+function throughPeaks(max: readonly (number | null)[], min: readonly (number | null)[]): (number | null)[] {
+  const line: (number | null)[] = [];
+  for (let at = 0; at < max.length; ) {
+    // The last one of an odd number goes with the two before it.
+    const next = at + (max.length - at === 3 ? 3 : 2);
+    const values = (column: readonly (number | null)[]): number[] => column.slice(at, next).filter((one) => one !== null);
+    const [high, low] = [values(max), values(min)];
+    line.push(high.length ? Math.max(...high) : null);
+    if (next - at > 1 && at + 1 < max.length) line.push(low.length ? Math.min(...low) : null);
+    if (next - at > 2) line.push(max[next - 1] ?? null);
+    at = next;
+  }
+  return line;
 }
 
 /** A pause is no line from its begin to its end: an empty point goes between. */
@@ -132,22 +167,34 @@ function strictlyAscending(x: readonly number[]): boolean {
   return x.every((value, at) => at === 0 || value > (x[at - 1] as number));
 }
 
-/** Columns of one group become three: greatest, least, mean. */
+interface Group {
+  colour: string;
+  max: ChartData["y"];
+  min: ChartData["y"];
+  main: ChartData["y"];
+}
+
+/** Columns of one group become three: greatest, least, mean. The peaks of thinned lines count. */
 function withBands(data: ChartData, lines: readonly Line[]): ChartData {
-  const groups = new Map<string, { colour: string; columns: (number | null | undefined)[][] }>();
-  lines.forEach((line, at) => {
+  const groups = new Map<string, Group>();
+  let at = 0;
+  for (const line of lines) {
     const name = line.group ?? line.label;
-    const group = groups.get(name) ?? { colour: line.colour, columns: [] };
-    group.columns.push(data.y[at] ?? []);
+    const group = groups.get(name) ?? { colour: line.colour, max: [], min: [], main: [] };
     groups.set(name, group);
-  });
+    const edges = data.columns[at]?.role === "edge";
+    const main = data.y[at + (edges ? 2 : 0)] ?? [];
+    group.max.push(edges ? (data.y[at] ?? []) : main);
+    group.min.push(edges ? (data.y[at + 1] ?? []) : main);
+    group.main.push(main);
+    at += edges ? 3 : 1;
+  }
   const columns: Column[] = [];
   const y: ChartData["y"] = [];
-  for (const [name, { colour, columns: members }] of groups) {
-    const found = band(members);
+  for (const [name, { colour, max, min, main }] of groups) {
     columns.push({ label: name, colour, role: "edge" }, { label: name, colour, role: "edge" });
-    columns.push({ label: `${name} (mean of ${members.length})`, colour, role: "main" });
-    y.push(found.max, found.min, found.mean);
+    columns.push({ label: `${name} (mean of ${main.length})`, colour, role: "main" });
+    y.push(band(max).max, band(min).min, band(main).mean);
   }
   return { ...data, columns, y };
 }
@@ -162,7 +209,7 @@ function flatBands(data: ChartData): void {
 
 /** With a smoothed line the clipped range follows the raw one, so that nothing jumps when the slider moves. */
 function rangeOfColumns(data: ChartData, clip: boolean): Range | null {
-  const columns = data.y.filter((_, at) => !clip || data.columns[at]?.role !== "edge");
+  const columns = data.y.filter((_, at) => data.columns[at]?.role !== "told" && (!clip || data.columns[at]?.role !== "edge"));
   return shownRange(columns, clip);
 }
 

@@ -31,7 +31,7 @@ export function age(from: string | null, now: number): string {
   if (!from) return "–";
   const seconds = Math.max(0, Math.floor((now - Date.parse(from)) / 1000));
   if (seconds < 60) return `${seconds} s`;
-  if (seconds < 3600) return `${Math.floor(seconds / 60)} min`;
+  if (seconds < 2 * 3600) return `${Math.floor(seconds / 60)} min`;
   if (seconds < 2 * 86400) return `${Math.floor(seconds / 3600)} h`;
   return `${Math.floor(seconds / 86400)} d`;
 }
@@ -44,6 +44,13 @@ export function moment(text: string | null): string {
   const two = (value: number): string => String(value).padStart(2, "0");
   const day = `${time.getFullYear()}-${two(time.getMonth() + 1)}-${two(time.getDate())}`;
   return `${day} ${two(time.getHours())}:${two(time.getMinutes())}:${two(time.getSeconds())}`;
+}
+
+const STATE_WORDS: Record<string, string> = { STOP: "stopping" };
+
+/** A state as a word among others. */
+export function stateWord(state: string): string {
+  return STATE_WORDS[state] ?? state.toLowerCase();
 }
 
 /** The name in a key of a function: `train` of `python://churn/train:6f1d`. */

@@ -1,23 +1,15 @@
 import type { ComponentChildren, JSX } from "preact";
 import { useEffect, useRef } from "preact/hooks";
+import { stateWord } from "../logic/format";
 import type { Row } from "../server/types";
 
 /** Small things that several views show. */
 
-const STATE_WORDS: Record<string, string> = {
-  CREATED: "created",
-  PENDING: "pending",
-  RUNNING: "running",
-  STOP: "stopping",
-  STOPPED: "stopped",
-  COMPLETED: "completed",
-  ERROR: "error",
-};
 /** How attempts ended, and the words that look like them. */
 const LOOKS: Record<string, string> = { failed: "error", interrupted: "stopping", queued: "pending", ended: "stopped" };
 
 export function StateMark({ state }: { state: string }): JSX.Element {
-  const word = STATE_WORDS[state] ?? state;
+  const word = stateWord(state);
   return <span class={`state state-${LOOKS[word] ?? word}`}>{word}</span>;
 }
 

@@ -149,21 +149,20 @@ interface LegendProps {
   named: boolean;
 }
 
-/** Under the chart: x, the values of a few lines there, and what has to be known of the picture. */
+/** Under the chart: x, the values of a few lines there (the tip beside the pointer names them), and what has to be known of the picture. */
 function Legend({ data, options, place, named }: LegendProps): JSX.Element {
   const at = useStore(place);
   const mains = mainsOf(data);
   const x = at === null ? null : (data.x[at] ?? null);
   const notes = notesOf(data, options);
-  const few = mains.length <= (named ? 2 : 1);
+  const few = mains.length <= VALUES;
   return (
     <div class="legend">
       <span>{x === null ? "last" : `${axisName(options.axis)} ${xText(x, options)}`}</span>
       {few &&
         mains.map(({ column, index }) => (
-          <span key={index} class="legend-line">
+          <span key={index} class="legend-line" title={named ? column.label : ""}>
             <i style={{ background: column.colour }} />
-            {named && <span class="legend-name">{column.label}</span>}
             <b>{number(valueAt(data, index, at))}</b>
           </span>
         ))}
@@ -177,6 +176,7 @@ function Legend({ data, options, place, named }: LegendProps): JSX.Element {
   );
 }
 
+const VALUES = 4;
 const TIP_LINES = 12;
 
 /** Beside the pointer: the values of all lines there, the greatest first. */
@@ -213,7 +213,7 @@ function mainsOf(data: ChartData): { column: ChartData["columns"][number]; index
 
 /** The value at the pointer, or the last one. */
 function valueAt(data: ChartData, column: number, at: number | null): number | null {
-  const values = data.y[column] ?? [];
+  const values = data.y[data.columns[column + 1]?.role === "told" ? column + 1 : column] ?? [];
   if (at !== null) return nearby(values, at);
   for (let place = values.length - 1; place >= 0; place -= 1) {
     const value = values[place];
@@ -231,9 +231,15 @@ function nearby(values: readonly (number | null | undefined)[], at: number): num
   return null;
 }
 
+const PEAKS = {
+  band: "Thinned; the band keeps every peak.",
+  line: "Thinned; the lines keep every peak.",
+  hidden: "Thinned and smoothed: single peaks are not seen.",
+};
+
 function notesOf(data: ChartData, options: ChartOptions): string[] {
   const notes: string[] = [];
-  if (data.thinned) notes.push("Thinned; the band keeps every peak.");
+  if (data.thinned) notes.push(PEAKS[data.peaks]);
   const first = data.special[0];
   if (first) notes.push(`${data.special.length} × not a number, the first ${first.value} at ${xText(first.x, options)}.`);
   if (["wall", "relative", "active"].includes(options.axis)) notes.push("Times are estimated.");

@@ -1,6 +1,6 @@
 import uPlot from "uplot";
 import type { Shade } from "../logic/axes";
-import type { ChartData, ChartOptions } from "../logic/chart_data";
+import type { ChartData, ChartOptions, Column } from "../logic/chart_data";
 import { number, span } from "../logic/format";
 
 /** A chart on its canvas: uPlot, with shaded attempts, marks of values that are no numbers, and panning. */
@@ -14,6 +14,9 @@ export interface PlotOptions extends ChartOptions {
   /** Which place of the data is under the pointer; null: none. */
   onPlace: (at: number | null) => void;
 }
+
+/** Thin lines are drawn several times faster. */
+const MANY = 40;
 
 export function makePlot(element: HTMLElement, data: ChartData, options: PlotOptions): uPlot {
   const style = getComputedStyle(element);
@@ -58,7 +61,7 @@ export function makePlot(element: HTMLElement, data: ChartData, options: PlotOpt
           values: (_: uPlot, places: number[]) => places.map((one) => (one === null ? "" : number(one))),
         },
       ],
-      series: [{}, ...data.columns.map((column) => seriesOf(column.role, column.colour))],
+      series: [{}, ...data.columns.map((column) => seriesOf(column.role, column.colour, data.columns.length > MANY ? 1 : 1.5))],
       bands: data.bands.map(({ high, low, colour: fill }) => ({ series: [high + 1, low + 1], fill: faded(fill, 0.16) })),
       hooks: {
         drawClear: [(plot) => drawShades(plot, options.shades, colour("--shade"))],
@@ -78,11 +81,12 @@ export function xText(value: number | null, options: Pick<ChartOptions, "axis">)
   return number(value);
 }
 
-function seriesOf(role: "main" | "raw" | "edge", colour: string): uPlot.Series {
+function seriesOf(role: Column["role"], colour: string, width: number): uPlot.Series {
   const base: uPlot.Series = { spanGaps: false, points: { show: false } };
+  if (role === "told") return { ...base, show: false };
   if (role === "edge") return { ...base, width: 0 };
   if (role === "raw") return { ...base, stroke: faded(colour, 0.3), width: 1 };
-  return { ...base, stroke: colour, width: 1.5, points: { show: alone, size: 5, fill: colour } };
+  return { ...base, stroke: colour, width, points: { show: alone, size: 5, fill: colour } };
 }
 
 /** Points are drawn where a line cannot be: between two gaps, and for a single value. */

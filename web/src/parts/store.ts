@@ -24,13 +24,14 @@ export class Store<T> {
 
 export function useStore<T>(store: Store<T>): T {
   const [, again] = useState(0);
+  const shown = store.value;
   useEffect(() => {
-    const seen = store.value;
     const stop = store.listen(() => again((count) => count + 1));
-    if (!Object.is(seen, store.value)) again((count) => count + 1);
+    // It may have changed between what was drawn and now.
+    if (!Object.is(shown, store.value)) again((count) => count + 1);
     return stop;
   }, [store]);
-  return store.value;
+  return shown;
 }
 
 /** The time, renewed every `period` milliseconds while a view shows it. */

@@ -12,6 +12,7 @@ import { download } from "../parts/files";
 import { type Page, refine } from "../parts/page";
 import { useStore } from "../parts/store";
 import { CompareSource } from "../server/compare_source";
+import type { Curve } from "../server/metrics_source";
 import type { Comparison } from "../server/types";
 import { ChartGrid } from "./charts";
 import { Parallel } from "./parallel";
@@ -159,10 +160,10 @@ function CompareChart({ source, comparison, name, options, looks, band }: Compar
   useEffect(() => {
     let waiting: ReturnType<typeof setTimeout> | undefined;
     const changed = (): void => {
-      waiting ??= setTimeout(() => {
-        waiting = undefined;
-        again((count) => count + 1);
-      }, 50);
+      // Curves of many Runs arrive one after the other: drawing each time would draw a hundred times.
+      const loading = comparison.runs.some((_, at) => isLoading(source.curve(at, name)?.value));
+      clearTimeout(waiting);
+      waiting = setTimeout(() => again((count) => count + 1), loading ? WHILE_LOADING : 50);
     };
     const stops = comparison.runs.flatMap((_, at) =>
       [source.curve(at, name), otherName ? source.curve(at, otherName) : null].map((curve) => curve?.listen(changed)),
@@ -188,6 +189,11 @@ function CompareChart({ source, comparison, name, options, looks, band }: Compar
 }
 
 const NONE: readonly never[] = [];
+const WHILE_LOADING = 400;
+
+function isLoading(curve: Curve | undefined): boolean {
+  return curve !== undefined && curve.series === null && curve.problem === null;
+}
 
 interface TablesProps {
   page: Page;

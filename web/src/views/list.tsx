@@ -1,7 +1,7 @@
 import type { JSX } from "preact";
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { choices, matcher } from "../logic/filter";
-import { age, functionName, number, span } from "../logic/format";
+import { age, functionName, number, span, stateWord } from "../logic/format";
 import { type Column, type Line, duration, formatOrder, lines, ordered, parseOrder } from "../logic/order";
 import { compareAddress, runAddress } from "../logic/route";
 import { Choice, Spark, StateMark } from "../parts/bits";
@@ -243,7 +243,7 @@ function GroupLine({ line, at, height, open, onClose }: GroupProps): JSX.Element
           {" "}
           {line.count} ·{" "}
           {Object.entries(line.states)
-            .map(([state, count]) => `${count} ${state.toLowerCase()}`)
+            .map(([state, count]) => `${count} ${stateWord(state)}`)
             .join(", ")}
         </span>
       </span>
