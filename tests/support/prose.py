@@ -17,7 +17,7 @@ from typing import Final
 
 ROOT: Final = Path(__file__).parents[2]
 PLACES: Final = (
-    "README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md", "docs", "crds", "manifests", "cluster", "operator", "charts",
+    "README.md", "CONTRIBUTING.md", "CHANGELOG.md", "web/README.md", "SECURITY.md", "docs", "crds", "manifests", "cluster", "operator", "charts",
 )  # fmt: skip
 WORDS: Final = {
     "told": "reported, shown, written",
