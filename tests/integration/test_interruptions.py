@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from typing import Any
 
@@ -89,15 +90,116 @@ def test_an_eviction_while_the_operator_is_away_is_none_that_completes_the_run(o
     pod = pod_of(person, "x")["metadata"]["name"]
     operator.kill()
     evict(person, pod)
-    wait_for("the Job's verdict", lambda: failed(person, "x"))
+    wait_for("the Job's verdict", lambda: decided(person, "x"))
     operator.start()
     pod_of(person, "x", 2)
     assert person.status("x")["attempts"][0]["reason"] == "Interrupted"
 
 
-def failed(person: Person, name: str) -> bool:
+def killing(person: Person, pod: str) -> None:
+    """What a kubelet says when it ends a program; fake nodes say nothing."""
+    now = dt.datetime.now(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    about = {"apiVersion": "v1", "kind": "Pod", "name": pod, "namespace": person.namespace}
+    event = {
+        "apiVersion": "v1", "kind": "Event", "metadata": {"name": f"{pod}.killing"}, "reason": "Killing", "type": "Normal",
+        "involvedObject": about | {"fieldPath": "spec.containers{main}"}, "message": "Stopping container main",
+        "firstTimestamp": now, "lastTimestamp": now, "count": 1, "source": {"component": "kubelet"},
+    }  # fmt: skip
+    person.kubectl("create", "-f", "-", stdin=json.dumps(event))
+
+
+@pytest.mark.parametrize("program", ["kwok-save", "sleep"])
+def test_a_pod_that_was_deleted_while_the_operator_was_away_and_is_gone_was_interrupted(
+    operator, person, program
+):
+    """The Job counts it as completed, or as failed."""
+    person.apply_run("x", program)
+    person.becomes("x", "RUNNING")
+    pod = pod_of(person, "x")["metadata"]["name"]
+    operator.kill()
+    killing(person, pod)
+    delete(person, pod)
+    wait_for("the Job's verdict", lambda: decided(person, "x"))
+    wait_for("no pod", lambda: not person.items("pods"))
+    operator.start()
+    pod_of(person, "x", 2)
+    assert person.becomes("x", "RUNNING")["attempts"][0]["reason"] == "Interrupted"
+
+
+def test_without_that_event_the_job_is_believed_and_the_run_says_so(operator, person):
+    person.apply_run("x", "kwok-complete")
+    pod = pod_of(person, "x")["metadata"]["name"]
+    operator.kill()
+    wait_for("the Job's verdict", lambda: decided(person, "x"))
+    person.kubectl("delete", "pod", pod)
+    operator.start()
+    status = person.becomes("x", "COMPLETED")
+    assert (
+        "nobody saw how its program ended" in status["message"] or status["attempts"][0].get("exitCode") == 0
+    )
+
+
+def decided(person: Person, name: str) -> bool:
     found = person.get("job", name)["status"].get("conditions", ())
-    return any(c["type"] == "Failed" and c["status"] == "True" for c in found)
+    return any(c["type"] in ("Complete", "Failed") and c["status"] == "True" for c in found)
+
+
+def cordon_and_taint(person: Person, node: str) -> None:
+    """As an operator of nodes does: what does not tolerate it is deleted by the cluster itself."""
+    person.kubectl("taint", "node", node, "upgrade=now:NoExecute")
+
+
+def test_a_taint_of_the_node_and_a_pod_of_higher_priority_are_interruptions(operator, person):
+    """By the cluster's own controllers: nobody writes the marks here but they."""
+    name = f"small-{person.namespace}"
+    small_node(person, name)
+    try:
+        spec = {
+            "node_selector": [{"key": "kubernetes.io/hostname", "value": name}],
+            "resources": {"cpu": "600m"},
+        }
+        person.apply_run("x", "sleep", spec=spec)
+        person.becomes("x", "RUNNING")
+        urgent(person, name)
+        first = wait_for("preempted", lambda: interrupted(person, 1))
+        assert first["interruptedBy"] == "PreemptionByScheduler"
+        person.kubectl("delete", "pod", "urgent", "--wait=false")
+        person.becomes("x", "RUNNING")
+        cordon_and_taint(person, name)
+        second = wait_for("tainted", lambda: interrupted(person, 2))
+        assert second["interruptedBy"] == "DeletionByTaintManager"
+        person.kubectl("delete", "run", "x")
+    finally:
+        person.kubectl("delete", "node", name)
+        person.kubectl("delete", "priorityclass", name, "--ignore-not-found")
+
+
+def interrupted(person: Person, attempt: int) -> dict[str, Any] | None:
+    found = person.status("x").get("attempts", ())
+    return next((a for a in found if a["attempt"] == attempt and a.get("interruptedBy")), None)
+
+
+def small_node(person: Person, name: str) -> None:
+    """A fake node with room for one pod, which kwok keeps alive."""
+    labels = {"kubernetes.io/hostname": name, "type": "kwok"}
+    metadata = {"name": name, "labels": labels, "annotations": {"kwok.x-k8s.io/node": "fake"}}
+    person.apply({"apiVersion": "v1", "kind": "Node", "metadata": metadata})
+    room = {"cpu": "1", "memory": "8Gi", "pods": "20"}
+    patch = json.dumps({"status": {"capacity": room, "allocatable": room}})
+    person.kubectl("patch", "node", name, "--subresource=status", "--type=merge", "-p", patch)
+
+
+def urgent(person: Person, node: str) -> None:
+    """A pod of higher priority that needs the node for itself."""
+    kind = {"apiVersion": "scheduling.k8s.io/v1", "kind": "PriorityClass"}
+    person.apply(kind | {"metadata": {"name": node}, "value": 1000})
+    container = {"name": "c", "image": "x", "resources": {"requests": {"cpu": "900m"}}}
+    spec = {
+        "priorityClassName": node,
+        "nodeSelector": {"kubernetes.io/hostname": node},
+        "containers": [container],
+    }
+    person.apply({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "urgent"}, "spec": spec})
 
 
 @pytest.mark.parametrize("reason", ["NodeAffinity", "OutOfcpu", "UnexpectedAdmissionError"])

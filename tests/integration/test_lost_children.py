@@ -168,3 +168,49 @@ def test_a_run_goes_on_elsewhere_when_its_dead_node_is_deleted(operator, person,
     delete(person, pod)
     person.kubectl("delete", "node", node)
     wait_for("the next attempt", lambda: person.status("x").get("attempt") == 2)
+
+
+def test_a_job_deleted_in_the_foreground_on_a_dead_node_says_what_it_waits_for_and_its_deadline_holds(
+    operator, person, node
+):
+    """The Job stays until its pod is gone, and that one never confirms it."""
+    on_dead_node(person, "x", node, activeDeadlineSeconds=20)
+    person.kubectl("delete", "job", "x", "--cascade=foreground", "--wait=false")
+    wait_for("told", lambda: condition(person.status("x"), "Running").get("reason") == "ChildDeleted")
+    status = person.becomes("x", "ERROR")
+    assert condition(status, "Failed")["reason"] == "DeadlineExceeded"
+    assert "has not confirmed its end" in status["message"]
+
+
+def hold(person: Person, kind: str, name: str, *, held: bool = True) -> None:
+    """A finalizer of somebody else: the object stays until it is taken away."""
+    mark = "example.com/held"
+    found = person.get(kind, name)["metadata"].get("finalizers", [])
+    finalizers = [*found, mark] if held else [one for one in found if one != mark]
+    patch = json.dumps({"metadata": {"finalizers": finalizers}})
+    person.kubectl("patch", kind, name, "--type=merge", "-p", patch)
+
+
+def test_a_job_that_a_finalizer_holds_is_told_and_the_next_attempt_begins_when_it_is_gone(operator, person):
+    person.apply_run("x", "sleep")
+    person.becomes("x", "RUNNING")
+    hold(person, "job", "x")
+    person.kubectl("delete", "job", "x", "--wait=false")
+    told = wait_for("told", lambda: "a finalizer holds it" in person.status("x")["message"])
+    assert told
+    assert person.status("x")["attempt"] == 1
+    hold(person, "job", "x", held=False)
+    pod_of(person, "x", 2)
+    assert person.becomes("x", "RUNNING")["attempts"][0]["reason"] == "ChildDeleted"
+
+
+def test_a_pod_that_a_finalizer_holds_keeps_nothing_waiting_once_its_program_has_ended(operator, person):
+    person.apply_run("x", "sleep")
+    person.becomes("x", "RUNNING")
+    pod = pod_of(person, "x")["metadata"]["name"]
+    hold(person, "pod", pod)
+    delete(person, pod)
+    pod_of(person, "x", 2)
+    person.becomes("x", "RUNNING")
+    assert person.get("pod", pod)["status"]["phase"] == "Failed"
+    hold(person, "pod", pod, held=False)

@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import json
 import random
 import sys
 import time
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 from run_operator.kube.client import Api
@@ -50,6 +52,7 @@ class Chaos:
         self.kills = 0
         self.restarts = 0
         self.wishes: dict[str, bool] = {}
+        self.stuck: list[str] = []
 
     async def sequence(self, name: str) -> None:
         """One Run and what is wished of it."""
@@ -111,15 +114,16 @@ class Chaos:
         """Runs that are not where they were wished to be."""
         found = []
         async for item in self._api.list_objects(RUNS, namespace=self._namespace):
-            name, state = item["metadata"]["name"], item["status"].get("state")
+            name, status = item["metadata"]["name"], item["status"]
+            state = status.get("state")
             expected = ("STOPPED",) if self.wishes[name] else ("RUNNING",)
             if state not in (*expected, "COMPLETED", "ERROR"):
-                found.append(f"{name} is {state}, suspend is {self.wishes[name]}")
+                found.append(f"{name} is {state}, suspend is {self.wishes[name]}: {status.get('message')}")
         return found
 
 
 async def campaign(person: Person, operator: OperatorProcess, count: int, seed: int) -> Chaos:
-    """All sequences, then time to come to rest. Exits with what is stuck."""
+    """All sequences, then time to come to rest."""
     async with connected(person, ABREAST, "chaos") as api:
         chaos = Chaos(api, operator, person, random.Random(seed))
         killers = [
@@ -136,9 +140,9 @@ async def campaign(person: Person, operator: OperatorProcess, count: int, seed: 
         astray = await chaos.astray()
         while astray and time.monotonic() < until:
             await asyncio.sleep(LOOK)
+            await chaos.troubles.suffer(lambda _: chaos.troubles.node_is_heard_again(), "")
             astray = await chaos.astray()
-        if astray:
-            sys.exit(f"chaos: seed {seed}: stuck after {TIMEOUT:g} s:\n" + "\n".join(astray[:20]))
+        chaos.stuck = astray
     return chaos
 
 
@@ -147,14 +151,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="make chaos")
     parser.add_argument("--count", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=int(time.time()))
+    parser.add_argument("--keep", type=Path, help="A file for the history, an event a line.")
     chosen = parser.parse_args()
     print(f"chaos: {chosen.count} sequences, seed {chosen.seed}", flush=True)
     with stage("chaos", "chaos", "--restarts") as (person, operator, _):
         prepare(person)
         recording = Recording(person)
         began = time.monotonic()
-        chaos = asyncio.run(campaign(person, operator, chosen.count, chosen.seed))
-        judge = judged(recording.stop())
+        try:
+            chaos = asyncio.run(campaign(person, operator, chosen.count, chosen.seed))
+        finally:
+            events = recording.stop()
+        if chosen.keep:
+            chosen.keep.write_text("".join(f"{json.dumps(event)}\n" for event in events))
+        judge = judged(events)
         tell(chosen, chaos, judge, time.monotonic() - began)
 
 
@@ -175,8 +185,9 @@ def tell(chosen: argparse.Namespace, chaos: Chaos, judge: Judge, seconds: float)
     troubles = ", ".join(f"{name} {number}" for name, number in sorted(chaos.troubles.done.items()))
     print(f"{chaos.restarts} restarts of the API server; troubles: {troubles}")
     print(f"{len(judge.broken)} broken rules")
-    if judge.broken:
-        sys.exit(f"chaos: seed {chosen.seed}:\n" + "\n".join(judge.broken[:20]))
+    stuck = [f"stuck after {TIMEOUT:g} s: {one}" for one in chaos.stuck]
+    if wrong := judge.broken + stuck:
+        sys.exit(f"chaos: seed {chosen.seed}:\n" + "\n".join(wrong[:20]))
 
 
 if __name__ == "__main__":

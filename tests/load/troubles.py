@@ -80,6 +80,8 @@ class Troubles:
         pod = await self._pod(run)
         if pod["status"].get("phase") != "Running" or pod["metadata"].get("deletionTimestamp"):
             raise LookupError
+        if pod["spec"]["restartPolicy"] != "Never":
+            raise LookupError  # a service's program would be started again, which no fake node does
         code = self._dice.choice((0, 0, 3))
         at = stamp(self._now())
         ended = {"exitCode": code, "reason": "Completed", "startedAt": at, "finishedAt": at}
@@ -119,6 +121,17 @@ class Troubles:
         ready = {"type": "Ready", "status": "True"}
         status = {"phase": "Running", "conditions": [ready], "containerStatuses": [running | state]}
         await self._status(pod, status)
+
+    async def node_is_heard_again(self) -> None:
+        """Pods of a node whose heartbeat was late are called unready; a kubelet takes that back, a fake node does not."""
+        async for pod in self._api.list_objects(PODS, namespace=self._namespace):
+            status = pod["status"]
+            conditions = {one["type"]: one for one in status.get("conditions", ())}
+            main = next((c for c in status.get("containerStatuses", ()) if c["name"] == "main"), {})
+            runs = "running" in main.get("state", {}) and not pod["metadata"].get("deletionTimestamp")
+            if runs and conditions.get("Ready", {}).get("status") == "False":
+                conditions["Ready"] = {"type": "Ready", "status": "True"}
+                await self._status(pod, {"conditions": [*conditions.values()]})
 
     async def _pod(self, run: str) -> Any:
         selector = f"run-operator.io/run={run}"

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import copy
 import itertools
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from run_operator.api.constants import ANNOTATION_ATTEMPT, LABEL_ATTEMPT, LABEL_RUN_UID
@@ -127,6 +127,15 @@ class World:
                     pod["metadata"].pop("ownerReferences", None)
                     self._touch(pod)
 
+    def delete_in_foreground(self) -> None:
+        """Somebody deletes the Job, which stays until its pods are gone (`--cascade=foreground`)."""
+        for job in self.jobs.values():
+            job["metadata"]["deletionTimestamp"] = stamp(self.now)
+            self._touch(job)
+        for pod in self.pods.values():
+            if pod["job"] in self.jobs:
+                self._delete_pod(pod, suspended=True)
+
     def delete_pod(self) -> None:
         """Somebody deletes the pods by hand."""
         for pod in self.pods.values():
@@ -163,8 +172,12 @@ class World:
             job["known"] = job["spec"]["suspend"]
 
     def job_controller(self) -> None:
-        """One step of the Job controller."""
-        for uid, job in self.jobs.items():
+        """One step of the Job controller, and of the garbage collector."""
+        for uid, job in list(self.jobs.items()):
+            if job["metadata"].get("deletionTimestamp"):
+                if not any(pod["job"] == uid for pod in self.pods.values()):
+                    del self.jobs[uid]
+                continue
             if "known" not in job:
                 continue
             mine = [pod for pod in self.pods.values() if pod["job"] == uid]
@@ -318,7 +331,7 @@ class World:
         if pods:
             for old in self.seen[1]:
                 if old.uid not in self.pods and (old.facts.deleting or not old.live):
-                    self.gone = (old,)
+                    self.gone = (replace(old, gone=True),)
         self.seen = (
             [JobView.from_object(job) for job in self.jobs.values()] if jobs else self.seen[0],
             [PodView.from_object(pod) for pod in self.pods.values()] if pods else self.seen[1],

@@ -161,7 +161,7 @@ def _failed(
         text = ending.message
         reason = ending.reason or reason
     else:
-        text = message or "the Job failed"
+        text = f"{message or 'the Job failed'}; its pod is gone, and nobody saw how its program ended"
     return JobOutcome(
         "FAILED",
         reason or "Failed",

@@ -1,4 +1,4 @@
-"""What only Events tell: why a Job makes no pod, and why a pod that has its node is not made there."""
+"""What only Events tell: why a Job makes no pod, why a pod that has its node is not made there, who ended a pod that is gone."""
 
 from __future__ import annotations
 
@@ -13,16 +13,26 @@ from run_operator.children.termination import last_words
 
 JOB: Final = "Job"
 POD: Final = "Pod"
+ENDED_POD: Final = "EndedPod"
+"""The kind of a question, not of an object: whether a kubelet was asked to end the program of a Job's pod."""
+KILLING: Final = "Killing"
+"""The kubelet's word for a container that it ends. It says nothing of one that ended by itself."""
 FAILED_CREATE: Final = "FailedCreate"
 FAILED_MOUNT: Final = "FailedMount"
 FAILED_ATTACH: Final = "FailedAttachVolume"
 FAILED_SANDBOX: Final = "FailedCreatePodSandBox"
-REASONS: Final = {JOB: {FAILED_CREATE}, POD: {FAILED_MOUNT, FAILED_ATTACH, FAILED_SANDBOX}}
-"""Reasons of the Events that explain a wait, by the kind of their object."""
+REASONS: Final = {
+    JOB: {FAILED_CREATE},
+    POD: {FAILED_MOUNT, FAILED_ATTACH, FAILED_SANDBOX},
+    ENDED_POD: {KILLING},
+}
+"""Reasons of the Events that answer a question, by its kind."""
 LONGEST: Final = 450.0
 """Seconds until a lasting failure is reported again: retried every two minutes, reported every five at least."""
 SLACK: Final = 5.0
 """Seconds that a try itself may take, and that times are rounded by."""
+NAME_STEM: Final = 58
+"""Characters of a pod's name before the five that its Job adds by chance, at most."""
 _SUMMARY: Final = "Unable to attach or mount volumes"
 """Tells that volumes are missing and not why; comes every two minutes, whatever else is said."""
 _NO_OBJECT: Final = re.compile(r'(?:secret|configmap) "[^"]{1,253}" not found')
@@ -33,6 +43,7 @@ class Question(NamedTuple):
 
     kind: str
     uid: str
+    """The uid of the object; for pods that are gone, what their names begin with."""
     name: str
     since: float | None = None
     """Since when a pod has been waiting, seconds since the epoch; None: as long as its attempt is under way."""
@@ -63,6 +74,11 @@ def about_pod(pod: PodView) -> Question | None:
     if pending_reason.of_pod(pod).reason not in pending_reason.ORDINARY:
         return None
     return Question(POD, pod.uid, pod.name, parse(pod.start_time) or parse(pod.created))
+
+
+def about_ended_pods(job: JobView) -> Question:
+    """Whether a kubelet was asked to end the program of a pod that is gone by now."""
+    return Question(ENDED_POD, f"{job.name}-"[:NAME_STEM], job.name)
 
 
 def answer(question: Question, said: Sequence[Said]) -> PendingReason | None:

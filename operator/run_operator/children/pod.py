@@ -83,6 +83,8 @@ class PodView(ChildView):
     created: str
     start_time: str
     facts: PodFacts
+    gone: bool = False
+    """Whether the object is deleted, and this is how it was known last."""
 
     @property
     def phase(self) -> str:
@@ -113,9 +115,14 @@ class PodView(ChildView):
         return next((c for c in self.facts.containers if c.name == PROGRAM and not c.init), None)
 
     @property
+    def over(self) -> bool:
+        """Whether its kubelet, or the cluster in its place, says that all of its containers have ended."""
+        return self.facts.phase in ("Succeeded", "Failed")
+
+    @property
     def live(self) -> bool:
         """Whether a container of it may still write; a pod that is being deleted may."""
-        return self.facts.phase not in ("Succeeded", "Failed")
+        return not self.over and not self.gone
 
     @classmethod
     def from_object(cls, raw: Mapping[str, Any]) -> PodView:

@@ -36,7 +36,7 @@ def last_ending(pods: Sequence[PodView]) -> Termination | None:
     """The end of the newest pod whose program ended, or that ended without it; `pods` in order of their creation."""
     for pod in reversed(pods):
         ended = deciding(pod)
-        if not pod.live or (ended is not None and not ended.init):
+        if pod.over or (ended is not None and not ended.init):
             return _of(pod, ended)
     return None
 

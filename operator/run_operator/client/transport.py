@@ -166,10 +166,10 @@ class Transport:
             return response
         with contextlib.closing(response):
             try:
-                told = response.read(65536, decode_content=True)
+                payload = response.read(65536, decode_content=True)
             except (urllib3.exceptions.HTTPError, OSError):
-                told = b""
-        raise error_of(f"{method} {path.partition('?')[0]}", response.status, response.headers, told)
+                payload = b""
+        raise error_of(f"{method} {path.partition('?')[0]}", response.status, response.headers, payload)
 
     def raw(
         self, method: str, path: str, *, body: bytes | None = None, headers: JSON | None = None,

@@ -8,7 +8,17 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple
 
 from run_operator.api.raw import parse
-from run_operator.children.kubelet_events import FAILED_CREATE, JOB, POD, REASONS, Question, Said
+from run_operator.children.kubelet_events import (
+    ENDED_POD,
+    FAILED_CREATE,
+    JOB,
+    KILLING,
+    POD,
+    REASONS,
+    Question,
+    Said,
+)
+from run_operator.children.pod import PROGRAM
 from run_operator.kube.client import Api
 from run_operator.kube.errors import KubeError
 from run_operator.kube.resource import EVENTS
@@ -18,6 +28,7 @@ FIELDS: Final = {
     JOB: f"involvedObject.kind=Job,reason={FAILED_CREATE}",
     # A selector cannot say "one of these reasons"; so it leaves out what is most, and the rest is left out here.
     POD: "involvedObject.kind=Pod,type=Warning,reason!=FailedScheduling,reason!=BackOff,reason!=Failed,reason!=Unhealthy",
+    ENDED_POD: f"involvedObject.kind=Pod,reason={KILLING},involvedObject.fieldPath=spec.containers{{{PROGRAM}}}",
 }
 KEPT: Final = 30.0
 """Seconds an answer counts for the Jobs and pods that it mentions."""
@@ -75,7 +86,7 @@ class EventReader:
         try:
             async for raw in self._api.list_objects(EVENTS, namespace=namespace, fields=FIELDS[kind]):
                 read += 1
-                uid = str((raw.get("involvedObject") or {}).get("uid"))
+                uid = _subject(kind, raw.get("involvedObject") or {})
                 if raw.get("reason") in REASONS[kind] and (uid in found or len(found) < MOST):
                     those = sorted((*found.get(uid, ()), _said(raw, now)), key=lambda one: one.ago)
                     found[uid] = tuple(those[:MOST_SAID])
@@ -85,6 +96,11 @@ class EventReader:
             log.info("Events of %ss in %s cannot be read: %s", kind, namespace, error)
         at = self._clock()
         self._answers[namespace, kind] = _Answer(at, found, max(NEW, PAUSE * (at - began)))
+
+
+def _subject(kind: str, about: Mapping[str, Any]) -> str:
+    """What `Question.uid` says of the object of an Event."""
+    return str(about.get("name"))[:-5] if kind == ENDED_POD else str(about.get("uid"))
 
 
 def _said(raw: Mapping[str, Any], now: float) -> Said:

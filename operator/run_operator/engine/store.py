@@ -256,7 +256,7 @@ class Store:
         later = known is None or (pod.created, pod.name) >= (known.created, known.name)
         ended = any(c.state == "terminated" for c in pod.facts.containers)
         if later and (ended or pod.facts.deleting or not pod.live):
-            self._gone[run_uid] = pod
+            self._gone[run_uid] = replace(pod, gone=True)
 
     def _version(self, uid: str) -> str | None:
         key = self._keys.get(uid)

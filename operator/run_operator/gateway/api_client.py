@@ -24,6 +24,7 @@ from run_operator.kube.errors import (
     KubeError,
     ThrottledError,
     TransientError,
+    UnauthorizedError,
 )
 from run_operator.kube.resource import Resource
 
@@ -171,7 +172,7 @@ class ApiClient:
                     resource, namespace=namespace, selector=labels, fields=fields, page_size=page_size
                 ):
                     yield raw
-            except ForbiddenError:
+            except (ForbiddenError, UnauthorizedError):  # both also from an API server that has just started
                 if sure or time.monotonic() - tried > min(DENIED, self._timeout):
                     raise
                 sure = await self.api.ready()
@@ -188,7 +189,7 @@ class ApiClient:
         while True:
             try:
                 return await attempt()
-            except ForbiddenError:
+            except (ForbiddenError, UnauthorizedError):  # both also from an API server that has just started
                 if sure or time.monotonic() - began > min(DENIED, self._timeout):
                     raise
                 sure = await self.api.ready()  # what is denied once more after this is denied

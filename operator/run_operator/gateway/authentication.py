@@ -8,7 +8,7 @@ from typing import Final
 
 from run_operator.api.raw import JSON, mapping, text
 from run_operator.gateway.api_client import ApiClient
-from run_operator.gateway.errors import UNAUTHORIZED, of_kube
+from run_operator.gateway.errors import of_kube
 from run_operator.kube.errors import ForbiddenError, KubeError
 from run_operator.kube.resource import SELF_REVIEWS
 
@@ -49,9 +49,7 @@ async def review(caller: ApiClient) -> JSON:
     body = {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}
     try:
         answer = await caller.create(SELF_REVIEWS, "", body)
-    except ForbiddenError as error:
-        if error.status == UNAUTHORIZED:
-            raise of_kube(error, "the token cannot be checked") from error
+    except ForbiddenError:
         return {}  # it is somebody, who may not ask who
     except KubeError as error:
         raise of_kube(error, "the token cannot be checked") from error

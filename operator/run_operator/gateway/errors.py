@@ -64,7 +64,7 @@ def of_kube(error: errors.KubeError, doing: str) -> Problem:  # noqa: PLR0911 - 
             return Problem(409, f"{text}; refresh() and try again")
         case errors.InvalidError():
             return bad(text)
-        case errors.ForbiddenError() if error.status == UNAUTHORIZED:
+        case errors.UnauthorizedError():
             return Problem(
                 UNAUTHORIZED,
                 f"{doing}: the API server does not take this token: it has expired, or is none of this cluster; "

@@ -22,7 +22,7 @@ from urllib.parse import parse_qsl
 from run_operator.api.raw import mapping, text
 from run_operator.gateway.api_client import ApiClient
 from run_operator.gateway.errors import Problem, bad, of_kube
-from run_operator.kube.errors import ForbiddenError, KubeError, NotFoundError
+from run_operator.kube.errors import ForbiddenError, KubeError, NotFoundError, UnauthorizedError
 from run_operator.kube.resource import SECRETS
 
 VARIABLES: Final = (
@@ -55,10 +55,10 @@ class FileStore:
             raw = await caller.get(SECRETS, namespace, self._secret)
         except NotFoundError:
             return {}
-        except ForbiddenError as error:
-            if error.status != 403:  # noqa: PLR2004 - a bad token, not a missing right
-                raise of_kube(error, "the token is not exchanged") from error
+        except ForbiddenError:
             return {}
+        except UnauthorizedError as error:
+            raise of_kube(error, "the token is not exchanged") from error
         except KubeError as error:
             raise of_kube(
                 error, f"the credentials of the file store of namespace {namespace} cannot be read"

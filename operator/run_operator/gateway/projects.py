@@ -138,9 +138,8 @@ class Projects:
                     own = there.get(_named(project), {})
                     claim = claim_of(own) if own and label_of(own) in ("", project) else None
                     found[project] = entity(project, there[chosen(project, claim, labelled)])
-        except ForbiddenError as error:
-            if error.status != 403:  # noqa: PLR2004 - a bad token, not a missing right
-                raise of_kube(error, "projects cannot be listed") from error
+        except ForbiddenError:
+            pass  # only the projects that the gateway's settings name
         except KubeError as error:
             raise of_kube(error, "projects cannot be listed") from error
         for project, namespace in self._mapped.items():
@@ -174,9 +173,7 @@ class Projects:
             raw = await caller.get(NAMESPACES, "", namespace)
         except NotFoundError:
             return None
-        except ForbiddenError as error:
-            if error.status != 403:  # noqa: PLR2004 - a bad token, not a missing right
-                raise
+        except ForbiddenError:
             return Claim(0.0, namespace) if await self._may_list(caller, namespace) else None
         return claim_of(raw) if label_of(raw) in ("", project) else None
 
@@ -184,9 +181,7 @@ class Projects:
         try:
             async for _ in caller.all(RUNS, namespace, page_size=1):
                 break
-        except ForbiddenError as error:
-            if error.status != 403:  # noqa: PLR2004 - as above
-                raise
+        except ForbiddenError:
             return False
         return True
 
@@ -231,9 +226,7 @@ async def _namespace(caller: ApiClient, name: str) -> JSON:
     """The object; where the caller may not read it, its name."""
     try:
         return await caller.get(NAMESPACES, "", name)
-    except ForbiddenError as error:
-        if error.status != 403:  # noqa: PLR2004 - a bad token, not a missing right
-            raise of_kube(error, f"namespace {name} cannot be read") from error
+    except ForbiddenError:
         return {"metadata": {"name": name}}
     except KubeError as error:
         raise of_kube(error, f"namespace {name} cannot be read") from error
@@ -245,9 +238,7 @@ async def _labelled(caller: ApiClient, project: str) -> list[Claim]:
         return [
             claim_of(raw) async for raw in caller.all(NAMESPACES, None, labels=f"{LABEL_PROJECT}={project}")
         ]
-    except ForbiddenError as error:
-        if error.status != 403:  # noqa: PLR2004 - a bad token, not a missing right
-            raise
+    except ForbiddenError:
         return []
 
 
@@ -274,9 +265,7 @@ def _said(document: JSON, part: str) -> JSON:
     }
 
 
-def _may_not_create(project: str, namespace: str, error: KubeError) -> Problem:
-    if error.status != 403:  # noqa: PLR2004 - a bad token, not a missing right
-        return of_kube(error, f"project {project} cannot be created")
+def _may_not_create(project: str, namespace: str, error: ForbiddenError) -> Problem:
     return Problem(
         403,
         f"project {project} is not there, and you may not create its namespace ({error.message}). "

@@ -24,6 +24,7 @@ from run_operator.kube.errors import (
     NotFoundError,
     ThrottledError,
     TransientError,
+    UnauthorizedError,
 )
 from run_operator.kube.resource import RUNS
 from run_operator.metrics.external_write import ExternalWrite, LostSightError, checked
@@ -152,7 +153,7 @@ class _Write:
             raise bad(f"metric {self._key[:128]!r} of {self._what}: {error}") from error
         except ForbiddenError as error:
             raise _no_right(self._place, self._what, error) from error
-        except (NotFoundError, ConflictError) as error:
+        except (UnauthorizedError, NotFoundError, ConflictError) as error:
             raise of_kube(error, f"metrics of {self._what} are not stored") from error
         for note in notes:
             log.info("metrics of %s: %s", self._what, note)
@@ -185,9 +186,7 @@ def _checked(value: Any) -> Any:
     return found if isinstance(value, list) else found[0]
 
 
-def _no_right(place: Place, what: str, error: KubeError) -> Problem:
-    if error.status != 403:  # noqa: PLR2004 - a bad token, not a missing right
-        return of_kube(error, f"metrics of {what} are not stored")
+def _no_right(place: Place, what: str, error: ForbiddenError) -> Problem:
     return Problem(
         403,
         f"metrics of {what} cannot be logged from outside its pods: {error.message}. The administrator of the cluster "

@@ -13,9 +13,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from run_operator.api.pod_contract import AUDIENCE, audience
+from run_operator.api.pod_contract import AUDIENCE
 from run_operator.api.raw import mapping
-from run_operator.api.run import Key, Run
+from run_operator.api.run import Run
 from run_operator.children import Controller, DeploymentView, JobView, PodView
 from run_operator.children.cluster_view import ClusterView
 from run_operator.children.ownership import proof
@@ -24,7 +24,14 @@ from run_operator.http.server import DeniedError
 from run_operator.ingest.limits import IngestLimits
 from run_operator.ingest.signatures import Signatures, claims
 from run_operator.kube.client import Api
-from run_operator.kube.errors import FencedError, KubeError, NotFoundError, ThrottledError
+from run_operator.kube.errors import (
+    FencedError,
+    ForbiddenError,
+    KubeError,
+    NotFoundError,
+    ThrottledError,
+    UnauthorizedError,
+)
 from run_operator.kube.resource import BY_KIND, PODS, REPLICA_SETS, TOKEN_REVIEWS
 from run_operator.kube.single_flight import SingleFlight
 
@@ -107,7 +114,7 @@ class TokenReviewer:
         except ThrottledError as error:
             raise DeniedError(503, "the API server is busy", retry_after=error.retry_after) from error
         except (KubeError, FencedError) as error:
-            raise DeniedError(503, "the API server cannot be asked about the token", retry_after=2) from error
+            raise _unanswered("token", error) from error
 
     async def _ask(self, name: bytes, token: str, audience: str) -> Caller | None:
         body = {
@@ -124,21 +131,6 @@ class TokenReviewer:
         if len(self._known) > self._limits.remembered:
             self._known.popitem(last=False)
         return caller
-
-
-async def authenticated(
-    cluster: ClusterView, tokens: TokenReviewer, key: Key, token: str, source: str
-) -> tuple[Run, Caller]:
-    """The Run at this place, and the pod that has a token for it. Raises DeniedError: 401, 403 or 503.
-
-    A Run that is not there and one that the token is not for have the same answer.
-    """
-    uid = run_uid(token)
-    caller = await tokens.caller(token, audience(uid), source)
-    run = cluster.run_of(uid)
-    if run is None or run.key != key:
-        raise DeniedError(401, NOT_VALID)
-    return run, caller
 
 
 def run_uid(token: str) -> str:
@@ -222,7 +214,7 @@ class PodOwnership:
                 return self._missed(known, caller)
             member = Member(run.uid, pod.attempt) if await self._owned(pod, run) else Member("", 0)
         except KubeError as error:
-            raise DeniedError(503, "the API server cannot be asked about the pod", retry_after=2) from error
+            raise _unanswered("pod", error) from error
         if _foreign(member) or not self.gone(
             caller.uid
         ):  # else the streams lag: looked up again the next time
@@ -282,3 +274,15 @@ class PodOwnership:
 def _foreign(member: Member) -> bool:
     """Not of the Run it spoke for, and never will be."""
     return not member.attempt and member.gone_at is None
+
+
+def _unanswered(what: str, error: KubeError | FencedError) -> DeniedError:
+    """Why nothing is known about the caller; none of it is the caller's fault."""
+    match error:
+        case UnauthorizedError():
+            text = f"the API server does not take the operator's own token, so nothing is known about this {what}"
+        case ForbiddenError():
+            text = f"the operator lacks the right to ask the API server about the {what}: apply manifests/base again"
+        case _:
+            text = f"the API server cannot be asked about the {what}"
+    return DeniedError(503, text, retry_after=2)

@@ -25,6 +25,7 @@ from run_operator.ingest.entity_api import PATH as ENTITY
 from run_operator.ingest.entity_api import EntityApi
 from run_operator.ingest.limits import IngestLimits
 from run_operator.ingest.metrics_api import MetricsApi
+from run_operator.ingest.open_attempt import check_sender
 from run_operator.ingest.sessions import OvertakenError, Session, Sessions
 from run_operator.kube.client import Api
 from run_operator.kube.errors import KubeError
@@ -159,12 +160,7 @@ class DhcoreApi:
         return await self._put(run, caller, attempt, name, await read(), arrived)
 
     async def _caller(self, token: str, source: str) -> tuple[Run, Caller, int]:
-        if not self._ready():
-            raise DeniedError(503, "the operator is starting", retry_after=2)
-        if not token:
-            raise DeniedError(
-                401, "a bearer token is needed: in a pod of a Run, that of RUN_METRICS_TOKEN_FILE"
-            )
+        check_sender(self._ready(), token)
         uid = run_uid(token)
         caller = await self._tokens.caller(token, audience(uid), source)
         run = self._directory.run_of(uid)

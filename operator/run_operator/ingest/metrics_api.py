@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-from run_operator.api.conditions import FINAL, state_of
 from run_operator.api.run import Key, Run
 from run_operator.children.cluster_view import ClusterView
 from run_operator.http.rate_limit import Buckets, Clock
 from run_operator.http.server import ACCEPTED, OK, Answer, DeniedError
-from run_operator.ingest.auth import Caller, PodOwnership, TokenReviewer, authenticated
+from run_operator.ingest.auth import Caller, PodOwnership, TokenReviewer
 from run_operator.ingest.limits import IngestLimits
+from run_operator.ingest.open_attempt import check_open, check_sender, sender
 from run_operator.ingest.sessions import Session, Sessions
 from run_operator.ingest.telemetry import IngestTelemetry
 from run_operator.metrics import protocol as batches
@@ -19,7 +19,6 @@ from run_operator.metrics.protocol import Batch, CrowdedError, RefusedBatchError
 from run_operator.metrics.run_ledger import Receipt
 
 CROWDED_RETRY = 30.0
-READY_RETRY = 2.0
 
 
 class MetricsApi:
@@ -60,11 +59,8 @@ class MetricsApi:
             return Answer(error.status, {"error": str(error), **error.more})
 
     async def _post(self, key: Key, token: str, source: str, read: Callable[[], Awaitable[bytes]]) -> Answer:
-        if not self._ready():
-            raise DeniedError(503, "the operator is starting", retry_after=READY_RETRY)
-        if not token:
-            raise DeniedError(401, "a bearer token is needed: the content of the file RUN_METRICS_TOKEN_FILE")
-        run, caller = await authenticated(self._directory, self._tokens, key, token, source)
+        check_sender(self._ready(), token)
+        run, caller = await sender(self._directory, self._tokens, key, token, source)
         self._throttle(self._pods, caller.uid, "this pod sends")
         self._throttle(self._runs, run.uid, "the pods of this Run send")
         attempt = await self._members.attempt(run, caller)
@@ -106,15 +102,7 @@ class MetricsApi:
     def check_open(self, key: Key, before: Run, attempt: int) -> Run:
         """The Run as it is now, if it still is the same one and takes metrics of this attempt."""
         run = self._run(key)
-        if run.uid != before.uid:
-            raise DeniedError(404, f"Run {key.name} was deleted; another one has its name now")
-        if run.deleting or state_of(run.status.get("state")) in FINAL:
-            raise DeniedError(410, "the Run is over: its metrics are closed")
-        current = int(run.status.get("attempt") or 1)  # a first Job, and its pod, come before the status
-        if attempt < current:
-            raise DeniedError(410, f"attempt {attempt} has ended; attempt {current} goes on")
-        if attempt > current:
-            raise DeniedError(503, "the operator has not seen this attempt yet", retry_after=1)
+        check_open(before, run, attempt, "metrics")
         return run
 
     def _throttle(self, buckets: Buckets, uid: str, who: str) -> None:

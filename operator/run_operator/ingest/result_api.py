@@ -11,15 +11,15 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
-from run_operator.api.conditions import FINAL, state_of
 from run_operator.api.raw import JSON, mapping, stamp
 from run_operator.api.results import InvalidResultsError, Results
 from run_operator.api.run import Key, Run
 from run_operator.children.cluster_view import ClusterView
 from run_operator.http.rate_limit import Buckets, Clock
 from run_operator.http.server import OK, Answer, DeniedError
-from run_operator.ingest.auth import PodOwnership, TokenReviewer, authenticated
+from run_operator.ingest.auth import PodOwnership, TokenReviewer
 from run_operator.ingest.limits import IngestLimits
+from run_operator.ingest.open_attempt import check_open, check_sender, sender
 from run_operator.kube.client import METADATA, Api
 from run_operator.kube.errors import InvalidError, KubeError, NotFoundError, TooLargeError
 from run_operator.kube.resource import RUNS
@@ -63,11 +63,8 @@ class ResultApi:
             ).answer
 
     async def _put(self, key: Key, token: str, source: str, read: Callable[[], Awaitable[bytes]]) -> Answer:
-        if not self._ready():
-            raise DeniedError(503, "the operator is starting", retry_after=RETRY)
-        if not token:
-            raise DeniedError(401, "a bearer token is needed: the pod's own")
-        run, caller = await authenticated(self._directory, self._tokens, key, token, source)
+        check_sender(self._ready(), token)
+        run, caller = await sender(self._directory, self._tokens, key, token, source)
         if wait := self._pods.take(caller.uid):
             raise DeniedError(429, "this pod sends too many requests", retry_after=wait)
         attempt = await self._members.attempt(run, caller)
@@ -84,7 +81,7 @@ class ResultApi:
         except NotFoundError as error:
             raise DeniedError(404, f"there is no Run {run.name} any more") from error
         now = Run.from_object(raw)
-        _check_open(run, now, attempt)
+        check_open(run, now, attempt, "results")
         fields = results.status_fields(attempt, stamp(self._wall()))
         if all(mapping(raw.get("status")).get(name) == fields[name] for name in ("results", "outputs")):
             return True  # sent again because its answer was lost
@@ -112,19 +109,6 @@ def _results(body: bytes) -> Results:
 
 def _refuse(name: str) -> Any:
     raise ValueError(f"{name} is not JSON")
-
-
-def _check_open(before: Run, now: Run, attempt: int) -> None:
-    """Raises DeniedError unless the Run still is the same one, and this attempt is under way."""
-    if now.uid != before.uid:
-        raise DeniedError(404, f"Run {now.name} was deleted; another one has its name now")
-    if now.deleting or state_of(now.status.get("state")) in FINAL:
-        raise DeniedError(410, "the Run is over: its results are closed")
-    current = int(now.status.get("attempt") or 1)  # a first Job, and its pod, come before the status
-    if attempt < current:
-        raise DeniedError(410, f"attempt {attempt} has ended; attempt {current} goes on")
-    if attempt > current:
-        raise DeniedError(503, "the operator has not seen this attempt yet", retry_after=1)
 
 
 def _operations(now: Run, fields: Mapping[str, Any]) -> list[JSON]:

@@ -341,8 +341,8 @@ class Api:
                 verb, resource, path, body=body, content_type=content_type, deadline=deadline, accept=accept
             )
         except errors.ForbiddenError as error:
-            # /readyz answers an unknown token (401) the same way; the gateway checks what its callers may do.
-            if self._bearer or error.status != _DENIED or await self.ready():
+            # The gateway checks itself what its callers may do.
+            if self._bearer or await self.ready():
                 raise
             starting = f"{error.message} (the API server is not ready and may not know its roles yet)"
             raise errors.TransientError(f"{verb} {path}", error.status, starting) from error
@@ -383,7 +383,6 @@ class Api:
 
 _METHODS: Final = {"get": "GET", "list": "GET", "create": "POST", "patch": "PATCH", "delete": "DELETE"}
 _FIRST_ERROR: Final = 400
-_DENIED: Final = 403
 _READY_TIMEOUT: Final = aiohttp.ClientTimeout(total=WRITE_DEADLINE)
 _LIST_TIMEOUT: Final = aiohttp.ClientTimeout(total=LIST_DEADLINE)
 

@@ -49,8 +49,12 @@ class TooLargeError(InvalidError):
     """413 or a similar answer: the object is too large for the store. Nothing was stored."""
 
 
+class UnauthorizedError(KubeError):
+    """401: the token is not valid here: it has expired, or another cluster made it."""
+
+
 class ForbiddenError(KubeError):
-    """401 or 403: rights, quota, admission policy, or a namespace that is going away."""
+    """403: rights, quota, admission policy, or a namespace that is going away."""
 
 
 class ThrottledError(KubeError):
@@ -107,7 +111,7 @@ def _of(
 _FIRST_SERVER_ERROR: Final = 500
 _BY_STATUS: Final[dict[int, type[KubeError]]] = {
     400: InvalidError,
-    401: ForbiddenError,
+    401: UnauthorizedError,
     403: ForbiddenError,
     404: NotFoundError,
     409: ConflictError,

@@ -35,9 +35,10 @@ LONGEST_PAUSE: Final = 300.0
 
 def interrupted(ctx: Context, job: JobView, cut: Interruption) -> Plan:
     """The newest pod of the Job is ended from outside. The Job goes: its verdict about that pod is none about the program."""
-    failed = any(pod.name == cut.pod and pod.phase == "Failed" for pod in ctx.witnesses)
+    counted = not cut.pod and job.condition("Failed")  # its pod is gone
+    failed = counted or any(pod.name == cut.pod and pod.phase == "Failed" for pod in ctx.witnesses)
     failures = max(
-        0, job.facts.failed - int(failed)
+        0, job.facts.failed - bool(failed)
     )  # it is no failure of the program, though its Job may count it
     first = not ctx.draft.last_attempt.get("interruptedBy")
     ctx.draft.interrupted(cut.by, retries_used(ctx.run) + failures, counts=cut.began)

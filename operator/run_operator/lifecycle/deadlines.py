@@ -75,9 +75,10 @@ def due(ctx: Context) -> float | None:
 
 
 def _active_until(ctx: Context) -> float | None:
-    """While an attempt is under way whose Job is gone, and its clock with it: its pods may still be there."""
+    """While an attempt is under way whose Job is gone or going, and its clock with it: its pods may still be there."""
     began = parse(ctx.draft.current.get("startTime"))
-    gone = ctx.observed.job is None and bool(ctx.observed.live_pods) and child_kind(ctx.run) == "Job"
+    job = ctx.observed.job
+    gone = (job is None or job.deleting) and bool(ctx.observed.live_pods) and child_kind(ctx.run) == "Job"
     if began is None or not gone or ctx.draft.ended:
         return None
     return began + remaining(ctx.run.with_status(ctx.draft.current))

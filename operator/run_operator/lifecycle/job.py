@@ -15,6 +15,7 @@ from run_operator.lifecycle import (
     run_phase,
     start,
     stop,
+    unseen,
 )
 from run_operator.lifecycle.context import Context
 from run_operator.lifecycle.model import Plan
@@ -26,11 +27,8 @@ def with_job(ctx: Context, job: JobView) -> Plan:
     ctx.draft.pods(summaries(ctx.observed.pods))
     if ctx.draft.last_attempt.get("interruptedBy") and not seen.interruption:
         seen = continuation.recorded(ctx)  # whatever the Job made of that pod meanwhile
-    if seen.progress in ("SUCCEEDED", "FAILED"):
-        if not seen.evidence and not ctx.observed.fresh:
-            return Plan(reread=True)
-        if seen.evidence or not _stopping(ctx):  # a pod that is gone may have been ended by the stop
-            return finish.finished(ctx, seen)
+    if seen.progress in ("SUCCEEDED", "FAILED") and (made := _over(ctx, job, seen)):
+        return made
     verdict = deadlines.sealed(ctx) or deadlines.unconfirmed(ctx, job)
     if verdict := verdict or (deadlines.expired(ctx) if seen.progress == "PENDING" else None):
         return finish.give_up(ctx, verdict)
@@ -39,6 +37,15 @@ def with_job(ctx: Context, job: JobView) -> Plan:
     if _stopping(ctx):
         return stop.stop(ctx, job)
     return _onwards(ctx, job, seen)
+
+
+def _over(ctx: Context, job: JobView, seen: JobOutcome) -> Plan | None:
+    """What follows from the Job's verdict; None: the pod is gone and may have been ended by a stop."""
+    if seen.evidence:
+        return finish.finished(ctx, seen)
+    if not ctx.observed.fresh:
+        return Plan(reread=True)
+    return None if _stopping(ctx) else unseen.finished(ctx, job, seen)
 
 
 def without_child(ctx: Context, leftover: JobView | None = None) -> Plan:
@@ -90,7 +97,7 @@ def _up(ctx: Context, leftover: JobView | None) -> Plan:
 
 
 def _down(ctx: Context, leftover: JobView | None) -> Plan:
-    """A child asked for a moment ago may be there alalthough no stream has reported it yet: read again before a decision."""
+    """A child asked for a moment ago may be there although no stream has reported it yet: read again before a decision."""
     born_suspended = ctx.draft.state == State.CREATED and ctx.run.generation == 1
     if ctx.draft.state != State.STOPPED and not born_suspended and not ctx.observed.fresh:
         return Plan(reread=True)

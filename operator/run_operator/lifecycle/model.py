@@ -56,37 +56,36 @@ class CreateWorkload:
 
 
 @dataclass(frozen=True, slots=True)
-class SuspendChild:
-    """Tell the child to end its pods and keep itself."""
+class OnObject:
+    """An action on an object as it was seen: another one of its name, with another uid, is left alone."""
 
     name: str
     uid: str
 
 
 @dataclass(frozen=True, slots=True)
-class SetDeadline:
+class SuspendChild(OnObject):
+    """Tell the child to end its pods and keep itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class SetDeadline(OnObject):
     """Give the Job another deadline: that of the Run was changed while it runs."""
 
-    name: str
-    uid: str
     seconds: int
 
 
 @dataclass(frozen=True, slots=True)
-class ScaleChild:
+class ScaleChild(OnObject):
     """Tell the Deployment how many pods it shall have; 0 ends them and keeps the Deployment."""
 
-    name: str
-    uid: str
     replicas: int
 
 
 @dataclass(frozen=True, slots=True)
-class RestartChild:
+class RestartChild(OnObject):
     """Start the stopped Deployment for another attempt, with that attempt's pod template."""
 
-    name: str
-    uid: str
     workload: Workload
 
 
@@ -106,30 +105,22 @@ class PatchService:
 
 
 @dataclass(frozen=True, slots=True)
-class DeleteChild:
+class DeleteChild(OnObject):
     """Remove a child that is not to have pods any more, or an address no longer named."""
 
-    name: str
-    uid: str
     kind: str = "Job"
     version: str = ""
     """The resourceVersion it must still have; empty: any. A Job that has just ended is not to be removed unread."""
 
 
 @dataclass(frozen=True, slots=True)
-class DeletePod:
+class DeletePod(OnObject):
     """End one pod of the Run: its program has ended and another container keeps it, or nobody else will end it."""
-
-    name: str
-    uid: str
 
 
 @dataclass(frozen=True, slots=True)
-class DeleteReplicaSet:
+class DeleteReplicaSet(OnObject):
     """End a ReplicaSet that its Deployment left behind; only one without a controller that carries the Run's uid."""
-
-    name: str
-    uid: str
 
 
 @dataclass(frozen=True, slots=True)

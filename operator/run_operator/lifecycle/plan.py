@@ -14,6 +14,7 @@ from run_operator.api.references import NotLoadedError
 from run_operator.api.run import Run
 from run_operator.children import DeploymentView, JobView
 from run_operator.lifecycle import (
+    deletion,
     elsewhere,
     finish,
     first_attempt,
@@ -105,13 +106,18 @@ def _next_step(ctx: Context) -> Plan:
 
 
 def _with_child(ctx: Context, child: JobView | DeploymentView) -> Plan:
-    if child.deleting:
-        # Somebody deletes it, and nothing begins until it is gone. A stop does not wait for that: it may be never.
-        return job.without_child(ctx) if ctx.run.suspend else Plan()
     if child.attempt > ctx.draft.attempt:
         start.adopt(ctx, child)
+    if child.deleting and not _tells_the_end(ctx, child):
+        # Somebody deletes it, and nothing begins until it is gone. A stop does not wait for that: it may be never.
+        return job.without_child(ctx) if ctx.run.suspend else deletion.awaited(ctx, child)
     if isinstance(child, DeploymentView):
         return service.with_deployment(ctx, child)
     if child.attempt != ctx.draft.attempt:
         return job.without_child(ctx, leftover=child)
     return job.with_job(ctx, child)
+
+
+def _tells_the_end(ctx: Context, child: JobView | DeploymentView) -> bool:
+    """Whether it is the Job of the current attempt, with its verdict: it counts, although somebody deletes the Job."""
+    return isinstance(child, JobView) and child.over and child.attempt == ctx.draft.attempt

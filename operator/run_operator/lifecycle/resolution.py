@@ -59,7 +59,7 @@ class ResolutionOutcome(NamedTuple):
     """Whether this differs from what it said before."""
 
 
-def tell(ctx: Context) -> ResolutionOutcome:
+def report(ctx: Context) -> ResolutionOutcome:
     """While a Run is stopped: say in its condition whether it could start.
 
     Raises the WorkloadError of a Run that was never started and can never be.

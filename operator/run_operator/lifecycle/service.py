@@ -70,28 +70,12 @@ def _down(ctx: Context, deployment: DeploymentView) -> Plan:
 
 
 def _up(ctx: Context, deployment: DeploymentView) -> Plan:
+    """Its address, its number of pods, and whether it serves."""
     wanted = _wanted(ctx, deployment)
-    if deployment.facts.digest != digest(ctx.run.spec):
-        ctx.draft.event(
-            "NotApplied",
-            "an edit made while the service runs, of more than its replicas, counts from the next attempt: "
-            "stop and resume the Run to apply it",
-            warning=True,
-        )
-        found = next((one for one in ctx.observed.services if not one.facts.deleting), None)
-    else:
-        named = builder(ctx.run).ports(ctx.run)
-        found = start.named(ctx, service.service_name(ctx.run)) if named else None
-        if named and found is None:
-            return _address_lost(ctx, service.service(ctx.run, named))
-    scale = (ScaleChild(deployment.name, deployment.uid, wanted),) if deployment.replicas != wanted else ()
-    if scale and ctx.run.status.get("observedGeneration") == ctx.run.generation:
-        ctx.draft.event(
-            "ReplicasReset",
-            f"somebody else set the replicas of Deployment {deployment.name} to {deployment.replicas}; they are {wanted} "
-            f"again. Change spec.spec.replicas of the Run (kubectl scale run {ctx.run.name}), and point an autoscaler at the Run",
-            warning=True,
-        )
+    address, missing = _address(ctx, deployment)
+    if missing is not None:
+        return _address_lost(ctx, missing)
+    scale = _scaled(ctx, deployment, wanted)
     steady = _steady(ctx)
     seen = read(deployment, ctx.observed.pods, ctx.now, steady)
     if ctx.draft.state == State.RUNNING:
@@ -101,22 +85,67 @@ def _up(ctx: Context, deployment: DeploymentView) -> Plan:
         serves = seen.ready > 0
     else:
         serves = seen.settled >= wanted
-    if not serves:
-        if verdict := deadlines.expired(ctx):
-            return finish.give_up(ctx, verdict)
-        return run_phase.waiting(
-            ctx,
-            JobOutcome("PENDING", seen.reason, seen.message, ask=seen.ask),
-            *scale,
-            wake_at=_earliest(seen.settles_at, deadlines.due(ctx)),
+    return _serving(ctx, seen, wanted, address, scale) if serves else _not_serving(ctx, seen, scale)
+
+
+def _address(ctx: Context, deployment: DeploymentView) -> tuple[ServiceView | None, Mapping[str, Any] | None]:
+    """The Service that is there, or the one that is missing; neither where no ports are named.
+
+    An edit of the document, of more than its replicas, counts from the next attempt: until then, the Service stays.
+    """
+    if deployment.facts.digest != digest(ctx.run.spec):
+        ctx.draft.event(
+            "NotApplied",
+            "an edit made while the service runs, of more than its replicas, counts from the next attempt: "
+            "stop and resume the Run to apply it",
+            warning=True,
         )
-    if found:
-        ctx.draft.service(service_address.summary(found))
+        return next((one for one in ctx.observed.services if not one.facts.deleting), None), None
+    named = builder(ctx.run).ports(ctx.run)
+    if not named:
+        return None, None
+    found = start.named(ctx, service.service_name(ctx.run))
+    return (found, None) if found else (None, service.service(ctx.run, named))
+
+
+def _scaled(ctx: Context, deployment: DeploymentView, wanted: int) -> tuple[ScaleChild, ...]:
+    """What gives the Deployment the wanted number of pods; nothing if it has it."""
+    if deployment.replicas == wanted:
+        return ()
+    if ctx.run.status.get("observedGeneration") == ctx.run.generation:
+        ctx.draft.event(
+            "ReplicasReset",
+            f"somebody else set the replicas of Deployment {deployment.name} to {deployment.replicas}; they are {wanted} "
+            f"again. Change spec.spec.replicas of the Run (kubectl scale run {ctx.run.name}), and point an autoscaler at the Run",
+            warning=True,
+        )
+    return (ScaleChild(deployment.name, deployment.uid, wanted),)
+
+
+def _not_serving(ctx: Context, seen: Readiness, scale: tuple[ScaleChild, ...]) -> Plan:
+    if verdict := deadlines.expired(ctx):
+        return finish.give_up(ctx, verdict)
+    return run_phase.waiting(
+        ctx,
+        JobOutcome("PENDING", seen.reason, seen.message, ask=seen.ask),
+        *scale,
+        wake_at=_earliest(seen.settles_at, deadlines.due(ctx)),
+    )
+
+
+def _serving(
+    ctx: Context, seen: Readiness, wanted: int, address: ServiceView | None, scale: tuple[ScaleChild, ...]
+) -> Plan:
+    """RUNNING, with all replicas or with some."""
+    if address:
+        ctx.draft.service(service_address.summary(address))
     if seen.ready >= wanted:  # not a write for each step of a roll-out
         ctx.draft.replicas(wanted, f"{LABEL_RUN_UID}={ctx.run.uid}")
-    made = ctx.decided(*scale, wake_at=_serving(ctx, seen, wanted, found))
-    degraded = any(event.reason == DEGRADED for event in made.events)  # its words are chosen now, and stay
-    return replace(made, ask=seen.ask) if degraded and not ctx.observed.said else made
+    made = ctx.decided(*scale, wake_at=_report(ctx, seen, wanted, address))
+    is_explained = any(
+        event.reason == DEGRADED for event in made.events
+    )  # its words are chosen now, and stay
+    return replace(made, ask=seen.ask) if is_explained and not ctx.observed.said else made
 
 
 def _wanted(ctx: Context, deployment: DeploymentView) -> int:
@@ -142,8 +171,8 @@ def _address_lost(ctx: Context, wanted: Mapping[str, Any]) -> Plan:
     return ctx.decided(CreateService(wanted))
 
 
-def _serving(ctx: Context, seen: Readiness, wanted: int, there: ServiceView | None) -> float | None:
-    """RUNNING, with all replicas or with some; returns when to look again."""
+def _report(ctx: Context, seen: Readiness, wanted: int, address: ServiceView | None) -> float | None:
+    """Say with how many replicas it runs; returns when to look again, where that is not said yet."""
     draft = ctx.draft
     entering = draft.state != State.RUNNING
     known = conditions.find(ctx.run.status.get("conditions", ()), conditions.RUNNING) or {}
@@ -159,8 +188,8 @@ def _serving(ctx: Context, seen: Readiness, wanted: int, there: ServiceView | No
             message = str(known.get("message"))
         else:
             draft.event(DEGRADED, message, warning=True)
-    elif there:
-        message += f" at {service_address.summary(there)['url']}"
+    elif address:
+        message += f" at {service_address.summary(address)['url']}"
     if entering:
         draft.event("Started", f"Attempt {draft.attempt}: {message}")
     draft.become(State.RUNNING, message)

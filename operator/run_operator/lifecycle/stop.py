@@ -58,7 +58,7 @@ def await_pods(ctx: Context) -> Plan:
 def stopped(ctx: Context, leftover: JobView | None = None) -> Plan:
     """Nothing of the Run can write any more, and it is to stay so."""
     draft = ctx.draft
-    missing = resolution.tell(ctx)
+    missing = resolution.report(ctx)
     if draft.attempt == 0 and not missing.text:
         validate(ctx.run, ctx.options)  # report an impossible document now, not at the resume
     else:

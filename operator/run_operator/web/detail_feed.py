@@ -11,7 +11,7 @@ from run_operator.api.raw import JSON, mapping, text
 from run_operator.api.run import METRICS_FIELDS
 from run_operator.gateway.encoding import encoded
 from run_operator.kube.client import Api
-from run_operator.kube.errors import ForbiddenError, KubeError, NotFoundError
+from run_operator.kube.errors import ForbiddenError, KubeError, NotFoundError, UnauthorizedError
 from run_operator.kube.reflector import Reflector, Scope
 from run_operator.kube.resource import EVENTS, RUNS
 from run_operator.web.errors import RefusedError, of_kube
@@ -111,7 +111,7 @@ class DetailFeed:
         scope = Scope(EVENTS, self._namespace, fields=f"involvedObject.uid={uid}")
 
         def failed(error: KubeError) -> None:
-            if isinstance(error, ForbiddenError):
+            if isinstance(error, ForbiddenError | UnauthorizedError):
                 raise error
 
         try:
@@ -134,7 +134,7 @@ class DetailFeed:
             self._changed()
 
     def _failed(self, error: KubeError) -> None:
-        if isinstance(error, ForbiddenError | NotFoundError):
+        if isinstance(error, ForbiddenError | UnauthorizedError | NotFoundError):
             raise error
         for viewer in self._viewers:
             viewer.told(of_kube(error, "the page is not live for the moment", WATCH, self._namespace))

@@ -55,7 +55,7 @@ def of_kube(  # noqa: PLR0911 - a table
 ) -> RefusedError:
     """What the API server's answer means for the viewer. `doing`: `run x cannot be read`; `right`: what it needs."""
     match error:
-        case kube.ForbiddenError() if error.status == UNAUTHORIZED:
+        case kube.UnauthorizedError():
             return RefusedError(UNAUTHORIZED, "Unauthorized", f"{doing}: {SIGN_IN}")
         case kube.ForbiddenError():
             missing = right.missing(namespace)

@@ -9,7 +9,7 @@ from typing import Final
 from run_operator.api.raw import JSON, mapping, text
 from run_operator.gateway.encoding import encoded
 from run_operator.kube.client import Api
-from run_operator.kube.errors import ForbiddenError, KubeError, NotFoundError
+from run_operator.kube.errors import ForbiddenError, KubeError, NotFoundError, UnauthorizedError
 from run_operator.kube.reflector import Reflector, Scope
 from run_operator.kube.resource import RUNS
 from run_operator.web.errors import RefusedError, of_kube
@@ -115,7 +115,7 @@ class RunFeed:
             viewer.synced()
 
     def _failed(self, error: KubeError) -> None:
-        if isinstance(error, ForbiddenError | NotFoundError):
+        if isinstance(error, ForbiddenError | UnauthorizedError | NotFoundError):
             raise error
         for viewer in self._viewers:
             viewer.told(of_kube(error, "the list is not live for the moment", WATCH, self._namespace))

@@ -19,7 +19,7 @@ from run_operator.gateway.file_store import (
     openid_configuration,
     subject,
 )
-from run_operator.kube.errors import ForbiddenError, NotFoundError
+from run_operator.kube.errors import ForbiddenError, NotFoundError, UnauthorizedError
 
 
 class Caller:
@@ -90,7 +90,7 @@ async def test_without_a_store_or_a_right_the_token_comes_back_alone(secret, giv
 
 
 async def test_a_token_that_the_api_server_does_not_take_is_refused():
-    caller: Any = Caller("t", ForbiddenError("get", 401, "who?"))
+    caller: Any = Caller("t", UnauthorizedError("get", 401, "who?"))
     with pytest.raises(Problem) as caught:
         await FileStore("store").exchange(caller, "p", elsewhere)
     assert caught.value.status == 401

@@ -6,6 +6,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from run_operator.ingest.limits import IngestLimits
+from run_operator.kube.errors import ForbiddenError, TransientError, UnauthorizedError
 from tests.support.ingest_world import NAME, NAMESPACE, World, batch, encoded, part, public, signed
 
 KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
@@ -32,6 +33,27 @@ async def test_a_token_that_the_cluster_did_not_sign_is_not_asked_about():
         assert reviews(world) == 0
         assert (await world.post(world.token(key=KEY), batch(1, 1)))[0] == 202
         assert reviews(world) == 1
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (UnauthorizedError("create", 401, "no"), "does not take the operator's own token"),
+        (
+            ForbiddenError("create", 403, "no"),
+            "the operator lacks the right to ask the API server about the token",
+        ),
+        (TransientError("create", 500, "no"), "the API server cannot be asked about the token"),
+    ],
+)
+async def test_a_review_that_fails_is_no_fault_of_the_caller_and_says_whose(error, words, monkeypatch):
+    async def failing(*_: object) -> None:
+        raise error
+
+    async with World() as world:
+        monkeypatch.setattr(world.api, "create", failing)
+        code, answer, _ = await world.post(world.token(), batch(1, 1))
+        assert (code, words in answer["error"]) == (503, True), answer
 
 
 async def test_without_public_keys_and_with_keys_of_another_kind_the_api_server_is_asked():

@@ -9,7 +9,7 @@ from kubernetes.aio.client import Configuration
 from kubernetes.aio.config import ConfigException
 
 from run_operator.kube.client import Api
-from run_operator.kube.errors import ForbiddenError, TransientError
+from run_operator.kube.errors import ForbiddenError, TransientError, UnauthorizedError
 from run_operator.kube.fence import Unfenced
 from run_operator.kube.resource import RUNS
 
@@ -27,7 +27,7 @@ async def test_a_token_that_cannot_be_read_just_now_is_a_transient_error(error):
     configuration.api_key = {"BearerToken": "x"}
     configuration.refresh_api_key_hook = refresh
     seen: list[str] = []
-    api = Api(configuration, Unfenced(), lambda *told: seen.append(told[2]), "test")
+    api = Api(configuration, Unfenced(), lambda *request: seen.append(request[2]), "test")
     try:
         with pytest.raises(TransientError, match="oken"):
             await api.get(RUNS, "ml", "hello")
@@ -41,7 +41,7 @@ async def test_a_token_that_cannot_be_read_just_now_is_a_transient_error(error):
     [
         (403, 200, "", ForbiddenError),
         (403, 500, "", TransientError),
-        (401, 401, "", ForbiddenError),
+        (401, 401, "", UnauthorizedError),
         (403, 500, "of-a-caller", ForbiddenError),
     ],
 )

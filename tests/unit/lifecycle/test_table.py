@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from run_operator.api.raw import stamp
+from run_operator.children.kubelet_events import Said
 from run_operator.lifecycle.model import (
     CreateService,
     CreateWorkload,
@@ -81,6 +82,7 @@ def test_jobs(row):
 ASKED = {"due": NOW + 20, "grace": 30}
 """Deleted ten seconds before NOW."""
 KEPT = {"mesh": None}
+KILLED = {"said": (Said("Killing", "Stopping container main", 20.0, 0.0),)}
 FATES = {
     "it is evicted, and ends": (pod("Running", disrupted="EvictionByEvictionAPI", **ASKED), {}),
     "it was evicted, its program saved its work and exited with 0": (pod("Succeeded", exit_code=0, **ASKED), {}),
@@ -106,9 +108,15 @@ FATES = {
     "it never confirmed that it ended, its deadline is over": (pod("Running", due=NOW - 301), {}),
     "its Job was deleted without it": (pod("Running", controller=None), {"state": "STOP"}),
     "its Job was deleted when its program had done its work": (pod("Succeeded", exit_code=0), {}),
+    "its Job is being deleted, and waits for it": (pod("Running", **ASKED), {}),
+    "it is gone, and a finalizer holds its Job": (None, {}),
+    "it was deleted while the operator was away, its program saved its work and exited with 0": (None, KILLED),
+    "it was deleted while the operator was away, exit code 143": (None, KILLED),
+    "it is gone, and nobody saw how its program ended": (None, {}),
 }  # fmt: skip
 JOBS = CHILDREN | {
     "disrupted": {"job": job(failed=1, failed_reason="PodFailurePolicy")},
+    "going": {"job": job(deleting=True)},
     "out of time": {"job": job(target=True, target_reason="DeadlineExceeded", terminating=1)},
 }
 
@@ -124,7 +132,7 @@ def test_what_happens_to_the_pod(row):
     status["transitions"] = [{"status": status["state"], "time": stamp(NOW - 60)}]
     if facts.get("interrupted"):
         status["attempts"] = [status["attempts"][0] | {"interruptedBy": "DeletionByTaintManager"}]
-    seen = Observed(pods=(one,) if one else (), fresh=True, **JOBS[child])
+    seen = Observed(pods=(one,) if one else (), fresh=True, said=facts.get("said", ()), **JOBS[child])
     made = plan(run(status=status, policy=policy), seen, NOW + 15, Options())
     (running,) = [c for c in made.status["conditions"] if c["type"] == "Running"]
     verbs = VERBS | {DeletePod: "end"}

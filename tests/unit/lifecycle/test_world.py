@@ -48,6 +48,7 @@ def steps(world: World, dice: random.Random) -> dict[str, tuple[int, Callable[[]
         "pod refused": (1, world.refuse),
         "pod deleted by hand": (1, world.delete_pod),
         "Job deleted without its pods": (1, world.orphan),
+        "Job deleted in the foreground": (1, world.delete_in_foreground),
         "status lost": (1, world.lose_status),
         "Job deleted by hand": (1, world.rob),
         "Job let go by hand": (1, world.unsuspend),

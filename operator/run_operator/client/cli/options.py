@@ -123,8 +123,8 @@ def _runs(context: click.Context, _: click.Parameter, incomplete: str) -> list[C
     for raw in page.get("items") or ():
         name = str(raw["metadata"]["name"])
         if name.startswith(incomplete):
-            told = f"{raw.get('status', {}).get('state', '')} {raw.get('spec', {}).get('project', '')}"
-            found.append(CompletionItem(name, help=told))
+            summary = f"{raw.get('status', {}).get('state', '')} {raw.get('spec', {}).get('project', '')}"
+            found.append(CompletionItem(name, help=summary))
     return found
 
 
