@@ -194,8 +194,10 @@ def hold(person: Person, kind: str, name: str, *, held: bool = True) -> None:
 def test_a_job_that_a_finalizer_holds_is_told_and_the_next_attempt_begins_when_it_is_gone(operator, person):
     person.apply_run("x", "sleep")
     person.becomes("x", "RUNNING")
+    pod = pod_of(person, "x")["metadata"]["name"]
     hold(person, "job", "x")
     person.kubectl("delete", "job", "x", "--wait=false")
+    wait_for("the end of its pod", lambda: pod not in {p["metadata"]["name"] for p in person.items("pods")})
     told = wait_for("told", lambda: "a finalizer holds it" in person.status("x")["message"])
     assert told
     assert person.status("x")["attempt"] == 1

@@ -10,8 +10,9 @@ from typing import Final
 
 from run_operator.api import conditions
 from run_operator.api.conditions import State
+from run_operator.api.raw import parse
 from run_operator.children import DeploymentView, JobView
-from run_operator.lifecycle import deadlines, finish, stop
+from run_operator.lifecycle import deadlines, finish, orphans, stop
 from run_operator.lifecycle.context import Context
 from run_operator.lifecycle.model import Plan
 from run_operator.workloads.builder import child_kind
@@ -22,7 +23,7 @@ AGAIN: Final = 300.0
 
 
 def awaited(ctx: Context, child: JobView | DeploymentView) -> Plan:
-    """What it waits for. The next attempt follows when the child is gone."""
+    """What it waits for, and the end of pods that nobody else ends. The next attempt follows when the child is gone."""
     if verdict := deadlines.sealed(ctx) or deadlines.expired(ctx):
         return finish.give_up(ctx, verdict)
     if ctx.draft.state == State.STOP:
@@ -34,8 +35,31 @@ def awaited(ctx: Context, child: JobView | DeploymentView) -> Plan:
         draft.event(REASON, message, warning=True)
     draft.become(draft.state, message)
     draft.condition(conditions.RUNNING, status=False, reason=REASON, message=message)
-    moments = [at for at in (ctx.next_loss, deadlines.due(ctx), ctx.now + AGAIN) if at is not None]
-    return ctx.decided(wake_at=min(moments))
+    since = parse(known.get("lastTransitionTime")) if known.get("reason") == REASON else None
+    # A finalizer that holds the child keeps the garbage collector from its pods as well.
+    ends = orphans.ends(ctx) if since is not None and ctx.now >= since + orphans.GRACE else ()
+    asked_at = None if ends or not _unasked(ctx) else (since or ctx.now) + orphans.GRACE
+    moments = [at for at in (ctx.next_loss, deadlines.due(ctx), asked_at, ctx.now + AGAIN) if at is not None]
+    return ctx.decided(*ends, wake_at=min(moments))
+
+
+def unconfirmed(ctx: Context) -> Plan | None:
+    """The Job was deleted, and its pod on a dead node may still write: nothing begins beside it until a person decides."""
+    waits = (
+        ctx.lost
+        and not ctx.run.suspend
+        and child_kind(ctx.run) == "Job"
+        and ctx.draft.state != State.STOPPED
+        and ctx.draft.last_attempt.get("reason") == REASON
+    )
+    if not waits:
+        return None
+    stop.ending(ctx, f"its Job was deleted; {_lost(ctx)}", again=True)
+    return ctx.decided()
+
+
+def _unasked(ctx: Context) -> bool:
+    return any(not pod.facts.deleting for pod in ctx.writers)
 
 
 def _what(ctx: Context, child: JobView | DeploymentView) -> str:
@@ -43,11 +67,15 @@ def _what(ctx: Context, child: JobView | DeploymentView) -> str:
         pod = min(ctx.writers, key=lambda one: one.name)
         return f"waiting for pod {pod.name} on node {pod.facts.node or '?'} to end"
     if ctx.lost:
-        pod = ctx.lost[0]
-        return (
-            f"pod {pod.name} on node {pod.facts.node or '?'} has not confirmed its end within "
-            f"{ctx.run.policy.pod_termination_timeout} s: the node may be dead. Delete the Node if it is gone for good, or stop "
-            "and resume the Run if the pod surely does not write any more"
-        )
+        return _lost(ctx)
     kind = child_kind(ctx.run).lower()
     return f"if it stays, a finalizer holds it: kubectl get {kind} {child.name} -o yaml says which"
+
+
+def _lost(ctx: Context) -> str:
+    pod = ctx.lost[0]
+    return (
+        f"pod {pod.name} on node {pod.facts.node or '?'} has not confirmed its end within "
+        f"{ctx.run.policy.pod_termination_timeout} s: the node may be dead. Delete the Node if it is gone for good, or stop "
+        "and resume the Run if the pod surely does not write any more"
+    )

@@ -9,6 +9,7 @@ from run_operator.children.pod_summary import summaries
 from run_operator.lifecycle import (
     continuation,
     deadlines,
+    deletion,
     finish,
     orphans,
     program_end,
@@ -69,7 +70,7 @@ def _clear(ctx: Context, leftover: JobView | None) -> Plan | None:
     if leftover is not None and not leftover.suspend and not leftover.over:
         return stop.end_leftover(ctx, leftover)
     if not ctx.writers:
-        return None
+        return deletion.unconfirmed(ctx) if leftover is None else None
     return orphans.await_pods(ctx) if leftover is None else stop.await_pods(ctx)
 
 

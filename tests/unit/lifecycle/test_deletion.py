@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from run_operator.api.raw import stamp
-from run_operator.lifecycle.model import CreateWorkload, Observed
+from run_operator.lifecycle.model import CreateWorkload, DeletePod, Observed
 from tests.support.builders import NOW, deployment, job, pod, replica, run, serve
 from tests.support.planning import condition, kinds, running, seen, status_of, step
 
@@ -69,3 +69,24 @@ def test_a_stop_that_had_begun_goes_on():
 def test_the_verdict_of_a_job_counts_although_somebody_deletes_it():
     done = Observed(job(complete=True, deleting=True), (pod("Succeeded", exit_code=0),), fresh=True)
     assert step(run(status=status_of("RUNNING")), done).status["state"] == "COMPLETED"
+
+
+def test_pods_that_nobody_ends_because_a_finalizer_holds_their_job_are_ended_after_a_moment():
+    held = Observed(job(deleting=True), (pod("Running"),), fresh=True)
+    asked = step(run(status=status_of("RUNNING")), held)
+    assert kinds(asked) == []
+    assert asked.wake_at == NOW + 5
+    assert kinds(step(run(status=asked.status), held, NOW + 5)) == [DeletePod]
+
+
+def test_nothing_begins_beside_a_pod_on_a_dead_node_whose_job_was_deleted():
+    lost = Observed(None, (pod("Running", **DEAD),), fresh=True)
+    made = step(run(status=status_of("RUNNING")), lost)
+    assert (made.status["state"], made.status["attempt"], kinds(made)) == ("STOP", 1, [])
+    assert "Delete the Node" in made.status["message"]
+    gone = step(run(status=made.status), Observed(fresh=True))
+    assert (gone.status["attempt"], kinds(gone)) == (2, [CreateWorkload])
+    stopped = step(run(status=made.status, suspend=True), lost)
+    assert stopped.status["state"] == "STOPPED"
+    resumed = step(run(status=stopped.status), lost)
+    assert resumed.status["attempt"] == 2
