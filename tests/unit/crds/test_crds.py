@@ -212,3 +212,11 @@ def test_every_field_of_a_document_may_say_nothing():
     for name, field in document.items():
         assert field.get("nullable") or "type" not in field, name
         assert field.get("type") != "object" or field["x-kubernetes-preserve-unknown-fields"], name
+
+
+def test_kubectl_scale_and_autoscalers_find_the_replicas_of_a_run():
+    assert version("runs")["subresources"]["scale"] == {
+        "specReplicasPath": ".spec.spec.replicas",
+        "statusReplicasPath": ".status.replicas",
+        "labelSelectorPath": ".status.selector",
+    }

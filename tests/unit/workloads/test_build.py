@@ -268,3 +268,16 @@ def test_arbitrary_specs_are_built_or_refused_and_never_break(spec):
     except WorkloadError:
         return
     json.dumps(made.child, allow_nan=True)
+
+
+def test_autoscalers_are_asked_to_leave_pods_of_jobs_alone():
+    def annotations(options: Options) -> dict:
+        made = build(run(TASK), 1, options)
+        return made.child["spec"]["template"]["metadata"].get("annotations", {})
+
+    asked = {
+        "cluster-autoscaler.kubernetes.io/safe-to-evict": "false",
+        "karpenter.sh/do-not-disrupt": "true",
+    }
+    assert annotations(Options()) == asked
+    assert annotations(Options(protect_jobs=False)) == {}
