@@ -9,7 +9,7 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, Final, NamedTuple
 
 from prometheus_client.core import GaugeMetricFamily
@@ -17,8 +17,8 @@ from prometheus_client.registry import Collector
 
 from run_operator.api.constants import MANAGED_BY
 from run_operator.api.raw import stamp
-from run_operator.kube.client import Api
-from run_operator.kube.errors import KubeError, NotFoundError
+from run_operator.kube.client import METADATA_LIST, Api
+from run_operator.kube.errors import ForbiddenError, KubeError, NotFoundError, UnauthorizedError
 from run_operator.kube.resource import EVENTS, FUNCTIONS, RUN_LOGS, RUNS, SECRETS, TASKS
 
 EVERY: Final = 10.0
@@ -40,12 +40,28 @@ class Part(NamedTuple):
         return f"{self.name} is missing: {self.advice}"
 
 
-class Installation:
-    """Looks at the parts again and again. `secret`: of the ingest's authority; empty where there is no ingest."""
+ACCOUNT: Final = Part(
+    "account of the operator",
+    "the API server refuses its token; apply manifests/base again, and delete the operator's pod if that does not help",
+    essential=True,
+)
+RIGHTS: Final = Part(
+    "right of the operator", "its roles or their bindings: apply manifests/base again", essential=True
+)
 
-    def __init__(self, api: Api, namespace: str, secret: str, *, logs: bool) -> None:
+
+class Installation:
+    """Looks at the parts again and again. `secret`: of the ingest's authority; empty where there is no ingest.
+
+    `served`: a namespace that is served; None: all are.
+    """
+
+    def __init__(
+        self, api: Api, namespace: str, secret: str, *, logs: bool, served: str | None = None
+    ) -> None:
         self._api = api
         self._namespace = namespace
+        self._served = served
         self._secret = secret
         self._crds = CRDS if logs else CRDS[:-1]
         self._missing: dict[str, Part] = {}
@@ -73,6 +89,8 @@ class Installation:
         """One look; an API server that does not answer says nothing about its objects."""
         try:
             found = {part.name: part for part in await self._absent()}
+        except UnauthorizedError:
+            found = {ACCOUNT.name: ACCOUNT}
         except KubeError as error:
             log.debug("the parts of the installation cannot be looked at: %s", error)
             return
@@ -90,13 +108,28 @@ class Installation:
             if not await self._api.serves(resource):
                 name = f"CustomResourceDefinition {resource.plural}.{resource.group}"
                 absent.append(Part(name, "kubectl apply -k crds", essential=resource == RUNS))
+        if not await self._may(self._lists_runs()):
+            return [*absent, RIGHTS]
         if self._secret:
             try:
-                await self._api.get_metadata(SECRETS, self._namespace, self._secret)
+                if not await self._may(self._api.get_metadata(SECRETS, self._namespace, self._secret)):
+                    absent.append(Part(f"right to read Secret {self._secret}", RIGHTS.advice))
             except NotFoundError:
                 advice = "apply manifests/base/ingest-ca.yaml again; until then no metrics come from new pods"
                 absent.append(Part(f"Secret {self._namespace}/{self._secret}", advice))
         return absent
+
+    async def _lists_runs(self) -> None:
+        async for _ in self._api.pages(RUNS, namespace=self._served, page_size=1, accept=METADATA_LIST):
+            return
+
+    async def _may(self, request: Awaitable[object]) -> bool:
+        """Whether it is allowed. A denial counts when the API server is ready: one that starts knows no roles yet."""
+        try:
+            await request
+        except ForbiddenError:
+            return not await self._api.ready()
+        return True
 
     async def _tell(self, kind: str, reason: str, message: str) -> None:
         """About the operator's own pod; outside of a cluster about its namespace."""

@@ -86,7 +86,10 @@ class Operator:
         self._metrics.attach(self._readings(recorder, streams))
         listen = settings.metrics_bind_address
         secret = settings.ingest_ca_secret if reporting is not None else ""
-        parts = Installation(unfenced, settings.pod_namespace, secret, logs=bool(settings.log_tail_bytes))
+        served = next(iter(settings.namespaces), None)
+        parts = Installation(
+            unfenced, settings.pod_namespace, secret, logs=bool(settings.log_tail_bytes), served=served
+        )
         self._metrics.registry.register(MissingParts(lambda: parts.missing))
         server = ProbeServer(
             self._metrics.text,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from run_operator.engine.installation import Installation
-from run_operator.kube.errors import KubeError, NotFoundError
+from run_operator.kube.errors import ForbiddenError, KubeError, NotFoundError, UnauthorizedError
 
 
 class Cluster:
@@ -14,6 +14,9 @@ class Cluster:
     def __init__(self) -> None:
         self.missing: set[str] = set()
         self.down = False
+        self.starts = False
+        self.forbidden: set[str] = set()
+        self.token = True
         self.events: list[str] = []
 
     async def serves(self, resource) -> bool:
@@ -21,7 +24,19 @@ class Cluster:
             raise KubeError("get", 500, "no")
         return resource.plural not in self.missing
 
+    async def pages(self, resource, **_):
+        if not self.token:
+            raise UnauthorizedError("list", 401, "no")
+        if resource.plural in self.forbidden:
+            raise ForbiddenError("list", 403, "no")
+        yield {}
+
+    async def ready(self) -> bool:
+        return not self.starts
+
     async def get_metadata(self, resource, namespace, name):
+        if name in self.forbidden:
+            raise ForbiddenError("get", 403, "no")
         if name in self.missing:
             raise NotFoundError("get", 404, "no")
         return {}
@@ -69,3 +84,22 @@ async def test_an_api_server_that_does_not_answer_says_nothing_about_its_objects
     await parts.look()
     assert len(parts.lines()) == 1
     assert len(cluster.events) == 1
+
+
+async def test_an_account_whose_token_is_refused_and_rights_that_are_gone_leave_nothing_to_do(cluster, parts):
+    cluster.token = False
+    await parts.look()
+    assert "refuses its token" in parts.problems()[0]
+    cluster.token, cluster.forbidden = True, {"runs"}
+    await parts.look()
+    assert "apply manifests/base again" in parts.problems()[0]
+    cluster.starts = True
+    await parts.look()
+    assert parts.problems() == [], "an API server that starts denies everything"
+
+
+async def test_a_right_that_only_metrics_need_is_shown_and_stops_nothing(cluster, parts):
+    cluster.forbidden = {"run-operator-ingest-ca"}
+    await parts.look()
+    assert parts.problems() == []
+    assert "right to read Secret" in parts.lines()[0]

@@ -150,3 +150,11 @@ def test_a_volume_of_an_odd_type_beside_those_of_a_profile_is_an_error_of_the_do
     made = with_profile(text, {"volumes": volumes})
     with pytest.raises(WorkloadError, match=key):
         build(made.run, 1, Options())
+
+
+def test_its_annotations_reach_the_pods_and_go_before_the_operators_own():
+    text = "annotations: {prometheus.io/scrape: 'true', karpenter.sh/do-not-disrupt: 'false'}"
+    for one, kind in ((applied(text), "container+job"), (applied(text, kind="container+serve:run"), "serve")):
+        marks = build(one, 1, Options()).child["spec"]["template"]["metadata"]["annotations"]
+        assert marks["prometheus.io/scrape"] == "true", kind
+        assert marks["karpenter.sh/do-not-disrupt"] == "false", kind
