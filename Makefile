@@ -9,6 +9,8 @@ PAGE_STAMP := web/node_modules/.installed
 SDK_LINES := sdk sdk-next
 SDK_STAMPS := $(SDK_LINES:%=.venv-%/.installed)
 CLUSTER_NAME ?= demo
+# Two tests at a time; in tests/integration each worker has a control plane of its own. WORKERS= runs one after the other.
+WORKERS ?= -n 2 --dist worksteal
 
 .DEFAULT_GOAL := help
 .PHONY: help docs check setup prerequisites demo test test-unit test-pod web test-web screenshots test-integration test-e2e lint format bench bench-jobset bench-stop bench-client soak-clients bench-python bench-runmetrics bench-metrics bench-freshness bench-memory bench-neighbours chaos chaos-metrics cluster-up cluster-down chart lock sdk-lines sdk-environments
@@ -48,10 +50,10 @@ test: lint test-unit test-pod test-web test-integration test-e2e
 endif
 
 test-unit: $(STAMP) ## Pure rooms and the command line: seconds, no cluster
-	@$(BIN)/python -m pytest tests/unit -q
+	@$(BIN)/python -m pytest tests/unit -q $(WORKERS)
 
 test-pod: $(STAMP) ## What runs inside pods, in real processes: a minute, no cluster
-	@$(BIN)/python -m pytest tests/pod -q
+	@$(BIN)/python -m pytest tests/pod -q $(WORKERS)
 
 $(PAGE_STAMP): web/package-lock.json web/package.json $(STAMP)
 	@$(BIN)/python -m cluster.prerequisites --page
@@ -71,7 +73,7 @@ screenshots: $(PAGE_STAMP) ## Make the pictures of the page in docs/pictures ane
 	@$(BIN)/python -m tests.support.page_pictures
 
 test-integration: $(STAMP) $(SDK_STAMPS) ## A real API server with fake nodes
-	@$(BIN)/python -m pytest tests/integration -q
+	@$(BIN)/python -m pytest tests/integration -q $(WORKERS)
 
 sdk-environments: $(SDK_STAMPS) ## Make .venv-sdk and .venv-sdk-next with both lines of the DigitalHub SDK
 

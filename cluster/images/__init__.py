@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +24,7 @@ COREDNS: Final = f"{OWN}/coredns:1"
 PROVISIONER: Final = f"{OWN}/local-path-provisioner:1"
 OPERATOR: Final = f"{OWN}/run-operator:dev"
 PYTHON_RUNTIME: Final = f"{OWN}/python-runtime"
+UNUSED_SECONDS: Final = 3600
 BUSYBOX: Final = "docker.io/library/busybox:1.36"
 
 
@@ -101,12 +104,13 @@ def ensure(names: Iterable[str] | None = None) -> list[Path]:
 def _archive(image: Image) -> Path:
     target = cache() / "images" / f"{image.name}-{_digest(image)}.tar"
     if target.exists():
+        target.touch()  # in use: another checkout that makes its own image leaves it
         return target
     with alone(target.parent / f"{image.name}.lock"):  # a second one waits and finds the work done
         if not target.exists():
             with step(f"making the image {image.name}"):
                 archive.write(target, image.references, image.config, image.layers())
-            _forget_older(image.name, target)
+            forget_unused(image.name, target)
     return target
 
 
@@ -122,10 +126,13 @@ def _digest(image: Image) -> str:
     return found.hexdigest()[:16]
 
 
-def _forget_older(name: str, target: Path) -> None:
+def forget_unused(name: str, target: Path) -> None:
+    """Remove archives that nobody has used for an hour. Another checkout may be loading a newer one."""
+    oldest = time.time() - UNUSED_SECONDS
     for path in target.parent.glob(f"{name}-*.tar"):
-        if path != target:
-            path.unlink(missing_ok=True)
+        with contextlib.suppress(FileNotFoundError):
+            if path != target and path.stat().st_mtime < oldest:
+                path.unlink()
 
 
 def _program(module: str, name: str) -> bytes:

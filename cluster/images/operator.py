@@ -32,7 +32,8 @@ PYTHON: Final = "3.11"
 
 def inputs() -> Iterable[Path]:
     """What the image changes with."""
-    return [LOCK, *sorted(CODE.rglob("*.py"))]
+    files = (path for path in CODE.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
+    return [LOCK, *sorted(files)]
 
 
 def wheels() -> bytes:

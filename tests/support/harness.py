@@ -76,8 +76,10 @@ def wait_until_ready(what: str, process: subprocess.Popen[bytes], port: int, log
 
 
 def cluster_name(purpose: str) -> str:
-    """A name of this checkout's own, so that two checkouts may be tested side by side."""
-    return f"{purpose}-{hashlib.sha256(str(REPOSITORY).encode()).hexdigest()[:4]}"
+    """A name of this checkout and worker alone, so that several may be tested side by side."""
+    checkout = hashlib.sha256(str(REPOSITORY).encode()).hexdigest()[:4]
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "")
+    return "-".join(part for part in (purpose, checkout, worker) if part)
 
 
 def cluster_up(name: str, shape: str, *flags: str) -> Path:

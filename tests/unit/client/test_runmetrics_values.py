@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from run_operator.client.pod import runmetrics
 from tests.pod.programs import MODULE
 from tests.pod.standin import apply
+from tests.support.parameter_names import stable
 
 
 class Queue:
@@ -106,7 +107,7 @@ FLOAT32 = struct.unpack("f", struct.pack("f", 0.1))[0]
         (Array([FLOAT32, 2.0, 123456792.0], "float32"), [0.1, 2.0, 123456792.0]),
         ([Array(FLOAT32, "float32"), Scalar(1, "int64")], [0.1, 1]),
     ],
-    ids=repr,
+    ids=stable,
 )
 def test_numbers_and_lists_of_them_are_logged(queue: Queue, value: Any, logged: list[float]):
     runmetrics.log_metric("m", value)
@@ -126,7 +127,7 @@ def test_numbers_and_lists_of_them_are_logged(queue: Queue, value: Any, logged: 
         Scalar(True, "bool"), Array("x", "str"), Array([[1.0]], "float32"), Array([True], "bool"), Decimal("sNaN"),
         Broken(), [Broken()], Keyed(),
     ],
-    ids=repr,
+    ids=stable,
 )  # fmt: skip
 @pytest.mark.parametrize(
     "log", [runmetrics.log_metric, lambda key, value: runmetrics.log_metrics({"a": 1, key: value})]

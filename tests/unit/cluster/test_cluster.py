@@ -55,6 +55,16 @@ def test_the_images_that_exports_name_are_there():
     } <= references
 
 
+def test_an_archive_that_another_checkout_uses_stays_for_an_hour(tmp_path):
+    ours, used, unused, other = (tmp_path / name for name in ("a-1.tar", "a-2.tar", "a-3.tar", "b-4.tar"))
+    for path in (ours, used, unused, other):
+        path.touch()
+    for path in (unused, other):
+        os.utime(path, (0, 0))
+    images.forget_unused("a", ours)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a-1.tar", "a-2.tar", "b-4.tar"]
+
+
 def test_an_image_is_known_by_its_content_and_not_by_where_the_checkout_is(tmp_path):
     for part in ("cluster", "operator", "requirements"):
         ignored = shutil.ignore_patterns("__pycache__")

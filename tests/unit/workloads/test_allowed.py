@@ -9,6 +9,7 @@ from run_operator.workloads.builder import build
 from run_operator.workloads.fields import WorkloadError
 from run_operator.workloads.types import Options
 from tests.support.builders import run
+from tests.support.parameter_names import stable
 
 IMAGE = {"task": "container+job://demo/t", "image": "reg.example/team/app:1"}
 SERVICE = {"task": "container+deploy://demo/t", "image": "busybox", "service_ports": [{"port": 80}]}
@@ -60,7 +61,7 @@ def refusal(spec: dict, options: Options) -> str:
             ("is not allowed",),
         ),
     ],
-    ids=str,
+    ids=stable,
 )
 def test_what_is_not_in_the_list_is_refused_with_the_list_and_the_flag(spec, options, words):
     assert [word for word in words if word not in refusal(spec, options)] == []
@@ -75,7 +76,7 @@ def test_what_is_not_in_the_list_is_refused_with_the_list_and_the_flag(spec, opt
         (IMAGE, Options(allowed_priority_classes=("batch",))),
         (IMAGE, Options(allowed_registries=("other", "reg.example/team/"))),
     ],
-    ids=str,
+    ids=stable,
 )
 def test_what_is_allowed_or_not_used_is_built(spec, options):
     assert refusal(spec, options) == ""
