@@ -14,6 +14,7 @@ import urllib3
 from run_operator.api.raw import mapping, text
 from run_operator.client.cluster import Cluster
 from run_operator.client.errors import BackendError, EntityError
+from run_operator.client.text import visible
 from run_operator.kube.resource import SERVICES
 
 DEADLINE: Final = 60.0
@@ -84,7 +85,24 @@ def invoke(
     sent = ({"Content-Type": kind} if kind else {}) | {"Accept": "*/*"} | dict(headers or {})
     if cluster.inside:
         return _directly(verb, base + tail, body, sent, timeout)
-    return _through_the_api(cluster, base, tail, verb, body, sent, timeout)
+    answer = _through_the_api(cluster, base, tail, verb, body, sent, timeout)
+    if refused := _refused_by_the_proxy(answer):
+        state, message = text(status.get("state")), text(status.get("message"))
+        raise BackendError(
+            visible(f"{answer.url}: {refused}; the Run is {state}" + (f": {message}" if message else "")),
+            status=answer.status_code,
+        )
+    return answer
+
+
+def _refused_by_the_proxy(answer: ServiceAnswer) -> str:
+    """What the API server says in place of the service; empty for an answer of the service."""
+    if answer.ok or not answer.content.startswith(b'{"kind":"Status","apiVersion":"v1"'):
+        return ""
+    try:
+        return text(mapping(answer.json()).get("message")) or f"HTTP {answer.status_code}"
+    except ValueError:
+        return ""
 
 
 def path_below(base: str, url: str | None) -> str:

@@ -17,6 +17,9 @@ from run_operator.kube.resource import RUNS
 
 _KEY: Final = re.compile(r"store://(?P<project>[^/]+)/run/(?P<kind>[^/]+)/(?P<id>[^/:]+)(?::[^/]*)?")
 
+_TYPE: Final = re.compile(r"runs?(\.run-operator\.io)?/")
+"""What `-o name` prints before a name."""
+
 LABEL: Final = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 
 MAX_NAMED: Final = 5
@@ -29,6 +32,7 @@ def find(cluster: Cluster, identifier: str, project: str | None = None) -> JSON:
     Raises EntityNotExistsError; EntityError where several have the name.
     """
     match = _KEY.fullmatch(identifier)
+    identifier = _TYPE.sub("", identifier, count=1) if _TYPE.match(identifier) else identifier
     run_id, wanted = (match["id"], match["project"]) if match else (identifier, project)
     raw = _under_its_name(cluster, run_id, by_name=match is None) or _under_another_name(
         cluster, run_id, wanted, by_name=match is None

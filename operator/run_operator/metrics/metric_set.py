@@ -191,6 +191,8 @@ def _appended(op: Op, there: Metric | None) -> Sequence[Value] | None:
 
 
 def _truncated(key: str, there: Metric | None, length: int) -> str | None:
+    if there is None and length == 0:
+        return None  # a program that begins without a checkpoint: the list is as it asks
     if not isinstance(there, Series):
         return f"{key!a} is not a list: nothing was truncated"
     if length > there.count:

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from run_operator.client.errors import EntityError
+from run_operator.client.errors import BackendError, EntityError
 from run_operator.client.invoke import invoke, path_below
 
 BASE = "http://echo.ml:80"
@@ -61,3 +61,25 @@ def test_a_status_that_others_wrote_leads_to_no_other_namespace(address, inside)
     cluster = SimpleNamespace(namespace="ml", inside=inside)
     with pytest.raises(EntityError, match="which is no service of the namespace ml"):
         invoke(cluster, {"service": {"url": address}}, "GET", None)
+
+
+@pytest.mark.parametrize(
+    ("content", "is_refusal"),
+    [
+        (b'{"kind":"Status","apiVersion":"v1","metadata":{},"message":"no endpoints available"}', True),
+        (b'{"kind":"Status","apiVersion":"v1"', False),
+        (b'{"error": "of the service"}', False),
+    ],
+)
+def test_a_refusal_of_the_api_server_is_an_error_with_the_state_of_the_run(content, is_refusal):
+    """An answer of the service is passed on, whatever its status is."""
+    response = SimpleNamespace(status=503, headers={}, read=lambda *_, **__: content, close=lambda: None)
+    cluster = SimpleNamespace(inside=False, namespace="ml", raw=lambda *_, **__: response)
+    status = {"service": {"url": "echo.ml:80"}, "state": "STOPPED", "message": "stopped"}
+    if not is_refusal:
+        assert invoke(cluster, status, "GET", None).content == content
+        return
+    with pytest.raises(
+        BackendError, match=r"echo\.ml:80/: no endpoints available; the Run is STOPPED: stopped"
+    ):
+        invoke(cluster, status, "GET", None)

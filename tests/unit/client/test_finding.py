@@ -58,6 +58,13 @@ def test_of_several_with_one_id_none_is_chosen():
     assert found(cluster, "store://churn/run/container+job:run/train") == "d"
 
 
+@pytest.mark.parametrize("printed", ["run/a", "runs/a", "run.run-operator.io/a", "runs.run-operator.io/a"])
+def test_what_output_by_name_prints_is_a_name(printed):
+    assert found(Runs(one("a", "train")), printed) == "a"
+    with pytest.raises(EntityNotExistsError):
+        found(Runs(one("a", "train")), printed.replace("run", "job", 1))
+
+
 def test_a_run_is_found_by_the_name_in_its_document_if_it_is_the_only_one():
     def called(name: str, entity_id: str, own: str) -> Any:
         run = one(name, entity_id)

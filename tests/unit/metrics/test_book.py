@@ -67,12 +67,18 @@ def test_a_replaced_list_starts_anew():
     assert (told["count"], told["min"], told["max"], told["sum"]) == (1, 1.0, 1.0, 1.0)
 
 
-@pytest.mark.parametrize(("before", "length"), [(None, 0), (1.0, 0), ([1.0], 2)])
+@pytest.mark.parametrize(("before", "length"), [(None, 1), (1.0, 0), ([1.0], 2)])
 def test_a_rewind_of_what_is_not_there_is_told_and_changes_nothing(before, length):
     book = start(before)
     before = status_fields.values(book)
     assert book.apply(batch(Truncate("k", length)), PLENTY)
     assert status_fields.values(book) == before
+
+
+def test_a_program_without_a_checkpoint_truncates_to_nothing_without_a_word():
+    book = start(None)
+    assert not book.apply(batch(Truncate("k", 0)), PLENTY)
+    assert status_fields.values(book) == status_fields.values(start(None))
 
 
 def test_one_metric_too_many_is_refused_and_nothing_of_the_batch_is_stored():
