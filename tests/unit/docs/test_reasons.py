@@ -16,7 +16,7 @@ ROOMS: Final = ("lifecycle", "children", "workloads", "resolution", "engine")
 REASON: Final = re.compile(r"[A-Z][A-Za-z]+")
 PLACE: Final = {
     "event": 0, "RunEvent": 1, "Refusal": 0, "WorkloadError": 0, "UnsupportedError": 0, "UnresolvedError": 0,
-    "impossible": 1, "end_attempt": 0, "Verdict": 0,
+    "impossible": 1, "end_attempt": 0, "Verdict": 0, "PendingReason": 0,
 }  # fmt: skip
 """By the name that is called: which of its arguments is a reason."""
 
