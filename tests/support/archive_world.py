@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import random
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any, Self
 
 from prometheus_client import CollectorRegistry
@@ -16,6 +16,7 @@ from run_operator.api.run import Run
 from run_operator.children import JobView, PodView
 from run_operator.engine.store import Store
 from run_operator.kube.errors import AlreadyExistsError, NotFoundError
+from run_operator.kube.resource import Resource
 from run_operator.log_archive.archiver import Archiver
 from run_operator.log_archive.kubelet import KubeletLogs
 from run_operator.log_archive.limits import ArchiveLimits
@@ -53,7 +54,9 @@ class FakeApi:
         self.refusals: list[Exception] = []
         self.everything: Exception | None = None
 
-    async def stream(self, resource, path, query, *, deadline) -> AsyncIterator[bytes]:
+    async def stream(
+        self, resource: Resource, path: str, query: Mapping[str, str], *, deadline: float
+    ) -> AsyncIterator[bytes]:
         pod = path.split("/")[-2]
         self.asked.append(f"{'follow' if 'follow' in query else 'read'} {pod}.{query['container']}")
         await asyncio.sleep(0)
@@ -69,7 +72,9 @@ class FakeApi:
                 raise piece
             yield piece
 
-    async def create(self, resource, namespace, body, *, accept="") -> dict[str, Any]:
+    async def create(
+        self, resource: Resource, namespace: str, body: Any, *, accept: str = ""
+    ) -> dict[str, Any]:
         if self.refusals:
             raise self.refusals.pop(0)
         name = body["metadata"]["name"]
@@ -83,11 +88,13 @@ class FakeApi:
         self.stored[name] = body
         return {"metadata": body["metadata"]}
 
-    async def delete(self, resource, namespace, name, uid) -> None:
+    async def delete(self, resource: Resource, namespace: str, name: str, uid: str) -> None:
         assert self.stored.pop(name)["metadata"]["uid"] == uid
         self.deleted.append(name)
 
-    async def list_metadata(self, resource, *, namespace=None, selector="") -> AsyncIterator[dict[str, Any]]:
+    async def list_metadata(
+        self, resource: Resource, *, namespace: str | None = None, selector: str = ""
+    ) -> AsyncIterator[dict[str, Any]]:
         for body in list(self.stored.values()):
             yield body["metadata"]
 

@@ -46,7 +46,7 @@ def run(spec: dict[str, Any] | None = None, *, kind: str = "container+job:run", 
         "status": top.get("status", {}),
     }
     if "manager" in top:
-        fields = {"f:spec": {"f:suspend": {}}}
+        fields: dict[str, Any] = {"f:spec": {"f:suspend": {}}}
         raw["metadata"]["managedFields"] = [
             {"manager": top["manager"], "fieldsV1": fields, "time": stamp(NOW)}
         ]
@@ -214,8 +214,8 @@ def pod(phase: str = "Pending", *, name: str = "hello-x", attempt: int = 1, **fa
         mark = {"type": "DisruptionTarget", "status": "True", "reason": facts["disrupted"]}
         conditions.append(mark | {"lastTransitionTime": since})
     if "ready" in facts:
-        since = {"status": str(facts["ready"]), "lastTransitionTime": stamp(NOW)}
-        conditions.append({"type": "Ready"} | since)
+        ready = {"status": str(facts["ready"]), "lastTransitionTime": stamp(NOW)}
+        conditions.append({"type": "Ready"} | ready)
         container["ready"] = True
     status = {"phase": phase, "conditions": conditions, "reason": facts.get("pod_reason", "")}
     status["message"] = facts.get("pod_message", "")

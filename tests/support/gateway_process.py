@@ -63,7 +63,7 @@ class GatewayProcess:
     def counted(self) -> str:
         """What Prometheus reads."""
         with urllib.request.urlopen(f"http://127.0.0.1:{self._health}/metrics", timeout=10) as answer:
-            return answer.read().decode()
+            return str(answer.read().decode())
 
     def most_memory(self) -> int:
         """Bytes that the process has had at most."""

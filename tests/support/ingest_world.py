@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from prometheus_client import CollectorRegistry
 
 from run_operator.api.pod_contract import audience
-from run_operator.api.run import Run
+from run_operator.api.run import Key, Run
 from run_operator.children import JobView, PodView
 from run_operator.engine.store import Store
 from run_operator.ingest.app import Endpoint, Ingest
@@ -64,7 +64,8 @@ class FakeApi:
         return self.keys
 
     async def get_metadata(self, resource: Resource, namespace: str, name: str) -> dict[str, Any]:
-        return (await self.get(resource, namespace, name))["metadata"]
+        found: dict[str, Any] = (await self.get(resource, namespace, name))["metadata"]
+        return found
 
     async def create(self, resource: Resource, namespace: str, body: dict[str, Any]) -> dict[str, Any]:
         self.calls.append(f"create {resource.plural}")
@@ -75,7 +76,9 @@ class FakeApi:
             return {"status": known["status"] if good else {"authenticated": False}}
         return self.put(resource, copy.deepcopy(body))
 
-    async def patch(self, resource, namespace, name, body, subresource=None) -> dict[str, Any]:
+    async def patch(
+        self, resource: Resource, namespace: str, name: str, body: Any, subresource: str | None = None
+    ) -> dict[str, Any]:
         self.calls.append(f"patch {resource.plural}")
         raw = await self.get(resource, namespace, name)
         raw["metadata"] |= {k: v for k, v in body["metadata"].items() if k != "resourceVersion"}
@@ -85,7 +88,14 @@ class FakeApi:
         return self.put(resource, raw)
 
     async def json_patch(
-        self, resource, namespace, name, operations, *, subresource=None, accept=""
+        self,
+        resource: Resource,
+        namespace: str,
+        name: str,
+        operations: Any,
+        *,
+        subresource: str | None = None,
+        accept: str = "",
     ) -> dict[str, Any]:
         self.calls.append(f"patch {resource.plural}")
         operations = json.loads(json.dumps(operations, allow_nan=False))
@@ -95,10 +105,11 @@ class FakeApi:
             return self._apply(resource, namespace, name, operations)
 
         if self.faults:
-            return self.faults.pop(0)(apply)
+            answer: dict[str, Any] = self.faults.pop(0)(apply)
+            return answer
         return apply()
 
-    def _apply(self, resource, namespace, name, operations) -> dict[str, Any]:
+    def _apply(self, resource: Resource, namespace: str, name: str, operations: Any) -> dict[str, Any]:
         found = self.objects.get((resource.plural, namespace, name))
         if found is None:
             raise NotFoundError(f"patch {name}", 404, "not found")
@@ -133,10 +144,11 @@ class World:
         self.ready = True
         self.registry = CollectorRegistry()
         endpoint = Endpoint("https://localhost:1", "127.0.0.1", 0, "run-operator")
+        api: Any = self.api
         self.ingest = Ingest(
-            self.api, self.store, endpoint, self.registry, self.settled.append, lambda _: "here",
+            api, self.store, endpoint, self.registry, self.settled.append, lambda _: "here",
             lambda: self.ready, limits or IngestLimits(pod_rate=1e6, pod_burst=1e6, run_rate=1e6, run_burst=1e6), pace,
-        )  # type: ignore[arg-type]  # fmt: skip
+        )  # fmt: skip
         self.add_run()
         self.add_pod("pod-1")
 
@@ -168,7 +180,12 @@ class World:
         self.store.put_child(JobView.from_object(job))
 
     def add_pod(self, name: str, *, run: str = UID, job: str | None = None, attempt: int = 1) -> None:
-        owner = {"controller": True, "kind": "Job", "name": NAME, "uid": job or f"job-of-{run}"}
+        owner: dict[str, Any] = {
+            "controller": True,
+            "kind": "Job",
+            "name": NAME,
+            "uid": job or f"job-of-{run}",
+        }
         labels = {"run-operator.io/run-uid": run, "run-operator.io/attempt": str(attempt)}
         labels |= {"batch.kubernetes.io/controller-uid": owner["uid"]}
         raw = {
@@ -201,7 +218,9 @@ class World:
             "authentication.kubernetes.io/pod-name": [pod],
             "authentication.kubernetes.io/pod-uid": [f"uid-of-{pod}"],
         }
-        user = {"username": f"system:serviceaccount:{more.get('namespace', NAMESPACE)}:default"}
+        user: dict[str, Any] = {
+            "username": f"system:serviceaccount:{more.get('namespace', NAMESPACE)}:default"
+        }
         user |= {"extra": extra} if more.get("bound", True) else {}
         status = {"authenticated": True, "audiences": [audience(run)], "user": user}
         self.api.tokens[token] = {"audience": audience(run), "status": status}
@@ -226,8 +245,16 @@ class World:
             return answer.status, await answer.json()
 
     @property
+    def run(self) -> Run:
+        """The Run as the store holds it."""
+        found = self.store.run(Key(NAMESPACE, NAME))
+        assert found
+        return found
+
+    @property
     def status(self) -> dict[str, Any]:
-        return self.api.objects[RUNS.plural, NAMESPACE, NAME]["status"]
+        status: dict[str, Any] = self.api.objects[RUNS.plural, NAMESPACE, NAME]["status"]
+        return status
 
     async def until(self, true: Callable[[], Any]) -> None:
         """Wait for a condition, with a deadline."""
@@ -258,7 +285,7 @@ def public(key: rsa.RSAPrivateKey, kid: str = "k1") -> dict[str, Any]:
     return {"kty": "RSA", "kid": kid, "alg": "RS256", "n": n, "e": e}
 
 
-def batch(seq: int, *values: float, writer: str = "w", **more: Any) -> dict[str, Any]:
+def batch(seq: int, *values: float | None, writer: str = "w", **more: Any) -> dict[str, Any]:
     """A batch that appends to `loss`."""
     return {"writer": writer, "seq": seq, "ops": [{"k": "loss", "append": list(values)}]} | more
 

@@ -12,7 +12,7 @@ def table(heading: str) -> list[list[str]]:
     """The rows of the first table below a heading, without its head."""
     lines = PAGE.read_text().split(f"\n## {heading}\n")[1].splitlines()
     first = next(i for i, line in enumerate(lines) if line.startswith("|---"))
-    rows = []
+    rows: list[list[str]] = []
     for line in lines[first + 1 :]:
         if not line.startswith("|"):
             return rows

@@ -15,7 +15,7 @@ from run_operator.lifecycle.plan import plan
 from run_operator.workloads.types import Options
 from tests.support.builders import NOW, UID, deployment, job, pod, replica, run, serve, service
 
-MAKERS = {
+MAKERS: dict[str, Any] = {
     "Job": lambda: job(active=1),
     "Deployment": deployment,
     "Service": service,
@@ -150,7 +150,7 @@ def _run(chance: random.Random) -> Run:
 
 def _children(chance: random.Random) -> list[Any]:
     attempt = chance.choice([1, 1, 2])
-    ended = chance.choice([{}, {"complete": True}, {"failed_reason": "BackoffLimitExceeded"}])
+    ended: dict[str, Any] = chance.choice([{}, {"complete": True}, {"failed_reason": "BackoffLimitExceeded"}])
     pods = [pod("Running", attempt=attempt), pod("Failed", name="hello-y", exit_code=chance.choice([0, 3]))]
     return [
         job(attempt=attempt, suspend=chance.random() < 0.3, active=chance.choice([0, 1]), **ended), *pods,

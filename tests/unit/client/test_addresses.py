@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -58,7 +59,7 @@ def test_a_url_of_anything_else_is_refused(url):
 )
 @pytest.mark.parametrize("inside", [False, True])
 def test_a_status_that_others_wrote_leads_to_no_other_namespace(address, inside):
-    cluster = SimpleNamespace(namespace="ml", inside=inside)
+    cluster: Any = SimpleNamespace(namespace="ml", inside=inside)
     with pytest.raises(EntityError, match="which is no service of the namespace ml"):
         invoke(cluster, {"service": {"url": address}}, "GET", None)
 

@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 import yaml
 
-from run_operator.client import credentials
 from run_operator.client import kubeconfig as config
 from run_operator.client.errors import ClientError
 
@@ -260,13 +259,13 @@ def test_a_plugin_is_run_again_at_the_end_of_its_token_and_when_it_is_refused(pl
     access = config.load(kubeconfig=str(plugin))
     answers(plugin, 3600, token="two")
     clock = time.monotonic()
-    monkeypatch.setattr(credentials.time, "monotonic", lambda: clock + 3580)
+    monkeypatch.setattr(time, "monotonic", lambda: clock + 3580)
     assert headers(access) == {"Authorization": "Bearer one"}
-    monkeypatch.setattr(credentials.time, "monotonic", lambda: clock + 3596)
+    monkeypatch.setattr(time, "monotonic", lambda: clock + 3596)
     assert headers(access) == {"Authorization": "Bearer two"}
     assert not access.login.reject(), "it was fetched this very moment"
     answers(plugin, 3600, token="three")
-    monkeypatch.setattr(credentials.time, "monotonic", lambda: clock + 3700)
+    monkeypatch.setattr(time, "monotonic", lambda: clock + 3700)
     assert access.login.reject()
     assert headers(access) == {"Authorization": "Bearer three"}
 

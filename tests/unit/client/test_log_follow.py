@@ -160,7 +160,7 @@ def test_who_may_not_read_logs_hears_so(stub: Stub, listener: Any):
 @pytest.mark.parametrize("between", ["running", "waiting"])
 def test_a_container_that_begins_again_is_followed_again(stub: Stub, listener: Any, between: str):
     """Twice; seen while it waits for its next life, or only when that has begun."""
-    after = {"lastState": {"terminated": {}}}
+    after: dict[str, Any] = {"lastState": {"terminated": {}}}
 
     def lives() -> int:
         return int(stub.objects["pods"][0]["status"]["containerStatuses"][0]["restartCount"])

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import copy
 import sys
+import time
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from run_operator import Run
-from run_operator.client import metric_write
 from run_operator.client.errors import BackendError, BadRequestError, RunDeletedError, UnavailableError
 
 DOCUMENT = {"kind": "container+job:run", "project": "p", "id": "a", "spec": {"task": "container+job://p/t"}}
@@ -51,7 +51,7 @@ class Server:
 
 @pytest.fixture(autouse=True)
 def no_pauses(monkeypatch):
-    monkeypatch.setattr(metric_write.time, "sleep", lambda _: None)
+    monkeypatch.setattr(time, "sleep", lambda _: None)
 
 
 def run(server: Server) -> Run:
@@ -116,7 +116,7 @@ def test_another_run_of_that_name_gets_nothing():
 
 def test_it_is_tried_for_a_bounded_time(monkeypatch):
     clock = iter(range(0, 10_000, 10))
-    monkeypatch.setattr(metric_write.time, "monotonic", lambda: next(clock))
+    monkeypatch.setattr(time, "monotonic", lambda: next(clock))
     server = Server(*[BadRequestError("test failed")] * 50)
     with pytest.raises(UnavailableError, match="metrics of run a are not stored"):
         run(server).log_metric("loss", 1)

@@ -20,6 +20,9 @@ from tests.pod.programs import MODULE
 from tests.pod.standin import apply
 from tests.support.parameter_names import stable
 
+MISUSED: Any = runmetrics
+"""Called in ways that its types forbid."""
+
 
 class Queue:
     """In place of the process's recorder."""
@@ -167,12 +170,12 @@ def test_metrics_that_are_no_mapping_are_refused_at_the_call(queue: Queue, metri
 @pytest.mark.parametrize(
     "log",
     [
-        lambda: runmetrics.log_metric("m", 1.0, step=0),
-        lambda: runmetrics.log_metric("m", 1.0, 7),
-        lambda: runmetrics.log_metric("m", 1.0, 0),
-        lambda: runmetrics.log_metric("m", 1.0, single_value="yes"),
-        lambda: runmetrics.log_metrics({"m": 1.0}, step=3),
-        lambda: runmetrics.log_metrics({"m": 1.0}, 3),
+        lambda: MISUSED.log_metric("m", 1.0, step=0),
+        lambda: MISUSED.log_metric("m", 1.0, 7),
+        lambda: MISUSED.log_metric("m", 1.0, 0),
+        lambda: MISUSED.log_metric("m", 1.0, single_value="yes"),
+        lambda: MISUSED.log_metrics({"m": 1.0}, step=3),
+        lambda: MISUSED.log_metrics({"m": 1.0}, 3),
     ],
 )
 def test_a_step_is_answered_with_the_way_to_keep_it(queue: Queue, log: Callable[[], None]):
@@ -275,14 +278,14 @@ def plainly(calls: list[Any]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for key, kind, value in calls:
         number, listed = (value, [value]) if isinstance(value, int) else (len(value), value)
-        op = {
+        ops: dict[str, dict[str, Any]] = {
             "A": {"append": listed},
             "P": {"put": number},
             "S": {"set": number, "overwrite": listed != value},
             "R": {"replace": listed},
             "T": {"truncate": number},
-        }[kind]
-        apply(found, {"k": key, **op})
+        }
+        apply(found, {"k": key, **ops[kind]})
     return found
 
 

@@ -18,6 +18,11 @@ def object_of(happened: dict[str, Any], **spec: Any) -> dict[str, Any]:
     return {"metadata": {"name": "a", "uid": "u"}, "spec": document | spec, "status": happened}
 
 
+def read(raw: dict[str, Any]) -> Run:
+    nowhere: Any = None
+    return Run.from_object(raw, nowhere)
+
+
 def test_the_clusters_status_counts_once_the_operator_has_seen_the_run():
     exported = {"state": "COMPLETED", "results": {"a": 1}}
     before = of_object(object_of({"state": "CREATED"}, status=exported))
@@ -62,10 +67,10 @@ def test_image_outputs_and_results_are_read_from_the_status():
     raw = object_of(
         {"state": "COMPLETED", "outputs": {"image": "x:1"}}, kind="container+build:run", spec=task
     )
-    assert Run.from_object(raw, None).image == "x:1"
+    assert read(raw).image == "x:1"
     status = {"state": "COMPLETED", "outputs": {"m": "store://p/model/m"}, "results": {"acc": 0.5, "n": None}}
     spec = {"task": "python+job://p/t", "inputs": {"d": "store://p/d"}}
-    run = Run.from_object(object_of(status, kind="python+job:run", spec=spec), None)
+    run = read(object_of(status, kind="python+job:run", spec=spec))
     assert (run.inputs(), run.outputs()) == ({"d": "store://p/d"}, {"m": "store://p/model/m"})
     assert (run.output("m"), run.output("x"), run.results()) == (
         "store://p/model/m",

@@ -26,6 +26,12 @@ from cluster.progress import step
 from cluster.supervise import Component, Plan
 
 
+def contents(tar: tarfile.TarFile, name: str) -> bytes:
+    found = tar.extractfile(name)
+    assert found
+    return found.read()
+
+
 def test_archives_are_deterministic_and_complete(tmp_path):
     def make(path: Path) -> bytes:
         layer = Layer()
@@ -37,9 +43,9 @@ def test_archives_are_deterministic_and_complete(tmp_path):
     first, second = make(tmp_path / "a.tar"), make(tmp_path / "b.tar")
     assert first == second
     with tarfile.open(tmp_path / "a.tar") as tar:
-        manifest = json.load(tar.extractfile("manifest.json"))[0]
-        config = json.load(tar.extractfile(manifest["Config"]))
-        layer = tarfile.open(fileobj=io.BytesIO(tar.extractfile(manifest["Layers"][0]).read()))
+        manifest = json.loads(contents(tar, "manifest.json"))[0]
+        config = json.loads(contents(tar, manifest["Config"]))
+        layer = tarfile.open(fileobj=io.BytesIO(contents(tar, manifest["Layers"][0])))
     assert config["config"]["Cmd"] == ["sh"]
     assert config["config"]["User"] == "1"
     assert layer.getnames() == ["bin", "bin/busybox", "bin/sh"]
@@ -190,7 +196,7 @@ def test_several_kubeconfigs_are_merged_by_kubectl_into_a_file_nobody_else_reads
 
 def test_what_is_missing_is_named_in_one_line(monkeypatch):
     monkeypatch.setenv("PATH", "/nonexistent")
-    monkeypatch.setattr(prerequisites.shutil, "which", lambda *_, **__: None)
+    monkeypatch.setattr(shutil, "which", lambda *_, **__: None)
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     lines = [problem.line for problem in prerequisites.check("full")]
     assert any("needs root" in line for line in lines)
@@ -203,7 +209,7 @@ def test_a_root_whose_path_has_no_sbin_finds_what_is_there(monkeypatch, tmp_path
     assert prerequisites.search_path() == "/usr/bin:/bin:/usr/sbin:/sbin"
     started = {}
     monkeypatch.setenv("RUN_OPERATOR_CACHE", str(tmp_path))
-    monkeypatch.setattr(spawning.subprocess, "Popen", lambda *_, env, **__: started.update(env))
+    monkeypatch.setattr(subprocess, "Popen", lambda *_, env, **__: started.update(env))
     Home("one").logs.mkdir(parents=True)
     spawning.spawn(Home("one"))
     assert started["PATH"] == "/usr/bin:/bin:/usr/sbin:/sbin"

@@ -146,7 +146,7 @@ def test_links_belong_to_their_cluster(monkeypatch, tmp_path):
     assert max(map(len, names)) <= 15
     removed: list[Any] = []
     monkeypatch.setattr(links, "NETWORKS", tmp_path)
-    monkeypatch.setattr(links.subprocess, "run", lambda command, **_: removed.append(command[-1]))
+    monkeypatch.setattr(subprocess, "run", lambda command, **_: removed.append(command[-1]))
     (tmp_path / links.name_of("two")).mkdir()
     links.remove("one")
     assert removed == []
@@ -156,7 +156,7 @@ def test_links_belong_to_their_cluster(monkeypatch, tmp_path):
 
 def test_what_was_changed_on_the_host_before_there_was_a_state_is_put_back(monkeypatch, home):
     done: list[str] = []
-    monkeypatch.setattr(cli.os, "geteuid", lambda: 0)
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
     monkeypatch.setattr(cgroups, "remove", lambda name: not done.append(name))
     monkeypatch.setattr(sysctls, "restore", done.append)
     monkeypatch.setattr(links, "remove", done.append)

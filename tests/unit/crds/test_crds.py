@@ -124,7 +124,10 @@ def test_the_policy_has_the_same_defaults_in_both_places():
 
 @pytest.mark.parametrize("name", POLICY)
 def test_every_field_of_the_policy_has_an_effect(name):
-    others = {"metrics": [{"statusBudget": "128Ki"}, {"onLimit": "Fail"}], "deadlinePolicy": ["WallClock"]}
+    others: dict[str, list[Any]] = {
+        "metrics": [{"statusBudget": "128Ki"}, {"onLimit": "Fail"}],
+        "deadlinePolicy": ["WallClock"],
+    }
     for other in others.get(name, [77]):
         assert RunPolicy.from_object({name: other}) != RunPolicy()
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from run_operator.engine.installation import Installation
@@ -52,7 +54,8 @@ def cluster() -> Cluster:
 
 @pytest.fixture
 def parts(cluster: Cluster) -> Installation:
-    return Installation(cluster, "run-operator", "run-operator-ingest-ca", logs=True)
+    api: Any = cluster
+    return Installation(api, "run-operator", "run-operator-ingest-ca", logs=True)
 
 
 @pytest.mark.parametrize("name", ["functions", "tasks", "runlogs", "run-operator-ingest-ca"])

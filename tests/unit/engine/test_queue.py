@@ -113,5 +113,6 @@ async def test_one_namespace_never_has_all_workers():
     waiting = asyncio.create_task(q.take())
     await asyncio.sleep(0)
     assert not waiting.done()
+    assert taken[0]
     q.done(taken[0])
     assert (await waiting).namespace == "flood"

@@ -60,8 +60,8 @@ def reconciler(one: Run, hands: Hands, children: Any = UNDER_WAY) -> tuple[Any, 
     store.put_run(one)
     for child in children:
         store.put_child(child)
-    parts: Any = (store, hands, story)
-    return Reconciler(*parts, lambda: NOW, Options()), story
+    parts: Any = (store, hands, story, lambda: NOW, Options())
+    return Reconciler(*parts), story
 
 
 def in_a_burst() -> Pacing:

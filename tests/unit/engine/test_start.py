@@ -9,6 +9,7 @@ import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,7 +19,9 @@ class Old(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         known = "/functions" in self.path
-        body = {"items": []} if known else {"kind": "Status", "message": "not found", "reason": "NotFound"}
+        body: dict[str, Any] = (
+            {"items": []} if known else {"kind": "Status", "message": "not found", "reason": "NotFound"}
+        )
         self.send_response(200 if known else 404)
         self.end_headers()
         self.wfile.write(json.dumps(body).encode())

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from run_operator.api.updates import changes
 from run_operator.gateway.entity_documents import entity
 
-RUN = {
+RUN: dict[str, Any] = {
     "kind": "Run",
     "metadata": {"name": "x", "creationTimestamp": "2026-11-25T10:00:00Z"},
     "spec": {

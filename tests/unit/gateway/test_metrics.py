@@ -13,7 +13,7 @@ from run_operator.kube.resource import RUNS
 from run_operator.metrics.sdk_put import SOON
 
 PLACE = Place(RUNS, "churn", "ns")
-RUN = {
+RUN: dict[str, Any] = {
     "metadata": {"name": "x", "namespace": "ns", "uid": "u", "generation": 1},
     "spec": {"kind": "container+job:run", "project": "churn", "id": "x", "spec": {}},
     "status": {"state": "RUNNING", "attempt": 1, "metrics": {"z": 1}},

@@ -36,7 +36,7 @@ class Caller:
 
     async def create(self, *_: object) -> dict[str, Any]:
         if self._username is None:
-            raise ForbiddenError(403, "Forbidden", "may not ask")
+            raise ForbiddenError("create", 403, "may not ask")
         return {"status": {"userInfo": {"username": self._username}}}
 
     async def patch(self, *_: object, manager: str) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 from prometheus_client import CollectorRegistry
@@ -157,9 +158,9 @@ async def test_the_end_is_told_when_everything_is_in():
         await world.until(lambda: world.status.get("metrics"))
         assert world.settled == []
         await world.post(token, batch(2, 2, end=True))
-        assert world.ingest.uncommitted(world.store.run(KEY))
+        assert world.ingest.uncommitted(world.run)
         await world.until(lambda: world.settled == [KEY])
-        assert not world.ingest.uncommitted(world.store.run(KEY))
+        assert not world.ingest.uncommitted(world.run)
         assert world.status["metricsIngest"]["ended"] == ["uid-of-pod-1/w"]
 
 
@@ -186,10 +187,11 @@ class TestPace:
     def committer(self, world: World, now: list[float], **pace):
         counters = IngestTelemetry(CollectorRegistry())
         clock = lambda: now[0]  # noqa: E731
+        api: Any = world.api
         return Committer(
-            world.api, world.store, world.ingest._ledgers, counters, Pace(**pace), clock, clock, "me",
+            api, world.store, world.ingest._ledgers, counters, Pace(**pace), clock, clock, "me",
             lambda _: None, lambda _: "",
-        )  # type: ignore[arg-type]  # fmt: skip
+        )  # fmt: skip
 
     async def test_a_first_commit_is_due_at_once_and_the_next_after_the_interval(self):
         now = [100.0]

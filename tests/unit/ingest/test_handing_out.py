@@ -31,8 +31,9 @@ class World:
         self.api: Any = FakeApi()
         self.now = dt.datetime.now(dt.UTC) - dt.timedelta(days=5)  # what is issued later is valid today
         self.folder = folder
-        self.certificates = CertificateRotation(self.api, HOME, "ingest-ca", ["localhost"], lambda: self.now)
-        self.one = GatewaySecret(self.api, HOME, SECRET, SERVICE, self.certificates, lambda: self.now)
+        api: Any = self.api
+        self.certificates = CertificateRotation(api, HOME, "ingest-ca", ["localhost"], lambda: self.now)
+        self.one = GatewaySecret(api, HOME, SECRET, SERVICE, self.certificates, lambda: self.now)
 
     @property
     def secret(self) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from typing import Any
 
 import pytest
 
@@ -308,9 +309,10 @@ async def test_other_methods():
 
 async def test_a_mistake_of_ours_ends_in_one_answer():
     async with World() as world:
-        world.ingest._server._service._directory = None
+        service: Any = world.ingest._server._service
+        service._directory = None
         assert (await world.post(world.token(), POLL))[0] == 500
-        world.ingest._server._service._directory = world.store
+        service._directory = world.store
         assert (await world.post(world.token(), POLL))[0] == 200
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
@@ -23,7 +25,7 @@ async def test_a_token_that_cannot_be_read_just_now_is_a_transient_error(error):
     async def refresh(_: Configuration) -> None:
         raise error
 
-    configuration = Configuration(host="http://127.0.0.1:9")
+    configuration: Any = Configuration(host="http://127.0.0.1:9")
     configuration.api_key = {"BearerToken": "x"}
     configuration.refresh_api_key_hook = refresh
     seen: list[str] = []

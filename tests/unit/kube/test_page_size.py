@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from aiohttp import web
 from kubernetes.aio.client import Configuration
@@ -29,7 +31,7 @@ class Server:
         more = {"continue": str(at + limit)} if at + limit < len(self.sizes) else {}
         return web.json_response({"metadata": {"resourceVersion": "1"} | more, "items": items})
 
-    async def listed(self, **asked: int) -> list[str]:
+    async def listed(self, **asked: Any) -> list[str]:
         app = web.Application()
         app.router.add_get("/{path:.*}", self.answer)
         runner = web.AppRunner(app)

@@ -214,7 +214,7 @@ async def test_a_watch_that_is_refused_at_once_has_a_pause_however_long_its_list
 
     async def slow(request: web.Request) -> web.StreamResponse:
         await asyncio.sleep(2 * reflector.STEADY)
-        return page(10, "a")(request)  # type: ignore[no-any-return]
+        return page(10, "a")(request)
 
     monkeypatch.setattr(reflector, "STEADY", 0.2)
     monkeypatch.setattr(reflector, "Backoffs", delays)

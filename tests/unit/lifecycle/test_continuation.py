@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from run_operator.api.raw import stamp
@@ -9,7 +11,7 @@ from run_operator.lifecycle.model import CreateWorkload, DeleteChild, DeletePod,
 from tests.support.builders import NOW, job, pod, run
 from tests.support.planning import condition, kinds, status_of, step
 
-ASKED = {"due": NOW + 20, "grace": 30}
+ASKED: dict[str, Any] = {"due": NOW + 20, "grace": 30}
 
 
 def events(made) -> dict[str, str]:

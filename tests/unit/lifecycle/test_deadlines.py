@@ -141,6 +141,6 @@ def test_a_service_that_does_not_become_ready_in_time_is_given_up():
     given_up = serve(status=made.status)
     ending = Observed(deployment=deployment(replicas=0, pods=1), services=(service(),), fresh=True)
     assert step(given_up, ending).status is None
-    down = {"deployment": deployment(replicas=0), "services": (service(),)}
+    down: dict[str, Any] = {"deployment": deployment(replicas=0), "services": (service(),)}
     assert step(given_up, Observed(**down)).reread
     assert step(given_up, Observed(**down, fresh=True)).status["state"] == "ERROR"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from run_operator.api.raw import stamp
 from run_operator.children import PodView
 from run_operator.lifecycle.model import DeleteRun, Observed
@@ -52,7 +54,7 @@ def test_a_stop_of_a_finished_run_is_answered_once():
 
 
 def test_time_to_live_deletes_the_run_when_it_is_over_and_not_before():
-    over = {"completionTime": "2027-01-15T08:00:00Z"}
+    over: dict[str, Any] = {"completionTime": "2027-01-15T08:00:00Z"}
     ended = 1_800_000_000
     one = run(status=status_of("COMPLETED", **over), policy={"ttlSecondsAfterFinished": 60})
     assert step(one, now=ended + 59.0).wake_at == ended + 60

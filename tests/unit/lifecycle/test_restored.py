@@ -57,8 +57,9 @@ def test_that_its_metrics_were_not_restored_is_said():
 
 
 def test_a_copy_under_another_name_or_id_is_another_run():
-    for other in ({"name": "other"}, {"id": "other"}):
-        assert CreateWorkload in kinds(step(replace(run(), end_mark=marked(finished())._replace(**other))))
+    mark = marked(finished())
+    for other in (mark._replace(name="other"), mark._replace(id="other")):
+        assert CreateWorkload in kinds(step(replace(run(), end_mark=other)))
 
 
 def test_a_run_that_has_begun_pays_no_attention_to_the_annotation():

@@ -101,7 +101,7 @@ def test_the_writers_are_dropped_with_the_end_and_the_rest_stays():
 
 
 def test_a_run_given_up_for_its_deadline_waits_for_its_last_values_too():
-    status = logged(ended=["w"]).status | {
+    status = dict(logged(ended=["w"]).status) | {
         "state": "STOP",
         "conditions": [
             RECEIVING,

@@ -30,7 +30,7 @@ VERBS = {
     ScaleChild: "scale",
     RestartChild: "restart",
 }
-CHILDREN = {
+CHILDREN: dict[str, dict[str, Any]] = {
     "none": {},
     "runs": {"job": job(active=1)},
     "suspending": {"job": job(suspend=True, told=False)},
@@ -41,7 +41,7 @@ CHILDREN = {
     "stopping": {"deployment": deployment(replicas=0, observed=False), "services": (service(),)},
     "down": {"deployment": deployment(replicas=0), "services": (service(),)},
 }
-PODS = {
+PODS: dict[str, Any] = {
     "gone": (),
     "pending": (pod("Pending"),),
     "running": (pod("Running"),),
@@ -79,11 +79,11 @@ def test_jobs(row):
     assert taken(row, run) == tuple(row[4:])
 
 
-ASKED = {"due": NOW + 20, "grace": 30}
+ASKED: dict[str, Any] = {"due": NOW + 20, "grace": 30}
 """Deleted ten seconds before NOW."""
 KEPT = {"mesh": None}
 KILLED = {"said": (Said("Killing", "Stopping container main", 20.0, 0.0),)}
-FATES = {
+FATES: dict[str, tuple[Any, dict[str, Any]]] = {
     "it is evicted, and ends": (pod("Running", disrupted="EvictionByEvictionAPI", **ASKED), {}),
     "it was evicted, its program saved its work and exited with 0": (pod("Succeeded", exit_code=0, **ASKED), {}),
     "it was deleted, exit code 143": (pod("Failed", exit_code=143, **ASKED), {}),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -22,8 +23,8 @@ def everything() -> dict:
     """A commit in which every field occurs."""
     ledger = RunLedger("u", {})
     limits = MetricLimits(budget=1024)
-    first = [Append("loss", [0.1, None, *[0.2] * 300]), Put("acc", 1), Set("acc", 2, overwrite=False)]
-    second = [Truncate("loss", 100), Replace("other", [0.1] * 10), Set("loss", 1, overwrite=False)]
+    first: list[Any] = [Append("loss", [0.1, None, *[0.2] * 300]), Put("acc", 1), Set("acc", 2, overwrite=False)]
+    second: list[Any] = [Truncate("loss", 100), Replace("other", [0.1] * 10), Set("loss", 1, overwrite=False)]
     for seq, ops in enumerate((first, second), start=1):
         ledger.take("a", Batch("a", seq, None, tuple(ops), end=False), 1, limits, 0.0, lambda _: False)
     full = Batch("a", 1, None, (Append("other", [0.1] * 1000), Put("new", 1)), end=True)

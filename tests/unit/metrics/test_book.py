@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -113,7 +114,11 @@ def test_a_name_for_which_the_budget_has_no_room_is_refused():
 
 def test_the_largest_list_is_thinned_first_and_single_values_never():
     book = MetricSet()
-    ops = [Append("long", [0.123456789] * 300), Append("short", [0.1, 0.2, 0.3]), Put("single", 0.987654321)]
+    ops: list[Any] = [
+        Append("long", [0.123456789] * 300),
+        Append("short", [0.1, 0.2, 0.3]),
+        Put("single", 0.987654321),
+    ]
     book.apply(batch(*ops), MetricLimits(budget=2048))
     told = status_fields.info(book)
     assert told["long"]["stride"] == 2

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 from itertools import count
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -40,7 +41,7 @@ class Cluster:
     """One Run's status, and the API server's way with a JSON patch."""
 
     def __init__(self) -> None:
-        self.object = {"metadata": {"uid": "u"}, "status": {}}
+        self.object: dict[str, Any] = {"metadata": {"uid": "u"}, "status": {}}
 
     def ledger(self) -> RunLedger:
         return RunLedger("u", copy.deepcopy(self.object["status"]))
@@ -50,7 +51,7 @@ class Cluster:
         changed = copy.deepcopy(self.object)
         for op in operations:
             *parents, leaf = op["path"].lstrip("/").split("/")
-            at = changed
+            at: Any = changed
             for parent in parents:
                 at = at.get(parent)
                 if at is None:

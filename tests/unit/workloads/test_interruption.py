@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from run_operator.children.interruption import interruption
 from tests.support.builders import NOW, pod
 
-ASKED = {"due": NOW + 20, "grace": 30}
+ASKED: dict[str, Any] = {"due": NOW + 20, "grace": 30}
 """Deleted ten seconds before NOW, which is when the programs here end."""
 
 
