@@ -178,12 +178,13 @@ def replica(ready: bool | None = True, *, since: float = NOW, restarts: int = 0,
     return PodView.from_object({"metadata": metadata, "spec": {"nodeName": "node-1"}, "status": status})
 
 
-def pod(phase: str = "Pending", *, name: str = "hello-x", attempt: int = 1, **facts: Any) -> PodView:
-    """A pod of that Job; `facts`: waiting, message, exit_code, reason, unschedulable, version, pod_reason, created,
+def pod(phase: str = "Pending", **facts: Any) -> PodView:
+    """A pod of that Job; `facts`: name, attempt, waiting, message, exit_code, reason, unschedulable, version, pod_reason, created,
     due: when it is expected to be gone, in seconds since the epoch, after `grace` seconds; said: its last words;
     disrupted: the reason of its DisruptionTarget, `disrupted_at` seconds since the epoch; beside: exit codes of other
     containers by name, None: it runs; sidecars: those of them that are native ones; inits: those that run before it; finished: when its program ended;
     ready: what the cluster says of it; controller: what made it."""
+    name, attempt = facts.get("name", "hello-x"), facts.get("attempt", 1)
     container: dict[str, Any] = {"name": "main", "image": "busybox:1.36", "restartCount": 0}
     if "exit_code" in facts:
         times = {"startedAt": stamp(NOW - 10), "finishedAt": stamp(facts.get("finished", NOW))}

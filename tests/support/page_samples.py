@@ -80,7 +80,8 @@ def series(
     """A curve over all attempts: a loss that falls, an accuracy that rises."""
     rng = random.Random(f"{name} {seed}")
     each = count // len(attempts)
-    step, wall, active, value, low, high, special, spans = [], [], [], [], [], [], [], []
+    step, wall, active, low, high, special, spans = [], [], [], [], [], [], []
+    value: list[float | None] = []
     done = 0.0
     for place, attempt in enumerate(attempts):
         spans.append(

@@ -75,7 +75,7 @@ def test_a_status_that_others_wrote_leads_to_no_other_namespace(address, inside)
 def test_a_refusal_of_the_api_server_is_an_error_with_the_state_of_the_run(content, is_refusal):
     """An answer of the service is passed on, whatever its status is."""
     response = SimpleNamespace(status=503, headers={}, read=lambda *_, **__: content, close=lambda: None)
-    cluster = SimpleNamespace(inside=False, namespace="ml", raw=lambda *_, **__: response)
+    cluster: Any = SimpleNamespace(inside=False, namespace="ml", raw=lambda *_, **__: response)
     status = {"service": {"url": "echo.ml:80"}, "state": "STOPPED", "message": "stopped"}
     if not is_refusal:
         assert invoke(cluster, status, "GET", None).content == content

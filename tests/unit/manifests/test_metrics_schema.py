@@ -23,7 +23,11 @@ def everything() -> dict:
     """A commit in which every field occurs."""
     ledger = RunLedger("u", {})
     limits = MetricLimits(budget=1024)
-    first: list[Any] = [Append("loss", [0.1, None, *[0.2] * 300]), Put("acc", 1), Set("acc", 2, overwrite=False)]
+    first: list[Any] = [
+        Append("loss", [0.1, None, *[0.2] * 300]),
+        Put("acc", 1),
+        Set("acc", 2, overwrite=False),
+    ]
     second: list[Any] = [Truncate("loss", 100), Replace("other", [0.1] * 10), Set("loss", 1, overwrite=False)]
     for seq, ops in enumerate((first, second), start=1):
         ledger.take("a", Batch("a", seq, None, tuple(ops), end=False), 1, limits, 0.0, lambda _: False)
