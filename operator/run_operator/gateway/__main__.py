@@ -25,6 +25,7 @@ from run_operator.kube.client import Api
 from run_operator.kube.fence import Unfenced
 from run_operator.pki.reload import ReloadingCertificate
 from run_operator.web.limits import WebLimits
+from run_operator.web.oidc import OidcProvider, OidcSettings, check_issuer
 from run_operator.web.site import Site
 from run_operator.web.ui_routes import Session
 
@@ -76,6 +77,15 @@ class GatewaySettings:
         multiple=True,
         callback=_pairs,
     )
+    ui_oidc_issuer: str = setting(
+        "",
+        "OIDC provider of the cluster, by which people sign in to the page /ui/; empty: with a token only.",
+    )
+    ui_oidc_client_id: str = setting("", "Public client of the page at this provider (code flow with PKCE).")
+    ui_oidc_scopes: str = setting("openid profile email", "What the page asks the provider for.")
+    ui_oidc_ca: str | None = setting(
+        None, "Whom to trust at the provider (PEM), beside the system's.", type=click.Path(dir_okay=False)
+    )
 
 
 @command(GatewaySettings, "RUN_GATEWAY", "run-operator gateway")
@@ -97,7 +107,8 @@ async def serve(settings: GatewaySettings) -> None:
     api = Api(_configuration(settings.api_server, settings.api_ca), Unfenced(), counters.asked, name)
     probes = ProbeServer(counters.text, lambda: ["stopping"] if stop.is_set() else [])
     routes = Routes(limits, dict(settings.projects), FileStore(settings.store_secret))
-    server = GatewayServer(api, routes, limits, counters, Site(Session("gateway"), WebLimits()))
+    page = Site(Session("gateway", oidc=_oidc(settings)), WebLimits())
+    server = GatewayServer(api, routes, limits, counters, page)
     fresh: list[asyncio.Task[None]] = []
     try:
         await server.listen("127.0.0.1", settings.local_port, None)
@@ -116,6 +127,23 @@ async def serve(settings: GatewaySettings) -> None:
         await server.stop()
         await probes.stop()
         await api.close()
+
+
+def _oidc(settings: GatewaySettings) -> OidcProvider | None:
+    """Raises UsageError for half of it."""
+    if not settings.ui_oidc_issuer and not settings.ui_oidc_client_id:
+        return None
+    if not settings.ui_oidc_issuer or not settings.ui_oidc_client_id:
+        raise click.UsageError("--ui-oidc-issuer and --ui-oidc-client-id belong together")
+    try:
+        check_issuer(settings.ui_oidc_issuer)
+    except ValueError as error:
+        raise click.UsageError(f"--ui-oidc-issuer: {error}") from error
+    return OidcProvider(
+        OidcSettings(
+            settings.ui_oidc_issuer, settings.ui_oidc_client_id, settings.ui_oidc_scopes, settings.ui_oidc_ca
+        )
+    )
 
 
 def _configuration(server: str, authority: str | None) -> Configuration:

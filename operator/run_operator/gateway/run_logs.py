@@ -47,59 +47,114 @@ class Written(NamedTuple):
     container: str
     content: bytes
     state: str
+    is_cut: bool = False
+    """Whether the beginning is missing."""
+
+
+class Selection(NamedTuple):
+    """Which logs are asked for: of all attempts or of one; of all containers or of one."""
+
+    attempt: int | None = None
+    container: str = ""
+    ended: bool = False
+    """Only those of containers that have ended: the others are followed."""
+
+    def labels(self, name: str) -> str:
+        """The selector of the pods and the kept logs of a Run."""
+        return f"{LABEL_RUN}={name}" + (
+            f",{LABEL_ATTEMPT}={self.attempt}" if self.attempt is not None else ""
+        )
+
+    def takes(self, pod: JSON, container: str) -> bool:
+        """Whether the log of a container that is there is one of these."""
+        return self.container in ("", container) and not (self.ended and is_running(pod, container))
+
+
+EVERYTHING: Final = Selection()
 
 
 async def logs(caller: ApiClient, place: Place, raw: JSON, limits: GatewayLimits) -> list[JSON]:
     """All there are, the oldest attempt first. Raises Problem."""
     name = str(raw["metadata"]["name"])
-    found = await written(caller, place.namespace, name, place.of(name), limits)
-    return [_entity(place, raw, one) for one in found]
+    source = LogSource(caller, place.namespace, name, place.of(name), limits)
+    return [_entity(place, raw, one) for one in await source.written(await source.pods())]
 
 
-async def written(
-    caller: ApiClient, namespace: str, name: str, what: str, limits: LogLimits, attempt: int | None = None
-) -> list[Written]:
-    """The output of every container, or of those of one attempt, the oldest attempt first. Raises Problem."""
-    room = limits.all_logs
-    found: list[Written] = []
-    try:
-        live = [pod async for pod in caller.all(PODS, namespace, labels=selector(name, attempt))]
-        for pod, container in reversed(list(started(live))):  # the newest have the room
-            if room > 0:
-                one = await _read(caller, namespace, pod, container, min(room, limits.logs))
+class LogSource:
+    """The logs of one Run. `what` names it in messages."""
+
+    def __init__(
+        self,
+        caller: ApiClient,
+        namespace: str,
+        name: str,
+        what: str,
+        limits: LogLimits,
+        wanted: Selection = EVERYTHING,
+    ) -> None:
+        self._caller = caller
+        self._namespace = namespace
+        self._name = name
+        self._what = what
+        self._limits = limits
+        self._wanted = wanted
+
+    async def pods(self) -> list[JSON]:
+        """Those that are there. Raises Problem."""
+        labels = self._wanted.labels(self._name)
+        try:
+            return [pod async for pod in self._caller.all(PODS, self._namespace, labels=labels)]
+        except KubeError as error:
+            raise of_kube(error, f"the logs of {self._what} cannot be read") from error
+
+    async def written(self, pods: list[JSON]) -> list[Written]:
+        """The output of each container, the oldest attempt first; of those that are gone what was kept. Raises Problem."""
+        room = self._limits.all_logs
+        found: list[Written] = []
+        for pod, container in reversed(list(started(pods))):  # the newest have the room
+            if room > 0 and self._wanted.takes(pod, container):
+                one = await self._read(pod, container, min(room, self._limits.logs))
                 found += [one] if one is not None else []
                 room -= len(one.content) if one is not None else 0
-    except KubeError as error:
-        raise of_kube(error, f"the logs of {what} cannot be read") from error
-    there = {(one.pod, one.container) for one in found}
-    async for one in archived(caller, namespace, name, what, room, attempt):
-        found += [] if (one.pod, one.container) in there else [one]
-    return sorted(found, key=lambda one: (one.attempt, one.order))
+        there = {(one.pod, one.container) for one in found}
+        found += [one async for one in self._archived(room) if (one.pod, one.container) not in there]
+        return sorted(found, key=lambda one: (one.attempt, one.order))
 
-
-def selector(name: str, attempt: int | None) -> str:
-    """The labels of the pods and kept logs of a Run, or of one of its attempts."""
-    return f"{LABEL_RUN}={name}" + (f",{LABEL_ATTEMPT}={attempt}" if attempt is not None else "")
-
-
-async def archived(
-    caller: ApiClient, namespace: str, name: str, what: str, room: int, attempt: int | None = None
-) -> AsyncIterator[Written]:
-    """What was kept of pods that are gone, the last `room` bytes of it. Nothing where the cluster keeps none."""
-    try:
-        found = [raw async for raw in caller.all(RUN_LOGS, namespace, labels=selector(name, attempt))]
-    except (NotFoundError, ForbiddenError):  # no such kind here, or not for this caller
-        return
-    except KubeError as error:
-        raise of_kube(error, f"the logs of {what} cannot be read") from error
-    for raw in sorted(found, key=lambda one: number(one.get("attempt")), reverse=True):
-        if room <= 0:
+    async def _archived(self, room: int) -> AsyncIterator[Written]:
+        """What was kept of pods that are gone, the last `room` bytes of it. Nothing where the cluster keeps none."""
+        labels = self._wanted.labels(self._name)
+        try:
+            found = [raw async for raw in self._caller.all(RUN_LOGS, self._namespace, labels=labels)]
+        except (NotFoundError, ForbiddenError):  # no such kind here, or not for this caller
             return
-        kept = _kept(raw)
-        content = kept.data[-room:]
-        room -= len(content)
-        order = f"{kept.start_time} {kept.pod} {kept.container}"
-        yield Written(kept.attempt, order, kept.pod, kept.container, content, "gone")
+        except KubeError as error:
+            raise of_kube(error, f"the logs of {self._what} cannot be read") from error
+        for raw in sorted(found, key=lambda one: number(one.get("attempt")), reverse=True):
+            if room <= 0:
+                return
+            kept = _kept(raw)
+            if self._wanted.container not in ("", kept.container):
+                continue
+            content = kept.data[-room:]
+            room -= len(content)
+            order = f"{kept.start_time} {kept.pod} {kept.container}"
+            is_cut = kept.truncated or len(content) < len(kept.data)
+            yield Written(kept.attempt, order, kept.pod, kept.container, content, "gone", is_cut)
+
+    async def _read(self, pod: JSON, container: str, keep: int) -> Written | None:
+        name = str(pod["metadata"]["name"])
+        asked = {"container": container, "tailLines": str(TAIL)}
+        try:
+            content = await self._caller.log_tail(self._namespace, name, asked, keep)
+        except (NotFoundError, InvalidError):  # gone, or not started, meanwhile
+            return None
+        except TransientError as error:  # of one pod on one node; the others are there
+            content = f"(the log of pod {name} cannot be read now: {error.message})\n".encode()
+        except KubeError as error:
+            raise of_kube(error, f"the logs of {self._what} cannot be read") from error
+        phase = text(mapping(pod.get("status")).get("phase"))
+        order = f"{text(pod['metadata'].get('creationTimestamp'))} {name} {container}"
+        return Written(attempt_of(pod), order, name, container, content, phase, len(content) >= keep)
 
 
 def _kept(raw: JSON) -> RunLog:
@@ -122,18 +177,14 @@ def started(pods: list[JSON]) -> Iterator[tuple[JSON, str]]:
                     yield pod, text(container.get("name"))
 
 
-async def _read(caller: ApiClient, namespace: str, pod: JSON, container: str, keep: int) -> Written | None:
-    name = str(pod["metadata"]["name"])
-    asked = {"container": container, "tailLines": str(TAIL)}
-    try:
-        content = await caller.log_tail(namespace, name, asked, keep)
-    except (NotFoundError, InvalidError):  # gone, or not started, meanwhile
-        return None
-    except TransientError as error:  # of one pod on one node; the others are there
-        content = f"(the log of pod {name} cannot be read now: {error.message})\n".encode()
-    phase = text(mapping(pod.get("status")).get("phase"))
-    order = f"{text(pod['metadata'].get('creationTimestamp'))} {name} {container}"
-    return Written(attempt_of(pod), order, name, container, content, phase)
+def is_running(pod: JSON, container: str) -> bool:
+    """Whether more may come."""
+    status = mapping(pod.get("status"))
+    return any(
+        mapping(one).get("name") == container and "running" in mapping(mapping(one).get("state"))
+        for key in ("initContainerStatuses", "containerStatuses")
+        for one in status.get(key) or ()
+    )
 
 
 def attempt_of(pod: JSON) -> int:

@@ -69,6 +69,12 @@ class DetailFeed:
         for viewer in self._viewers:
             viewer.end()
 
+    def set_rights(self, rights: Mapping[str, str | None]) -> None:
+        """They may have changed."""
+        if rights != self._rights:
+            self._rights = rights
+            self._changed()
+
     def put(self, raw: JSON) -> None:
         """The Run was read or has changed."""
         same = (

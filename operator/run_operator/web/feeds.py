@@ -7,18 +7,17 @@ import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Hashable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any, Final, Generic, Protocol, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
 from run_operator.web.errors import RefusedError
 from run_operator.web.event_stream import Viewer
 from run_operator.web.limits import WebLimits
 
-V = TypeVar("V", bound=Viewer)
 MAY_PASS: Final = 500
 """A refusal with a status from here on says nothing of the viewer's rights."""
 
 
-class Feed(Protocol[V]):
+class Feed(Protocol):
     """A watch, as it is shared."""
 
     problem: RefusedError | None
@@ -29,16 +28,19 @@ class Feed(Protocol[V]):
     def end(self, error: Any) -> None:
         """Tell all viewers why nothing more comes."""
 
-    def join(self) -> V:
+    def join(self) -> Viewer:
         """One more viewer."""
 
-    def leave(self, viewer: V) -> None:
+    def leave(self, viewer: Any) -> None:
         """One viewer less."""
 
 
+F = TypeVar("F", bound=Feed)
+
+
 @dataclass(slots=True)
-class _Shared(Generic[V]):
-    feed: Feed[V]
+class _Shared:
+    feed: Feed
     tasks: list[asyncio.Task[None]]
     viewers: int = 0
     leaving: asyncio.TimerHandle | None = None
@@ -49,15 +51,15 @@ class Feeds:
 
     def __init__(self, limits: WebLimits) -> None:
         self._limits = limits
-        self._shared: dict[Hashable, _Shared[Any]] = {}
+        self._shared: dict[Hashable, _Shared] = {}
 
     def __len__(self) -> int:
         return len(self._shared)
 
     @asynccontextmanager
     async def viewer(
-        self, key: Hashable, make: Callable[[], Feed[V]], check: Callable[[], Awaitable[None]]
-    ) -> AsyncIterator[V]:
+        self, key: Hashable, make: Callable[[], F], check: Callable[[F], Awaitable[None]]
+    ) -> AsyncIterator[Viewer]:
         """A viewer of the feed of this key, which is made for the first one.
 
         `key` holds the digest of the token. `check` raises RefusedError when the token may not see it any more; it is asked
@@ -82,9 +84,7 @@ class Feeds:
             self._forget(key, shared)
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    def _get(
-        self, key: Hashable, make: Callable[[], Feed[V]], check: Callable[[], Awaitable[None]]
-    ) -> _Shared[V]:
+    def _get(self, key: Hashable, make: Callable[[], F], check: Callable[[F], Awaitable[None]]) -> _Shared:
         shared = self._shared.get(key)
         if shared is not None and shared.feed.problem is not None:
             self._forget(key, shared)
@@ -108,18 +108,18 @@ class Feeds:
             shared.leaving = None
         return shared
 
-    async def _recheck(self, feed: Feed[Any], check: Callable[[], Awaitable[None]]) -> None:
+    async def _recheck(self, feed: F, check: Callable[[F], Awaitable[None]]) -> None:
         """A watch goes on when a right is taken away: the API server asks only when it begins."""
         while True:
             await asyncio.sleep(self._limits.recheck)
             try:
-                await check()
+                await check(feed)
             except RefusedError as error:
                 if error.status < MAY_PASS:
                     feed.end(error)
                     return
 
-    def _forget(self, key: Hashable, shared: _Shared[Any]) -> None:
+    def _forget(self, key: Hashable, shared: _Shared) -> None:
         for task in shared.tasks:
             task.cancel()
         with contextlib.suppress(KeyError):

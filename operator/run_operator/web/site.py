@@ -50,7 +50,8 @@ class Site:
 
     async def handle(self, request: web.BaseRequest, enter: Enter) -> web.StreamResponse:
         """Answer a request below the prefix; the answer is sent when this returns."""
-        common = headers(content_policy(self._session.issuers))
+        oidc = self._session.oidc
+        common = headers(content_policy(() if oidc is None else oidc.origins))
         try:
             return await self._answered(request, enter, common)
         except RefusedError as error:
@@ -95,6 +96,9 @@ class Site:
         file = self._files.get(name or INDEX)
         if file is None:
             raise not_found(f"there is nothing at /{PREFIX}/{name[:100]}")
+        if not name and self._session.oidc is not None:
+            await self._session.oidc.session()  # so that the policy of the page names the token endpoint
+            common = headers(content_policy(self._session.oidc.origins))
         if request.method not in READING:
             raise RefusedError(405, "MethodNotAllowed", "files are read by GET")
         found = common | {"ETag": file.tag, "Cache-Control": file.cache, "Vary": "Accept-Encoding"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import unquote
@@ -16,11 +16,15 @@ from run_operator import __version__
 from run_operator.api.raw import mapping, mappings, text
 from run_operator.gateway.api_client import ApiClient
 from run_operator.gateway.authentication import review
+from run_operator.gateway.run_logs import Selection
+from run_operator.gateway.shares import Shares
 from run_operator.web.detail_feed import DetailFeed
 from run_operator.web.errors import RefusedError, bad, not_found
 from run_operator.web.event_stream import EventStream, Places
 from run_operator.web.feeds import Feeds
 from run_operator.web.limits import WebLimits
+from run_operator.web.log_answer import LogAnswer, sources
+from run_operator.web.oidc import OidcProvider
 from run_operator.web.reading import Reading
 from run_operator.web.rights import GET, LIST, WATCH
 from run_operator.web.run_feed import RunFeed
@@ -32,6 +36,10 @@ from run_operator.web.view.series_answer import MAX_NAMES, series_answer
 
 _NAME: Final = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
 _TOKEN: Final = re.compile(r"[A-Za-z0-9+/=_-]{0,4096}")
+MAIN: Final = "main"
+"""The container of the program."""
+ALL: Final = "*"
+MAX_ATTEMPT: Final = 1_000_000
 
 Enter = Callable[[web.BaseRequest], Awaitable[ApiClient]]
 Stream = Callable[[ApiClient], Awaitable[web.StreamResponse]]
@@ -44,8 +52,7 @@ class Session:
     mode: str
     namespace: str | None = None
     through: str = "run-operator-gateway"
-    oidc: Callable[[], Awaitable[Mapping[str, Any] | None]] | None = None
-    issuers: tuple[str, ...] = ()
+    oidc: OidcProvider | None = None
 
 
 @dataclass(slots=True)
@@ -93,6 +100,7 @@ class UiRoutes:
         self._limits = limits
         self._feeds = Feeds(limits)
         self._places = Places(limits)
+        self._logs = Shares(limits.logs_at_once, limits.logs_each, limits.logs_waiting)
         self._reading = Reading(limits, session.through)
         self._stopped = asyncio.Event()
 
@@ -110,6 +118,9 @@ class UiRoutes:
             case "GET", ("namespaces", namespace, "runs", name, "stream"):
                 place = _place(namespace, name)
                 return lambda caller: self._detail_stream(asked, caller, *place)
+            case "GET", ("namespaces", namespace, "runs", name, "logs"):
+                place, wanted = _place(namespace, name), _selection(asked)
+                return lambda caller: self._logs_stream(asked, caller, *place, wanted)
         return None
 
     async def answer(self, asked: UiRequest, enter: Enter) -> tuple[int, Any]:
@@ -136,7 +147,7 @@ class UiRoutes:
             "mode": session.mode,
             "version": __version__,
             "namespace": session.namespace,
-            "oidc": None if session.oidc is None else await session.oidc(),
+            "oidc": None if session.oidc is None else await session.oidc.session(),
             "user": None,
         }
         if "Authorization" in asked.request.headers:
@@ -180,6 +191,8 @@ class UiRoutes:
                 points = asked.number("points", MAX_POINTS, MAX_POINTS)
                 raw = await reading.run(caller, namespace, name)
                 return 200, series_answer(raw, names, time.time(), points)
+            case "GET", ["logs", "sources"]:
+                return 200, {"items": await sources(caller, namespace, name)}
             case "POST", ["stop"]:
                 return 202, row(await reading.set_suspend(caller, namespace, name, suspend=True))
             case "POST", ["resume"]:
@@ -193,7 +206,7 @@ class UiRoutes:
     async def _list_stream(
         self, asked: UiRequest, caller: ApiClient, namespace: str | None
     ) -> web.StreamResponse:
-        async def check() -> None:
+        async def check(_: RunFeed | None = None) -> None:
             await self._reading.check(caller, (LIST, WATCH), namespace)
 
         await check()
@@ -209,8 +222,10 @@ class UiRoutes:
     async def _detail_stream(
         self, asked: UiRequest, caller: ApiClient, namespace: str, name: str
     ) -> web.StreamResponse:
-        async def check() -> None:
+        async def check(feed: DetailFeed | None = None) -> None:
             await self._reading.check(caller, (GET, LIST, WATCH), namespace, name)
+            if feed is not None:
+                feed.set_rights(await self._reading.rights(caller, namespace, name))
 
         await check()
         rights = await self._reading.rights(caller, namespace, name)
@@ -222,6 +237,22 @@ class UiRoutes:
                 return await EventStream(asked.request, asked.headers, self._limits).serve(
                     viewer, self._stopped
                 )
+
+    async def _logs_stream(
+        self, asked: UiRequest, caller: ApiClient, namespace: str, name: str, wanted: Selection
+    ) -> web.StreamResponse:
+        await self._reading.run(caller, namespace, name)
+        with self._places.place(caller.identity.owner):
+            answer = LogAnswer(caller, namespace, name, wanted, self._limits)
+            return await answer.send(asked.request, asked.headers, self._logs, self._stopped)
+
+
+def _selection(asked: UiRequest) -> Selection:
+    """The logs that are asked for; `container=*` is every container."""
+    attempt = asked.number("attempt", 1, MAX_ATTEMPT) if asked.one("attempt") else None
+    container = asked.one("container", MAIN)
+    name = "" if container == ALL else _name(container, "a container")
+    return Selection(attempt, name, ended=asked.one("follow") == "1")
 
 
 def _place(namespace: str, name: str) -> tuple[str, str]:

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from run_operator.api.raw import JSON, mapping, parse
 from run_operator.web.view.curves import MAX_POINTS, Curve, curve, special_of
-from run_operator.web.view.timeline import LoggedTimes, attempts
+from run_operator.web.view.timeline import LoggedTimes
 
 MAX_NAMES: Final = 64
 """Metrics of one answer: as many as a Run has."""
@@ -20,14 +20,7 @@ def series_answer(raw: JSON, names: Sequence[str], now: float, points: int = MAX
     times = LoggedTimes(status, created, now)
     wanted = list(dict.fromkeys(names or mapping(status.get("metrics"))))[:MAX_NAMES]
     found = [(name, one) for name in wanted if (one := curve(status, name, points)) is not None]
-    return {
-        "series": [_series(name, one, times) for name, one in found],
-        "attempts": [
-            {key: one[key] for key in ("number", "started", "running", "ended", "phases")}
-            for one in attempts(status, created)
-        ],
-        "timesEstimated": True,
-    }
+    return {"series": [_series(name, one, times) for name, one in found], "timesEstimated": True}
 
 
 def _series(name: str, found: Curve, times: LoggedTimes) -> dict[str, Any]:
@@ -45,5 +38,6 @@ def _series(name: str, found: Curve, times: LoggedTimes) -> dict[str, Any]:
         "buckets": found.bucketed,
         "count": found.count,
         "stride": found.stride,
+        "attempts": times.of_attempts(found.count),
         "special": special_of(found),
     }

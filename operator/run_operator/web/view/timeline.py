@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import ceil
 from typing import Any, Final
 
 from run_operator.api.conditions import FINAL, QUEUED, State, find, state_of
@@ -49,7 +50,21 @@ def phases(status: JSON, created: float | None) -> list[Phase]:
             found[-1] = Phase(name, found[-1].since, until)
         else:
             found.append(Phase(name, at, until))
-    return _with_queue(found, status)
+    return [*_forgotten(status, moves), *_with_queue(found, status)]
+
+
+def _forgotten(status: JSON, moves: Sequence[tuple[float, State]]) -> list[Phase]:
+    """Attempts from before the first transition that is kept: from their start to their end they are taken as running."""
+    if len(moves) < _KEPT:
+        return []
+    spans = (
+        (parse(one.get("startTime")), parse(one.get("endTime"))) for one in mappings(status.get("attempts"))
+    )
+    return [
+        Phase("running", since, until)
+        for since, until in spans
+        if since is not None and until is not None and since < until <= moves[0][0]
+    ]
 
 
 _KEPT: Final = 50
@@ -148,6 +163,10 @@ class LoggedTimes:
             if one.name == "running"
         ]
         self._spans = [(since, until) for since, until in spans if until > since]
+        self._attempts = [
+            (number(one.get("attempt")), parse(one.get("startTime")) or 0.0)
+            for one in mappings(status.get("attempts"))
+        ]
         self._offsets = [0.0]
         for since, until in self._spans:
             self._offsets.append(self._offsets[-1] + until - since)
@@ -165,6 +184,33 @@ class LoggedTimes:
     def wall(self, active: Sequence[float]) -> list[float | None]:
         """The moments, in seconds since the epoch."""
         return [self._moment(one) for one in active]
+
+    def of_attempts(self, count: int) -> list[dict[str, Any]]:
+        """For each attempt that ran: where its values are, of so many that were logged."""
+        each = self.total / max(1, count)
+        found = []
+        for place, (attempt, began) in enumerate(self._attempts):
+            ended = self._attempts[place + 1][1] if place + 1 < len(self._attempts) else float("inf")
+            own = [
+                at
+                for at, (since, _) in enumerate(self._spans)
+                if (place == 0 or since >= began - 0.5) and since < ended - 0.5
+            ]
+            if not own or not each:
+                continue
+            first, last = self._offsets[own[0]], self._offsets[own[-1] + 1]
+            found.append(
+                {
+                    "number": attempt,
+                    "fromStep": min(count - 1, max(0, ceil(first / each - 1e-9))),
+                    "toStep": min(count - 1, max(0, ceil(last / each - 1e-9) - 1)),
+                    "fromWall": round(self._spans[own[0]][0], 3),
+                    "toWall": round(self._spans[own[-1]][1], 3),
+                    "fromActive": round(first, 3),
+                    "toActive": round(last, 3),
+                }
+            )
+        return found
 
     def _moment(self, active: float) -> float | None:
         if not self._spans:
