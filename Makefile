@@ -13,7 +13,7 @@ CLUSTER_NAME ?= demo
 WORKERS ?= -n 2 --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help docs check setup prerequisites demo test test-unit test-pod web test-web screenshots test-integration test-e2e lint format bench bench-jobset bench-stop bench-client soak-clients bench-python bench-runmetrics bench-metrics bench-freshness bench-memory bench-neighbours chaos chaos-metrics cluster-up cluster-down chart lock sdk-lines sdk-environments
+.PHONY: help docs check setup prerequisites demo test test-unit test-pod web test-web screenshots test-integration test-e2e lint format bench bench-jobset bench-stop bench-client bench-web soak-clients bench-python bench-runmetrics bench-metrics bench-freshness bench-memory bench-neighbours chaos chaos-metrics cluster-up cluster-down chart lock sdk-lines sdk-environments
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -107,6 +107,9 @@ bench-stop: $(STAMP) ## How long a stop and a resume take
 
 bench-client: $(STAMP) ## How soon wait returns, and what a list of a thousand Runs costs
 	@$(BIN)/python -m tests.load.bench_client
+
+bench-web: $(STAMP) ## What the page's server costs with 20 viewers of a thousand Runs
+	@$(BIN)/python -m tests.load.bench_web
 
 bench-memory: $(STAMP) ## What the operator holds beside many Runs and large Functions
 	@$(BIN)/python -m tests.load.bench_memory

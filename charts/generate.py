@@ -38,6 +38,10 @@ BLOCKS: Final = {
         - name: {{ $name }}
           value: {{ $value | quote }}
         {{- end }}""",
+    "__GATEWAY_SETTINGS__": """{{- range $name, $value := .Values.gateway.env }}
+        - name: {{ $name }}
+          value: {{ $value | quote }}
+        {{- end }}""",
     "__GATEWAY_ENV__": """{{- if .Values.gateway.enabled }}
         - name: RUN_OPERATOR_GATEWAY_TLS_SECRET
           value: run-operator-gateway-tls
@@ -175,6 +179,7 @@ def _marked(one: Mapping[str, Any]) -> Any:
         container = made["spec"]["template"]["spec"]["containers"][0]
         container["image"], container["imagePullPolicy"] = IMAGE, PULL
         if _of_gateway(made):
+            container["env"] += ["__GATEWAY_SETTINGS__"]
             container["resources"] = "__GATEWAY_RESOURCES__"
         else:
             container["env"] = [e for e in container["env"] if "GATEWAY" not in e["name"]]
@@ -218,6 +223,8 @@ policies:
   enabled: true
 gateway:
   enabled: false
+  # Settings as variables: RUN_GATEWAY_ and the flag's name, such as RUN_GATEWAY_UI_OIDC_ISSUER for the page.
+  env: {{}}
   resources: {_resources(objects, GATEWAY)}
 """
 
@@ -230,11 +237,14 @@ def _schema() -> dict[str, Any]:
         "digest": {"type": "string", "pattern": "^(sha256:[0-9a-f]{64})?$"},
         "pullPolicy": {"enum": ["Always", "IfNotPresent", "Never"]},
     }
-    variables = {
-        "type": "object",
-        "propertyNames": {"pattern": "^RUN_OPERATOR_[A-Z_]+$"},
-        "additionalProperties": {"type": ["string", "number", "boolean"]},
-    }
+    variables, of_gateway = (
+        {
+            "type": "object",
+            "propertyNames": {"pattern": f"^{prefix}_[A-Z_]+$"},
+            "additionalProperties": {"type": ["string", "number", "boolean"]},
+        }
+        for prefix in ("RUN_OPERATOR", "RUN_GATEWAY")
+    )
     namespace = {"type": "string", "pattern": "^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$"}
     values = {
         "image": _object(image),
@@ -243,7 +253,7 @@ def _schema() -> dict[str, Any]:
         "resources": anything,
         "crds": _object({"install": flag}),
         "policies": _object({"enabled": flag}),
-        "gateway": _object({"enabled": flag, "resources": anything}),
+        "gateway": _object({"enabled": flag, "env": of_gateway, "resources": anything}),
         "global": anything,
     }
     return {"$schema": "http://json-schema.org/draft-07/schema#"} | _object(values)

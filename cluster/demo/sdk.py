@@ -63,8 +63,24 @@ def offer(stage: Stage, home: Home | None) -> list[str]:
 def tell(stage: Stage) -> None:
     """Print them."""
     say("\nThe DigitalHub SDK, on this cluster (pip install digitalhub digitalhub-runtime-container):")
-    for line in offer(stage, None if current.chosen() else Home("demo")):
+    home = None if current.chosen() else Home("demo")
+    for line in offer(stage, home):
         say(f"  {line}")
+    page(stage, home)
+
+
+def page(stage: Stage, home: Home | None) -> None:
+    """Where the page of Runs is. In a throw-away cluster the gateway serves it; the token is that of the lines above."""
+    say("\nThe page of Runs:")
+    if home is None:
+        say("  runctl ui")
+        return
+    say(
+        f"  https://{address(home)}:{NODE_PORT}/ui/    # sign in with $DHCORE_ACCESS_TOKEN; the certificate is the cluster's own"
+    )
+    say(
+        f"  KUBECONFIG={stage.kubeconfig} {REPOSITORY / '.venv' / 'bin' / 'runctl'} ui -n {NAMESPACE}    # or so, on this machine"
+    )
 
 
 def _user(stage: Stage, *, everywhere: bool) -> None:

@@ -43,6 +43,12 @@ class GatewayProcess:
         """For DHCORE_ENDPOINT."""
         return f"http://127.0.0.1:{self._port}"
 
+    @property
+    def pid(self) -> int:
+        """Of the running process."""
+        assert self._process is not None
+        return self._process.pid
+
     def start(self) -> None:
         """And wait until it is ready."""
         self._health = free_port()

@@ -42,7 +42,7 @@ class Bounds:
     idle: float = 30.0
     """An idle connection is closed after this time."""
     header: int = 16_384
-    """Size of one header, and so of a token."""
+    """Size of one header, and so of a token; also of an address."""
     body_time: float = 10.0
     """Time for a request body to arrive."""
     answer_time: float = 30.0
@@ -85,6 +85,7 @@ class Ports:
             lingering_time=LINGER,
             auto_decompress=False,
             max_field_size=self._bounds.header,
+            max_line_size=self._bounds.header,
         )
         handshake = self._bounds.handshake if context else None
         listening = listening_socket(host, port, BACKLOG)

@@ -10,6 +10,7 @@ import logging
 import random
 import time
 from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -63,7 +64,7 @@ class Reflector:
     """Follows one scope. `seen` is called for each object: the resource's plural and the event's type (None: listed).
 
     `listed` is called after each complete list, `failed` with each error that ends a watch or a list; what it raises ends the
-    work.
+    work. `turn` is held while a list is read.
     """
 
     def __init__(
@@ -75,7 +76,9 @@ class Reflector:
         *,
         listed: Callable[[], None] = _nothing,
         failed: Callable[[KubeError], None] = _nothing,
+        turn: Callable[[], AbstractAsyncContextManager[object]] = nullcontext,
     ) -> None:
+        self._turn = turn
         self._listed = listed
         self._failed = failed
         self._api = api
@@ -93,7 +96,8 @@ class Reflector:
             began = None
             try:
                 if not self._version:
-                    await self._list()
+                    async with self._turn():
+                        await self._list()
                 began = time.monotonic()
                 await self._watch()
             except ExpiredError as error:

@@ -48,6 +48,7 @@ class DetailFeed:
         """Grows with each change that is no logged value."""
         self.raw: JSON | None = None
         self.is_gone = False
+        self.is_over = False
         self.problem: RefusedError | None = None
 
     async def work(self) -> None:
@@ -60,12 +61,12 @@ class DetailFeed:
             if self._following is not None:
                 self._following.cancel()
 
-    def end(self, error: KubeError | RefusedError) -> None:
-        """Tell all viewers why nothing more comes."""
+    def end(self, error: KubeError | RefusedError | None = None) -> None:
+        """Tell all viewers that nothing more comes, and why; without an error only that they are to open it again."""
         if isinstance(error, KubeError):
             what = f"run {self._name} of namespace {self._namespace} cannot be followed"
             error = of_kube(error, what, WATCH, self._namespace)
-        self.problem = error
+        self.problem, self.is_over = error, True
         for viewer in self._viewers:
             viewer.end()
 
@@ -104,7 +105,7 @@ class DetailFeed:
         viewer = DetailViewer(self)
         if self.raw is not None or self.is_gone:
             viewer.wake.set()
-        if self.problem is not None:
+        if self.is_over:
             viewer.end()
         self._viewers.add(viewer)
         return viewer
@@ -198,6 +199,11 @@ class DetailViewer:
         """Nothing more comes."""
         self._ended = True
         self.wake.set()
+
+    def refuse(self, problem: RefusedError) -> None:
+        """Say why, and end: this viewer may not see it any more."""
+        self._told = problem
+        self.end()
 
     def frames(self) -> Iterator[bytes]:
         """The detail if it is another one than was shown, and the points that are new."""

@@ -76,6 +76,9 @@ class Viewer(Protocol):
     def over(self) -> bool:
         """Whether nothing more will come: the page is to open the stream again."""
 
+    def refuse(self, problem: RefusedError) -> None:
+        """Say why, and end: this viewer may not see it any more."""
+
 
 class EventStream:
     """The answer to one request."""

@@ -1,12 +1,14 @@
-"""Watches that viewers share: those of one and the same token, for one and the same place, and no others."""
+"""Watches that viewers share: each of them has proven to the API server that it may see all that the watch sees."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import random
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Hashable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, Protocol, TypeVar
 
 from run_operator.web.errors import RefusedError
@@ -20,13 +22,14 @@ MAY_PASS: Final = 500
 class Feed(Protocol):
     """A watch, as it is shared."""
 
-    problem: RefusedError | None
+    is_over: bool
+    """It has ended: the next viewer needs another one."""
 
     async def work(self) -> None:
         """Follow until cancelled."""
 
-    def end(self, error: Any) -> None:
-        """Tell all viewers why nothing more comes."""
+    def end(self, error: Any = None) -> None:
+        """Tell all viewers that nothing more comes, and why; without an error only that they are to open it again."""
 
     def join(self) -> Viewer:
         """One more viewer."""
@@ -41,8 +44,10 @@ F = TypeVar("F", bound=Feed)
 @dataclass(slots=True)
 class _Shared:
     feed: Feed
-    tasks: list[asyncio.Task[None]]
-    viewers: int = 0
+    task: asyncio.Task[None]
+    owner: str
+    """Whose token it has."""
+    viewers: Counter[str] = field(default_factory=Counter)
     leaving: asyncio.TimerHandle | None = None
 
 
@@ -58,35 +63,40 @@ class Feeds:
 
     @asynccontextmanager
     async def viewer(
-        self, key: Hashable, make: Callable[[], F], check: Callable[[F], Awaitable[None]]
+        self, key: Hashable, owner: str, make: Callable[[], F], check: Callable[[F | None], Awaitable[None]]
     ) -> AsyncIterator[Viewer]:
-        """A viewer of the feed of this key, which is made for the first one.
+        """A viewer of the feed of this key, which is made for the first one, with the token of that one. `owner`: whose token.
 
-        `key` holds the digest of the token. `check` raises RefusedError when the token may not see it any more; it is asked
-        again and again as long as there are viewers. Raises RefusedError 429.
+        `check` asks the API server with the viewer's own token, and raises RefusedError when it may not see it: before it
+        joins, and again and again as long as it stays. Raises RefusedError.
         """
-        shared = self._get(key, make, check)
-        shared.viewers += 1
+        await check(None)
+        shared = self._get(key, owner, make)
+        shared.viewers[owner] += 1
         viewer = shared.feed.join()
+        checking = asyncio.create_task(self._recheck(shared.feed, viewer, check), name="recheck")
         try:
             yield viewer
         finally:
+            checking.cancel()
             shared.feed.leave(viewer)
-            shared.viewers -= 1
-            if not shared.viewers:
+            shared.viewers[owner] -= 1
+            if not shared.viewers.total():
                 loop = asyncio.get_running_loop()
                 shared.leaving = loop.call_later(self._limits.linger, self._forget, key, shared)
+            elif not shared.viewers[shared.owner]:
+                shared.feed.end()  # nobody's token is used for others when its owner has gone
 
     async def close(self) -> None:
         """End all watches."""
-        tasks = [task for shared in self._shared.values() for task in shared.tasks]
+        tasks = [shared.task for shared in self._shared.values()]
         for key, shared in list(self._shared.items()):
             self._forget(key, shared)
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    def _get(self, key: Hashable, make: Callable[[], F], check: Callable[[F], Awaitable[None]]) -> _Shared:
+    def _get(self, key: Hashable, owner: str, make: Callable[[], F]) -> _Shared:
         shared = self._shared.get(key)
-        if shared is not None and shared.feed.problem is not None:
+        if shared is not None and shared.feed.is_over:
             self._forget(key, shared)
             shared = None
         if shared is None:
@@ -98,30 +108,25 @@ class Feeds:
                     retry_after=10.0,
                 )
             feed = make()
-            tasks = [
-                asyncio.create_task(feed.work(), name="feed"),
-                asyncio.create_task(self._recheck(feed, check), name="recheck"),
-            ]
-            shared = self._shared[key] = _Shared(feed, tasks)
+            shared = self._shared[key] = _Shared(feed, asyncio.create_task(feed.work(), name="feed"), owner)
         if shared.leaving is not None:
             shared.leaving.cancel()
             shared.leaving = None
         return shared
 
-    async def _recheck(self, feed: F, check: Callable[[F], Awaitable[None]]) -> None:
+    async def _recheck(self, feed: Any, viewer: Viewer, check: Callable[[Any], Awaitable[None]]) -> None:
         """A watch goes on when a right is taken away: the API server asks only when it begins."""
         while True:
-            await asyncio.sleep(self._limits.recheck)
+            await asyncio.sleep(self._limits.recheck * random.uniform(0.8, 1.0))  # noqa: S311 - spreads the questions
             try:
                 await check(feed)
             except RefusedError as error:
                 if error.status < MAY_PASS:
-                    feed.end(error)
+                    viewer.refuse(error)
                     return
 
     def _forget(self, key: Hashable, shared: _Shared) -> None:
-        for task in shared.tasks:
-            task.cancel()
+        shared.task.cancel()
         with contextlib.suppress(KeyError):
             if self._shared[key] is shared:
                 del self._shared[key]

@@ -11,8 +11,10 @@ class WebLimits:
 
     streams: int = 200
     """Streams (lists, Runs, logs) at once."""
-    streams_each: int = 16
+    streams_each: int = 32
     """Of these, streams of one viewer."""
+    lists: int = 4
+    """Lists that are read from the API server at once, for live lists; each may hold some pages of 8 MiB for a moment."""
     feeds: int = 100
     """Watches of the API server at once."""
     feed: int = 33_554_432
@@ -50,7 +52,7 @@ class WebLimits:
     """For a whole request that is no stream."""
     retry_timeout: float = 10.0
     """How long a request waits for an API server that does not answer."""
-    query: int = 8192
+    query: int = 16_000
     """Bytes of a path with its query."""
     logs: int = 2_097_152
     """Last bytes of one container."""

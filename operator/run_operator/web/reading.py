@@ -113,8 +113,9 @@ class Reading:
         self, caller: ApiClient, rights: Sequence[Right], namespace: str | None, name: str = ""
     ) -> None:
         """Raises RefusedError for a right that is not there (any more)."""
-        for right in rights:
-            if not await self.may(caller, right, namespace, name, fresh=True):
+        asked = (self.may(caller, right, namespace, name, fresh=True) for right in rights)
+        for right, answer in zip(rights, await asyncio.gather(*asked), strict=True):
+            if not answer:
                 missing = right.missing(namespace)
                 raise RefusedError(403, "Forbidden", f"you lack the right to {missing}", missing=missing)
 

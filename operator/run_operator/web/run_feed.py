@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from contextlib import nullcontext
 from typing import Final
 
 from run_operator.api.raw import JSON, mapping, text
@@ -25,7 +26,9 @@ UNRENDERED: Final = 64
 class RunFeed:
     """Follows the Runs as long as `work` runs. Takes objects as the reflector's sink."""
 
-    def __init__(self, api: Api, namespace: str | None, limits: WebLimits) -> None:
+    def __init__(
+        self, api: Api, namespace: str | None, limits: WebLimits, turn: asyncio.Semaphore | None = None
+    ) -> None:
         self._limits = limits
         self._namespace = namespace
         self._raws: dict[str, JSON] = {}
@@ -34,9 +37,15 @@ class RunFeed:
         self._size = 0
         self._viewers: set[RowsViewer] = set()
         self._reflector = Reflector(
-            api, Scope(RUNS, namespace), self, listed=self._listed, failed=self._failed
+            api,
+            Scope(RUNS, namespace),
+            self,
+            listed=self._listed,
+            failed=self._failed,
+            turn=nullcontext if turn is None else lambda: turn,
         )
         self.is_synced = False
+        self.is_over = False
         self.problem: RefusedError | None = None
         """Why the feed ended."""
 
@@ -47,12 +56,17 @@ class RunFeed:
         except (KubeError, RefusedError) as error:
             self.end(error)
 
-    def end(self, error: KubeError | RefusedError) -> None:
-        """Tell all viewers why nothing more comes."""
+    def end(self, error: KubeError | RefusedError | None = None) -> None:
+        """Tell all viewers that nothing more comes, and why; without an error only that they are to open it again."""
         where = f"namespace {self._namespace}" if self._namespace else "all namespaces"
-        if isinstance(error, KubeError):
+        if isinstance(error, ForbiddenError):
+            # It may be another viewer whose token the watch has: each finds out about itself when it opens the stream again.
+            error = RefusedError(
+                503, "Unavailable", f"the watch of {where} has ended; open it again", retry_after=1.0
+            )
+        elif isinstance(error, KubeError):
             error = of_kube(error, f"the Runs of {where} cannot be followed", WATCH, self._namespace)
-        self.problem = error
+        self.problem, self.is_over = error, True
         for viewer in self._viewers:
             viewer.end()
 
@@ -85,7 +99,7 @@ class RunFeed:
             written = encoded(row(raw))
             self._size += len(written) - len(self._rows.get(uid, b""))
             self._rows[uid] = written
-            if self._size > self._limits.feed and self.problem is None:
+            if self._size > self._limits.feed and not self.is_over:
                 self.end(
                     RefusedError(
                         507, "TooManyRuns", "there are too many Runs for a live list; choose a namespace"
@@ -100,7 +114,7 @@ class RunFeed:
             viewer.changed(uid)
         if self.is_synced:
             viewer.synced()
-        if self.problem is not None:
+        if self.is_over:
             viewer.end()
         self._viewers.add(viewer)
         return viewer
@@ -164,6 +178,11 @@ class RowsViewer:
         """Nothing more comes."""
         self._ended = True
         self.wake.set()
+
+    def refuse(self, problem: RefusedError) -> None:
+        """Say why, and end: this viewer may not see it any more."""
+        self._told = problem
+        self.end()
 
     def frames(self) -> Iterator[bytes]:
         """Rows first, then what is gone, then that this was all."""

@@ -102,6 +102,7 @@ class UiRoutes:
         self._places = Places(limits)
         self._logs = Shares(limits.logs_at_once, limits.logs_each, limits.logs_waiting)
         self._reading = Reading(limits, session.through)
+        self._list_turn = asyncio.Semaphore(limits.lists)
         self._stopped = asyncio.Event()
 
     async def close(self) -> None:
@@ -209,11 +210,14 @@ class UiRoutes:
         async def check(_: RunFeed | None = None) -> None:
             await self._reading.check(caller, (LIST, WATCH), namespace)
 
-        await check()
-        key = "runs", caller.identity.digest, namespace
+        # Shared by all who may list and watch these Runs: a row says nothing about who looks at it.
+        key = "runs", namespace
         with self._places.place(caller.identity.owner):
             async with self._feeds.viewer(
-                key, lambda: RunFeed(caller.api, namespace, self._limits), check
+                key,
+                caller.identity.digest,
+                lambda: RunFeed(caller.api, namespace, self._limits, self._list_turn),
+                check,
             ) as viewer:
                 return await EventStream(asked.request, asked.headers, self._limits).serve(
                     viewer, self._stopped
@@ -227,12 +231,12 @@ class UiRoutes:
             if feed is not None:
                 feed.set_rights(await self._reading.rights(caller, namespace, name))
 
-        await check()
         rights = await self._reading.rights(caller, namespace, name)
+        # By token: what a viewer may do is a part of it.
         key = "run", caller.identity.digest, namespace, name
         with self._places.place(caller.identity.owner):
             async with self._feeds.viewer(
-                key, lambda: DetailFeed(caller.api, namespace, name, rights), check
+                key, caller.identity.digest, lambda: DetailFeed(caller.api, namespace, name, rights), check
             ) as viewer:
                 return await EventStream(asked.request, asked.headers, self._limits).serve(
                     viewer, self._stopped

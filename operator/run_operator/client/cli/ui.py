@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import webbrowser
 
 import click
@@ -27,6 +28,7 @@ def ui_command(
         from run_operator.web.loopback import serve
     except ModuleNotFoundError as error:
         raise ClientError(f"{MISSING} ({error})") from error
+    logging.getLogger("run_operator").setLevel(logging.ERROR)  # the page itself says what is not live
     access = load(namespace=namespace, context=context, kubeconfig=kubeconfig)
 
     def ready(address: str) -> None:

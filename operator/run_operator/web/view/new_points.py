@@ -35,7 +35,7 @@ def cursor(status: JSON) -> Cursor:
 
 
 def new_points(raw: JSON, before: Cursor, now: float) -> dict[str, Any]:
-    """Metric to its new points, with its figures. `reset`: the list was thinned or replaced, and is to be read again."""
+    """Metric to its new points, with its figures. None: the list was thinned or replaced, and is to be read again."""
     status = mapping(raw.get("status"))
     metrics, after = mapping(status.get("metrics")), cursor(status)
     changed = [name for name, seen in after.items() if before.get(name) != seen]
@@ -50,7 +50,7 @@ def new_points(raw: JSON, before: Cursor, now: float) -> dict[str, Any]:
         told = {key: figures[name][key] for key in ("type", "count", "last", "min", "max")}
         grown = (seen.stride, seen.rewinds) == (known.stride, known.rewinds) and seen.kept >= known.kept
         if not isinstance(metrics[name], list) or not grown or seen.kept - known.kept > MOST:
-            found[name] = told | {"reset": True}
+            found[name] = None
             continue
         values = [one if type(one) in (float, int) else None for one in metrics[name][known.kept :]]
         steps = [at * seen.stride for at in range(known.kept, seen.kept)]
@@ -61,7 +61,7 @@ def new_points(raw: JSON, before: Cursor, now: float) -> dict[str, Any]:
             if one is None
         ]
         points = {"step": steps, "wall": times.wall(active), "active": active, "value": values}
-        found[name] = told | {"reset": False, "from": known.logged, "points": points, "special": special}
+        found[name] = told | points | {"from": known.logged, "special": special}
     return found
 
 

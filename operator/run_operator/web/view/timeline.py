@@ -167,6 +167,7 @@ class LoggedTimes:
             (number(one.get("attempt")), parse(one.get("startTime")) or 0.0)
             for one in mappings(status.get("attempts"))
         ]
+        self._goes_on = state_of(status.get("state")) == State.RUNNING
         self._offsets = [0.0]
         for since, until in self._spans:
             self._offsets.append(self._offsets[-1] + until - since)
@@ -199,13 +200,14 @@ class LoggedTimes:
             if not own or not each:
                 continue
             first, last = self._offsets[own[0]], self._offsets[own[-1] + 1]
+            goes_on = self._goes_on and own[-1] == len(self._spans) - 1
             found.append(
                 {
                     "number": attempt,
                     "fromStep": min(count - 1, max(0, ceil(first / each - 1e-9))),
                     "toStep": min(count - 1, max(0, ceil(last / each - 1e-9) - 1)),
                     "fromWall": round(self._spans[own[0]][0], 3),
-                    "toWall": round(self._spans[own[-1]][1], 3),
+                    "toWall": None if goes_on else round(self._spans[own[-1]][1], 3),
                     "fromActive": round(first, 3),
                     "toActive": round(last, 3),
                 }
