@@ -59,7 +59,7 @@ class RunFeed:
     def end(self, error: KubeError | RefusedError | None = None) -> None:
         """Tell all viewers that nothing more comes, and why; without an error only that they are to open it again."""
         where = f"namespace {self._namespace}" if self._namespace else "all namespaces"
-        if isinstance(error, ForbiddenError):
+        if isinstance(error, ForbiddenError | UnauthorizedError):
             # It may be another viewer whose token the watch has: each finds out about itself when it opens the stream again.
             error = RefusedError(
                 503, "Unavailable", f"the watch of {where} has ended; open it again", retry_after=1.0
