@@ -114,7 +114,8 @@ class Stream:
             rows = [row for event, data in list(self.events) if event == "rows" for row in data]
             return [row for row in rows if row["name"] == name and fits(row)]
 
-        return wait_for(f"a row of {name}", found, TIMEOUT)[0]
+        first: dict[str, Any] = wait_for(f"a row of {name}", found, TIMEOUT)[0]
+        return first
 
     def _read(self) -> None:
         event = ""

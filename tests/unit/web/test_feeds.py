@@ -47,6 +47,11 @@ class Silent:
         yield {}
 
 
+def silent(*runs: dict[str, Any], error: Exception | None = None) -> Any:
+    """In the place of an `Api`."""
+    return Silent(*runs, error=error)
+
+
 async def allowed(_: object = None) -> None:
     pass
 
@@ -67,7 +72,7 @@ async def until(question: Any) -> None:
 
 
 async def test_viewers_of_one_key_share_a_watch_and_others_do_not():
-    api, feeds = Silent(run("a")), Feeds(QUICK)
+    api, feeds = silent(run("a")), Feeds(QUICK)
 
     def make() -> RunFeed:
         return RunFeed(api, "ml", QUICK)
@@ -93,9 +98,9 @@ async def test_who_may_not_see_it_does_not_join_what_others_watch():
     async def denied(_: object) -> None:
         raise RefusedError(403, "Forbidden", "you lack the right")
 
-    async with feeds.viewer("key", "ann", lambda: RunFeed(Silent(run("a")), "ml", QUICK), allowed):
+    async with feeds.viewer("key", "ann", lambda: RunFeed(silent(run("a")), "ml", QUICK), allowed):
         with pytest.raises(RefusedError, match="you lack"):
-            async with feeds.viewer("key", "ann", lambda: RunFeed(Silent(), "ml", QUICK), denied):
+            async with feeds.viewer("key", "ann", lambda: RunFeed(silent(), "ml", QUICK), denied):
                 pass
     await feeds.close()
 
@@ -108,7 +113,7 @@ async def test_a_right_that_is_taken_away_ends_the_stream_of_its_viewer_alone():
             raise RefusedError(403, "Forbidden", "you lack the right", missing="list runs in ml")
 
     def make() -> RunFeed:
-        return RunFeed(Silent(run("a")), "ml", QUICK)
+        return RunFeed(silent(run("a")), "ml", QUICK)
 
     async with (
         feeds.viewer("key", "ann", make, check) as viewer,
@@ -126,7 +131,7 @@ async def test_nobodys_token_is_used_for_others_when_its_owner_has_gone():
     feeds = Feeds(QUICK)
 
     def make() -> RunFeed:
-        return RunFeed(Silent(run("a")), "ml", QUICK)
+        return RunFeed(silent(run("a")), "ml", QUICK)
 
     async with feeds.viewer("key", "ann", make, allowed), feeds.viewer("key", "ann", make, allowed) as anns:
         pass
@@ -142,12 +147,12 @@ async def test_nobodys_token_is_used_for_others_when_its_owner_has_gone():
 
 async def test_what_the_api_server_says_reaches_the_viewer():
     forbidden = ForbiddenError("list runs", 403, "no")
-    feed = RunFeed(Silent(error=forbidden), "ml", QUICK)
+    feed = RunFeed(silent(error=forbidden), "ml", QUICK)
     viewer = feed.join()
     await feed.work()
     assert viewer.over
     assert told(viewer) == [("problem", {"error": feed.problem.body["error"]})]
-    away = RunFeed(Silent(error=TransientError("list runs", 0, "away")), "ml", QUICK)
+    away = RunFeed(silent(error=TransientError("list runs", 0, "away")), "ml", QUICK)
     other = away.join()
     task = asyncio.create_task(away.work())
     await until(other.wake.is_set)
@@ -156,7 +161,7 @@ async def test_what_the_api_server_says_reaches_the_viewer():
 
 
 def test_a_slow_viewer_gets_the_newest_row_of_each_run_in_bounded_frames():
-    feed = RunFeed(Silent(), "ml", QUICK)
+    feed = RunFeed(silent(), "ml", QUICK)
     viewer = feed.join()
     for version in range(50):
         for name in "abc":
@@ -172,7 +177,7 @@ def test_a_slow_viewer_gets_the_newest_row_of_each_run_in_bounded_frames():
 
 def test_a_list_that_is_too_long_to_hold_ends_with_advice():
     limits = WebLimits(feed=1000)
-    feed = RunFeed(Silent(), None, limits)
+    feed = RunFeed(silent(), None, limits)
     viewer = feed.join()
     for name in range(200):
         feed.put(run(f"run-{name}"))
@@ -182,7 +187,7 @@ def test_a_list_that_is_too_long_to_hold_ends_with_advice():
 
 
 async def test_the_details_of_a_run_come_again_only_when_more_than_a_value_changed():
-    feed = DetailFeed(Silent(), "ml", "a", {"stop": None})
+    feed = DetailFeed(silent(), "ml", "a", {"stop": None})
     viewer = feed.join()
     feed.put(run("a"))
     assert [name for name, _ in told(viewer)] == ["detail"]

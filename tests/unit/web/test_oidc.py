@@ -77,8 +77,8 @@ def test_an_issuer_that_is_none(issuer):
 
 def test_half_of_the_settings_is_a_mistake():
     assert _oidc(GatewaySettings()) is None
-    for half in ({"ui_oidc_issuer": "https://a"}, {"ui_oidc_client_id": "runs"}):
+    for half in (GatewaySettings(ui_oidc_issuer="https://a"), GatewaySettings(ui_oidc_client_id="runs")):
         with pytest.raises(click.UsageError, match="belong together"):
-            _oidc(GatewaySettings(**half))
+            _oidc(half)
     with pytest.raises(click.UsageError, match="no https://"):
         _oidc(GatewaySettings(ui_oidc_issuer="x", ui_oidc_client_id="runs"))

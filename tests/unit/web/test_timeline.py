@@ -6,7 +6,7 @@ from run_operator.api.raw import parse
 from run_operator.web.view.series_answer import series_answer
 from run_operator.web.view.timeline import attempts, phases
 
-CREATED = parse("2026-11-29T10:00:00Z")
+CREATED = parse("2026-11-29T10:00:00Z") or 0.0
 
 
 def at(seconds: float) -> str:
@@ -57,7 +57,7 @@ def test_a_wait_in_a_queue_is_told_apart():
 
 def test_active_time_skips_the_pause_between_attempts():
     raw = {"metadata": {"creationTimestamp": at(0)}, "status": STATUS}
-    answer = series_answer(raw, ["loss", "not there"], now=parse(at(95)))
+    answer = series_answer(raw, ["loss", "not there"], now=CREATED + 95)
     (series,) = answer["series"]
     points = series["points"]
     # It ran from 2 to 30 and from 62 to 90: 56 s, four values.
