@@ -154,6 +154,7 @@ $(DOCS_STAMP): requirements/docs.lock $(STAMP)
 docs: $(DOCS_STAMP) ## Write docs/fields.md from the CRD, and build the site in build/site
 	@$(BIN)/python -m tests.support.fields_page
 	@$(BIN)/python -m tests.support.fields_policy
+	@$(BIN)/python -m tests.support.kinds_page
 	@PYTHONPATH=operator NO_MKDOCS_2_WARNING=1 $(DOCS)/bin/mkdocs build --quiet --strict
 	@echo "  build/site/index.html"
 

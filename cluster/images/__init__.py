@@ -75,7 +75,7 @@ def catalogue() -> list[Image]:
             "run-operator",
             [OPERATOR],
             Config(entrypoint=("python3", "-m", "run_operator"), user="65532", env=operator.ENVIRONMENT),
-            lambda: [rootfs.python(), operator.wheels(), operator.code()],
+            lambda: [rootfs.python(python_runtime.LIBRARIES), operator.wheels(), operator.code()],
             operator.inputs,
         ),
         Image(

@@ -15,6 +15,8 @@ ARTIFACT_PLURAL: Final = "artifacts"
 DATAITEM_PLURAL: Final = "dataitems"
 MODEL_PLURAL: Final = "models"
 CONTAINER_IMAGE_PLURAL: Final = "containerimages"
+RUNTIME_PLURAL: Final = "runtimes"
+CLUSTER_RUNTIME_PLURAL: Final = "clusterruntimes"
 RUN_LOG_KIND: Final = "RunLog"
 RUN_LOG_PLURAL: Final = "runlogs"
 

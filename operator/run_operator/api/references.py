@@ -9,21 +9,13 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal, NamedTuple
 
 from run_operator.api.raw import is_large, mapping, newer, number, parse, text
+from run_operator.api.runtime_object import RuntimeView
+from run_operator.api.want import Want, runtime_wants
 from run_operator.document.merge import passed_on
 from run_operator.document.names import Reference
 
 MAX_PROFILES: Final = 512
 """Profiles of one large ConfigMap."""
-What = Literal["Function", "Task", "Profile"]
-
-
-class Want(NamedTuple):
-    """One thing a Run can refer to. Several objects may answer to it: the versions of a Function."""
-
-    what: What
-    namespace: str
-    name: str
-    """`kind://project/name` of a Function, `kind://project/id` of a Task, the name of a profile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +119,7 @@ class ProfilesView:
         )
 
 
-Referred = EntityView | ProfilesView
+Referred = EntityView | ProfilesView | RuntimeView
 
 
 class NotLoadedError(Exception):
@@ -208,6 +200,15 @@ class Catalog:
                 return Profile(sources[0], sources[0].texts[name])
         return None
 
+    def runtimes(self, kind: str, namespace: str) -> list[RuntimeView]:
+        """Those that stand for a kind in this namespace, the one that counts first."""
+        found = (
+            self._whole.get(uid, view)
+            for want in runtime_wants(kind, namespace)
+            for uid, view in self._answers.get(want, {}).items()
+        )
+        return sorted((view for view in found if isinstance(view, RuntimeView)), key=lambda view: view.order)
+
     def profile_names(self, namespaces: Sequence[str]) -> list[str]:
         """All profiles of these namespaces, sorted."""
         found = (view for view in self._held.values() if isinstance(view, ProfilesView))
@@ -235,6 +236,7 @@ def task_want(namespace: str, reference: Reference) -> Want:
     return Want("Task", namespace, f"{reference.kind}://{reference.project}/{reference.name}")
 
 
+_PARTS: Final = ("function", "task", "profile", "runtime")
 MAX_RECORD: Final = 128 * 1024
 """Bytes of JSON: the Run's own document and its metrics have to fit into the same object."""
 
@@ -279,6 +281,13 @@ class ResolvedPart:
         return cls(name, source.name, source.namespace, source.uid, spec=passed_on(spec))
 
     @classmethod
+    def of_runtime(cls, kind: str, view: RuntimeView) -> ResolvedPart:
+        """How Runs of a kind are built. Raises NotLoadedError."""
+        if not view.is_whole:
+            raise NotLoadedError(view)
+        return cls(kind, view.name, view.namespace, view.uid, view.generation, spec=view.spec)
+
+    @classmethod
     def from_object(cls, raw: Any) -> ResolvedPart | None:
         """Read one part of the status; None when it is not there."""
         found = mapping(raw)
@@ -311,16 +320,17 @@ class ResolvedRecord:
     function: ResolvedPart | None = None
     task: ResolvedPart | None = None
     profile: ResolvedPart | None = None
+    runtime: ResolvedPart | None = None
 
     @classmethod
     def of_status(cls, status: Mapping[str, Any]) -> ResolvedRecord:
         """Read `status.resolved`."""
         found = mapping(status.get("resolved"))
-        return cls(*(ResolvedPart.from_object(found.get(key)) for key in ("function", "task", "profile")))
+        return cls(*(ResolvedPart.from_object(found.get(key)) for key in _PARTS))
 
     def to_object(self) -> dict[str, Any]:
         """As the status holds it."""
-        parts = {"function": self.function, "task": self.task, "profile": self.profile}
+        parts = dict(zip(_PARTS, (self.function, self.task, self.profile, self.runtime), strict=True))
         return {key: part.to_object() for key, part in parts.items() if part}
 
     @property

@@ -13,6 +13,7 @@ from run_operator.api.exported import id_of, project_of
 from run_operator.api.policy import DeadlinePolicy, PolicyDefaults, RunPolicy
 from run_operator.api.raw import JSON, is_large, mapping, number, parse, text
 from run_operator.api.results import RESULT_FIELDS
+from run_operator.api.translation import Translation
 
 MAX_NAME: Final = 128
 """Characters, the API server's own limit."""
@@ -121,6 +122,8 @@ class Run:
     """The status that the document was exported with, where its function ran elsewhere; else empty."""
     defaults: PolicyDefaults = NO_DEFAULTS
     """The part of the policy that an admin's default decided."""
+    translation: Translation | None = None
+    """How a runtime has the document built; never read from the object."""
     is_whole: bool = True
     """False: `spec` or what was resolved is left out; the API server has it."""
 

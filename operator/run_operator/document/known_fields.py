@@ -28,6 +28,9 @@ _POD: Final = frozenset(
     }
 )  # fmt: skip
 _SERVICE: Final = frozenset({"service_ports", "service_type", "service_name", "replicas"})
+COMMON: Final = _POD - {"image", "command", "args", "source"}
+"""What the operator does for every pod, whatever runs in it."""
+COMMON_OF_SERVICES: Final = _SERVICE - {"service_ports"}
 _PYTHON: Final = (_POD - {"command", "args"}) | {
     "base_image", "python_version", "requirements", "inputs", "parameters", "init_parameters",
 }  # fmt: skip
@@ -100,9 +103,12 @@ HINTS: Final[dict[str, dict[str, str]]] = {
 """By the place a key is at: words of Kubernetes and of other tools, in small letters and without _."""
 
 
-def unused(kind: str, spec: Spec) -> list[str]:
-    """A sentence for each key of the inner spec that a Run of this kind (`<runtime>+<action>`) does not use."""
-    used = USED.get(kind)
+def unused(kind: str, spec: Spec, used: frozenset[str] | None = None) -> list[str]:
+    """A sentence for each key of the inner spec that a Run of this kind (`<runtime>+<action>`) does not use.
+
+    `used`: the fields that count, of a kind that a runtime stands for.
+    """
+    used = USED.get(kind) if used is None else used
     if used is None:
         return []
     found = list(_unused(kind, spec, used))

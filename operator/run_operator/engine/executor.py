@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
 from run_operator.api.constants import ANNOTATION_FINISHED, LABEL_RUN_UID, RUN_KIND
+from run_operator.api.custom_object import CustomKind, CustomObject
 from run_operator.api.raw import pointer
-from run_operator.api.references import EntityView, Referred
+from run_operator.api.references import ProfilesView, Referred
 from run_operator.api.run import Run
 from run_operator.children.kubelet_events import Question, Said
+from run_operator.engine.custom_objects import CustomObjects
 from run_operator.engine.event_reader import EventReader
+from run_operator.engine.refusals import RefusedError, refusals
 from run_operator.engine.store import Store, observed, owned_and_orphans
 from run_operator.engine.watched_kinds import CHILDREN, REFERRED, Child
 from run_operator.ingest.configmap import NotOursError, is_same
@@ -24,7 +26,6 @@ from run_operator.kube.errors import (
     ForbiddenError,
     InvalidError,
     NotFoundError,
-    TooLargeError,
     TransientError,
 )
 from run_operator.kube.resource import (
@@ -44,6 +45,7 @@ from run_operator.lifecycle.model import (
     CreateService,
     CreateWorkload,
     DeleteChild,
+    DeleteCustom,
     DeletePod,
     DeleteReplicaSet,
     DeleteRun,
@@ -56,7 +58,7 @@ from run_operator.lifecycle.model import (
     SetDeadline,
     SuspendChild,
 )
-from run_operator.workloads.builder import child_kind
+from run_operator.workloads.builder import child_kind, is_built_in
 from run_operator.workloads.memory_limit import MemoryCeiling, within
 from run_operator.workloads.types import Workload
 from run_operator.workloads.volumes import shortcomings
@@ -65,14 +67,6 @@ Prepare = Callable[[str], Awaitable[None]]
 Ceiling = Callable[[str], Awaitable[MemoryCeiling]]
 
 log = logging.getLogger(__name__)
-
-
-class RefusedError(Exception):
-    """The API server refused a child; `refusal` says why, in words for the Run's status."""
-
-    def __init__(self, refusal: Refusal) -> None:
-        super().__init__(refusal.message)
-        self.refusal = refusal
 
 
 class Executor:
@@ -90,6 +84,7 @@ class Executor:
         self._prepare = prepare
         self._reasons = EventReader(api)
         self._ceiling = ceiling
+        self._custom = CustomObjects(api)
 
     async def write_status(self, run: Run, status: Mapping[str, Any]) -> Run:
         """Replace the status, only if the Run is still the version that was decided about (ConflictError)."""
@@ -118,10 +113,10 @@ class Executor:
         """
         notes: list[str] = []
         match action:
+            case DeleteCustom(what, name, uid):
+                await self._custom.delete(run, what, name, uid)
             case CreateWorkload(workload):
-                await self._prepare_namespace(run)
-                notes = await self._provide(run, workload)
-                await self._create(run, await self._within_limits(run, workload))
+                notes = await self._start(run, workload)
             case RestartChild(name, uid, workload):
                 await self._prepare_namespace(run)
                 notes = await self._provide(run, workload)
@@ -140,6 +135,16 @@ class Executor:
                 await self._delete(RUNS, run, run.name, uid)
             case SuspendChild() | SetDeadline() | ScaleChild() | CreateService() | PatchService():
                 await self._change(run, action)
+        return notes
+
+    async def _start(self, run: Run, workload: Workload) -> list[str]:
+        """Create the child, and before it what it needs."""
+        if workload.custom is not None:
+            await self._custom.create(run, workload.custom, workload.child)
+            return []
+        await self._prepare_namespace(run)
+        notes = await self._provide(run, workload)
+        await self._create(run, await self._within_limits(run, workload))
         return notes
 
     async def _change(
@@ -162,7 +167,7 @@ class Executor:
                 await self._create(run, body, own=False)
             case PatchService(uid, wanted):
                 name, body = wanted["metadata"]["name"], {"metadata": {"uid": uid}, "spec": wanted["spec"]}
-                with _refusals():
+                with refusals():
                     answer = await self._api.patch(SERVICES, run.namespace, name, body)
                 self._keep(SERVICES, answer)
 
@@ -170,8 +175,7 @@ class Executor:
         """The Run's children as the API server has them now."""
         selector = f"{LABEL_RUN_UID}={run.uid}"
         children: list[Child] = []
-        kinds = (JOBS, PODS) if child_kind(run) == JOBS.kind else (DEPLOYMENTS, SERVICES, PODS)
-        for resource in kinds:
+        for resource in _children_of(run):
             found = self._api.list_objects(resource, namespace=run.namespace, selector=selector)
             children += [CHILDREN[resource](raw) async for raw in found]
         children = owned_and_orphans(children, run)
@@ -188,9 +192,13 @@ class Executor:
         self._store.put_run(found, own=True)
         return found
 
+    async def look(self, run: Run, what: CustomKind) -> CustomObject:
+        """The Run's object of another operator, as it is now."""
+        return await self._custom.look(run, what)
+
     async def load(self, view: Referred) -> Referred | None:
         """The object with its document; None: it is gone, which the store knows by now."""
-        resource = BY_KIND[view.what] if isinstance(view, EntityView) else CONFIG_MAPS
+        resource = CONFIG_MAPS if isinstance(view, ProfilesView) else BY_KIND[view.what]
         try:
             found = REFERRED[resource](await self._api.get(resource, view.namespace, view.name))
         except NotFoundError:
@@ -221,7 +229,7 @@ class Executor:
         """The object as it is there now; `volume`: of the document, that it is made for."""
         resource = BY_KIND[str(body["kind"])]
         try:
-            with _refusals():
+            with refusals():
                 answer = await self._api.create(resource, run.namespace, body)
         except AlreadyExistsError:
             # News: it may be of another attempt, or ended by now, and its event would bring the same version again.
@@ -238,7 +246,7 @@ class Executor:
     async def _prepare_namespace(self, run: Run) -> None:
         if self._prepare is None:
             return
-        with _refusals():
+        with refusals():
             try:
                 await self._prepare(run.namespace)
             except NotOursError as error:
@@ -257,7 +265,7 @@ class Executor:
             {"op": "replace", "path": "/spec/template", "value": spec["template"]},
             {"op": "replace", "path": "/spec/replicas", "value": spec["replicas"]},
         ]
-        with _refusals():
+        with refusals():
             answer = await self._api.json_patch(DEPLOYMENTS, run.namespace, name, operations)
         self._keep(DEPLOYMENTS, answer, own=True)
 
@@ -314,22 +322,11 @@ class Executor:
             await self._delete(REPLICA_SETS, run, name, uid)
 
 
-@contextmanager
-def _refusals() -> Iterator[None]:
-    """What the API server will not have becomes a RefusedError."""
-    try:
-        yield
-    except TooLargeError as error:
-        message = (
-            f"the cluster cannot hold it: {error}; make the Run smaller: put its source into an image, "
-            "large values into a ConfigMap or a volume"
-        )
-        raise RefusedError(Refusal("TooLarge", message, final=True)) from error
-    except InvalidError as error:
-        message = f"the API server refuses it: {error.message}"
-        raise RefusedError(Refusal("InvalidSpec", message, final=True)) from error
-    except ForbiddenError as error:
-        raise RefusedError(Refusal("Forbidden", error.message, final=False)) from error
+def _children_of(run: Run) -> tuple[Resource, ...]:
+    """Kinds of which the Run may have children; both, where its Runtime decides."""
+    if not is_built_in(run):
+        return JOBS, DEPLOYMENTS, SERVICES, PODS
+    return (JOBS, PODS) if child_kind(run) == JOBS.kind else (DEPLOYMENTS, SERVICES, PODS)
 
 
 def merge_patch(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:

@@ -27,6 +27,7 @@ from run_operator.engine.pacing import Pacing
 from run_operator.engine.queue import WorkQueue
 from run_operator.engine.reconciler import Reconciler
 from run_operator.engine.resync import Resync
+from run_operator.engine.runtime_reports import RuntimeReports
 from run_operator.engine.signing_key import signing_key
 from run_operator.engine.store import Store
 from run_operator.engine.streams import Streams, connections
@@ -82,7 +83,8 @@ class Operator:
         unfenced = Api(configuration, Unfenced(), self._metrics.requested, agent)
         reporting = self._reporting(unfenced, recorder)
         keeping = await self._keeping(agent, recorder)
-        streams = await self._streams(agent)
+        runtimes = RuntimeReports(api)
+        streams = await self._streams(agent, runtimes)
         self._metrics.attach(self._readings(recorder, streams))
         listen = settings.metrics_bind_address
         secret = settings.ingest_ca_secret if reporting is not None else ""
@@ -112,7 +114,9 @@ class Operator:
             if reporting is not None:
                 await reporting.start()
             seal = Seal(await signing_key(unfenced, settings.pod_namespace, settings.ingest_ca_secret))
-            await self._run_parts(api, recorder, server, reporting, keeping, streams, seal, parts, leadership)
+            await self._run_parts(
+                api, recorder, server, reporting, keeping, streams, runtimes, seal, parts, leadership
+            )
             if leadership.lost:
                 raise LeadershipLostError
         finally:
@@ -130,11 +134,18 @@ class Operator:
             self._pacing.changed(key.namespace)
         self._queue.add(key, urgent=urgent)
 
-    async def _streams(self, agent: str) -> Streams:
+    async def _streams(self, agent: str, runtimes: RuntimeReports) -> Streams:
         namespaces = self._settings.namespaces
         configuration = await config.load(connections(namespaces))
         return Streams(
-            configuration, agent, namespaces, self._store, self._metrics, self._stop, self._take_signals
+            configuration,
+            agent,
+            namespaces,
+            self._store,
+            self._metrics,
+            self._stop,
+            self._take_signals,
+            runtimes.put,
         )
 
     async def _keeping(self, agent: str, recorder: EventRecorder) -> LogService | None:
@@ -203,6 +214,7 @@ class Operator:
         reporting: IngestService | None,
         keeping: LogService | None,
         streams: Streams,
+        runtimes: RuntimeReports,
         seal: Seal,
         parts: Installation,
         leadership: Leadership,
@@ -217,6 +229,7 @@ class Operator:
             _task("sweeps", self._sweep(sweeper, streams)),
             _task("beginning", self._begin_work(sweeper, streams, leadership)),
             _task("installation", parts.work()),
+            _task("runtimes", runtimes.work(self._begin)),
         ]
         if keeping is not None:
             background.append(_task("logs", keeping.work(self._begin)))

@@ -14,8 +14,9 @@ from run_operator.api.raw import JSON
 from run_operator.api.run import NO_DEFAULTS, Key, Run
 from run_operator.engine import control_loop
 from run_operator.engine.event_recorder import EventRecorder
-from run_operator.engine.executor import Executor, RefusedError
+from run_operator.engine.executor import Executor
 from run_operator.engine.pacing import Pacing
+from run_operator.engine.refusals import RefusedError
 from run_operator.engine.store import Store
 from run_operator.kube.errors import ForbiddenError, InvalidError, NotFoundError, TooLargeError
 from run_operator.lifecycle.model import Observed, Plan, Refusal, RunEvent
@@ -123,6 +124,10 @@ class Reconciler:
         """The plan, with the documents it asks for: a Function, a Task, a profile."""
         decision = self._plan(run, observed)
         for _ in range(MOST_LOADED):
+            if decision.look is not None:
+                observed = replace(observed, custom=await self._executor.look(run, decision.look))
+                decision = self._plan(run, observed)
+                continue
             if decision.load is None:
                 return decision
             view = await self._executor.load(decision.load)

@@ -69,7 +69,7 @@ class Resync:
 
     async def _list(self, resource: Resource, selector: str) -> Listed:
         found: Listed = {}
-        for namespace in self._namespaces:
+        for namespace in self._namespaces if resource.is_namespaced else (None,):
             try:
                 async for one in self._api.list_metadata(resource, namespace=namespace, selector=selector):
                     found[str(one["uid"])] = str(one["resourceVersion"])

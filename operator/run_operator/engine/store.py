@@ -13,8 +13,9 @@ from dataclasses import replace
 from typing import Final, Protocol
 
 from run_operator.api.raw import newer
-from run_operator.api.references import Catalog, EntityView, Referred, Want
+from run_operator.api.references import Catalog, ProfilesView, Referred
 from run_operator.api.run import Key, Run
+from run_operator.api.want import Want
 from run_operator.children import Controller, DeploymentView, JobView, PodView, ServiceView
 from run_operator.children.ownership import is_orphan, is_owned, owned
 from run_operator.engine.watched_kinds import WATCHED, Child
@@ -317,4 +318,4 @@ _NONE: Final[Group] = ("", "")
 
 
 def _plural(view: Referred) -> str:
-    return BY_KIND[view.what].plural if isinstance(view, EntityView) else CONFIG_MAPS.plural
+    return CONFIG_MAPS.plural if isinstance(view, ProfilesView) else BY_KIND[view.what].plural

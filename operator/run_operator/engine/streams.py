@@ -16,6 +16,7 @@ from kubernetes.aio.client import Configuration
 
 from run_operator.api.raw import JSON
 from run_operator.api.references import Referred
+from run_operator.api.runtime_object import RuntimeView
 from run_operator.engine import kopf_streams
 from run_operator.engine.store import Store
 from run_operator.engine.watched_kinds import CHILDREN, OPTIONAL, REFERRED, SELECTORS, WATCHED, Child
@@ -53,6 +54,7 @@ class Streams:
         metrics: OperatorTelemetry,
         stop: asyncio.Event,
         take_signals: Callable[[], None],
+        runtimes: Callable[[RuntimeView], None] = lambda _: None,
     ) -> None:
         self._configuration = configuration
         self._api = Api(configuration, Unfenced(), metrics.requested, agent)
@@ -65,8 +67,8 @@ class Streams:
         self._close = asyncio.Event()
         self._reflectors = [
             Reflector(self._api, Scope(resource, namespace, SELECTORS.get(resource, "")), sink, self._seen)
-            for resource, sink in _sinks(store).items()
-            for namespace in namespaces or (None,)
+            for resource, sink in _sinks(store, runtimes).items()
+            for namespace in (namespaces if resource.is_namespaced else ()) or (None,)
         ]
         self.opened: Final = asyncio.Event()
         """Set once kopf's streams are open; what is listed comes a moment later."""
@@ -152,21 +154,27 @@ class Streams:
         self._metrics.watched(plural, kind)
 
 
-def _sinks(store: Store) -> dict[Resource, Sink]:
+def _sinks(store: Store, runtimes: Callable[[RuntimeView], None]) -> dict[Resource, Sink]:
     """What reflectors follow, and where it goes."""
     children: dict[Resource, Sink] = {resource: _Into(store, read) for resource, read in CHILDREN.items()}
-    return children | {resource: _Referred(store, REFERRED[resource]) for resource in OPTIONAL}
+    return children | {resource: _Referred(store, REFERRED[resource], runtimes) for resource in OPTIONAL}
 
 
 class _Referred:
-    """Functions or Tasks, into the store."""
+    """Functions, Tasks or Runtimes, into the store. `runtimes` is called with each Runtime."""
 
-    def __init__(self, store: Store, read: Callable[[Any], Referred]) -> None:
+    def __init__(
+        self, store: Store, read: Callable[[Any], Referred], runtimes: Callable[[RuntimeView], None]
+    ) -> None:
         self._store = store
         self._read = read
+        self._runtimes = runtimes
 
     def put(self, raw: JSON) -> None:
-        self._store.put_referred(self._read(raw))
+        view = self._read(raw)
+        self._store.put_referred(view)
+        if isinstance(view, RuntimeView):
+            self._runtimes(view)
 
     def drop(self, uid: str) -> None:
         self._store.drop_referred(uid)

@@ -7,14 +7,17 @@ from typing import Any, Final
 
 from run_operator.api.constants import LABEL_MANAGED_BY, LABEL_PROFILES, MANAGED_BY
 from run_operator.api.references import EntityView, ProfilesView, Referred
+from run_operator.api.runtime_object import RuntimeView
 from run_operator.children import DeploymentView, JobView, PodView, ServiceView
 from run_operator.kube.resource import (
+    CLUSTER_RUNTIMES,
     CONFIG_MAPS,
     DEPLOYMENTS,
     FUNCTIONS,
     JOBS,
     PODS,
     RUNS,
+    RUNTIMES,
     SERVICES,
     TASKS,
     Resource,
@@ -31,6 +34,8 @@ CHILDREN: Final[dict[Resource, Callable[[Any], Child]]] = {
 REFERRED: Final[dict[Resource, Callable[[Any], Referred]]] = {
     FUNCTIONS: EntityView.function,
     TASKS: EntityView.task,
+    RUNTIMES: RuntimeView.from_object,
+    CLUSTER_RUNTIMES: RuntimeView.from_object,
     CONFIG_MAPS: ProfilesView.from_object,
 }
 """What Runs refer to."""
@@ -39,6 +44,6 @@ SELECTORS: Final[dict[Resource, str]] = {
     CONFIG_MAPS: f"{LABEL_PROFILES}=true",
 }
 """Label selectors; of resources that are not in here all objects are watched."""
-OPTIONAL: Final = (FUNCTIONS, TASKS)
+OPTIONAL: Final = (FUNCTIONS, TASKS, RUNTIMES, CLUSTER_RUNTIMES)
 """Kinds of ours that Runs go without: followed by reflectors, which wait for a kind that is not there."""
 WATCHED: Final = (RUNS, *CHILDREN, *REFERRED)

@@ -59,6 +59,9 @@ Observer = Callable[[str, str, str], None]
 """Called for each request: verb, resource, outcome (`200`, `409`, ... or `error`)."""
 
 
+BEFORE: Final = "Background"
+
+
 class Api:
     """One connection pool to the API server. All methods raise the errors of `kube.errors`."""
 
@@ -168,14 +171,11 @@ class Api:
         return await self._write("patch", resource, path, operations, content_type=JSON_PATCH, accept=accept)
 
     async def delete(
-        self, resource: Resource, namespace: str, name: str, uid: str, version: str = ""
+        self, resource: Resource, namespace: str, name: str, uid: str, version: str = "", how: str = BEFORE
     ) -> None:
-        """Delete exactly the object of that uid (and resourceVersion), with its dependents in the background.
-
-        Raises ConflictError if the object is another one or newer than `version`.
-        """
+        """Delete the object of that uid (and resourceVersion), else ConflictError; `how`: before or after its dependents."""
         preconditions = {"uid": uid} | ({"resourceVersion": version} if version else {})
-        body = {"preconditions": preconditions, "propagationPolicy": "Background"}
+        body = {"preconditions": preconditions, "propagationPolicy": how}
         await self._write("delete", resource, resource.path(namespace, name), body)
 
     async def list_metadata(

@@ -7,6 +7,7 @@ from typing import Final
 
 from run_operator.api.constants import (
     ARTIFACT_PLURAL,
+    CLUSTER_RUNTIME_PLURAL,
     CONTAINER_IMAGE_PLURAL,
     DATAITEM_PLURAL,
     FUNCTION_PLURAL,
@@ -15,6 +16,7 @@ from run_operator.api.constants import (
     RUN_LOG_KIND,
     RUN_LOG_PLURAL,
     RUN_PLURAL,
+    RUNTIME_PLURAL,
     TASK_PLURAL,
     VERSION,
 )
@@ -22,12 +24,13 @@ from run_operator.api.constants import (
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """A namespaced resource of the API server."""
+    """A resource of the API server."""
 
     group: str
     version: str
     plural: str
     kind: str
+    is_namespaced: bool = True
 
     @property
     def root(self) -> str:
@@ -55,6 +58,10 @@ MODELS: Final = Resource(GROUP, VERSION, MODEL_PLURAL, "Model")
 CONTAINER_IMAGES: Final = Resource(GROUP, VERSION, CONTAINER_IMAGE_PLURAL, "ContainerImage")
 MATERIALS: Final = (ARTIFACTS, DATAITEMS, MODELS, CONTAINER_IMAGES)
 """Entities whose content is in a file store or a registry."""
+RUNTIMES: Final = Resource(GROUP, VERSION, RUNTIME_PLURAL, "Runtime")
+CLUSTER_RUNTIMES: Final = Resource(
+    GROUP, VERSION, CLUSTER_RUNTIME_PLURAL, "ClusterRuntime", is_namespaced=False
+)
 RUN_LOGS: Final = Resource(GROUP, VERSION, RUN_LOG_PLURAL, RUN_LOG_KIND)
 JOBS: Final = Resource("batch", "v1", "jobs", "Job")
 DEPLOYMENTS: Final = Resource("apps", "v1", "deployments", "Deployment")
@@ -76,5 +83,18 @@ ACCESS_REVIEWS: Final = Resource(
 
 BY_KIND: Final = {
     resource.kind: resource
-    for resource in (RUNS, FUNCTIONS, TASKS, JOBS, DEPLOYMENTS, SERVICES, PODS, CLAIMS, CONFIG_MAPS, EVENTS)
+    for resource in (
+        RUNS,
+        FUNCTIONS,
+        TASKS,
+        RUNTIMES,
+        CLUSTER_RUNTIMES,
+        JOBS,
+        DEPLOYMENTS,
+        SERVICES,
+        PODS,
+        CLAIMS,
+        CONFIG_MAPS,
+        EVENTS,
+    )
 }

@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from run_operator.api.references import Catalog, Referred, Want
+from run_operator.api.custom_object import CustomKind, CustomObject
+from run_operator.api.references import Catalog, Referred
+from run_operator.api.want import Want
 from run_operator.children import DeploymentView, JobView, PodView, ServiceView
 from run_operator.children.kubelet_events import Question, Said
 from run_operator.workloads.types import Workload
@@ -37,6 +39,8 @@ class Observed:
     """Pods that are deleted, as they were last seen with an exit code: the evidence of how they ended."""
     catalog: Catalog = field(default_factory=Catalog)
     """Where what the Run refers to is looked up; only read."""
+    custom: CustomObject | None = None
+    """The Run's object of another operator; None: not asked for."""
     said: tuple[Said, ...] = ()
     """What Events say of what the plan asked about; none: not asked for, or there is nothing."""
     uncommitted: bool = False
@@ -138,6 +142,15 @@ class DeleteRun:
     uid: str
 
 
+@dataclass(frozen=True, slots=True)
+class DeleteCustom:
+    """Remove the Run's object of another operator; it is gone when what it owns is gone."""
+
+    what: CustomKind
+    name: str
+    uid: str
+
+
 Action = (
     CreateWorkload
     | SuspendChild
@@ -148,6 +161,7 @@ Action = (
     | PatchService
     | DeleteChild
     | DeletePod
+    | DeleteCustom
     | DeleteReplicaSet
     | MarkFinished
     | DeleteRun
@@ -178,6 +192,8 @@ class Plan:
     """True: the status says nothing that anybody has to act on; in a burst it may come some seconds later."""
     reread: bool = False
     """True: nothing else is in this plan; decide again with children read from the API server."""
+    look: CustomKind | None = None
+    """Nothing else is in this plan: decide again with the Run's object of this kind in `Observed.custom`."""
     load: Referred | None = None
     """Nothing else is in this plan: decide again with the document of this object in `Observed.catalog`."""
     ask: Question | None = None

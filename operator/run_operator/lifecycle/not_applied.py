@@ -21,9 +21,11 @@ def warnings(ctx: Context) -> tuple[str, ...]:
 def reported(ctx: Context) -> Context:
     """The context with the condition in its draft. A document that is used whole has none.
 
-    Looked at once for each generation: what a status says of this one holds.
+    Looked at once for each generation: what a status says of this one holds. A Run that waited for its Runtime is looked at until it
+    has started, since the Runtime says which fields count.
     """
-    if ctx.run.status.get("observedGeneration") == ctx.run.generation:
+    is_known = ctx.run.translation is None or bool(ctx.run.status.get("attempt"))
+    if is_known and ctx.run.status.get("observedGeneration") == ctx.run.generation:
         return ctx
     found = warnings(ctx)
     known = conditions.find(ctx.draft.current.get("conditions", ()), conditions.NOT_APPLIED)

@@ -14,6 +14,7 @@ from run_operator.api.references import NotLoadedError
 from run_operator.api.run import Run
 from run_operator.children import DeploymentView, JobView
 from run_operator.lifecycle import (
+    custom_resource,
     deletion,
     elsewhere,
     finish,
@@ -32,6 +33,7 @@ from run_operator.lifecycle.model import Observed, Plan
 from run_operator.lifecycle.status_builder import StatusBuilder
 from run_operator.resolution.resolve import Resolution
 from run_operator.workloads.builder import child_kind
+from run_operator.workloads.custom import CHILD as CUSTOM_CHILD
 from run_operator.workloads.fields import UnresolvedError, WorkloadError
 from run_operator.workloads.types import Options
 
@@ -80,7 +82,8 @@ def _decided(ctx: Context) -> Plan:
         mending.reopen(ctx)
     ctx = resolution.resolved(ctx)
     try:
-        return first_attempt.begin(ctx) if ctx.is_new else _next_step(not_applied.reported(ctx))
+        is_first = ctx.is_new and child_kind(ctx.run) != CUSTOM_CHILD
+        return first_attempt.begin(ctx) if is_first else _next_step(not_applied.reported(ctx))
     except UnresolvedError as error:
         return resolution.wait(ctx, error)
     except WorkloadError as error:
@@ -101,6 +104,8 @@ def _next_step(ctx: Context) -> Plan:
             return restored.shown(ctx)
     if program_end.is_decided(ctx):
         return program_end.end(ctx)
+    if child_kind(ctx.run) == CUSTOM_CHILD:
+        return custom_resource.step(ctx)
     child = ctx.observed.deployment if child_kind(ctx.run) == "Deployment" else ctx.observed.job
     return job.without_child(start.adopt_pods(ctx)) if child is None else _with_child(ctx, child)
 

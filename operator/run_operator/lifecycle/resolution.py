@@ -11,10 +11,12 @@ from typing import Final, NamedTuple
 
 from run_operator.api import conditions
 from run_operator.api.conditions import State
+from run_operator.api.translation import Translation
 from run_operator.lifecycle import deadlines
 from run_operator.lifecycle.context import Context, record_stop
 from run_operator.lifecycle.model import Plan, RunEvent
 from run_operator.resolution.resolve import resolve
+from run_operator.workloads.builder import child_kind
 from run_operator.workloads.fields import UnresolvedError, WorkloadError
 
 NOT_GENUINE: Final = "RecordNotGenuine"
@@ -24,6 +26,9 @@ FORGED: Final = "what status.resolved says was not written by this operator and 
 def resolved(ctx: Context) -> Context:
     """The situation with what the Run refers to looked up and merged in. Nothing is decided or written yet."""
     found = resolve(ctx.run, ctx.observed.catalog, ctx.options)
+    if found.run.translation is None and ctx.observed.deployment and child_kind(found.run) == "Job":
+        # Its Runtime is gone, and the record of it is not there or not genuine: what runs is a service all the same.
+        found = replace(found, run=replace(found.run, translation=Translation("container+deploy")))
     return replace(ctx, run=found.run, resolution=found, document=ctx.run.spec)
 
 

@@ -18,16 +18,20 @@ from run_operator.api.references import (
     EntityView,
     ResolvedPart,
     ResolvedRecord,
-    Want,
     function_want,
     task_want,
 )
 from run_operator.api.run import Run
+from run_operator.api.translation import Translation
+from run_operator.api.want import Want, runtime_wants
 from run_operator.document.errors import DocumentError, InvalidReferenceError
 from run_operator.document.kinds import of_run
 from run_operator.document.merge import merge
 from run_operator.document.names import Reference
 from run_operator.resolution.profile import apply, profile_spec
+from run_operator.resolution.runtime_choice import chosen, compiled, needs_runtime, origin
+from run_operator.runtimes.definition import Definition
+from run_operator.runtimes.translate import translated
 from run_operator.workloads import fields
 from run_operator.workloads.builder import builder
 from run_operator.workloads.fields import InvalidSpecError, UnresolvedError, WorkloadError
@@ -70,25 +74,27 @@ class Resolution:
             named.append(
                 f"profile {record.profile.reference} (ConfigMap {record.profile.namespace}/{record.profile.name})"
             )
-        return f"with the fields of {', '.join(named)}"
+        told = f"with the fields of {', '.join(named)}" if named else ""
+        by = f"as {origin(record.runtime)['kind']} {record.runtime.name} says" if record.runtime else ""
+        return ", ".join(filter(None, (told, by)))
 
 
 def resolve(run: Run, catalog: Catalog, options: Options) -> Resolution:
     """Look up what the Run names. Never raises: what is wrong is in the result."""
     try:
-        essential = builder(run).essential
+        essential = () if needs_runtime(run) else (builder(run).essential,)
     except WorkloadError:
         return Resolution(run)  # it cannot be built anyway, and building says why
-    if run.spec.get(essential) and not run.spec.get("profile"):
+    if essential and run.spec.get(essential[0]) and not run.spec.get("profile"):
         return Resolution(run)
     lookup = _Lookup(run, catalog, options, essential)
     try:
         return replace(lookup.resolution(), is_forged=lookup.is_forged)
     except WorkloadError as error:
-        return Resolution(run, wants=tuple(lookup.wants), error=error, is_forged=lookup.is_forged)
+        return Resolution(lookup.marked, wants=tuple(lookup.wants), error=error, is_forged=lookup.is_forged)
     except DocumentError as error:
         wrong = InvalidSpecError(fields.ROOT, f"cannot be merged with its Function and Task: {error}")
-        return Resolution(run, wants=tuple(lookup.wants), error=wrong, is_forged=lookup.is_forged)
+        return Resolution(lookup.marked, wants=tuple(lookup.wants), error=wrong, is_forged=lookup.is_forged)
 
 
 @dataclass(slots=True)
@@ -96,19 +102,40 @@ class _Lookup:
     run: Run
     catalog: Catalog
     options: Options
-    essential: str
-    """The field without which the Function is looked up."""
+    essential: Sequence[str]
+    """The fields without any of which the Function is looked up; empty: its Runtime says which."""
     wants: list[Want] = field(default_factory=list)
     is_forged: bool = False
+    definition: Definition | None = None
+    """The compiled Runtime, for kinds that need one."""
+
+    @property
+    def marked(self) -> Run:
+        """The Run as it is, of which is known at least whether it is a job or a service."""
+        if self.definition is None:
+            return self.run
+        return replace(
+            self.run,
+            translation=Translation(
+                self.definition.kind, self.definition.used, resource=self.definition.resource
+            ),
+        )
 
     def resolution(self) -> Resolution:
         recorded = self._recorded()
-        run, function, task = self.run, None, None
-        if not run.spec.get(self.essential):
+        run, function, task, runtime = self.run, None, None, None
+        if not self.essential:
+            runtime = self._runtime(recorded.runtime)
+        if any(not run.spec.get(name) for name in self.essential):
             function, task = self._function_and_task(recorded)
             run = replace(run, spec=self._merged(function, task))
-        run, profile, warnings = self._profiled(run, recorded.profile)
-        record = ResolvedRecord(function, task, profile)
+        if runtime is not None and self.definition is not None:
+            run = translated(run, self.definition, origin(runtime))
+        if self.definition is None or self.definition.resource is None:  # else the field means something else
+            run, profile, warnings = self._profiled(run, recorded.profile)
+        else:
+            profile, warnings = None, ()
+        record = ResolvedRecord(function, task, profile, runtime)
         if record == ResolvedRecord():
             return Resolution(run)
         if self.wants and record.size > MAX_RECORD:
@@ -118,6 +145,17 @@ class _Lookup:
                 "recorded in its status: put the code into an image, or the fields into the Run itself",
             )
         return Resolution(run, record, tuple(self.wants), warnings=warnings)
+
+    def _runtime(self, recorded: ResolvedPart | None) -> ResolvedPart:
+        """What the Run was started with, else the one that counts now."""
+        kind = of_run(self.run.kind, fields.text(self.run.spec, "task"))
+        part = _kept(recorded, kind.label)
+        if part is None:
+            self.wants += runtime_wants(kind.label, self.run.namespace)
+            part = chosen(kind, self.catalog.runtimes(kind.label, self.run.namespace))
+        self.definition = compiled(part)
+        self.essential = self.definition.essential
+        return part
 
     def _recorded(self) -> ResolvedRecord:
         """What the operator recorded; nothing where it did not: others may write the status too."""
@@ -141,19 +179,20 @@ class _Lookup:
 
     def _merged(self, function: ResolvedPart, task: ResolvedPart | None) -> dict[str, object]:
         spec = merge(task.spec if task else {}, self.run.spec, function.spec)
-        if not spec.get(self.essential):
+        absent = next((name for name in self.essential if not spec.get(name)), None)
+        if absent is not None:
             what = f"Function {_short(function.reference)} (object {function.name})"
-            raise InvalidSpecError(
-                f"{fields.ROOT}.{self.essential}", f"is missing, and the {what} has none either"
-            )
+            raise InvalidSpecError(f"{fields.ROOT}.{absent}", f"is missing, and the {what} has none either")
         return spec
 
     def _task(self, *, needed: bool) -> ResolvedPart:
         """The Task; one that is not there and not needed is remembered as such."""
         text = fields.text(self.run.spec, "task") or ""
         if needed and not text:
+            absent = self.essential[0] if self.definition else "image"
+            what = "an image" if absent == "image" else "it"
             raise InvalidSpecError(
-                f"{fields.ROOT}.image", "is missing; name an image, or a Function that gives one"
+                f"{fields.ROOT}.{absent}", f"is missing; name {what}, or a Function that gives one"
             )
         try:
             reference = Reference.parse(text)

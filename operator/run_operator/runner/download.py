@@ -27,8 +27,8 @@ CHUNK = 1 << 20
 SHOWN = 400
 
 
-def fetch(url: str, target: str, environ: Mapping[str, str]) -> None:
-    """The file at an http, https or s3 address. Raises RunnerError."""
+def fetch(url: str, target: str, environ: Mapping[str, str], most: int = MAX_BYTES) -> None:
+    """The file at an http, https or s3 address; `most`: its bytes. Raises RunnerError."""
     request = s3.request(url, environ) if url.startswith("s3://") else http_request(url)
     try:
         with urllib.request.urlopen(request, timeout=SECONDS) as answer, open(target, "wb") as file:  # noqa: S310
@@ -38,8 +38,8 @@ def fetch(url: str, target: str, environ: Mapping[str, str]) -> None:
                 if not data:
                     return
                 size += len(data)
-                if size > MAX_BYTES:
-                    raise RunnerError(INVALID_SOURCE, f"{shown(url)} holds more than {MAX_BYTES} bytes")
+                if size > most:
+                    raise RunnerError(INVALID_SOURCE, f"{shown(url)} holds more than {most} bytes")
                 file.write(data)
     except urllib.error.HTTPError as error:
         raise RunnerError(INVALID_SOURCE, f"{shown(url)} answers {error.code} {error.reason}") from error

@@ -1,4 +1,4 @@
-"""`job` runs a function once, `serve` answers requests with it: from the document to the exit code."""
+"""`job` runs a function once, `serve` answers requests with it, `fetch` brings files: from the document to the exit code."""
 
 from __future__ import annotations
 
@@ -61,6 +61,12 @@ class Runner:
                 from .serve import serve
 
                 return serve(self)
+            if action == "fetch":
+                from .model_files import provide
+
+                self.stage = "fetching files"
+                provide(sys.argv[2:], os.environ)
+                return 0
             self._job()
         except RunnerError as error:
             print(f"{error.reason}: {error.message}", file=sys.stderr, flush=True)

@@ -1,4 +1,4 @@
-"""A signed request for one object of an S3 store (Signature Version 4), by the standard library alone."""
+"""Signed requests to an S3 store (Signature Version 4), by the standard library alone: one object, or the names of many."""
 
 from __future__ import annotations
 
@@ -17,7 +17,21 @@ if TYPE_CHECKING:
 EMPTY = hashlib.sha256(b"").hexdigest()
 
 
-def request(url: str, environ: Mapping[str, str], now: dt.datetime | None = None) -> urllib.request.Request:
+def listing(url: str, environ: Mapping[str, str], after: str = "") -> urllib.request.Request:
+    """GET of the names below `s3://bucket/folder/`; `after`: the token of the page before. Raises RunnerError."""
+    parts = urllib.parse.urlsplit(url)
+    asked = {"list-type": "2", "prefix": parts.path.lstrip("/")} | (
+        {"continuation-token": after} if after else {}
+    )
+    query = "&".join(
+        f"{name}={urllib.parse.quote(value, safe='-_.~')}" for name, value in sorted(asked.items())
+    )
+    return request(f"s3://{parts.netloc}", environ, query=query)
+
+
+def request(
+    url: str, environ: Mapping[str, str], now: dt.datetime | None = None, query: str = ""
+) -> urllib.request.Request:
     """GET of `s3://bucket/key`, with the credentials of the environment. Raises RunnerError.
 
     AWS_ENDPOINT_URL (or S3_ENDPOINT_URL), AWS_REGION, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN, as
@@ -25,7 +39,7 @@ def request(url: str, environ: Mapping[str, str], now: dt.datetime | None = None
     """
     parts = urllib.parse.urlsplit(url)
     bucket, key = parts.netloc, parts.path.lstrip("/")
-    if not bucket or not key:
+    if not bucket or not (key or query):
         raise RunnerError(INVALID_SOURCE, f"{url[:200]} names no bucket or no object")
     region = environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION") or "us-east-1"
     endpoint = (
@@ -39,13 +53,13 @@ def request(url: str, environ: Mapping[str, str], now: dt.datetime | None = None
             INVALID_SOURCE,
             f"{url[:200]} needs AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY in the environment of the Run",
         )
-    path = "/" + urllib.parse.quote(f"{bucket}/{key}", safe="/-_.~")
+    path = "/" + urllib.parse.quote(f"{bucket}/{key}" if key else bucket, safe="/-_.~")
     base = urllib.parse.urlsplit(endpoint.rstrip("/"))
     headers = _signed(
         base.netloc, base.path + path, region, access, secret, environ.get("AWS_SESSION_TOKEN", ""),
-        now or dt.datetime.now(dt.timezone.utc),
+        now or dt.datetime.now(dt.timezone.utc), query,
     )  # fmt: skip
-    address = f"{base.scheme}://{base.netloc}{base.path}{path}"
+    address = f"{base.scheme}://{base.netloc}{base.path}{path}" + (f"?{query}" if query else "")
     request = urllib.request.Request(address)  # noqa: S310 - the admin's store
     for name, value in headers.items():
         request.add_unredirected_header(name, value)
@@ -53,7 +67,7 @@ def request(url: str, environ: Mapping[str, str], now: dt.datetime | None = None
 
 
 def _signed(
-    host: str, path: str, region: str, access: str, secret: str, session: str, now: dt.datetime
+    host: str, path: str, region: str, access: str, secret: str, session: str, now: dt.datetime, query: str
 ) -> Mapping[str, str]:
     moment = now.strftime("%Y%m%dT%H%M%SZ")
     headers = {"host": host, "x-amz-content-sha256": EMPTY, "x-amz-date": moment}
@@ -61,7 +75,7 @@ def _signed(
         headers["x-amz-security-token"] = session
     names = ";".join(sorted(headers))
     listed = "".join(f"{name}:{headers[name]}\n" for name in sorted(headers))
-    canonical = f"GET\n{path}\n\n{listed}\n{names}\n{EMPTY}"
+    canonical = f"GET\n{path}\n{query}\n{listed}\n{names}\n{EMPTY}"
     scope = f"{moment[:8]}/{region}/s3/aws4_request"
     text = "\n".join(("AWS4-HMAC-SHA256", moment, scope, hashlib.sha256(canonical.encode()).hexdigest()))
     key = f"AWS4{secret}".encode()

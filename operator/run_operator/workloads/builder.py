@@ -12,6 +12,7 @@ from run_operator.document.errors import DocumentError
 from run_operator.document.kinds import of_run
 from run_operator.workloads import fields
 from run_operator.workloads.allowed import check_allowed
+from run_operator.workloads.custom import CustomResource
 from run_operator.workloads.deployment import Replicated
 from run_operator.workloads.fields import InvalidSpecError, UnsupportedError, WorkloadError
 from run_operator.workloads.job import ContainerJob
@@ -29,6 +30,7 @@ BUILDERS: Final[tuple[Builder, ...]] = (
 )
 MAX_SPEC: Final = 1024 * 1024
 """Bytes of the spec as JSON, as of an exported file: etcd holds 1.5 MiB, and the Run's status and metrics come on top."""
+CUSTOM: Final = CustomResource()
 SUPPORTED: Final = {kind: builder for builder in BUILDERS for kind in builder.kinds}
 
 
@@ -41,7 +43,8 @@ def build(run: Run, attempt: int, options: Options) -> Workload:
     """
     pod, address = _checked(run, attempt, options)
     child = builder(run).child(run, attempt, pod, options)
-    return Workload(child=child, service=address, needs=pod.needs, warnings=pod.warnings)
+    custom = run.translation.resource if run.translation else None
+    return Workload(child=child, service=address, needs=pod.needs, warnings=pod.warnings, custom=custom)
 
 
 def validate(run: Run, options: Options) -> None:
@@ -76,8 +79,18 @@ def child_kind(run: Run) -> str:
         return "Job"
 
 
+def is_built_in(run: Run) -> bool:
+    """Whether the operator builds the Run's kind without a Runtime."""
+    try:
+        return of_run(run.kind, fields.text(run.spec, "task")).label in SUPPORTED
+    except (DocumentError, WorkloadError):
+        return True  # of no kind at all; building says so
+
+
 def builder(run: Run) -> Builder:
-    """Who builds Runs of this kind. Raises InvalidSpecError or UnsupportedError."""
+    """Who builds Runs of this kind, or of the one that a runtime makes of it. Raises InvalidSpecError or UnsupportedError."""
+    if run.translation is not None:
+        return CUSTOM if run.translation.resource else SUPPORTED[run.translation.kind]
     try:
         kind = of_run(run.kind, fields.text(run.spec, "task"))
     except DocumentError as error:
@@ -85,7 +98,10 @@ def builder(run: Run) -> Builder:
     found = SUPPORTED.get(kind.label)
     if found is None:
         known = ", ".join(sorted(SUPPORTED))
-        raise UnsupportedError("UnsupportedKind", f"{kind.label} is not supported yet; supported: {known}")
+        raise UnsupportedError(
+            "UnsupportedKind",
+            f"{kind.label} is not built in, and no Runtime was applied to it; built in: {known}",
+        )
     return found
 
 

@@ -81,7 +81,7 @@ def deployment(run: Run, attempt: int, made: Pod, named: list[Port]) -> dict[str
             # Pods of two attempts never live side by side, whatever becomes of the template.
             "strategy": {"type": "Recreate"},
             "revisionHistoryLimit": 0,
-            "template": _serving(made.template, named),
+            "template": _serving(made.template, named, run.translation.ready_path if run.translation else ""),
         },
     }
 
@@ -98,14 +98,21 @@ def replicas(spec: Mapping[str, Any]) -> int:
     return wanted
 
 
-def _serving(template: Mapping[str, Any], named: list[Port]) -> dict[str, Any]:
-    """The pod of a job made one that is started again when it ends, and is ready when its first port answers."""
+def _serving(template: Mapping[str, Any], named: list[Port], ready_path: str) -> dict[str, Any]:
+    """The pod of a job made one that is started again when it ends, and is ready when its first port answers.
+
+    `ready_path`: what has to answer there with a success; empty: the port is open.
+    """
     main, *others = template["spec"]["containers"]
     if named:
         targets = dict.fromkeys(port.target for port in named)
         main = main | {
             "ports": [{"containerPort": target, "protocol": "TCP"} for target in targets],
-            "readinessProbe": {"tcpSocket": {"port": named[0].target}, **PROBE},
+            "readinessProbe": {**_asked(named[0].target, ready_path), **PROBE},
         }
     spec = template["spec"] | {"restartPolicy": "Always", "containers": [main, *others]}
     return {**template, "spec": spec}
+
+
+def _asked(port: int, path: str) -> dict[str, Any]:
+    return {"httpGet": {"path": path, "port": port}} if path else {"tcpSocket": {"port": port}}

@@ -28,20 +28,26 @@ FLUSH_SECONDS: Final = 10
 
 
 def add_reporting(
-    run: Run, options: Options, env: list[dict[str, Any]], mounted: Volumes, document: str = ""
+    run: Run,
+    options: Options,
+    env: list[dict[str, Any]],
+    mounted: Volumes,
+    document: str = "",
+    *,
+    with_runner: bool = False,
 ) -> list[str]:
     """Add variables to `env` and volumes to `mounted`, unless the operator or the document says no.
 
     `document`: the ConfigMap with what the runner reads; then the runner is mounted whatever the document says of
-    metrics. The answer: what of the document is not applied. Raises InvalidSpecError where a volume hides the module.
+    metrics; `with_runner`: it is needed without a document. The answer: what of the document is not applied. Raises InvalidSpecError where a volume hides the module.
     """
     given = document_variables(run.spec)
     if options.ingest_url is None:
         return []
     if _off(given):
-        if document:
+        if document or with_runner:
             _refuse_hidden_folder(mounted)
-            _mount_handed(run, options, mounted, document, with_sdk=False)
+            _mount_handed(run, options, mounted, document, with_sdk=False, with_runner=with_runner)
         return []
     _refuse_hidden_folder(mounted)
     variables = {
@@ -53,7 +59,8 @@ def add_reporting(
     }
     sdk = _sdk(run, options, given)
     _set(env, variables | sdk)
-    _mount(run, options, _folder(given), mounted, document, with_sdk=bool(sdk))
+    _mount_handed(run, options, mounted, document, with_sdk=bool(sdk), with_runner=with_runner)
+    _mount_scratch(_folder(given), mounted)
     return [
         f"the environment variable {name} is set by the operator; the document's is not applied"
         for name in OURS
@@ -113,27 +120,27 @@ def _sdk(run: Run, options: Options, given: Mapping[str, str]) -> dict[str, str]
     return found if run.spec.get("secrets") else found | {names.ENV_DHCORE_ENDPOINT: url}
 
 
-def _mount(
-    run: Run, options: Options, folder: str, mounted: Volumes, document: str, *, with_sdk: bool
-) -> None:
-    _mount_handed(run, options, mounted, document, with_sdk=with_sdk)
+def _mount_scratch(folder: str, mounted: Volumes) -> None:
     if below(folder, names.SPOOL_FOLDER) is not None and mount_of(names.SPOOL_FOLDER, mounted.mounts) is None:
         scratch = {"emptyDir": {"sizeLimit": SPOOL_LIMIT}}
         mounted.add(_free("run-metrics", mounted), scratch, names.SPOOL_FOLDER)
 
 
-def _mount_handed(run: Run, options: Options, mounted: Volumes, document: str, *, with_sdk: bool) -> None:
-    handed = _handed(run, options.module_config_map, document, with_sdk=with_sdk)
+def _mount_handed(
+    run: Run, options: Options, mounted: Volumes, document: str, *, with_sdk: bool, with_runner: bool
+) -> None:
+    runner = with_runner or bool(document)
+    handed = _handed(run, options.module_config_map, document, with_sdk=with_sdk, with_runner=runner)
     mounted.add(_free("run-operator", mounted), handed, names.FOLDER, readOnly=True)
 
 
-def _handed(run: Run, module: str, document: str, *, with_sdk: bool) -> dict[str, Any]:
+def _handed(run: Run, module: str, document: str, *, with_sdk: bool, with_runner: bool) -> dict[str, Any]:
     """The projected volume. The ConfigMaps are not optional: a pod waits for them rather than fail at its import."""
     modules = [
         {"key": key, "path": below(f"{names.MODULE_FOLDER}/{key}", names.FOLDER)}
         for key in (names.MODULE_KEY, names.SITE_KEY)[: 2 if with_sdk else 1]
     ]
-    if document:
+    if with_runner:
         modules.append({"key": names.RUNNER_KEY, "path": below(names.RUNNER_FILE, names.FOLDER)})
     authority = {"key": names.AUTHORITY_KEY, "path": below(names.AUTHORITY_FILE, names.FOLDER)}
     token = {

@@ -10,6 +10,7 @@ from typing import Any, Final
 from run_operator.api.run import Run
 from run_operator.workloads import fields
 from run_operator.workloads.environment import environment, secret_sources, store_source
+from run_operator.workloads.fetching import fetching
 from run_operator.workloads.fields import InvalidSpecError
 from run_operator.workloads.metadata import files_name, labels, owner, pod_labels
 from run_operator.workloads.metrics_injection import add_reporting
@@ -73,10 +74,11 @@ def pod(run: Run, attempt: int, options: Options, program: Program | None = None
     """The pod of one attempt; `program` in place of the document's command and source. Raises WorkloadError."""
     file = source(run.spec) if program is None else None
     mounted = volumes(run)
-    _shared(run, file, mounted, needed=program is not None)
+    files = run.translation.files if run.translation else ()
+    _shared(run, file, mounted, needed=program is not None or bool(files))
     env, warnings = environment(run, attempt)
     document = "" if program is None else files_name(run.name, program.document)
-    warnings += add_reporting(run, options, env, mounted, document)
+    warnings += add_reporting(run, options, env, mounted, document, with_runner=bool(files))
     container = _container(run, env, mounted, file, options, program)
     spec = {
         "restartPolicy": "Never",
@@ -85,6 +87,7 @@ def pod(run: Run, attempt: int, options: Options, program: Program | None = None
         "enableServiceLinks": False,
         "securityContext": pod_context(run.spec, options.default_user, claims=mounted.have_claims),
         **placement(run.spec),
+        **({"initContainers": [fetching(run, container, options)]} if files else {}),
         "containers": [container],
         **({"volumes": mounted.volumes} if mounted.volumes else {}),
     }
@@ -93,8 +96,8 @@ def pod(run: Run, attempt: int, options: Options, program: Program | None = None
         metadata["annotations"] = dict(run.profile_annotations)
     template = {"metadata": metadata, "spec": spec}
     content = program.document if program else file.data if file else None
-    files = (_config_map(run, content),) if content is not None else ()
-    return Pod(template, (*mounted.claims, *files), tuple(warnings))
+    held = (_config_map(run, content),) if content is not None else ()
+    return Pod(template, (*mounted.claims, *held), tuple(warnings))
 
 
 def _container(

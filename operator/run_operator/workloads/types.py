@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
+from run_operator.api.custom_object import CustomKind
 from run_operator.api.pod_contract import MODULE_CONFIG_MAP
 from run_operator.api.run import Run
 from run_operator.api.seal import Seal
@@ -75,6 +76,8 @@ class Workload:
     """Claims and config maps, to be created before the child."""
     warnings: tuple[str, ...] = ()
     """What of the document is not applied, one line each."""
+    custom: CustomKind | None = None
+    """The kind of `child`, where it is of another operator."""
 
 
 class Builder(Protocol):
@@ -87,7 +90,7 @@ class Builder(Protocol):
 
     @property
     def child_kind(self) -> str:
-        """Job: runs to its end. Deployment: runs until it is stopped."""
+        """Job: runs to its end. Deployment: runs until it is stopped. Resource: an object of another operator."""
         ...
 
     @property

@@ -22,6 +22,7 @@ def without_effect(run: Run, document: Mapping[str, Any]) -> tuple[str, ...]:
     try:
         kind = of_run(run.kind, text(run.spec.get("task")))
         absent = left_out(run.spec) if kind.runtime == "container" else ()
-        return (*unused(kind.label, document), *absent)
+        used = run.translation.used if run.translation else None
+        return (*unused(kind.label, document, used), *absent)
     except (DocumentError, WorkloadError):
         return ()  # it cannot be built, and building says why

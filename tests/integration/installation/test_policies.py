@@ -13,6 +13,7 @@ from run_operator.api.run import Run
 from run_operator.workloads.builder import SUPPORTED, build
 from run_operator.workloads.types import Options
 from tests.support.harness import Person, run_object, wait_for
+from tests.support.runtimes import runtime
 
 OPERATOR = "system:serviceaccount:run-operator:run-operator"
 RUNS = {"apiGroups": ["run-operator.io"], "resources": ["runs", "functions", "tasks"], "verbs": ["*"]}
@@ -39,7 +40,14 @@ RULES: dict[str, list[dict[str, Any]]] = {
         {"apiGroups": ["run-operator.io"], "resources": ["runs/status"], "verbs": ["get"]},
         {"apiGroups": [""], "resources": ["pods"], "verbs": ["get", "delete"]},
     ],
-    "writer": [{"apiGroups": [""], "resources": ["configmaps"], "verbs": ["*"]}],
+    "writer": [
+        {"apiGroups": [""], "resources": ["configmaps"], "verbs": ["*"]},
+        {"apiGroups": ["run-operator.io"], "resources": ["runtimes"], "verbs": ["*"]},
+    ],
+    "maker": [
+        {"apiGroups": ["batch"], "resources": ["jobs"], "verbs": ["create"]},
+        {"apiGroups": ["run-operator.io"], "resources": ["runtimes"], "verbs": ["*"]},
+    ],
 }
 
 
@@ -254,6 +262,16 @@ def test_profiles_are_written_by_who_may_make_such_pods(cast):
     assert cast.refusal("editor", document) == ""
     del document["metadata"]["labels"]
     assert cast.refusal("writer", document) == ""
+
+
+def test_runtimes_are_written_by_who_may_make_what_they_make(cast, person):
+    document = runtime(namespace=person.namespace)
+    document["metadata"] = {"name": "echo"}
+    assert "takes the right to create Jobs" in cast.refusal("writer", document)
+    assert cast.refusal("editor", document) == ""
+    document["spec"]["document"]["spec"]["secrets"] = ["db"]
+    assert "takes the right to get Secrets" in cast.refusal("maker", document)
+    assert cast.refusal("editor", document) == ""
 
 
 def status_patch(person: Person, account: str, status: dict[str, Any]) -> str:

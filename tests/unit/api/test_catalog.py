@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from run_operator.api.references import Catalog, EntityView, ProfilesView, Want, function_want, task_want
+from run_operator.api.references import Catalog, EntityView, ProfilesView, function_want, task_want
+from run_operator.api.want import Want
 from run_operator.document.names import Reference
 from tests.support.builders import function, profiles, task
 

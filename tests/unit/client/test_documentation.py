@@ -24,7 +24,7 @@ def first_column(page: str, title: str) -> str:
 
 
 def names(cells: str) -> set[str]:
-    return set(re.findall(r"`(\w+)", cells))
+    return set(re.findall(r"`([\w-]+)", cells))
 
 
 def test_every_verb_is_documented_and_every_documented_one_exists():

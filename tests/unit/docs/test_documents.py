@@ -47,7 +47,7 @@ def test_commands_exist(path):
     for folder in re.findall(r"apply -k ([a-z/]+)", text):
         assert (ROOT / folder / "kustomization.yaml").exists(), folder
     for group, shown in (
-        (runctl, r"(?:^\$? ?|`)runctl ([a-z]+)\b"),
+        (runctl, r"(?:^\$? ?|`)runctl ([a-z-]+)\b"),
         (launcher.cli, r"python -m cluster ([a-z]+)\b"),
     ):
         assert isinstance(group, click.Group)

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from run_operator.api.raw import KEPT
-from run_operator.api.references import Catalog, NotLoadedError, Want
+from run_operator.api.references import Catalog, NotLoadedError
+from run_operator.api.want import Want
 from run_operator.engine.executor import Executor
 from run_operator.engine.reconciler import Reconciler
 from run_operator.engine.store import Store

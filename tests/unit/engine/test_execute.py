@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from run_operator.api.constants import ANNOTATION_ATTEMPT
-from run_operator.engine.executor import Executor, RefusedError
+from run_operator.engine.executor import Executor
+from run_operator.engine.refusals import RefusedError
 from run_operator.engine.store import Store
 from run_operator.kube.errors import (
     AlreadyExistsError,

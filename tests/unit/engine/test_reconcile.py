@@ -12,9 +12,9 @@ from run_operator.api.raw import stamp
 from run_operator.api.run import Run
 from run_operator.children import Controller
 from run_operator.children.kubelet_events import Question, Said, about_job
-from run_operator.engine.executor import RefusedError
 from run_operator.engine.pacing import ANSWERS_FIRST, BURST, RATE, Pacing
 from run_operator.engine.reconciler import LONGEST_WAIT, REFUSED_AGAIN, Reconciler
+from run_operator.engine.refusals import RefusedError
 from run_operator.engine.store import Store
 from run_operator.kube.errors import ForbiddenError, InvalidError, TooLargeError, TransientError
 from run_operator.lifecycle.finish import MARKED_AFTER

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from run_operator.api.run import Key
-from run_operator.engine.executor import Executor, RefusedError
+from run_operator.engine.executor import Executor
 from run_operator.engine.ingest_service import _at_rest, _Gauges
+from run_operator.engine.refusals import RefusedError
 from run_operator.engine.store import Store
 from run_operator.ingest.configmap import NotOursError
 from run_operator.kube.errors import ForbiddenError

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from run_operator.api.references import Want
 from run_operator.api.run import Key
+from run_operator.api.want import Want
 from run_operator.engine.executor import merge_patch
 from run_operator.engine.store import Store
 from tests.support.builders import UID, function, job, pod, profiles, run, task
@@ -63,7 +63,18 @@ def test_children_come_and_go_with_their_run():
     store.drop_child("uid-hello-x")
     assert (store.observed(one).job, store.observed(one).pods) == (None, ())
     assert store.sizes == {"runs": 1} | dict.fromkeys(
-        ("jobs", "deployments", "services", "pods", "functions", "tasks", "configmaps"), 0
+        (
+            "jobs",
+            "deployments",
+            "services",
+            "pods",
+            "functions",
+            "tasks",
+            "runtimes",
+            "clusterruntimes",
+            "configmaps",
+        ),
+        0,
     )
     assert calls[-1] == ("hello", False)
 

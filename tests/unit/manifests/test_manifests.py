@@ -33,6 +33,7 @@ RESOLVED = {
     "function": {"reference", "id", "name", "uid", "generation", "spec"},
     "task": {"reference", "function", "name", "uid", "generation", "spec"},
     "profile": {"reference", "namespace", "name", "uid", "spec"},
+    "runtime": {"reference", "namespace", "name", "uid", "generation", "spec"},
 }
 
 
@@ -45,7 +46,7 @@ def properties(schema: dict, path: str = ""):
         yield from properties(schema["items"], f"{path}[]")
 
 
-@pytest.mark.parametrize("name", [*DOCUMENTS, "runlogs"])
+@pytest.mark.parametrize("name", [*DOCUMENTS, "runtimes", "clusterruntimes", "runlogs"])
 def test_every_field_says_what_it_is(name):
     found = properties(schema_of(name))
     assert [path for path, inner in found if "description" not in inner and path != ".metadata"] == []
@@ -58,7 +59,10 @@ def test_every_key_of_an_export_has_its_place(name):
 
 def test_the_operator_may_read_what_it_watches_and_people_may_write_what_runs_refer_to():
     manifests = ROOT / "manifests" / "base"
-    rules = next(yaml.safe_load_all((manifests / "rights/roles.yaml").read_text()))["rules"]
+    files = ("rights/roles.yaml", "cluster-roles.yaml")
+    rules = [
+        rule for file in files for rule in next(yaml.safe_load_all((manifests / file).read_text()))["rules"]
+    ]
     for resource in WATCHED:
         allowed = {
             verb

@@ -224,10 +224,8 @@ def test_only_what_can_be_quoted_is_to_be_quoted(value):
     ("export", "reason", "said"),
     [
         ("container-job-function-only.yaml", "InvalidSpec", "spec.spec.image: is missing"),
-        ("container-build-full.yaml", "UnsupportedKind", "container+build is not supported yet"),
-        ("python-build-full.yaml", "UnsupportedKind", "python+build is not supported yet"),
         ("python-job-full.yaml", "UnsupportedKind", "needs the operator's ingest, which is off"),
-        ("dbt-transform.yaml", "UnsupportedKind", "dbt+transform"),
+        ("dbt-transform.yaml", "UnsupportedKind", "dbt+transform is not built in"),
     ],
 )
 def test_what_cannot_be_done_is_said(export, reason, said):

@@ -127,12 +127,10 @@ def test_an_image_on_the_run_or_its_task_is_enough_beside_a_function_without():
     assert found(run(V1), task(spec={"image": "task"}), function(image=None)).run.spec["image"] == "task"
 
 
-def test_a_kind_that_cannot_be_built_waits_for_nothing():
-    one = run(
-        OWN_TASK | {"function": "python://demo/double", "task": "python+build://demo/t"},
-        kind="python+build:run",
-    )
-    assert found(one) == Resolution(one)
+def test_an_action_that_the_kind_does_not_have_waits_for_nothing():
+    one = run({"task": "python+train://demo/t"}, kind="python+train:run")
+    assert found(one).error.reason == "UnsupportedKind"
+    assert not isinstance(found(one).error, UnresolvedError)
 
 
 def test_what_a_run_was_started_with_stays_whatever_becomes_of_the_objects():

@@ -27,6 +27,8 @@ VERBS: Final[dict[str, tuple[str, str]]] = {
     "resume": ("suspend", "Let stopped Runs go on."),
     "delete": ("suspend", "Delete Runs, with their pods and claims."),
     "metrics": ("metrics", "Show metrics; --plot: as a chart."),
+    "runtimes": ("runtimes", "List the kinds that Runtimes stand for."),
+    "explain-runtime": ("runtimes", "Show what a kind takes, and what becomes of a document."),
     "compare": ("compare", "Show Runs beside each other: parameters, metrics, a chart."),
     "export": ("export", "Write runs-<id>.yaml, with status and metrics."),
     "invoke": ("invoke", "Send a request to a Run's service."),
@@ -50,7 +52,7 @@ class _Verbs(click.Group):
         if cmd_name not in VERBS:
             return None
         module = import_module(f"run_operator.client.cli.{VERBS[cmd_name][0]}")
-        command: click.Command = getattr(module, f"{cmd_name}_command")
+        command: click.Command = getattr(module, f"{cmd_name.replace('-', '_')}_command")
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -1,0 +1,35 @@
+"""What the API server will not have, as words for the Run's status."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from run_operator.kube.errors import ForbiddenError, InvalidError, TooLargeError
+from run_operator.lifecycle.model import Refusal
+
+
+class RefusedError(Exception):
+    """The API server refused a child; `refusal` says why, in words for the Run's status."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(refusal.message)
+        self.refusal = refusal
+
+
+@contextmanager
+def refusals() -> Iterator[None]:
+    """What the API server will not have becomes a RefusedError."""
+    try:
+        yield
+    except TooLargeError as error:
+        message = (
+            f"the cluster cannot hold it: {error}; make the Run smaller: put its source into an image, "
+            "large values into a ConfigMap or a volume"
+        )
+        raise RefusedError(Refusal("TooLarge", message, final=True)) from error
+    except InvalidError as error:
+        message = f"the API server refuses it: {error.message}"
+        raise RefusedError(Refusal("InvalidSpec", message, final=True)) from error
+    except ForbiddenError as error:
+        raise RefusedError(Refusal("Forbidden", error.message, final=False)) from error

@@ -1,0 +1,69 @@
+"""What a Run says of a kind that no Runtime stands for: what has to be applied, or why nothing would help."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from run_operator.document.kinds import RUNTIMES, Kind
+from run_operator.workloads.fields import UnresolvedError, UnsupportedError, WorkloadError
+
+FOLDER: Final = "manifests/runtimes"
+SHIPPED: Final[dict[str, str]] = {
+    "sklearnserve+serve": "sklearnserve",
+    "mlflowserve+serve": "mlflowserve",
+    "huggingfaceserve+serve": "huggingfaceserve",
+    "vllmserve-text+serve": "vllmserve",
+    "vllmserve-speech+serve": "vllmserve",
+    "vllmserve-pooling+serve": "vllmserve",
+    "kubeai-text+serve": "kubeai",
+    "kubeai-speech+serve": "kubeai",
+    "openinference+serve": "openinference",
+    "guardrail+serve": "guardrail",
+    "servicegraph+serve": "servicegraph",
+    "dbt+transform": "dbt",
+    "flower-app+train": "flower",
+    "flower-server+deploy": "flower",
+    "flower-client+deploy": "flower",
+}
+"""The kinds that a file of manifests/runtimes makes run."""
+_ARGO: Final = (
+    "its pipeline is a Workflow of Argo Workflows, and the operator makes Jobs and Deployments alone; run the pipeline's steps "
+    "as Runs of their own"
+)
+COMPONENTS: Final[dict[str, str]] = {
+    "hera": _ARGO,
+    "kfp": _ARGO,
+}
+"""By runtime: what else it would take."""
+HOW_TO: Final = "docs/runtimes.md says how to write one"
+REASON: Final = "RuntimeNotFound"
+
+
+def missing(kind: Kind) -> WorkloadError:
+    """Nobody stands for this kind. An UnresolvedError may pass: the Run waits for a Runtime."""
+    label = kind.label
+    if file := SHIPPED.get(label):
+        return UnresolvedError(
+            REASON,
+            f"{label} needs a ClusterRuntime: an administrator applies {FOLDER}/{file}.yaml "
+            f"(kubectl apply -f {FOLDER}/{file}.yaml)",
+        )
+    actions = RUNTIMES.get(kind.runtime)
+    if actions is not None and kind.action not in actions:
+        known = ", ".join(actions)
+        return UnsupportedError(
+            "UnsupportedKind", f"{kind.runtime} has no action {kind.action}; it has {known}"
+        )
+    if component := COMPONENTS.get(kind.runtime):
+        return UnresolvedError(
+            REASON, f"{label} needs a ClusterRuntime, and none is shipped: {component}; {HOW_TO}"
+        )
+    if kind.action == "build":
+        return UnresolvedError(
+            REASON,
+            f"{label} needs a ClusterRuntime that builds images, and none is shipped, since it takes a registry: build "
+            f"the image elsewhere and name it as image in the Run or its Function; {HOW_TO}",
+        )
+    return UnresolvedError(
+        REASON, f"{label} needs a Runtime or ClusterRuntime whose spec.kinds has {label}:run; {HOW_TO}"
+    )

@@ -1,0 +1,185 @@
+"""Kinds that are added by an object alone, on a real API server: waited for, accepted, run, stopped, resumed; and every export."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from run_operator.api.exported import manifest
+from run_operator.document.entity import load
+from tests.support.harness import Person, condition, wait_for
+from tests.support.runtimes import runtime, shipped, widgets
+
+EXPORTS = sorted((Path(__file__).parents[1] / "data" / "exports").glob("*.yaml"))
+
+
+def apply_runtime(person: Person, name: str = "echo", **spec: Any) -> None:
+    made = runtime(name, namespace=person.namespace, **spec)
+    made["metadata"] = {"name": name}
+    person.apply(made)
+
+
+def accepted(person: Person, status: str, kind: str = "runtime", name: str = "echo") -> str:
+    found = wait_for(
+        f"Accepted={status}",
+        lambda: (
+            (found := condition(person.get(kind, name).get("status", {}), "Accepted")).get("status") == status
+            and found["observedGeneration"] == person.get(kind, name)["metadata"]["generation"]
+            and found
+        ),
+    )
+    return str(found["message"])
+
+
+def apply_echo(person: Person, name: str, **spec: Any) -> None:
+    person.apply_run(name, kind="echo+serve", spec={"image": None, "text": "hi", **spec})
+
+
+def container(person: Person, name: str) -> dict[str, Any]:
+    return dict(person.get("deployment", name)["spec"]["template"]["spec"]["containers"][0])
+
+
+def test_a_kind_is_added_by_a_runtime_alone(operator, person):
+    apply_echo(person, "one", loud=True)
+    waiting = wait_for(
+        "what is missing",
+        lambda: (status := person.status("one")).get("reason") == "RuntimeNotFound" and status,
+    )
+    assert waiting["state"] == "CREATED"
+    assert "whose spec.kinds has echo+serve:run" in waiting["message"]
+    apply_runtime(person)
+    assert "echo+serve are built as a service" in accepted(person, "True")
+    status = person.becomes("one", "RUNNING")
+    assert status["resolved"]["runtime"]["name"] == "echo"
+    assert f"one.{person.namespace}" in status["service"]["url"]
+    assert "spec.spec.loud is not used by echo+serve" in condition(status, "NotApplied")["message"]
+    assert container(person, "one")["args"] == ["--text=hi", "--times=1"]
+    # A change of the Runtime reaches new Runs alone, and so does its end.
+    apply_runtime(person, settings={"image": "example.org/echo:2"})
+    person.patch_run("one", {"spec": {"suspend": True}})
+    person.becomes("one", "STOPPED")
+    assert not person.items("pods")
+    person.kubectl("delete", "runtime", "echo")
+    person.patch_run("one", {"spec": {"suspend": False}})
+    person.becomes("one", "RUNNING")
+    assert person.status("one")["attempt"] == 2
+    assert container(person, "one")["image"] == "example.org/echo:1"
+
+
+def test_a_wrong_expression_is_told_in_the_runtime_and_its_runs_wait_until_it_is_mended(operator, person):
+    wrong = runtime()["spec"]["document"]
+    wrong["spec"]["args"] = ["fine", "${run.spec.txt}"]
+    apply_runtime(person, document=wrong)
+    said = accepted(person, "False")
+    assert said.startswith("spec.document.spec.args[1]: ")
+    apply_echo(person, "two")
+    wait_for("why it waits", lambda: person.status("two").get("reason") == "InvalidRuntime")
+    assert said in person.status("two")["message"]
+    apply_runtime(person)
+    accepted(person, "True")
+    person.becomes("two", "RUNNING")
+
+
+def test_a_runtime_of_another_namespace_does_not_count(operator, person, kubeconfig):
+    other = Person(kubeconfig, f"{person.namespace}-other")
+    other.kubectl("create", "namespace", other.namespace)
+    try:
+        apply_runtime(other)
+        accepted(other, "True")
+        apply_echo(person, "three")
+        wait_for("it waits", lambda: person.status("three").get("reason") == "RuntimeNotFound")
+    finally:
+        other.kubectl("delete", "namespace", other.namespace, "--wait=false")
+
+
+def test_what_the_schema_refuses(person):
+    for spec in (
+        {"kinds": ["echo"]},
+        {"document": {"kind": "dbt+transform:run", "spec": {}}},
+        {"resource": {}},
+    ):
+        made = runtime("wrong", namespace=person.namespace, **spec)
+        made["metadata"] = {"name": "wrong"}
+        with pytest.raises(AssertionError):
+            person.apply(made)
+
+
+@pytest.mark.timeout(240)
+def test_every_export_runs_or_names_what_is_missing(operator, person):
+    person.apply([{**raw, "metadata": {"name": raw["metadata"]["name"]}} for raw in shipped()])
+    try:
+        for raw in shipped():
+            accepted(person, "True", "clusterruntime", raw["metadata"]["name"])
+        runs = [manifest(found) for path in EXPORTS if (found := load(path.read_bytes())).type.value == "Run"]
+        person.apply(runs)
+        told = {raw["metadata"]["name"]: (raw["spec"]["kind"], answered(person, raw)) for raw in runs}
+    finally:
+        person.kubectl("delete", "clusterruntimes", "--all", "--wait=false")
+    assert len(told) > 25
+    assert [one for one in told.items() if one[1][1][1] == "UnsupportedKind"] == []
+    waiting = {kind: said for kind, (state, _, said) in told.values() if state == "CREATED"}
+    for kind, said in waiting.items():
+        assert "needs a ClusterRuntime" in said or "apply the" in said or "profile" in said, (kind, said)
+    for kind in (
+        "sklearnserve+serve:run",
+        "servicegraph+serve:run",
+        "flower-client+deploy:run",
+        "dbt+transform:run",
+    ):
+        assert kind not in waiting
+
+
+def answered(person: Person, raw: dict[str, Any]) -> tuple[str, str, str]:
+    """State, reason and message, when it has one."""
+    status = wait_for(
+        f"an answer about {raw['metadata']['name']}",
+        lambda: (found := person.status(raw["metadata"]["name"])).get("message") and found,
+    )
+    return status["state"], status.get("reason", ""), status["message"]
+
+
+WIDGETS = {
+    "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition", "metadata": {"name": "widgets.example.org"},
+    "spec": {
+        "group": "example.org", "scope": "Namespaced",
+        "names": {"kind": "Widget", "listKind": "WidgetList", "plural": "widgets", "singular": "widget"},
+        "versions": [{
+            "name": "v1", "served": True, "storage": True, "subresources": {"status": {}},
+            "schema": {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}},
+        }],
+    },
+}  # fmt: skip
+
+
+@pytest.mark.timeout(240)
+def test_a_run_becomes_an_object_of_another_operator(operator, person):
+    made = widgets()
+    made["metadata"] = {"name": "widgets"}
+    person.apply(made)
+    try:
+        accepted(person, "True", "clusterruntime", "widgets")
+        person.apply_run("w", kind="widget+serve", spec={"image": None, "size": 2})
+        wait_for("the component", lambda: person.status("w").get("reason") == "ComponentMissing")
+        assert "needs Widgets (example.org)" in person.status("w")["message"]
+        person.apply(WIDGETS)
+        person.patch_run("w", {"spec": {"runPolicy": {"pendingDeadlineSeconds": 600}}})  # looked at at once
+        widget = wait_for("the object", lambda: person.get("widgets.example.org", "w"))
+        assert widget["spec"] == {"size": 2}
+        told = json.dumps({"status": {"phase": "Up"}})
+        person.kubectl(
+            "patch", "widgets.example.org", "w", "--subresource=status", "--type=merge", "-p", told
+        )
+        status = person.becomes("w", "RUNNING")
+        assert (status["message"], status["service"]["url"]) == ("it is Up", "w.example.org:80")
+        person.patch_run("w", {"spec": {"suspend": True}})
+        person.becomes("w", "STOPPED")
+        assert person.get("widgets.example.org", "w") is None
+        person.patch_run("w", {"spec": {"suspend": False}})
+        again = wait_for("the next attempt", lambda: person.get("widgets.example.org", "w"))
+        assert again["metadata"]["annotations"]["run-operator.io/attempt"] == "2"
+    finally:
+        person.kubectl("delete", "clusterruntime", "widgets")
+        person.kubectl("delete", "crd", "widgets.example.org", "--ignore-not-found", "--wait=false")

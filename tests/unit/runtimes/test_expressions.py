@@ -1,0 +1,116 @@
+"""Templates and their expressions: what they give, what is refused and where, and how much they may cost."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from run_operator.runtimes.expression import (
+    MAX_ENTRIES,
+    MAX_LENGTH,
+    MAX_TEXT,
+    Compiler,
+    ExpressionError,
+    bounded,
+)
+from run_operator.runtimes.template import MAX_EXPRESSIONS, Template, TemplateError
+
+VALUES = {
+    "run": {"name": "r", "spec": {"path": "s3://b/m", "args": ["--x"], "count": 2, "off": False}},
+    "function": {}, "project": {"name": "demo"}, "settings": {"image": "i"}, "object": {},
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def compiler() -> Compiler:
+    return Compiler()
+
+
+def rendered(content: Any, compiler: Compiler) -> Any:
+    made = Template(content, "spec", compiler)
+    assert made.mistakes == []
+    return made.render(VALUES)
+
+
+@pytest.mark.parametrize(
+    ("content", "wanted"),
+    [
+        ("plain", "plain"),
+        ("${run.spec.path}", "s3://b/m"),
+        ("${run.spec.count}", 2),
+        ("a-${run.spec.count}-${project.name}", "a-2-demo"),
+        ("${'}' + '{'}", "}{"),
+        ('${ {"a": run.spec.count} }', {"a": 2}),
+        ("$${run.spec.path}", "${run.spec.path}"),
+        ("x${run.spec.args}", 'x["--x"]'),
+        ({"a": "${has(run.spec.nothing) ? run.spec.nothing : null}", "b": 1}, {"b": 1}),
+        (["first", "${run.spec.args}", "${null}", "${run.spec.off}"], ["first", "--x", False]),
+        ("${run.spec.path.replace('s3://', '').lowerAscii()}", "b/m"),
+        ("${run.spec.args.map(a, a + '!')}", ["--x!"]),
+        ([{"name": "A", "value": "${string(run.spec.count)}"}, 7, None, True], None),
+    ],
+    ids=str,
+)
+def test_what_a_template_becomes(content, wanted, compiler):
+    if wanted is None:
+        wanted = [{"name": "A", "value": "2"}, 7, True]
+    assert rendered(content, compiler) == wanted
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("${run.spec.}", "Syntax error"),
+        ("${runs.spec}", "undeclared reference to 'runs"),
+        ("${1 + 'a'}", "found no matching overload"),
+        ("${run.spec.path", "has no } at its end"),
+        ("${os.system('x')}", "undeclared reference"),
+        (f"${{'{'x' * MAX_LENGTH}'}}", f"at most {MAX_LENGTH}"),
+        ("${run.spec.args.map(a, run.spec.args.map(b, a))}", "more than one of all, exists"),
+    ],
+    ids=lambda text: text[:40],
+)
+def test_what_is_wrong_is_told_with_its_place_before_any_run(text, said, compiler):
+    made = Template({"args": ["fine", text]}, "spec.document.spec", compiler)
+    (mistake,) = made.mistakes
+    assert str(mistake).startswith("spec.document.spec.args[1]: ")
+    assert said in str(mistake)
+
+
+def test_the_column_is_that_within_the_expression(compiler):
+    (mistake,) = Template("${run.x + nobody}", "spec", compiler).mistakes
+    assert "(line 1, column 9)" in str(mistake)
+
+
+def test_what_a_value_does_not_have_is_told_when_it_is_rendered(compiler):
+    with pytest.raises(TemplateError, match=r"spec\.a: .*Key not found in map : \"nope\""):
+        Template({"a": "${run.spec.nope}"}, "spec", compiler).render(VALUES)
+
+
+def test_what_no_document_can_hold_is_refused(compiler):
+    with pytest.raises(TemplateError, match="which no document can hold"):
+        Template("${timestamp('2026-01-01T00:00:00Z')}", "spec", compiler).render(VALUES)
+
+
+def test_a_template_has_bounded_expressions_and_depth(compiler):
+    assert "at most" in str(Template(["${1}"] * (MAX_EXPRESSIONS + 1), "spec", compiler).mistakes[0])
+    deep: Any = "${1}"
+    for _ in range(30):
+        deep = [deep]
+    assert "levels deep" in str(Template(deep, "spec", compiler).mistakes[0])
+
+
+@pytest.mark.parametrize(
+    "value", ["x" * (MAX_TEXT + 1), [1] * (MAX_ENTRIES + 1), {str(i): i for i in range(MAX_ENTRIES + 1)}]
+)
+def test_an_expression_gets_no_large_value(value):
+    with pytest.raises(ExpressionError, match=r"spec\.big"):
+        bounded({"big": value}, "spec")
+
+
+def test_the_library_itself_gives_up_a_long_loop(compiler):
+    """The bounds above are far below; this one holds for what they may have missed."""
+    program = compiler._environment.compile("run.l.all(a, run.l.all(b, run.l.all(c, true)))")
+    with pytest.raises(RuntimeError, match="budget"):
+        program.eval(data={**VALUES, "run": {"l": [1] * 60}})
