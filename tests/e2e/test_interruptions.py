@@ -8,6 +8,7 @@ import json
 import ssl
 import threading
 from collections.abc import Iterator
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from run_operator.pki.ca import CertificateAuthority
 from tests.support.harness import Person, condition, wait_for
 
 SAVES = 'trap "echo saved; exit {code}" TERM; while true; do sleep 0.2; done'
+END = "/tmp/end"  # noqa: S108 - in a pod
 PYTHON = "docker.io/library/python:3.12-slim"
 HOME = (
     "import getpass, os, pathlib, tempfile; home = pathlib.Path('~').expanduser(); (home / '.cache' / 'x').mkdir("
@@ -58,6 +60,52 @@ def test_a_pod_that_was_deleted_when_its_program_had_ended_changes_nothing(perso
     person.becomes("x", "COMPLETED")
     person.kubectl("delete", "pods", "--all")
     assert person.status("x")["state"] == "COMPLETED"
+
+
+def operators(person: Person, number: int) -> None:
+    """This many replicas of the operator."""
+    admin = Person(person.kubeconfig, "run-operator")
+    admin.kubectl("scale", "deployment/run-operator", f"--replicas={number}")
+    if number:
+        admin.kubectl("rollout", "status", "deployment/run-operator", "--timeout=90s")
+    else:
+        wait_for("no operator", lambda: not replicas(admin))
+
+
+def is_decided(person: Person, job: str) -> bool:
+    return bool(person.get("job", job)["status"].get("conditions"))
+
+
+def replicas(admin: Person) -> list[str]:
+    names = [pod["metadata"]["name"] for pod in admin.items("pods")]
+    return [name for name in names if name.startswith("run-operator-") and "gateway" not in name]
+
+
+def test_who_ended_a_pod_that_is_gone_is_known_when_the_operator_comes_back(person):
+    """By the kubelet's Event: two programs were asked to end, the third one ended by itself before its pod was deleted."""
+    before = Person(person.kubeconfig, "run-operator").get("deployment", "run-operator")["spec"]["replicas"]
+    for name, code in (("saves", 0), ("dies", 143)):
+        person.apply_run(name, "sh", "-c", SAVES.format(code=code))
+    person.apply_run("ends", "sh", "-c", f"while [ ! -e {END} ]; do sleep 0.2; done")
+    pods = {}
+    for name in ("saves", "dies", "ends"):
+        person.becomes(name, "RUNNING")
+        pods[name] = pod_of(person, name)["metadata"]["name"]
+    operators(person, 0)
+    try:
+        evict(person, pods["saves"])
+        delete(person, pods["dies"])
+        person.kubectl("exec", pods["ends"], "--", "touch", END)
+        for name in pods:
+            wait_for(f"the verdict about {name}", partial(is_decided, person, name))
+        person.kubectl("delete", "pod", pods["ends"], "--ignore-not-found")
+        wait_for("no pod", lambda: not person.items("pods"))
+    finally:
+        operators(person, before)
+    for name in ("saves", "dies"):
+        pod_of(person, name, 2)
+        assert person.status(name)["attempts"][0]["interruptedBy"] == "PodDeleted"
+    assert "nobody saw how its program ended" in person.becomes("ends", "COMPLETED")["message"]
 
 
 def test_a_pod_that_the_kubelet_refuses_costs_nothing(person):
