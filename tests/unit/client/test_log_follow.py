@@ -81,7 +81,8 @@ class Kubelet:
 
     def _pieces(self, query: dict[str, str], fault: Any) -> Iterator[bytes]:
         since = query.get("sinceTime", "")[:19]
-        data = b"".join(line for line in self.lines if line[:19].decode() >= since)
+        newest = self.lines[-int(query.get("tailLines", 0)) :]
+        data = b"".join(line for line in newest if line[:19].decode() >= since)
         if fault:
             if fault[0]:
                 yield data[: fault[0]]
