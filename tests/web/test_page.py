@@ -74,6 +74,7 @@ def test_a_run_can_be_found_opened_and_compared_by_keys_alone(browser, world, ad
     browser.wait_for("2 Runs compared")
     browser.press("g")
     browser.wait_for("12 Runs")
+    assert browser.run("return document.querySelectorAll('.row.chosen').length") == 2
     browser.press("j")
     browser.wait("return document.activeElement.closest('.row') !== null")
     browser.press("Enter")

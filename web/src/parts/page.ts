@@ -12,8 +12,10 @@ export interface Page {
   place: Store<Place>;
   /** Whose Runs are listed; an empty text is all namespaces. */
   namespace: Store<string>;
-  /** The list as the person left it. */
+  /** The list as the person left it: its address, the Runs to compare, and how far it is scrolled. */
   list: Store<string>;
+  chosen: Store<ReadonlySet<string>>;
+  scrolled: number;
   namespaces: Store<{ items: string[]; all: boolean }>;
   /** Streams that are lost, by name. */
   lost: Store<ReadonlySet<string>>;
@@ -33,6 +35,8 @@ export function makePage(): Page {
     place: new Store(parsePlace(location.hash)),
     namespace: new Store(""),
     list: new Store("#/runs"),
+    chosen: new Store<ReadonlySet<string>>(new Set<string>()),
+    scrolled: 0,
     namespaces: new Store<{ items: string[]; all: boolean }>({ items: [], all: false }),
     lost: new Store<ReadonlySet<string>>(new Set<string>()),
     notice: new Store<Notice | null>(null),

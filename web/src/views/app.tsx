@@ -1,5 +1,5 @@
 import type { JSX } from "preact";
-import { useEffect, useMemo, useState } from "preact/hooks";
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { moment } from "../logic/format";
 import { listAddress } from "../logic/route";
 import { Choice, Dialog } from "../parts/bits";
@@ -67,6 +67,13 @@ function View({ page }: { page: Page }): JSX.Element {
   useEffect(() => {
     document.title = place.view === "run" ? `${place.name} · Runs` : place.view === "compare" ? "Comparison · Runs" : "Runs";
   }, [place]);
+  const where = place.view === "run" ? `${place.namespace}/${place.name}` : place.view;
+  const first = useRef(true);
+  useEffect(() => {
+    // Who works by keyboard goes on in the new view.
+    if (!first.current) document.getElementById("main")?.focus({ preventScroll: true });
+    first.current = false;
+  }, [where]);
   switch (place.view) {
     case "list":
       return <ListView key={namespace} page={page} source={source} query={place.query} />;

@@ -1,5 +1,5 @@
 import type { JSX } from "preact";
-import { useEffect, useMemo, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import { choices, matcher } from "../logic/filter";
 import { age, functionName, number, span, stateWord } from "../logic/format";
 import { type Column, type Line, duration, formatOrder, lines, ordered, parseOrder } from "../logic/order";
@@ -20,7 +20,11 @@ export function ListView({ page, source, query }: { page: Page; source: RunsSour
   const order = useMemo(() => parseOrder(query.get("sort")), [query]);
   const grouped = query.get("group") === "function";
   const [closed, setClosed] = useState<ReadonlySet<string>>(new Set());
-  const [chosen, setChosen] = useState<ReadonlySet<string>>(new Set());
+  const chosen = useStore(page.chosen);
+  const section = useRef<HTMLElement>(null);
+  useLayoutEffect(() => {
+    if (section.current) section.current.scrollTop = page.scrolled;
+  }, []);
   useEffect(() => source.open(), [source]);
 
   const all = useMemo(() => [...rows.byUid.values()], [rows]);
@@ -38,7 +42,7 @@ export function ListView({ page, source, query }: { page: Page; source: RunsSour
   };
 
   return (
-    <section class="list-view" data-scrolls aria-label="Runs">
+    <section ref={section} class="list-view" data-scrolls aria-label="Runs" onScroll={(event) => (page.scrolled = event.currentTarget.scrollTop)}>
       <h1 class="unseen">Runs</h1>
       <div class="bar">
         <Filters page={page} rows={all} query={query} />
@@ -61,7 +65,7 @@ export function ListView({ page, source, query }: { page: Page; source: RunsSour
         now={now}
         chosen={chosen}
         closed={closed}
-        onChoose={(uid) => setChosen(toggled(chosen, uid))}
+        onChoose={(uid) => page.chosen.set(toggled(chosen, uid))}
         onClose={(name) => setClosed(toggled(closed, name))}
         onCompare={compare}
       />
@@ -95,7 +99,7 @@ function Filters({ page, rows, query }: { page: Page; rows: readonly Row[]; quer
         bare
         label={label}
         value={query.get(key) ?? ""}
-        options={[["", `${label}: all`], ...options.map((one) => [one, one] as const)]}
+        options={[["", `${label}: all`], ...options.map((one) => [one, key === "state" ? stateWord(one) : one] as const)]}
         onChoose={set(key)}
       />
     );

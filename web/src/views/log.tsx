@@ -100,16 +100,17 @@ function useLog(page: Page, namespace: string, name: string, attempt: number, co
     const closing = new AbortController();
     let timer: ReturnType<typeof setTimeout> | undefined;
     let frame = 0;
+    const change = (more: Partial<Log>): void => {
+      if (!closing.signal.aborted) set((old) => ({ ...old, version: old.version + 1, ...more }));
+    };
     const begin = async (): Promise<void> => {
+      // What was read before stays until there is something new, so that a lost connection does not empty the screen.
       const lines = new LogLines();
-      const show = (more: Partial<Log>): void => {
-        if (!closing.signal.aborted) set((old) => ({ ...old, lines, version: old.version + 1, ...more }));
-      };
-      show({ note: null, problem: null, reading: true });
+      change({ problem: null, reading: true });
       try {
         const path = logPath(namespace, name, attempt, container, `follow=${open ? 1 : 0}&tail=${TAIL}`);
         const response = await page.client.open(path, closing.signal);
-        show({ note: response.headers.get("X-Log-Note") });
+        change({ note: response.headers.get("X-Log-Note") });
         const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader();
         for (;;) {
           const piece = await reader?.read();
@@ -117,17 +118,19 @@ function useLog(page: Page, namespace: string, name: string, attempt: number, co
           lines.read(piece.value);
           frame ||= requestAnimationFrame(() => {
             frame = 0;
-            show({});
+            change({ lines });
           });
         }
         lines.end();
-        show({ reading: false });
+        change({ lines, reading: open });
+        if (open) timer = setTimeout(() => void begin(), AGAIN);
       } catch (error) {
         if (closing.signal.aborted) return;
-        show({ problem: sentence(error), reading: false });
+        change({ problem: sentence(error), reading: false });
         timer = setTimeout(() => void begin(), AGAIN);
       }
     };
+    change({ lines: new LogLines(), note: null });
     void begin();
     return () => {
       closing.abort();
@@ -166,6 +169,9 @@ function LogText({ log, text, places, hits, follow, onFollow }: TextProps): JSX.
   const wheel = (event: WheelEvent): void => {
     if (event.deltaY < 0) onFollow(false);
   };
+  const key = (event: KeyboardEvent): void => {
+    if (["ArrowUp", "PageUp", "Home"].includes(event.key)) onFollow(false);
+  };
   const rows = [];
   for (let at = view.first; at < view.last; at += 1) {
     const place = places ? (places[at] as number) : at;
@@ -193,7 +199,7 @@ function LogText({ log, text, places, hits, follow, onFollow }: TextProps): JSX.
     );
   }
   return (
-    <div ref={scroller} class="log" data-scrolls tabIndex={0} role="log" aria-live="off" aria-label="Lines of the log" onWheel={wheel}>
+    <div ref={scroller} class="log" data-scrolls tabIndex={0} role="log" aria-live="off" aria-label="Lines of the log" onWheel={wheel} onKeyDown={key}>
       <div ref={setBody} style={{ height: `${count * LINE}px` }}>
         <div style={{ transform: `translateY(${view.before}px)` }}>{rows}</div>
       </div>
