@@ -144,7 +144,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _run(self, name: str, rest: list[str], query: dict[str, list[str]]) -> None:
         found = self.world.detail_of(name)
-        if found is None:
+        if found is None and rest != ["stream"]:
             self._json(
                 {"error": {"reason": "NotFound", "message": f"There is no Run {name}.", "missing": None}}, 404
             )

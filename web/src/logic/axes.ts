@@ -14,6 +14,10 @@ export function parseAxis(text: string | null): Axis {
   return text?.startsWith("metric:") && text.length > 7 ? (text as Axis) : "step";
 }
 
+export function isTime(axis: Axis): boolean {
+  return axis === "relative" || axis === "wall" || axis === "active";
+}
+
 /** The x values of a series. `other` is the series whose values are x, matched by step. */
 export function xValues(series: Series, axis: Axis, other?: Series): (number | null)[] {
   const { step, wall, active } = series.points;

@@ -1,7 +1,7 @@
 import type { JSX } from "preact";
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import type uPlot from "uplot";
-import type { Shade } from "../logic/axes";
+import { type Shade, isTime } from "../logic/axes";
 import { type ChartData, type ChartOptions, type Line, chartData } from "../logic/chart_data";
 import { csv } from "../logic/csv";
 import { svg } from "../logic/drawing";
@@ -242,7 +242,7 @@ function notesOf(data: ChartData, options: ChartOptions): string[] {
   if (data.thinned) notes.push(PEAKS[data.peaks]);
   const first = data.special[0];
   if (first) notes.push(`${data.special.length} × not a number, the first ${first.value} at ${xText(first.x, options)}.`);
-  if (["wall", "relative", "active"].includes(options.axis)) notes.push("Times are estimated.");
+  if (isTime(options.axis)) notes.push("Times are estimated.");
   if (options.clip) notes.push("Far values are outside of the picture.");
   return notes;
 }
@@ -253,6 +253,7 @@ export function axisName(axis: string): string {
 }
 
 function emptyReason(options: ChartOptions): string {
+  if (isTime(options.axis)) return "It is not known yet when its values were logged.";
   return options.logX || options.logY ? "There is no value above 0 for a logarithmic axis." : "There is no value yet.";
 }
 

@@ -11,11 +11,16 @@ export interface Curve {
 const AT_ONCE = 16;
 const WAIT_FOR_MORE = 30;
 const KEPT = 400;
+const RENEWED_EVERY = 2_000;
 
 /** The curves of one Run. They are read when a chart is seen, several with one call, and kept while there is room. */
 export class MetricsSource {
   private readonly curves = new Map<string, Store<Curve>>();
   private wanted = new Set<string>();
+  /** Curves that grew since they were read, and when they are read again. */
+  private readonly grown = new Set<string>();
+  private renewal: ReturnType<typeof setTimeout> | null = null;
+  private readonly timed = new Set<string>();
   private timer: ReturnType<typeof setTimeout> | null = null;
   private readonly closing = new AbortController();
 
@@ -41,8 +46,33 @@ export class MetricsSource {
     if (!curve) return;
     const series = curve.value.series;
     const next = series ? to(series) : null;
-    if (next) curve.set({ series: next, problem: null });
-    else this.want(name);
+    if (!next) {
+      this.want(name);
+      return;
+    }
+    this.grown.add(name);
+    curve.set({ series: next, problem: null });
+  }
+
+  /**
+   * Somebody looks at the curve by time. The times of values are estimates that shift as more values come: a curve
+   * that grew is read again, now and then.
+   */
+  lookByTime(name: string): () => void {
+    this.timed.add(name);
+    this.renewal ??= setInterval(() => this.renew(), RENEWED_EVERY);
+    return () => {
+      this.timed.delete(name);
+      if (this.timed.size > 0 || this.renewal === null) return;
+      clearInterval(this.renewal);
+      this.renewal = null;
+    };
+  }
+
+  private renew(): void {
+    for (const name of this.timed) {
+      if (this.grown.delete(name)) this.want(name);
+    }
   }
 
   /** Reads all that is here again: after a lost stream something may be missing. */
@@ -53,6 +83,7 @@ export class MetricsSource {
   close(): void {
     this.closing.abort();
     if (this.timer !== null) clearTimeout(this.timer);
+    if (this.renewal !== null) clearInterval(this.renewal);
   }
 
   private forgetOldest(): void {

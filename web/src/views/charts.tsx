@@ -1,6 +1,6 @@
 import type { JSX } from "preact";
-import { useMemo, useState } from "preact/hooks";
-import { shades } from "../logic/axes";
+import { useEffect, useMemo, useState } from "preact/hooks";
+import { isTime, shades } from "../logic/axes";
 import { type ChartOptions, colourOf } from "../logic/chart_data";
 import { Chart } from "../parts/chart";
 import { ChartSettings, optionsOf } from "../parts/chart_settings";
@@ -65,6 +65,8 @@ export function RunChart({ source, name, options }: { source: RunSource; name: s
   const otherName = options.axis.startsWith("metric:") ? options.axis.slice(7) : name;
   const other = useStore(useMemo(() => source.metrics.curve(otherName), [source, otherName]));
   const { series } = curve;
+  const byTime = isTime(options.axis);
+  useEffect(() => (byTime ? source.metrics.lookByTime(name) : undefined), [source, name, byTime]);
   const lines = useMemo(
     () => (series ? [{ label: name, colour: colourOf(0), series, other: other.series ?? undefined }] : []),
     [series, other, name],

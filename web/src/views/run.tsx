@@ -40,7 +40,7 @@ export function RunView({ page, namespace, name, query }: { page: Page; namespac
       )}
       {gone && (
         <p class="problem" role="status">
-          This Run has been deleted. What you see is as it was.
+          {detail ? "This Run has been deleted. What you see is as it was." : "There is no such Run, or it has been deleted."}
         </p>
       )}
       {detail === null && problem === null && !gone && <p class="empty">Loading …</p>}
