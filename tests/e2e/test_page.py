@@ -33,7 +33,7 @@ def window(tmp_path_factory):
 @pytest.fixture
 def someone(person, tmp_path):
     """May look, and may stop and resume."""
-    return person.somebody(tmp_path / "kubeconfig", "run-operator-view", "run-operator-edit")
+    return person.somebody(tmp_path / "kubeconfig", "view", "run-operator-view", "run-operator-edit")
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import { download } from "../parts/files";
 import { useKeys } from "../parts/keys";
 import { type Page, refine } from "../parts/page";
 import { useSeen } from "../parts/seen";
-import { runPath, sentence } from "../server/client";
+import { Refused, runPath, sentence } from "../server/client";
 import type { Detail } from "../server/types";
 
 const LINE = 18;
@@ -30,7 +30,7 @@ export function LogTab({ page, detail, query }: { page: Page; detail: Detail; qu
   const container = query.get("container") ?? "main";
   const open = detail.attempts.find((one) => one.number === attempt)?.ended === null;
   const missing = detail.rights.logs ?? null;
-  const log = useLog(page, row.namespace, row.name, attempt, container, open, missing === null);
+  const log = useLog(page, row.namespace, row.name, attempt, container, open);
   const [text, setText] = useState(query.get("find") ?? "");
   const [only, setOnly] = useState(false);
   const [follow, setFollow] = useState(true);
@@ -45,7 +45,6 @@ export function LogTab({ page, detail, query }: { page: Page; detail: Detail; qu
     }
   };
   useKeys({ "/": () => document.getElementById("log-search")?.focus() });
-  if (missing !== null) return <p class="problem">You may not read this log: {missing} is missing.</p>;
   return (
     <section aria-label="Log" class="log-view">
       <div class="settings">
@@ -81,6 +80,7 @@ export function LogTab({ page, detail, query }: { page: Page; detail: Detail; qu
           {log.problem}
         </p>
       )}
+      {missing !== null && <p class="hint">Of pods that run you may see no lines: {missing} is missing.</p>}
       {log.note !== null && <p class="hint">{log.note}</p>}
       {log.lines.dropped > 0 && <p class="hint">The first {log.lines.dropped} lines are not shown. The download has them.</p>}
       <LogText log={log} text={text} places={only && text !== "" ? hits : null} hits={hits} follow={follow} onFollow={setFollow} />
@@ -93,10 +93,9 @@ function logPath(namespace: string, name: string, attempt: number, container: st
 }
 
 /** Reads the log, and of an attempt that runs reads on. A lost connection begins anew. */
-function useLog(page: Page, namespace: string, name: string, attempt: number, container: string, open: boolean, may: boolean): Log {
+function useLog(page: Page, namespace: string, name: string, attempt: number, container: string, open: boolean): Log {
   const [log, set] = useState<Log>(() => ({ lines: new LogLines(), version: 0, note: null, problem: null, reading: true }));
   useEffect(() => {
-    if (!may) return undefined;
     const closing = new AbortController();
     let timer: ReturnType<typeof setTimeout> | undefined;
     let frame = 0;
@@ -127,6 +126,7 @@ function useLog(page: Page, namespace: string, name: string, attempt: number, co
       } catch (error) {
         if (closing.signal.aborted) return;
         change({ problem: sentence(error), reading: false });
+        if (error instanceof Refused && error.status === 403) return;
         timer = setTimeout(() => void begin(), AGAIN);
       }
     };
@@ -137,7 +137,7 @@ function useLog(page: Page, namespace: string, name: string, attempt: number, co
       clearTimeout(timer);
       cancelAnimationFrame(frame);
     };
-  }, [page, namespace, name, attempt, container, open, may]);
+  }, [page, namespace, name, attempt, container, open]);
   return log;
 }
 
