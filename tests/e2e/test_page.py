@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.support.browser import chromium
+from tests.support.gateway_process import GatewayProcess, account
 from tests.support.harness import wait_for
 from tests.support.ui_process import runctl_ui
 
@@ -110,3 +111,21 @@ def test_who_loses_a_right_is_told_which(browser, person):
     browser.click("Stop", ".buttons button")
     browser.wait_for(f"you may not patch runs.run-operator.io in {person.namespace}", ".buttons")
     assert person.status("mine")["state"] == "RUNNING"
+
+
+def test_who_signed_in_at_the_gateway_stays_there_while_it_starts_anew(window, kubeconfig, person, tmp_path):
+    gateway = GatewayProcess(kubeconfig, tmp_path)
+    gateway.start()
+    window.open(f"{gateway.endpoint}/ui/#/runs?ns={person.namespace}")
+    window.write("#token", account(person, "editor", "edit"))
+    window.click("Sign in", "button[type=submit]")
+    window.wait_for("There are no Runs here yet")
+    person.apply_run("first", "sleep", "600")
+    window.wait_for("first", ".table")
+    gateway.stop()
+    window.wait_for("The server does not answer", "[role=alert]")
+    person.apply_run("later", "sleep", "600")
+    gateway.start()
+    window.wait_for("later", ".table")
+    window.wait_until_gone("The server does not answer")
+    assert gateway.stop() == 0
