@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import argparse
+import base64
+import hashlib
 import json
 import threading
 import time
@@ -15,7 +17,7 @@ from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import parse_qs, unquote, urlencode, urlsplit
 
 from tests.support.page_samples import Json, detail, row, series
 
@@ -46,6 +48,8 @@ class World:
         self.comparison: Json | None = None
         self.logs = "".join(f"epoch {at}: loss {2 / (at + 1):.4f} \x1b[32mok\x1b[0m\n" for at in range(400))
         self.mode = "loopback"
+        self.provider = False
+        self.challenge = ""
         self.changes = threading.Condition()
         self.version = 0
         self.serving = True
@@ -109,6 +113,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         parts = [unquote(part) for part in urlsplit(self.path).path.split("/") if part]
+        if parts == ["token"]:
+            self._token()
+            return
         self._change(parts[5], {"stop": "STOPPED", "resume": "RUNNING"}[parts[6]])
 
     def do_DELETE(self) -> None:
@@ -124,7 +131,9 @@ class _Handler(BaseHTTPRequestHandler):
         self.world.changed()
 
     def _get(self, parts: list[str], query: dict[str, list[str]]) -> None:
-        if parts[:2] != ["ui", "api"]:
+        if parts == ["authorize"]:
+            self._authorize(query)
+        elif parts[:2] != ["ui", "api"]:
             self._static(parts[1:])
         elif parts[2:] == ["session"]:
             self._session()
@@ -159,12 +168,42 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _session(self) -> None:
         answer: Json = {"mode": self.world.mode, "version": "0", "oidc": None, "namespace": "research"}
+        if self.world.provider:
+            here = f"http://{self.headers['Host']}"
+            places = {"authorizationEndpoint": f"{here}/authorize", "tokenEndpoint": f"{here}/token"}
+            answer["oidc"] = places | {
+                "issuer": here,
+                "clientId": "runs",
+                "scopes": "openid groups",
+                "problem": None,
+            }
         if self.headers.get("Authorization") == f"Bearer {TOKEN}":
             answer["user"] = {"name": "ada", "groups": []}
         elif "Authorization" in self.headers:
             self._json(UNKNOWN, 401)
             return
         self._json(answer)
+
+    def _authorize(self, query: dict[str, list[str]]) -> None:
+        """What a provider does when the person has agreed."""
+        self.world.challenge = (
+            query["code_challenge"][0] if query["code_challenge_method"] == ["S256"] else ""
+        )
+        back = urlencode({"code": "c1", "state": query["state"][0]})
+        self.send_response(302)
+        self.send_header("Location", f"{query['redirect_uri'][0]}?{back}")
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def _token(self) -> None:
+        """Only who began may have the token: the verifier fits the challenge (RFC 7636)."""
+        body = parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
+        digest = hashlib.sha256(body["code_verifier"][0].encode()).digest()
+        fits = base64.urlsafe_b64encode(digest).decode().rstrip("=") == self.world.challenge
+        if fits and body["code"] == ["c1"] and body["client_id"] == ["runs"]:
+            self._json({"id_token": TOKEN, "access_token": "other"})
+        else:
+            self._json({"error": "invalid_grant"}, 400)
 
     def _stream_runs(self) -> None:
         self._begin()
@@ -218,7 +257,7 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self._json({}, 404)
 
-    def _json(self, answer: Json, status: int = 200) -> None:
+    def _json(self, answer: Json | None, status: int = 200) -> None:
         self._send(json.dumps(answer).encode(), "application/json", status)
 
     def _send(self, body: bytes, kind: str, status: int = 200) -> None:

@@ -229,6 +229,25 @@ def test_who_is_signed_out_is_told_why_and_can_sign_in_again(browser, world, add
     browser.wait_for("You have signed out.")
 
 
+def test_a_person_signs_in_with_the_provider_and_comes_back_to_the_same_view(browser, world, address):
+    world.mode, world.provider = "gateway", True
+    browser.open(f"{address}#/runs?state=ERROR")
+    browser.click("Sign in with 127.0.0.1")
+    browser.wait_for("1 of 12 Runs")
+    assert world.challenge
+    assert browser.run("return [location.search, location.hash, sessionStorage.length]") == [
+        "",
+        "#/runs?state=ERROR",
+        0,
+    ]
+
+
+def test_an_answer_of_the_provider_that_nobody_asked_for_is_refused(browser, world, address):
+    world.mode, world.provider = "gateway", True
+    browser.open(f"{address}?code=c1&state=forged")
+    browser.wait_for("This answer of the provider is not for this page", "[role=alert]")
+
+
 def test_what_may_not_be_done_names_the_missing_right(browser, world, address):
     name = world.rows[0]["name"]
     world.details[name] = world.detail_of(name)

@@ -1,4 +1,5 @@
 import { render } from "preact";
+import { parsePlace } from "./logic/route";
 import { type Page, makePage, setLink } from "./parts/page";
 import { forgetForTab, keepForTab, keptForTab, tokenOfAddress } from "./server/arrival";
 import { Unreachable, sentence } from "./server/client";
@@ -22,7 +23,9 @@ async function begin(page: Page, arrived: string | null): Promise<void> {
     await tried(page, token);
   } else if (session.oidc && isBack()) {
     try {
-      await signIn(page, await tokenOfCode(session.oidc));
+      const token = await tokenOfCode(session.oidc);
+      page.place.set(parsePlace(location.hash));
+      await signIn(page, token);
     } catch (error) {
       page.signedOut.set(sentence(error));
     }

@@ -12,18 +12,20 @@ interface Kept {
 
 /** Goes to the provider. The verifier waits in this tab's storage; no token is ever kept there. */
 export async function goToProvider(oidc: Oidc): Promise<void> {
+  const place = oidc.authorizationEndpoint;
+  if (!place) return;
   const kept: Kept = { verifier: random(), state: random(), place: location.hash };
   sessionStorage.setItem(KEPT, JSON.stringify(kept));
   const query = new URLSearchParams({
     response_type: "code",
     client_id: oidc.clientId,
     redirect_uri: returnAddress(),
-    scope: ["openid", ...(oidc.scopes ?? [])].filter((one, at, all) => all.indexOf(one) === at).join(" "),
+    scope: oidc.scopes || "openid",
     state: kept.state,
     code_challenge: await challenge(kept.verifier),
     code_challenge_method: "S256",
   });
-  location.assign(`${oidc.authorizationEndpoint}${oidc.authorizationEndpoint.includes("?") ? "&" : "?"}${query}`);
+  location.assign(`${place}${place.includes("?") ? "&" : "?"}${query}`);
 }
 
 /** True when the provider has just sent the person back. */
@@ -41,6 +43,7 @@ export async function tokenOfCode(oidc: Oidc): Promise<string> {
   const refusal = query.get("error_description") ?? query.get("error");
   if (refusal) throw new Error(`The provider refused to sign you in: ${refusal}.`);
   if (!kept || query.get("state") !== kept.state) throw new Error("This answer of the provider is not for this page. Sign in again.");
+  if (!oidc.tokenEndpoint) throw new Error(`The provider cannot be asked for a token: ${oidc.problem ?? "its address is not known"}.`);
   const response = await fetch(oidc.tokenEndpoint, {
     method: "POST",
     credentials: "omit",

@@ -139,9 +139,11 @@ export interface Session {
 export interface Oidc {
   issuer: string;
   clientId: string;
-  authorizationEndpoint: string;
-  tokenEndpoint: string;
-  scopes?: string[];
+  authorizationEndpoint: string | null;
+  tokenEndpoint: string | null;
+  scopes: string;
+  /** Why nobody can sign in with it now; null: everybody can. */
+  problem: string | null;
 }
 
 export interface MetricSummary {

@@ -4,6 +4,7 @@ import type { Page } from "../parts/page";
 import { useStore } from "../parts/store";
 import { sentence } from "../server/client";
 import { goToProvider } from "../server/oidc";
+import type { Oidc } from "../server/types";
 
 /** Who has no token signs in: with the cluster's provider, or with a token of Kubernetes. */
 export function SignIn({ page, onToken }: { page: Page; onToken: (token: string) => Promise<void> }): JSX.Element {
@@ -33,13 +34,7 @@ export function SignIn({ page, onToken }: { page: Page; onToken: (token: string)
           This page belongs to <code>runctl ui</code>. Open it by the address that runctl has printed: that one holds the token.
         </p>
       )}
-      {!local && session?.oidc && (
-        <p>
-          <button type="button" class="button main" onClick={() => session.oidc && void goToProvider(session.oidc)}>
-            Sign in with {hostOf(session.oidc.issuer)}
-          </button>
-        </p>
-      )}
+      {!local && session?.oidc && <Provider oidc={session.oidc} />}
       {!local && (
         <form onSubmit={(event) => void enter(event)}>
           <label for="token">A token of Kubernetes</label>
@@ -60,6 +55,23 @@ export function SignIn({ page, onToken }: { page: Page; onToken: (token: string)
         </form>
       )}
     </main>
+  );
+}
+
+function Provider({ oidc }: { oidc: Oidc }): JSX.Element {
+  if (oidc.problem || !oidc.authorizationEndpoint) {
+    return (
+      <p class="hint">
+        {hostOf(oidc.issuer)} cannot sign you in now: {oidc.problem ?? "its address is not known"}.
+      </p>
+    );
+  }
+  return (
+    <p>
+      <button type="button" class="button main" onClick={() => void goToProvider(oidc)}>
+        Sign in with {hostOf(oidc.issuer)}
+      </button>
+    </p>
   );
 }
 
