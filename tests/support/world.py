@@ -8,8 +8,8 @@ newest version, as on a real API server.
 
 from __future__ import annotations
 
-import copy
 import itertools
+import json
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -364,7 +364,7 @@ class World:
     def _view(self) -> Run:
         """The Run as its stream tells it: read when it changes, not at every look, and apart from what is stored."""
         if self.viewed.resource_version != self.run["metadata"]["resourceVersion"]:
-            self.viewed = Run.from_object(copy.deepcopy(self.run))
+            self.viewed = Run.from_object(_copied(self.run))
         return self.viewed
 
     def _observed(self, *, fresh: bool) -> Observed:
@@ -430,7 +430,7 @@ class World:
         self._rule(step in (0, 1) or found, f"the attempt number moves by {step}")
         self._rule(step == 0 or found or not live, "the next attempt is counted while a pod can write")
         self._follows_arrows(old, status)
-        self.run["status"] = copy.deepcopy(dict(status))
+        self.run["status"] = _copied(status)
         self._touch(self.run)
 
     def _follows_arrows(self, old: dict[str, Any], status: dict[str, Any]) -> None:
@@ -460,7 +460,7 @@ class World:
         if self.jobs:
             return  # AlreadyExists, and ours
         uid = f"job-{next(self.numbers)}"
-        job = copy.deepcopy(child)
+        job = _copied(child)
         job["metadata"] |= {"uid": uid}
         job["status"] = {"failed": 0, "active": 0, "terminating": 0, "conditions": []}
         self.jobs[uid] = job
@@ -554,3 +554,8 @@ class World:
     @staticmethod
     def _live(pod: dict[str, Any]) -> bool:
         return pod["status"]["phase"] in ("Pending", "Running")
+
+
+def _copied(document: Any) -> Any:
+    """A copy of what is JSON, faster than copy.deepcopy."""
+    return json.loads(json.dumps(document))

@@ -88,9 +88,9 @@ FINAL: Final = frozenset({State.COMPLETED, State.ERROR})
 """No pod runs any more and none will. STOPPED is not final: it can be resumed."""
 
 
+_BY_NAME: Final = {str(state): state for state in State}
+
+
 def state_of(status_state: object) -> State:
     """The state a stored status names; CREATED when it names none (the operator has not seen it yet)."""
-    try:
-        return State(str(status_state))
-    except ValueError:
-        return State.CREATED
+    return _BY_NAME.get(str(status_state), State.CREATED)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from enum import Enum
+from functools import lru_cache
 from typing import Final
 
 from run_operator.document.errors import InvalidKindError
@@ -93,6 +94,7 @@ def check_material(kind: str) -> None:
         raise InvalidKindError(f"{kind[:80]!r} is no kind; one is made of letters, digits and . _ -")
 
 
+@lru_cache(maxsize=1024)
 def of_run(kind: str, task: str | None) -> Kind:
     """Runtime and action of a Run: from its kind, or, before 0.14, from its task.
 

@@ -13,7 +13,7 @@ import pytest
 
 from tests.support.world import BrokenRuleError, World
 
-STORIES = 800
+STORIES = 400
 STEPS = 60
 NAMED = 0.3
 """How many Runs name a Function."""
