@@ -42,7 +42,7 @@ def test_the_script_of_the_readme(kubeconfig, person, tmp_path):
     assert yaml.safe_load((tmp_path / "runs-hello.yaml").read_text())["status"]["state"] == "COMPLETED"
 
 
-def test_every_line_is_told_once_and_in_order_while_the_program_writes(cluster):
+def test_every_line_is_reported_once_and_in_order_while_the_program_writes(cluster):
     program = "i=0; while [ $i -lt 300 ]; do echo line $i; i=$((i+1)); [ $((i % 50)) = 0 ] && sleep 0.5; done"
     run = new_run("demo", uuid="x", cluster=cluster, args=["-c", program], **JOB)
     lines = [line.text for line in run.logs(follow=True)]

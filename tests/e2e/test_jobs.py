@@ -171,7 +171,7 @@ def test_a_config_map_that_is_gone_before_it_is_mounted_is_named(person, later):
     assert person.kubectl("logs", "job/mounting").stdout == "hello\n"
 
 
-def test_a_sandbox_that_cannot_be_made_is_told(person):
+def test_a_sandbox_that_cannot_be_made_is_reported(person):
     """The class is there; the node has nothing by its handler's name."""
     name = f"none-{person.namespace}"
     about = {"apiVersion": "node.k8s.io/v1", "kind": "RuntimeClass", "metadata": {"name": name}}

@@ -103,7 +103,7 @@ def test_a_run_is_seen_from_its_start_to_its_end(browser, person):
     wait_for("the Run deleted", lambda: person.get("run", "second") is None)
 
 
-def test_who_loses_a_right_is_told_which(browser, person):
+def test_who_loses_a_right_reads_which(browser, person):
     person.apply_run("mine", "sleep", "600")
     browser.click("mine", ".c-title a")
     browser.wait_for("running", ".run-head", deadline=60)

@@ -73,7 +73,9 @@ def test_a_stop_while_the_image_cannot_be_pulled_and_a_resume_with_another_one(p
 
 def test_a_stop_while_no_node_has_room(person):
     person.apply_run("huge", "true", spec={"resources": {"cpu": "1000"}})
-    wait_for("told", lambda: condition(person.status("huge"), "Running").get("reason") == "Unschedulable")
+    wait_for(
+        "the report", lambda: condition(person.status("huge"), "Running").get("reason") == "Unschedulable"
+    )
     suspend(person, "huge")
     person.becomes("huge", "STOPPED")
     assert writers(person) == []

@@ -57,7 +57,7 @@ def test_what_kinds_that_do_not_run_yet_would_have_is_refused_with_the_reason(op
         build.inputs()
 
 
-def test_logs_are_told_by_pod_and_attempt_and_each_line_once(operator, person, proxy, through, capsys):
+def test_logs_are_named_by_pod_and_attempt_and_each_line_comes_once(operator, person, proxy, through, capsys):
     asked = kubelet(proxy, "one", "two \N{SNOWMAN}", "")
     run = job(through, args=["kwok-complete"])
     run.wait(timeout=60)
@@ -71,7 +71,7 @@ def test_logs_are_told_by_pod_and_attempt_and_each_line_once(operator, person, p
 
 
 def test_a_log_that_is_cut_goes_on_where_it_was(operator, person, proxy, through):
-    """The stream of a container that still runs ends; what it tells again is not told twice."""
+    """The stream of a container that still runs ends; what it repeats is not shown twice."""
     asked = kubelet(proxy, "one", "two")
     run = job(through)
     person.becomes("x", "RUNNING")

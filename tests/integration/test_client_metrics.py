@@ -56,7 +56,7 @@ def test_log_metrics_is_one_write_and_puts_as_the_platform_does(cluster, proxy, 
     assert run.refresh().status.metricsInfo["b"]["count"] == 1
 
 
-def test_a_single_value_that_is_kept_is_told(cluster):
+def test_a_single_value_that_is_kept_is_reported(cluster):
     run = job(cluster, suspend=True)
     run.log_metric("a", 1, single_value=True)
     with pytest.warns(UserWarning, match="'a'"):

@@ -78,7 +78,7 @@ def test_a_run_deleted_and_made_again_while_nobody_looked_is_not_the_one_waited_
     assert isinstance(came[0], RunDeletedError)
 
 
-def test_two_people_who_stop_and_resume_at_once_end_in_a_wish_of_one_of_them(operator, cluster, person):
+def test_two_people_who_stop_and_resume_at_once_get_what_one_of_them_asked_for(operator, cluster, person):
     run = job(cluster)
     person.becomes("x", "RUNNING")
     threads = [in_thread(wish) for wish in (run.stop, get_run("x", cluster=cluster).resume) * 3]

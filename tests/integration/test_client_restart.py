@@ -53,7 +53,7 @@ def test_wait_survives_two_deaths_of_the_api_server(person):
         assert waiting.stderr.readline().startswith("run x: RUNNING")
         for _ in range(2):
             kill_api_server(NAME, person)
-        wait_for("the wish", lambda: person.patch_run("x", {"spec": {"suspend": True}}).returncode == 0)
+        wait_for("the stop", lambda: person.patch_run("x", {"spec": {"suspend": True}}).returncode == 0)
         said = waiting.stderr.read()
         assert waiting.wait(60) == 0, said
     assert said.splitlines()[-1].startswith("run x: STOPPED")

@@ -26,7 +26,7 @@ def volume(**entry: Any) -> dict[str, Any]:
     return GOOD | {"volumes": [VOLUME | entry]}
 
 
-def told(person: Person, body: dict[str, Any]) -> str:
+def warnings_of(person: Person, body: dict[str, Any]) -> str:
     """What the person hears: from kubectl, else from the status."""
     done = person.kubectl("apply", "-f", "-", stdin=json.dumps(body), check=False)
     if done.returncode:
@@ -71,7 +71,7 @@ def told(person: Person, body: dict[str, Any]) -> str:
     ids=str,
 )  # fmt: skip
 def test_a_usual_mistake_is_named_with_its_path_and_the_right_word(operator, person, body, said):
-    assert said in told(person, body)
+    assert said in warnings_of(person, body)
 
 
 @pytest.mark.parametrize(
@@ -111,11 +111,11 @@ def test_kubectl_warns_at_once_where_the_policies_are_installed(person):
         odd = document(spec, suspend=True) | {"metadata": {"generateName": "odd-"}}
         return person.kubectl("create", "-f", "-", stdin=json.dumps(odd)).stderr
 
-    told = wait_for("the policy", warned)
-    assert "spec.spec.env is not used by container+job; did you mean envs?" in told
-    assert "did you mean node_selector?" in told
-    assert "spec.spec.colour is not used by container+job" in told
-    assert "nothing" not in told
-    assert "mean replicas" not in told
+    shown = wait_for("the policy", warned)
+    assert "spec.spec.env is not used by container+job; did you mean envs?" in shown
+    assert "did you mean node_selector?" in shown
+    assert "spec.spec.colour is not used by container+job" in shown
+    assert "nothing" not in shown
+    assert "mean replicas" not in shown
     clean = json.dumps(document(GOOD, suspend=True))
     assert "Warning" not in person.kubectl("apply", "-f", "-", stdin=clean).stderr

@@ -128,7 +128,7 @@ def test_two_programs_append_five_hundred_values_each_at_the_same_time(operator,
 def test_programs_at_two_replicas_lose_nothing_though_their_values_are_equal(
     operator, gateway, kubeconfig, person, users, tmp_path
 ):
-    """Each stays where it is, as the Service sees to. One replica is started anew between two of them."""
+    """Each stays where it is, as the Service sees to. One replica is started again between two of them."""
     person.apply_run("x")
     person.becomes("x", "RUNNING")
     replica = GatewayProcess(kubeconfig, tmp_path)
@@ -184,7 +184,7 @@ def test_a_thousand_runs_of_kubectl_come_in_pages_the_newest_first(alone, kubeco
 
 
 def test_a_project_of_another_name_is_found_by_its_label(gateway, person, tmp_path):
-    """By whoever may list namespaces; `get_or_create_project` makes one where that is allowed."""
+    """By who may list namespaces; `get_or_create_project` makes one where that is allowed."""
     project = f"{person.namespace}-x"
     person.kubectl("label", "namespace", person.namespace, f"run-operator.io/project={project}")
     admin = account(person, "admin")

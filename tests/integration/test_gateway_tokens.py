@@ -87,7 +87,7 @@ def ask(method: str, url: str, bearer: str, body: Any = None) -> Any:
 
 
 def test_without_a_provider_a_token_is_renewed_by_hand(gateway, person, tmp_path, line):
-    """As docs/gateway.md says: in the environment, and the client is told, or one call fails."""
+    """As docs/gateway.md says: in the environment, and the client is reset, or one call fails."""
     good = account(person, "user", *ROLES)
     person.kubectl("create", "serviceaccount", "gone")
     ended = person.kubectl("create", "token", "gone").stdout.strip()
@@ -97,5 +97,5 @@ def test_without_a_provider_a_token_is_renewed_by_hand(gateway, person, tmp_path
     assert found["ended"].startswith("UnauthorizedError")
     assert "set DHCORE_ACCESS_TOKEN" in found["ended"]
     no_refresh = "ClientError: Auth type access_token_only does not support refresh."
-    assert (found["too_late"], found["anew"]) == (no_refresh, person.namespace)
+    assert (found["too_late"], found["again"]) == (no_refresh, person.namespace)
     assert found["in_time"] == [no_refresh, person.namespace]

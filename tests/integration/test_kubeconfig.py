@@ -19,8 +19,8 @@ from tests.support.api_stub import Stub
 ASKS = ("authorization", "impersonate-")
 V1 = "client.authentication.k8s.io/v1"
 PLUGIN = """#!/bin/sh
-echo "$KUBERNETES_EXEC_INFO" | grep -q '"server"' && told=-told
-echo '{"apiVersion": "client.authentication.k8s.io/v1", "kind": "ExecCredential", "status": {"token": "'$1$EXTRA$told'"}}'
+echo "$KUBERNETES_EXEC_INFO" | grep -q '"server"' && suffix=-asked
+echo '{"apiVersion": "client.authentication.k8s.io/v1", "kind": "ExecCredential", "status": {"token": "'$1$EXTRA$suffix'"}}'
 """
 LOGIN = {"apiVersion": V1, "command": "./login", "interactiveMode": "Never"}
 

@@ -72,9 +72,9 @@ def test_a_stopped_attempt_has_its_log_and_a_stop_costs_no_more_writes(own, pers
     done = Terminal(person).run("logs", "-f", "x")
     assert (done.returncode, done.stdout.splitlines()) == (0, lines)
     assert done.stderr.endswith("run x: STOPPED: stopped; set spec.suspend to false to resume\n")
-    told = person.kubectl("get", "rlog").stdout.splitlines()
-    assert told[0].split() == ["NAME", "RUN", "ATTEMPT", "POD", "CONTAINER", "BYTES", "TRUNCATED", "AGE"]
-    assert told[1].split()[:5] == [f"{log.pod}.main", "x", "1", log.pod, "main"]
+    rows = person.kubectl("get", "rlog").stdout.splitlines()
+    assert rows[0].split() == ["NAME", "RUN", "ATTEMPT", "POD", "CONTAINER", "BYTES", "TRUNCATED", "AGE"]
+    assert rows[1].split()[:5] == [f"{log.pod}.main", "x", "1", log.pod, "main"]
     (raw,) = person.items("runlogs", "--field-selector=run=x")
     assert raw["metadata"]["labels"]["run-operator.io/attempt"] == "1"
 

@@ -147,14 +147,17 @@ def node(person):
     person.kubectl("delete", "node", name, "--ignore-not-found")
 
 
-def test_a_pod_deleted_on_a_node_that_does_not_answer_is_told_and_its_deadline_holds(operator, person, node):
+def test_a_pod_deleted_on_a_node_that_does_not_answer_is_reported_and_its_deadline_holds(
+    operator, person, node
+):
     pod = on_dead_node(person, "x", node)
     on_dead_node(person, "y", node, activeDeadlineSeconds=15)
     delete(person, pod)
-    told = wait_for(
-        "told", lambda: condition(person.status("x"), "Running").get("reason") == "PodTerminationTimeout"
+    shown = wait_for(
+        "the report",
+        lambda: condition(person.status("x"), "Running").get("reason") == "PodTerminationTimeout",
     )
-    assert told
+    assert shown
     assert events(person, "PodTerminationTimeout")
     status = person.becomes("y", "ERROR")
     assert condition(status, "Failed")["reason"] == "DeadlineExceeded"
@@ -176,7 +179,7 @@ def test_a_job_deleted_in_the_foreground_on_a_dead_node_says_what_it_waits_for_a
     """The Job stays until its pod is gone, and that one never confirms it."""
     on_dead_node(person, "x", node, activeDeadlineSeconds=20)
     person.kubectl("delete", "job", "x", "--cascade=foreground", "--wait=false")
-    wait_for("told", lambda: condition(person.status("x"), "Running").get("reason") == "ChildDeleted")
+    wait_for("the report", lambda: condition(person.status("x"), "Running").get("reason") == "ChildDeleted")
     status = person.becomes("x", "ERROR")
     assert condition(status, "Failed")["reason"] == "DeadlineExceeded"
     assert "has not confirmed its end" in status["message"]
@@ -191,15 +194,17 @@ def hold(person: Person, kind: str, name: str, *, held: bool = True) -> None:
     person.kubectl("patch", kind, name, "--type=merge", "-p", patch)
 
 
-def test_a_job_that_a_finalizer_holds_is_told_and_the_next_attempt_begins_when_it_is_gone(operator, person):
+def test_a_job_that_a_finalizer_holds_is_reported_and_the_next_attempt_begins_when_it_is_gone(
+    operator, person
+):
     person.apply_run("x", "sleep")
     person.becomes("x", "RUNNING")
     pod = pod_of(person, "x")["metadata"]["name"]
     hold(person, "job", "x")
     person.kubectl("delete", "job", "x", "--wait=false")
     wait_for("the end of its pod", lambda: pod not in {p["metadata"]["name"] for p in person.items("pods")})
-    told = wait_for("told", lambda: "a finalizer holds it" in person.status("x")["message"])
-    assert told
+    shown = wait_for("the report", lambda: "a finalizer holds it" in person.status("x")["message"])
+    assert shown
     assert person.status("x")["attempt"] == 1
     hold(person, "job", "x", held=False)
     pod_of(person, "x", 2)

@@ -38,8 +38,8 @@ def printed(person, run: str, where: str) -> str:
 
 def test_a_logged_list_is_printed_as_a_plain_list_within_seconds(person, logging):
     pod = logging("train")
-    code, told = pod.log("loss", 0.5, 1.0, 2.25, 1e-7, 1e22, None)
-    assert (code, told["accepted"]) == (202, 1)
+    code, reply = pod.log("loss", 0.5, 1.0, 2.25, 1e-7, 1e22, None)
+    assert (code, reply["accepted"]) == (202, 1)
     wait_for("the list", lambda: printed(person, "train", ".status.metrics.loss"), 7)
     assert printed(person, "train", ".status.metrics.loss") == "[0.5,1,2.25,1e-7,1e+22,null]"
     assert pod.poll() == {"accepted": 1, "committed": 1, "notes": []}
@@ -62,8 +62,8 @@ def test_single_values_and_all_operations(person, logging):
         {"k": "acc", "set": 0.9}, {"k": "acc", "set": 0.1}, {"k": "lr", "put": 1}, {"k": "lr", "put": 2},
         {"k": "loss", "append": [1, 2, 3]}, {"k": "loss", "truncate": 2}, {"k": "a/b~c", "replace": [9]},
     ]  # fmt: skip
-    code, told = pod.post({"writer": "main", "seq": 1, "ops": ops})
-    assert (code, len(told["notes"])) == (202, 1)
+    code, reply = pod.post({"writer": "main", "seq": 1, "ops": ops})
+    assert (code, len(reply["notes"])) == (202, 1)
     wait_for("them", lambda: person.status("ops").get("metrics"))
     assert person.status("ops")["metrics"] == {"acc": 0.9, "lr": [1, 2], "loss": [1, 2], "a/b~c": [9]}
     assert person.status("ops")["metricsInfo"]["acc"]["ignored"] == 1
@@ -98,10 +98,10 @@ class TestWhoIsRefused:
         for label in ("batch.kubernetes.io/controller-uid", "controller-uid", "job-name"):
             forged["metadata"]["labels"].pop(label, None)
         person.apply(forged)
-        code, told = pod.post(
+        code, reply = pod.post(
             {"ops": [{"k": "x", "put": 1}]}, token=token(person, "forged", audience(pod.uid))
         )
-        assert (code, "does not belong" in told["error"]) == (403, True)
+        assert (code, "does not belong" in reply["error"]) == (403, True)
 
     def test_a_deleted_pod_and_a_late_attempt(self, person, logging):
         pod = logging("twice")
@@ -178,8 +178,8 @@ def test_an_operator_that_was_killed_goes_on_from_the_status(operator, person, l
     operator.kill()
     pod.close()
     operator.start()
-    code, told = pod.log("loss", 3)
-    assert (code, told["accepted"]) == (202, 2)
+    code, reply = pod.log("loss", 3)
+    assert (code, reply["accepted"]) == (202, 2)
     pod.settle()
     assert person.status("again")["metrics"] == {"loss": [1, 2, 3]}
     assert running_pod(person, "again") == pod.name

@@ -72,21 +72,21 @@ from digitalhub.entities.run import crud
 from digitalhub.entities.run._base.entity import Run
 from digitalhub.factory.entity import entity_factory
 from digitalhub.utils.io_utils import read_yaml
-def told(do):
+def signature_of(do):
     skipped = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
     found = [p for p in inspect.signature(do).parameters.values() if p.name != "self" and p.kind not in skipped]
     return {p.name: "" if p.default is p.empty else repr(p.default) for p in found}
 asked = json.load(sys.stdin)
 loaded = [entity_factory.build_entity_from_dict(read_yaml(file)).to_dict() for file in asked["files"]]
 print(json.dumps({
-    "methods": {name: told(getattr(Run, name)) for name in asked["methods"]},
-    "functions": {name: told(getattr(crud, name)) for name in asked["functions"]},
+    "methods": {name: signature_of(getattr(Run, name)) for name in asked["methods"]},
+    "functions": {name: signature_of(getattr(crud, name)) for name in asked["functions"]},
     "loaded": loaded,
 }))
 """
 
 
-def told(do: Callable[..., Any]) -> dict[str, str]:
+def signature_of(do: Callable[..., Any]) -> dict[str, str]:
     """The arguments that can be given by position, with their defaults."""
     ordinary = inspect.Parameter.POSITIONAL_OR_KEYWORD
     found = [p for p in inspect.signature(do).parameters.values() if p.name != "self" and p.kind is ordinary]
@@ -95,7 +95,7 @@ def told(do: Callable[..., Any]) -> dict[str, str]:
 
 @pytest.mark.parametrize("name", METHODS)
 def test_methods_begin_with_the_originals_arguments(name):
-    ours = told(getattr(Run, name))
+    ours = signature_of(getattr(Run, name))
     assert list(ours.items())[: len(METHODS[name])] == list(METHODS[name].items())
     assert "" not in list(ours.values())[len(METHODS[name]) :], "what is ours alone has a default"
 
@@ -103,7 +103,7 @@ def test_methods_begin_with_the_originals_arguments(name):
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_functions_have_the_originals_arguments(name):
     """In its order and with its defaults; what the original needs may have a default here."""
-    ours, theirs = told(getattr(run_operator, name)), FUNCTIONS[name]
+    ours, theirs = signature_of(getattr(run_operator, name)), FUNCTIONS[name]
     assert list(ours) == list(theirs)
     assert {key: default for key, default in ours.items() if theirs[key]} == {
         key: default for key, default in theirs.items() if default
@@ -111,7 +111,7 @@ def test_functions_have_the_originals_arguments(name):
 
 
 def test_list_runs_has_the_originals_arguments_and_needs_none():
-    assert told(run_operator.list_runs) == dict.fromkeys(LISTED, NONE)
+    assert signature_of(run_operator.list_runs) == dict.fromkeys(LISTED, NONE)
 
 
 def test_the_real_sdk_agrees_and_loads_what_we_export(tmp_path, line):

@@ -112,7 +112,7 @@ def test_a_foreign_job_of_our_name_is_left_alone(operator, person):
     assert person.get("job", "taken")["metadata"]["uid"] == uid
 
 
-def test_a_job_deleted_by_hand_is_made_anew_as_the_next_attempt(operator, person):
+def test_a_job_deleted_by_hand_is_made_again_as_the_next_attempt(operator, person):
     person.apply_run("robbed")
     person.becomes("robbed", "RUNNING")
     uid = person.get("job", "robbed")["metadata"]["uid"]
@@ -192,7 +192,7 @@ def _queued(operator: OperatorProcess) -> float:
     return sum(value for name, _, value in operator.metrics() if name in names)
 
 
-def test_a_quota_that_forbids_the_job_is_told_and_waited_out(operator, person):
+def test_a_quota_that_forbids_the_job_is_reported_and_waited_out(operator, person):
     quota = {
         "apiVersion": "v1",
         "kind": "ResourceQuota",
@@ -245,14 +245,16 @@ def test_an_operator_serves_the_namespaces_it_is_given_and_no_others(alone, kube
             somebody.kubectl("delete", "namespace", somebody.namespace, "--wait=false")
 
 
-def test_a_pod_that_is_refused_is_told_and_the_pending_deadline_is_kept(operator, person):
+def test_a_pod_that_is_refused_is_reported_and_the_pending_deadline_is_kept(operator, person):
     """Its Job says nothing of it but in an Event, so that only the operator's own timer can."""
-    person.apply_run("told", spec={"priority_class": "missing"})
+    person.apply_run("no-pod", spec={"priority_class": "missing"})
     person.apply_run("ended", spec={"priority_class": "missing"}, policy={"pendingDeadlineSeconds": 2})
     ended = person.becomes("ended", "ERROR")
     assert condition(ended, "Failed")["reason"] == "PendingDeadlineExceeded"
-    wait_for("told", lambda: condition(person.status("told"), "Running").get("reason") == "FailedCreate")
-    assert "no PriorityClass with name missing was found" in person.status("told")["message"]
+    wait_for(
+        "the reason", lambda: condition(person.status("no-pod"), "Running").get("reason") == "FailedCreate"
+    )
+    assert "no PriorityClass with name missing was found" in person.status("no-pod")["message"]
 
 
 @pytest.fixture
@@ -268,9 +270,9 @@ def bare(person):
 
 
 def _kubelet_says(person, pod: dict, **status: object) -> None:
-    told = json.dumps({"status": status})
+    body = json.dumps({"status": status})
     person.kubectl(
-        "patch", "pod", pod["metadata"]["name"], "--subresource=status", "--type=merge", "-p", told
+        "patch", "pod", pod["metadata"]["name"], "--subresource=status", "--type=merge", "-p", body
     )
 
 
@@ -286,7 +288,7 @@ def _failed_mount(pod: dict, message: str) -> dict:
 
 
 @pytest.mark.parametrize("kind", ["container+job", "container+serve"])
-def test_a_volume_that_cannot_be_mounted_is_told_and_waited_out(operator, person, bare, kind):
+def test_a_volume_that_cannot_be_mounted_is_reported_and_waited_out(operator, person, bare, kind):
     """Its pod has a node and waits there, and only an Event says why."""
     spec = {
         "node_selector": [{"key": "kubernetes.io/hostname", "value": bare}],

@@ -64,8 +64,8 @@ def test_a_run_waits_for_its_function_and_starts_when_it_is_applied(operator, pe
     assert (
         f"runctl manifest functions-v1.yaml | kubectl apply -n {person.namespace} -f -" in status["message"]
     )
-    told = ("events", "--field-selector=reason=FunctionNotFound")
-    (event,) = wait_for("the event", lambda: person.items(*told))
+    query = ("events", "--field-selector=reason=FunctionNotFound")
+    (event,) = wait_for("the event", lambda: person.items(*query))
     assert (event["type"], event["message"]) == ("Warning", status["message"])
     assert writes(before, operator) == {"patch runs": 1}
     person.apply(function())

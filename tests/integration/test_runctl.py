@@ -175,16 +175,14 @@ def test_logs_of_a_run_that_waits_say_what_for_until_it_is_stopped(operator, per
             assert following.stderr is not None
             assert following.stderr.readline().startswith("run x: PENDING: ")
             person.patch_run("x", {"spec": {"suspend": True}})
-            lines, told = following.communicate(timeout=60)
+            lines, shown = following.communicate(timeout=60)
         finally:
             following.kill()
     assert (following.returncode, lines) == (0, "")
-    assert "\nrun x: STOPPED: stopped; " in f"\n{told}"
+    assert "\nrun x: STOPPED: stopped; " in f"\n{shown}"
 
 
-def test_who_may_see_runs_and_not_their_pods_is_told_which_right_is_missing(
-    operator, person, runctl, tmp_path
-):
+def test_who_may_see_runs_and_not_their_pods_reads_which_right_is_missing(operator, person, runctl, tmp_path):
     person.apply_run("x")
     theirs = Terminal(person.somebody(tmp_path / "theirs", "run-operator-view"))
     person.becomes("x", "RUNNING")
@@ -193,9 +191,9 @@ def test_who_may_see_runs_and_not_their_pods_is_told_which_right_is_missing(
     assert 'cannot list resource "pods"' in followed.stderr.splitlines()[-1]
     waited = theirs.run("wait", "x", "--timeout", "5")
     assert waited.returncode == 4
-    told = [line for line in waited.stderr.splitlines() if "what its program writes cannot be read" in line]
-    assert len(told) == 1
-    assert 'cannot list resource "pods"' in told[0]
+    shown = [line for line in waited.stderr.splitlines() if "what its program writes cannot be read" in line]
+    assert len(shown) == 1
+    assert 'cannot list resource "pods"' in shown[0]
 
 
 def test_a_run_that_is_not_there_is_missing_also_for_who_may_not_list(operator, person, runctl, tmp_path):
@@ -247,9 +245,9 @@ def test_describe_tells_the_whole_story(operator, person, runctl):
     person.apply_run("x", "kwok-fail")
     person.becomes("x", "ERROR")
     wait_for("its events", lambda: "Events:" in runctl.says("describe", "x"))
-    told = runctl.says("describe", "x")
+    shown = runctl.says("describe", "x")
     for part in ("Kind:       container+job:run", "State:      ERROR", "Attempts:", "Conditions:", "exit"):
-        assert part in told
+        assert part in shown
 
 
 def test_many_files_are_applied_and_the_bad_ones_named(operator, person, runctl, tmp_path):
@@ -281,7 +279,7 @@ def test_selected_runs_are_stopped_and_deleted_together(operator, person, runctl
     wait_for("the two are gone", lambda: [run["metadata"]["name"] for run in person.items("runs")] == ["c"])
 
 
-def test_a_wish_that_is_true_already_is_told_as_what_it_is(operator, person, runctl):
+def test_a_stop_of_a_stopped_run_says_that_it_is_stopped_already(operator, person, runctl):
     person.apply_run("x")
     person.becomes("x", "RUNNING")
     for how in ((), ("--wait",)):

@@ -143,10 +143,10 @@ def test_ctrl_c_ends_an_apply_between_two_files(operator, person, runctl, tmp_pa
             assert applying.stdout is not None
             first = applying.stdout.readline()
             applying.send_signal(signal.SIGINT)
-            said, told = applying.communicate(timeout=30)
+            said, errors = applying.communicate(timeout=30)
         finally:
             applying.kill()
-    assert (applying.returncode, told.strip()) == (130, "")
+    assert (applying.returncode, errors.strip()) == (130, "")
     told_of = len((first + said).splitlines())
     assert told_of <= len(person.items("runs")) <= told_of + 1 < 300
 

@@ -93,9 +93,9 @@ def test_what_of_the_inner_spec_is_refused_at_apply(person, spec, said):
 
 def test_all_wrong_values_are_refused_at_once(person):
     spec = {"image": "a b", "run_as_user": 0, "resources": {"cpu": "much"}, "service_type": "x"}
-    told = refused(person, changed(run_object("x"), spec=spec))
+    text = refused(person, changed(run_object("x"), spec=spec))
     assert all(
-        f"spec.spec.{field}" in told for field in ("image", "run_as_user", "resources.cpu", "service_type")
+        f"spec.spec.{field}" in text for field in ("image", "run_as_user", "resources.cpu", "service_type")
     )
 
 
@@ -214,12 +214,12 @@ def test_what_may_change_at_any_time(operator, person):
 
 
 def test_explain_helps(person):
-    told = person.kubectl("explain", "run.spec.runPolicy").stdout
-    assert "How often a failed program is started again" in told
-    assert "Seconds after the end" in told
-    told = person.kubectl("explain", "run.spec.spec.volumes").stdout
-    assert "an existing claim" in told
-    assert "an absolute path below /" in told
+    text = person.kubectl("explain", "run.spec.runPolicy").stdout
+    assert "How often a failed program is started again" in text
+    assert "Seconds after the end" in text
+    text = person.kubectl("explain", "run.spec.spec.volumes").stdout
+    assert "an existing claim" in text
+    assert "an absolute path below /" in text
 
 
 def test_columns(person):

@@ -77,8 +77,8 @@ def test_a_pod_has_its_own_run_and_no_other(pods, person):
         ("GET", f"{run}/b", None), ("PUT", f"{run}/b/metrics/loss", [1]), ("POST", f"{run}/a/stop", {}),
         ("DELETE", f"{run}/a", None), ("GET", run, None), ("POST", run, {}),
     ):  # fmt: skip
-        code, told = a.ask(method, path, body)
-        assert (code, "its own Run" in told["error"]) == (403, True), (method, path)
+        code, reply = a.ask(method, path, body)
+        assert (code, "its own Run" in reply["error"]) == (403, True), (method, path)
     assert "metrics" not in person.status("b")
     assert b.ask("GET", f"{run}/b")[0] == 200
     b.token = token(person, running_pod(person, "b"), audience(person.get("run", "a")["metadata"]["uid"]))

@@ -1,4 +1,4 @@
-"""Stop and resume on a real API server: from every state, within three writes, whoever races or dies meanwhile."""
+"""Stop and resume on a real API server: from every state, within three writes, whatever races or dies meanwhile."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ TOP = 3
 """Writes of the operator that a transition may cost."""
 
 
-def suspend(person: Person, name: str, wish: bool = True) -> None:
-    done = person.patch_run(name, {"spec": {"suspend": wish}})
+def suspend(person: Person, name: str, suspend: bool = True) -> None:
+    done = person.patch_run(name, {"spec": {"suspend": suspend}})
     assert done.returncode == 0, done.stderr
 
 
@@ -199,23 +199,23 @@ MOMENTS: list[tuple[str, int]] = [(when, number) for when in ("before", "after")
 
 
 @pytest.mark.parametrize(("when", "number"), MOMENTS)
-@pytest.mark.parametrize("wish", [True, False])
+@pytest.mark.parametrize("is_stop", [True, False])
 def test_an_operator_killed_at_any_write_of_a_stop_or_resume_leaves_nothing_wrong(
-    person, proxy, fragile, when, number, wish
+    person, proxy, fragile, when, number, is_stop
 ):
     fragile.start()
-    person.apply_run("x", suspend=not wish)
-    person.becomes("x", "RUNNING" if wish else "STOPPED")
+    person.apply_run("x", suspend=not is_stop)
+    person.becomes("x", "RUNNING" if is_stop else "STOPPED")
     proxy.writes.clear()
     setattr(proxy, f"{when}_write", _once(number, fragile.kill))
-    suspend(person, "x", wish)
+    suspend(person, "x", is_stop)
     wait_for("the kill", lambda: not fragile.running or len(proxy.writes) >= TOP)
     fragile.kill()
     setattr(proxy, f"{when}_write", lambda _: None)
     fragile.start()
-    status = person.becomes("x", "STOPPED" if wish else "RUNNING")
+    status = person.becomes("x", "STOPPED" if is_stop else "RUNNING")
     assert status["attempt"] == 1
-    assert len(pods(person, "x")) == (0 if wish else 1)
+    assert len(pods(person, "x")) == (0 if is_stop else 1)
 
 
 def _once(number: int, do: Callable[[], None]) -> Callable[[int], None]:

@@ -1,4 +1,4 @@
-"""Runs near the size that the cluster can store: none of them is tried for ever without a word."""
+"""Runs near the size that the cluster can store: none of them is tried without end and without a word."""
 
 from __future__ import annotations
 
@@ -90,6 +90,6 @@ def test_a_run_whose_status_cannot_be_stored_says_so(operator, cluster, person):
     assert "nothing more of this Run can be stored" in event["message"]
 
 
-def test_who_sends_what_cannot_be_stored_is_told_what_to_do(cluster):
+def test_who_sends_what_cannot_be_stored_reads_what_to_do(cluster):
     with pytest.raises(BadRequestError, match="make it smaller"):
         job(cluster, envs=variables(1600 * KI, 100 * KI))

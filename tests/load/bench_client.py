@@ -106,9 +106,9 @@ def measure_wait(person: Person, cluster: Cluster, count: int) -> None:
     }
     print(f"{'from the end of the Run, ms':<34} {'median':>8} {'longest':>8}")
     try:
-        for number, (told, way) in enumerate(ways.items()):
+        for number, (title, way) in enumerate(ways.items()):
             found = [waited(person, ends, f"w{number}-{at}", way) * 1000 for at in range(count)]
-            print(f"{told:<34} {statistics.median(found):>8.0f} {max(found):>8.0f}", flush=True)
+            print(f"{title:<34} {statistics.median(found):>8.0f} {max(found):>8.0f}", flush=True)
     finally:
         watch.stop()
 
@@ -129,9 +129,9 @@ def measure_list(person: Person, cluster: Cluster, count: int) -> None:
         "list_runs()": ("application/json", lambda: list_runs(cluster=cluster)),
     }
     print(f"\n{f'a list of {count} Runs, s':<34} {'all':>8} {'server':>8} {'client':>8}")
-    for told, (accept, way) in ways.items():
+    for title, (accept, way) in ways.items():
         whole, server = seconds(way), seconds(lambda accept=accept: unread(cluster, accept))
-        print(f"{told:<34} {whole:>8.2f} {server:>8.2f} {whole - server:>8.2f}", flush=True)
+        print(f"{title:<34} {whole:>8.2f} {server:>8.2f} {whole - server:>8.2f}", flush=True)
 
 
 def unread(cluster: Cluster, accept: str) -> None:

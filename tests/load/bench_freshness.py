@@ -1,7 +1,7 @@
 """`make bench-freshness`: how long a value takes from `log_metric` into the status, with ten Runs that log once a second.
 
 Real API server and operator with its usual settings; the programs use the module that pods get, with tokens of their
-fake pods. Each value is the moment it was logged, so whoever sees it in the Run knows its age.
+fake pods. Each value is the moment it was logged, so that who sees it in the Run knows its age.
 """
 
 from __future__ import annotations

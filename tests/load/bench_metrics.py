@@ -34,7 +34,7 @@ from tests.support.metrics_pod import MetricsPod
 CLIENTS = 4
 BATCH = 1000
 BATCHES = 250
-"""Of each client."""
+"""The result of each client."""
 COMMITS = 200
 RUNS = 1000
 SECONDS = 30.0
@@ -54,10 +54,10 @@ async def serve() -> None:
         await asyncio.Event().wait()
 
 
-async def ingest(told: dict[str, Any]) -> None:
+async def ingest(serving: dict[str, Any]) -> None:
     """The clients of part 1."""
-    url = f"https://127.0.0.1:{told['port']}/v1/namespaces/{NAMESPACE}/runs/{NAME}/metrics"
-    headers = {"Authorization": f"Bearer {told['token']}"}
+    url = f"https://127.0.0.1:{serving['port']}/v1/namespaces/{NAMESPACE}/runs/{NAME}/metrics"
+    headers = {"Authorization": f"Bearer {serving['token']}"}
     values = [value(number) for number in range(BATCH)]
 
     async def client(number: int) -> None:
@@ -77,9 +77,9 @@ def bench_ingest() -> None:
     with subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True) as server:
         try:
             assert server.stdout is not None
-            told = json.loads(server.stdout.readline())
+            serving = json.loads(server.stdout.readline())
             before, began = cpu_seconds(server.pid), time.perf_counter()
-            asyncio.run(ingest(told))
+            asyncio.run(ingest(serving))
             spent, took = cpu_seconds(server.pid) - before, time.perf_counter() - began
         finally:
             server.kill()

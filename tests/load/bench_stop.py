@@ -34,7 +34,7 @@ class Stopwatch:
         self._news = threading.Condition()
 
     def hear(self, event: dict[str, Any]) -> None:
-        """One watch event, told by the threads that read them."""
+        """One watch event, as the threads that read them pass it on."""
         moment = time.monotonic()
         with self._news:
             for happening in happenings(event):
@@ -89,7 +89,7 @@ class Bench:
         found: dict[str, list[float]] = {"suspended": [], "ending": [], "STOPPED": [], "new pod": []}
         for name in names:
             self._watch.forget()
-            began = await self._wish(name, suspend=True)
+            began = await self._set_suspend(name, suspend=True)
             for what, happening in (
                 ("suspended", "suspended"),
                 ("ending", "ending"),
@@ -97,7 +97,7 @@ class Bench:
             ):
                 found[what].append(await asyncio.to_thread(self._watch.wait, f"{name} {happening}") - began)
             self._watch.forget()
-            began = await self._wish(name, suspend=False)
+            began = await self._set_suspend(name, suspend=False)
             found["new pod"].append(await asyncio.to_thread(self._watch.wait, f"{name} pod 2") - began)
             await asyncio.to_thread(self._watch.wait, f"{name} RUNNING 2")
         return found
@@ -106,7 +106,7 @@ class Bench:
         """Until the last Run says STOP, and until the last one says STOPPED."""
         self._watch.forget()
         began = time.monotonic()
-        await asyncio.gather(*(self._wish(name, suspend=True) for name in names))
+        await asyncio.gather(*(self._set_suspend(name, suspend=True) for name in names))
         taken = [await asyncio.to_thread(self._watch.wait, f"{name} STOP 1") for name in names]
         stopped = [await asyncio.to_thread(self._watch.wait, f"{name} STOPPED 1") for name in names]
         return max(taken) - began, max(stopped) - began
@@ -115,7 +115,7 @@ class Bench:
         async with self._gate:
             await self._api.create(RUNS, self._namespace, run_object(name))
 
-    async def _wish(self, name: str, *, suspend: bool) -> float:
+    async def _set_suspend(self, name: str, *, suspend: bool) -> float:
         async with self._gate:
             began = time.monotonic()
             await self._api.patch(RUNS, self._namespace, name, {"spec": {"suspend": suspend}})

@@ -112,7 +112,9 @@ def used(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / TICKS
 
 
-def measure(person: Person, folder: Path, tokens: list[str], logging: int, seconds: float, told: str) -> None:
+def measure(
+    person: Person, folder: Path, tokens: list[str], logging: int, seconds: float, title: str
+) -> None:
     """One gateway, these viewers."""
     gateway = GatewayProcess(person.kubeconfig, folder)
     gateway.start()
@@ -131,7 +133,7 @@ def measure(person: Person, folder: Path, tokens: list[str], logging: int, secon
         rows = ready.get(timeout=30)
         memory = gateway.most_memory() / 1024**2
         print(
-            f"{told:<28} {100 * cost:>8.1f} {statistics.median(first):>9.2f} {max(first):>9.2f}"
+            f"{title:<28} {100 * cost:>8.1f} {statistics.median(first):>9.2f} {max(first):>9.2f}"
             f" {rows / len(tokens):>9.0f} {memory:>6.0f}",
             flush=True,
         )
@@ -162,14 +164,14 @@ def main() -> None:
         tokens = [account(person, f"viewer-{number}", "view") for number in range(chosen.viewers)]
         print(f"{chosen.runs} Runs, {chosen.logging} of them log once a second, {chosen.viewers} viewers")
         print(f"{'':<28} {'CPU, %':>8} {'list, s':>9} {'longest':>9} {'rows':>9} {'MiB':>6}")
-        for told, chosen_tokens in (
+        for title, chosen_tokens in (
             ("one viewer", tokens[:1]),
             ("all with one token", [tokens[0]] * chosen.viewers),
             ("each with a token", tokens),
         ):
-            folder = Path(scratch) / told.replace(" ", "-")
+            folder = Path(scratch) / title.replace(" ", "-")
             folder.mkdir()
-            measure(person, folder, chosen_tokens, chosen.logging, chosen.seconds, told)
+            measure(person, folder, chosen_tokens, chosen.logging, chosen.seconds, title)
 
 
 if __name__ == "__main__":

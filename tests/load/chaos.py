@@ -51,7 +51,7 @@ class Chaos:
         self._gate = asyncio.Semaphore(ABREAST)
         self.kills = 0
         self.restarts = 0
-        self.wishes: dict[str, bool] = {}
+        self.suspended: dict[str, bool] = {}
         self.stuck: list[str] = []
 
     async def sequence(self, name: str) -> None:
@@ -64,7 +64,7 @@ class Chaos:
             more = {"spec": ON_DEAD_NODE, "policy": POLICY} if dead else {}
             body = run_object(name, *program, suspend=suspend, **(what or more))
             await self._surely(lambda: self._api.create(RUNS, self._namespace, body))
-            self.wishes[name] = suspend
+            self.suspended[name] = suspend
             for _ in range(self._dice.randint(1, 6)):
                 await asyncio.sleep(self._dice.choice((0.0, 0.02, 0.1, 0.3, 1.0, 3.0, 6.0)))
                 if dead:
@@ -80,7 +80,7 @@ class Chaos:
     async def _suspend(self, name: str, suspend: bool) -> None:
         body = {"spec": {"suspend": suspend}}
         await self._surely(lambda: self._api.patch(RUNS, self._namespace, name, body))
-        self.wishes[name] = suspend
+        self.suspended[name] = suspend
 
     async def _surely(self, write: Callable[[], Awaitable[Any]]) -> None:
         """Through restarts of the API server."""
@@ -116,9 +116,9 @@ class Chaos:
         async for item in self._api.list_objects(RUNS, namespace=self._namespace):
             name, status = item["metadata"]["name"], item["status"]
             state = status.get("state")
-            expected = ("STOPPED",) if self.wishes[name] else ("RUNNING",)
+            expected = ("STOPPED",) if self.suspended[name] else ("RUNNING",)
             if state not in (*expected, "COMPLETED", "ERROR"):
-                found.append(f"{name} is {state}, suspend is {self.wishes[name]}: {status.get('message')}")
+                found.append(f"{name} is {state}, suspend is {self.suspended[name]}: {status.get('message')}")
         return found
 
 

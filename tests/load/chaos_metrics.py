@@ -67,7 +67,7 @@ class Program(threading.Thread):
         self.refused = ""
 
     def run(self) -> None:
-        """Until it is told that it is enough, and everything is in the cluster."""
+        """Until somebody says that it is enough, and everything is in the cluster."""
         following, until = 1, 0.0
         while not self.refused:
             if self.enough.is_set() and not until:
@@ -103,20 +103,20 @@ class Program(threading.Thread):
         """The batch to send next."""
         if answer is None:
             return seq
-        code, told = answer
+        code, reply = answer
         self._figures.count(f"answers {code}")
         if code in (200, 202):
-            if told["accepted"] + 1 < seq:
+            if reply["accepted"] + 1 < seq:
                 self._figures.count("batches sent again")
-            self.settled = told["committed"] == self.sent
+            self.settled = reply["committed"] == self.sent
             time.sleep(self._chance.uniform(0.0, 0.05))
-            return int(told["accepted"]) + 1
+            return int(reply["accepted"]) + 1
         if code == 409:
-            return int(told["expected"])
+            return int(reply["expected"])
         if code in (429, 503):
             time.sleep(0.2)
             return seq
-        self.refused = f"{code} {told}"
+        self.refused = f"{code} {reply}"
         return seq
 
 

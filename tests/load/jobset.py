@@ -32,7 +32,7 @@ class JobSetManager:
 
     @property
     def pid(self) -> int:
-        """Of the running process."""
+        """The uid or number of the running process."""
         assert self._process is not None
         return self._process.pid
 
@@ -42,8 +42,8 @@ class JobSetManager:
         program, source = build("jobset") / "jobset", _source()
         self._person.kubectl("apply", "--server-side", "-f", str(source / "crd" / "bases"))
         self._person.kubectl("wait", ESTABLISHED, "crd", "--all", "--timeout=30s")
-        told = self._scratch / "manager.log"
-        with told.open("ab") as log:
+        log_file = self._scratch / "manager.log"
+        with log_file.open("ab") as log:
             command = [
                 program,
                 f"--config={self._configuration()}",
@@ -51,7 +51,7 @@ class JobSetManager:
             ]
             self._process = subprocess.Popen(command, stdout=log, stderr=log)
         try:
-            wait_until_ready("JobSet's manager", self._process, self._health, told)
+            wait_until_ready("JobSet's manager", self._process, self._health, log_file)
             self._person.apply(self._webhooks(source))
         except BaseException:
             self.__exit__()

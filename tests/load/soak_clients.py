@@ -1,6 +1,6 @@
 """`make soak-clients`: ten people who wait for quiet Runs, while the API server is killed twice.
 
-A real API server; the nodes are fake, and a stand-in for their kubelet writes the logs. Half of the clients wait with the program's lines, half follow its log. Told at the end: the
+A real API server; the nodes are fake, and a stand-in for their kubelet writes the logs. Half of the clients wait with the program's lines, half follow its log. Reported at the end: the
 requests of each client that were answered, and whether every line came to each of them exactly once.
 """
 
@@ -61,7 +61,7 @@ class Waiting:
                     self.line(line)
             else:
                 wait.wait(self.cluster, self._name, observer=self)
-        except BaseException as error:  # noqa: BLE001 - told at the end
+        except BaseException as error:  # noqa: BLE001 - reported at the end
             self.failure = error
 
     def join(self) -> None:
@@ -69,7 +69,7 @@ class Waiting:
         self._thread.join(120)
 
     def line(self, line: LogLine) -> None:
-        """Of the program."""
+        """The lines of the program."""
         self.lines.append(line.text)
 
     def changed(self, raw: Any) -> None:
@@ -80,7 +80,7 @@ class Waiting:
         self.failure = error
 
     def note(self, said: str) -> None:
-        """Told at the end."""
+        """Reported at the end."""
         self.notes.append(said)
 
 

@@ -35,7 +35,7 @@ class Stage(NamedTuple):
 
 
 def perform(main: Callable[[], None]) -> None:
-    """Run a program of this folder. What it has put up it takes down when it is told to end: by Ctrl-C or by SIGTERM."""
+    """Run a program of this folder. What it has put up it takes down when it is asked to end: by Ctrl-C or by SIGTERM."""
     signal.signal(signal.SIGTERM, _unwind)
     main()
 

@@ -1,4 +1,4 @@
-"""Watch events as they come, told to a function by a thread."""
+"""Watch events as they come, passed to a function by a thread."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.support.harness import Person
 
 
 class Watch:
-    """`kubectl get KIND --watch` of a person's namespace, begun anew when the API server ends it; a context manager.
+    """`kubectl get KIND --watch` of a person's namespace, begun again when the API server ends it; a context manager.
 
     An API server that is busy closes the watches of those who are slow: kubectl then ends without a word. A new one
     begins with what there is.

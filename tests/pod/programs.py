@@ -16,7 +16,7 @@ MODULE = REPOSITORY / "operator" / "run_operator" / "client" / "pod" / "runmetri
 
 
 PYTHON = os.environ.get("POD_PYTHON", sys.executable)
-"""Of the programs: any from 3.8 on."""
+"""The Python of the programs: any from 3.8 on."""
 
 
 class Program:

@@ -98,14 +98,14 @@ class Ingest:
         elif seq > len(writer.taken) + 1:
             return Reply(409, {"error": "a gap", "expected": len(writer.taken) + 1})
         elif seq == len(writer.taken) + 1:
-            assert not writer.ended, "something follows the goodbye"
+            assert not writer.ended, "something follows the last batch"
             assert len(message["ops"]) <= 1000
             writer.taken.append(message)
             writer.ended = message.get("end", False)
             if self.commits:
                 self._commit(writer)
         else:
-            assert message["ops"] == writer.taken[seq - 1]["ops"], "a number stands for one batch, for ever"
+            assert message["ops"] == writer.taken[seq - 1]["ops"], "a number stands for one batch, always"
         done = writer.committed == len(writer.taken)
         body = {"committed": writer.committed, "accepted": len(writer.taken), "notes": self.notes}
         return Reply(COMMITTED if done else LATER, body)

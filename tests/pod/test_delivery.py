@@ -106,7 +106,7 @@ def test_a_server_that_asks_for_time_gets_it(program: Program, server: Server, s
 
 
 def test_what_was_taken_and_lost_again_is_read_back_from_the_file(program: Program, server: Server):
-    """Ten batches are taken, none is stored, the ingest is started anew: it asks for the first one (409)."""
+    """Ten batches are taken, none is stored, the ingest is started again: it asks for the first one (409)."""
     server.ingest.commits = False
     process = program.start("""
         runmetrics.INTERVAL = 0.01
@@ -290,7 +290,7 @@ def test_a_writer_that_was_forgotten_goes_on_under_a_new_name(program: Program, 
     assert len({message["writer"] for message in server.ingest.committed}) == 2
 
 
-def test_each_note_is_told_once(program: Program, server: Server):
+def test_each_note_is_reported_once(program: Program, server: Server):
     server.ingest.notes = ["'acc' has a value already; it was kept", "\x1b[31mred\nlines"]
     errors = program.run('for i in range(3): log_metric("acc", i, single_value=True); flush()', quiet=False)
     assert errors.splitlines() == [
@@ -299,7 +299,7 @@ def test_each_note_is_told_once(program: Program, server: Server):
     ]
 
 
-def test_the_token_is_read_for_every_request(program: Program, server: Server):
+def test_the_token_is_read_without_endy_request(program: Program, server: Server):
     process = program.start(
         'log_metric("a", 1); flush(); print("sent", flush=True); input(); log_metric("a", 2)'
     )

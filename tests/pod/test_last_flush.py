@@ -21,7 +21,7 @@ BRIEF = f"{LONG}runmetrics.FLUSH_SECONDS, runmetrics.TOLD_AFTER = 0.2, 3600\n"
 
 
 def leaps(seconds: int) -> str:
-    """The program's clock is so far ahead once it has told that it waits: no test does."""
+    """The program's clock is so far ahead once it has said that it waits: no test does."""
     return f"""\
 class Clock:
     ahead = 0
@@ -76,7 +76,7 @@ def test_one_that_cannot_take_anything_now_is_waited_for(program: Program, serve
     assert (process.returncode, server.ingest.metrics()) == (0, {"loss": [1]})
 
 
-def test_it_is_told_once_that_it_waits(program: Program, server: Server):
+def test_it_says_once_that_it_waits(program: Program, server: Server):
     """Whatever the reason becomes."""
     server.ingest.faults.extend(answers(status) for status in range(500, 508))
     errors = program.run(

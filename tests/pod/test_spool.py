@@ -80,7 +80,7 @@ def test_files_are_rotated_and_the_oldest_given_up_at_the_limit(program: Program
     assert 80_000 < sum(file.stat().st_size for file in program.folder.iterdir()) < 120_000
 
 
-def test_what_is_given_up_before_it_was_sent_is_told(program: Program, server: Server):
+def test_what_is_given_up_before_it_was_sent_is_reported(program: Program, server: Server):
     server.down()
     process = program.start("""
         runmetrics.PART_BYTES = 20_000
@@ -164,7 +164,7 @@ def test_lists_take_up_room_only_while_they_wait(lonely: Program):
     assert len(lonely.values("loss")) == 300_000  # more than may wait at once
 
 
-def test_values_beyond_all_bounds_are_dropped_counted_and_told(lonely: Program):
+def test_values_beyond_all_bounds_are_dropped_counted_and_reported(lonely: Program):
     """The disk does not answer: nothing waits for it, and memory stays bounded."""
     errors = lonely.run("""
         runmetrics.STUCK_AFTER = 0.2

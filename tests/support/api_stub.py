@@ -266,7 +266,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._json(self._object(parts))
 
     def _silence(self, _: dict[str, str]) -> Iterator[bytes]:
-        """Of a program that writes nothing and goes on."""
+        """The log of a program that writes nothing and goes on."""
         epoch = self.stub.epoch
         with self.stub.lock:
             self.stub.lock.wait_for(lambda: self.stub.epoch != epoch, timeout=60)

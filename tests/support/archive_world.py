@@ -1,4 +1,4 @@
-"""The archive on a store that is told things, and an API server that can be made to misbehave."""
+"""The archive on a store that is filled by hand, and an API server that can be made to misbehave."""
 
 from __future__ import annotations
 

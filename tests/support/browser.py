@@ -38,7 +38,7 @@ class Browser:
         self._address = f"{address}/session/{session}"
 
     def open(self, url: str) -> None:
-        """Loads the address anew, even when only its hash is another."""
+        """Loads the address again, even when only its hash is another."""
         self.call("POST", "url", {"url": "about:blank"})
         self.call("POST", "url", {"url": url})
 

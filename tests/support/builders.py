@@ -59,9 +59,9 @@ def job(
     *, attempt: int = 1, suspend: bool = False, uid: str = "job-1", version: str = "20", **status: Any
 ) -> JobView:
     """A Job of that Run; `status`: active, failed, terminating, complete, failed_reason, target, target_reason, deadline, created, and
-    told: whether its controller has seen that it is suspended."""
+    noticed: whether its controller has seen that it is suspended."""
     conditions = []
-    if suspend and status.get("told", True):
+    if suspend and status.get("noticed", True):
         conditions.append({"type": "Suspended", "status": "True", "lastTransitionTime": stamp(NOW)})
     if status.get("complete"):
         conditions.append({"type": "Complete", "status": "True", "lastTransitionTime": stamp(NOW)})

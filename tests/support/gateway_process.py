@@ -45,7 +45,7 @@ class GatewayProcess:
 
     @property
     def pid(self) -> int:
-        """Of the running process."""
+        """The uid or number of the running process."""
         assert self._process is not None
         return self._process.pid
 
@@ -127,7 +127,7 @@ class SdkUser:
         return self.end(self.begin(*arguments))
 
     def end(self, process: subprocess.Popen[str], deadline: float = 110.0) -> Any:
-        """Of a program that was begun."""
+        """The environment of a program that was begun."""
         said, complaint = process.communicate(timeout=deadline)
         assert process.returncode == 0, complaint
         return json.loads(said.splitlines()[-1])

@@ -49,7 +49,7 @@ class WaitedInVainError(AssertionError):
 
 
 def wait_for(what: str, question: Callable[[], Any], deadline: float = DEADLINE) -> Any:
-    """The first true answer; the last answer is told when none comes."""
+    """The first true answer; the last answer is reported when none comes."""
     until = time.monotonic() + deadline
     while True:
         answer = question()
@@ -247,7 +247,7 @@ def run_object(
 
 
 def delta(before: dict[str, int], after: dict[str, int], *, events: bool = False) -> dict[str, int]:
-    """The writes between two readings. Events are told off the hot path, also those of earlier tests; so are logs kept."""
+    """The writes between two readings. Events are written off the hot path, also those of earlier tests; so are logs kept."""
     found = {key: after[key] - before.get(key, 0) for key in after if after[key] != before.get(key, 0)}
     return {key: count for key, count in found.items() if events or key not in APART}
 
@@ -272,7 +272,7 @@ class OperatorProcess:
 
     @property
     def pid(self) -> int:
-        """Of the running process."""
+        """The uid or number of the running process."""
         assert self._process is not None
         return self._process.pid
 
@@ -344,7 +344,7 @@ class OperatorProcess:
 
 
 def free_port() -> int:
-    """Of the loopback; nobody listens there now."""
+    """A port of the loopback; nobody listens there now."""
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))
         return int(one.getsockname()[1])

@@ -140,7 +140,7 @@ class World:
         self.woken: list[Any] = []
         self.settled: list[Any] = []
         self.store = Store(lambda key, urgent: self.woken.append(key))
-        self.api.on_change = self._told
+        self.api.on_change = self._changed
         self.ready = True
         self.registry = CollectorRegistry()
         endpoint = Endpoint("https://localhost:1", "127.0.0.1", 0, "run-operator")
@@ -164,7 +164,7 @@ class World:
         await self.session.close()
         await self.ingest.stop()
 
-    def _told(self, resource: Resource, raw: dict[str, Any]) -> None:
+    def _changed(self, resource: Resource, raw: dict[str, Any]) -> None:
         if resource == RUNS:
             self.store.put_run(Run.from_object(copy.deepcopy(raw)))
 

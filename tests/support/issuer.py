@@ -19,15 +19,15 @@ class Issuer:
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
-                self._told({"token_endpoint": f"{issuer.url}/token"})
+                self._changed({"token_endpoint": f"{issuer.url}/token"})
 
             def do_POST(self) -> None:
                 sent = self.rfile.read(int(self.headers["Content-Length"])).decode()
                 issuer.asked.append({key: values[0] for key, values in parse_qs(sent).items()})
                 number = len(issuer.asked) + 1
-                self._told({"access_token": renew(), "refresh_token": f"r{number}", "expires_in": 3600})
+                self._changed({"access_token": renew(), "refresh_token": f"r{number}", "expires_in": 3600})
 
-            def _told(self, answer: dict[str, Any]) -> None:
+            def _changed(self, answer: dict[str, Any]) -> None:
                 self.send_response(200)
                 self.send_header("Content-Type", "application/json")
                 self.end_headers()

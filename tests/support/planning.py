@@ -20,7 +20,7 @@ def step(one: Run, observed: Observed | None = None, now: float = NOW) -> Any:
 
 
 def status_of(state: str, attempt: int = 1, **more: Any) -> dict[str, Any]:
-    """Of a Run whose attempt began a while ago; 0: none was made."""
+    """The status of a Run whose attempt began a while ago; 0: none was made."""
     times = {"attempt": attempt, "startTime": stamp(NOW - 100)}
     begun = {**times, "attempts": [times]} if attempt else {}
     return {"state": state, "observedGeneration": 1} | begun | more

@@ -17,7 +17,7 @@ from typing import Final
 
 ROOT: Final = Path(__file__).parents[2]
 PLACES: Final = (
-    "README.md", "CONTRIBUTING.md", "CHANGELOG.md", "web/README.md", "SECURITY.md", "docs", "crds", "manifests", "cluster", "operator", "charts",
+    "README.md", "CONTRIBUTING.md", "CHANGELOG.md", "web/README.md", "SECURITY.md", "docs", "crds", "manifests", "cluster", "operator", "charts", "tests",
 )  # fmt: skip
 WORDS: Final = {
     "told": "reported, shown, written",
@@ -43,7 +43,7 @@ def files() -> Iterator[Path]:
         path = ROOT / place
         found = [path] if path.is_file() else sorted(path.rglob("*"))
         for one in found:
-            if one.suffix in (".md", ".yaml", ".py"):
+            if one.suffix in (".md", ".yaml", ".py") and one != Path(__file__):
                 yield one
 
 

@@ -1,6 +1,6 @@
 """A proxy between the operator and the real API server, for faults that the real one does not produce on demand.
 
-It forwards everything, counts writes, and can be told to kill somebody before or after the n-th write, to answer in the
+It forwards everything, counts writes, and can kill somebody before or after the n-th write, to answer in the
 API server's place, or to cut all watch streams.
 """
 
@@ -26,7 +26,7 @@ START_DEADLINE = 10.0
 
 
 class Proxy:
-    """Runs in a thread of its own; `kubeconfig` is for whoever shall go through it."""
+    """Runs in a thread of its own; `kubeconfig` is for the programs that go through it."""
 
     def __init__(self, kubeconfig: Path, folder: Path) -> None:
         self._target = kubeconfig

@@ -161,7 +161,7 @@ def by_hand(name, ended, good):
     os.environ["DHCORE_ACCESS_TOKEN"] = good
     found["too_late"] = read()
     reset_client_config()
-    found["anew"] = read()
+    found["again"] = read()
     os.environ["DHCORE_ACCESS_TOKEN"] = ended
     reset_client_config()
     get_client()

@@ -35,7 +35,7 @@ class Reply(NamedTuple):
 
     @property
     def error(self) -> dict[str, Any]:
-        """Of an answer that is none."""
+        """The status of an answer that is none."""
         return dict(self.json["error"])
 
 

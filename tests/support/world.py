@@ -88,14 +88,14 @@ class World:
         self.images: set[str] = set()
         self.lost = False
         self.done = False
-        """Whether a program came to a good end by itself, told by nobody to end."""
+        """Whether a program came to a good end by itself, asked by nobody to end."""
         self.gone: tuple[PodView, ...] = ()
         self.dead: set[str] = set()
         """Pods on a node that does not answer."""
 
     # People
 
-    def wish(self, *, suspend: bool) -> None:
+    def set_suspend(self, *, suspend: bool) -> None:
         """Stop or resume."""
         if self.run["spec"]["suspend"] != suspend:
             self.run["spec"]["suspend"] = suspend
@@ -195,7 +195,7 @@ class World:
         status, suspend = job["status"], job["known"]
         ending = [pod for pod in live if pod["metadata"].get("deletionTimestamp")]
         succeeded = [p for p in mine if p["status"]["phase"] == "Succeeded" and not p["suspended"]]
-        if succeeded:  # it asks nobody whether such a pod was told to end
+        if succeeded:  # it asks nobody whether such a pod was asked to end
             self._conclude(job, "Complete", live, won=any(map(self._surely, succeeded)))
         elif any(p["status"]["phase"] == "Failed" and p["status"].get("conditions") for p in mine):
             self._conclude(job, "Failed", live, reason="PodFailurePolicy")
@@ -418,7 +418,7 @@ class World:
         live = [
             pod for uid, pod in self.pods.items() if self._live(pod) and (uid in seen or not self.by_hand)
         ]
-        old = self.run["status"]  # a Job let go by hand makes pods that no stream may have told of yet
+        old = self.run["status"]  # a Job let go by hand makes pods that no stream may have shown yet
         said = old["state"] == "STOPPED" or status["state"] != "STOPPED" or not live
         self._rule(said, "STOPPED is said while a pod can write")
         self._rule(

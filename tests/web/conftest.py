@@ -1,4 +1,4 @@
-"""One browser for all tests of the page; each test opens the page anew."""
+"""One browser for all tests of the page; each test opens the page again."""
 
 from __future__ import annotations
 

@@ -201,7 +201,7 @@ def test_a_thousand_metrics_are_few_nodes(browser, world, address):
     assert browser.run("return document.querySelectorAll('*').length") <= 2000
 
 
-def test_a_lost_server_is_told_and_comes_back(browser, world):
+def test_a_lost_server_is_reported_and_comes_back(browser, world):
     with page_server(world) as address:
         go(browser, address)
         port = int(address.split(":")[2].split("/")[0])
@@ -215,7 +215,7 @@ def test_a_lost_server_is_told_and_comes_back(browser, world):
         browser.wait_for("changed-meanwhile")
 
 
-def test_who_is_signed_out_is_told_why_and_can_sign_in_again(browser, world, address):
+def test_who_is_signed_out_reads_why_and_can_sign_in_again(browser, world, address):
     world.mode = "gateway"
     browser.open(address)
     browser.write("#token", "wrong")

@@ -26,7 +26,7 @@ def test_they_count_where_the_document_says_nothing():
     assert run().policy.active_deadline == DEFAULT_ACTIVE_DEADLINE
 
 
-def test_they_are_told_in_the_status_and_stay():
+def test_they_are_reported_in_the_status_and_stay():
     status = StatusBuilder(run().with_defaults(WIDE), NOW).current
     assert status["policyDefaults"] == {"ttlSecondsAfterFinished": 600, "activeDeadlineSeconds": 3600}
     later = run(status=status)
@@ -55,7 +55,7 @@ def test_an_annotation_of_the_namespace_wins(caplog):
 
 
 class Api:
-    """Has one namespace, and breaks when it is told to."""
+    """Has one namespace, and breaks on demand."""
 
     def __init__(self) -> None:
         self.asked = 0

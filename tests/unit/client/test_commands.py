@@ -67,7 +67,7 @@ def test_an_output_nobody_reads_ends_it_in_silence(arguments):
     assert (done.returncode, done.stderr) == (1, "")
 
 
-def test_an_option_of_a_verb_that_stands_before_it_is_told_where_it_goes():
+def test_an_option_of_a_verb_that_stands_before_it_is_refused_with_its_place():
     said = runctl("-o", "wide", "list").stderr
     assert said.startswith(
         "runctl: No such option '-o': this option follows the verb, as in runctl list -o wide; see "
@@ -86,7 +86,7 @@ def test_a_state_that_no_run_can_have_is_a_mistake_that_names_those_there_are():
 # -- completion for kubectl
 
 
-def test_kubectl_is_told_verbs_options_and_whether_the_shell_may_offer_files():
+def test_kubectl_gets_verbs_options_and_whether_the_shell_may_offer_files():
     verbs = list(answer([], "re"))
     assert [line.partition("\t")[0] for line in verbs] == ["rerun", "resume", ":4"]
     assert list(answer(["apply"], "x")) == [":0"]

@@ -77,7 +77,7 @@ def test_a_user_that_is_not_there_is_not_taken_for_nobody(tmp_path):
         ),
     ],
 )
-def test_a_login_command_that_fails_is_told_and_nothing_is_sent_as_nobody(tmp_path, command, said, capfd):
+def test_a_login_command_that_fails_is_reported_and_nothing_is_sent_as_nobody(tmp_path, command, said, capfd):
     login = {"apiVersion": EXEC, "command": command[0], "args": command[1:], "interactiveMode": "Never"}
     login["installHint"] = "get it\nfrom your admin"
     path = kubeconfig(tmp_path / "a", exec=login)
@@ -132,7 +132,7 @@ def test_the_first_file_that_names_a_context_counts(tmp_path, monkeypatch):
 
 
 def change(path: Path, kind: str, **fields: Any) -> str:
-    """Of the only entry of this kind."""
+    """The token of the only entry of this kind."""
     document = yaml.safe_load(path.read_text())
     document[f"{kind}s"][0][kind] |= fields
     path.write_text(yaml.safe_dump(document))

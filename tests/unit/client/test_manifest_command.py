@@ -56,14 +56,14 @@ def test_bad_files_are_named_and_the_good_ones_still_printed(tmp_path):
     assert last == "runctl: 1 of 2 files could not be converted"
 
 
-def test_a_document_too_large_for_kubectls_annotation_is_converted_and_told(tmp_path):
+def test_a_document_too_large_for_kubectls_annotation_is_converted_and_reported(tmp_path):
     large = tmp_path / "large.yaml"
-    for size, told in ((255 * 1024, False), (256 * 1024, True)):
+    for size, is_warned in ((255 * 1024, False), (256 * 1024, True)):
         large.write_bytes(GOOD.read_bytes() + f"user: {'x' * size}\n".encode())
         done = runctl("manifest", large)
         assert done.returncode == 0
         assert yaml.safe_load(done.stdout)["spec"]["user"] == "x" * size
-        assert ("use kubectl apply --server-side, or runctl apply" in done.stderr.decode()) is told
+        assert ("use kubectl apply --server-side, or runctl apply" in done.stderr.decode()) is is_warned
 
 
 @pytest.mark.parametrize("make", ["missing", "junk", "fifo", "empty_folder", "bytes"])

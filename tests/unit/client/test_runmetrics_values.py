@@ -245,7 +245,7 @@ def test_the_platforms_truth_table(queue, log, value, flags, onto_nothing, onto_
         assert found == {"m": result}
 
 
-def test_the_file_has_a_line_for_every_value(queue: Queue):
+def test_the_file_has_a_line_without_endy_value(queue: Queue):
     runmetrics.log_metric("loss", 0.5)
     runmetrics.log_metric("loss", [1, 2.0], overwrite=True)
     runmetrics.log_metric("loss", [], overwrite=True)

@@ -52,7 +52,7 @@ def test_what_wait_waits_for(kind, state, suspend, over):
     assert predicates.settled(raw) is over
 
 
-def test_a_stop_counts_once_the_operator_has_answered_the_newest_wish():
+def test_a_stop_counts_once_the_operator_has_answered_the_newest_change():
     raw = object_of({"state": "STOPPED", "observedGeneration": 4}, suspend=True)
     raw["metadata"]["generation"] = 4
     assert predicates.settled(raw)

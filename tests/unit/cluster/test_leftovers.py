@@ -29,7 +29,7 @@ REPOSITORY = Path(__file__).parents[3]
 
 @pytest.fixture
 def home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Home:
-    """Of a cluster that was never started."""
+    """The home of a cluster that was never started."""
     monkeypatch.setenv("RUN_OPERATOR_CACHE", str(tmp_path))
     monkeypatch.delenv("CLUSTER", raising=False)
     one = Home("one")
@@ -39,7 +39,7 @@ def home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Home:
 
 @pytest.fixture
 def supervisor(home: Home) -> Iterator[subprocess.Popen[bytes]]:
-    """Of a cluster whose only component sleeps."""
+    """The state of a cluster whose only component sleeps."""
     Plan(
         "http://127.0.0.1:1", _authority(home), str(home.logs), [Component("sleep", ["sleep", "600"])]
     ).write(home.plan)

@@ -198,7 +198,7 @@ def test_what_a_whole_story_writes_is_declared(story):
 
     calmly()
     for suspend in (True, False):
-        world.wish(suspend=suspend)
+        world.set_suspend(suspend=suspend)
         calmly()
     for _ in range(2):
         world.kubelet(3)

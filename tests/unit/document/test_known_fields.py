@@ -54,15 +54,16 @@ def volume(**entry: Any) -> dict[str, Any]:
     ],
 )  # fmt: skip
 def test_the_right_word_is_named(spec, path, meant):
-    (told,) = unused("container+job", {"image": "x", **spec})
-    assert told.startswith(f"spec.spec.{path} is not used by ")
-    assert told.endswith(f"; did you mean {meant}?")
+    (warnings,) = unused("container+job", {"image": "x", **spec})
+    assert warnings.startswith(f"spec.spec.{path} is not used by ")
+    assert warnings.endswith(f"; did you mean {meant}?")
 
 
 def test_a_field_of_another_kind_says_whose_it_is():
-    (told,) = unused("container+job", {"replicas": 2})
+    (warnings,) = unused("container+job", {"replicas": 2})
     assert (
-        told == "spec.spec.replicas is not used by container+job, only by container+serve, container+deploy"
+        warnings
+        == "spec.spec.replicas is not used by container+job, only by container+serve, container+deploy"
     )
     assert unused("container+serve", {"replicas": 2}) == []
 
@@ -77,8 +78,8 @@ def test_what_says_nothing_is_no_mistake(nothing):
 
 
 def test_of_many_the_first_are_named():
-    told = unused("container+job", {f"x{i}": 1 for i in range(13)})
-    assert (len(told), told[-1]) == (11, "and 3 more")
+    warnings = unused("container+job", {f"x{i}": 1 for i in range(13)})
+    assert (len(warnings), warnings[-1]) == (11, "and 3 more")
 
 
 def test_of_a_kind_with_other_fields_nothing_is_said():
@@ -118,8 +119,8 @@ def test_hints_are_written_as_they_are_looked_up():
 
 
 def test_every_path_in_a_sentence_can_be_copied():
-    told = unused("container+job", {"env": 1, **volume(size="1")})
-    assert all(re.match(r"spec\.spec\.[\w.\[\]]+ is not used", one) for one in told)
+    warnings = unused("container+job", {"env": 1, **volume(size="1")})
+    assert all(re.match(r"spec\.spec\.[\w.\[\]]+ is not used", one) for one in warnings)
 
 
 def test_the_policy_of_the_cluster_knows_the_same_fields():

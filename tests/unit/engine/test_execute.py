@@ -136,7 +136,7 @@ async def test_a_job_of_somebody_else_ends_the_run_and_what_to_do_helps():
     assert (caught.value.refusal.reason, caught.value.refusal.final) == ("NameConflict", True)
 
 
-async def test_a_claim_of_another_run_is_told_with_that_run_and_the_volume_to_rename():
+async def test_a_claim_of_another_run_is_reported_with_that_run_and_the_volume_to_rename():
     """Run `hel` with a volume `lo-data` has it; to delete that would delete its data."""
     document = {"task": "container+job://demo/t", "image": "x", "volumes": [VOLUME]}
     (action,) = plan(run(document), Observed(), NOW, Options()).actions

@@ -1,4 +1,4 @@
-"""An ingest that pods cannot find is told at the start, with what to change."""
+"""An ingest that pods cannot find is reported at the start, with what to change."""
 
 from __future__ import annotations
 

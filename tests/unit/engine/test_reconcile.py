@@ -1,4 +1,4 @@
-"""One Run through the whole of it: what is told when a write is refused, and how long nothing is done."""
+"""One Run through the whole of it: what is reported when a write is refused, and how long nothing is done."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ RUNNING = {"state": "RUNNING", "attempt": 1, "startTime": stamp(NOW), "attempts"
 
 @pytest.mark.parametrize("error", [InvalidError, ForbiddenError])
 @pytest.mark.parametrize("where", ["status", "action"])
-async def test_a_write_that_is_refused_is_told_by_an_event(error, where):
+async def test_a_write_that_is_refused_is_reported_by_an_event(error, where):
     """The Run's status says what was to be done; only an Event can say that it is not."""
     stopped = run(suspend=True, status=RUNNING)
     one, story = reconciler(stopped, Hands(**{where: error("patch jobs/hello", 403, "policy says no")}))
@@ -88,7 +88,7 @@ async def test_a_write_that_is_refused_is_told_by_an_event(error, where):
     )
 
 
-async def test_a_status_that_cannot_be_stored_is_told_and_not_tried_for_ever():
+async def test_a_status_that_cannot_be_stored_is_reported_and_not_tried_without_end():
     stopped = run(suspend=True, status=RUNNING)
     full = TooLargeError("patch runs/hello/status", 500, "etcdserver: request is too large")
     one, story = reconciler(stopped, Hands(status=full))
@@ -100,7 +100,7 @@ async def test_a_status_that_cannot_be_stored_is_told_and_not_tried_for_ever():
     assert "delete it, and apply it with a smaller document" in line
 
 
-async def test_a_refusal_that_the_status_has_no_room_for_is_told_too():
+async def test_a_refusal_that_the_status_has_no_room_for_is_reported_too():
     full = TooLargeError("patch runs/hello/status", 500, "etcdserver: request is too large")
     refused = RefusedError(Refusal("TooLarge", "the Job", final=True))
     one, story = reconciler(run(), Hands(status=full, action=refused), children=())
@@ -108,7 +108,7 @@ async def test_a_refusal_that_the_status_has_no_room_for_is_told_too():
     assert [line.split(":")[0] for line in story.lines] == ["Warning TooLarge"]
 
 
-async def test_what_is_not_applied_because_of_what_is_there_is_told_by_an_event():
+async def test_what_is_not_applied_because_of_what_is_there_is_reported_by_an_event():
     fresh = run()
     one, story = reconciler(fresh, Hands(notes=["claim hello-data keeps its 1Gi"]), children=())
     await one.reconcile(fresh.key)
@@ -173,7 +173,7 @@ async def test_a_job_without_a_pod_is_asked_why_and_the_answer_is_written(said, 
 
 
 async def test_a_question_after_a_second_reading_is_decided_with_that_reading():
-    """A Run that is given up is looked at again first: decided with the older reading it would be that for ever."""
+    """A Run that is given up is looked at again first: decided with the older reading it would be that without end."""
     wrote: list[Any] = []
 
     class Asking(Hands):

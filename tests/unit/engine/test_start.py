@@ -46,7 +46,7 @@ def kubeconfig(tmp_path: Path) -> Iterator[Path]:
     server.server_close()
 
 
-def test_a_missing_crd_is_told_in_one_line(kubeconfig):
+def test_a_missing_crd_is_reported_in_one_line(kubeconfig):
     done = subprocess.run(
         [sys.executable, "-m", "run_operator", "--metrics-bind-address", "127.0.0.1:0"],
         env={"KUBECONFIG": str(kubeconfig)},

@@ -42,7 +42,7 @@ class ApiServer(ThreadingHTTPServer):
     """Lists nothing, and tells nothing by its watches; what it was asked to write is in `writes`.
 
     `still`: the streams stand still. They tell neither of `runs` nor of an object that a sweep finds, until they are
-    opened anew.
+    opened again.
     """
 
     daemon_threads = True
@@ -172,10 +172,10 @@ async def until(question: Any) -> None:
             await asyncio.sleep(0.02)
 
 
-async def test_workers_go_on_when_the_streams_are_opened_anew(cluster, monkeypatch):
+async def test_workers_go_on_when_the_streams_are_opened_again(cluster, monkeypatch):
     monkeypatch.setattr(
         resync, "GRACE", 1.0
-    )  # less, and a busy machine opens them anew before they were open
+    )  # less, and a busy machine opens them again before they were open
     running = asyncio.create_task(operator().run())
     await until(lambda: len(cluster.watching) >= len(WATCHED))
     cluster.runs, cluster.still = [LATE], True
@@ -231,7 +231,7 @@ async def test_a_signal_ends_the_workers_first_and_leaves_kopf_nothing_to_wait_f
     ]
 
 
-async def test_a_stream_that_fails_is_opened_anew(cluster, caplog):
+async def test_a_stream_that_fails_is_opened_again(cluster, caplog):
     cluster.odd = b'{"type": "ADDED", "object": {}}\n'
     running = asyncio.create_task(operator().run())
     await until(lambda: cluster.watching.count("jobs") > 1 and cluster.watching.count("runs") > 0)

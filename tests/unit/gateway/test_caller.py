@@ -16,7 +16,7 @@ DENIED = ForbiddenError("get runs/x", 403, "no such role")
 
 
 class Started:
-    """An API server that answers and says that it is ready as it is told to."""
+    """An API server that answers and says that it is ready on demand."""
 
     def __init__(self, answers: list[Any], ready: list[bool]) -> None:
         self.answers, self.said = answers, ready

@@ -35,7 +35,7 @@ def samples(counters: GatewayTelemetry) -> dict[tuple[str, tuple[str, ...]], flo
 
 
 @pytest.mark.parametrize("template", sorted(ROUTES))
-def test_each_route_is_told_by_its_template(template):
+def test_each_route_is_named_by_its_template(template):
     assert route(parts_of(template.format(project="churn", id="a%2Fb", name="loss"))) == template
 
 

@@ -1,4 +1,4 @@
-"""Whose a token is, as far as can be told without asking anybody."""
+"""Whose a token is, as far as can be known without asking anybody."""
 
 from __future__ import annotations
 

@@ -85,7 +85,7 @@ async def sent(session, method, path, *, token: str | None = TOKEN, **more):
         ({"Authorization": "Bearer " + "a" * 16_100}, "no bearer token"),
     ],
 )
-async def test_who_has_no_token_is_told_what_to_set(gateway, headers, words):
+async def test_who_has_no_token_reads_what_to_set(gateway, headers, words):
     session, asked = gateway
     answer, body = await sent(session, "GET", "/api/v1/projects/churn", token=None, headers=headers)
     assert (answer.status, answer.headers["X-Api-Level"]) == (401, "16")
@@ -125,9 +125,9 @@ async def test_who_has_no_token_is_told_what_to_set(gateway, headers, words):
 )
 async def test_whatever_is_sent_gets_an_answer_and_no_traceback(gateway, caplog, method, path, body, status):
     session, asked = gateway
-    answer, told = await sent(session, method, path, data=body)
-    assert answer.status == status, told
-    assert "Traceback" not in told["message"]
+    answer, reply = await sent(session, method, path, data=body)
+    assert answer.status == status, reply
+    assert "Traceback" not in reply["message"]
     assert not asked
     assert not [one for one in caplog.records if one.levelno > logging.INFO]
 
@@ -347,7 +347,7 @@ async def test_who_the_api_server_is_asked_for_is_counted():
     assert samples(counters)["run_operator_gateway_api_requests_total", ("error", "runs", "get")] == 1
 
 
-async def test_what_was_counted_is_told_on_the_health_port():
+async def test_what_was_counted_is_reported_on_the_health_port():
     counters = GatewayTelemetry()
     counters.refused("rate")
     port, health = free_port(), ProbeServer(counters.text, list)

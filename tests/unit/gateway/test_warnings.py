@@ -11,7 +11,7 @@ SAID = "spec.spec.env is not used by container+job; did you mean envs?"
 
 
 @pytest.mark.parametrize(
-    ("method", "parts", "told"),
+    ("method", "parts", "expected"),
     [
         ("POST", ("api", "v1", "-", "ml", "runs"), [SAID]),
         ("PUT", ("api", "v1", "-", "ml", "runs", "a"), [SAID]),
@@ -20,8 +20,8 @@ SAID = "spec.spec.env is not used by container+job; did you mean envs?"
         ("GET", ("api", "v1", "-", "ml", "runs"), []),
     ],
 )
-def test_which_requests_are_looked_at(method, parts, told):
-    assert not_used_of(method, parts, RUN) == told
+def test_which_requests_are_looked_at(method, parts, expected):
+    assert not_used_of(method, parts, RUN) == expected
 
 
 @pytest.mark.parametrize("body", [None, [], {"kind": 7}, {"kind": "container+job:run", "spec": []}])

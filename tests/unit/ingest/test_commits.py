@@ -94,7 +94,7 @@ async def test_a_status_written_by_others_meanwhile_is_kept():
             raw = world.api.objects["runs", NAMESPACE, NAME]
             world.api.on_change = lambda *_: None  # the event is late
             world.api.put(RUNS, raw | {"status": raw["status"] | {"message": "by the lifecycle"}})
-            world.api.on_change = world._told
+            world.api.on_change = world._changed
             return apply()
 
         world.api.faults = [raced]
@@ -151,7 +151,7 @@ async def test_a_run_that_is_gone_or_another_is_forgotten():
         assert "metrics" not in world.status
 
 
-async def test_the_end_is_told_when_everything_is_in():
+async def test_the_end_is_reported_when_everything_is_in():
     async with World() as world:
         token = world.token()
         await world.post(token, batch(1, 1))
@@ -275,12 +275,12 @@ async def test_many_writers_under_every_fault_lose_and_double_nothing():
             seq = 1
             while seq <= 40:
                 ops = [{"k": f"k{number}", "append": [seq]}]
-                code, told, _ = await world.post(token, {"writer": "w", "seq": seq, "ops": ops})
+                code, reply, _ = await world.post(token, {"writer": "w", "seq": seq, "ops": ops})
                 if code == 409:
-                    seq = told["expected"]
+                    seq = reply["expected"]
                     continue
                 assert code in (200, 202)
-                seq = told["accepted"] + 1
+                seq = reply["accepted"] + 1
                 await asyncio.sleep(0.002)
 
         await asyncio.gather(*(writes(number) for number in range(4)))

@@ -23,11 +23,11 @@ from tests.support.ingest_world import NAME, NAMESPACE, POLL, World, batch
 async def test_a_batch_goes_all_the_way_into_the_status():
     async with World() as world:
         token = world.token()
-        code, told, _ = await world.post(token, batch(1, 0.5, 0.25))
-        assert (code, told["accepted"]) == (202, 1)
+        code, reply, _ = await world.post(token, batch(1, 0.5, 0.25))
+        assert (code, reply["accepted"]) == (202, 1)
         await world.until(lambda: world.status.get("metrics") == {"loss": [0.5, 0.25]})
-        code, told, _ = await world.post(token, POLL)
-        assert (code, told) == (200, {"committed": 1, "accepted": 1, "notes": []})
+        code, reply, _ = await world.post(token, POLL)
+        assert (code, reply) == (200, {"committed": 1, "accepted": 1, "notes": []})
         ingest = world.status["metricsIngest"]
         assert ingest["writers"] == {"uid-of-pod-1/w": 1}
         assert ingest["fullResolution"] == "here"
@@ -36,16 +36,16 @@ async def test_a_batch_goes_all_the_way_into_the_status():
 
 async def test_a_batch_without_writer_is_taken_at_least_once():
     async with World() as world:
-        code, told, _ = await world.post(world.token(), {"ops": [{"k": "acc", "set": 0.9}]})
-        assert (code, told) == (202, {"notes": []})
+        code, reply, _ = await world.post(world.token(), {"ops": [{"k": "acc", "set": 0.9}]})
+        assert (code, reply) == (202, {"notes": []})
         await world.until(lambda: world.status.get("metrics") == {"acc": 0.9})
 
 
 class TestWhoIsLetIn:
     async def refused(self, world: World, token: str | None, body=None, name: str = NAME):
-        code, told, _ = await world.post(token, body or batch(1, 1), name)
+        code, reply, _ = await world.post(token, body or batch(1, 1), name)
         assert world.ingest._ledgers.values <= 1
-        return code, told["error"]
+        return code, reply["error"]
 
     async def test_nobody_without_a_token(self):
         async with World() as world:
@@ -158,7 +158,7 @@ async def test_the_last_words_of_a_pod_that_has_just_gone_are_heard():
         assert (await world.post(token, batch(3, 3)))[0] == 410
 
 
-async def test_a_pod_that_the_streams_have_not_told_of_yet_is_looked_up():
+async def test_a_pod_that_the_streams_have_not_shown_yet_is_looked_up():
     async with World() as world:
         world.store.drop_child("uid-of-pod-1")
         assert (await world.post(world.token(), batch(1, 1)))[0] == 202
@@ -177,12 +177,12 @@ async def test_many_requests_with_a_new_token_are_one_question():
 async def test_sequence_numbers():
     async with World() as world:
         token = world.token()
-        code, told, _ = await world.post(token, batch(2, 1))
-        assert (code, told["expected"]) == (409, 1)
+        code, reply, _ = await world.post(token, batch(2, 1))
+        assert (code, reply["expected"]) == (409, 1)
         await world.post(token, batch(1, 1))
         assert (await world.post(token, batch(1, 1)))[1]["accepted"] == 1
-        code, told, _ = await world.post(token, {"writer": "w", "seq": 2, "ops": [{"k": "x", "put": "y"}]})
-        assert (code, told["error"]) == (422, "ops[0] ('x'): value 0 is a text, not a number")
+        code, reply, _ = await world.post(token, {"writer": "w", "seq": 2, "ops": [{"k": "x", "put": "y"}]})
+        assert (code, reply["error"]) == (422, "ops[0] ('x'): value 0 is a text, not a number")
         assert (await world.post(token, batch(2, 5)))[1]["accepted"] == 2
         await world.until(lambda: world.status.get("metrics") == {"loss": [1, 5]})
 
@@ -192,8 +192,8 @@ async def test_what_a_full_run_refuses_names_the_number_to_go_on_with():
         world.add_run(policy={"metrics": {"statusBudget": 1024, "onLimit": "Fail"}})
         token = world.token()
         assert (await world.post(token, batch(1, *[0.125] * 100)))[0] == 202
-        code, told, _ = await world.post(token, batch(2, *[0.125] * 100))
-        assert (code, told["expected"]) == (422, 2)
+        code, reply, _ = await world.post(token, batch(2, *[0.125] * 100))
+        assert (code, reply["expected"]) == (422, 2)
         await world.until(lambda: world.status.get("metricsIngest", {}).get("refused") == 100)
 
 

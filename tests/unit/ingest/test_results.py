@@ -122,7 +122,7 @@ class TestFaults:
             assert (await put(world, token))[0] == 200
             assert world.api.calls.count("patch runs") == 1
 
-    async def test_a_run_without_room_is_told_so(self):
+    async def test_a_run_without_room_is_refused_with_that_reason(self):
         async with World() as world:
 
             def full(_: Any) -> Any:

@@ -1,4 +1,4 @@
-"""The DigitalHub SDK in a pod: its own Run and nothing else, metrics that are in the cluster when it is told so."""
+"""The DigitalHub SDK in a pod: its own Run and nothing else, metrics that are in the cluster when it gets its answer."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ async def test_a_program_reads_its_project_and_its_run(world):
     assert not {"suspend", "runPolicy"} & set(run)
 
 
-async def test_metrics_are_in_the_cluster_when_the_program_is_told_so(world):
+async def test_metrics_are_in_the_cluster_when_the_program_gets_its_answer(world):
     for number in range(5):
         assert await log(world, number) == 200
         assert world.status["metrics"] == {"loss": list(range(number + 1))}

@@ -111,8 +111,8 @@ async def test_a_run_that_is_not_there_and_one_that_is_not_the_senders_have_one_
             signed(KEY, {"aud": 1}),
         ):
             for name in (NAME, "nobody"):
-                code, told, _ = await world.post(token, batch(1, 1), name)
-                answers.append((token, code, told["error"]))
+                code, reply, _ = await world.post(token, batch(1, 1), name)
+                answers.append((token, code, reply["error"]))
         for token in {token for token, *_ in answers}:
             assert len({(code, text) for one, code, text in answers if one == token}) == 1
         assert {code for _, code, _ in answers} == {401}

@@ -26,7 +26,7 @@ class TestAuthorities:
         assert len(first) == 1
         assert ca.renewed(first, utc(100)) == first
 
-    def test_a_new_one_is_told_a_day_before_it_signs_and_the_old_one_until_it_has_expired(self):
+    def test_a_new_one_is_reported_a_day_before_it_signs_and_the_old_one_until_it_has_expired(self):
         old = ca.renewed([], utc())
         both = ca.renewed(old, utc(500))
         assert both[0] == old[0]
@@ -37,18 +37,18 @@ class TestAuthorities:
         assert ca.renewed(both, utc(729)) == both
         assert ca.renewed(both, utc(731)) == both[1:]
 
-    def test_at_every_moment_of_ten_years_the_signer_is_valid_and_was_told_before(self):
+    def test_at_every_moment_of_ten_years_the_signer_is_valid_and_was_published_before(self):
         there = ca.renewed([], utc())
-        told = {there[0].certificate: utc(-1)}
+        published = {there[0].certificate: utc(-1)}
         for day in range(0, 3650, 5):
             now = utc(day)
             there = ca.renewed(there, now)
             for one in there:
-                told.setdefault(one.certificate, now)
+                published.setdefault(one.certificate, now)
             chosen = ca.signer(there, now)
             assert chosen.begins <= now
             assert chosen.ends > now + ca.SERVER_LIFE
-            assert told[chosen.certificate] <= now - ca.TRUSTED_BEFORE
+            assert published[chosen.certificate] <= now - ca.TRUSTED_BEFORE
             assert len(there) <= ca.MOST
 
 
@@ -166,7 +166,7 @@ class TestWhatPodsMount:
         assert self.there(api)
         assert self.there(api, files.module)
 
-    async def test_a_new_authority_is_told_at_once(self):
+    async def test_a_new_authority_is_reported_at_once(self):
         api = FakeApi()
         files = self.made(api)
         await files.ensure("ml")

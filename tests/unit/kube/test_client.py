@@ -1,4 +1,4 @@
-"""Every way a request can fail is one of the typed errors: whoever calls knows what to expect."""
+"""Every way a request can fail is one of the typed errors: the caller knows what to expect."""
 
 from __future__ import annotations
 

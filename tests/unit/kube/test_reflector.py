@@ -1,4 +1,4 @@
-"""What a list or a watch may end with, and that nobody who is told misses anything by it."""
+"""What a list or a watch may end with, and that nobody who listens misses anything by it."""
 
 from __future__ import annotations
 
@@ -61,13 +61,13 @@ def watch(*pieces: bytes, end: str = "") -> Turn:
 
 
 class World:
-    """An API server that answers one request after the other as it is told, and who is told of its pods."""
+    """An API server that answers one request after the other as a test says, and who hears of its pods."""
 
     def __init__(self, turns: Sequence[Turn]) -> None:
         self._turns = list(turns)
         self.asked: list[str] = []
         """The resourceVersion of each watch; `list` or `list after ...` for a list."""
-        self.told: list[str] = []
+        self.heard: list[str] = []
         self.kinds: list[str | None] = []
         self.news = asyncio.Event()
 
@@ -85,13 +85,13 @@ class World:
 
     def put(self, raw: Any) -> None:
         name = raw["metadata"]["name"]
-        self.told.append(f"{name}@{raw['metadata']['resourceVersion']}")
+        self.heard.append(f"{name}@{raw['metadata']['resourceVersion']}")
         self.news.set()
         if name == "odd":
             raise KeyError("spec")
 
     def drop(self, uid: str) -> None:
-        self.told.append(f"-{uid}")
+        self.heard.append(f"-{uid}")
         self.news.set()
 
     def seen(self, plural: str, kind: str | None) -> None:
@@ -138,7 +138,7 @@ async def test_a_list_of_pages_then_watches_from_there_on():
     )  # fmt: skip
     async with world(page(10, "a", token="more"), page(10, "b"), first) as made:
         await made.until("list", "list after more", "10", "40")
-        assert made.told == ["a@10", "b@10", "a@11", "c@12", "-b"]
+        assert made.heard == ["a@10", "b@10", "a@11", "c@12", "-b"]
         assert made.kinds == [None, None, "MODIFIED", "ADDED", "DELETED"]
 
 
@@ -150,15 +150,15 @@ async def test_a_list_of_pages_then_watches_from_there_on():
 async def test_a_version_that_is_too_old_is_a_new_list_and_what_is_not_in_it_is_gone(expired):
     async with world(page(10, "a", "b"), watch(event("ADDED", pod("c", 11))), expired, page(20, "b")) as made:
         await made.until("list", "10", "11", "list", "20")
-        assert made.told[-3] == "b@20"
-        assert sorted(made.told[-2:]) == ["-a", "-c"]
+        assert made.heard[-3] == "b@20"
+        assert sorted(made.heard[-2:]) == ["-a", "-c"]
 
 
 async def test_a_list_that_expires_between_two_pages_begins_again():
     turns = page(10, "a", token="more"), refused(410, "the token is too old"), page(20, "b")
     async with world(*turns) as made:
         await made.until("list", "list after more", "list", "20")
-        assert made.told == ["a@10", "b@20", "-a"]
+        assert made.heard == ["a@10", "b@20", "-a"]
 
 
 @pytest.mark.parametrize(
@@ -182,7 +182,7 @@ async def test_whatever_else_a_watch_ends_with_it_goes_on_where_it_was_and_says_
     )
     async with world(*turns) as made:
         await made.until("list", "10", "11", "11", "12")
-        assert made.told == ["a@10", "a@11", "a@12"]
+        assert made.heard == ["a@10", "a@11", "a@12"]
     (line,) = caplog.messages
     assert line.startswith("watching pods in namespace ml again")
     assert said in line
@@ -195,7 +195,7 @@ async def test_a_stream_that_stands_still_is_given_up(monkeypatch):
         await made.until("list", "10", "11")
 
 
-async def test_a_watch_that_was_open_for_a_while_is_opened_anew_at_once(monkeypatch):
+async def test_a_watch_that_was_open_for_a_while_is_opened_again_at_once(monkeypatch):
     """Not after a pause that grows with every watch the API server ends in its time."""
     monkeypatch.setattr(reflector, "STEADY", -1.0)
     monkeypatch.setattr(reflector, "Backoffs", lambda: Backoffs(1000.0, 1000.0))
@@ -234,18 +234,18 @@ async def test_an_event_may_come_in_pieces():
     whole = event("MODIFIED", pod("a", 11))
     async with world(page(10, "a"), watch(*(whole[n : n + 7] for n in range(0, len(whole), 7)))) as made:
         await made.until("list", "10", "11")
-        assert made.told == ["a@10", "a@11"]
+        assert made.heard == ["a@10", "a@11"]
 
 
 async def test_one_odd_object_hides_none_that_come_after_it(caplog):
     turns = page(10, "odd", "a"), watch(event("MODIFIED", pod("odd", 11)), event("ADDED", pod("b", 12)))
     async with world(*turns) as made:
         await made.until("list", "10", "12")
-        assert made.told == ["odd@10", "a@10", "odd@11", "b@12"]
+        assert made.heard == ["odd@10", "a@10", "odd@11", "b@12"]
     assert "cannot process ml/odd of pods in namespace ml" in caplog.messages
 
 
-async def test_called_again_it_knows_what_it_had_told_of():
+async def test_called_again_it_knows_what_it_had_reported():
     made = World([page(10, "a", "b"), watch(end="open"), page(20, "b")])
     app = web.Application()
     app.router.add_get("/api/v1/namespaces/ml/pods", made.answer)
@@ -259,4 +259,4 @@ async def test_called_again_it_knows_what_it_had_told_of():
             working.cancel()
             await asyncio.gather(working, return_exceptions=True)
         await api.close()
-    assert made.told == ["a@10", "b@10", "b@20", "-a"]
+    assert made.heard == ["a@10", "b@10", "b@20", "-a"]

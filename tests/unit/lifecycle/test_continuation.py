@@ -111,26 +111,26 @@ def test_a_resume_by_a_person_is_counted_from_the_beginning():
     assert "retries" not in made.status["attempts"][-1]
 
 
-@pytest.mark.parametrize("told", [job(suspend=True, complete=True), job(complete=True)])
-def test_a_stop_of_a_run_whose_pod_was_ended_from_outside_is_a_stop(told):
+@pytest.mark.parametrize("ended_job", [job(suspend=True, complete=True), job(complete=True)])
+def test_a_stop_of_a_run_whose_pod_was_ended_from_outside_is_a_stop(ended_job):
     ended = pod("Succeeded", exit_code=0, **ASKED)
-    made = step(run(status=status_of("STOP"), suspend=True), Observed(told, (ended,), fresh=True))
+    made = step(run(status=status_of("STOP"), suspend=True), Observed(ended_job, (ended,), fresh=True))
     assert made.status["state"] == "STOPPED"
 
 
-def test_a_program_that_had_ended_before_it_was_told_has_done_its_work():
+def test_a_program_that_had_ended_before_it_was_asked_has_done_its_work():
     ended = pod("Succeeded", exit_code=0, due=NOW + 40, grace=30)
     made = step(run(status=status_of("RUNNING")), Observed(job(complete=True), (ended,)))
     assert made.status["state"] == "COMPLETED"
 
 
-def test_a_node_that_does_not_answer_is_told():
+def test_a_node_that_does_not_answer_is_reported():
     made = step(run(status=status_of("RUNNING")), Observed(job(active=1), (pod("Running", ready=False),)))
     assert condition(made, "Running")["reason"] == "NodeNotReady"
     assert "does not answer" in events(made)["NodeNotReady"]
 
 
-def test_a_pod_that_never_confirms_its_end_is_told_and_nothing_begins_beside_it():
+def test_a_pod_that_never_confirms_its_end_is_reported_and_nothing_begins_beside_it():
     status = status_of("RUNNING", attempts=[entry(interruptedBy="DeletionByTaintManager")])
     lost = pod("Running", due=NOW - 301, disrupted="DeletionByTaintManager")
     made = step(run(status=status), Observed(None, (lost,), fresh=True))

@@ -49,14 +49,14 @@ def test_an_edit_starts_it_as_attempt_1():
     assert not {"Failed", "Finished"} & {c["type"] for c in later.status["conditions"]}
 
 
-def test_an_edit_with_another_mistake_is_told():
+def test_an_edit_with_another_mistake_is_reported():
     made = step(run({"image": "x", "run_as_user": 0}, status=ended(), generation=2))
     assert made.status["state"] == "ERROR"
     assert "root is never allowed" in condition(made, "Failed")["message"]
     assert made.status["completionTime"]
 
 
-def test_an_edit_that_leaves_the_mistake_is_not_told_twice():
+def test_an_edit_that_leaves_the_mistake_is_not_reported_twice():
     before = ended()
     made = step(run(BAD, status=before, generation=2))
     assert (made.status["state"], made.status["transitions"]) == ("ERROR", before["transitions"])

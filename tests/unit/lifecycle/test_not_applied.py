@@ -11,15 +11,15 @@ SAID = "spec.spec.env is not used by container+job; did you mean envs?"
 RUNS = Observed(job=job(active=1), pods=(pod("Running"),))
 
 
-def test_it_is_told_with_the_job_and_costs_no_write_of_its_own():
+def test_it_is_reported_with_the_job_and_costs_no_write_of_its_own():
     first = step(run({"image": "x", "env": 1}))
     assert first.status is None
     assert [(event.reason, event.type, event.message) for event in first.events] == [
         ("NotApplied", "Warning", SAID)
     ]
     made = step(run({"image": "x", "env": 1}), RUNS)
-    told = condition(made, "NotApplied")
-    assert (told["status"], told["message"], made.status["state"]) == ("True", SAID, "RUNNING")
+    found = condition(made, "NotApplied")
+    assert (found["status"], found["message"], made.status["state"]) == ("True", SAID, "RUNNING")
     assert step(run({"image": "x", "env": 1}, status=made.status), RUNS).status is None
 
 

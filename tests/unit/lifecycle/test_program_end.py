@@ -21,7 +21,7 @@ def test_a_native_sidecars_exit_code_says_nothing(code):
     assert made.status["message"].startswith("main exited with code 3")
 
 
-def test_an_out_of_memory_program_is_told_beside_a_sidecar():
+def test_an_out_of_memory_program_is_reported_beside_a_sidecar():
     ended = pod("Failed", exit_code=137, reason="OOMKilled", beside={"mesh": 137}, sidecars=("mesh",))
     made = step(running(), Observed(job(failed_reason="BackoffLimitExceeded"), (ended,)))
     assert condition(made, "Failed")["reason"] == "OOMKilled"
@@ -90,13 +90,13 @@ def test_a_program_that_the_deadline_ends_beside_a_sidecar_has_not_done_its_work
     assert made.actions == ()
 
 
-def test_an_init_container_that_fails_is_told():
+def test_an_init_container_that_fails_is_reported():
     failed = pod("Failed", waiting="PodInitializing", beside={"setup": 4}, inits=("setup",))
     made = step(running(), Observed(job(failed_reason="BackoffLimitExceeded"), (failed,)), NOW + 2)
     assert made.status["message"].startswith("setup exited with code 4")
 
 
-def test_a_job_that_draws_no_conclusion_is_told():
+def test_a_job_that_draws_no_conclusion_is_reported():
     ended = pod("Succeeded", exit_code=0)
     early = step(running(), Observed(job(active=0), (ended,)), NOW + 1)
     assert (early.status, early.wake_at) == (None, NOW + 60)

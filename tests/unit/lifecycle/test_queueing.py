@@ -72,7 +72,7 @@ def test_a_persons_stop_takes_the_job_away_from_the_queue():
     assert (resumed.status["attempt"], resumed.status["suspendedBy"]) == (2, "Queue")
 
 
-def test_a_job_suspended_by_hand_is_left_so_and_told():
+def test_a_job_suspended_by_hand_is_left_so_and_reported():
     running = step(run(), Observed(job(active=1), (pod("Running"),))).status
     made = step(run(status=running), Observed(job(suspend=True)))
     assert (made.status["state"], made.status["suspendedBy"], made.actions) == ("PENDING", "Other", ())

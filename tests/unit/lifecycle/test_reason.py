@@ -12,7 +12,7 @@ from tests.support.builders import NOW, job, pod, run
 from tests.support.planning import step
 
 
-def told(state: State, **reasons: str) -> str | None:
+def reason_of(state: State, **reasons: str) -> str | None:
     draft = StatusBuilder(run(), NOW)
     for kind, reason in reasons.items():
         draft.condition(kind, status=True, reason=reason, message="m")
@@ -39,7 +39,7 @@ def told(state: State, **reasons: str) -> str | None:
     ],
 )  # fmt: skip
 def test_the_word(state, reasons, word):
-    assert told(state, **reasons) == word
+    assert reason_of(state, **reasons) == word
 
 
 def test_it_goes_when_the_program_runs():

@@ -174,7 +174,7 @@ def test_a_service_keeps_the_number_its_profile_gave_it():
     assert made.actions == ()
 
 
-def test_what_of_the_document_does_not_count_is_told():
+def test_what_of_the_document_does_not_count_is_reported():
     one = run({"task": "container+job://demo/t", "image": "x", "profile": "gpu", "priority_class": "mine"})
     made = step(one, profiles({"gpu": "replicas: 1"}))
     assert [(e.reason, e.type) for e in made.events] == [("NotApplied", "Warning")]

@@ -1,4 +1,4 @@
-"""What is seen of a Run between its beginning and its end, and what is said of it."""
+"""What is seen of a Run between its beginning and its end, and what its status says."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_a_missing_claim_is_named():
     assert "needs the PersistentVolumeClaim team, which is not in this namespace" in made.status["message"]
 
 
-def test_a_claim_without_a_volume_is_told_with_what_says_why():
+def test_a_claim_without_a_volume_is_reported_with_its_reason():
     """The scheduler names neither the claim nor its storage class: the claim's own Events do."""
     made = step(run(status=status_of("PENDING")), Observed(job(), (pod(unschedulable=UNBOUND),)))
     said = (
@@ -77,7 +77,7 @@ def test_a_lost_status_is_found_again_from_the_job():
     assert (made.status["attempt"], made.status["state"]) == (3, "RUNNING")
 
 
-def test_an_ordinary_wait_is_told_only_when_it_takes_long():
+def test_an_ordinary_wait_is_reported_only_when_it_takes_long():
     waiting = Observed(job(), (pod(waiting="ContainerCreating"),))
     began = step(run(), Observed(job())).status
     early = step(run(status=began), waiting, NOW + 1)
@@ -133,7 +133,7 @@ def test_a_pending_deadline_is_looked_at_in_time_also_while_a_pod_is_asked():
     assert step(waiting, SILENT["pod"], NOW + 20).wake_at == NOW + 25
 
 
-def test_what_the_job_says_of_its_pod_is_told_once():
+def test_what_the_job_says_of_its_pod_is_reported_once():
     words = 'pods "x-" is forbidden:\n no PriorityClass with name missing was found'
     refused = Observed(job(), said=(Said("FailedCreate", words, 5, 0),))
     made = step(run(status=status_of("PENDING", startTime=stamp(NOW))), refused, NOW + 20)
@@ -166,7 +166,7 @@ def stuck(reason: str, *words: str) -> Observed:
         ("FailedCreatePodSandBox", "no network", "FailedCreatePodSandBox"),
     ],
 )
-def test_what_keeps_a_pod_from_being_made_on_its_node_is_told_once(event, words, reason):
+def test_what_keeps_a_pod_from_being_made_on_its_node_is_reported_once(event, words, reason):
     waiting = run(status=status_of("PENDING", startTime=stamp(NOW)))
     made = step(waiting, stuck(event, words), NOW + 20)
     assert (made.status["state"], condition(made, "Running")["reason"]) == ("PENDING", reason)

@@ -1,4 +1,4 @@
-"""A service: how it comes up, what is told meanwhile, and edits while it runs."""
+"""A service: how it comes up, what it reports meanwhile, and edits while it runs."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_nothing_is_written_while_nothing_changes():
          "CrashLoopBackOff", "main exited with code 1, InitFailed: OSError: no file; restarted once"),
     ],
 )  # fmt: skip
-def test_what_keeps_it_from_running_is_told_and_it_is_not_torn_down(pod, parts, reason, said):
+def test_what_keeps_it_from_running_is_reported_and_it_is_not_torn_down(pod, parts, reason, said):
     made = step(serve(status=status_of("PENDING")), seen(*([pod] if pod else []), **parts))
     assert (made.status["state"], condition(made, "Running")["reason"]) == ("PENDING", reason)
     assert said in made.status["message"]
@@ -72,7 +72,7 @@ def test_the_log_of_an_earlier_container_is_offered_only_where_there_was_one():
         assert (condition(made, "Running")["reason"], made.status["message"]) == ("CrashLoopBackOff", said)
 
 
-def test_a_volume_that_cannot_be_mounted_is_asked_for_and_told():
+def test_a_volume_that_cannot_be_mounted_is_asked_about_and_reported():
     """As of a job: its pod waits on its node, and no status says why."""
     waiting = serve(status=status_of("PENDING"))
     pods = (replica(None, waiting="ContainerCreating"),)
@@ -89,7 +89,7 @@ def test_a_volume_that_cannot_be_mounted_is_asked_for_and_told():
     assert up.status["state"] == "RUNNING"
 
 
-def test_of_a_service_that_still_answers_it_is_asked_once_when_it_is_told():
+def test_of_a_service_that_still_answers_it_is_asked_once_when_it_is_reported():
     more, both = {"replicas": 2}, {"deployment": deployment(replicas=2)}
     status = running(replica(), replica(name="hello-b"))
     half = seen(replica(), replica(None, name="hello-c", waiting="ContainerCreating"), **both)
@@ -104,7 +104,7 @@ def test_of_a_service_that_still_answers_it_is_asked_once_when_it_is_told():
     assert (again.status, again.ask) == (None, None)
 
 
-def test_more_restarts_are_told_when_they_have_doubled():
+def test_more_restarts_are_reported_when_they_have_doubled():
     def crashed(restarts: int):
         return seen(replica(False, restarts=restarts, waiting="CrashLoopBackOff", last_exit=3))
 
@@ -118,7 +118,7 @@ def test_the_number_of_replicas_follows_the_document():
     assert made.actions == (ScaleChild("hello", "deployment-1", 3),)
 
 
-def test_a_deleted_address_is_checked_and_then_made_anew_with_an_event():
+def test_a_deleted_address_is_checked_and_then_made_again_with_an_event():
     one = serve(status=running())
     assert step(one, seen(replica(), services=())).reread
     made = step(one, seen(replica(), services=(), fresh=True))
@@ -137,7 +137,7 @@ def test_a_refusal_is_not_the_end_while_pods_run():
     assert first.status["state"] == "ERROR"
 
 
-def test_a_moment_of_unreadiness_is_not_told_and_a_longer_one_is():
+def test_a_moment_of_unreadiness_is_not_reported_and_a_longer_one_is():
     one = serve(status=running())
     gone = seen(replica(False, since=NOW + 100))
     early = step(one, gone, NOW + 105)
@@ -145,7 +145,7 @@ def test_a_moment_of_unreadiness_is_not_told_and_a_longer_one_is():
     assert step(one, gone, NOW + 111).status["state"] == "PENDING"
 
 
-def test_a_crash_loop_is_told_at_once_and_does_not_flicker():
+def test_a_crash_loop_is_reported_at_once_and_does_not_flicker():
     one = serve(status=running())
     crashed = step(one, seen(replica(False, restarts=1, waiting="CrashLoopBackOff", last_exit=1)))
     assert (crashed.status["state"], condition(crashed, "Running")["reason"]) == (
@@ -196,7 +196,7 @@ def test_transitions_of_an_earlier_attempt_do_not_make_it_slower():
     assert step(one, seen(replica(False, since=NOW + 100)), NOW + 105).wake_at == NOW + 110
 
 
-def test_an_edit_of_more_than_the_replicas_is_told_to_count_later():
+def test_an_edit_of_more_than_the_replicas_is_reported_to_count_later():
     edited = serve(status=running(), more={"image": "http-echo:2", "replicas": 1})
     made = step(edited, seen(replica()))
     assert [event.reason for event in made.events] == ["NotApplied"]
@@ -212,7 +212,7 @@ def test_a_bad_edit_of_a_running_service_does_not_end_it():
 
 
 def test_a_bad_edit_of_a_service_without_pods_does_not_end_it_either():
-    """Its Deployment goes on trying: ERROR would be said of a Run whose pods come later."""
+    """Its Deployment goes on trying: ERROR would be shown for a Run whose pods come later."""
     quota = deployment(failure="exceeded quota")
     made = step(serve(status=status_of("PENDING"), more={"replicas": 0}), seen(deployment=quota))
     assert (made.status["state"], made.actions) == ("PENDING", ())

@@ -79,7 +79,7 @@ def test_an_address_edited_while_stopped_is_brought_in_line_at_the_resume():
     assert other.actions[0].kind == "Service"
 
 
-def test_a_deployment_deleted_by_hand_is_checked_and_made_anew_as_the_next_attempt():
+def test_a_deployment_deleted_by_hand_is_checked_and_made_again_as_the_next_attempt():
     one = serve(status=running())
     assert step(one, seen(deployment=None)).reread
     made = step(one, seen(deployment=None, fresh=True))
@@ -119,7 +119,7 @@ def test_stopped_is_said_after_a_look_at_the_pods_themselves():
         ({"service_name": "other"}, [DeleteChild, CreateService]),
     ],
 )
-def test_a_deployment_deleted_while_stopped_is_made_anew_at_the_address_that_is_wanted_now(edit, before):
+def test_a_deployment_deleted_while_stopped_is_made_again_at_the_address_that_is_wanted_now(edit, before):
     stopped = serve(status=status_of("STOPPED"), more=edit)
     made = step(stopped, seen(deployment=None, fresh=True))
     assert (made.status["attempt"], kinds(made)) == (2, [*before, CreateWorkload])

@@ -1,4 +1,4 @@
-"""The end of a Run that logged: what is waited for, how long at most, and what is said of its metrics."""
+"""The end of a Run that logged: what is waited for, how long at most, and what the status says about its metrics."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_a_writer_that_never_said_goodbye_is_given_a_moment_and_then_lost(good):
     assert metrics_complete(made) == ("False", "WriterLost")
 
 
-def test_values_on_their_way_are_waited_for_but_not_for_ever():
+def test_values_on_their_way_are_waited_for_but_not_without_end():
     waits = end(logged(ended=["w"]), NOW + 29, uncommitted=True)
     assert (waits.status, waits.wake_at) == (None, NOW + 30)
     assert metrics_complete(end(logged(ended=["w"]), NOW + 29)) == ("True", "AllPointsInStatus")
@@ -74,7 +74,7 @@ def test_values_on_their_way_are_waited_for_but_not_for_ever():
     assert made.status["state"] == "COMPLETED"
 
 
-def test_values_of_which_none_came_in_are_told_too():
+def test_values_of_which_none_came_in_are_reported_too():
     never = run(status={"state": "RUNNING", "attempt": 1, "attempts": [{"attempt": 1}]})
     assert metrics_complete(end(never, NOW + 30, uncommitted=True)) == ("False", "WriterLost")
 

@@ -24,8 +24,8 @@ def test_a_new_run_says_nothing_for_a_moment_and_then_tells_all_in_one_write():
     late = step(one, Observed(job(created=stamp(NOW)), seen), NOW + QUIET)
     assert (late.status["state"], late.status["attempt"], late.can_wait) == ("PENDING", 1, True)
     quick = step(one, Observed(job(created=stamp(NOW), active=1), (pod("Running"),)), NOW + 0.5)
-    told = [entry["status"] for entry in quick.status["transitions"]]
-    assert (told, quick.status["startTime"], quick.can_wait) == (["RUNNING", "PENDING"], stamp(NOW), False)
+    states = [entry["status"] for entry in quick.status["transitions"]]
+    assert (states, quick.status["startTime"], quick.can_wait) == (["RUNNING", "PENDING"], stamp(NOW), False)
 
 
 @pytest.mark.parametrize("created", ["", stamp(NOW + 60), stamp(NOW - 60)])
@@ -33,13 +33,13 @@ def test_a_clock_that_differs_silences_nobody(created):
     assert step(run(), Observed(job(created=created), (pod(),))).status["state"] == "PENDING"
 
 
-def test_what_a_person_has_to_act_on_is_told_at_once():
+def test_what_a_person_has_to_act_on_is_reported_at_once():
     seen = Observed(job(created=stamp(NOW)), (pod(waiting="ImagePullBackOff"),))
     made = step(run(), seen)
     assert (made.status["state"], made.can_wait) == ("PENDING", False)
 
 
-def test_a_stop_in_that_moment_ends_the_job_that_nobody_was_told_of():
+def test_a_stop_in_that_moment_ends_the_job_that_no_status_shows():
     made = step(run(suspend=True, generation=2), Observed(job(created=stamp(NOW)), (pod(),)))
     assert (made.status["state"], made.status["attempt"], kinds(made)) == ("STOP", 1, [SuspendChild])
 
@@ -49,7 +49,7 @@ def test_a_stop_looks_whether_the_job_was_asked_for_already():
     assert not step(run(suspend=True, generation=1)).reread
 
 
-def test_a_job_deleted_before_it_was_told_of_counts_as_an_attempt():
+def test_a_job_deleted_before_a_status_showed_it_counts_as_an_attempt():
     made = step(run(generation=1), Observed(pods=(pod("Running", due=NOW + 30),), fresh=True))
     assert (made.status["state"], made.status["attempts"][0]["reason"]) == ("STOP", "ChildDeleted")
     assert made.actions == ()
@@ -75,12 +75,12 @@ def test_a_run_created_suspended_starts_nothing():
     assert condition(made, "Suspended")["status"] == "True"
 
 
-def test_an_impossible_document_is_told_even_when_created_suspended():
+def test_an_impossible_document_is_reported_even_when_created_suspended():
     made = step(run({"task": "container+job://demo/t", "image": "x y"}, suspend=True))
     assert made.status["state"] == "ERROR"
 
 
-def test_a_quota_whose_numbers_change_is_told_once():
+def test_a_quota_whose_numbers_change_is_reported_once():
     def refused(one: Run, used: int):
         text = (
             f"exceeded quota: jobs, requested: count/jobs.batch=1, used: count/jobs.batch={used}, limited: 20"
@@ -107,7 +107,7 @@ def test_a_final_refusal_ends_the_run_and_another_one_keeps_it_waiting():
 
 
 def test_no_message_is_longer_than_the_schema_allows():
-    """The API server would refuse the whole status, and the Run would be silent for ever."""
+    """The API server would refuse the whole status, and the Run would be silent without end."""
     spec = {"task": "container+job://demo/t", "image": "busybox:1.36", "resources": {"x" * 9000: "1"}}
     made = step(run(spec))
     assert made.status["state"] == "ERROR"

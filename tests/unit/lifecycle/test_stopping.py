@@ -53,7 +53,7 @@ def test_a_program_that_never_began_has_no_exit_code():
     assert "137" not in made.status["attempts"][0]["message"]
 
 
-def test_a_stop_once_begun_is_finished_though_the_wish_flips_back():
+def test_a_stop_once_begun_is_finished_though_suspend_becomes_false():
     seen = Observed(job(suspend=True), (pod("Running"),))
     made = step(run(status=status_of("STOP")), seen)
     assert (made.status, made.actions) == (None, ())  # STOP, until the pod is gone
@@ -89,7 +89,7 @@ def test_no_new_attempt_begins_while_an_old_pod_lives():
     assert (after.status["attempt"], after.status["attempts"][0]["reason"]) == (2, "ChildDeleted")
 
 
-def test_a_job_deleted_by_hand_is_checked_and_then_made_anew_as_the_next_attempt():
+def test_a_job_deleted_by_hand_is_checked_and_then_made_again_as_the_next_attempt():
     assert step(run(status=status_of("RUNNING"))).reread
     made = step(run(status=status_of("RUNNING")), Observed(fresh=True))
     assert made.status["attempt"] == 2
@@ -161,7 +161,7 @@ def test_the_job_of_an_earlier_attempt_let_go_by_somebody_is_removed_first():
     assert (kinds(made), made.status["state"]) == ([DeleteChild], "STOP")
 
 
-def test_before_a_stop_without_a_job_is_told_the_api_server_is_asked():
+def test_before_a_stop_without_a_job_is_reported_the_api_server_is_asked():
     one = run(suspend=True, status=status_of("PENDING"))
     assert step(one).reread
     assert step(one, Observed(fresh=True)).status["state"] == "STOPPED"
@@ -183,7 +183,7 @@ def test_a_stop_is_taken_up_while_somebody_deletes_the_job(pods):
     )
 
 
-def test_a_mistake_edited_into_a_stopped_run_is_told_before_the_resume_that_would_end_it():
+def test_a_mistake_edited_into_a_stopped_run_is_reported_before_the_resume_that_would_end_it():
     bad = {"task": "container+job://demo/t", "image": "busybox", "resources": {"mem": "lots"}}
     stopped_ = step(run(suspend=True, status=status_of("STOP")), Observed(fresh=True)).status
     edited = step(run(suspend=True, status=stopped_, spec=bad, generation=2))

@@ -33,7 +33,7 @@ VERBS = {
 CHILDREN: dict[str, dict[str, Any]] = {
     "none": {},
     "runs": {"job": job(active=1)},
-    "suspending": {"job": job(suspend=True, told=False)},
+    "suspending": {"job": job(suspend=True, noticed=False)},
     "suspended": {"job": job(suspend=True)},
     "complete": {"job": job(complete=True)},
     "failed": {"job": job(failed_reason="BackoffLimitExceeded")},

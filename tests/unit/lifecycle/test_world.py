@@ -24,8 +24,8 @@ CALM = 40
 def steps(world: World, dice: random.Random) -> dict[str, tuple[int, Callable[[], object]]]:
     """What may happen next: its weight, and how it is done."""
     return {
-        "stop": (3, lambda: world.wish(suspend=True)),
-        "resume": (3, lambda: world.wish(suspend=False)),
+        "stop": (3, lambda: world.set_suspend(suspend=True)),
+        "resume": (3, lambda: world.set_suspend(suspend=False)),
         "look": (6, world.look),
         "look at Jobs": (2, lambda: world.look(pods=False)),
         "look at pods": (2, lambda: world.look(jobs=False)),
@@ -33,7 +33,7 @@ def steps(world: World, dice: random.Random) -> dict[str, tuple[int, Callable[[]
         "killed at once": (1, lambda: world.reconcile(writes=0)),
         "killed after a write": (1, lambda: world.reconcile(writes=1)),
         "killed after two": (1, lambda: world.reconcile(writes=2)),
-        "controller told": (5, world.informer),
+        "controller notices": (5, world.informer),
         "controller works": (8, world.job_controller),
         "kubelet works": (6, lambda: world.kubelet(None)),
         "program ends well": (1, lambda: world.kubelet(0)),
@@ -68,16 +68,16 @@ def tell(seed: int) -> str:
     )
     choices = steps(world, dice)
     names, weights = list(choices), [weight for weight, _ in choices.values()]
-    told: list[str] = []
+    played: list[str] = []
     try:
         for name in dice.choices(names, weights, k=STEPS):
-            told.append(name)
+            played.append(name)
             choices[name][1]()
         for _ in range(CALM):
             world.calm()
         world.settled()
     except BrokenRuleError as error:
-        pytest.fail(f"seed {seed}: {', '.join(told)}\n{error}", pytrace=False)
+        pytest.fail(f"seed {seed}: {', '.join(played)}\n{error}", pytrace=False)
     return str(world.run["status"]["state"])
 
 

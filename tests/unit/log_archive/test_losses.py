@@ -1,4 +1,4 @@
-"""Logs that cannot be kept: what it costs, how often it is tried, and what is told."""
+"""Logs that cannot be kept: what it costs, how often it is tried, and what is reported."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from run_operator.log_archive.kubelet import FAKE
 from tests.support.archive_world import OVER, Log
 
 
-async def test_a_node_that_does_not_answer_is_given_up_after_a_few_requests_and_told_once(world):
+async def test_a_node_that_does_not_answer_is_given_up_after_a_few_requests_and_reported_once(world):
     world.api.everything = TransientError("get", 500, "dial tcp: i/o timeout")
     for number in range(50):
         world.pod(f"p{number}", "Failed", main=OVER)
@@ -33,14 +33,14 @@ async def test_a_fake_node_costs_one_request_and_no_event(world):
     assert (world.api.asked, world.said) == (["read first.main"], [])
 
 
-async def test_a_pod_that_is_gone_before_anybody_asked_is_told(world):
+async def test_a_pod_that_is_gone_before_anybody_asked_is_reported(world):
     world.pod()
     world.gone()
     assert world.count("lost_total", reason="gone") == 1
     assert "the pod was gone before its log could be read" in world.said[0]
 
 
-async def test_a_refusal_is_told_and_not_repeated(world):
+async def test_a_refusal_is_reported_and_not_repeated(world):
     world.api.everything = ForbiddenError("get", 403, "pods/log is forbidden")
     world.pod(going=True)
     world.pod(phase="Failed", going=True, main=OVER)
@@ -49,7 +49,7 @@ async def test_a_refusal_is_told_and_not_repeated(world):
     assert "pods/log is forbidden" in world.said[0]
 
 
-async def test_a_write_that_fails_is_tried_again_and_a_quota_is_told(world, monkeypatch):
+async def test_a_write_that_fails_is_tried_again_and_a_quota_is_reported(world, monkeypatch):
     monkeypatch.setattr("run_operator.log_archive.writer.PAUSES", (0.0, 0.0))
     world.api.logs |= {"p.main": Log(b"a"), "q.main": Log(b"b")}
     world.api.refusals = [TransientError("create", 503, "later"), TransientError("create", 0, "no answer")]

@@ -138,7 +138,7 @@ def test_what_is_taken_while_a_commit_is_under_way_is_not_in_it():
     assert ledger.dirty_since == 7.0
 
 
-def test_of_two_replicas_one_wins_and_the_other_begins_anew():
+def test_of_two_replicas_one_wins_and_the_other_begins_again():
     cluster = Cluster()
     one, two = cluster.ledger(), cluster.ledger()
     take(one, "a", batch(1, 1))

@@ -18,7 +18,7 @@ APPEND, OVERWRITE, SINGLE = (False, False), (True, False), (False, True)
 
 @dataclass
 class Store:
-    """A Run's metrics, and whoever serves them to the SDK. `tick`: seconds that a request takes."""
+    """A Run's metrics, and what serves them to the SDK. `tick`: seconds that a request takes."""
 
     metrics: dict[str, Any] = field(default_factory=dict)
     readings: Readings = field(default_factory=Readings)
@@ -191,7 +191,7 @@ def test_one_program_gets_what_it_asks_for(calls, fresh):
     ],
 )
 def test_without_readings_the_values_decide(value, stored, expected):
-    """After a restart of whoever answers, or at another replica."""
+    """After a restart of what answers, or at another replica."""
     assert meaning("m", value, stored, [], 0.0).op == expected
 
 

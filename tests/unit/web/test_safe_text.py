@@ -43,7 +43,7 @@ def test_pieces_of_lines_are_as_the_whole(pieces):
     ) or b"\r" in b"".join(pieces)
 
 
-def test_a_line_without_an_end_is_not_held_for_ever():
+def test_a_line_without_an_end_is_not_held_without_end():
     lines = SafeLines(longest=10)
     assert lines.take(b"x" * 11) == b"x" * 11
     assert lines.end() == b""

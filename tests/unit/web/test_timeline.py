@@ -39,7 +39,7 @@ def test_each_attempt_has_its_phases_and_its_end():
     assert (second["state"], second["phases"][-1]["to"]) == ("running", None)
 
 
-def test_a_wait_in_a_queue_is_told_apart():
+def test_a_wait_in_a_queue_is_reported_apart():
     queued = {"type": "Queued", "status": "True", "lastTransitionTime": "2026-11-29T10:00:05Z"}
     waiting = {"state": "PENDING", "transitions": moved(("PENDING", 1.0)), "conditions": [queued]}
     assert [one.name for one in phases(waiting, CREATED)] == ["pending", "queued"]

@@ -109,7 +109,7 @@ def test_the_four_volume_types():
     assert claim["metadata"]["ownerReferences"][0]["uid"] == UID
 
 
-def test_the_program_learns_who_it_is_and_cannot_be_told_otherwise():
+def test_the_program_learns_who_it_is_and_no_document_overrides_that():
     made = built({"envs": [{"name": "RUN_ID", "value": "other"}, {"name": "EMPTY", "value": ""}]})
     env = {e["name"]: e for e in main_of(made)["env"]}
     assert env["RUN_ID"]["value"] == "hello"

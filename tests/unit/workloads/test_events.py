@@ -44,11 +44,11 @@ def sandbox(ago: float, lasted: float = 0) -> Said:
         ([sandbox(22), sandbox(8), mount(NO_SHARE, 10)], "FailedCreatePodSandBox", "no network"),
     ],
 )  # fmt: skip
-def test_what_fails_again_and_again_is_told(said, reason, words):
+def test_what_fails_again_and_again_is_reported(said, reason, words):
     for order in (said, said[::-1]):
-        told = answer(POD, order)
-        assert told is not None
-        assert (told.reason, words in told.message) == (reason, True), told
+        reason_found = answer(POD, order)
+        assert reason_found is not None
+        assert (reason_found.reason, words in reason_found.message) == (reason, True), reason_found
 
 
 @pytest.mark.parametrize(
@@ -57,20 +57,20 @@ def test_what_fails_again_and_again_is_told(said, reason, words):
         [],
         [mount(NO_MAP, 5, 0)],  # once: it may have come a moment later
         [mount("failed to sync configmap cache: timed out waiting for the condition", 8, 1)],
-        [mount(NO_MAP, 27, 20)],  # it would have been told again by now
+        [mount(NO_MAP, 27, 20)],  # it would have been reported again by now
         [mount(NO_MAP, LONGEST + 1, 3000)],
         [Said("FailedAttachVolume", ELSEWHERE, LONGEST + 1, 0)],
     ],
 )
-def test_what_has_most_likely_passed_is_not_told(said):
+def test_what_has_most_likely_passed_is_not_reported(said):
     assert answer(POD, said) is None
 
 
-def test_a_long_story_is_told_to_its_end():
-    told = answer(POD, [mount("MountVolume.SetUp failed: " + "x " * 500 + "no such share")])
-    assert told is not None
-    assert told.message.endswith("no such share")
-    assert len(told.message) < 450
+def test_a_long_story_is_reported_to_its_end():
+    reason_found = answer(POD, [mount("MountVolume.SetUp failed: " + "x " * 500 + "no such share")])
+    assert reason_found is not None
+    assert reason_found.message.endswith("no such share")
+    assert len(reason_found.message) < 450
 
 
 def test_a_job_has_the_words_of_its_newest_event():

@@ -1,6 +1,6 @@
 """Documents in, objects out, as files that somebody who knows only YAML can check: tests/data/golden/<case>/.
 
-`GOLDEN=write pytest tests/unit/workloads/test_golden.py` writes the expected files anew, for review by git diff.
+`GOLDEN=write pytest tests/unit/workloads/test_golden.py` writes the expected files again, for review by git diff.
 """
 
 from __future__ import annotations

@@ -37,7 +37,7 @@ ASKED: dict[str, Any] = {"due": NOW + 20, "grace": 30}
         (pod("Failed", exit_code=137, reason="ContainerStatusUnknown", disrupted="DeletionByPodGC"), "DeletionByPodGC"),
     ],
 )  # fmt: skip
-def test_a_pod_that_was_told_to_end_names_who_told_it(one, by):
+def test_a_pod_that_was_asked_to_end_names_who_asked(one, by):
     found = interruption(one)
     assert found is not None
     assert found.by == by

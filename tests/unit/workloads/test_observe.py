@@ -49,7 +49,7 @@ def test_reading(one, pods, progress, reason, said):
     assert said in seen.message
 
 
-def test_of_long_last_words_the_end_is_told():
+def test_of_long_last_words_the_end_is_reported():
     """The kubelet keeps 2 KiB of them, and a traceback ends with what went wrong."""
     words = "epoch loss\n" * 80 + "ValueError: the learning rate is negative\n"
     ended = observe(
@@ -64,7 +64,7 @@ def test_of_long_last_words_the_end_is_told():
     assert whole.endswith(": " + "x" * 400)
 
 
-def test_of_a_long_story_about_an_image_the_cause_is_told():
+def test_of_a_long_story_about_an_image_the_cause_is_reported():
     story = "failed to pull and unpack image: " * 20 + "connect: network is unreachable"
     assert observe(job(), (pod(waiting="ErrImagePull", message=story),)).message.endswith(
         "network is unreachable"

@@ -68,27 +68,27 @@ def with_sdk(spec: dict, **top) -> tuple[dict, set]:
     return {name: value for name, value in variables(made).items() if name in names}, files
 
 
-def test_the_sdk_is_told_where_its_api_is_and_gets_no_token_in_the_open():
-    told, files = with_sdk({})
-    assert told == {"DHCORE_ENDPOINT": URL, "RUN_SDK_ENDPOINT": URL}
+def test_the_sdk_reads_where_its_api_is_and_gets_no_token_in_the_open():
+    variables_set, files = with_sdk({})
+    assert variables_set == {"DHCORE_ENDPOINT": URL, "RUN_SDK_ENDPOINT": URL}
     assert "lib/sitecustomize.py" in files
 
 
 @pytest.mark.parametrize(
-    ("envs", "told"),
+    ("envs", "variables_set"),
     [
         (env(("DHCORE_ENDPOINT", "https://platform.test")), {"DHCORE_ENDPOINT": "https://platform.test"}),
         (env(("RUN_SDK", "Off")), {}),
         ({"secrets": ["s"]}, {"RUN_SDK_ENDPOINT": URL}),  # it may set the address, and would be overruled
     ],
 )
-def test_who_says_something_else_means_it(envs, told):
+def test_who_says_something_else_means_it(envs, variables_set):
     found, files = with_sdk(envs)
-    assert found == told
-    assert ("lib/sitecustomize.py" in files) == ("RUN_SDK_ENDPOINT" in told)
+    assert found == variables_set
+    assert ("lib/sitecustomize.py" in files) == ("RUN_SDK_ENDPOINT" in variables_set)
 
 
-def test_without_metrics_or_an_address_the_sdk_is_told_nothing():
+def test_without_metrics_or_an_address_the_sdk_gets_nothing():
     assert "RUN_SDK_ENDPOINT" not in variables(built({}))
     made = build(run(TASK), 1, Options(ingest_url=None, pod_api_url=URL))
     assert "DHCORE_ENDPOINT" not in variables(made)
@@ -178,7 +178,7 @@ def test_who_says_how_long_the_last_flush_takes_is_believed(name):
     assert {key: value for key, value in made.items() if key.endswith("TIMEOUT")} == {name: "60"}
 
 
-def test_what_a_pod_is_not_told_the_module_knows(monkeypatch):
+def test_what_a_pod_is_not_given_the_module_knows(monkeypatch):
     for name in ("RUN_METRICS_FOLDER", "RUN_METRICS_FLUSH_TIMEOUT", "RUN_METRICS_SIGTERM_TIMEOUT"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("RUN_METRICS_URL", URL)

@@ -164,7 +164,7 @@ def test_fields_edited_meanwhile_merge_as_at_the_start():
         (V1 | {"task": "container+job://demo/u"}, "one", "other"),
     ],
 )
-def test_what_a_run_is_edited_to_name_is_looked_up_anew_and_the_rest_stays(edited, image, command):
+def test_what_a_run_is_edited_to_name_is_looked_up_again_and_the_rest_stays(edited, image, command):
     first = found(run(V1), function("v1", "one"))
     now = (function("v9", "nine"), function("b", "b", name="bye"), function("v1", "changed"))
     tasks = (task(spec={"command": "late"}), task("u", spec={"command": "other"}))
@@ -178,7 +178,7 @@ def test_a_run_edited_to_have_an_image_needs_its_record_no_more():
     assert found(run(V1 | {"image": "mine"}, status=started(first))).record is None
 
 
-def test_another_profile_is_looked_up_anew_and_the_function_stays():
+def test_another_profile_is_looked_up_again_and_the_function_stays():
     texts = profiles({"small": "resources: {cpu: '1'}", "big": "resources: {cpu: '8'}"})
     first = found(run(V1 | {"profile": "small"}), function("v1", "one"), texts)
     later = found(run(V1 | {"profile": "big"}, status=started(first)), function("v1", "changed"), texts)

@@ -8,7 +8,7 @@ from run_operator.workloads.unused_fields import without_effect
 from tests.support.builders import run
 
 
-def told(spec, **top):
+def warnings(spec, **top):
     one = run({"image": "x", **spec}, **top)
     return without_effect(one, one.spec)
 
@@ -24,16 +24,16 @@ def told(spec, **top):
 )
 def test_a_file_that_is_named_but_not_held(source, warned):
     said = "spec.spec.source names main.py but does not hold it (no base64, no code): nothing is put into /shared"
-    assert told({"source": source}) == ((said,) if warned else ())
+    assert warnings({"source": source}) == ((said,) if warned else ())
 
 
 def test_keys_that_the_kind_does_not_use():
-    assert told({"env": 1}) == ("spec.spec.env is not used by container+job; did you mean envs?",)
-    assert told({"env": 1, "task": "container+serve://a/b"}, kind="container+run") == (
+    assert warnings({"env": 1}) == ("spec.spec.env is not used by container+job; did you mean envs?",)
+    assert warnings({"env": 1, "task": "container+serve://a/b"}, kind="container+run") == (
         "spec.spec.env is not used by container+serve; did you mean envs?",
     )
 
 
-def test_a_document_that_cannot_be_built_is_told_otherwise():
-    assert told({"source": {"source": "x", "base64": 1}}) == ()
-    assert told({}, kind="container+run") == ()
+def test_a_document_that_cannot_be_built_is_reported_by_building_it():
+    assert warnings({"source": {"source": "x", "base64": 1}}) == ()
+    assert warnings({}, kind="container+run") == ()

@@ -54,7 +54,7 @@ def claim(**spec: str) -> dict:
         ),
     ],
 )
-def test_what_a_claim_does_not_have_is_told_with_what_to_do(wanted, said):
+def test_what_a_claim_does_not_have_is_reported_with_what_to_do(wanted, said):
     there = {"spec": {"resources": {"requests": {"storage": "2Gi"}}, "storageClassName": "slow"}}
     assert shortcomings(claim(**wanted), there) == said
 

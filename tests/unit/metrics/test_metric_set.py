@@ -54,14 +54,14 @@ def test_the_truth_table(op, from_nothing, from_single, from_list):
 
 
 @pytest.mark.parametrize("before", [1.0, [1.0]])
-def test_a_value_that_is_not_stored_is_counted_and_told(before):
+def test_a_value_that_is_not_stored_is_counted_and_reported(before):
     book = start(before)
     notes = book.apply(batch(Set("k", 2.0, overwrite=False)), PLENTY)
     assert "kept" in notes[0]
     assert status_fields.info(book)["k"]["ignored"] == 1
 
 
-def test_a_replaced_list_starts_anew():
+def test_a_replaced_list_starts_again():
     book = start([5.0, 7.0])
     book.apply(batch(Replace("k", [1.0])), PLENTY)
     told = status_fields.info(book)["k"]
@@ -69,7 +69,7 @@ def test_a_replaced_list_starts_anew():
 
 
 @pytest.mark.parametrize(("before", "length"), [(None, 1), (1.0, 0), ([1.0], 2)])
-def test_a_rewind_of_what_is_not_there_is_told_and_changes_nothing(before, length):
+def test_a_rewind_of_what_is_not_there_is_reported_and_changes_nothing(before, length):
     book = start(before)
     before = status_fields.values(book)
     assert book.apply(batch(Truncate("k", length)), PLENTY)
