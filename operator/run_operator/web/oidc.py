@@ -54,18 +54,19 @@ class OidcProvider:
         self._problem = "the provider was not asked yet"
         self._until = float("-inf")
 
-    async def session(self) -> dict[str, Any]:
-        """What the page gets; `problem` says why there are no endpoints."""
+    async def session(self) -> tuple[dict[str, Any] | None, str | None]:
+        """What the page needs to sign in, or why it cannot."""
         async with self._turn:
             if time.monotonic() >= self._until:
                 await self._read()
+        if not self._document:
+            return None, self._problem
         found = {
             "issuer": self._settings.issuer,
             "clientId": self._settings.client_id,
-            "scopes": self._settings.scopes,
-            "problem": self._problem or None,
+            "scopes": self._settings.scopes.split(),
         }
-        return found | {name: self._document.get(key) for name, key in ENDPOINTS.items()}
+        return found | {name: self._document.get(key) for name, key in ENDPOINTS.items()}, None
 
     @property
     def origins(self) -> tuple[str, ...]:

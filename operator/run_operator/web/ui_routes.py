@@ -144,11 +144,13 @@ class UiRoutes:
 
     async def _of_session(self, asked: UiRequest, enter: Enter) -> dict[str, Any]:
         session = self._session
+        oidc, problem = (None, None) if session.oidc is None else await session.oidc.session()
         found = {
             "mode": session.mode,
             "version": __version__,
             "namespace": session.namespace,
-            "oidc": None if session.oidc is None else await session.oidc.session(),
+            "oidc": oidc,
+            "oidcProblem": problem,
             "user": None,
         }
         if "Authorization" in asked.request.headers:

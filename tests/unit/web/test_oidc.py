@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import click
 import pytest
@@ -13,7 +14,9 @@ from run_operator.gateway.__main__ import GatewaySettings, _oidc
 from run_operator.web.oidc import OidcProvider, OidcSettings, check_issuer
 
 
-async def session_of(document: object, status: int = 200) -> tuple[dict, OidcProvider, list[str]]:
+async def session_of(
+    document: object, status: int = 200
+) -> tuple[tuple[dict[str, Any] | None, str | None], OidcProvider, list[str]]:
     """`ISSUER` in the document stands for the address of the provider."""
     asked: list[str] = []
 
@@ -38,8 +41,9 @@ GOOD = {
 
 
 async def test_the_page_gets_the_endpoints_and_may_ask_them_alone():
-    session, provider, asked = await session_of(GOOD)
-    assert (session["clientId"], session["problem"]) == ("runs", None)
+    (session, problem), provider, asked = await session_of(GOOD)
+    assert session is not None
+    assert (session["clientId"], session["scopes"], problem) == ("runs", ["openid", "profile", "email"], None)
     assert session["authorizationEndpoint"] == f"{session['issuer']}/auth"
     assert (session["tokenEndpoint"], session["endSessionEndpoint"]) == ("https://tokens.example/token", None)
     assert provider.origins == (session["issuer"], "https://tokens.example")
@@ -59,10 +63,10 @@ async def test_the_page_gets_the_endpoints_and_may_ask_them_alone():
     ],
 )
 async def test_a_document_that_cannot_be_used_says_why(document, status, words):
-    session, provider, asked = await session_of(document, status)
-    assert words in session["problem"]
-    assert session["tokenEndpoint"] is None
-    assert provider.origins == (session["issuer"],)
+    (session, problem), provider, asked = await session_of(document, status)
+    assert session is None
+    assert words in (problem or "")
+    assert len(provider.origins) == 1
     assert len(asked) == 1, "not with every request"
 
 
