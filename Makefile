@@ -13,7 +13,7 @@ CLUSTER_NAME ?= demo
 WORKERS ?= -n 2 --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help docs check setup prerequisites demo test test-unit test-pod web test-web screenshots test-integration test-e2e lint format bench bench-jobset bench-stop bench-client bench-web soak-clients bench-python bench-runmetrics bench-metrics bench-freshness bench-memory bench-neighbours chaos chaos-metrics cluster-up cluster-down chart lock sdk-lines sdk-environments
+.PHONY: $(shell awk -F: '/^[a-z0-9-]+:/ {print $$1}' $(firstword $(MAKEFILE_LIST))) # no target is a file
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -64,7 +64,10 @@ $(PAGE_STAMP): web/package-lock.json web/package.json $(STAMP)
 web: $(PAGE_STAMP) ## Check and build the page of Runs into the package
 	@cd web && npm run --silent types && npm test --silent && npm run --silent build
 
-test-web: $(PAGE_STAMP) ## The page: its logic in node, then stories in a real browser
+binaries: $(STAMP) ## Build Kubernetes and what else the tests of a control plane start, once
+	@$(BIN)/python -m cluster build etcd kubernetes kwok helm
+
+test-web: $(PAGE_STAMP) binaries ## The page: its logic in node, then stories in a real browser
 	@$(BIN)/python -m cluster.prerequisites --page
 	@cd web && npm run --silent types && npm test --silent
 	@$(BIN)/python -m pytest tests/web -q
@@ -72,15 +75,16 @@ test-web: $(PAGE_STAMP) ## The page: its logic in node, then stories in a real b
 screenshots: $(PAGE_STAMP) ## Make the pictures of the page in docs/pictures anew
 	@$(BIN)/python -m tests.support.page_pictures
 
-test-integration: $(STAMP) $(SDK_STAMPS) ## A real API server with fake nodes
+test-integration: binaries $(SDK_STAMPS) ## A real API server with fake nodes
 	@$(BIN)/python -m pytest tests/integration -q $(WORKERS)
 
 sdk-environments: $(SDK_STAMPS) ## Make .venv-sdk and .venv-sdk-next with both lines of the DigitalHub SDK
 
-sdk-lines: $(STAMP) $(SDK_STAMPS) ## The day of a person with both lines of the DigitalHub SDK, as a table
+sdk-lines: binaries $(SDK_STAMPS) ## The day of a person with both lines of the DigitalHub SDK, as a table
 	@$(BIN)/python -m pytest tests/integration/test_sdk_lines.py -q
 
 test-e2e: prerequisites $(SDK_STAMPS) $(PAGE_STAMP) ## Real pods
+	@$(BIN)/python -m cluster build --images
 	@$(BIN)/python -m pytest tests/e2e -q
 
 lint: $(STAMP) ## ruff, mypy, import contracts, plain English

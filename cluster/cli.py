@@ -15,7 +15,7 @@ import click
 
 from cluster import control_plane, current, full, images, prerequisites, s3
 from cluster.api import kubectl
-from cluster.build import build, link_kubectl
+from cluster.build import BESIDE, MODULE_NAMES, build, link_kubectl
 from cluster.errors import ClusterError
 from cluster.locks import alone
 from cluster.paths import Home
@@ -157,6 +157,17 @@ def kubeconfig(name: str) -> None:
     if not state or not state.running or not state.ready:
         raise ClusterError(f"no cluster {name} is running; start it with: python -m cluster up --name {name}")
     click.echo(home.kubeconfig)
+
+
+@cli.command("build")
+@click.argument("modules", nargs=-1, type=click.Choice(MODULE_NAMES))
+@click.option("--images", "with_images", is_flag=True, help="Make all images too, large ones included.")
+def build_command(modules: tuple[str, ...], with_images: bool) -> None:
+    """Build programs (default: all that a cluster runs) before somebody waits for them. Built already: nothing to do."""
+    for module in modules or (name for name in MODULE_NAMES if name not in BESIDE):
+        build(module)
+    if with_images:
+        images.ensure(image.name for image in images.catalogue())
 
 
 @cli.command("images")

@@ -226,3 +226,17 @@ def test_the_cache_can_be_moved(monkeypatch, tmp_path):
     )
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith("cluster: no cluster none is running")
+
+
+def test_what_tests_start_is_built_before_them(monkeypatch):
+    """A build of minutes within a test would end by that test's deadline."""
+    made: list[str] = []
+    monkeypatch.setattr(cli, "build", made.append)
+    monkeypatch.setattr(images, "ensure", lambda names: made.extend(f"image {name}" for name in names))
+    assert CliRunner().invoke(cli.cli, ["build", "helm", "etcd"]).exit_code == 0
+    assert made == ["helm", "etcd"]
+    made.clear()
+    assert CliRunner().invoke(cli.cli, ["build", "--images"]).exit_code == 0
+    assert {"kubernetes", "containerd", "s3", "image run-operator", "image python-runtime"} <= set(made)
+    assert not {"helm", "jobset"} & set(made)
+    assert CliRunner().invoke(cli.cli, ["build", "nothing"]).exit_code == 2
