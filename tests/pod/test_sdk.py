@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import shutil
 import subprocess
@@ -120,6 +121,29 @@ def test_the_images_own_sitecustomize_runs_and_its_variables_are_there(pod):
     paths = f"{pod.folder / 'site'}:{pod.folder / 'lib'}:{image}"
     assert pod(program, PYTHONPATH=paths) == [f"sitecustomize {image / 'sitecustomize.py'}"]
     assert "real-1" in pod(PYTHONPATH=paths)[0]
+
+
+def test_it_has_the_syntax_of_every_python_also_of_those_that_this_machine_has_not():
+    newer = (
+        ast.AnnAssign,
+        ast.JoinedStr,
+        ast.AsyncFunctionDef,
+        ast.Nonlocal,
+        ast.YieldFrom,
+        ast.NamedExpr,
+        ast.Starred,
+    )
+    for node in ast.walk(ast.parse(SITE.read_text())):
+        assert not isinstance(node, newer), ast.unparse(node)
+        assert not (isinstance(node, ast.ImportFrom) and node.module == "__future__"), ast.unparse(node)
+        if isinstance(node, ast.FunctionDef):
+            given = [
+                *node.args.posonlyargs,
+                *node.args.kwonlyargs,
+                node.returns,
+                *(a.annotation for a in node.args.args),
+            ]
+            assert not any(given), node.name
 
 
 @pytest.mark.parametrize("python", PYTHONS, ids=os.path.basename)
