@@ -11,7 +11,7 @@ import ssl
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from aiohttp import HttpVersion11, web
 
@@ -28,6 +28,7 @@ CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 SERVER: Final = "run-operator"
 """The header Server of every answer, without versions."""
 
+T = TypeVar("T")
 Handle = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 
@@ -36,7 +37,7 @@ class Bounds:
     """Times in seconds, sizes in bytes."""
 
     connections: int = 1024
-    """Connections of each port. A new one beyond the bound replaces an idle one."""
+    """Connections of each port. A new one beyond the bound replaces one of the address that has the most."""
     handshake: float = 5.0
     """Time for the TLS handshake."""
     idle: float = 30.0
@@ -207,7 +208,7 @@ def _too_long(most: int) -> BodyError:
 
 
 class _Bounded(web.Server):
-    """Closes an idle connection for each one beyond the bound, first those that never sent a request."""
+    """Closes a connection for each one beyond the bound: of the addresses with the most, idle ones first."""
 
     def __init__(
         self, handle: Handle, *, most: int, answer_time: float, refused: Callable[[], None], **options: Any
@@ -220,6 +221,8 @@ class _Bounded(web.Server):
         self._refused = refused
         self._idle: dict[Any, bool] = {}
         """Connections without a request, the oldest first, and whether each has had one."""
+        self._from: dict[Any, str] = {}
+        """The address that each connection comes from, the oldest first."""
 
     def __call__(self) -> web.RequestHandler:
         """The handler of a new connection."""
@@ -229,11 +232,12 @@ class _Bounded(web.Server):
         """Count the connection, and close it if there are too many."""
         super().connection_made(handler, transport)
         self._idle[handler] = False
+        self._from[handler] = str((transport.get_extra_info("peername") or ("",))[0])
         if len(self.connections) > self._most:
             self._refused()
-            others = [one for one in self._idle if one is not handler]
-            given_up = next((one for one in others if not self._idle[one]), next(iter(others), handler))
-            self._idle.pop(given_up)
+            given_up = surplus(handler, self._from, self._idle)
+            self._idle.pop(given_up, None)
+            self._from.pop(given_up, None)
             closing = given_up.transport or transport
             # Later, because closing before the handler starts would be logged as an error.
             asyncio.get_running_loop().call_soon(closing.abort)
@@ -241,6 +245,7 @@ class _Bounded(web.Server):
     def connection_lost(self, handler: Any, exc: BaseException | None = None) -> None:
         """Forget the connection."""
         self._idle.pop(handler, None)
+        self._from.pop(handler, None)
         super().connection_lost(handler, exc)
 
     async def _handled(self, request: web.BaseRequest) -> web.StreamResponse:
@@ -253,6 +258,22 @@ class _Bounded(web.Server):
         finally:
             if request.transport is not None:
                 self._idle[connection] = True
+
+
+def surplus(new: T, origin: Mapping[T, str], idle: Mapping[T, bool]) -> T:
+    """Which connection to close: one of an address that has the most, so that nobody's flood closes those of others.
+
+    `origin`: the address of each connection, the oldest first. `idle`: those without a request, and whether each has had
+    one. First idle ones that never had a request, then other idle ones, then the new one; where it is of an address with
+    fewer, the oldest of the other address gives way.
+    """
+    counts = Counter(origin.values())
+    most = max(counts.values())
+    greedy = {address for address, count in counts.items() if count == most}
+    waiting = [one for one in idle if one is not new and origin.get(one) in greedy]
+    silent = (one for one in waiting if not idle[one])
+    fallback = new if origin[new] in greedy else next(one for one in origin if origin[one] in greedy)
+    return next(silent, next(iter(waiting), fallback))
 
 
 class _Connection(web.RequestHandler):
