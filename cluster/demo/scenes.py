@@ -67,7 +67,7 @@ def stop_and_resume(stage: Stage) -> None:
     if after[: len(before)] != before:
         raise ClusterError(f"the values of the first attempt are not what they were: {before} and {after}")
     say(f"  the {len(before)} values of the first attempt, and those of the second behind them")
-    columns = "ATTEMPT:.attempt,REASON:.reason,EXIT:.exitCode,STOPPED BY:.stoppedBy,MESSAGE:.message"
+    columns = "ATTEMPT:.attempt,REASON:.reason,EXIT:.exitCode,MESSAGE:.message"
     _table(columns, _get(stage, TRAIN)["status"]["attempts"])
 
 

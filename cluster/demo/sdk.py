@@ -23,7 +23,7 @@ SECRET: Final = f"{GATEWAY}-tls"
 NODE_PORT: Final = 30843
 """As manifests/overlays/demo has it."""
 USER: Final = "demo-user"
-ROLES: Final = ("edit", "run-operator-log-metrics")
+ROLES: Final = ("edit", "run-operator-metrics")
 TIMEOUT: Final = 150.0
 """Seconds: the kubelet brings a renewed certificate into the pod within about ninety."""
 

@@ -20,7 +20,7 @@ def test_the_sdk_runs_a_program_and_reads_what_it_wrote(kubeconfig, person, tmp_
     home.kubectl("rollout", "status", "deployment/run-operator-gateway", "--timeout=90s")
     authority = tmp_path / "ca.crt"
     authority.write_bytes(base64.b64decode(home.get("secret", SECRET)["data"]["ca.crt"]))
-    token = account(person, "user", "edit", "run-operator-log-metrics")
+    token = account(person, "user", "edit", "run-operator-metrics")
     endpoint = f"https://{host}:30843"
     for line in LINES:
         user = SdkUser(endpoint, token, tmp_path, line, REQUESTS_CA_BUNDLE=str(authority))

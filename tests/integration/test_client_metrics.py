@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -11,7 +12,8 @@ import pytest
 
 from run_operator import Cluster, get_run
 from run_operator.api.pod_contract import path
-from run_operator.client.errors import ForbiddenError
+from run_operator.client.errors import EntityError, ForbiddenError
+from run_operator.metrics import outside_batch
 from tests.support.clients import in_thread, job
 from tests.support.harness import REPOSITORY, wait_for
 from tests.support.metrics_pod import MetricsPod, published
@@ -31,7 +33,7 @@ TABLE: list[tuple[Any, dict[str, bool], list[Any]]] = [
 
 
 @pytest.mark.filterwarnings("ignore:.*kept")
-def test_log_metric_does_what_the_platform_does_where_that_does_not_crash(cluster):
+def test_log_metric_does_what_the_platform_does_where_that_does_not_crash(operator, cluster):
     run = job(cluster, suspend=True)
     expected = {}
     for row, (value, flags, ends) in enumerate(TABLE):
@@ -44,7 +46,7 @@ def test_log_metric_does_what_the_platform_does_where_that_does_not_crash(cluste
     assert run.metrics == expected
 
 
-def test_log_metrics_is_one_write_and_puts_as_the_platform_does(cluster, proxy, through):
+def test_log_metrics_is_one_write_and_puts_as_the_platform_does(operator, cluster, proxy, through):
     run = job(through, suspend=True)
     proxy.writes.clear()
     run.log_metrics({"a": 1, "b": [1, 2]})
@@ -56,7 +58,7 @@ def test_log_metrics_is_one_write_and_puts_as_the_platform_does(cluster, proxy, 
     assert run.refresh().status.metricsInfo["b"]["count"] == 1
 
 
-def test_a_single_value_that_is_kept_is_reported(cluster):
+def test_a_single_value_that_is_kept_is_reported(operator, cluster):
     run = job(cluster, suspend=True)
     run.log_metric("a", 1, single_value=True)
     with pytest.warns(UserWarning, match="'a'"):
@@ -85,7 +87,7 @@ def test_two_clients_lose_nothing_and_double_nothing(operator, kubeconfig, perso
 
 
 @pytest.mark.parametrize("lost", ["request", "answer"])
-def test_a_write_whose_answer_is_lost_counts_once(cluster, proxy, through, lost):
+def test_a_write_whose_answer_is_lost_counts_once(operator, cluster, proxy, through, lost):
     run = job(through, suspend=True)
     broken = []
 
@@ -101,27 +103,42 @@ def test_a_write_whose_answer_is_lost_counts_once(cluster, proxy, through, lost)
     assert run.metrics == {"loss": [0, 1, 2, 3, 4]}
 
 
-def test_without_the_right_it_says_what_to_bind(cluster, person, tmp_path):
-    somebody = person.somebody(tmp_path / "theirs", "run-operator-edit", "run-operator-view")
+def test_without_the_right_it_says_what_to_bind_and_nobody_needs_the_right_to_patch_a_status(
+    operator, person, tmp_path
+):
+    somebody = person.somebody(tmp_path / "theirs", "run-operator-runs-only")
     theirs = Cluster.connect(kubeconfig=str(somebody.kubeconfig), namespace=person.namespace)
     run = job(theirs, suspend=True)
-    with pytest.raises(ForbiddenError, match="--clusterrole=run-operator-log-metrics"):
+    with pytest.raises(ForbiddenError, match="--clusterrole=run-operator-metrics"):
         run.log_metric("loss", 1)
-    person.let_someone("run-operator-log-metrics")
-    wait_for(
-        "the right",
-        lambda: person.kubectl(
-            "auth",
-            "can-i",
-            "patch",
-            "runs/status",
-            f"--as=system:serviceaccount:{person.namespace}:someone",
-            check=False,
-        ).stdout.startswith("yes"),
-    )
+    person.let_someone("run-operator-metrics")
+    account = f"--as=system:serviceaccount:{person.namespace}:someone"
+
+    def can(*what: str) -> bool:
+        return person.kubectl("auth", "can-i", *what, account, check=False).stdout.startswith("yes")
+
+    wait_for("the right", lambda: can("create", "metricbatches"))
+    assert not can("patch", "runs", "--subresource=status")
     run.log_metric("loss", 1)
     assert run.metrics == {"loss": [1]}
+    assert person.items("metricbatch") == []
     theirs.close()
+
+
+def test_a_run_of_another_namespace_is_out_of_reach_and_the_reason_of_a_refusal_is_told(
+    operator, person, cluster
+):
+    run = job(cluster, suspend=True)
+    body = outside_batch.body(person.get("run", "x"), [{"k": "loss", "append": [1]}], "other")
+    elsewhere = body | {"spec": body["spec"] | {"run": f"../../{person.namespace}/runs/x"}}
+    assert "spec.run" in person.kubectl("create", "-f", "-", stdin=json.dumps(elsewhere), check=False).stderr
+    body["spec"]["run"] = "y"
+    person.apply(body)
+    found = wait_for("an answer", lambda: person.get("metricbatch", "x-other").get("status"))
+    assert (found["state"], "there is no Run" in found["message"]) == ("Refused", True)
+    with pytest.raises(EntityError, match="64 metrics"):
+        run.log_metrics({f"m{number}": number for number in range(65)})
+    assert run.metrics == {}
 
 
 INSIDE = """
@@ -152,6 +169,6 @@ def test_in_the_runs_own_pod_the_in_pod_sender_takes_it(operator, person, kubeco
     assert (done.returncode, done.stderr) == (0, "")
     status = person.status("x")
     assert status["metrics"] == {"loss": list(range(100)), "acc": 0.9, "both": [1, 2]}
-    assert not [writer for writer in status["metricsIngest"].get("writers", {}) if "client" in writer]
+    assert not [writer for writer in status["metricsIngest"].get("writers", {}) if "outside" in writer]
     spooled = "".join(file.read_text() for file in (tmp_path / "spool").rglob("*.jsonl"))
     assert spooled.count("loss") == 100

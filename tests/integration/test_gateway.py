@@ -14,7 +14,7 @@ from tests.support.gateway_process import LINES, GatewayProcess, SdkUser, accoun
 from tests.support.harness import REPOSITORY, Person, run_object
 
 MANIFESTS = REPOSITORY / "manifests" / "base"
-USER = ("edit", "run-operator-log-metrics")
+USER = ("edit", "run-operator-metrics")
 
 
 @pytest.fixture(scope="module")
@@ -164,7 +164,7 @@ def test_who_may_only_read_one_namespace_lists_it_and_does_nothing_else(operator
         assert (found["project"], found["runs"]) == (person.namespace, ["x"])
         assert {words.partition(":")[0] for words in found["forbidden"].values()} == {"ForbiddenError"}
         assert "kubectl create namespace" in found["forbidden"]["project"]
-        assert "run-operator-log-metrics" in found["forbidden"]["metric"]
+        assert "run-operator-metrics" in found["forbidden"]["metric"]
         assert found["elsewhere"].startswith("EntityNotExistsError")
     after = person.get("run", "x")
     assert (after["spec"], after["status"].get("metrics")) == (before["spec"], None)

@@ -1,4 +1,4 @@
-"""The memory of the gateway, whatever its callers keep in the cluster: the container has 512 MiB."""
+"""The memory of gateway and operator, whatever people keep in the cluster: each container has 512 MiB."""
 
 from __future__ import annotations
 
@@ -13,12 +13,13 @@ import pytest
 
 from run_operator import Cluster
 from run_operator.kube.resource import FUNCTIONS
-from tests.support.gateway_process import GatewayProcess, account
-from tests.support.harness import REPOSITORY, Person
+from tests.support.gateway_process import GatewayProcess, account, most_memory
+from tests.support.harness import REPOSITORY, OperatorProcess, Person
 
 MANY = 60
 LARGE = 1_000_000
 MOST = 400 * 1024 * 1024
+OPERATORS_MOST = 250 * 1024 * 1024
 
 
 @pytest.fixture
@@ -38,7 +39,7 @@ def ask(url: str, token: str) -> Any:
 
 
 @pytest.mark.timeout(300)
-def test_lists_of_large_objects_stay_within_the_memory_of_the_container(alone, gateway, kubeconfig, person):
+def test_large_objects_stay_within_the_memory_of_the_containers(alone, gateway, kubeconfig, person, tmp_path):
     cluster = Cluster.connect(kubeconfig=str(kubeconfig), namespace=person.namespace)
     for number in range(MANY):
         document = {
@@ -65,3 +66,7 @@ def test_lists_of_large_objects_stay_within_the_memory_of_the_container(alone, g
     assert len(whole) > 1, "an answer holds so many as it may"
     assert len({one["id"] for page in whole for one in page["content"]}) == MANY
     assert gateway.most_memory() < MOST
+    operator = OperatorProcess(kubeconfig, tmp_path / "log")
+    operator.start()  # which lists them all; its container has 512 MiB too
+    assert most_memory(operator.pid) < OPERATORS_MOST
+    operator.kill()

@@ -15,7 +15,7 @@ from tests.support.gateway_process import GatewayProcess, SdkUser, account
 from tests.support.harness import REPOSITORY, Person, wait_for
 from tests.support.issuer import Issuer
 
-ROLES = ("edit", "run-operator-log-metrics")
+ROLES = ("edit", "run-operator-metrics")
 
 
 @pytest.fixture(scope="module")

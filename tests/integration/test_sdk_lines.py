@@ -22,7 +22,7 @@ from tests.support.recorder import Recorder
 
 KNOWN = REPOSITORY / "tests" / "data" / "sdk"
 DAY = REPOSITORY / "tests" / "support" / "sdk_day.py"
-ROLES = ("edit", "run-operator-log-metrics")
+ROLES = ("edit", "run-operator-metrics")
 
 
 @pytest.fixture(scope="module")

@@ -1,19 +1,23 @@
 """`make bench-memory`: how much memory the operator needs to start beside many small Runs and many large Functions.
 
 The Runs are suspended, so that nothing is started for them. What is measured is the operator's own process: the most it
-ever had, and what it has when it is ready.
+ever had, and what it has when it is ready. Then the same of a gateway that is asked for eight lists of them at once.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import tempfile
 import time
+import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from run_operator.kube.resource import FUNCTIONS, RUNS
 from tests.load.stage import connected, perform, stage
-from tests.support.harness import Person, run_object
+from tests.support.gateway_process import GatewayProcess, account, most_memory
+from tests.support.harness import REPOSITORY, Person, run_object
 
 API = "run-operator.io/v1alpha1"
 
@@ -27,7 +31,7 @@ def function(number: int, size: int) -> dict[str, object]:
 
 
 def memory(pid: int, line: str) -> float:
-    """MiB: `VmHWM`, the most there was, or `VmRSS`."""
+    """MiB: `VmRSS`, or another line of its status."""
     found = Path(f"/proc/{pid}/status").read_text().partition(f"{line}:")[2].split()
     return int(found[0]) / 1024
 
@@ -50,6 +54,32 @@ async def fill(person: Person, runs: int, functions: int, size: int) -> None:
         await asyncio.gather(*(create(*one) for one in made))
 
 
+def lists(person: Person, at_once: int) -> None:
+    """Ask a gateway for so many lists of the Functions at once, and say how much memory it had at most."""
+    person.kubectl("apply", "-f", str(REPOSITORY / "manifests" / "base" / "user-roles.yaml"))
+    tokens = [account(person, name, "view") for name in ("ann", "bob")]
+    with tempfile.TemporaryDirectory() as folder:
+        gateway = GatewayProcess(person.kubeconfig, Path(folder))
+        gateway.start()
+        url = f"{gateway.endpoint}/api/v1/-/{person.namespace}/functions?size=1"
+
+        def ask(number: int) -> int:
+            headers = {"Authorization": f"Bearer {tokens[number % len(tokens)]}"}
+            request = urllib.request.Request(url, headers=headers)  # noqa: S310 - of this bench
+            with urllib.request.urlopen(request, timeout=300) as answer:  # noqa: S310
+                return int(answer.status)
+
+        began = time.monotonic()
+        with ThreadPoolExecutor(at_once) as pool:
+            codes = list(pool.map(ask, range(at_once)))
+        took = time.monotonic() - began
+        most = gateway.most_memory() / 1024**2
+        print(
+            f"  {at_once} lists at once: {codes} after {took:.1f} s; the gateway had at most {most:.0f} MiB"
+        )
+        gateway.stop()
+
+
 def main() -> None:
     """See the module's docstring."""
     parser = argparse.ArgumentParser(prog="make bench-memory")
@@ -68,8 +98,9 @@ def main() -> None:
             f"{chosen.runs} Runs, {chosen.functions} Functions of {chosen.size} characters: ready after {took:.1f} s"
         )
         print(
-            f"  at most {memory(operator.pid, 'VmHWM'):.0f} MiB, then {memory(operator.pid, 'VmRSS'):.0f} MiB"
+            f"  at most {most_memory(operator.pid) / 1024**2:.0f} MiB, then {memory(operator.pid, 'VmRSS'):.0f} MiB"
         )
+        lists(person, 8)
 
 
 if __name__ == "__main__":

@@ -20,8 +20,7 @@ def owned_by(kind: str, uid: str, name: str = "hello") -> list[dict[str, Any]]:
 
 
 def run(spec: dict[str, Any] | None = None, *, kind: str = "container+job:run", **top: Any) -> Run:
-    """A Run of a busybox job; `top`: name, suspend, policy, status, labels, generation, deleting, and
-    manager: who wrote its suspend."""
+    """A Run of a busybox job; `top`: name, suspend, policy, status, labels, generation, deleting."""
     inner = (
         {"task": f"{kind.removesuffix(':run')}://demo/t", "image": "busybox:1.36"} if spec is None else spec
     )
@@ -45,11 +44,6 @@ def run(spec: dict[str, Any] | None = None, *, kind: str = "container+job:run", 
         },
         "status": top.get("status", {}),
     }
-    if "manager" in top:
-        fields: dict[str, Any] = {"f:spec": {"f:suspend": {}}}
-        raw["metadata"]["managedFields"] = [
-            {"manager": top["manager"], "fieldsV1": fields, "time": stamp(NOW)}
-        ]
     if top.get("deleting"):
         raw["metadata"]["deletionTimestamp"] = stamp(NOW)
     return Run.from_object(raw)

@@ -74,14 +74,19 @@ class GatewayProcess:
     def most_memory(self) -> int:
         """Bytes that the process has had at most."""
         assert self._process is not None
-        status = Path(f"/proc/{self._process.pid}/status").read_text()
-        return int(status.partition("VmHWM:")[2].split()[0]) * 1024
+        return most_memory(self._process.pid)
 
     def stop(self) -> int:
         """SIGTERM; returns the exit code."""
         assert self._process is not None
         self._process.terminate()
         return self._process.wait(timeout=30)
+
+
+def most_memory(pid: int) -> int:
+    """Bytes that the process has had at most."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(status.partition("VmHWM:")[2].split()[0]) * 1024
 
 
 class SdkUser:

@@ -33,6 +33,7 @@ CRDS = tuple(
         "functions",
         "tasks",
         "runlogs",
+        "metricbatches",
         "artifacts",
         "dataitems",
         "models",

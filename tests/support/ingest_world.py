@@ -23,7 +23,7 @@ from run_operator.engine.store import Store
 from run_operator.ingest.app import Endpoint, Ingest
 from run_operator.ingest.limits import IngestLimits, Pace
 from run_operator.kube.errors import InvalidError, NotFoundError
-from run_operator.kube.resource import PODS, RUNS, TOKEN_REVIEWS, Resource
+from run_operator.kube.resource import METRIC_BATCHES, PODS, RUNS, TOKEN_REVIEWS, Resource
 
 NAMESPACE, NAME, UID = "ml", "train", "run-uid-1"
 FAST = Pace(interval=0.05, last_interval=0.01, first_backoff=0.05, last_backoff=0.2)
@@ -40,6 +40,7 @@ class FakeApi:
         self.keys: list[dict[str, Any]] = []
         self.calls: list[str] = []
         self.on_change: Callable[[Resource, dict[str, Any]], None] = lambda *_: None
+        self.on_delete: Callable[[Resource, dict[str, Any]], None] = lambda *_: None
         self._versions = 100
 
     def put(self, resource: Resource, raw: dict[str, Any]) -> dict[str, Any]:
@@ -82,10 +83,18 @@ class FakeApi:
         self.calls.append(f"patch {resource.plural}")
         raw = await self.get(resource, namespace, name)
         raw["metadata"] |= {k: v for k, v in body["metadata"].items() if k != "resourceVersion"}
-        for field in ("data",):
+        for field in ("data", "status"):
             merged = (raw.get(field) or {}) | body.get(field, {})
             raw[field] = {key: value for key, value in merged.items() if value is not None}
         return self.put(resource, raw)
+
+    async def delete(self, resource: Resource, namespace: str, name: str, uid: str) -> None:
+        self.calls.append(f"delete {resource.plural}")
+        await asyncio.sleep(0)
+        found = self.objects.pop((resource.plural, namespace, name), None)
+        if found is None:
+            raise NotFoundError(f"delete {name}", 404, "not found")
+        self.on_delete(resource, found)
 
     async def json_patch(
         self,
@@ -141,6 +150,7 @@ class World:
         self.settled: list[Any] = []
         self.store = Store(lambda key, urgent: self.woken.append(key))
         self.api.on_change = self._changed
+        self.api.on_delete = self._deleted
         self.ready = True
         self.registry = CollectorRegistry()
         endpoint = Endpoint("https://localhost:1", "127.0.0.1", 0, "run-operator")
@@ -156,7 +166,10 @@ class World:
         await self.ingest.certificates.refresh()
         self.ingest._server._context = None  # plain HTTP: what is tested here is above it
         self.port = await self.ingest._server.start("127.0.0.1", 0)
-        self.ingest._tasks = [asyncio.create_task(self.ingest._committer.work())]
+        begun = asyncio.Event()
+        begun.set()
+        work = (self.ingest._committer.work(), self.ingest.outside.work(begun))
+        self.ingest._tasks = [asyncio.create_task(one) for one in work]
         self.session = aiohttp.ClientSession()
         return self
 
@@ -167,6 +180,22 @@ class World:
     def _changed(self, resource: Resource, raw: dict[str, Any]) -> None:
         if resource == RUNS:
             self.store.put_run(Run.from_object(copy.deepcopy(raw)))
+        if resource == METRIC_BATCHES:
+            self.ingest.outside.put(raw)
+
+    def _deleted(self, resource: Resource, raw: dict[str, Any]) -> None:
+        if resource == METRIC_BATCHES:
+            self.ingest.outside.drop(raw["metadata"]["uid"])
+
+    def log_outside(self, name: str, *values: float, **spec: Any) -> None:
+        """A MetricBatch that appends to `loss`; `spec`: other fields of it."""
+        metadata = {"namespace": NAMESPACE, "name": name, "uid": f"uid-of-{name}"}
+        spec = {"run": NAME, "ops": [{"k": "loss", "append": list(values)}]} | spec
+        self.api.put(METRIC_BATCHES, {"metadata": metadata, "spec": spec})
+
+    def batch_of(self, name: str) -> dict[str, Any] | None:
+        """The MetricBatch, while it is there."""
+        return self.api.objects.get((METRIC_BATCHES.plural, NAMESPACE, name))
 
     def add_run(self, uid: str = UID, attempt: int = 1, policy: dict[str, Any] | None = None) -> None:
         metadata = {"namespace": NAMESPACE, "name": NAME, "uid": uid, "generation": 1}

@@ -19,6 +19,8 @@ RUNTIME_PLURAL: Final = "runtimes"
 CLUSTER_RUNTIME_PLURAL: Final = "clusterruntimes"
 RUN_LOG_KIND: Final = "RunLog"
 RUN_LOG_PLURAL: Final = "runlogs"
+METRIC_BATCH_KIND: Final = "MetricBatch"
+METRIC_BATCH_PLURAL: Final = "metricbatches"
 
 MANAGED_BY: Final = "run-operator"
 """Value of `app.kubernetes.io/managed-by`, and the field manager of every write."""

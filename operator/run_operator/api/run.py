@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from run_operator.api.conditions import FINAL, state_of
 from run_operator.api.constants import KUEUE_PREFIX, KUEUE_QUEUE
@@ -14,26 +14,6 @@ from run_operator.api.policy import DeadlinePolicy, PolicyDefaults, RunPolicy
 from run_operator.api.raw import JSON, is_large, mapping, number, parse, text
 from run_operator.api.results import RESULT_FIELDS
 from run_operator.api.translation import Translation
-
-MAX_NAME: Final = 128
-"""Characters, the API server's own limit."""
-
-
-def last_writer(managed_fields: Any, *path: str) -> str:
-    """The manager that wrote the field at `path` (`f:spec`, `f:suspend`) last; empty when nobody is known to."""
-    entries = managed_fields if isinstance(managed_fields, list) else []
-    found = [entry for entry in entries if isinstance(entry, dict) and _owns(entry.get("fieldsV1"), path)]
-    newest = max(found, key=lambda entry: str(entry.get("time") or ""), default={})
-    return str(newest.get("manager") or "")[:MAX_NAME]
-
-
-def _owns(fields: Any, path: tuple[str, ...]) -> bool:
-    for step in path:
-        if not isinstance(fields, dict) or step not in fields:
-            return False
-        fields = fields[step]
-    return True
-
 
 METRICS_FIELDS: Final = frozenset({"metrics", "metricsInfo", "metricsIngest", "metricsSummary"})
 """Status fields that only commits of metrics write, up to half a megabyte a Run."""
@@ -111,8 +91,6 @@ class Run:
     """What an applied profile puts on the child and its pods; never read from the object."""
     profile_annotations: Mapping[str, str] = field(default_factory=dict)
     """What an applied profile says about the pods to autoscalers, meshes and the like; never read from the object."""
-    suspended_by: str = ""
-    """The field manager that set `suspend` (`kubectl-patch`, `argocd-controller`...); empty where not known."""
     metrics: MetricsState = NO_METRICS
     end_mark: EndMark | None = None
     """How the Run ended, or the one that it was restored from; of its annotation."""
@@ -181,7 +159,6 @@ class Run:
         """
         metadata, spec = mapping(raw.get("metadata")), mapping(raw.get("spec"))
         status = mapping(raw.get("status"))
-        suspend = spec.get("suspend") is True
         return cls(
             namespace=str(metadata.get("namespace", "")),
             name=str(metadata.get("name", "")),
@@ -194,12 +171,11 @@ class Run:
             project=project_of(raw),
             id=id_of(raw),
             spec=mapping(spec.get("spec")),
-            suspend=suspend,
+            suspend=spec.get("suspend") is True,
             policy=RunPolicy.from_object(mapping(spec.get("runPolicy"))),
             status={key: value for key, value in status.items() if key not in LARGE_FIELDS},
             labels=mapping(metadata.get("labels")),
             key_of_document=text(spec.get("key")),
-            suspended_by=last_writer(metadata.get("managedFields"), "f:spec", "f:suspend") if suspend else "",
             metrics=_metrics(status),
             end_mark=EndMark.of(metadata),
             declared_by=_declared_by(metadata),

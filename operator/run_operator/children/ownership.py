@@ -43,8 +43,8 @@ FOREIGN: Final = Proof(is_own=False)
 
 def proof(child: ChildView, run: Run, known: Mapping[str, Controller]) -> Proof:
     """Follow the owners of `child` as far as `known` (the uid of an object -> its controller) goes."""
-    if child.namespace != run.namespace:
-        return FOREIGN
+    if child.namespace != run.namespace or (isinstance(child, PodView) and child.run_uid != run.uid):
+        return FOREIGN  # a pod needs the label too: admission lets only the controllers of Jobs and Deployments set it
     allowed = CONTROLLERS["Pod"] if isinstance(child, PodView) else (RUN_KIND,)
     at = child.controller
     while at.kind in allowed:

@@ -1,8 +1,6 @@
-"""`log_metric` from outside the pod: one guarded write with the caller's own rights, each value exactly once.
+"""`log_metric` from outside the pod: a MetricBatch, which the operator stores in the Run, each value exactly once.
 
-The same pure ledger as the operator's folds the values in; the patch carries them together with a watermark of this call,
-and the API server refuses it unless it follows the very commit it was made from. So the operator, other people and this
-program can write at the same time, and an answer that got lost is looked up instead of guessed.
+The name of the batch is its watermark in the Run. So one whose answer got lost is created again, and counts once.
 """
 
 from __future__ import annotations
@@ -12,14 +10,13 @@ import secrets
 import time
 import warnings
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 from run_operator.api.raw import JSON
 from run_operator.client.cluster import Cluster
 from run_operator.client.errors import (
     BackendError,
-    BadRequestError,
-    ConflictError,
+    EntityAlreadyExistsError,
     EntityError,
     EntityNotExistsError,
     ForbiddenError,
@@ -27,106 +24,123 @@ from run_operator.client.errors import (
     UnavailableError,
 )
 from run_operator.client.suspend import missing
-from run_operator.kube.resource import RUNS
-from run_operator.metrics.external_write import ExternalWrite, LostSightError, checked
-from run_operator.metrics.protocol import Batch, RefusedBatchError
-from run_operator.metrics.run_ledger import Commit
+from run_operator.kube.resource import METRIC_BATCHES, RUNS
+from run_operator.metrics import outside_batch
+from run_operator.metrics.protocol import RefusedBatchError
 
 DEADLINE: Final = 30.0
 """Seconds in which a value has to get in."""
-LONGEST_PAUSE: Final = 2.0
+FIRST_PAUSE: Final = 0.02
+LONGEST_PAUSE: Final = 0.5
 
 
 def log(cluster: Cluster, name: str, ops: Sequence[JSON], uid: str = "") -> None:
     """Apply the operations (as in a batch of the ingest) to the metrics of a Run.
 
     Raises ValueError for what cannot be stored, EntityError for what has no room, ForbiddenError without the right to
-    patch runs/status, UnavailableError when it does not get in within 30 s; a warning tells what was not stored as given.
+    create metricbatches, UnavailableError when it does not get in within 30 s; a warning tells what was not stored as given.
     """
-    batch = _batch(ops)
+    try:
+        batch = outside_batch.checked(ops)
+    except RefusedBatchError as error:
+        raise ValueError(str(error)) from error
     if batch.ops:
-        _Call(cluster, name, uid, batch).run()
+        _Call(cluster, name, uid, ops).run()
 
 
 class _Call:
     """One call of `log_metric`, until its values are in."""
 
-    def __init__(self, cluster: Cluster, name: str, uid: str, batch: Batch) -> None:
+    def __init__(self, cluster: Cluster, name: str, uid: str, ops: Sequence[JSON]) -> None:
         self._cluster = cluster
         self._name = name
         self._uid = uid
-        self._batch = batch
-        self._call = ExternalWrite(secrets.token_hex(8))
+        self._ops = ops
+        self._until = time.monotonic() + DEADLINE
 
     def run(self) -> None:
-        until, pause = time.monotonic() + DEADLINE, 0.02
-        while True:
-            raw = self._read()
-            if self._landed(raw):
-                return
-            commit, notes = self._made(raw)
-            try:
-                self._cluster.json_patch(RUNS, self._name, commit.operations, subresource="status")
-            except ForbiddenError as error:
-                raise _no_right(self._name, self._cluster.namespace, error) from error
-            except (BadRequestError, ConflictError, UnavailableError) as error:
-                if isinstance(error, UnavailableError):
-                    self._call.doubt(raw)
-                if time.monotonic() > until:
-                    raise self._given_up(error) from error
-            else:
-                for note in notes:
-                    warnings.warn(note, stacklevel=5)
-                return
-            time.sleep(random.uniform(0.2, 1.0) * pause)  # noqa: S311 - so that two who collide do not do so again
-            pause = min(LONGEST_PAUSE, pause * 1.7)
+        body = outside_batch.body(self._read(), self._ops, secrets.token_hex(8))
+        self._create(body)
+        answer = self._answer(body["metadata"]["name"])
+        if why := outside_batch.refusal(answer):
+            raise EntityError(f"run {self._name}: {why}")
+        for note in outside_batch.notes(answer):
+            warnings.warn(note, stacklevel=5)
 
     def _read(self) -> JSON:
         try:
             raw = self._cluster.get(RUNS, self._name)
         except EntityNotExistsError as error:
             raise missing(self._cluster, self._name, error) from error
-        uid = str(raw["metadata"]["uid"])
-        if self._uid and uid != self._uid:
+        if self._uid and str(raw["metadata"]["uid"]) != self._uid:
             raise RunDeletedError(
                 f"run {self._name} was deleted; another one has its name now: refresh() first"
             )
-        self._uid = uid
         return raw
 
-    def _landed(self, raw: JSON) -> bool:
-        try:
-            return self._call.landed(raw)
-        except LostSightError as error:
-            raise UnavailableError(f"metrics of run {self._name}: {error}") from error
+    def _create(self, body: dict[str, Any]) -> None:
+        """Until it is there: one that a lost answer has made already is ours, for its name is random."""
+        pause = FIRST_PAUSE
+        while True:
+            try:
+                self._cluster.create(METRIC_BATCHES, body)
+            except EntityAlreadyExistsError:
+                return
+            except EntityNotExistsError as error:
+                raise _no_kind(self._name, error) from error
+            except ForbiddenError as error:
+                raise _no_right(self._name, self._cluster.namespace, error) from error
+            except UnavailableError as error:
+                if time.monotonic() > self._until:
+                    raise self._given_up(error) from error
+                pause = _wait(pause)
+            else:
+                return
 
-    def _made(self, raw: JSON) -> tuple[Commit, Sequence[str]]:
-        try:
-            return self._call.commit(raw, self._batch, time.time())
-        except RefusedBatchError as error:
-            raise EntityError(f"run {self._name}: {error}") from error
+    def _answer(self, batch: str) -> JSON:
+        """What the operator says of the batch; nothing where it is stored as it was given, and so is gone."""
+        pause = FIRST_PAUSE
+        while True:
+            try:
+                raw: JSON = self._cluster.get(METRIC_BATCHES, batch)
+            except EntityNotExistsError:
+                return {}
+            except UnavailableError as error:
+                raw, last = {}, error
+            else:
+                last = UnavailableError("the operator has not taken them: is it running, and are metrics on?")
+            if outside_batch.is_answered(raw):
+                return raw
+            if time.monotonic() > self._until:
+                raise self._given_up(last)
+            pause = _wait(pause)
 
     def _given_up(self, error: BackendError) -> BackendError:
-        fate = "may or may not be stored" if self._call.doubtful else "are not stored"
         return UnavailableError(
-            f"metrics of run {self._name} {fate}: after {DEADLINE:g} s: {error}",
+            f"metrics of run {self._name} may or may not be stored: after {DEADLINE:g} s: {error}",
             status=error.status,
             reason=error.reason,
         )
 
 
-def _batch(ops: Sequence[JSON]) -> Batch:
-    """Checked as the ingest checks it."""
-    try:
-        return checked(ops)
-    except RefusedBatchError as error:
-        raise ValueError(str(error)) from error
+def _wait(pause: float) -> float:
+    """Returns the next pause, in seconds."""
+    time.sleep(random.uniform(0.7, 1.0) * pause)  # noqa: S311 - no secret
+    return min(LONGEST_PAUSE, pause * 1.5)
+
+
+def _no_kind(name: str, error: BackendError) -> BackendError:
+    return BackendError(
+        f"metrics of run {name} cannot be logged from outside its pods: {error}. The cluster has no MetricBatches: its "
+        "administrator applies the resources of this version: kubectl apply -k crds",
+        status=error.status,
+        reason=error.reason,
+    )
 
 
 def _no_right(name: str, namespace: str, error: ForbiddenError) -> ForbiddenError:
     return ForbiddenError(
-        f"metrics of run {name} cannot be logged from outside its pods: {error}. The administrator of the cluster can allow it: "
-        f"kubectl create rolebinding log-metrics -n {namespace} --clusterrole=run-operator-log-metrics --user=...",
+        f"metrics of run {name} cannot be logged from outside its pods: {error}. {outside_batch.advice(namespace, str(error))}",
         status=error.status,
         reason=error.reason,
     )

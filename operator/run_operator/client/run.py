@@ -189,8 +189,8 @@ class Run(Results):
 
         `single_value`: the metric is this number and no list; one that is there stays, unless `overwrite` (a warning
         tells it). Each value is stored exactly once, also beside other writers. In the Run's own pod the in-pod sender takes it;
-        elsewhere it needs the right to patch runs/status (ClusterRole run-operator-log-metrics; ForbiddenError without
-        it). Raises ValueError for what is no number, and for `step`, which other libraries have.
+        elsewhere it needs the right to create metricbatches (ClusterRole run-operator-metrics; ForbiddenError without it).
+        Raises ValueError for what is no number, and for `step`, which other libraries have.
         """
         metrics_of.check_flags(step, overwrite=overwrite, single_value=single_value)
         found = metrics_of.checked(key, value)

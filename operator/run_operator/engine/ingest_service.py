@@ -23,6 +23,7 @@ from run_operator.engine.store import Store
 from run_operator.ingest.app import Endpoint, Ingest
 from run_operator.ingest.configmap import PodFiles
 from run_operator.ingest.limits import Pace
+from run_operator.ingest.outside_writes import OutsideWrites
 from run_operator.kube.client import Api
 from run_operator.kube.errors import KubeError
 from run_operator.observability.telemetry import OperatorTelemetry
@@ -136,6 +137,11 @@ class IngestService:
     def module_config_map(self) -> str:
         """The ConfigMap with the code that pods mount."""
         return self._files.module
+
+    @property
+    def outside(self) -> OutsideWrites:
+        """Takes MetricBatches."""
+        return self._ingest.outside
 
     def uncommitted(self, run: Run) -> bool:
         """Whether metrics of this Run are on their way into its status; they hurry from then on."""

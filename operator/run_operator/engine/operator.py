@@ -84,7 +84,7 @@ class Operator:
         reporting = self._reporting(unfenced, recorder)
         keeping = await self._keeping(agent, recorder)
         runtimes = RuntimeReports(api)
-        streams = await self._streams(agent, runtimes)
+        streams = await self._streams(agent, runtimes, reporting)
         self._metrics.attach(self._readings(recorder, streams))
         listen = settings.metrics_bind_address
         secret = settings.ingest_ca_secret if reporting is not None else ""
@@ -134,7 +134,9 @@ class Operator:
             self._pacing.changed(key.namespace)
         self._queue.add(key, urgent=urgent)
 
-    async def _streams(self, agent: str, runtimes: RuntimeReports) -> Streams:
+    async def _streams(
+        self, agent: str, runtimes: RuntimeReports, reporting: IngestService | None
+    ) -> Streams:
         namespaces = self._settings.namespaces
         configuration = await config.load(connections(namespaces))
         return Streams(
@@ -146,6 +148,7 @@ class Operator:
             self._stop,
             self._take_signals,
             runtimes.put,
+            reporting.outside if reporting else None,
         )
 
     async def _keeping(self, agent: str, recorder: EventRecorder) -> LogService | None:
@@ -231,6 +234,8 @@ class Operator:
             _task("installation", parts.work()),
             _task("runtimes", runtimes.work(self._begin)),
         ]
+        if reporting is not None:
+            background.append(_task("metric-batches", reporting.outside.work(self._begin)))
         if keeping is not None:
             background.append(_task("logs", keeping.work(self._begin)))
         stopping = asyncio.create_task(self._stop.wait(), name="stopping")

@@ -24,7 +24,7 @@ from run_operator.kube.client import Api
 from run_operator.kube.errors import KubeError
 from run_operator.kube.fence import Unfenced
 from run_operator.kube.reflector import Reflector, Scope, Sink
-from run_operator.kube.resource import Resource
+from run_operator.kube.resource import METRIC_BATCHES, Resource
 from run_operator.observability.telemetry import OperatorTelemetry
 
 BACKOFF: Final = (1.0, 2.0, 5.0, 10.0, 30.0)
@@ -35,14 +35,14 @@ log = logging.getLogger(__name__)
 
 
 def connections(namespaces: Sequence[str]) -> int:
-    """How many the streams need: one a reflector, and one to ask what is served."""
-    return (len(CHILDREN) + len(OPTIONAL)) * max(1, len(namespaces)) + 1
+    """How many the streams need: one a reflector, that of MetricBatches included, and one to ask what is served."""
+    return (len(CHILDREN) + len(OPTIONAL) + 1) * max(1, len(namespaces)) + 1
 
 
 class Streams:
     """Feeds the store; `seen` is called for each object. `configuration` is its own: streams keep their connections.
 
-    `stop` is set when the operator ends: then they are not reopened. `restarted` is called when they are.
+    `outside` takes MetricBatches. `stop` is set when the operator ends: then they are not reopened. `restarted` is called when they are.
     """
 
     def __init__(
@@ -55,6 +55,7 @@ class Streams:
         stop: asyncio.Event,
         take_signals: Callable[[], None],
         runtimes: Callable[[RuntimeView], None] = lambda _: None,
+        outside: Sink | None = None,
     ) -> None:
         self._configuration = configuration
         self._api = Api(configuration, Unfenced(), metrics.requested, agent)
@@ -67,7 +68,7 @@ class Streams:
         self._close = asyncio.Event()
         self._reflectors = [
             Reflector(self._api, Scope(resource, namespace, SELECTORS.get(resource, "")), sink, self._seen)
-            for resource, sink in _sinks(store, runtimes).items()
+            for resource, sink in _sinks(store, runtimes, outside).items()
             for namespace in (namespaces if resource.is_namespaced else ()) or (None,)
         ]
         self.opened: Final = asyncio.Event()
@@ -154,10 +155,13 @@ class Streams:
         self._metrics.watched(plural, kind)
 
 
-def _sinks(store: Store, runtimes: Callable[[RuntimeView], None]) -> dict[Resource, Sink]:
+def _sinks(
+    store: Store, runtimes: Callable[[RuntimeView], None], outside: Sink | None
+) -> dict[Resource, Sink]:
     """What reflectors follow, and where it goes."""
-    children: dict[Resource, Sink] = {resource: _Into(store, read) for resource, read in CHILDREN.items()}
-    return children | {resource: _Referred(store, REFERRED[resource], runtimes) for resource in OPTIONAL}
+    sinks: dict[Resource, Sink] = {resource: _Into(store, read) for resource, read in CHILDREN.items()}
+    sinks |= {resource: _Referred(store, REFERRED[resource], runtimes) for resource in OPTIONAL}
+    return sinks | ({METRIC_BATCHES: outside} if outside is not None else {})
 
 
 class _Referred:

@@ -16,7 +16,7 @@ from typing import Any, Final, TypeVar
 from run_operator.api.constants import MANAGED_BY
 from run_operator.api.raw import JSON
 from run_operator.gateway.errors import UNAUTHORIZED, Problem
-from run_operator.kube.client import METADATA, Api
+from run_operator.kube.client import Api
 from run_operator.kube.errors import (
     AlreadyExistsError,
     ConflictError,
@@ -130,14 +130,6 @@ class ApiClient:
     ) -> JSON:
         """JSON patch. Only for what may be sent twice."""
         return await self._patiently(lambda: self.api.json_patch(resource, namespace, name, operations))
-
-    async def status_patch(
-        self, resource: Resource, namespace: str, name: str, operations: Sequence[JSON]
-    ) -> None:
-        """JSON patch of the status, once: what becomes of it when there is no answer the sender has to find out."""
-        await self.api.json_patch(
-            resource, namespace, name, operations, subresource="status", accept=METADATA
-        )
 
     async def delete(self, resource: Resource, namespace: str, name: str, uid: str) -> None:
         """Delete the object of this uid; that it is gone already is no error."""

@@ -56,7 +56,7 @@ async def set_suspend(
 
 
 async def _manager(caller: ApiClient, ending: str) -> str:
-    """The field manager of a stop, which `status.attempts` shows as `stoppedBy`: whose stop it was."""
+    """The field manager of a stop, for `kubectl get --show-managed-fields`. Evidence is the access log and the audit log."""
     try:
         user = text((await review(caller)).get("username"))
     except Problem:

@@ -26,6 +26,7 @@ from run_operator.ingest.committer import Committer
 from run_operator.ingest.dhcore_api import DhcoreApi
 from run_operator.ingest.limits import IngestLimits, Pace
 from run_operator.ingest.metrics_api import MetricsApi
+from run_operator.ingest.outside_writes import OutsideWrites
 from run_operator.ingest.result_api import ResultApi
 from run_operator.ingest.server import IngestServer
 from run_operator.ingest.sessions import Sessions
@@ -99,6 +100,10 @@ class Ingest:
         sdk = DhcoreApi(
             api, directory, tokens, members, ledgers, service, limits, clock, committer.hurry, ready
         )
+        self.outside: Final = OutsideWrites(
+            api, directory, ledgers, counters, limits, clock, committer.hurry, members.gone
+        )
+        """Takes what people log from outside of pods; it works in the leading replica."""
         results = ResultApi(api, directory, tokens, members, limits, clock, time.time, ready)
         self._server = IngestServer(service, results, sdk, counters, limits, self.certificates.context)
         self._tasks: list[asyncio.Task[None]] = []

@@ -38,9 +38,12 @@ from run_operator.metrics.run_ledger import Commit
 
 
 def receiving(run: Run, now: float) -> Run:
-    """The Run with the condition that says that metrics come in: the first commit tells it on the way."""
+    """The Run with the condition that says that metrics come in: the first commit tells it on the way.
+
+    A Run that is over keeps its conditions: metrics of it come from outside of its pods.
+    """
     known: list[Any] = list(run.status.get("conditions", ()))
-    if conditions.find(known, conditions.METRICS_COMPLETE) is not None:
+    if conditions.find(known, conditions.METRICS_COMPLETE) is not None or _is_over(run):
         return run
     updated = conditions.with_condition(
         known,
@@ -52,6 +55,10 @@ def receiving(run: Run, now: float) -> Run:
         generation=run.generation,
     )
     return run.with_status({**run.status, "conditions": updated})
+
+
+def _is_over(run: Run) -> bool:
+    return conditions.state_of(run.status.get("state")) in conditions.FINAL
 
 
 def operations(before: Run, after: Run, commit: Commit) -> list[dict[str, Any]]:

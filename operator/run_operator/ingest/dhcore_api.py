@@ -245,13 +245,8 @@ class DhcoreApi:
         )
 
     async def _committed(self, entry: Session) -> None:
-        if entry.ledger.dirty_since is None:
-            return
-        landing = entry.landing()
-        self._hurry(entry)
         try:
-            async with asyncio.timeout(self._limits.sdk_timeout):
-                await landing
+            await entry.brought_in(self._hurry, self._limits.sdk_timeout)
         except TimeoutError as error:
             said = "the metric is taken but not in the cluster yet, which is busy; it goes on trying"
             raise DeniedError(503, said, retry_after=5) from error

@@ -34,6 +34,8 @@ class IngestLimits(Bounds):
     distrusted_for: float = 10.0
     last_words: float = 5.0
     """How long after its pod is gone a batch may still come in, if the pod was known."""
+    outside_workers: int = 16
+    """MetricBatches that are handled at once."""
     held_values: int = 4_000_000
     """Values in memory, of all Runs together: about 128 MiB."""
     forgotten_after: float = 300.0
@@ -51,7 +53,7 @@ class Pace:
     """Seconds between two commits of one Run."""
     last_interval: float = 0.5
     """The same for a Run that is about to end."""
-    urgent_interval: float = 0.5
+    urgent_interval: float = 0.1
     """The same for a Run of which somebody waits for an answer."""
     at_once: int = 4
     """Commits under way."""

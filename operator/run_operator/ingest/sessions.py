@@ -57,6 +57,15 @@ class Session:
         self.waiters.append((self.ledger.revision, future))
         return future
 
+    async def brought_in(self, hurry: Callable[[Session], None], within: float) -> None:
+        """Wait until everything taken so far is in the cluster. Raises OvertakenError, or TimeoutError after so many seconds."""
+        if self.ledger.dirty_since is None:
+            return
+        landing = self.landing()
+        hurry(self)
+        async with asyncio.timeout(within):
+            await landing
+
     def landed(self, revision: int) -> None:
         """What was taken up to this revision is in the cluster."""
         for one, future in self.waiters:

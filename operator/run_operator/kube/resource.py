@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Final
 
@@ -12,6 +13,8 @@ from run_operator.api.constants import (
     DATAITEM_PLURAL,
     FUNCTION_PLURAL,
     GROUP,
+    METRIC_BATCH_KIND,
+    METRIC_BATCH_PLURAL,
     MODEL_PLURAL,
     RUN_LOG_KIND,
     RUN_LOG_PLURAL,
@@ -20,6 +23,9 @@ from run_operator.api.constants import (
     TASK_PLURAL,
     VERSION,
 )
+
+_PART: Final = re.compile(r"[^/?#%\\\s\x00-\x1f\x7f]+")
+"""What Kubernetes takes as a name of anything, and a little more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +46,18 @@ class Resource:
     def path(
         self, namespace: str | None = None, name: str | None = None, subresource: str | None = None
     ) -> str:
-        """The URL path; without a namespace, the path of all namespaces."""
+        """The URL path; without a namespace, the path of all namespaces.
+
+        Raises ValueError for what is no single part of a path: a name from a document must not lead to another namespace.
+        """
         parts = [self.root]
         if namespace:
             parts += ["namespaces", namespace]
         parts.append(self.plural)
         parts += [part for part in (name, subresource) if part]
+        for part in parts[1:]:
+            if part in (".", "..") or not _PART.fullmatch(part):
+                raise ValueError(f"{part[:80]!r} is no name of an object")
         return "/".join(parts)
 
 
@@ -63,6 +75,7 @@ CLUSTER_RUNTIMES: Final = Resource(
     GROUP, VERSION, CLUSTER_RUNTIME_PLURAL, "ClusterRuntime", is_namespaced=False
 )
 RUN_LOGS: Final = Resource(GROUP, VERSION, RUN_LOG_PLURAL, RUN_LOG_KIND)
+METRIC_BATCHES: Final = Resource(GROUP, VERSION, METRIC_BATCH_PLURAL, METRIC_BATCH_KIND)
 JOBS: Final = Resource("batch", "v1", "jobs", "Job")
 DEPLOYMENTS: Final = Resource("apps", "v1", "deployments", "Deployment")
 SERVICES: Final = Resource("", "v1", "services", "Service")

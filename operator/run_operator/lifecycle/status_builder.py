@@ -225,13 +225,6 @@ class StatusBuilder:
         """What `kubectl scale` and autoscalers read: how many pods there are, and how to find them."""
         self._status |= {"replicas": count, "selector": selector}
 
-    def stopped_by(self, manager: str) -> None:
-        """Record who asked the current attempt to stop: a field manager, where it is known."""
-        attempts = list(self._status.get("attempts", ()))
-        if manager and attempts and not attempts[-1].get("endTime"):
-            attempts[-1] = {**attempts[-1], "stoppedBy": manager}
-            self._status["attempts"] = attempts
-
     def end_attempt(
         self, reason: str, message: str, exit_code: int | None, pod: str | None, ended: float
     ) -> None:

@@ -100,7 +100,6 @@ def ending(ctx: Context, message: str, *, again: bool = False) -> None:
     draft = ctx.draft
     if ctx.run.suspend:
         draft.suspended_by("User")
-        draft.stopped_by(ctx.run.suspended_by)
     if draft.state == State.STOP and not again:
         return
     if draft.state != State.STOP:

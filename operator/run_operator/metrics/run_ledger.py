@@ -89,6 +89,11 @@ class RunLedger:
         return self._revision
 
     @property
+    def attempt(self) -> int:
+        """The attempt that the writers belong to; 0 before the first."""
+        return self._watermarks.attempt
+
+    @property
     def open_writers(self) -> int:
         """Number of writers of the current attempt that have not ended."""
         return self._watermarks.open_writers

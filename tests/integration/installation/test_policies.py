@@ -48,6 +48,7 @@ RULES: dict[str, list[dict[str, Any]]] = {
         {"apiGroups": ["batch"], "resources": ["jobs"], "verbs": ["create"]},
         {"apiGroups": ["run-operator.io"], "resources": ["runtimes"], "verbs": ["*"]},
     ],
+    "podmaker": [{"apiGroups": [""], "resources": ["pods"], "verbs": ["get", "create", "patch"]}],
 }
 
 
@@ -293,7 +294,9 @@ def test_only_the_operator_says_what_became_of_a_run(cast, person):
     condition = {"type": "Complete", "status": "True", "reason": "Completed", "message": "it was I"}
     forged_end = {"conditions": [condition | {"lastTransitionTime": "2026-01-01T00:00:00Z"}]}
     assert "only the operator writes the status" in status_patch(person, cast.account("logger"), forged_end)
-    assert status_patch(person, cast.account("logger"), {"metrics": {"loss": [1]}}) == ""
+    assert "logged by a MetricBatch" in status_patch(
+        person, cast.account("logger"), {"metrics": {"loss": [1]}}
+    )
     everything = person.kubectl(
         "patch",
         "run",
@@ -472,3 +475,23 @@ def test_the_operators_account_ends_only_pods_of_runs(cast, person, labels, owne
     done = person.kubectl("delete", "pod", "p", "--dry-run=server", f"--as={OPERATOR}", check=False)
     assert said in done.stderr
     assert bool(said) == bool(done.returncode), done.stderr
+
+
+def test_pods_that_speak_for_a_run_are_made_by_the_controllers_of_jobs_and_deployments_only(cast, person):
+    template = {"containers": [{"name": "main", "image": "busybox"}], "restartPolicy": "Never"}
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p"}, "spec": template}
+    assert cast.refusal("podmaker", pod) == ""
+    person.apply(pod)
+    marks = {"labels": {"run-operator.io/run-uid": "u"}}
+    assert "controllers of Jobs" in cast.refusal("podmaker", pod | {"metadata": {"name": "q"} | marks})
+    patch = ("patch", "pod", "p", "--type=merge", "-p", json.dumps({"metadata": marks}), "--dry-run=server")
+    for name in ("podmaker", "editor"):
+        assert (
+            "controllers of Jobs" in person.kubectl(*patch, f"--as={cast.account(name)}", check=False).stderr
+        )
+    document = job(person)
+    document["metadata"] = {"name": "genuine", "namespace": person.namespace}
+    document["spec"]["template"]["spec"]["volumes"] = []
+    document["spec"]["template"]["spec"]["containers"][0]["volumeMounts"] = []
+    person.apply(document)
+    wait_for("a pod of the Job's controller", lambda: person.items("pods", "-l", "job-name=genuine"))

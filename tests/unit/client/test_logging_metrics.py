@@ -1,8 +1,7 @@
-"""Which way a metric goes, and what is said when nobody can know whether it arrived."""
+"""Which way a metric goes, and what is said where it may not have arrived."""
 
 from __future__ import annotations
 
-import copy
 import sys
 import time
 from types import SimpleNamespace
@@ -11,40 +10,49 @@ from typing import Any
 import pytest
 
 from run_operator import Run
-from run_operator.client.errors import BackendError, BadRequestError, RunDeletedError, UnavailableError
+from run_operator.client.errors import (
+    BackendError,
+    EntityAlreadyExistsError,
+    EntityError,
+    EntityNotExistsError,
+    ForbiddenError,
+    RunDeletedError,
+    UnavailableError,
+)
+from run_operator.kube.resource import METRIC_BATCHES, Resource
 
 DOCUMENT = {"kind": "container+job:run", "project": "p", "id": "a", "spec": {"task": "container+job://p/t"}}
 
 
 class Server:
-    """An API server that holds one Run; `answers` are raised, in order, by its patches."""
+    """An API server that holds one Run, and an operator; `answers` are raised, in order, when a batch is created."""
 
     namespace = "ml"
 
     def __init__(self, *answers: BackendError) -> None:
         self.answers = list(answers)
-        self.status: dict[str, Any] = {"attempt": 1}
         self.uid = "u"
-        self.patches: list[list[dict[str, Any]]] = []
+        self.batches: dict[str, dict[str, Any]] = {}
+        self.created: list[dict[str, Any]] = []
         self.stores_before_it_fails = False
-        self.then = lambda: None
+        self.status: dict[str, Any] | None = None
+        self.works = True
 
-    def get(self, *_: object) -> dict[str, Any]:
-        return {
-            "metadata": {"name": "a", "uid": self.uid},
-            "spec": DOCUMENT,
-            "status": copy.deepcopy(self.status),
-        }
+    def get(self, resource: Resource, name: str) -> dict[str, Any]:
+        if resource == METRIC_BATCHES:
+            if name not in self.batches:
+                raise EntityNotExistsError("gone")
+            return self.batches[name]
+        return {"metadata": {"name": "a", "uid": self.uid}, "spec": DOCUMENT, "status": {"attempt": 3}}
 
-    def json_patch(self, _: object, __: str, operations: list[dict[str, Any]], *, subresource: str) -> None:
-        assert subresource == "status"
-        self.patches.append(operations)
+    def create(self, resource: Resource, body: dict[str, Any]) -> None:
+        assert resource == METRIC_BATCHES
+        self.created.append(body)
         failure = self.answers.pop(0) if self.answers else None
-        if failure is None or self.stores_before_it_fails:
-            for operation in operations:
-                if operation["op"] == "add":
-                    self.status[operation["path"].removeprefix("/status/")] = operation["value"]
-        self.then()
+        if body["metadata"]["name"] in self.batches:
+            raise EntityAlreadyExistsError("there")
+        if (failure is None or self.stores_before_it_fails) and not (self.works and self.status is None):
+            self.batches[body["metadata"]["name"]] = body | {"status": self.status or {}}
         if failure is not None:
             raise failure
 
@@ -73,38 +81,35 @@ def test_in_its_own_pod_the_mounted_module_takes_it(monkeypatch):
         ("loss", 1, {"overwrite": True, "single_value": False}),
         ({"a": 2}, {"overwrite": False}),
     ]
-    assert server.patches == []
+    assert server.created == []
 
 
-def test_a_patch_follows_the_commit_it_was_made_from_and_names_its_writer():
+def test_a_batch_names_the_run_the_attempt_and_itself():
     server = Server()
     run(server).log_metric("loss", 1)
     run(server).log_metric("loss", 2)
-    tests = [[op["value"] for op in patch if op["op"] == "test"] for patch in server.patches]
-    assert tests[0] == ["u", None]
-    assert tests[1][1].startswith("client-")
-    assert server.status["metrics"] == {"loss": [1, 2]}
-    assert len(server.status["metricsIngest"]["writers"]) == len(server.status["metricsIngest"]["ended"]) == 2
+    specs = [one["spec"] for one in server.created]
+    assert specs[0] == {"run": "a", "runUID": "u", "attempt": 3, "ops": [{"k": "loss", "append": [1]}]}
+    assert len({one["metadata"]["name"] for one in server.created}) == 2
 
 
-def test_somebody_faster_means_again_and_a_lost_answer_means_look():
-    server = Server(BadRequestError("test failed"), UnavailableError("lost"))
-    run(server).log_metric("loss", 1)
-    assert (len(server.patches), server.status["metrics"]) == (3, {"loss": [1]})
+@pytest.mark.parametrize("stored", [False, True])
+def test_a_lost_answer_means_the_same_batch_again(stored):
     server = Server(UnavailableError("lost"))
-    server.stores_before_it_fails = True
+    server.stores_before_it_fails, server.status = stored, {"state": "Stored"}
     run(server).log_metric("loss", 1)
-    assert (len(server.patches), server.status["metrics"]) == (1, {"loss": [1]})
+    assert len(server.created) == 2
+    assert server.created[0] == server.created[1]
 
 
-def test_when_it_cannot_be_known_it_says_so():
-    server = Server(UnavailableError("lost"))
-    server.then = lambda: server.status.update(
-        metricsIngest={"attempt": 2, "commitId": "another", "writers": {}}
-    )
-    with pytest.raises(UnavailableError, match="may or may not be stored; look at"):
+def test_what_the_operator_refuses_is_an_error_and_its_notes_are_warnings():
+    server = Server()
+    server.status = {"state": "Refused", "message": "no room"}
+    with pytest.raises(EntityError, match="run a: no room"):
         run(server).log_metric("loss", 1)
-    assert len(server.patches) == 1
+    server.status = {"state": "Stored", "notes": ["'loss' is kept"]}
+    with pytest.warns(UserWarning, match="is kept"):
+        run(server).log_metric("loss", 1)
 
 
 def test_another_run_of_that_name_gets_nothing():
@@ -112,15 +117,31 @@ def test_another_run_of_that_name_gets_nothing():
     server.uid = "other"
     with pytest.raises(RunDeletedError):
         run(server).log_metric("loss", 1)
+    assert server.created == []
 
 
-def test_it_is_tried_for_a_bounded_time(monkeypatch):
+@pytest.mark.parametrize("lost", [False, True])
+def test_it_is_waited_for_a_bounded_time(monkeypatch, lost):
     clock = iter(range(0, 10_000, 10))
     monkeypatch.setattr(time, "monotonic", lambda: next(clock))
-    server = Server(*[BadRequestError("test failed")] * 50)
-    with pytest.raises(UnavailableError, match="metrics of run a are not stored"):
+    server = Server(*[UnavailableError("lost")] * (50 if lost else 0))
+    server.works = False
+    said = "lost" if lost else "is it running"
+    with pytest.raises(UnavailableError, match=f"metrics of run a may or may not be stored.*{said}"):
         run(server).log_metric("loss", 1)
-    assert 2 < len(server.patches) < 6
+    assert len(server.created) < 6
+
+
+def test_who_may_not_is_told_what_to_bind_or_that_a_quota_is_used_up():
+    server = Server(
+        ForbiddenError("no"), ForbiddenError("exceeded quota: batches"), EntityNotExistsError("?")
+    )
+    with pytest.raises(ForbiddenError, match="-n ml --clusterrole=run-operator-metrics"):
+        run(server).log_metric("loss", 1)
+    with pytest.raises(ForbiddenError, match="try again in a moment"):
+        run(server).log_metric("loss", 1)
+    with pytest.raises(BackendError, match="kubectl apply -k crds"):
+        run(server).log_metric("loss", 1)
 
 
 def test_more_than_a_batch_holds_is_a_value_error():

@@ -27,7 +27,7 @@ from tests.support.world import World
 Schema = dict[str, Any]
 CRDS: Final = Path(__file__).parents[3] / "crds"
 DOCUMENTS: Final = ("runs", "functions", "tasks", "artifacts", "dataitems", "models", "containerimages")
-NAMES: Final = (*DOCUMENTS, "runlogs")
+NAMES: Final = (*DOCUMENTS, "runlogs", "metricbatches")
 STANDARD: Final = (".metadata",)
 """Kubernetes explains it itself."""
 TYPES: Final[dict[str, type | tuple[type, ...]]] = {
@@ -150,7 +150,6 @@ def full_status() -> dict[str, Any]:
     draft.become(State.PENDING, "waiting")
     draft.condition(conditions.RUNNING, status=False, reason="Pending", message="m")
     draft.suspended_by("User")
-    draft.stopped_by("kubectl-patch")
     draft.end_attempt("Suspended", "stopped", 143, "hello-1", NOW + 5)
     draft.completed_at(NOW + 6)
     draft.pods(summaries([replica(last_exit=3)]))

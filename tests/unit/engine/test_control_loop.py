@@ -126,6 +126,7 @@ OTHERS = {
     "ingest/configmap.py": "the ConfigMaps that pods mount",
     "ingest/auth.py": "token reviews",
     "ingest/committer.py": "metrics in the status",
+    "ingest/outside_writes.py": "MetricBatches: their answer and their end",
     "ingest/result_api.py": "results in the status",
     "ingest/entity_api.py": "entities that a pod makes",
 }

@@ -9,6 +9,7 @@ from typing import Any
 from run_operator.gateway.entities import Place
 from run_operator.gateway.limits import GatewayLimits
 from run_operator.gateway.run_metrics import RunMetrics
+from run_operator.kube.errors import NotFoundError
 from run_operator.kube.resource import RUNS
 from run_operator.metrics.sdk_put import SOON
 
@@ -31,8 +32,11 @@ class Entities:
     async def raw(self, *_: Any) -> dict[str, Any]:
         return {**RUN, "status": {**RUN["status"], "metrics": self.metrics}}
 
-    async def status_patch(self, _: Any, __: str, ___: str, operations: list[Any]) -> None:
-        self.written = next(one["value"] for one in operations if one["path"] == "/status/metrics")
+    async def create(self, _: Any, __: str, body: dict[str, Any]) -> None:
+        self.written = body["spec"]["ops"]
+
+    async def get(self, *_: Any) -> dict[str, Any]:
+        raise NotFoundError("get", 404, "it is stored")
 
 
 async def test_it_counts_from_when_it_came_what_its_sender_may_have_read(monkeypatch):
@@ -44,4 +48,4 @@ async def test_it_counts_from_when_it_came_what_its_sender_may_have_read(monkeyp
     await metrics.all(entities, PLACE, "x")  # and reads it
     monkeypatch.setattr(time, "monotonic", lambda: arrived + 2 * SOON)
     await metrics.put(entities, PLACE, "x", "m", [2], arrived)
-    assert entities.written == {"z": 1, "m": [1, 2]}
+    assert entities.written == [{"k": "m", "append": [2]}]

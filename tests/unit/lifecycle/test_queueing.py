@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from run_operator.api.raw import stamp
-from run_operator.lifecycle.model import CreateWorkload, DeleteChild, Observed, SuspendChild
+from run_operator.lifecycle.model import CreateWorkload, DeleteChild, Observed
 from tests.support.builders import NOW, job, pod, run
 from tests.support.planning import condition, step
 
@@ -79,10 +79,3 @@ def test_a_job_suspended_by_hand_is_left_so_and_reported():
     assert "somebody suspended its Job" in made.status["message"]
     stop = step(run(suspend=True, status=made.status), Observed(job(suspend=True)))
     assert stop.status["state"] == "STOPPED"
-
-
-def test_who_stopped_it_is_recorded_where_it_is_known():
-    running = step(run(), Observed(job(active=1), (pod("Running"),))).status
-    made = step(run(suspend=True, manager="argocd-controller", status=running), Observed(job(active=1)))
-    assert [type(action) for action in made.actions] == [SuspendChild]
-    assert made.status["attempts"][-1]["stoppedBy"] == "argocd-controller"

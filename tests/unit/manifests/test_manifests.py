@@ -46,7 +46,7 @@ def properties(schema: dict, path: str = ""):
         yield from properties(schema["items"], f"{path}[]")
 
 
-@pytest.mark.parametrize("name", [*DOCUMENTS, "runtimes", "clusterruntimes", "runlogs"])
+@pytest.mark.parametrize("name", [*DOCUMENTS, "runtimes", "clusterruntimes", "runlogs", "metricbatches"])
 def test_every_field_says_what_it_is(name):
     found = properties(schema_of(name))
     assert [path for path, inner in found if "description" not in inner and path != ".metadata"] == []
@@ -81,8 +81,12 @@ def test_the_operator_may_read_what_it_watches_and_people_may_write_what_runs_re
     assert set(view["rules"][1]["verbs"]) == {"get", "list", "watch"}
     assert set(edit["rules"][1]["verbs"]) == {"delete", "deletecollection"}, "nobody writes RunLogs"
     assert view["rules"][1]["resources"] == edit["rules"][1]["resources"] == ["runlogs"]
-    assert not any("runs/status" in rule["resources"] for rule in edit["rules"])
-    for name in ("log-metrics", "runs-only"):
+    for role in roles.values():
+        writes = [rule for rule in role["rules"] if "runs/status" in rule["resources"]]
+        assert all(set(rule["verbs"]) <= {"get", "list", "watch"} for rule in writes), (
+            "only the operator writes a status"
+        )
+    for name in ("metrics", "runs-only"):
         assert "labels" not in roles[f"run-operator-{name}"]["metadata"], "it is aggregated to nobody"
 
 
