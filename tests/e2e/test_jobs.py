@@ -28,12 +28,13 @@ def apply_export(person, export: str | Path) -> str:
         ("container-job-completed", "COMPLETED", "exited with code 0"),
         ("edge-exponent-id", "COMPLETED", "exited with code 0"),
         ("edge-numeric-id", "RUNNING", "runs on node"),
-        ("container-build-full", "ERROR", "container+build is not supported yet"),
+        ("container-build-full", "CREATED", "container+build needs a ClusterRuntime that builds images"),
     ],
 )
 def test_exports_run_to_the_state_they_should(person, export, state, said):
     name = apply_export(person, export)
-    assert said in person.becomes(name, state)["message"]
+    person.becomes(name, state)
+    wait_for(said, lambda: said in person.status(name).get("message", ""))
 
 
 def resolution(person, name: str) -> str:

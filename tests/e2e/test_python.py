@@ -163,7 +163,8 @@ class TestExports:
             "the task", lambda: condition(person.status(minimal), "Resolved").get("reason") == "TaskNotFound"
         )
         build = apply_export(person, "python-build-full")
-        assert failed(person, build)[0] == "UnsupportedKind"
+        wait_for("the builder", lambda: person.status(build).get("reason") == "RuntimeNotFound")
+        assert "needs a ClusterRuntime that builds images" in person.status(build)["message"]
 
     def test_a_function_is_found_by_its_name(self, person, python_runtime):
         apply_export(person, "function-python")

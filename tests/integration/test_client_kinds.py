@@ -43,14 +43,20 @@ def test_what_a_kind_does_not_have_is_said(operator, cluster):
         service.invoke()
 
 
-def test_what_kinds_that_do_not_run_yet_would_have_is_refused_with_the_reason(operator, cluster):
+def test_what_kinds_that_do_not_run_yet_would_have_is_refused_with_the_reason(operator, cluster, person):
     key = "store://demo/artifact/artifact/a:1"
     build = job(cluster, "b", kind="container+build:run", task="container+build://demo/t")
     train = job(cluster, "p", kind="dbt+transform:run", task="dbt+transform://demo/t", inputs={"data": key})
+    for name in ("b", "p"):
+        wait_for("the reason", lambda one=name: person.status(one).get("reason") == "RuntimeNotFound")
     for run in (build, train):
-        assert run.wait(log_info=False, timeout=60).status.state == "ERROR"
+        run.refresh()
     with pytest.raises(
-        UnsupportedError, match=r"run b has built no image \(it is ERROR: container\+build is not"
+        UnsupportedError, match=r"this Run has no outputs: dbt\+transform needs a ClusterRuntime"
+    ):
+        train.outputs()
+    with pytest.raises(
+        UnsupportedError, match=r"run b has built no image \(it is CREATED: container\+build needs a"
     ):
         build.image  # noqa: B018
     with pytest.raises(UnsupportedError, match=r"a Run of kind container\+build:run has no inputs"):

@@ -190,7 +190,7 @@ def test_a_kind_that_nobody_knows_is_kept_and_starts_nothing(operator, gateway, 
                 "spec": document,
             }
         )
-    wait_for("an answer", lambda: person.status("r1").get("reason") == "UnsupportedKind")
+    wait_for("an answer", lambda: person.status("r1").get("reason") == "RuntimeNotFound")
     user = SdkUser(gateway.endpoint, token, tmp_path, "0.16")
     found = user.run("generic", name, "r1")
     assert (found["functions"], found["tasks"], found["runs"]) == (["f1"], ["t1"], ["r1"])

@@ -31,8 +31,8 @@ class Section(dict[str, Any]):
 WITH_RESULTS: Final = ("python", "openinference", "guardrail", "dbt", "hera", "kfp")
 """Runtimes whose programs report outputs and results."""
 
-UNSUPPORTED_KIND: Final = "UnsupportedKind"
-"""The reason in the conditions of a Run that the operator knows and cannot run."""
+CANNOT_RUN: Final = ("UnsupportedKind", "RuntimeNotFound")
+"""Reasons in the conditions of a Run that the operator knows and cannot run."""
 
 
 class Results:
@@ -81,7 +81,7 @@ class Results:
     def _check_ran(self, what: str) -> None:
         self._check_runtime(what)
         for condition in self.status.get("conditions") or ():
-            if mapping(condition).get("reason") == UNSUPPORTED_KIND:
+            if mapping(condition).get("reason") in CANNOT_RUN:
                 raise UnsupportedError(f"this Run has no {what}: {condition.get('message', '')}")
 
     def _check_kind(self, what: str, actions: Sequence[str]) -> None:
