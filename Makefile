@@ -139,6 +139,10 @@ bench-metrics: $(STAMP) ## What taking and writing metrics costs
 bench-freshness: $(STAMP) ## How long a logged value takes into the status
 	@$(BIN)/python -m tests.load.bench_freshness
 
+FAULTS ?=
+faults: $(STAMP) ## A bad night's faults, one line each; FAULTS="--only DNS" or FAULTS="--random 30"
+	@$(BIN)/python -m tests.load.faults $(FAULTS)
+
 chaos-metrics: $(STAMP) ## Kill everything while metrics are logged: nothing lost, nothing doubled
 	@$(BIN)/python -m tests.load.chaos_metrics
 

@@ -18,6 +18,7 @@ from run_operator.engine.leadership import LeadershipLostError
 from run_operator.flags import command
 from run_operator.kube.config import NoClusterError
 from run_operator.kube.errors import KubeError, NotFoundError
+from run_operator.kube.reflector import RewoundError
 from run_operator.settings import Settings
 
 
@@ -32,6 +33,10 @@ def main(settings: Settings) -> None:
         )
     except LeadershipLostError:
         sys.exit("run-operator: another replica has taken the Lease; this one ends and starts again")
+    except RewoundError as error:
+        sys.exit(
+            f"run-operator: {error}; what is in memory is wrong now, so this process ends and starts again"
+        )
     except (KubeError, NoClusterError, OSError) as error:
         sys.exit(f"run-operator: {error}")
 

@@ -261,6 +261,8 @@ def condition(status: dict[str, Any], kind: str) -> dict[str, Any]:
 class OperatorProcess:
     """`python -m run_operator` outside the cluster."""
 
+    program: tuple[str, ...] = ("-m", "run_operator")
+
     def __init__(self, kubeconfig: Path, log: Path, namespace: str = "default", **settings: str) -> None:
         self._namespace = namespace
         self._kubeconfig = kubeconfig
@@ -293,7 +295,7 @@ class OperatorProcess:
         )
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "run_operator"],
+                [sys.executable, *self.program],
                 cwd=REPOSITORY,
                 env=environment,
                 stdout=log,

@@ -1,7 +1,8 @@
 """A proxy between the operator and the real API server, for faults that the real one does not produce on demand.
 
 It forwards everything, counts writes, and can kill somebody before or after the n-th write, to answer in the
-API server's place, or to cut all watch streams.
+API server's place, to leave requests without an answer, to cut or to silence all watch streams, and to serve with the
+certificate of another authority.
 """
 
 from __future__ import annotations
@@ -9,9 +10,11 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
+import datetime as dt
 import ssl
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -20,17 +23,38 @@ import aiohttp
 import yaml
 from aiohttp import web
 
+from run_operator.pki.ca import CertificateAuthority
+
 WRITES = ("POST", "PATCH", "PUT", "DELETE")
 HOP_BY_HOP = {"connection", "transfer-encoding", "content-length", "host", "content-encoding", "keep-alive"}
 START_DEADLINE = 10.0
+REFUSED = 400
 
 
 class Proxy:
-    """Runs in a thread of its own; `kubeconfig` is for the programs that go through it."""
+    """Runs in a thread of its own; `kubeconfig` is for the programs that go through it.
 
-    def __init__(self, kubeconfig: Path, folder: Path) -> None:
+    `host` is the name in that kubeconfig; the proxy listens on the loopback. With an `authority` it speaks HTTPS, and
+    `ca_file` holds who signed.
+    """
+
+    def __init__(
+        self,
+        kubeconfig: Path,
+        folder: Path,
+        host: str = "127.0.0.1",
+        authority: CertificateAuthority | None = None,
+    ) -> None:
         self._target = kubeconfig
+        self._folder = folder
+        self._host = host
+        self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER) if authority else None
+        if authority:
+            self._certify(authority)
         self.kubeconfig = folder / "proxied-kubeconfig"
+        self.ca_file = folder / "proxied-ca.crt"
+        if authority:
+            self.ca_file.write_bytes(authority.certificate)
         self.writes: list[str] = []
         """`PATCH /apis/...` of every write that was forwarded, in order."""
         self.answer: Callable[[str, str], web.Response | None] = lambda *_: None
@@ -44,17 +68,24 @@ class Proxy:
         self._stop = asyncio.Event()
         self._port = 0
         self._paused = False
+        self._silent = False
+        self._hanging = False
+        self._runner: web.AppRunner | None = None
+        self.accepted: list[tuple[float, str]] = []
+        """When each write that the API server did not refuse was answered, and what it was."""
 
     def start(self) -> None:
         """Listen, and write the kubeconfig."""
         self._thread.start()
         assert self._started.wait(START_DEADLINE), "the proxy did not start"
         entry = {"name": "proxied"}
+        server = f"{'https' if self._tls else 'http'}://{self._host}:{self._port}"
+        trusted = {"certificate-authority": str(self.ca_file)} if self._tls else {}
         document = {
             "apiVersion": "v1",
             "kind": "Config",
             "current-context": "proxied",
-            "clusters": [entry | {"cluster": {"server": f"http://127.0.0.1:{self._port}"}}],
+            "clusters": [entry | {"cluster": {"server": server} | trusted}],
             "contexts": [entry | {"context": {"cluster": "proxied", "user": "proxied"}}],
             "users": [entry | {"user": {}}],
         }
@@ -73,6 +104,39 @@ class Proxy:
         """Be there again."""
         self._paused = False
 
+    def silence(self) -> None:
+        """No watch that is open now, or opened until `speak`, ever says a word again, as behind a dead NAT."""
+        self._silent = True
+
+    def speak(self) -> None:
+        """Watches that are opened from now on get events."""
+        self._silent = False
+
+    def hang(self) -> None:
+        """Leave every request from now on without an answer, and its connection open."""
+        self._hanging = True
+
+    def unhang(self) -> None:
+        """Answer those that come from now on."""
+        self._hanging = False
+
+    def serve_with(self, authority: CertificateAuthority) -> None:
+        """Another authority's certificate from now on; every client must connect again."""
+        self._certify(authority)
+        self.cut_connections()
+
+    def cut_connections(self) -> None:
+        """All of them."""
+
+        async def cut() -> None:
+            assert self._runner is not None
+            assert self._runner.server is not None
+            for connection in self._runner.server.connections:
+                if connection.transport is not None:
+                    connection.transport.abort()
+
+        asyncio.run_coroutine_threadsafe(cut(), self._loop).result(START_DEADLINE)
+
     def cut_streams(self) -> int:
         """End all watches without a word; returns how many there were."""
 
@@ -83,6 +147,12 @@ class Proxy:
             return count
 
         return asyncio.run_coroutine_threadsafe(cut(), self._loop).result(START_DEADLINE)
+
+    def _certify(self, authority: CertificateAuthority) -> None:
+        serving = self._folder / "proxied-serving.pem"
+        serving.write_bytes(authority.issue([self._host, "127.0.0.1"], dt.datetime.now(dt.UTC)))
+        assert self._tls is not None
+        self._tls.load_cert_chain(serving)
 
     def _run(self) -> None:
         try:
@@ -105,7 +175,8 @@ class Proxy:
                 app.router.add_route("*", "/{path:.*}", self._forward)
                 runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
                 await runner.setup()
-                site = web.TCPSite(runner, "127.0.0.1", 0)
+                self._runner = runner
+                site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=self._tls)
                 await site.start()
                 self._port = runner.addresses[0][1]
                 self._started.set()
@@ -117,6 +188,8 @@ class Proxy:
             assert request.transport is not None
             request.transport.abort()
             return web.Response(status=500)
+        if self._hanging:
+            await asyncio.Event().wait()
         instead = self.answer(request.method, request.path_qs)
         if instead is not None:
             return instead
@@ -136,6 +209,8 @@ class Proxy:
             response = web.StreamResponse(status=upstream.status, headers=kept)
             if number:
                 await asyncio.to_thread(self.after_write, number)
+                if upstream.status < REFUSED:
+                    self.accepted.append((time.monotonic(), f"{request.method} {request.path}"))
             await response.prepare(request)
             await self._pass_on(request, upstream, response)
             return response
@@ -149,6 +224,8 @@ class Proxy:
             self._streams.add(task)
         try:
             async for chunk in upstream.content.iter_any():
+                if watching and self._silent:
+                    await asyncio.Event().wait()
                 await response.write(chunk)
             await response.write_eof()
         finally:

@@ -62,6 +62,11 @@ def newer(version: str, than: str) -> bool:
     return version != than
 
 
+def older(version: str, than: str) -> bool:
+    """Whether a resourceVersion is older, which only numbers tell."""
+    return version.isdecimal() and than.isdecimal() and int(version) < int(than)
+
+
 def pointer(*keys: str) -> str:
     """The JSON pointer (RFC 6901) of a JSON patch's `path`: `/metadata/annotations/example.io~1note`."""
     return "".join("/" + key.replace("~", "~0").replace("/", "~1") for key in keys)

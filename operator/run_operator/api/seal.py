@@ -43,6 +43,15 @@ class Seal:
         return hmac.new(self.key, text.encode(), hashlib.sha256).hexdigest()
 
 
+class Reading(Seal):
+    """For who only looks and has no key: every record counts as the operator's own."""
+
+    def is_genuine(self, run_uid: str, value: Mapping[str, Any]) -> bool:
+        """Always."""
+        del run_uid, value
+        return True
+
+
 def _bare(value: Mapping[str, Any]) -> dict[str, Any]:
     return {name: part for name, part in value.items() if name != SIGNATURE}
 

@@ -16,7 +16,7 @@ from run_operator.children.kubelet_events import Question, Said
 from run_operator.engine.custom_objects import CustomObjects
 from run_operator.engine.event_reader import EventReader
 from run_operator.engine.refusals import RefusedError, refusals
-from run_operator.engine.store import Store, observed, owned_and_orphans
+from run_operator.engine.store import Store
 from run_operator.engine.watched_kinds import CHILDREN, REFERRED, Child
 from run_operator.ingest.configmap import NotOursError, is_same
 from run_operator.kube.client import METADATA, Api
@@ -58,6 +58,7 @@ from run_operator.lifecycle.model import (
     SetDeadline,
     SuspendChild,
 )
+from run_operator.lifecycle.observation import observed, owned_and_orphans
 from run_operator.workloads.builder import child_kind, is_built_in
 from run_operator.workloads.memory_limit import MemoryCeiling, within
 from run_operator.workloads.types import Workload

@@ -81,7 +81,7 @@ def settings() -> kopf.OperatorSettings:
     chosen.watching.client_timeout = 320
     chosen.watching.connect_timeout = 5
     chosen.watching.reconnect_backoff = 1.0
-    chosen.networking.request_timeout = 60
+    chosen.networking.request_timeout = 20
     # kopf iterates over it for every request, and ends the whole operator when it runs out.
     chosen.networking.error_backoffs = Backoffs()
     chosen.persistence.diffbase_storage = NoDiffs()
@@ -133,7 +133,7 @@ async def run(
 ) -> None:
     """Keep the streams open until `stop` is set; raises what kopf itself dies of.
 
-    kopf takes the process's signals; `take_signals` is called to take them back. When kopf ends it waits for every
+    When a part of kopf ends, `stop` is set: kopf may then wait for the others without end. kopf takes the process's signals; `take_signals` is called to take them back. When kopf ends it waits for every
     task it does not know from its own start, 5 s, and then cancels it.
     """
     logging.getLogger("kopf.objects").setLevel(logging.WARNING)
@@ -149,6 +149,8 @@ async def run(
         ready_flag=ready,
     )
     take_signals()
+    for task in tasks:
+        task.add_done_callback(lambda _: stop.set())
     await kopf.run_tasks(tasks, ignored=spared)
 
 

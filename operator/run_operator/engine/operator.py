@@ -15,6 +15,7 @@ from run_operator.api.conditions import state_of
 from run_operator.api.policy import PolicyDefaults
 from run_operator.api.run import Key
 from run_operator.api.seal import Seal
+from run_operator.engine.debug_pages import DebugPages
 from run_operator.engine.event_recorder import EventRecorder
 from run_operator.engine.executor import Executor
 from run_operator.engine.ingest_service import IngestService
@@ -71,7 +72,8 @@ class Operator:
     async def run(self) -> None:
         """Work until SIGTERM or SIGINT.
 
-        Raises NoClusterError, KubeError (no rights, no CRD), OSError (port), or LeadershipLostError.
+        Raises NoClusterError, KubeError (no rights, no CRD), OSError (port), LeadershipLostError, or RewoundError (the
+        store of the API server was restored from a backup).
         """
         settings = self._settings
         configuration = await config.load(settings.workers + SPARE_CONNECTIONS)
@@ -170,9 +172,9 @@ class Operator:
             lambda run, text: recorder.record(run, RunEvent("Warning", "PodFilesChanged", text)),
         )
 
-    def _workers(
+    def _reconciler(
         self, api: Api, recorder: EventRecorder, reporting: IngestService | None, seal: Seal
-    ) -> Workers:
+    ) -> Reconciler:
         prepare = reporting.prepare if reporting else None
         executor = Executor(api, self._store, prepare, MemoryCeilings(api).of)
         options = Options(
@@ -191,7 +193,7 @@ class Operator:
             **({"module_config_map": reporting.module_config_map} if reporting else {}),
         )
         uncommitted = reporting.uncommitted if reporting else lambda _: False
-        reconciler = Reconciler(
+        return Reconciler(
             self._store,
             executor,
             recorder,
@@ -201,7 +203,6 @@ class Operator:
             self._pacing,
             defaults=NamespaceDefaults(api, self._policy_defaults()).of,
         )
-        return Workers(self._queue, reconciler, self._metrics, self._settings.workers)
 
     def _policy_defaults(self) -> PolicyDefaults:
         chosen = self._settings
@@ -223,7 +224,9 @@ class Operator:
         leadership: Leadership,
     ) -> None:
         sweeper = Resync(api, self._store, self._settings.namespaces, time.monotonic)
-        workers = self._workers(api, recorder, reporting, seal)
+        reconciler = self._reconciler(api, recorder, reporting, seal)
+        workers = Workers(self._queue, reconciler, self._metrics, self._settings.workers)
+        server.debug = DebugPages(reconciler, leadership, self._queue).lines
         # Tasks made before kopf starts are spared by it when it ends; so all of ours come first, each worker too.
         working = _task("workers", workers.work(self._begin))
         background = [

@@ -19,6 +19,7 @@ from run_operator.engine.pacing import Pacing
 from run_operator.engine.refusals import RefusedError
 from run_operator.engine.store import Store
 from run_operator.kube.errors import ForbiddenError, InvalidError, NotFoundError, TooLargeError
+from run_operator.lifecycle.explanation import explain
 from run_operator.lifecycle.model import Observed, Plan, Refusal, RunEvent
 from run_operator.workloads.types import Options
 
@@ -100,6 +101,15 @@ class Reconciler:
             text = f"{error}; it is tried again until it is let through"
             self._recorder.record(run, RunEvent("Warning", "WriteRefused", text))
             raise
+
+    async def explain(self, key: Key) -> list[str] | None:
+        """What would be done now with this Run, and why, for people; None: there is none. Changes nothing."""
+        run = self._store.run(key)
+        if run is None or (not run.is_whole and (run := await self._executor.whole(run)) is None):
+            return None
+        run = await self._with_defaults(run)
+        observed = self._store.observed(run)
+        return explain(run, observed, await self._decide(run, observed))
 
     async def _carry_out(self, run: Run, decision: Plan) -> float | None:
         """The plan, or what follows from it being refused; returns the seconds after which to look again."""

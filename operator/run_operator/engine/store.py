@@ -17,10 +17,11 @@ from run_operator.api.references import Catalog, ProfilesView, Referred
 from run_operator.api.run import Key, Run
 from run_operator.api.want import Want
 from run_operator.children import Controller, DeploymentView, JobView, PodView, ServiceView
-from run_operator.children.ownership import is_orphan, is_owned, owned
+from run_operator.children.ownership import is_owned, owned
 from run_operator.engine.watched_kinds import WATCHED, Child
 from run_operator.kube.resource import BY_KIND, CONFIG_MAPS, DEPLOYMENTS, JOBS, PODS, RUNS, SERVICES
 from run_operator.lifecycle.model import Observed, Refusal
+from run_operator.lifecycle.observation import observed, owned_and_orphans
 from run_operator.workloads.metadata import child_name
 
 
@@ -282,36 +283,6 @@ class Store:
     def _wake_followers(self, changed: Iterable[Want]) -> None:
         for key in self._followers.of(changed):
             self._wake(key, False)
-
-
-def observed(
-    children: Iterable[Child],
-    *,
-    catalog: Catalog,
-    fresh: bool = False,
-    refusal: Refusal | None = None,
-    gone: tuple[PodView, ...] = (),
-) -> Observed:
-    """The children by kind. At most one Job or Deployment is not being deleted: that one is taken."""
-    found = list(children)
-    jobs = sorted((c for c in found if isinstance(c, JobView)), key=lambda job: job.deleting)
-    deployments = sorted((c for c in found if isinstance(c, DeploymentView)), key=lambda one: one.deleting)
-    return Observed(
-        job=jobs[0] if jobs else None,
-        deployment=deployments[0] if deployments else None,
-        services=tuple(c for c in found if isinstance(c, ServiceView)),
-        pods=tuple(c for c in found if isinstance(c, PodView)),
-        fresh=fresh,
-        refusal=refusal,
-        gone=gone,
-        catalog=catalog,
-    )
-
-
-def owned_and_orphans(children: Iterable[Child], run: Run) -> list[Child]:
-    """What decisions about the Run are made from."""
-    held = list(children)
-    return [*owned(held, run, child_name(run.name)), *(one for one in held if is_orphan(one, run))]
 
 
 _NONE: Final[Group] = ("", "")

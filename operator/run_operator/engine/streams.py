@@ -23,13 +23,16 @@ from run_operator.engine.watched_kinds import CHILDREN, OPTIONAL, REFERRED, SELE
 from run_operator.kube.client import Api
 from run_operator.kube.errors import KubeError
 from run_operator.kube.fence import Unfenced
-from run_operator.kube.reflector import Reflector, Scope, Sink
+from run_operator.kube.reflector import Reflector, RewoundError, Scope, Sink
 from run_operator.kube.resource import METRIC_BATCHES, Resource
 from run_operator.observability.telemetry import OperatorTelemetry
 
 BACKOFF: Final = (1.0, 2.0, 5.0, 10.0, 30.0)
 """Seconds before the streams are reopened after a failure; the last one is repeated."""
 DISCOVERY_PAUSE: Final = 1.0
+KOPF_ENDS: Final = 8.0
+"""Seconds: kopf itself waits 5 s for tasks that it does not know."""
+KOPF_CANCELLED: Final = 2.0
 
 log = logging.getLogger(__name__)
 
@@ -59,6 +62,7 @@ class Streams:
     ) -> None:
         self._configuration = configuration
         self._api = Api(configuration, Unfenced(), metrics.requested, agent)
+        self._api.trust.renewed = self.close  # kopf has a context of its own, made when it logs in
         self._namespaces = namespaces
         self._store = store
         self._metrics = metrics
@@ -80,7 +84,10 @@ class Streams:
         return {name: time.monotonic() - at for name, at in self._last_seen.items()}
 
     async def work(self) -> None:
-        """Keep the streams open until the operator stops; reopen them over the warm store when they fail."""
+        """Keep the streams open until the operator stops; reopen them over the warm store when they fail.
+
+        Raises RewoundError: what the store holds is not what the API server has, and will not be.
+        """
         failures = 0
         while not self._stop.is_set():
             self._close.clear()
@@ -88,6 +95,8 @@ class Streams:
             try:
                 await self._discovered()
                 await self._opened()
+            except RewoundError:
+                raise
             except Exception:
                 log.exception("the watch streams failed")
             failures = 0 if time.monotonic() - began > BACKOFF[-1] else failures + 1
@@ -109,12 +118,19 @@ class Streams:
         for task in following:
             task.add_done_callback(lambda _: self._close.set())
         handlers = kopf_streams.registry(self._store, self._seen, self._configuration)
+        run = kopf_streams.run(handlers, self._namespaces, self._close, self.opened, self._take_signals)
+        informing = asyncio.create_task(run, name="kopf")
+        closing = asyncio.create_task(self._close.wait(), name="closing")
         try:
-            await kopf_streams.run(handlers, self._namespaces, self._close, self.opened, self._take_signals)
+            await asyncio.wait((informing, closing), return_when=asyncio.FIRST_COMPLETED)
+            await _ended(informing)
         finally:
+            closing.cancel()
             for task in following:
                 task.cancel()
             for ended in await asyncio.gather(*following, return_exceptions=True):
+                if isinstance(ended, RewoundError):
+                    raise ended
                 if isinstance(ended, Exception):
                     log.error("a watch stream failed", exc_info=ended)
 
@@ -153,6 +169,17 @@ class Streams:
     def _seen(self, plural: str, kind: str | None) -> None:
         self._last_seen[plural] = time.monotonic()
         self._metrics.watched(plural, kind)
+
+
+async def _ended(informing: asyncio.Task[None]) -> None:
+    """Wait for the end of kopf, within bounds; raises what it died of."""
+    for patience in (KOPF_ENDS, KOPF_CANCELLED):
+        await asyncio.wait((informing,), timeout=patience)
+        if informing.done():
+            await informing
+            return
+        informing.cancel()
+    log.warning("kopf does not end; it is left behind, and its streams are opened again")
 
 
 def _sinks(

@@ -1,8 +1,9 @@
-"""The plain HTTP port of the operator and of the gateway: /healthz, /readyz, /metrics."""
+"""The plain HTTP port of the operator and of the gateway: /healthz, /readyz, /metrics, and /debug from the pod itself."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import ipaddress
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
 from aiohttp import web
@@ -12,11 +13,16 @@ from run_operator.http.sockets import listening_socket
 BACKLOG: Final = 16
 LARGEST_BODY: Final = 1024
 """Bytes; the body of a request is never read."""
+ELSEWHERE: Final = "403: only from the pod itself, as kubectl port-forward comes\n"
 PROMETHEUS: Final = {"Content-Type": "text/plain; version=0.0.4; charset=utf-8"}
 
 
 def _nothing() -> list[str]:
     return []
+
+
+async def _unknown(_: str) -> Sequence[str] | None:
+    return None
 
 
 class ProbeServer:
@@ -37,6 +43,9 @@ class ProbeServer:
         self._unready = unready
         self._problems = problems
         self._notes = notes
+        self.debug: Callable[[str], Awaitable[Sequence[str] | None]] = _unknown
+        """The lines of a page below /debug/, by the rest of its path; None: there is none. It tells of tenants, so only
+        who may enter the pod is answered: the port itself knows no callers."""
         self._runner: web.AppRunner | None = None
 
     async def listen(self, host: str, port: int) -> None:
@@ -45,6 +54,7 @@ class ProbeServer:
         app.router.add_get("/healthz", self._healthz)
         app.router.add_get("/readyz", self._readyz)
         app.router.add_get("/metrics", self._prometheus)
+        app.router.add_get("/debug/{page:.+}", self._debug)
         self._runner = web.AppRunner(app, access_log=None)
         await self._runner.setup()
         await web.SockSite(self._runner, listening_socket(host, port, BACKLOG)).start()
@@ -62,6 +72,23 @@ class ProbeServer:
 
     async def _prometheus(self, _: web.Request) -> web.Response:
         return web.Response(body=self._metrics(), headers=PROMETHEUS)
+
+    async def _debug(self, request: web.Request) -> web.Response:
+        if not _is_loopback(request.remote or ""):
+            return web.Response(text=ELSEWHERE, status=403)
+        lines = await self.debug(request.match_info["page"])
+        if lines is None:
+            return web.Response(text="404: there is no such page\n", status=404)
+        return web.Response(text="".join(f"{line}\n" for line in lines))
+
+
+def _is_loopback(address: str) -> bool:
+    try:
+        found = ipaddress.ip_address(address)
+    except ValueError:
+        return False
+    mapped = found.ipv4_mapped if isinstance(found, ipaddress.IPv6Address) else None
+    return (mapped or found).is_loopback
 
 
 def _verdict(problems: list[str], notes: Sequence[str] = ()) -> web.Response:

@@ -6,6 +6,7 @@ times the CPU of the request itself.
 
 from __future__ import annotations
 
+import asyncio
 import copy
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import aclosing
@@ -24,9 +25,11 @@ from run_operator.kube.fence import Fence
 from run_operator.kube.list_options import ListOptions
 from run_operator.kube.page_size import LongAnswerError, PageSize, read
 from run_operator.kube.resource import PODS, TOKEN_REVIEWS, Resource
+from run_operator.kube.trust import Trust
 
 WRITE_DEADLINE: Final = 5.0
 READ_DEADLINE: Final = 20.0
+"""Also for the first piece of an answer that may be long, and for every piece of a list."""
 LIST_DEADLINE: Final = 60.0
 PAGE: Final = 500
 """Objects a LIST page, at most."""
@@ -70,6 +73,7 @@ class Api:
     ) -> None:
         self._client = ApiClient(configuration)
         self._client.user_agent = user_agent
+        self.trust = Trust(configuration.ssl_ca_cert, self._client.rest_client.ssl_context)
         self._host = str(configuration.host).rstrip("/")
         self._configuration = configuration
         self._fence = fence
@@ -123,8 +127,8 @@ class Api:
                 "GET", self._host + READY, headers=headers, _request_timeout=_READY_TIMEOUT
             )
             await answer.read()
-        except (TimeoutError, aiohttp.ClientError, OSError, ConfigException):
-            self._observe("get", "readyz", "error")
+        except _NO_ANSWER as error:
+            self._unanswered(error, "get", "readyz", READY, WRITE_DEADLINE)
             return False
         self._observe("get", "readyz", str(answer.status))
         return int(answer.status) < _FIRST_ERROR
@@ -281,47 +285,44 @@ class Api:
         headers = {"Accept": "*/*", "User-Agent": self._agent}
         try:
             await self._authorize(headers, verb, path, None)
-            answer = await self._client.rest_client.request(
-                "GET",
-                f"{self._host}{path}?{urlencode(query)}",
-                headers=headers,
-                _request_timeout=aiohttp.ClientTimeout(total=deadline, sock_read=silence),
-            )
+            async with asyncio.timeout(READ_DEADLINE):
+                answer = await self._client.rest_client.request(
+                    "GET",
+                    f"{self._host}{path}?{urlencode(query)}",
+                    headers=headers,
+                    _request_timeout=aiohttp.ClientTimeout(total=deadline, sock_read=silence),
+                )
             async with answer.response:
                 self._observe(verb, resource.plural, str(answer.status))
                 if answer.status >= _FIRST_ERROR:
                     raise errors.of_answer(verb, what, answer.status, await answer.read(), answer.headers)
                 async for piece in answer.response.content.iter_any():
                     yield piece
-        except (TimeoutError, aiohttp.ClientError, OSError, ConfigException) as error:
-            self._observe(verb, resource.plural, "error")
-            raise errors.TransientError(what, 0, str(error) or f"no answer within {deadline:g} s") from error
+        except _NO_ANSWER as error:
+            raise self._unanswered(error, verb, resource.plural, what, deadline) from error
 
     async def log_tail(self, namespace: str, pod: str, query: Mapping[str, str], keep: int) -> bytes:
         """The last `keep` bytes of a container's log, read as a stream."""
-        path = PODS.path(namespace, pod, "log") + "?" + urlencode(query)
-        what, kept = f"get {path.partition('?')[0]}", bytearray()
-        headers = {"Accept": "*/*", "User-Agent": self._agent}
-        try:
-            await self._authorize(headers, "get", path, None)
-            answer = await self._client.rest_client.request(
-                "GET", self._host + path, headers=headers, _request_timeout=_LIST_TIMEOUT
-            )
-            async for chunk in answer.response.content.iter_chunked(65_536):
-                kept = (kept + chunk)[-keep:]
-        except (TimeoutError, aiohttp.ClientError, OSError, ConfigException) as error:
-            self._observe("get", "pods", "error")
-            raise errors.TransientError(what, 0, str(error) or "no answer in time") from error
-        self._observe("get", "pods", str(answer.status))
-        if answer.status >= _FIRST_ERROR:
-            raise errors.of_answer("get", what, answer.status, bytes(kept), answer.headers)
-        return bytes(kept)
+        kept = b""
+        pieces = self.stream(PODS, PODS.path(namespace, pod, "log"), query, deadline=LIST_DEADLINE)
+        async with aclosing(pieces):
+            async for piece in pieces:
+                kept = (kept + piece)[-keep:]
+        return kept
 
     async def _authorize(self, headers: dict[str, str], verb: str, path: str, body: Any) -> None:
         if self._bearer:
             headers["Authorization"] = f"Bearer {self._bearer}"
         else:
             await self._client.update_params_for_auth(headers, [], ["BearerToken"], path, verb, body)
+
+    def _unanswered(
+        self, error: BaseException, verb: str, plural: str, what: str, deadline: float
+    ) -> errors.TransientError:
+        self._observe(verb, plural, "error")
+        if isinstance(error, aiohttp.ClientConnectorCertificateError):
+            self.trust.refused()
+        return errors.TransientError(what, 0, str(error) or f"no answer within {deadline:g} s")
 
     async def _write(
         self,
@@ -368,23 +369,21 @@ class Api:
                 self._host + path,
                 headers=headers,
                 body=body,
-                _request_timeout=aiohttp.ClientTimeout(total=deadline),
+                _request_timeout=aiohttp.ClientTimeout(total=deadline, sock_read=READ_DEADLINE),
             )
             status, payload = answer.status, await read(answer, most)
-        except (TimeoutError, aiohttp.ClientError, OSError, ConfigException) as error:
-            self._observe(verb, resource.plural, "error")
-            text = str(error) or f"no answer within {deadline:g} s"
-            raise errors.TransientError(what, 0, text) from error
+        except _NO_ANSWER as error:
+            raise self._unanswered(error, verb, resource.plural, what, deadline) from error
         self._observe(verb, resource.plural, str(status))
         if status >= _FIRST_ERROR:
             raise errors.of_answer(verb, what, status, payload, answer.headers)
         return _decoded(what, payload)
 
 
+_NO_ANSWER: Final = (TimeoutError, aiohttp.ClientError, OSError, ConfigException)
 _METHODS: Final = {"get": "GET", "list": "GET", "create": "POST", "patch": "PATCH", "delete": "DELETE"}
 _FIRST_ERROR: Final = 400
 _READY_TIMEOUT: Final = aiohttp.ClientTimeout(total=WRITE_DEADLINE)
-_LIST_TIMEOUT: Final = aiohttp.ClientTimeout(total=LIST_DEADLINE)
 
 
 def _decoded(what: str, payload: bytes) -> JSON:

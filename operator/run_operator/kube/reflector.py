@@ -1,6 +1,10 @@
 """Follows the objects of a resource: one list, then watches from its version on.
 
 Objects that were deleted while no watch was open are reported too: a new list is compared with the known objects.
+
+Versions only grow, unless the API server's store was restored from an older backup. Then a watch from a version that is
+still to come stays silent without end, and what is held in memory never was. So before a watch is opened again the server is
+asked for its version of now.
 """
 
 from __future__ import annotations
@@ -14,10 +18,10 @@ from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from run_operator.api.raw import JSON
+from run_operator.api.raw import JSON, older
 from run_operator.kube.backoff import Backoffs
-from run_operator.kube.client import Api
-from run_operator.kube.errors import ExpiredError, KubeError, NotFoundError
+from run_operator.kube.client import METADATA_LIST, Api
+from run_operator.kube.errors import ExpiredError, KubeError, NotFoundError, TransientError
 from run_operator.kube.resource import Resource
 
 PAGE: Final = 250
@@ -30,6 +34,10 @@ STEADY: Final = 5.0
 """Seconds: a watch that was open for longer is restarted without a pause."""
 
 log = logging.getLogger(__name__)
+
+
+class RewoundError(TransientError):
+    """The API server is at an older version than before: its store was restored. A process that remembers must start again."""
 
 
 class Sink(Protocol):
@@ -86,20 +94,25 @@ class Reflector:
         self._sink = sink
         self._seen = seen
         self._version = ""
+        self._newest = ""
         self._known: set[str] = set()
 
     async def work(self) -> None:
-        """List and watch until cancelled. A second call begins with a new list."""
+        """List and watch until cancelled. A second call begins with a new list. Raises RewoundError."""
         self._version = ""
         delays = iter(Backoffs())
         while True:
             began = None
             try:
-                if not self._version:
+                if self._version:
+                    await self._check_version()
+                else:
                     async with self._turn():
                         await self._list()
                 began = time.monotonic()
                 await self._watch()
+            except RewoundError:
+                raise
             except ExpiredError as error:
                 log.info("listing %s again: %s", self._scope, error)
                 self._version = ""
@@ -135,12 +148,13 @@ class Reflector:
             page_size=PAGE,
         ):
             version = str(page["metadata"]["resourceVersion"])
+            self._compare(version)
             for raw in page.get("items") or ():
                 listed.add(str(raw["metadata"]["uid"]))
                 self._put(raw, None)
         for uid in self._known - listed:
             self._sink.drop(uid)
-        self._known, self._version = listed, version
+        self._known, self._version, self._newest = listed, version, version
         self._listed()
 
     async def _watch(self) -> None:
@@ -160,6 +174,21 @@ class Reflector:
             elif kind != "BOOKMARK":
                 self._put(raw, kind)
             self._version = str(raw["metadata"]["resourceVersion"])
+            self._newest = self._version
+
+    async def _check_version(self) -> None:
+        resource, namespace = self._scope.resource, self._scope.namespace
+        async for page in self._api.pages(
+            resource, namespace=namespace, selector=self._scope.selector, page_size=1, accept=METADATA_LIST
+        ):
+            self._compare(str(page["metadata"]["resourceVersion"]))
+            return
+
+    def _compare(self, version: str) -> None:
+        """A list is never older than what was seen before it."""
+        if older(version, self._newest):
+            was = f"the API server is at version {version} and was at {self._newest}"
+            raise RewoundError(f"list {self._scope}", 0, f"{was}: its store was restored from a backup")
 
     def _put(self, raw: JSON, kind: str | None) -> None:
         metadata = raw["metadata"]

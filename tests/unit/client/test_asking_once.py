@@ -205,6 +205,7 @@ VERBS = {
     "compare": (["compare", "x", "x"], 2),
     "rerun": (["rerun", "x", "--dry-run"], 1),
     "describe": (["describe", "x"], 3),
+    "why": (["why", "x"], 8),
     "metrics": (["metrics", "x"], 2),
     "export": (["export", "x", "-d", "."], 1),
     "wait -q": (["wait", "-q", "x", "--timeout", "1"], 3),

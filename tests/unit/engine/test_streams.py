@@ -10,6 +10,7 @@ import signal
 import threading
 import urllib.parse
 from collections.abc import Iterator
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -17,10 +18,11 @@ from typing import Any
 import aiohttp
 import pytest
 
-from run_operator.engine import resync
+from run_operator.engine import kopf_streams, resync, streams
 from run_operator.engine.operator import Operator
 from run_operator.engine.watched_kinds import WATCHED
 from run_operator.flags import BindAddress
+from run_operator.kube.reflector import RewoundError
 from run_operator.kube.resource import Resource
 from run_operator.settings import Settings
 
@@ -59,6 +61,7 @@ class ApiServer(ThreadingHTTPServer):
         """The first event of the first watch of Jobs."""
         self.watching: list[str] = []
         """The resource of each watch."""
+        self.version = "10"
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -95,7 +98,7 @@ class Handler(BaseHTTPRequestHandler):
         items = self.server.runs if of_runs and not self.server.still else []
         if of_sweep and self.server.still and path.endswith("/configmaps"):
             items = [UNSEEN]
-        return {"metadata": {"resourceVersion": "10"}, "items": items}
+        return {"metadata": {"resourceVersion": self.server.version}, "items": items}
 
     def _discovered(self, path: str) -> Any:
         groups = {(r.group, r.version) for r in KNOWN}
@@ -238,3 +241,38 @@ async def test_a_stream_that_fails_is_opened_again(cluster, caplog):
     assert "a watch stream failed" in caplog.text
     os.kill(os.getpid(), signal.SIGTERM)
     await running
+
+
+async def test_a_kopf_that_does_not_end_is_left_behind_and_another_one_started(cluster, caplog, monkeypatch):
+    """It waits for credentials without end when one of its parts dies while another one logs in again."""
+    monkeypatch.setattr(streams, "KOPF_ENDS", 0.1)
+    monkeypatch.setattr(streams, "KOPF_CANCELLED", 0.1)
+    over, kopf, left = asyncio.Event(), kopf_streams.run, []
+
+    async def stubborn(*arguments: Any) -> None:
+        if left:
+            await kopf(*arguments)
+            return
+        left.append(asyncio.current_task())
+        arguments[2].set()  # the streams are to be closed, as when a part of it has died
+        while not over.is_set():
+            with suppress(asyncio.CancelledError):
+                await over.wait()
+
+    monkeypatch.setattr(kopf_streams, "run", stubborn)
+    running = asyncio.create_task(operator().run())
+    await until(lambda: "runs" in cluster.watching)
+    assert "kopf does not end" in caplog.text
+    over.set()
+    await left[0]
+    os.kill(os.getpid(), signal.SIGTERM)
+    await running
+
+
+async def test_an_api_server_that_went_back_in_time_ends_the_operator(cluster):
+    running = asyncio.create_task(operator().run())
+    await until(lambda: len(cluster.watching) >= len(WATCHED))
+    cluster.version = "0"
+    cluster.closed.set()
+    with pytest.raises(RewoundError):
+        await running

@@ -17,7 +17,7 @@ from run_operator.kube import client, reflector
 from run_operator.kube.backoff import Backoffs
 from run_operator.kube.client import Api
 from run_operator.kube.fence import Unfenced
-from run_operator.kube.reflector import Reflector, Scope
+from run_operator.kube.reflector import Reflector, RewoundError, Scope
 from run_operator.kube.resource import PODS
 
 Turn = Callable[[web.Request], Any]
@@ -70,9 +70,13 @@ class World:
         self.heard: list[str] = []
         self.kinds: list[str | None] = []
         self.news = asyncio.Event()
+        self.now = 1000
+        """The version of the server, for who asks for no more than that."""
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         query = request.query
+        if query.get("limit") == "1":
+            return web.json_response({"metadata": {"resourceVersion": str(self.now)}, "items": []})
         listed = f"list after {token}" if (token := query.get("continue")) else "list"
         self.asked.append(query["resourceVersion"] if "watch" in query else listed)
         assert query["labelSelector"] == "of=us"
@@ -260,3 +264,21 @@ async def test_called_again_it_knows_what_it_had_reported():
             await asyncio.gather(working, return_exceptions=True)
         await api.close()
     assert made.heard == ["a@10", "b@10", "b@20", "-a"]
+
+
+@pytest.mark.parametrize("found_by", ["the question before a watch", "a new list"])
+async def test_a_server_that_is_older_than_before_is_told_once_and_for_all(found_by):
+    """Its store was restored from a backup: a watch from a version to come would be silent without end."""
+    end = watch() if found_by == "the question before a watch" else refused(410, "too old")
+    made = World([page(10, "a"), watch(event("MODIFIED", pod("a", 30))), end, page(20, "a")])
+    made.now = 29 if found_by == "the question before a watch" else 1000
+    app = web.Application()
+    app.router.add_get("/api/v1/namespaces/ml/pods", made.answer)
+    async with TestServer(app) as server:
+        host = str(server.make_url("")).rstrip("/")
+        api = Api(Configuration(host=host), Unfenced(), lambda *_: None, "test")
+        with pytest.raises(RewoundError, match="restored from a backup"):
+            async with asyncio.timeout(20):
+                await Reflector(api, Scope(PODS, "ml", "of=us"), made, made.seen).work()
+        await api.close()
+    assert "a@20" not in made.heard

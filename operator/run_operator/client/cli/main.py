@@ -21,6 +21,7 @@ VERBS: Final[dict[str, tuple[str, str]]] = {
     "list": ("list", "List Runs."),
     "get": ("list", "Show Runs by name, also as YAML or JSON."),
     "describe": ("describe", "Tell everything about a Run, for people."),
+    "why": ("why", "Tell what the operator waits for, and what it would do next."),
     "wait": ("wait", "Wait for the end of Runs (of services: until they are ready)."),
     "logs": ("logs", "Show what the program wrote; -f: as it writes it."),
     "stop": ("suspend", "Stop Runs; resume goes on."),

@@ -1,0 +1,100 @@
+"""The operator's own plan for a Run, made on this side from what the caller may read. Writes nothing, needs no new right.
+
+What the caller may not read is left out and said: the plan is then made as if it were not there.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from typing import Any, Final
+
+from run_operator.api.constants import LABEL_PROFILES, LABEL_RUN_UID
+from run_operator.api.references import Catalog, EntityView, ProfilesView, Referred
+from run_operator.api.run import Run
+from run_operator.api.seal import Reading
+from run_operator.children import DeploymentView, JobView, PodView, ServiceView
+from run_operator.client.cluster import Cluster
+from run_operator.client.errors import BackendError, EntityNotExistsError
+from run_operator.client.lookup import find
+from run_operator.kube.resource import (
+    BY_KIND,
+    CONFIG_MAPS,
+    DEPLOYMENTS,
+    FUNCTIONS,
+    JOBS,
+    PODS,
+    SERVICES,
+    TASKS,
+    Resource,
+)
+from run_operator.lifecycle.explanation import explain
+from run_operator.lifecycle.model import Observed, Plan
+from run_operator.lifecycle.observation import Child, observed, owned_and_orphans
+from run_operator.lifecycle.plan import plan
+from run_operator.workloads.types import Options
+
+CHILDREN: Final[dict[Resource, Callable[[Any], Child]]] = {
+    JOBS: JobView.from_object,
+    DEPLOYMENTS: DeploymentView.from_object,
+    SERVICES: ServiceView.from_object,
+    PODS: PodView.from_object,
+}
+REFERRED: Final[dict[Resource, Callable[[Any], Referred]]] = {
+    FUNCTIONS: EntityView.function,
+    TASKS: EntityView.task,
+    CONFIG_MAPS: ProfilesView.from_object,
+}
+MOST_LOADED: Final = 6
+"""Documents read for one decision."""
+NOT_KNOWN: Final = (
+    "note: flags of the operator, defaults of the namespace and shared profiles are not known here"
+)
+
+
+def why(cluster: Cluster, identifier: str) -> list[str]:
+    """Lines as `/debug/runs/<namespace>/<name>` of the operator has them. Raises EntityNotExistsError."""
+    run = Run.from_object(find(cluster, identifier))
+    notes: list[str] = []
+    children = [view for resource in CHILDREN for view in _children(cluster, resource, run, notes)]
+    catalog = Catalog()
+    for resource, read in REFERRED.items():
+        labels = f"{LABEL_PROFILES}=true" if resource == CONFIG_MAPS else ""
+        for raw in _listed(cluster, resource, labels, notes):
+            catalog.put(read(raw))
+    seen = observed(owned_and_orphans(children, run), catalog=catalog, fresh=True)
+    made, seen = _decided(cluster, run, seen)
+    return [*explain(run, seen, made), *notes, NOT_KNOWN]
+
+
+def _decided(cluster: Cluster, run: Run, seen: Observed) -> tuple[Plan, Observed]:
+    options = Options(seal=Reading(b""))
+    made = plan(run, seen, time.time(), options)
+    for _ in range(MOST_LOADED):
+        if made.load is None:
+            break
+        view = made.load
+        resource = BY_KIND[view.what] if isinstance(view, EntityView) else CONFIG_MAPS
+        try:
+            whole = REFERRED[resource](cluster.get(resource, view.name))
+        except EntityNotExistsError:
+            break
+        seen = replace(seen, catalog=seen.catalog.loaded(whole))
+        made = plan(run, seen, time.time(), options)
+    return made, seen
+
+
+def _children(cluster: Cluster, resource: Resource, run: Run, notes: list[str]) -> Iterator[Child]:
+    for raw in _listed(cluster, resource, f"{LABEL_RUN_UID}={run.uid}", notes):
+        yield CHILDREN[resource](raw)
+
+
+def _listed(
+    cluster: Cluster, resource: Resource, labels: str, notes: list[str]
+) -> Iterator[Mapping[str, Any]]:
+    try:
+        for page in cluster.list(resource, labels=labels):
+            yield from page.get("items") or ()
+    except BackendError as error:
+        notes.append(f"note: {resource.plural} cannot be read: {error}")

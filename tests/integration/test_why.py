@@ -1,0 +1,37 @@
+"""What people read of a Run's next step, by runctl from what they may read, and by the operator itself."""
+
+from __future__ import annotations
+
+import urllib.request
+
+from tests.support.harness import wait_for
+from tests.support.terminal import Terminal
+
+NOWHERE = {"node_selector": [{"key": "zone", "value": "nowhere"}]}
+
+
+def test_why_a_run_waits_is_told_by_runctl_and_by_the_operator(operator, person, runctl, tmp_path):
+    person.apply_run("x", spec=NOWHERE)
+    wait_for("its reason", lambda: "nodes are available" in str(person.status("x").get("message")))
+    told = runctl.says("why", "x")
+    for part in ("state: PENDING, attempt 1", "sees: Job x: attempt 1", "on no node yet", "waits for: "):
+        assert part in told
+    url = f"http://127.0.0.1:{operator.port}/debug/runs/{person.namespace}/x"
+    with urllib.request.urlopen(url, timeout=10) as answer:
+        page = answer.read().decode()
+    assert "replica: leads" in page
+    assert [line for line in told.splitlines() if line.startswith("sees: Job")] == [
+        line for line in page.splitlines() if line.startswith("sees: Job")
+    ]
+    viewer = Terminal(person.somebody(tmp_path / "viewer", "run-operator-view"))
+    assert "note: jobs cannot be read" in viewer.says("why", "x")
+
+
+def test_a_function_that_is_missing_is_named(operator, person, runctl):
+    person.apply(
+        {"apiVersion": "run-operator.io/v1alpha1", "kind": "Run", "metadata": {"name": "x"},
+         "spec": {"kind": "container+job:run", "project": "demo", "id": "x",
+                  "spec": {"task": "container+job://demo/t", "function": "container://demo/f:v1"}}}
+    )  # fmt: skip
+    wait_for("its wait", lambda: person.status("x").get("message"))
+    assert "waits for: Function container://demo/f" in runctl.says("why", "x")

@@ -1,0 +1,53 @@
+"""The pages of /debug are for who may enter the pod; the port itself knows no callers."""
+
+from __future__ import annotations
+
+import socket
+
+import aiohttp
+import pytest
+
+from run_operator.http.probes import ProbeServer, _is_loopback
+
+
+@pytest.fixture
+async def server(unused_tcp_port):
+    made = ProbeServer(lambda: b"", list)
+
+    async def page(path: str) -> list[str] | None:
+        return [f"this is {path}"] if path == "runs/ml/x" else None
+
+    made.debug = page
+    await made.listen("", unused_tcp_port)
+    yield unused_tcp_port
+    await made.stop()
+
+
+async def asked(host: str, port: int, path: str) -> tuple[int, str]:
+    async with (
+        aiohttp.ClientSession() as person,
+        person.get(f"http://{host}:{port}/debug/{path}") as answer,
+    ):
+        return answer.status, await answer.text()
+
+
+async def test_a_page_is_shown_to_who_comes_from_the_pod_itself(server):
+    assert await asked("127.0.0.1", server, "runs/ml/x") == (200, "this is runs/ml/x\n")
+    assert (await asked("127.0.0.1", server, "runs/ml/y"))[0] == 404
+
+
+async def test_a_page_is_shown_to_nobody_else(server):
+    own = socket.gethostbyname(socket.gethostname())
+    if own.startswith("127."):
+        pytest.skip("this machine has no address beside the loopback")
+    status, text = await asked(own, server, "runs/ml/x")
+    assert (status, "this is" in text) == (403, False)
+
+
+@pytest.mark.parametrize(
+    ("address", "own"),
+    [("127.0.0.1", True), ("::1", True), ("::ffff:127.0.0.1", True), ("10.0.0.7", False),
+     ("::ffff:10.0.0.7", False), ("fd00::1", False), ("", False), ("name", False)],
+)  # fmt: skip
+def test_what_the_loopback_is(address, own):
+    assert _is_loopback(address) is own

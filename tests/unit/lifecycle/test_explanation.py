@@ -1,0 +1,56 @@
+"""What people read of a decision: of every kind of action, of what is waited for, and never a value of a document."""
+
+from __future__ import annotations
+
+from typing import get_args
+
+import pytest
+
+from run_operator.api.references import Catalog
+from run_operator.lifecycle import explanation
+from run_operator.lifecycle.explanation import NOTHING, explain
+from run_operator.lifecycle.model import Action, Observed
+from tests.support.builders import job, pod, run, serve
+from tests.support.planning import running, seen, status_of, step
+
+
+def lines_of(one, observed: Observed | None = None) -> list[str]:
+    there = observed or Observed()
+    return explain(one, there, step(one, there))
+
+
+def test_a_new_run_is_shown_what_comes_next():
+    lines = lines_of(run())
+    assert lines[:2] == ["state: CREATED, no attempt yet", "sees: no Job, no Deployment and no pod of it"]
+    assert "next: create Job hello" in lines
+
+
+def test_a_pod_that_waits_is_shown_with_its_reason():
+    one = run(status=status_of("PENDING"))
+    lines = lines_of(one, Observed(job=job(active=1), pods=(pod("Pending"),), fresh=True))
+    assert any(line.startswith("sees: Job hello: attempt 1") for line in lines)
+    assert any(line.startswith("sees: pod hello-x of attempt 1: Pending") for line in lines)
+
+
+def test_a_run_that_waits_for_a_function_names_it():
+    one = run({"task": "container+job://demo/t", "function": "container://demo/f:v1"})
+    lines = lines_of(one, Observed(catalog=Catalog()))
+    assert any(line.startswith("waits for: Function container://demo/f") for line in lines)
+
+
+def test_where_nothing_is_to_be_done_it_says_so():
+    lines = lines_of(serve(status=running()), seen())
+    assert [line for line in lines if line.startswith("waits for")] or f"next: {NOTHING}" in lines
+
+
+def test_a_stop_that_is_asked_for_is_shown_as_such():
+    lines = lines_of(
+        run(suspend=True, status=status_of("RUNNING")), Observed(job=job(active=1), pods=(pod("Running"),))
+    )
+    assert "asked to be stopped" in lines[0]
+    assert "next: suspend Job hello, which ends its pods" in lines
+
+
+@pytest.mark.parametrize("kind", get_args(Action), ids=lambda kind: kind.__name__)
+def test_every_kind_of_action_has_words(kind):
+    assert kind in explanation._ACTIONS
