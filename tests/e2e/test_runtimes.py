@@ -60,7 +60,8 @@ def test_a_kind_of_a_runtime_is_served_fetches_its_files_stops_and_resumes(perso
 
     def says(name: str, path: str) -> str:
         run = get_run(name, cluster=there)
-        return str(wait_for("an answer", lambda: (answer := run.invoke("GET", path)).ok and answer.text))
+        whole = f"http://{person.status(name)['service']['url']}{path}"
+        return str(wait_for("an answer", lambda: (answer := run.invoke("GET", whole)).ok and answer.text))
 
     assert says("first", "/note.txt") == "hello of first"
     run_note(

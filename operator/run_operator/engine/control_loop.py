@@ -9,6 +9,7 @@ from typing import Final
 
 from run_operator.kube.resource import (
     CLAIMS,
+    CLUSTER_RUNTIMES,
     CONFIG_MAPS,
     DEPLOYMENTS,
     FUNCTIONS,
@@ -16,6 +17,7 @@ from run_operator.kube.resource import (
     PODS,
     REPLICA_SETS,
     RUNS,
+    RUNTIMES,
     SERVICES,
     TASKS,
     Resource,
@@ -28,22 +30,18 @@ ITS_USERS: Final = "the Runs whose last plan looked for it"
 
 EVENTS: Final[dict[Resource, str]] = {
     RUNS: ITSELF,
-    JOBS: ITS_OWNER,
-    DEPLOYMENTS: ITS_OWNER,
-    SERVICES: ITS_OWNER,
-    PODS: ITS_OWNER,
-    FUNCTIONS: ITS_USERS,
-    TASKS: ITS_USERS,
-    CONFIG_MAPS: ITS_USERS,
+    **dict.fromkeys((JOBS, DEPLOYMENTS, SERVICES, PODS), ITS_OWNER),
+    **dict.fromkeys((FUNCTIONS, TASKS, RUNTIMES, CLUSTER_RUNTIMES, CONFIG_MAPS), ITS_USERS),
 }
 """Whom an event of this kind wakes. Beside events, a plan's own `wake_at` does."""
 
 decide: Final = plan.plan
+OF_ANOTHER: Final = Resource("*", "*", "*", "*")  # an operator, whose kind a ClusterRuntime names
 STATUS: Final = ("patch", RUNS)
 """How `Plan.status` is written, before everything else in the plan."""
 WRITES: Final[dict[type[model.Action], tuple[tuple[str, Resource], ...]]] = {
     model.CreateWorkload: (
-        ("create", CLAIMS), ("create", CONFIG_MAPS), ("create", JOBS), ("create", DEPLOYMENTS),
+        ("create", CLAIMS), ("create", CONFIG_MAPS), ("create", JOBS), ("create", DEPLOYMENTS), ("create", OF_ANOTHER),
     ),
     model.SuspendChild: (("patch", JOBS),),
     model.SetDeadline: (("patch", JOBS),),
@@ -54,6 +52,7 @@ WRITES: Final[dict[type[model.Action], tuple[tuple[str, Resource], ...]]] = {
     model.DeleteChild: (("delete", JOBS), ("delete", SERVICES)),
     model.DeletePod: (("delete", PODS),),
     model.DeleteReplicaSet: (("delete", REPLICA_SETS),),
+    model.DeleteCustom: (("delete", OF_ANOTHER),),
     model.MarkFinished: (("patch", RUNS),),
     model.DeleteRun: (("delete", RUNS),),
 }  # fmt: skip

@@ -29,12 +29,12 @@ from run_operator.document.kinds import of_run
 from run_operator.document.merge import merge
 from run_operator.document.names import Reference
 from run_operator.resolution.profile import apply, profile_spec
-from run_operator.resolution.runtime_choice import chosen, compiled, needs_runtime, origin
+from run_operator.resolution.runtime_choice import chosen, compiled, origin
 from run_operator.runtimes.definition import Definition
 from run_operator.runtimes.translate import translated
 from run_operator.workloads import fields
 from run_operator.workloads.builder import builder
-from run_operator.workloads.fields import InvalidSpecError, UnresolvedError, WorkloadError
+from run_operator.workloads.fields import InvalidSpecError, UnresolvedError, UnsupportedError, WorkloadError
 from run_operator.workloads.types import Options
 
 MAX_NAMED: Final = 3
@@ -82,7 +82,9 @@ class Resolution:
 def resolve(run: Run, catalog: Catalog, options: Options) -> Resolution:
     """Look up what the Run names. Never raises: what is wrong is in the result."""
     try:
-        essential = () if needs_runtime(run) else (builder(run).essential,)
+        essential: tuple[str, ...] = (builder(run).essential,)
+    except UnsupportedError:
+        essential = ()  # a Runtime says what it is
     except WorkloadError:
         return Resolution(run)  # it cannot be built anyway, and building says why
     if essential and run.spec.get(essential[0]) and not run.spec.get("profile"):

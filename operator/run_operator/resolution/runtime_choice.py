@@ -5,24 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from run_operator.api.references import ResolvedPart
-from run_operator.api.run import Run
 from run_operator.api.runtime_object import CLUSTER_KIND, NAMESPACED_KIND, RuntimeView
-from run_operator.document.errors import DocumentError
-from run_operator.document.kinds import Kind, of_run
+from run_operator.document.kinds import Kind
 from run_operator.runtimes.definition import Definition, InvalidRuntimeError
 from run_operator.runtimes.memo import usable
 from run_operator.runtimes.missing import missing
-from run_operator.workloads import fields
-from run_operator.workloads.builder import SUPPORTED
-from run_operator.workloads.fields import InvalidSpecError, UnresolvedError
-
-
-def needs_runtime(run: Run) -> bool:
-    """Whether the kind is not built in. Raises InvalidSpecError for what is no kind at all."""
-    try:
-        return of_run(run.kind, fields.text(run.spec, "task")).label not in SUPPORTED
-    except DocumentError as error:
-        raise InvalidSpecError("spec.kind", str(error)) from error
+from run_operator.workloads.fields import UnresolvedError
 
 
 def chosen(kind: Kind, candidates: Sequence[RuntimeView]) -> ResolvedPart:
