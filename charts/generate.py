@@ -28,7 +28,14 @@ SELECTED: Final = (
     "run-operator-status",
 )
 """Policies about Runs: with a list of namespaces, of these."""
-OVERLAY: Final = "resources: [../../base]\ncomponents: [../../components/gateway]\n"
+OVERLAY: Final = (
+    "resources: [../../base]\ncomponents: [../../components/gateway, ../../components/monitoring]\n"
+)
+MONITORING: Final = (
+    ("PrometheusRule", "run-operator"),
+    ("ServiceMonitor", "run-operator"),
+    ("ConfigMap", "run-operator-dashboard"),
+)
 
 NAMESPACE: Final = "__NAMESPACE__"
 IMAGE: Final = "__IMAGE__"
@@ -99,7 +106,8 @@ def files() -> dict[str, str]:
         for one in objects
         if one["kind"] in ("ClusterRole", "ClusterRoleBinding") and one["metadata"]["name"] == "run-operator"
     ]
-    rest = [one for one in objects if one not in (*policies, *gateway, *everywhere)]
+    watching = [one for one in objects if (one["kind"], one["metadata"]["name"]) in MONITORING]
+    rest = [one for one in objects if one not in (*policies, *gateway, *everywhere, *watching)]
     values = _values(objects)
     return {
         "Chart.yaml": _chart(),
@@ -109,6 +117,7 @@ def files() -> dict[str, str]:
         "templates/operator.yaml": HEADER + _documents(rest),
         "templates/rights.yaml": HEADER + _rights(everywhere),
         "templates/gateway.yaml": HEADER + _guarded(".Values.gateway.enabled", gateway),
+        "templates/monitoring.yaml": HEADER + _guarded(".Values.monitoring.enabled", watching),
         "templates/policies.yaml": HEADER + _guarded(".Values.policies.enabled", policies),
         "templates/crds.yaml": HEADER + _guarded(".Values.crds.install", _crds()),
         "templates/NOTES.txt": _NOTES,
@@ -221,6 +230,8 @@ crds:
   install: true # kept when the release is uninstalled: with a CRD go all its objects
 policies:
   enabled: true
+monitoring:
+  enabled: false # PrometheusRule, ServiceMonitor and a Grafana dashboard; needs the Prometheus Operator
 gateway:
   enabled: false
   # Settings as variables: RUN_GATEWAY_ and the flag's name, such as RUN_GATEWAY_UI_OIDC_ISSUER for the page.
@@ -253,6 +264,7 @@ def _schema() -> dict[str, Any]:
         "resources": anything,
         "crds": _object({"install": flag}),
         "policies": _object({"enabled": flag}),
+        "monitoring": _object({"enabled": flag}),
         "gateway": _object({"enabled": flag, "env": of_gateway, "resources": anything}),
         "global": anything,
     }

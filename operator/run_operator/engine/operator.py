@@ -344,6 +344,7 @@ class Operator:
             watch_age=lambda: streams.ages,
             events_queued=lambda: len(recorder),
             loop_lag=lambda: self._health.lag,
+            leading=self._begin.is_set,
         )
 
 

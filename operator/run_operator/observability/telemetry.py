@@ -27,6 +27,7 @@ class Readings:
     watch_age: Callable[[], Mapping[str, float]]
     events_queued: Callable[[], int]
     loop_lag: Callable[[], float]
+    leading: Callable[[], bool]
 
 
 class OperatorTelemetry:
@@ -128,6 +129,11 @@ class _Gauges(Collector):
         yield _one("run_operator_processing", "Runs being worked on.", read.processing())
         yield _one("run_operator_events_queued", "Kubernetes Events not written yet.", read.events_queued())
         yield _one("run_operator_loop_lag_seconds", "Worst recent delay of the event loop.", read.loop_lag())
+        yield _one(
+            "run_operator_leading",
+            "1: this replica carries out what is decided; 0: it waits.",
+            read.leading(),
+        )
         yield _many("run_operator_stored", "Objects held, by kind.", "kind", read.stored())
         yield _many("run_operator_runs", "Runs by state.", "state", read.runs_by_state())
         yield _many(

@@ -76,6 +76,10 @@ def test_the_chart_is_what_the_manifests_make_of_it():
         ("resources: [../../base]", ()),
         ("resources: [../../base]\ncomponents: [../../components/gateway]", ("gateway.enabled=true",)),
         ("resources: [../../base]\ncomponents: [../../components/no-policies]", ("policies.enabled=false",)),
+        (
+            "resources: [../../base]\ncomponents: [../../components/monitoring]",
+            ("monitoring.enabled=true",),
+        ),
         ("resources: [../namespaced]", ("namespaces={team-a,team-b}",)),
     ],
 )
