@@ -1,0 +1,84 @@
+"""The status of Runtimes: written once for each generation, with what is wrong; one that fails hides no other."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from run_operator.api.runtime_object import RuntimeView
+from run_operator.engine import runtime_reports
+from run_operator.engine.runtime_reports import RuntimeReports, is_reported, reported
+from run_operator.kube.errors import TransientError
+from tests.support.runtimes import runtime, widgets
+
+NOW = 1_800_000_000.0
+
+
+def view(name: str = "echo", **spec: Any) -> RuntimeView:
+    return RuntimeView.from_object(runtime(name, **spec))
+
+
+def condition(one: RuntimeView) -> dict[str, Any]:
+    (found,) = reported(one, NOW)["conditions"]
+    return dict(found)
+
+
+def test_what_it_says():
+    assert (
+        condition(view())["message"]
+        == "Runs of echo+serve are built as a service, as those of container+serve are"
+    )
+    assert "built as Widget of Widgets" in condition(RuntimeView.from_object(widgets()))["message"]
+    wrong = condition(view(readiness={"path": "${nobody}"}))
+    assert (wrong["status"], wrong["reason"]) == ("False", "InvalidRuntime")
+    assert wrong["message"].startswith("spec.readiness.path: ")
+
+
+def test_a_runtime_of_a_namespace_makes_no_objects_of_others():
+    raw = widgets()
+    raw["metadata"]["namespace"] = "ml"
+    assert "only a ClusterRuntime" in condition(RuntimeView.from_object(raw))["message"]
+
+
+def test_the_moment_of_the_change_stays_while_nothing_changes():
+    first = reported(view(), NOW)
+    raw = {**runtime(generation=2), "status": first}
+    assert (
+        reported(RuntimeView.from_object(raw), NOW + 60)["conditions"][0]["lastTransitionTime"]
+        == "2027-01-15T08:00:00Z"
+    )
+    assert is_reported(RuntimeView.from_object({**runtime(), "status": first}))
+
+
+class Writes:
+    """`failing`: names whose first write fails."""
+
+    def __init__(self, failing: set[str]) -> None:
+        self.failing = failing
+        self.names: list[str] = []
+        self.done = asyncio.Event()
+
+    async def patch(self, _: Any, __: str, name: str, *___: Any, **____: Any) -> None:
+        self.names.append(name)
+        if len(self.names) == 3:
+            self.done.set()
+        if name in self.failing:
+            self.failing.discard(name)
+            raise TransientError("patch", 503, "later")
+
+
+async def test_each_is_written_once_and_one_that_fails_again_after_the_others(monkeypatch):
+    monkeypatch.setattr(runtime_reports, "PAUSE", 0.0)
+    api: Any = Writes({"a"})
+    reports, begin = RuntimeReports(api, lambda: NOW), asyncio.Event()
+    for name in ("a", "b"):
+        reports.put(view(name))
+    reports.put(RuntimeView.from_object({**runtime("c"), "status": reported(view("c"), NOW)}))
+    working = asyncio.create_task(reports.work(begin))
+    await asyncio.sleep(0)
+    assert api.names == []  # another replica may write
+    begin.set()
+    async with asyncio.timeout(10):
+        await api.done.wait()
+    working.cancel()
+    assert api.names == ["a", "b", "a"]
