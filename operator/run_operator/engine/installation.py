@@ -19,11 +19,21 @@ from run_operator.api.constants import MANAGED_BY
 from run_operator.api.raw import stamp
 from run_operator.kube.client import METADATA_LIST, Api
 from run_operator.kube.errors import ForbiddenError, KubeError, NotFoundError, UnauthorizedError
-from run_operator.kube.resource import EVENTS, FUNCTIONS, METRIC_BATCHES, RUN_LOGS, RUNS, SECRETS, TASKS
+from run_operator.kube.resource import (
+    CLUSTER_RUNTIMES,
+    EVENTS,
+    FUNCTIONS,
+    METRIC_BATCHES,
+    RUN_LOGS,
+    RUNS,
+    RUNTIMES,
+    SECRETS,
+    TASKS,
+)
 
 EVERY: Final = 10.0
 """Seconds between two looks."""
-CRDS: Final = (RUNS, FUNCTIONS, TASKS, METRIC_BATCHES, RUN_LOGS)
+CRDS: Final = (RUNS, FUNCTIONS, TASKS, RUNTIMES, CLUSTER_RUNTIMES, METRIC_BATCHES, RUN_LOGS)
 
 log = logging.getLogger(__name__)
 

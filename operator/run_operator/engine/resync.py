@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from run_operator.engine.store import Store
-from run_operator.engine.watched_kinds import OPTIONAL, SELECTORS, WATCHED
+from run_operator.engine.watched_kinds import OPTIONAL, SELECTORS, WATCHED, WITHOUT_RIGHTS
 from run_operator.kube.client import Api
-from run_operator.kube.errors import NotFoundError
+from run_operator.kube.errors import ForbiddenError, NotFoundError
 from run_operator.kube.resource import Resource
 
 SWEPT: Final = tuple((resource, SELECTORS.get(resource, "")) for resource in WATCHED)
@@ -76,6 +76,10 @@ class Resync:
             except NotFoundError:
                 if resource not in OPTIONAL:
                     raise
+            except ForbiddenError as error:
+                if resource not in WITHOUT_RIGHTS:
+                    raise
+                log.warning("%s; apply manifests/base again", error)
         return found
 
     async def _unseen(self, listed: Listed, within: float) -> int:

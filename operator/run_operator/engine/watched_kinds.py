@@ -46,4 +46,6 @@ SELECTORS: Final[dict[Resource, str]] = {
 """Label selectors; of resources that are not in here all objects are watched."""
 OPTIONAL: Final = (FUNCTIONS, TASKS, RUNTIMES, CLUSTER_RUNTIMES)
 """Kinds of ours that Runs go without: followed by reflectors, which wait for a kind that is not there."""
+WITHOUT_RIGHTS: Final = (RUNTIMES, CLUSTER_RUNTIMES)
+"""Kinds that the rights of an older installation do not name: all Runs of built-in kinds go on without."""
 WATCHED: Final = (RUNS, *CHILDREN, *REFERRED)

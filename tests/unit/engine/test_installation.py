@@ -58,7 +58,18 @@ def parts(cluster: Cluster) -> Installation:
     return Installation(api, "run-operator", "run-operator-ingest-ca", logs=True)
 
 
-@pytest.mark.parametrize("name", ["functions", "tasks", "metricbatches", "runlogs", "run-operator-ingest-ca"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "functions",
+        "tasks",
+        "runtimes",
+        "clusterruntimes",
+        "metricbatches",
+        "runlogs",
+        "run-operator-ingest-ca",
+    ],
+)
 async def test_a_missing_part_is_shown_with_what_brings_it_back(cluster, parts, name):
     cluster.missing = {name}
     await parts.look()
