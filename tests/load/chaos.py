@@ -140,7 +140,7 @@ async def campaign(person: Person, operator: OperatorProcess, count: int, seed: 
         astray = await chaos.astray()
         while astray and time.monotonic() < until:
             await asyncio.sleep(LOOK)
-            await chaos.troubles.suffer(lambda _: chaos.troubles.node_is_heard_again(), "")
+            await chaos.troubles.suffer(chaos.troubles.node_is_heard_again, "")
             astray = await chaos.astray()
         chaos.stuck = astray
     return chaos

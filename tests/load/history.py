@@ -137,10 +137,11 @@ class Judge:
     def _pod(self, what: str, pod: dict[str, Any]) -> None:
         labels, name = pod["metadata"].get("labels", {}), pod["metadata"]["name"]
         run, attempt = labels.get(LABEL_RUN), int(labels.get(LABEL_ATTEMPT, 0))
-        if pod.get("spec", {}).get("nodeName") == DEAD:
-            return  # given up after its time, as the policy of these Runs says
-        self._program(str(run), pod)
         pods = self.live.setdefault(str(run), {})
+        if pod.get("spec", {}).get("nodeName") == DEAD:
+            pods.pop(name, None)  # given up after its time, as the policy of these Runs says
+            return
+        self._program(str(run), pod)
         ended = what == "DELETED" or pod.get("status", {}).get("phase") in ("Succeeded", "Failed")
         if ended:
             pods.pop(name, None)

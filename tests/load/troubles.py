@@ -122,7 +122,7 @@ class Troubles:
         status = {"phase": "Running", "conditions": [ready], "containerStatuses": [running | state]}
         await self._status(pod, status)
 
-    async def node_is_heard_again(self) -> None:
+    async def node_is_heard_again(self, _: str) -> None:
         """Pods of a node whose heartbeat was late are called unready; a kubelet takes that back, a fake node does not."""
         async for pod in self._api.list_objects(PODS, namespace=self._namespace):
             status = pod["status"]

@@ -6,6 +6,7 @@ from typing import Any
 
 from tests.load.chaos import judged
 from tests.load.history import GAP, HOLE
+from tests.load.troubles import DEAD
 
 
 def run(state: str, attempt: int = 1) -> dict[str, Any]:
@@ -39,3 +40,9 @@ def test_what_happens_in_a_hole_of_the_history_is_blamed_on_nobody():
 def test_an_attempt_is_skipped_only_by_a_first_job_that_was_never_recorded():
     assert judged([run("RUNNING", 1), run("PENDING", 3)]).broken == ["x: the attempt number moved by 2"]
     assert judged([run("CREATED", 0), run("PENDING", 2)]).broken == []
+
+
+def test_a_pod_that_is_put_on_the_dead_node_is_given_up():
+    dead = pod()
+    dead["object"]["spec"]["nodeName"] = DEAD
+    assert judged([run("RUNNING"), pod("Pending"), dead, run("STOPPED")]).broken == []
