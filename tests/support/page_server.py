@@ -19,14 +19,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlencode, urlsplit
 
+from run_operator.web.headers import content_policy
 from tests.support.page_samples import Json, detail, row, series
 
 STATIC = Path(__file__).parents[2] / "operator" / "run_operator" / "web" / "static"
 TYPES = {".html": "text/html; charset=utf-8", ".js": "text/javascript", ".css": "text/css"}
-POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
-    "form-action 'none'; base-uri 'none'; frame-ancestors 'none'"
-)
 TOKEN = "dev"  # noqa: S105
 PAGE = 500
 UNKNOWN = {"error": {"reason": "Unauthorized", "message": "This token is not known.", "missing": None}}
@@ -264,7 +261,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(status)
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(body)))
-        self.send_header("Content-Security-Policy", POLICY)
+        self.send_header("Content-Security-Policy", content_policy())
         self.end_headers()
         self.wfile.write(body)
 

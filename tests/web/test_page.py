@@ -82,7 +82,7 @@ def test_a_run_can_be_found_opened_and_compared_by_keys_alone(browser, world, ad
     browser.press("3")
     browser.wait_for("epoch 399")
     browser.press("?")
-    browser.wait_for("show this list", "dialog")
+    browser.wait_for("show this list", "dialog[open]")
     browser.press("Escape")
     browser.wait("return !document.querySelector('dialog')")
 
