@@ -74,9 +74,9 @@ class Resolution:
             named.append(
                 f"profile {record.profile.reference} (ConfigMap {record.profile.namespace}/{record.profile.name})"
             )
-        told = f"with the fields of {', '.join(named)}" if named else ""
+        fields_of = f"with the fields of {', '.join(named)}" if named else ""
         by = f"as {origin(record.runtime)['kind']} {record.runtime.name} says" if record.runtime else ""
-        return ", ".join(filter(None, (told, by)))
+        return ", ".join(filter(None, (fields_of, by)))
 
 
 def resolve(run: Run, catalog: Catalog, options: Options) -> Resolution:
