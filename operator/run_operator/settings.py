@@ -131,6 +131,15 @@ class Settings:
         "",
         "Secret of each project's namespace with the file store (DHCORE_DEFAULT_FILES_STORE, AWS_*), given to pods; empty: none.",
     )
+    requirements_secret: str = setting(
+        "",
+        "Secret of each project's namespace with variables for uv and pip (UV_INDEX_URL, PIP_INDEX_URL, ...), given to Python "
+        "functions; empty: none.",
+    )
+    requirements_cache_claim: str = setting(
+        "",
+        "Claim of each project's namespace that keeps what uv and pip download for Python functions; empty: none.",
+    )
     ingest_interval: float = setting(
         PACE.interval, "Seconds between two writes of one Run's metrics.", type=click.FloatRange(0.1)
     )

@@ -189,6 +189,8 @@ class Operator:
             allowed_registries=self._settings.allowed_registries,
             protect_jobs=self._settings.protect_jobs,
             store_secret=self._settings.store_secret,
+            requirements_secret=self._settings.requirements_secret,
+            requirements_cache_claim=self._settings.requirements_cache_claim,
             seal=seal,
             **({"module_config_map": reporting.module_config_map} if reporting else {}),
         )

@@ -141,7 +141,8 @@ class Runner:
         target = os.path.join(tempfile.mkdtemp(prefix="requirements-"), "lib")
         if install(requirements, target, self._started):
             sys.path.insert(0, target)
-            os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (target, os.environ.get("PYTHONPATH"))))
+            for name, folder in (("PYTHONPATH", target), ("PATH", os.path.join(target, "bin"))):
+                os.environ[name] = os.pathsep.join(filter(None, (folder, os.environ.get(name))))
             importlib.invalidate_caches()
         self._child = None
 

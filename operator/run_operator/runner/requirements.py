@@ -34,14 +34,14 @@ def install(requirements: Sequence[str], folder: str, started: Callable[[Any], N
     listed = os.path.join(folder, "requirements.txt")
     with open(listed, "w", encoding="utf-8") as file:
         file.write("\n".join(requirements) + "\n")
-    print(f"installing {', '.join(requirements)[:400]}", flush=True)
+    print(f"installing {masked(', '.join(requirements))[:400]}", flush=True)
     process = subprocess.Popen(
         [*_installer(), "--target", folder, "--requirement", listed],
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
     )  # fmt: skip
     started(process)
     last: deque[str] = deque(maxlen=KEPT_LINES)
-    for line in process.stdout or ():
+    for line in map(masked, process.stdout or ()):
         sys.stdout.write(line)
         if line.strip():
             last.append(" ".join(line.split()))
@@ -49,6 +49,13 @@ def install(requirements: Sequence[str], folder: str, started: Callable[[Any], N
     if process.wait():
         raise RunnerError(REQUIREMENTS_FAILED, " / ".join(last)[-KEPT_BYTES:] or "the installer says nothing")
     return True
+
+
+def masked(text: str) -> str:
+    """Without the credentials of the addresses in it: logs and status are read by more people than the settings."""
+    import re
+
+    return re.sub(r"(?<=://)[^/\s@]+@", "***@", text)
 
 
 def _installer() -> list[str]:

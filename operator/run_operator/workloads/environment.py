@@ -64,8 +64,8 @@ def secret_sources(spec: Mapping[str, Any]) -> list[dict[str, Any]]:
     return found
 
 
-def store_source(secret: str) -> list[dict[str, Any]]:
-    """`envFrom` for the file store's Secret, which not every project has. The kubelet reads it, not the operator."""
+def optional_source(secret: str) -> list[dict[str, Any]]:
+    """`envFrom` for a Secret of an admin's, which not every project has. The kubelet reads it, not the operator."""
     return [{"secretRef": {"name": secret, "optional": True}}] if secret else []
 
 

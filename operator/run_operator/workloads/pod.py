@@ -9,11 +9,17 @@ from typing import Any, Final
 
 from run_operator.api.run import Run
 from run_operator.workloads import fields
-from run_operator.workloads.environment import environment, secret_sources, store_source
+from run_operator.workloads.environment import (
+    document_variables,
+    environment,
+    optional_source,
+    secret_sources,
+)
 from run_operator.workloads.fetching import fetching
 from run_operator.workloads.fields import InvalidSpecError
 from run_operator.workloads.metadata import files_name, labels, owner, pod_labels
 from run_operator.workloads.metrics_injection import add_reporting
+from run_operator.workloads.requirements_cache import add_cache
 from run_operator.workloads.resources import compute, disk
 from run_operator.workloads.scheduling import placement
 from run_operator.workloads.source import FOLDER, KEY, Source, source
@@ -68,6 +74,8 @@ class Program:
     command: tuple[str, ...]
     document: bytes
     """Mounted as DOCUMENT_FILE."""
+    installs: bool = False
+    """Whether it installs requirements."""
 
 
 def pod(run: Run, attempt: int, options: Options, program: Program | None = None) -> Pod:
@@ -79,6 +87,8 @@ def pod(run: Run, attempt: int, options: Options, program: Program | None = None
     env, warnings = environment(run, attempt)
     document = "" if program is None else files_name(run.name, program.document)
     warnings += add_reporting(run, options, env, mounted, document, with_runner=bool(files))
+    if program and program.installs and options.requirements_cache_claim:
+        add_cache(options.requirements_cache_claim, document_variables(run.spec), env, mounted)
     container = _container(run, env, mounted, file, options, program)
     spec = {
         "restartPolicy": "Never",
@@ -113,7 +123,7 @@ def _container(
     optional: dict[str, Any] = {
         "command": command,
         "args": arguments,
-        "envFrom": store_source(options.store_secret) + secret_sources(spec),  # the later one wins
+        "envFrom": _sources(spec, options, program),
         "workingDir": FOLDER if file or program else None,
         "resources": compute(spec, options.gpu_resource),
         "volumeMounts": mounted.mounts,
@@ -127,6 +137,12 @@ def _container(
         "terminationMessagePolicy": "FallbackToLogsOnError",
         **{key: value for key, value in optional.items() if value},
     }
+
+
+def _sources(spec: Mapping[str, Any], options: Options, program: Program | None) -> list[dict[str, Any]]:
+    """Secrets whose keys become variables; the later one wins."""
+    installers = optional_source(options.requirements_secret) if program else []
+    return installers + optional_source(options.store_secret) + secret_sources(spec)
 
 
 def _command(spec: Mapping[str, Any]) -> tuple[list[str], list[str]]:

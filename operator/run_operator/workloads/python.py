@@ -82,7 +82,8 @@ def program(run: Run, options: Options, action: str) -> Program:
         )
     _check_source(fields.mapping(run.spec, "source"))
     command = ("python3", "-u", names.RUNNER_FILE, action)
-    return Program(_image(run.spec, options), command, _document(run, options.ingest_url))
+    document = _document(run, options.ingest_url)
+    return Program(_image(run.spec, options), command, document, installs=bool(run.spec.get("requirements")))
 
 
 def _image(spec: Mapping[str, Any], options: Options) -> str:

@@ -38,6 +38,10 @@ class Options:
     """Address of the ingest as pods reach it, `https://host:port` without a path; None: pods report no metrics."""
     store_secret: str = ""
     """Secret of a Run's namespace with the file store and its credentials; empty: pods are given none."""
+    requirements_secret: str = ""
+    """Secret of a Run's namespace with the variables of uv and pip; empty: functions are given none."""
+    requirements_cache_claim: str = ""
+    """Claim of a Run's namespace that keeps what uv and pip download; empty: nothing is kept."""
     module_config_map: str = MODULE_CONFIG_MAP
     """The ConfigMap with the code that pods mount."""
     pod_api_url: str | None = None

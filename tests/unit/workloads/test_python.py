@@ -169,3 +169,45 @@ def test_exports_that_hold_their_source_are_built(name):
     document = yaml.safe_load((EXPORTS / f"{name}.yaml").read_text())
     metadata = {"name": "x", "namespace": "ml", "uid": "u", "generation": 1}
     assert built(Run.from_object({"metadata": metadata, "spec": document})).child
+
+
+class TestInstaller:
+    """What an admin names for uv and pip."""
+
+    NAMED = Options(
+        ingest_url="https://ingest:8443", requirements_secret="index", requirements_cache_claim="cache"
+    )
+
+    def test_functions_get_the_variables_of_the_secret_before_their_own(self):
+        one = container(built(run(secrets=["mine"]), self.NAMED))
+        assert one["envFrom"] == [
+            {"secretRef": {"name": "index", "optional": True}},
+            {"secretRef": {"name": "mine"}},
+        ]
+
+    def test_the_claim_is_mounted_where_there_are_requirements(self):
+        workload = built(run(requirements=["numpy"]), self.NAMED)
+        spec = workload.child["spec"]["template"]["spec"]
+        (volume,) = [one for one in spec["volumes"] if "persistentVolumeClaim" in one]
+        assert volume["persistentVolumeClaim"] == {"claimName": "cache"}
+        one = container(workload)
+        (mount,) = [each for each in one["volumeMounts"] if each["name"] == volume["name"]]
+        values = {each["name"]: each["value"] for each in one["env"]}
+        assert values["UV_CACHE_DIR"].startswith(f"{mount['mountPath']}/")
+        assert values["PIP_CACHE_DIR"].startswith(f"{mount['mountPath']}/")
+        assert workload.needs == built(run(requirements=["numpy"])).needs
+
+    @pytest.mark.parametrize(
+        "spec",
+        [
+            {},
+            {"requirements": ["numpy"], "envs": [{"name": "UV_CACHE_DIR", "value": "/cache"}]},
+            {
+                "requirements": ["numpy"],
+                "volumes": [{"volume_type": "empty_dir", "name": "own", "mount_path": "/var/cache"}],
+            },
+        ],
+    )
+    def test_a_function_without_requirements_or_with_a_cache_of_its_own_has_no_claim(self, spec):
+        volumes = built(run(**spec), self.NAMED).child["spec"]["template"]["spec"]["volumes"]
+        assert not [one for one in volumes if "persistentVolumeClaim" in one]
