@@ -16,6 +16,8 @@ import pytest
 from tests.e2e.conftest import NAME
 from tests.support.gateway_process import account
 from tests.support.harness import REPOSITORY, Person, wait_for
+from tests.support.index_pod import name_index, serve_wheels
+from tests.support.wheel_index import downloaded
 
 NOTEBOOKS = REPOSITORY / "tests" / "support" / "notebooks"
 HOURS = [f"{hour:02}:00-{hour + 1:02}:00" for hour in range(24)]
@@ -77,8 +79,13 @@ def pod(
     }  # fmt: skip
 
 
-def notebook(person: Person, program: str, files: Mapping[str, str], **variables: str) -> dict[str, Any]:
-    """Run the program in a pod with the image of Python functions, which has the SDK; what its last line says."""
+def notebook(person: Person, name: str, functions: str, **variables: str) -> dict[str, Any]:
+    """Run the program in a pod with the image of Python functions, which has the SDK; what its last line says.
+
+    `functions`: the program's file src/functions.py.
+    """
+    program = (NOTEBOOKS / f"{name}.py").read_text()
+    files = {"functions.py": (NOTEBOOKS / f"{functions}.py").read_text()}
     home = Person(person.kubeconfig, "run-operator")
     authority = base64.b64decode(home.get("secret", "run-operator-gateway-tls")["data"]["ca.crt"]).decode()
     person.apply(config_map("notebook", {"ca.crt": authority, "notebook.py": program, **files}))
@@ -125,10 +132,8 @@ def test_the_tutorial_about_etl_runs_up_to_its_pipeline(person, python_runtime, 
         service | {"spec": {"selector": {"app": "data"}, "ports": [{"port": 80, "targetPort": 8000}]}}
     )
     person.kubectl("wait", "--for=condition=Ready", "pod/data", "--timeout=60s")
-    found = notebook(
-        person, (NOTEBOOKS / "etl.py").read_text(), {"functions.py": (NOTEBOOKS / "etl_functions.py").read_text()},
-        DATA_URL=f"http://data.{person.namespace}.svc/data.csv",
-    )  # fmt: skip
+    address = f"http://data.{person.namespace}.svc/data.csv"
+    found = notebook(person, "etl", "etl_functions", DATA_URL=address)
     assert found == {
         "states": ["COMPLETED", "COMPLETED", "COMPLETED", "RUNNING"],
         "spire": LOOPS,
@@ -143,3 +148,17 @@ def test_the_tutorial_about_etl_runs_up_to_its_pipeline(person, python_runtime, 
         for one in person.items("dataitems")
         if one["spec"]["name"] != "url-data-item"
     } == {"READY"}
+
+
+@pytest.mark.timeout(900)
+def test_the_tutorial_about_scikit_learn_runs_up_to_its_model_server(person, python_runtime, store):
+    name_index(person, serve_wheels(person, downloaded("numpy<2")))
+    found = notebook(person, "sklearn", "sklearn_functions")
+    log = found.pop("log")
+    assert found == {
+        "states": ["COMPLETED", "COMPLETED"],
+        "dataset": [569, 31],
+        "model": ["sklearn", "breast_cancer_classifier", ["breast_cancer_classifier.pkl"]],
+        "metrics": ["accuracy", "f1_score", "precision", "recall"],
+    }
+    assert "installing numpy<2" in log

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import base64
-import hashlib
-import io
 import json
 import subprocess
 import sys
 import tempfile
-import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +15,7 @@ import pytest
 from run_operator import Cluster, get_run
 from tests.e2e.conftest import NAME, manifest
 from tests.support.harness import EXPORTS, REPOSITORY, condition, wait_for
+from tests.support.wheel_index import wheel
 
 pytestmark = pytest.mark.timeout(900)
 """The first test that needs the image of functions makes it, which takes minutes."""
@@ -196,28 +194,6 @@ class TestSdkInTheImage:
         code = "import sys\ndef run():\n    return 'digitalhub' in sys.modules\n"
         function(person, "plain", code, python_version="PYTHON3_11")
         assert person.becomes("plain", "COMPLETED", 120)["results"] == {"output_0": False}
-
-
-def wheel(name: str, version: str, text: str) -> bytes:
-    out = io.BytesIO()
-    info = f"{name}-{version}.dist-info"
-    files = {
-        f"{name}.py": text,
-        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n",
-        f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
-    }
-    record = (
-        "".join(f"{path},sha256={digest(data)},{len(data)}\n" for path, data in files.items())
-        + f"{info}/RECORD,,\n"
-    )
-    with zipfile.ZipFile(out, "w") as archive:
-        for path, data in {**files, f"{info}/RECORD": record}.items():
-            archive.writestr(path, data)
-    return out.getvalue()
-
-
-def digest(text: str) -> str:
-    return base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).decode().rstrip("=")
 
 
 INDEX = """

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from tests.pod.functions import Ingest, Pod, files_served
+from tests.support.wheel_index import index, wheel, written
 
 
 @pytest.fixture
@@ -322,6 +323,35 @@ def repository(folder: Path) -> str:
     git("clone", "--quiet", "--bare", ".", str(folder / "code.git"))
     subprocess.run(["git", "update-server-info"], cwd=folder / "code.git", env=env, check=True)
     return git("rev-parse", "old")
+
+
+class TestRequirements:
+    @pytest.fixture
+    def address(self, tmp_path: Path) -> Iterator[str]:
+        """An index with one wheel, and credentials in its address."""
+        code = "import os\nVALUE = 'from the index'\ndef say():\n    print('said', flush=True)\n"
+        one = wheel("tinywheel", "1.0", code, {"tiny-say": "tinywheel:say"})
+        with files_served(written(index({"tinywheel-1.0-py3-none-any.whl": one}), tmp_path / "www")) as url:
+            yield url.replace("//", "//user:secret@") + "/simple/"
+
+    @pytest.fixture
+    def variables(self, address: str) -> dict[str, str]:
+        return {"PIP_INDEX_URL": address, "UV_INDEX_URL": address, "PIP_CONFIG_FILE": os.devnull}
+
+    def test_module_and_command_are_there_for_the_function_and_its_children(self, pod, ingest, variables):
+        code = (
+            "import subprocess, tinywheel\n"
+            "def run():\n    return tinywheel.VALUE, subprocess.check_output(['tiny-say'], text=True)\n"
+        )
+        ended = pod.run(code, requirements=["tinywheel"], environment=variables)
+        assert ended.code == 0, ended
+        assert ingest.received[0]["results"] == {"output_0": "from the index", "output_1": "said\n"}
+
+    def test_credentials_are_neither_in_the_log_nor_in_the_reason(self, pod, variables, address):
+        wanted = f"nothing-like-this @ {address}nothing-like-this-1.0-py3-none-any.whl"
+        ended = pod.run("def run():\n    pass\n", requirements=[wanted], environment=variables)
+        assert ended.words.startswith("RequirementsFailed: ")
+        assert "secret" not in "".join(ended[1:])
 
 
 class TestFolder:

@@ -144,7 +144,7 @@ class DhcoreApi:
             return Answer(OK, project_entity(run.project))
         if ENTITY.fullmatch(path):
             body = _json(await read()) if method in ("POST", "PUT") else None
-            return await self._entities.answer(run, method, path, query, body)
+            return await self._entities.answer(run, attempt, method, path, query, body)
         match = RUN.fullmatch(path)
         if match is None or method not in ("GET", "PUT"):
             raise DeniedError(403, f"{method} {path[:200]}: {ONLY}")

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import unquote
 
-from run_operator.api.constants import GROUP
+from run_operator.api.constants import GROUP, LABEL_ATTEMPT
 from run_operator.api.exported import manifest, of_object
 from run_operator.api.raw import JSON, mapping, parse, precise_stamp, text
 from run_operator.api.run import Run
@@ -36,7 +36,7 @@ PATH: Final = re.compile(
     rf"/api/v1/-/([^/]+)/({'|'.join(BY_PLURAL)})(?:/([^/]+)(?:/(files/info|metrics)(?:/([^/]+))?)?)?"
 )
 LABEL: Final = f"{GROUP}/produced-by"
-"""On an entity: the uid of the Run that made it."""
+"""On an entity: the uid of the Run that made it. Beside it LABEL_ATTEMPT says in which attempt."""
 MOST: Final = 200
 """Entities of one kind that one Run makes."""
 MOST_FILES: Final = 10_000
@@ -62,8 +62,8 @@ class EntityApi:
     def __init__(self, api: Api) -> None:
         self._api = api
 
-    async def answer(self, run: Run, method: str, path: str, query: Query, body: Any) -> Answer:
-        """One request about entities. Raises DeniedError and the errors of `kube.errors`."""
+    async def answer(self, run: Run, attempt: int, method: str, path: str, query: Query, body: Any) -> Answer:
+        """One request about entities, of a pod of this attempt. Raises DeniedError and the errors of `kube.errors`."""
         match = PATH.fullmatch(path)
         if match is None:
             raise DeniedError(404, f"there is nothing at {path[:200]}")
@@ -75,7 +75,7 @@ class EntityApi:
         resource = BY_PLURAL[plural]
         match method, bool(entity_id), part:
             case "POST", False, _:
-                return Answer(OK, await self._create(run, resource, _document(body)))
+                return Answer(OK, await self._create(run, attempt, resource, _document(body)))
             case "GET", False, _:
                 return Answer(OK, _page(await self._listed(run, resource, query)))
             case "GET", True, _:
@@ -88,12 +88,13 @@ class EntityApi:
             403, f"a pod reads, creates and saves {plural} of its own Run; {method} is for people"
         )
 
-    async def _create(self, run: Run, resource: Resource, document: JSON) -> JSON:
+    async def _create(self, run: Run, attempt: int, resource: Resource, document: JSON) -> JSON:
         if document.get("project") != run.project:
             raise DeniedError(
                 403, f"the entity is of project {document.get('project')}, the run of {run.project}"
             )
         made = _manifest(run, resource, document)
+        made["metadata"].setdefault("labels", {}).update({LABEL: run.uid, LABEL_ATTEMPT: str(attempt)})
         made_before = 0
         async for _ in self._api.list_metadata(
             resource, namespace=run.namespace, selector=f"{LABEL}={run.uid}"
@@ -194,11 +195,9 @@ def _manifest(run: Run, resource: Resource, document: JSON) -> dict[str, Any]:
         found = parse_document(Parsed({**document, "metadata": metadata}, {}), EntityType(resource.kind))
         if found.type.value != resource.kind:
             raise DeniedError(400, f"this is a {found.type.value}, not a {resource.kind}")
-        made = manifest(found, namespace=run.namespace)
+        return manifest(found, namespace=run.namespace)
     except DocumentError as error:
         raise DeniedError(400, f"that is no {resource.kind}: {error}") from error
-    made["metadata"].setdefault("labels", {})[LABEL] = run.uid
-    return made
 
 
 def _may_read(run: Run, resource: Resource, raw: JSON) -> bool:

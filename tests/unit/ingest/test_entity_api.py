@@ -86,7 +86,7 @@ def api() -> Api:
 
 
 async def ask(api: Any, of: Run, method: str, path: str, body: Any = None, **query: str) -> Any:
-    return (await EntityApi(api).answer(of, method, f"{ROOT}/{path}", query, body)).body
+    return (await EntityApi(api).answer(of, 1, method, f"{ROOT}/{path}", query, body)).body
 
 
 async def refused(api: Api, of: Run, method: str, path: str, body: Any = None, **query: str) -> int:
@@ -164,7 +164,7 @@ async def test_anything_else_is_refused(api, method, path, body, status):
 
 async def test_another_project_is_refused(api):
     with pytest.raises(DeniedError) as caught:
-        await EntityApi(api).answer(run("a"), "GET", "/api/v1/-/q/dataitems/v1", {}, None)
+        await EntityApi(api).answer(run("a"), 1, "GET", "/api/v1/-/q/dataitems/v1", {}, None)
     assert caught.value.answer.status == 403
 
 

@@ -1,0 +1,48 @@
+# The cells of the tutorial s3-scikit-learn of the platform (scc-digitalhub/digitalhub-tutorials, Apache-2.0) up to its model server
+# and its pipeline. One line differs: the name of the project.
+import json
+import os
+
+import digitalhub as dh
+
+p_name = os.environ["PROJECT"]
+project = dh.get_or_create_project(p_name)
+
+data_gen_fn = project.new_function(
+    name="prepare-data",
+    kind="python",
+    python_version="PYTHON3_10",
+    code_src="src/functions.py",
+    handler="data_generator",
+)
+
+gen_data_run = data_gen_fn.run("job", wait=True)
+
+dataset = gen_data_run.output("dataset")
+dataset.as_df().head()
+
+train_fn = project.new_function(
+    name="train-classifier",
+    kind="python",
+    python_version="PYTHON3_10",
+    code_src="src/functions.py",
+    handler="train_model",
+    requirements=["numpy<2"],
+)
+
+train_run = train_fn.run(action="job", inputs={"di": dataset.key}, wait=True)
+
+model = train_run.output("model")
+
+# What the test looks at.
+print(
+    json.dumps(
+        {
+            "states": [one.refresh().status.state for one in (gen_data_run, train_run)],
+            "dataset": list(dataset.as_df().shape),
+            "model": [model.kind, model.name, os.listdir(model.download("model"))],
+            "metrics": sorted(project.get_model("breast_cancer_classifier").metrics),
+            "log": "\n".join(str(one) for one in train_run.logs()),
+        }
+    )
+)
