@@ -111,7 +111,8 @@ def notebook(person: Person, name: str, functions: str, **variables: str) -> dic
         420,
     )
     said = person.kubectl("logs", "notebook").stdout
-    assert phase == "Succeeded", said[-3000:]
+    runs = [one.get("status", {}).get("message") for one in person.items("runs")]
+    assert phase == "Succeeded", f"{said[-3000:]}\n{runs}"
     return json.loads(said.splitlines()[-1])
 
 
@@ -162,3 +163,16 @@ def test_the_tutorial_about_scikit_learn_runs_up_to_its_model_server(person, pyt
         "metrics": ["accuracy", "f1_score", "precision", "recall"],
     }
     assert "installing numpy<2" in log
+
+
+@pytest.mark.timeout(900)
+def test_a_person_runs_watches_stops_and_resumes_a_function(person, python_runtime, store):
+    found = notebook(person, "person", "person_functions")
+    assert found == {
+        "state": "COMPLETED",
+        "results": {"size": 3},
+        "outputs": ["sklearn", "classifier"],
+        "metrics": {"loss": [1.0, 0.5, 1 / 3]},
+        "log": ["epoch 0", "epoch 1", "epoch 2"],
+        "kept": True,
+    }

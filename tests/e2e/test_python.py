@@ -6,61 +6,17 @@ import base64
 import json
 import subprocess
 import sys
-import tempfile
-from pathlib import Path
-from typing import Any
 
 import pytest
 
 from run_operator import Cluster, get_run
-from tests.e2e.conftest import NAME, manifest
-from tests.support.harness import EXPORTS, REPOSITORY, condition, wait_for
+from tests.e2e.conftest import NAME
+from tests.support.harness import REPOSITORY, condition, wait_for
+from tests.support.python_runs import PLAIN, apply_export, failed, function
 from tests.support.wheel_index import wheel
 
 pytestmark = pytest.mark.timeout(900)
 """The first test that needs the image of functions makes it, which takes minutes."""
-
-PLAIN = "docker.io/library/python:3.12-slim"
-"""An image with Python and nothing of ours."""
-
-
-def function(
-    person,
-    name: str,
-    code: str,
-    handler: str = "run",
-    *,
-    kind: str = "python+job:run",
-    project: str = "demo",
-    **spec: Any,
-) -> None:
-    """A Run of this code, as an export has it."""
-    encoded = base64.b64encode(code.encode()).decode()
-    source = {"source": "main.py", "handler": handler, "base64": encoded, "lang": "python"}
-    body = {
-        "apiVersion": "run-operator.io/v1alpha1",
-        "kind": "Run",
-        "metadata": {"name": name},
-        "spec": {
-            "kind": kind,
-            "project": project,
-            "id": name,
-            "spec": {
-                "task": f"{kind.removesuffix(':run')}://demo/task",
-                "source": source,
-                "local_execution": False,
-                **({"image": PLAIN} if "python_version" not in spec else {}),
-                **spec,
-            },
-        },
-    }
-    person.kubectl("create", "-f", "-", stdin=json.dumps(body))
-
-
-def failed(person, name: str) -> tuple[str, str]:
-    """Reason and message of a Run that ends in ERROR."""
-    status = person.becomes(name, "ERROR")
-    return condition(status, "Failed")["reason"], status["message"]
 
 
 def test_what_a_handler_returns_is_in_the_status(person):
@@ -120,19 +76,6 @@ def test_a_function_is_stopped_and_the_next_attempt_starts_clean(person):
     assert status["metrics"]["attempt"] == [1, 2]
 
 
-def apply_export(person, export: str, **changes: Any) -> str:
-    text = (EXPORTS / f"{export}.yaml").read_text()
-    for old, new in changes.pop("replaced", {}).items():
-        text = text.replace(old, new)
-    path = Path(tempfile.mkdtemp()) / f"{export}.yaml"
-    path.write_text(text)
-    return (
-        person.kubectl("create", "-f", "-", "-o", "name", stdin=manifest(path))
-        .stdout.strip()
-        .partition("/")[2]
-    )
-
-
 class TestExports:
     def test_one_that_ran_on_a_laptop_shows_how_it_ended(self, person):
         name = apply_export(person, "python-job-local")
@@ -163,6 +106,13 @@ class TestExports:
         build = apply_export(person, "python-build-full")
         wait_for("the builder", lambda: person.status(build).get("reason") == "RuntimeNotFound")
         assert "needs a ClusterRuntime that builds images" in person.status(build)["message"]
+
+    def test_one_of_the_old_line_runs(self, person, python_runtime):
+        changes = {"local_execution: true": "local_execution: false", "  - numpy<2\n": "  - numpy\n"}
+        name = apply_export(person, "legacy-0.13-python-job", replaced=changes)
+        status = person.becomes(name, "COMPLETED", 120)
+        assert status["results"] == {"output_0": 42}
+        assert person.kubectl("logs", f"job/{name}").stdout == "x 21\n"
 
     def test_a_function_is_found_by_its_name(self, person, python_runtime):
         apply_export(person, "function-python")
