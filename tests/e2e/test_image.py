@@ -1,79 +1,48 @@
-"""The Containerfile, built by a real builder of OCI images, on the launcher's Debian as its base."""
+"""The Containerfiles, built by a real builder of OCI images, on the launcher's Debian as their base."""
 
 from __future__ import annotations
 
-import ensurepip
-import json
-import os
-import shutil
-import subprocess
-import zipfile
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
-from cluster.images import rootfs
+from cluster.full import load_images
+from cluster.images import python_runtime
+from cluster.paths import Home
 from run_operator import __version__
-from tests.support.harness import REPOSITORY
+from tests.e2e.conftest import NAME
+from tests.support.buildah import builder, missing
+from tests.support.python_runs import function
 
-pytestmark = pytest.mark.skipif(shutil.which("buildah") is None, reason="apt-get install buildah")
-BASE = "localhost/python:test"
+pytestmark = [pytest.mark.skipif(bool(missing()), reason=missing()), pytest.mark.timeout(900)]
 IMAGE = "localhost/run-operator:test"
-PIP = Path("/etc/pip.conf")
+FUNCTIONS = "run-operator.local/python-runtime-next:3.11"
 
 
-class Buildah:
-    """A store of its own below `folder`; no root daemon, no registry."""
-
-    def __init__(self, folder: Path) -> None:
-        store = ["--root", str(folder / "store"), "--runroot", str(folder / "run"), "--storage-driver", "vfs"]
-        self._command = ["buildah", *store]
-
-    def __call__(self, *arguments: str | Path) -> str:
-        command = [*self._command, *map(str, arguments)]
-        done = subprocess.run(
-            command, cwd=REPOSITORY, capture_output=True, text=True, check=False, timeout=600
-        )
-        assert done.returncode == 0, f"{arguments}: {done.stdout[-1000:]}{done.stderr[-1000:]}"
-        return done.stdout.strip()
+def test_the_containerfile_makes_an_image_that_runs_as_nobody(tmp_path):
+    with builder(tmp_path) as buildah:
+        buildah.build(IMAGE)
+        assert buildah.config(IMAGE)["User"] == "65532:65532"
+        container = buildah("from", "--pull-never", IMAGE)
+        inside = ("run", "--isolation", "chroot", container, "--", "python3")
+        for module in ("run_operator", "run_operator.gateway"):
+            assert buildah(*inside, "-m", module, "--version").endswith(f"version {__version__}")
+        assert buildah(*inside, "-c", "import os; print(os.getuid())") == "65532"
 
 
-@pytest.fixture
-def buildah(tmp_path: Path) -> Iterator[Buildah]:
-    """With a base image: Debian's Python, a shell, and the pip that comes with Python."""
-    if os.geteuid() != 0:
-        pytest.skip("needs root")
-    one = Buildah(tmp_path)
-    (tmp_path / "rootfs.tar").write_bytes(rootfs.python())
-    (wheel,) = (Path(ensurepip.__file__).parent / "_bundled").glob("pip-*.whl")
-    with zipfile.ZipFile(wheel) as archive:
-        archive.extractall(tmp_path / "pip")
-    base = one("from", "scratch")
-    one("add", "-q", base, tmp_path / "rootfs.tar", "/")
-    one("add", "-q", base, tmp_path / "pip", "/usr/lib/python3/dist-packages")
-    one("copy", "-q", base, shutil.which("busybox") or "/bin/busybox", "/bin/sh")
-    one("commit", "-q", base, BASE)
-    yield one
-    one("rm", "--all")
-    one("rmi", "--all", "--force")
-
-
-@pytest.mark.timeout(900)
-def test_the_containerfile_makes_an_image_that_runs_as_nobody(buildah):
-    settings = [file for file in (Path("/etc/ssl/certs"), PIP) if file.exists()]
-    volumes = [part for file in settings for part in ("--volume", f"{file}:{file}:ro")]
-    buildah(
-        "bud", "--isolation", "chroot", "--network", "host", "--pull-never", *volumes,
-        "--build-arg", f"PYTHON={BASE}", "-t", IMAGE, ".",
-    )  # fmt: skip
-    config = json.loads(buildah("inspect", "--type", "image", IMAGE))["OCIv1"]["config"]
-    assert config["User"] == "65532:65532"
-    container = buildah("from", "--pull-never", IMAGE)
-    for module in ("run_operator", "run_operator.gateway"):
-        said = buildah("run", "--isolation", "chroot", container, "--", "python3", "-m", module, "--version")
-        assert said.endswith(f"version {__version__}")
-    user = buildah(
-        "run", "--isolation", "chroot", container, "--", "python3", "-c", "import os; print(os.getuid())"
+def test_the_image_of_functions_with_the_coming_sdk_runs_one(tmp_path, person):
+    """Git is left out: the base has no package manager."""
+    archive = tmp_path / "functions.tar"
+    with builder(tmp_path, python_runtime.LIBRARIES, absent=("apt-get", "useradd")) as buildah:
+        file = "images/python-runtime/Containerfile"
+        buildah.build(FUNCTIONS, "-f", file, "--build-arg", "LOCK=runtime-next.lock")
+        assert buildah.config(FUNCTIONS)["User"] == "1000"
+        buildah("push", "-q", FUNCTIONS, f"docker-archive:{archive}:{FUNCTIONS}")
+    load_images(Home(NAME), [archive])
+    code = (
+        "import digitalhub\nfrom digitalhub_runtime_python import handler\n"
+        "@handler(outputs=['sdk', 'project', 'twice'])\n"
+        "def run(project, x):\n    return digitalhub.__version__, project.name, 2 * x\n"
     )
-    assert user == "65532"
+    function(person, "next", code, image=FUNCTIONS, parameters={"x": 21})
+    results = person.becomes("next", "COMPLETED", 180)["results"]
+    assert results.pop("sdk").startswith("0.16.")
+    assert results == {"project": "demo", "twice": 42}
