@@ -17,6 +17,8 @@ from typing import Any, Final
 
 from run_operator.runner.bundle import bundle
 from tests.support.harness import REPOSITORY, Person, cluster_down, cluster_name, cluster_up, wait_for
+from tests.support.index_pod import name_index, serve_wheels
+from tests.support.wheel_index import downloaded
 
 IMAGE: Final = "docker.io/library/python:3.12-slim"
 LINE: Final = "import time\nprint(time.time(), flush=True)\n"
@@ -33,6 +35,7 @@ if __name__ == "__main__":
     import sys, uvicorn
     uvicorn.run(app, host="127.0.0.1", port=int(sys.argv[1]), access_log=False, log_level="warning", lifespan="off")
 """
+CLAIM: Final = "requirements"
 CONNECTIONS: Final = 16
 ROUNDS: Final = 10
 
@@ -81,8 +84,37 @@ def starting(runs: int) -> None:
         print(
             f"bound 1.2 x + 300 ms = {1.2 * container + 0.3:.2f} s: {'kept' if python <= 1.2 * container + 0.3 else 'MISSED'}"
         )
+        installing(name, admin, person)
     finally:
         cluster_down(name)
+
+
+def installing(cluster: str, admin: Person, person: Person) -> None:
+    """The same with a requirement: without a cache, with an empty claim for it, and with what that then holds."""
+    command = [sys.executable, "-m", "cluster", "images", "--load", "--name", cluster, "python-runtime"]
+    subprocess.run(command, cwd=REPOSITORY, check=True)
+    name_index(person, serve_wheels(person, downloaded("numpy<2")))
+    function = {
+        "kind": "python+job:run",
+        "spec": {
+            "python_version": "PYTHON3_12", "source": {"code": FUNCTION, "handler": "run"},
+            "requirements": ["numpy<2"],
+        },
+    }  # fmt: skip
+    first_line(person, "loads-the-image", function)
+    took = {"without a cache": first_line(person, "without", function)}
+    person.apply(
+        {
+            "apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": CLAIM},
+            "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}},
+        }
+    )  # fmt: skip
+    admin.kubectl("set", "env", "deployment/run-operator", f"RUN_OPERATOR_REQUIREMENTS_CACHE_CLAIM={CLAIM}")
+    admin.kubectl("rollout", "status", "deployment/run-operator", "--timeout=90s")
+    took |= {
+        text: first_line(person, text.replace(" ", "-"), function) for text in ("empty claim", "filled claim")
+    }
+    print("with numpy to install: " + ", ".join(f"{text} {seconds:.2f} s" for text, seconds in took.items()))
 
 
 def first_line(person: Person, name: str, spec: dict[str, Any]) -> float:
@@ -91,7 +123,7 @@ def first_line(person: Person, name: str, spec: dict[str, Any]) -> float:
     began = time.time()
     person.kubectl("create", "-f", "-", stdin=json.dumps(body))
     person.becomes(name, "COMPLETED", 120)
-    return float(person.kubectl("logs", f"job/{name}").stdout) - began
+    return float(person.kubectl("logs", f"job/{name}").stdout.splitlines()[-1]) - began
 
 
 def serving(seconds: float) -> None:

@@ -59,6 +59,11 @@ class TestResults:
         assert ended == (0, "", "", "")
         assert ingest.received == [{"results": results, "outputs": {}}]
 
+    def test_a_coroutine_is_awaited(self, pod, ingest):
+        code = "import asyncio\nasync def run(x):\n    await asyncio.sleep(0)\n    return x\n"
+        assert pod.run(code, parameters={"x": 3}).code == 0
+        assert ingest.received[0]["results"] == {"output_0": 3}
+
     def test_nothing_returned_is_nothing_sent(self, pod, ingest):
         assert pod.run("def run():\n    print('done')\n") == (0, "done\n", "", "")
         assert ingest.received == []
@@ -249,6 +254,21 @@ class TestSource:
             ended = pod.run({"source": f"zip+{url}/a.zip", "handler": "steps.train:run"})
         assert ended.code == 0, ended
         assert ingest.received[0]["results"] == {"output_0": "m"}
+
+    def test_a_folder_with_a_name_that_no_program_could_write(self, pod, ingest, tmp_path):
+        """As a tutorial of the platform has it: a repository of folders, one of which looks for its own modules."""
+        wrapper = "import sys\nsys.path.append('./some-tutorial/')\nfrom main import main\ndef train(x):\n    return main(x)\n"
+        files = {
+            "some-tutorial/wrapper.py": wrapper,
+            "some-tutorial/main.py": "def main(x):\n    return x + 1\n",
+        }
+        (tmp_path / "www").mkdir()
+        (tmp_path / "www" / "code.zip").write_bytes(archive(files))
+        with files_served(tmp_path / "www") as url:
+            source = {"source": f"zip+{url}/code.zip", "handler": "some-tutorial.wrapper:train"}
+            ended = pod.run(source, parameters={"x": 1})
+        assert ended.code == 0, ended
+        assert ingest.received[0]["results"] == {"output_0": 2}
 
     @pytest.mark.parametrize(
         ("data", "said"),

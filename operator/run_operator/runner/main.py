@@ -128,7 +128,7 @@ class Runner:
         named = is_decorated(handler)
         first = (session.project.name, session.run.key) if named else ()
         self.stage = "running the handler"
-        value = guarded(lambda: handler(*first, **given), HANDLER_FAILED, "the handler")
+        value = guarded(lambda: awaited(handler(*first, **given)), HANDLER_FAILED, "the handler")
         self.stage = "storing the results"
         found, outputs = collected(session, value, named=named)
         returned.check(found, outputs)
@@ -187,6 +187,17 @@ def is_decorated(handler: Callable[..., Any]) -> bool:
         and getattr(handler, "__code__", None) is not None
         and ("digitalhub_runtime_python" in getattr(handler.__code__, "co_filename", ""))
     )
+
+
+def awaited(value: Any) -> Any:
+    """What a coroutine returns; any other value as it is."""
+    from inspect import iscoroutine
+
+    if not iscoroutine(value):
+        return value
+    import asyncio
+
+    return asyncio.run(value)
 
 
 def collected(session: sdk.Session, value: Any, *, named: bool) -> tuple[dict[str, Any], dict[str, str]]:
