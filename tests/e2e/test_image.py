@@ -38,9 +38,9 @@ def test_the_image_of_functions_with_the_coming_sdk_runs_one(tmp_path, person):
         buildah("push", "-q", FUNCTIONS, f"docker-archive:{archive}:{FUNCTIONS}")
     load_images(Home(NAME), [archive])
     code = (
-        "import digitalhub\nfrom digitalhub_runtime_python import handler\n"
+        "from importlib.metadata import version\nfrom digitalhub_runtime_python import handler\n"
         "@handler(outputs=['sdk', 'project', 'twice'])\n"
-        "def run(project, x):\n    return digitalhub.__version__, project.name, 2 * x\n"
+        "def run(project, x):\n    return version('digitalhub'), project.name, 2 * x\n"
     )
     function(person, "next", code, image=FUNCTIONS, parameters={"x": 21})
     results = person.becomes("next", "COMPLETED", 180)["results"]

@@ -77,6 +77,18 @@ def test_only_requests_to_the_operator_get_token_and_authority(pod):
     assert other == "('https://elsewhere.test/x', 'Bearer the-token-of-this-pod', True)"
 
 
+def test_the_values_of_secrets_are_put_in_where_they_are_variables(pod):
+    program = textwrap.dedent("""
+        class Answer:
+            status_code, _content = 200, b'{"TOKEN": "", "GONE": ""}'
+            def json(self):
+                import json
+                return json.loads(self._content)
+        print(__import__("sitecustomize").with_secrets(Answer(), {"TOKEN": "value"}).json())
+        """)
+    assert pod(program) == ["{'TOKEN': 'value', 'GONE': ''}"]
+
+
 def test_a_token_that_is_renewed_is_used_and_a_child_process_has_one_too(pod):
     program = SHOW + "\nopen(os.environ['RUN_METRICS_TOKEN_FILE'], 'w').write('real-2')\n"
     program += f"import subprocess, sys\nsubprocess.run([sys.executable, '-c', {SHOW!r}])\n"

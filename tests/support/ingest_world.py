@@ -197,11 +197,18 @@ class World:
         """The MetricBatch, while it is there."""
         return self.api.objects.get((METRIC_BATCHES.plural, NAMESPACE, name))
 
-    def add_run(self, uid: str = UID, attempt: int = 1, policy: dict[str, Any] | None = None) -> None:
+    def add_run(
+        self,
+        uid: str = UID,
+        attempt: int = 1,
+        policy: dict[str, Any] | None = None,
+        spec: dict[str, Any] | None = None,
+    ) -> None:
         metadata = {"namespace": NAMESPACE, "name": NAME, "uid": uid, "generation": 1}
-        spec = {"kind": "container+job:run", "project": "p", "id": "x", "spec": {}, "runPolicy": policy or {}}
+        document = {"kind": "container+job:run", "project": "p", "id": "x", "spec": spec or {}}
+        status = {"state": "RUNNING", "attempt": attempt}
         self.api.put(
-            RUNS, {"metadata": metadata, "spec": spec, "status": {"state": "RUNNING", "attempt": attempt}}
+            RUNS, {"metadata": metadata, "spec": document | {"runPolicy": policy or {}}, "status": status}
         )
         owner = {"controller": True, "kind": "Run", "name": NAME, "uid": uid}
         labels = {"run-operator.io/run-uid": uid}

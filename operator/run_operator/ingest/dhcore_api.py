@@ -26,6 +26,8 @@ from run_operator.ingest.entity_api import EntityApi
 from run_operator.ingest.limits import IngestLimits
 from run_operator.ingest.metrics_api import MetricsApi
 from run_operator.ingest.open_attempt import check_sender
+from run_operator.ingest.secret_api import PATH as SECRETS
+from run_operator.ingest.secret_api import secrets
 from run_operator.ingest.sessions import OvertakenError, Session, Sessions
 from run_operator.kube.client import Api
 from run_operator.kube.errors import KubeError
@@ -142,9 +144,19 @@ class DhcoreApi:
         if project is not None and method == "GET":
             self._check(run, unquote(project[1]))
             return Answer(OK, project_entity(run.project))
+        secret = SECRETS.fullmatch(path)
+        if secret is not None and method == "GET":
+            self._check(run, unquote(secret[1]))
+            return secrets(await self._whole(run), secret[2], query)
         if ENTITY.fullmatch(path):
             body = _json(await read()) if method in ("POST", "PUT") else None
-            return await self._entities.answer(run, attempt, method, path, query, body)
+            return await self._entities.answer(await self._whole(run), attempt, method, path, query, body)
+        return await self._of_run(method, path, run, caller, attempt, read, arrived)
+
+    async def _of_run(
+        self, method: str, path: str, run: Run, caller: Caller, attempt: int, read: Read, arrived: float
+    ) -> Answer:
+        """The Run itself, and its metrics."""
         match = RUN.fullmatch(path)
         if match is None or method not in ("GET", "PUT"):
             raise DeniedError(403, f"{method} {path[:200]}: {ONLY}")
@@ -188,6 +200,10 @@ class DhcoreApi:
         entry = self._ledgers.get(run.uid)
         newer = status_fields.values(entry.ledger.metric_set) if entry is not None else None
         return run_entity(await self._raw(run), newer)
+
+    async def _whole(self, run: Run) -> Run:
+        """With its document, which says what the Run may read: a large one is not held."""
+        return run if run.is_whole else Run.from_object(await self._raw(run))
 
     async def _raw(self, run: Run) -> JSON:
         raw = await self._api.get(RUNS, run.namespace, run.name)

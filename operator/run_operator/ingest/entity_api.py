@@ -26,6 +26,7 @@ from run_operator.document.kinds import EntityType
 from run_operator.document.names import object_name
 from run_operator.document.yaml_reader import Parsed
 from run_operator.http.server import OK, Answer, DeniedError
+from run_operator.ingest.secret_api import page
 from run_operator.kube.client import Api
 from run_operator.kube.errors import AlreadyExistsError, InvalidError, NotFoundError
 from run_operator.kube.resource import ARTIFACTS, DATAITEMS, MODELS, Resource
@@ -77,7 +78,7 @@ class EntityApi:
             case "POST", False, _:
                 return Answer(OK, await self._create(run, attempt, resource, _document(body)))
             case "GET", False, _:
-                return Answer(OK, _page(await self._listed(run, resource, query)))
+                return Answer(OK, page(await self._listed(run, resource, query)))
             case "GET", True, _:
                 raw = await self._readable(run, resource, entity_id)
                 return Answer(OK, _part(raw, part, name))
@@ -279,14 +280,6 @@ def _document(body: Any) -> JSON:
 def _created(raw: JSON) -> tuple[float, str]:
     spec = mapping(raw.get("spec"))
     return parse(text(mapping(spec.get("metadata")).get("created"))) or 0.0, text(spec.get("id"))
-
-
-def _page(content: list[JSON]) -> JSON:
-    count = len(content)
-    return {
-        "content": content, "totalElements": count, "totalPages": 1 if count else 0, "number": 0, "size": max(1, count),
-        "numberOfElements": count, "first": True, "last": True, "empty": not count,
-    }  # fmt: skip
 
 
 def _missing(run: Run, resource: Resource, entity_id: str) -> DeniedError:

@@ -10,6 +10,7 @@ import pytest
 
 from run_operator.ingest.limits import IngestLimits
 from run_operator.kube.errors import TransientError
+from run_operator.kube.resource import DATAITEMS
 from tests.support.ingest_world import UID, World
 
 RUN = "/api/v1/-/p/runs/x"
@@ -215,3 +216,24 @@ async def test_a_cluster_that_takes_nothing_is_said_and_not_waited_for_without_e
         assert world.ingest._ledgers.get(UID).waiters == [] or all(
             future.done() for _, future in world.ingest._ledgers.get(UID).waiters
         )
+
+
+@pytest.mark.parametrize("size", [10, 20_000])
+async def test_a_program_gets_the_names_of_its_own_secrets_and_no_value(world, size):
+    """A document of more than 16 KiB is not held."""
+    world.add_run(spec={"secrets": ["HF_TOKEN"], "source": {"code": "#" * size}})
+    code, found = await world.sdk("GET", "/api/v1/-/p/secrets")
+    assert (code, [one["name"] for one in found["content"]]) == (200, ["HF_TOKEN"])
+    assert await world.sdk("GET", "/api/v1/-/p/secrets/data?keys=HF_TOKEN") == (200, {"HF_TOKEN": ""})
+    assert (await world.sdk("GET", "/api/v1/-/p/secrets/data?keys=OTHER"))[0] == 403
+    assert (await world.sdk("GET", "/api/v1/-/q/secrets"))[0] == 403
+    assert (await world.sdk("PUT", "/api/v1/-/p/secrets/data", {"HF_TOKEN": "x"}))[0] == 403
+
+
+async def test_a_program_reads_what_a_large_document_names(world):
+    key = "store://p/dataitem/table/raw:v1"
+    world.add_run(spec={"inputs": {"di": key}, "source": {"code": "#" * 20_000}})
+    item = {"kind": "table", "project": "p", "name": "raw", "id": "v1", "spec": {"path": "s3://p/raw"}}
+    world.api.put(DATAITEMS, {"metadata": {"namespace": "ml", "name": "v1"}, "spec": item})
+    code, found = await world.sdk("GET", "/api/v1/-/p/dataitems/v1")
+    assert (code, found["name"]) == (200, "raw")
