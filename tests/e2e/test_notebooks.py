@@ -159,7 +159,7 @@ def test_the_tutorial_about_scikit_learn_runs_up_to_its_model_server(person, pyt
     assert found == {
         "states": ["COMPLETED", "COMPLETED"],
         "dataset": [569, 31],
-        "model": ["sklearn", "breast_cancer_classifier", ["breast_cancer_classifier.pkl"]],
+        "model": ["sklearn", "breast_cancer_classifier", "breast_cancer_classifier.pkl"],
         "metrics": ["accuracy", "f1_score", "precision", "recall"],
     }
     assert "installing numpy<2" in log

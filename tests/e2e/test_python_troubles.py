@@ -108,7 +108,7 @@ def test_source_and_requirements_are_those_of_one_run(person, python_runtime):
     function(person, "first", code, python_version="PYTHON3_12", requirements=["tinywheel"])
     assert person.becomes("first", "COMPLETED", 120)["results"] == {"output_0": "there"}
     code = (
-        "import os\ndef run():\n    left = [f for _, _, names in os.walk('/shared') for f in names]\n"
+        "import os\ndef run():\n    left = [f for _, _, names in os.walk('/shared') for f in names if f[-3:] == '.py']\n"
         "    caches = [os.path.join(*one) for one in os.walk(os.path.expanduser('~/.cache'))]\n"
         "    try:\n        import tinywheel\n    except ImportError:\n        tinywheel = None\n"
         "    return ' '.join(left), ' '.join(caches), tinywheel is None\n"

@@ -109,6 +109,14 @@ class TestResults:
 
 
 class TestArguments:
+    def test_names_of_any_language(self, pod, ingest):
+        code = (
+            "def gr\u00f6\u00dfe(l\u00e4nge, \u6570=2):\n    return {'\u9762\u7a4d': l\u00e4nge * \u6570}\n"
+        )
+        ended = pod.run(code, handler="main:gr\u00f6\u00dfe", parameters={"l\u00e4nge": 3})
+        assert ended.code == 0, ended
+        assert ingest.received[0]["results"] == {"output_0": {"\u9762\u7a4d": 6}}
+
     def test_parameters_defaults_context_and_event(self, pod, ingest):
         code = (
             "def init(context, seed):\n    context.seed = seed\n"

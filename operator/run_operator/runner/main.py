@@ -14,6 +14,7 @@ from .document import Document, read
 from .errors import (
     HANDLER_FAILED,
     INIT_FAILED,
+    OUTPUTS_FAILED,
     RunnerError,
     Stopped,
     last_line,
@@ -228,6 +229,8 @@ def guarded(call: Callable[[], Any], reason: str, what: str) -> Any:
         raise RunnerError(reason, f"{what} was interrupted", 130) from error
     except Exception as error:
         show(error)
+        if sdk.was_storing(error):
+            raise RunnerError(OUTPUTS_FAILED, f"the outputs cannot be stored: {last_line(error)}") from error
         raise RunnerError(reason, last_line(error)) from error
 
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from .document import Document
 
+STORES = "digitalhub_runtime_python/utils/outputs.py"
 PACKAGES = ("digitalhub", "digitalhub_runtime_python")
 
 
@@ -116,6 +117,16 @@ class Session:
                 INPUTS_FAILED, f"the SDK cannot read project and run: {_cause(error)}"
             ) from error
         return Entities(project, run)
+
+
+def was_storing(error: BaseException) -> bool:
+    """Whether the SDK's decorator raised it, which stores what the function returned before it returns itself."""
+    trace = error.__traceback__
+    while trace is not None:
+        if trace.tb_frame.f_code.co_filename.replace("\\", "/").endswith(STORES):
+            return True
+        trace = trace.tb_next
+    return False
 
 
 def unwrapped(values: list[Any]) -> bool:

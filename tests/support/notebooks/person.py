@@ -34,14 +34,14 @@ found = {
 
 long = function.run("job", inputs={"di": rows.key}, parameters={"epochs": 10_000}, wait=False)
 become(long, "RUNNING")
-while not long.refresh().metrics:
+while not long.refresh().status.metrics:
     time.sleep(0.5)
 long.stop()
 become(long, "STOPPED")
-before = len(long.metrics["loss"])
+before = len(long.status.metrics["loss"])
 long.resume()
 become(long, "RUNNING")
-while len(long.refresh().metrics["loss"]) <= before:
+while len(long.refresh().status.metrics["loss"]) <= before:
     time.sleep(0.5)
 found["kept"] = before > 0
 long.stop()

@@ -40,7 +40,7 @@ print(
         {
             "states": [one.refresh().status.state for one in (gen_data_run, train_run)],
             "dataset": list(dataset.as_df().shape),
-            "model": [model.kind, model.name, os.listdir(model.download("model"))],
+            "model": [model.kind, model.name, os.path.basename(model.download())],
             "metrics": sorted(project.get_model("breast_cancer_classifier").metrics),
             "log": "\n".join(str(one) for one in train_run.logs()),
         }
