@@ -123,7 +123,7 @@ def was_storing(error: BaseException) -> bool:
     """Whether the SDK's decorator raised it, which stores what the function returned before it returns itself."""
     trace = error.__traceback__
     while trace is not None:
-        if trace.tb_frame.f_code.co_filename.replace("\\", "/").endswith(STORES):
+        if trace.tb_frame.f_code.co_filename.endswith(STORES):
             return True
         trace = trace.tb_next
     return False
