@@ -39,7 +39,8 @@ def wheel(name: str, version: str, text: str, scripts: Mapping[str, str] | None 
 
 def index(wheels: Mapping[str, bytes]) -> dict[str, bytes]:
     """The files of an index, by path; `wheels`: file names to content."""
-    files, pages = {f"files/{name}": data for name, data in wheels.items()}, {}
+    files = {f"files/{name}": data for name, data in wheels.items()}
+    pages: dict[str, str] = {}
     for name in wheels:
         project = re.sub(r"[-_.]+", "-", name.partition("-")[0]).lower()
         link = f'<a href="../../files/{name}">{name}</a>\n'
