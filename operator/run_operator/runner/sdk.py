@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from .document import Document
 
+LATEST = 4
+"""Slashes of store://project/type/kind, to which a name without an id is added."""
 STORES = "digitalhub_runtime_python/utils/outputs.py"
 PACKAGES = ("digitalhub", "digitalhub_runtime_python")
 
@@ -139,7 +141,15 @@ def _entity(key: Any) -> dict[str, Any]:
     from digitalhub.entities._commons.utils import get_entity_type_from_key
     from digitalhub_runtime_python.entities.run._base.utils import get_getters
 
-    entity: dict[str, Any] = get_getters(get_entity_type_from_key(key))(key).to_dict()
+    head, _, name = str(key).rpartition("/")
+    if (
+        head.startswith("store://") and head.count("/") == LATEST and ":" not in name
+    ):  # the version created last
+        project, kind = head[len("store://") :].split("/")[:2]
+        found = get_getters(kind)(name, project=project)
+    else:
+        found = get_getters(get_entity_type_from_key(key))(key)
+    entity: dict[str, Any] = found.to_dict()
     return entity
 
 
