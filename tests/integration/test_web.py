@@ -164,6 +164,8 @@ def test_logs_of_a_program_that_runs_and_of_one_that_is_gone(alone, person, prox
             safe,
             "text/plain; charset=utf-8",
         )
+        tail = ui.viewer.ask("GET", f"{path}/logs?attempt=1&tail=1")
+        assert (tail.body, tail.headers["x-log-note"][:24]) == (b"last\n", "only the end is shown of")
         (source,) = ui.viewer.get(f"{path}/logs/sources")["items"]
         assert (source["attempt"], source["container"], source["live"]) == (1, "main", False)
         none = ui.viewer.ask("GET", f"{path}/logs?attempt=2")

@@ -58,6 +58,8 @@ class Selection(NamedTuple):
     container: str = ""
     ended: bool = False
     """Only those of containers that have ended: the others are followed."""
+    lines: int = TAIL
+    """The last lines of each container."""
 
     def labels(self, name: str) -> str:
         """The selector of the pods and the kept logs of a Run."""
@@ -135,7 +137,7 @@ class LogSource:
             kept = _kept(raw)
             if self._wanted.container not in ("", kept.container):
                 continue
-            content = kept.data[-room:]
+            content = _last_lines(kept.data[-room:], self._wanted.lines)
             room -= len(content)
             order = f"{kept.start_time} {kept.pod} {kept.container}"
             is_cut = kept.truncated or len(content) < len(kept.data)
@@ -143,7 +145,7 @@ class LogSource:
 
     async def _read(self, pod: JSON, container: str, keep: int) -> Written | None:
         name = str(pod["metadata"]["name"])
-        asked = {"container": container, "tailLines": str(TAIL)}
+        asked = {"container": container, "tailLines": str(self._wanted.lines)}
         try:
             content = await self._caller.log_tail(self._namespace, name, asked, keep)
         except (NotFoundError, InvalidError):  # gone, or not started, meanwhile
@@ -152,9 +154,15 @@ class LogSource:
             content = f"(the log of pod {name} cannot be read now: {error.message})\n".encode()
         except KubeError as error:
             raise of_kube(error, f"the logs of {self._what} cannot be read") from error
+        is_cut = len(content) >= keep or content.count(b"\n") >= self._wanted.lines
         phase = text(mapping(pod.get("status")).get("phase"))
         order = f"{text(pod['metadata'].get('creationTimestamp'))} {name} {container}"
-        return Written(attempt_of(pod), order, name, container, content, phase, len(content) >= keep)
+        return Written(attempt_of(pod), order, name, container, content, phase, is_cut)
+
+
+def _last_lines(content: bytes, most: int) -> bytes:
+    lines = content.splitlines(keepends=True) if content.count(b"\n") > most else []
+    return b"".join(lines[-most:]) if lines else content
 
 
 def _kept(raw: JSON) -> RunLog:

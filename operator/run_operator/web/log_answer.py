@@ -13,7 +13,7 @@ from run_operator.api.constants import LABEL_ATTEMPT
 from run_operator.api.raw import JSON, mapping, text
 from run_operator.gateway.api_client import ApiClient
 from run_operator.gateway.errors import Problem
-from run_operator.gateway.run_logs import TAIL, LogSource, Selection, Written, attempt_of, is_running, started
+from run_operator.gateway.run_logs import LogSource, Selection, Written, attempt_of, is_running, started
 from run_operator.gateway.shares import Shares, turn
 from run_operator.kube.client import METADATA_LIST
 from run_operator.kube.errors import ForbiddenError, KubeError, NotFoundError
@@ -130,7 +130,7 @@ class LogAnswer:
             await pieces.put((at, rest))
 
     def _stream(self, pod: str, container: str) -> AsyncIterator[bytes]:
-        query = {"container": container, "follow": "true", "tailLines": str(TAIL)}
+        query = {"container": container, "follow": "true", "tailLines": str(self._wanted.lines)}
         path = PODS.path(self._namespace, pod, "log")
         return self._caller.api.stream(PODS, path, query, deadline=self._limits.stream)
 

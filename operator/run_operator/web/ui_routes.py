@@ -16,7 +16,7 @@ from run_operator import __version__
 from run_operator.api.raw import mapping, mappings, text
 from run_operator.gateway.api_client import ApiClient
 from run_operator.gateway.authentication import review
-from run_operator.gateway.run_logs import Selection
+from run_operator.gateway.run_logs import TAIL, Selection
 from run_operator.gateway.shares import Shares
 from run_operator.web.detail_feed import DetailFeed
 from run_operator.web.errors import RefusedError, bad, not_found
@@ -258,7 +258,7 @@ def _selection(asked: UiRequest) -> Selection:
     attempt = asked.number("attempt", 1, MAX_ATTEMPT) if asked.one("attempt") else None
     container = asked.one("container", MAIN)
     name = "" if container == ALL else _name(container, "a container")
-    return Selection(attempt, name, ended=asked.one("follow") == "1")
+    return Selection(attempt, name, asked.one("follow") == "1", asked.number("tail", TAIL, TAIL))
 
 
 def _place(namespace: str, name: str) -> tuple[str, str]:
