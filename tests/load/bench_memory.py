@@ -10,10 +10,12 @@ import argparse
 import asyncio
 import tempfile
 import time
+import urllib.error
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from run_operator.kube.errors import AlreadyExistsError, TransientError
 from run_operator.kube.resource import FUNCTIONS, RUNS
 from tests.load.stage import connected, perform, stage
 from tests.support.gateway_process import GatewayProcess, account, most_memory
@@ -43,7 +45,14 @@ async def fill(person: Person, runs: int, functions: int, size: int) -> None:
 
         async def create(resource: object, body: object) -> None:
             async with gate:
-                await api.create(resource, person.namespace, body)  # type: ignore[arg-type]
+                while True:
+                    try:
+                        await api.create(resource, person.namespace, body)  # type: ignore[arg-type]
+                    except AlreadyExistsError:
+                        return  # by a request without an answer
+                    except TransientError:
+                        continue  # a slow API server
+                    return
 
         bodies = ((FUNCTIONS, function(number, size)) for number in range(functions))
         await asyncio.gather(*(create(*one) for one in bodies))
@@ -66,8 +75,11 @@ def lists(person: Person, at_once: int) -> None:
         def ask(number: int) -> int:
             headers = {"Authorization": f"Bearer {tokens[number % len(tokens)]}"}
             request = urllib.request.Request(url, headers=headers)  # noqa: S310 - of this bench
-            with urllib.request.urlopen(request, timeout=300) as answer:  # noqa: S310
-                return int(answer.status)
+            try:
+                with urllib.request.urlopen(request, timeout=300) as answer:  # noqa: S310
+                    return int(answer.status)
+            except urllib.error.HTTPError as error:
+                return error.code
 
         began = time.monotonic()
         with ThreadPoolExecutor(at_once) as pool:

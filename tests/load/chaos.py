@@ -24,7 +24,14 @@ from run_operator.kube.resource import RUNS
 from tests.load.history import Judge, Recording
 from tests.load.stage import connected, perform, stage
 from tests.load.troubles import ON_DEAD_NODE, POLICY, Troubles, prepare
-from tests.support.harness import OperatorProcess, Person, cluster_name, kill_api_server, run_object
+from tests.support.harness import (
+    OperatorProcess,
+    Person,
+    cluster_name,
+    install_policies,
+    kill_api_server,
+    run_object,
+)
 
 ABREAST = 12
 """Sequences under way at once."""
@@ -155,6 +162,7 @@ def main() -> None:
     chosen = parser.parse_args()
     print(f"chaos: {chosen.count} sequences, seed {chosen.seed}", flush=True)
     with stage("chaos", "chaos", "--restarts") as (person, operator, _):
+        install_policies(person)
         prepare(person)
         recording = Recording(person)
         began = time.monotonic()

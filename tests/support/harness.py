@@ -112,6 +112,13 @@ def operators_account(kubeconfig: Path, path: Path) -> Path:
     return account_of(kubeconfig, path, "run-operator", "run-operator")
 
 
+def install_policies(person: Person) -> None:
+    """The admission policies of the base."""
+    for file in sorted((REPOSITORY / "manifests" / "components" / "policies").glob("*.yaml")):
+        if file.name != "kustomization.yaml":
+            person.kubectl("apply", "-f", str(file))
+
+
 def account_of(kubeconfig: Path, path: Path, namespace: str, name: str) -> Path:
     """A kubeconfig with the token of a ServiceAccount, for an hour."""
     token = Person(kubeconfig, namespace).kubectl("create", "token", name, "--duration=1h").stdout.strip()
