@@ -29,7 +29,7 @@ found = {
     "results": run.results(),
     "outputs": [model.kind, model.name],
     "metrics": run.metrics,
-    "log": [line for entry in run.logs() for line in str(entry).splitlines() if "epoch" in line][:3],
+    "log": [line for entry in run.logs() for line in entry.text.splitlines() if "epoch" in line][:3],
 }
 
 long = function.run("job", inputs={"di": rows.key}, parameters={"epochs": 10_000}, wait=False)

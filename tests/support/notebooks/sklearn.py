@@ -42,7 +42,7 @@ print(
             "dataset": list(dataset.as_df().shape),
             "model": [model.kind, model.name, os.path.basename(model.download())],
             "metrics": sorted(project.get_model("breast_cancer_classifier").metrics),
-            "log": "\n".join(str(one) for one in train_run.logs()),
+            "log": "\n".join(one.text for one in train_run.logs()),
         }
     )
 )
