@@ -95,8 +95,7 @@ def _why(deployment: DeploymentView, missing: Sequence[PodView]) -> tuple[Pendin
 
 def _reported_failure(deployment: DeploymentView, missing: Sequence[PodView]) -> PendingReason | None:
     """What their statuses say; None where they just wait."""
-    mains = [c for pod in missing for c in pod.facts.containers if not c.init]
-    crashed = [c for c in mains if c.restarts or c.state == "terminated"]
+    crashed = [c for pod in missing for c in pod.facts.containers if _has_crashed(c)]
     if crashed:
         return _crash(deployment, max(crashed, key=lambda c: c.restarts))
     held = next(filter(_held_back, missing), None)
@@ -114,6 +113,14 @@ def _reported_failure(deployment: DeploymentView, missing: Sequence[PodView]) ->
     return None
 
 
+def _has_crashed(container: ContainerView) -> bool:
+    """Whether it ended though it should not have; an init container that ended well has done its work."""
+    ended = container.state == "terminated"
+    if container.sidecar or (container.init and ended and container.exit_code == 0):
+        return False
+    return ended or container.restarts > 0
+
+
 def _crash(deployment: DeploymentView, container: ContainerView) -> PendingReason:
     """No pod's name and no exact number in it: said once, it stays true for a while."""
     now = container.state == "terminated"
@@ -127,7 +134,7 @@ def _crash(deployment: DeploymentView, container: ContainerView) -> PendingReaso
         what = f"exited with code {'unknown' if code is None else code}" + (f", {hint}" if hint else "")
         reason, why = reason_of_runner(container.message if now else container.last_message)
         what += f", {reason}: {why}" if reason else ""
-    logs = f"kubectl logs deployment/{deployment.name}"
+    logs = f"kubectl logs deployment/{deployment.name}" + (f" -c {container.name}" if container.init else "")
     if not container.restarts:  # there is no earlier one whose log --previous could show
         return PendingReason(CRASHING, f"{container.name} {what}; it will be restarted ({logs})")
     return PendingReason(
