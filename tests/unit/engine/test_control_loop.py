@@ -205,7 +205,7 @@ def test_the_operator_may_do_what_the_table_says():
         rule
         for path in MANIFESTS.rglob("*.yaml")
         for document in yaml.load_all(path.read_text(), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-        if document
+        if isinstance(document, dict)
         and document.get("kind") == "ClusterRole"
         and document["metadata"]["name"] == "run-operator"
         for rule in document["rules"]
