@@ -13,7 +13,7 @@ import pytest
 
 from tests.support.world import BrokenRuleError, World
 
-STORIES = 400
+STORIES = 800
 STEPS = 60
 NAMED = 0.3
 """How many Runs name a Function."""
