@@ -21,10 +21,11 @@ from kubernetes.aio.config import ConfigException
 from run_operator.api.constants import MANAGED_BY
 from run_operator.api.raw import JSON
 from run_operator.kube import errors
-from run_operator.kube.fence import Fence
+from run_operator.kube.fence import Fence, Unfenced
 from run_operator.kube.list_options import ListOptions
 from run_operator.kube.page_size import LongAnswerError, PageSize, read
 from run_operator.kube.resource import PODS, TOKEN_REVIEWS, Resource
+from run_operator.kube.send_fence import asked_when_sent, fenced
 from run_operator.kube.trust import Trust
 
 WRITE_DEADLINE: Final = 5.0
@@ -71,6 +72,8 @@ class Api:
     def __init__(
         self, configuration: Configuration, fence: Fence, observe: Observer, user_agent: str
     ) -> None:
+        if not isinstance(fence, Unfenced):
+            configuration.trace_configs = [asked_when_sent()]
         self._client = ApiClient(configuration)
         self._client.user_agent = user_agent
         self.trust = Trust(configuration.ssl_ca_cert, self._client.rest_client.ssl_context)
@@ -338,9 +341,16 @@ class Api:
             raise errors.FencedError(f"{verb} {path}: this replica is not the leader")
         deadline = min(WRITE_DEADLINE, allowance)
         try:
-            return await self._request(
-                verb, resource, path, body=body, content_type=content_type, deadline=deadline, accept=accept
-            )
+            with fenced(self._fence):
+                return await self._request(
+                    verb,
+                    resource,
+                    path,
+                    body=body,
+                    content_type=content_type,
+                    deadline=deadline,
+                    accept=accept,
+                )
         except errors.ForbiddenError as error:
             # The gateway checks itself what its callers may do.
             if self._bearer or await self.ready():
