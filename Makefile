@@ -139,6 +139,13 @@ bench-metrics: $(STAMP) ## What taking and writing metrics costs
 bench-freshness: $(STAMP) ## How long a logged value takes into the status
 	@$(BIN)/python -m tests.load.bench_freshness
 
+FROZEN ?=
+frozen-leaders: $(STAMP) ## 200 leaders that are frozen and wake: none may write; FROZEN="--count 20"
+	@$(BIN)/python -m tests.load.frozen_leaders $(FROZEN)
+
+bench-takeover: $(STAMP) ## How long until the other replica works, after a clean stop and after kill -9
+	@$(BIN)/python -m tests.load.frozen_leaders --takeover --count 10
+
 FAULTS ?=
 faults: $(STAMP) ## A bad night's faults, one line each; FAULTS="--only DNS" or FAULTS="--random 30"
 	@$(BIN)/python -m tests.load.faults $(FAULTS)

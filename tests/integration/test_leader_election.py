@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.harness import OperatorProcess, Person, wait_for
+from tests.support.metrics_pod import MetricsPod
 
 LEASE = "run-operator"
 
@@ -81,3 +82,31 @@ def test_a_frozen_leader_that_wakes_writes_nothing_and_ends(replicas, person):
     wait_for("the end of the first replica", lambda: not replicas[0].running)
     assert person.get("run", "before")["metadata"]["resourceVersion"] == version
     assert leader(person) == "second"
+
+
+@pytest.mark.parametrize("how", [OperatorProcess.stop, OperatorProcess.kill], ids=["stopped", "killed"])
+def test_values_of_a_program_are_there_once_when_the_leader_goes(replicas, person, how):
+    """Each replica takes values; a program changes over to the other one when its own does not answer."""
+    person.apply_run("x")
+    person.becomes("x", "RUNNING")
+    pods = [MetricsPod(person, one.ingest_url, "x") for one in replicas]
+    sent = 0
+
+    def log(pod: MetricsPod) -> None:
+        nonlocal sent
+        sent += 1
+        batch = {"writer": "main", "seq": sent, "ops": [{"k": "loss", "append": [sent]}]}
+        code, told = pod.post(batch)
+        assert code in (200, 202), told
+
+    for _ in range(5):
+        log(pods[0])
+    how(replicas[0])
+    pods[0].close()
+    accepted = wait_for("an answer", lambda: pods[1].poll().get("accepted") is not None and pods[1].poll())
+    sent = accepted["accepted"]  # what the first one had not committed is sent again, as the module does
+    while sent < 10:
+        log(pods[1])
+    wait_for("all of them", lambda: pods[1].poll().get("committed") == 10)
+    pods[1].close()
+    assert person.status("x")["metrics"]["loss"] == list(range(1, 11))
