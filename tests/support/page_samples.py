@@ -140,7 +140,6 @@ def detail(one: Json, metric_names: list[str], now: datetime) -> Json:
             "message": "The program wrote its checkpoint and ended.",
             "pod": f"{one['name']}-1-x7k2p",
             "interruptedBy": None,
-            "stoppedBy": "ada",
             "phases": [
                 phase("queued", -9000, -8880),
                 phase("pending", -8880, -8700),
@@ -162,7 +161,6 @@ def detail(one: Json, metric_names: list[str], now: datetime) -> Json:
             "message": one["message"],
             "pod": f"{one['name']}-2-q9d4m",
             "interruptedBy": None,
-            "stoppedBy": None,
             "phases": [
                 phase("pending", -3400, -3360),
                 phase("running", -3360, None if live else -60),

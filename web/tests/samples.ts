@@ -58,7 +58,6 @@ export function attempt(number: number, phases: [string, number, number | null][
     message: null,
     pod: null,
     interruptedBy: null,
-    stoppedBy: null,
     phases: phases.map(([phase, from, to]) => ({ phase, from: time(from), to: to === null ? null : time(to) })),
   };
 }

@@ -20,7 +20,7 @@ def moved(*moves: tuple[str, float]) -> list[dict[str, str]]:
 STATUS = {
     "state": "RUNNING",
     "attempts": [
-        {"attempt": 1, "startTime": "2026-11-29T10:00:01Z", "endTime": "2026-11-29T10:00:32Z", "stoppedBy": "kubectl-patch", "exitCode": 143},
+        {"attempt": 1, "startTime": "2026-11-29T10:00:01Z", "endTime": "2026-11-29T10:00:32Z", "reason": "Suspended", "exitCode": 143},
         {"attempt": 2, "startTime": "2026-11-29T10:01:00Z"},
     ],
     "transitions": moved(("PENDING", 1.2), ("RUNNING", 2.0), ("STOP", 30), ("STOPPED", 32), ("PENDING", 60.1), ("RUNNING", 62)),
@@ -33,7 +33,7 @@ STATUS = {
 def test_each_attempt_has_its_phases_and_its_end():
     first, second = attempts(STATUS, CREATED)
     assert [one["phase"] for one in first["phases"]] == ["pending", "running", "stopping", "stopped"]
-    assert (first["state"], first["stoppedBy"], first["exitCode"]) == ("stopped", "kubectl-patch", 143)
+    assert (first["state"], first["reason"], first["exitCode"]) == ("stopped", "Suspended", 143)
     assert first["phases"][0]["from"] == "2026-11-29T10:00:00.000000Z"
     assert [one["phase"] for one in second["phases"]] == ["pending", "running"]
     assert (second["state"], second["phases"][-1]["to"]) == ("running", None)

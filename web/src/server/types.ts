@@ -48,7 +48,6 @@ export interface Attempt {
   message: string | null;
   pod: string | null;
   interruptedBy: string | null;
-  stoppedBy: string | null;
   phases: Phase[];
 }
 

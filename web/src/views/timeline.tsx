@@ -56,7 +56,6 @@ export function Timeline({ attempts }: { attempts: readonly Attempt[] }): JSX.El
 
 function Ending({ attempt }: { attempt: Attempt }): JSX.Element {
   const parts: string[] = [];
-  if (attempt.stoppedBy) parts.push(`stopped by ${attempt.stoppedBy}`);
   if (attempt.interruptedBy) parts.push(`interrupted by ${attempt.interruptedBy}`);
   const words = [attempt.reason, attempt.message].filter(Boolean).join(": ");
   if (words) parts.push(words);

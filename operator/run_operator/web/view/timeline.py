@@ -117,7 +117,6 @@ def attempts(status: JSON, created: float | None) -> list[dict[str, Any]]:
                 "message": text(entry.get("message")),
                 "pod": pod or None,
                 "interruptedBy": text(entry.get("interruptedBy")) or None,
-                "stoppedBy": text(entry.get("stoppedBy")) or None,
                 "phases": [
                     {
                         "phase": one.name,
@@ -142,7 +141,7 @@ def _outcome(entry: JSON, status: JSON, is_last: bool) -> str:
         return "completed" if state == State.COMPLETED else "failed"
     if entry.get("interruptedBy"):
         return "interrupted"
-    if entry.get("stoppedBy") or text(entry.get("reason")) == "Suspended":
+    if text(entry.get("reason")) == "Suspended":
         return "stopped"
     return "completed" if text(entry.get("reason")) in COMPLETIONS else "failed"
 
