@@ -25,6 +25,7 @@ SELECTED: Final = (
     "run-operator-author",
     "run-operator-fields",
     "run-operator-profiles",
+    "run-operator-runtimes",
     "run-operator-status",
 )
 """Policies about Runs: with a list of namespaces, of these."""
