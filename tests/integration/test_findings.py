@@ -95,11 +95,12 @@ def test_f10_bodies_that_never_come_keep_nobody_who_is_known_from_writing(gatewa
 def test_f11_tokens_that_nobody_signed_use_up_no_reviews(operator, person):
     pod = running(person, operator, "guarded")
     claims = {"aud": [audience(pod.uid)], "exp": 9_999_999_999}
-    codes = set()
+    answers = []
     for number in range(120):
         forged = f"{part({'alg': 'RS256', 'kid': 'x'})}.{part(claims | {'n': number})}.{encoded(bytes(256))}"
-        codes.add(pod.post({"ops": []}, token=forged)[0])
-    assert codes == {401}, "none of them is put off, for none is asked about"
+        answers.append(pod.post({"ops": []}, token=forged))
+    others = [answer for answer in answers if answer[0] != 401]
+    assert not others, "none of them is put off, for none is asked about"
     assert pod.log("loss", 1)[0] == 202
     pod.close()
 

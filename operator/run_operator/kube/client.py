@@ -40,6 +40,8 @@ LONGEST_EVENT: Final = 32 * 1024 * 1024
 """Bytes: several times the largest object in etcd."""
 READY: Final = "/readyz"
 JWKS: Final = "/openid/v1/jwks"
+JWKS_TYPE: Final = "application/jwk-set+json"
+"""The API server answers 406 to any other."""
 
 MERGE_PATCH: Final = "application/merge-patch+json"
 JSON_PATCH: Final = "application/json-patch+json"
@@ -118,7 +120,7 @@ class Api:
 
     async def public_keys(self) -> list[JSON]:
         """What service account tokens are signed with, as JWKs; ForbiddenError where the cluster does not show them."""
-        answer = await self._request("get", TOKEN_REVIEWS, JWKS, deadline=READ_DEADLINE)
+        answer = await self._request("get", TOKEN_REVIEWS, JWKS, deadline=READ_DEADLINE, accept=JWKS_TYPE)
         return [key for key in answer.get("keys") or () if isinstance(key, dict)]
 
     async def ready(self) -> bool:
