@@ -19,7 +19,7 @@ from run_operator.engine.refusals import RefusedError, refusals
 from run_operator.engine.store import Store
 from run_operator.engine.watched_kinds import CHILDREN, REFERRED, Child
 from run_operator.ingest.configmap import NotOursError, is_same
-from run_operator.kube.client import METADATA, Api
+from run_operator.kube.client import Api
 from run_operator.kube.errors import (
     AlreadyExistsError,
     ConflictError,
@@ -28,6 +28,7 @@ from run_operator.kube.errors import (
     NotFoundError,
     TransientError,
 )
+from run_operator.kube.media_types import METADATA
 from run_operator.kube.resource import (
     BY_KIND,
     CLAIMS,

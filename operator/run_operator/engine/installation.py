@@ -17,8 +17,9 @@ from prometheus_client.registry import Collector
 
 from run_operator.api.constants import MANAGED_BY
 from run_operator.api.raw import stamp
-from run_operator.kube.client import METADATA_LIST, Api
+from run_operator.kube.client import Api
 from run_operator.kube.errors import ForbiddenError, KubeError, NotFoundError, UnauthorizedError
+from run_operator.kube.media_types import METADATA_LIST
 from run_operator.kube.resource import (
     CLUSTER_RUNTIMES,
     EVENTS,

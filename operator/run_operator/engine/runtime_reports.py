@@ -11,8 +11,9 @@ from typing import Any, Final
 from run_operator.api.conditions import with_condition
 from run_operator.api.raw import mapping, mappings, newer
 from run_operator.api.runtime_object import ACCEPTED, RuntimeView
-from run_operator.kube.client import METADATA, Api
+from run_operator.kube.client import Api
 from run_operator.kube.errors import KubeError, NotFoundError
+from run_operator.kube.media_types import METADATA
 from run_operator.kube.resource import BY_KIND
 from run_operator.runtimes.definition import InvalidRuntimeError
 from run_operator.runtimes.memo import usable

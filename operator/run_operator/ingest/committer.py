@@ -23,7 +23,7 @@ from run_operator.ingest.commit_queue import CommitQueue
 from run_operator.ingest.limits import Pace
 from run_operator.ingest.sessions import Session, Sessions, rest_bytes
 from run_operator.ingest.telemetry import IngestTelemetry
-from run_operator.kube.client import METADATA, Api
+from run_operator.kube.client import Api
 from run_operator.kube.errors import (
     FencedError,
     InvalidError,
@@ -32,6 +32,7 @@ from run_operator.kube.errors import (
     ThrottledError,
     TooLargeError,
 )
+from run_operator.kube.media_types import METADATA
 from run_operator.kube.resource import RUNS
 from run_operator.metrics.metric_set import MetricLimits as BookLimits
 from run_operator.metrics.run_ledger import Commit

@@ -20,8 +20,9 @@ from run_operator.http.server import OK, Answer, DeniedError
 from run_operator.ingest.auth import PodOwnership, TokenReviewer
 from run_operator.ingest.limits import IngestLimits
 from run_operator.ingest.open_attempt import check_open, check_sender, sender
-from run_operator.kube.client import METADATA, Api
+from run_operator.kube.client import Api
 from run_operator.kube.errors import InvalidError, KubeError, NotFoundError, TooLargeError
+from run_operator.kube.media_types import METADATA
 from run_operator.kube.resource import RUNS
 
 TRIES: Final = 5

@@ -23,6 +23,7 @@ from run_operator.api.raw import JSON
 from run_operator.kube import errors
 from run_operator.kube.fence import Fence, Unfenced
 from run_operator.kube.list_options import ListOptions
+from run_operator.kube.media_types import JSON_PATCH, JWKS_TYPE, MERGE_PATCH, METADATA, METADATA_LIST
 from run_operator.kube.page_size import LongAnswerError, PageSize, read
 from run_operator.kube.resource import PODS, TOKEN_REVIEWS, Resource
 from run_operator.kube.send_fence import asked_when_sent, fenced
@@ -40,13 +41,6 @@ LONGEST_EVENT: Final = 32 * 1024 * 1024
 """Bytes: several times the largest object in etcd."""
 READY: Final = "/readyz"
 JWKS: Final = "/openid/v1/jwks"
-JWKS_TYPE: Final = "application/jwk-set+json"
-"""The API server answers 406 to any other."""
-
-MERGE_PATCH: Final = "application/merge-patch+json"
-JSON_PATCH: Final = "application/json-patch+json"
-METADATA: Final = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json"
-METADATA_LIST: Final = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json"
 
 
 def _written(manager: str) -> str:

@@ -20,8 +20,9 @@ from typing import Final, Protocol
 
 from run_operator.api.raw import JSON, older
 from run_operator.kube.backoff import Backoffs
-from run_operator.kube.client import METADATA_LIST, Api
+from run_operator.kube.client import Api
 from run_operator.kube.errors import ExpiredError, KubeError, NotFoundError, TransientError
+from run_operator.kube.media_types import METADATA_LIST
 from run_operator.kube.resource import Resource
 
 PAGE: Final = 250

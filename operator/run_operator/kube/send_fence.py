@@ -16,7 +16,7 @@ from run_operator.kube.errors import FencedError
 from run_operator.kube.fence import Fence
 
 _FENCE: Final[ContextVar[Fence | None]] = ContextVar("fence", default=None)
-"""Of the write that this task sends. aiohttp writes a body in a task of its own, which has the variables of its maker."""
+"""The fence of the write that this task sends. aiohttp writes a body in a task of its own, which has the variables of its maker."""
 
 
 @contextmanager

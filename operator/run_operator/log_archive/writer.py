@@ -14,7 +14,7 @@ from run_operator.api.run import Run
 from run_operator.api.runlog import RunLog
 from run_operator.children import PodView
 from run_operator.children.cluster_view import ClusterView
-from run_operator.kube.client import METADATA, Api
+from run_operator.kube.client import Api
 from run_operator.kube.errors import (
     AlreadyExistsError,
     FencedError,
@@ -23,6 +23,7 @@ from run_operator.kube.errors import (
     ThrottledError,
     TransientError,
 )
+from run_operator.kube.media_types import METADATA
 from run_operator.kube.resource import RUN_LOGS
 from run_operator.log_archive.limits import ArchiveLimits
 from run_operator.log_archive.log_store import Entry, LogStore

@@ -15,8 +15,8 @@ from run_operator.gateway.api_client import ApiClient
 from run_operator.gateway.errors import Problem
 from run_operator.gateway.run_logs import LogSource, Selection, Written, attempt_of, is_running, started
 from run_operator.gateway.shares import Shares, turn
-from run_operator.kube.client import METADATA_LIST
 from run_operator.kube.errors import ForbiddenError, KubeError, NotFoundError
+from run_operator.kube.media_types import METADATA_LIST
 from run_operator.kube.resource import PODS, RUN_LOGS
 from run_operator.web.errors import of_problem
 from run_operator.web.limits import WebLimits
