@@ -82,7 +82,7 @@ def test_a_run_is_seen_from_its_start_to_its_end(browser, person):
     browser.wait_for("running", ".run-head", deadline=60)
     browser.click("Overview", "[role=tab]")
     browser.wait_for("#2", ".timeline")
-    assert "stopped by" in browser.text(".timeline")
+    assert "Suspended" in browser.text(".timeline")
 
     browser.click("Log", "[role=tab]")
     browser.wait_for("attempt 2 begins", ".log", deadline=60)
