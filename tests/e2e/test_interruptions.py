@@ -67,7 +67,7 @@ def operators(person: Person, number: int) -> None:
     admin = Person(person.kubeconfig, "run-operator")
     admin.kubectl("scale", "deployment/run-operator", f"--replicas={number}")
     if number:
-        admin.kubectl("rollout", "status", "deployment/run-operator", "--timeout=90s")
+        admin.kubectl("rollout", "status", "deployment/run-operator", "--timeout=115s")
     else:
         wait_for("no operator", lambda: not replicas(admin))
 
