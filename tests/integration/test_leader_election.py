@@ -96,8 +96,8 @@ def test_values_of_a_program_are_there_once_when_the_leader_goes(replicas, perso
         nonlocal sent
         sent += 1
         batch = {"writer": "main", "seq": sent, "ops": [{"k": "loss", "append": [sent]}]}
-        code, told = pod.post(batch)
-        assert code in (200, 202), told
+        code, answer = pod.post(batch)
+        assert code in (200, 202), answer
 
     for _ in range(5):
         log(pods[0])

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 MAX_BYTES = 1 << 40
-"""Of one file; the disk that is asked for bounds it before."""
+"""The most of one file, in bytes. The size of the volume is reached before, as a rule."""
 MAX_FILES = 10_000
 MAX_LISTING = 8 << 20
 """Bytes of one page of names."""

@@ -144,7 +144,7 @@ class DetailFeed:
         if isinstance(error, ForbiddenError | UnauthorizedError | NotFoundError):
             raise error
         for viewer in self._viewers:
-            viewer.told(of_kube(error, "the page is not live for the moment", WATCH, self._namespace))
+            viewer.report(of_kube(error, "the page is not live for the moment", WATCH, self._namespace))
 
 
 class _Events:
@@ -181,7 +181,7 @@ class DetailViewer:
         self._revision = -1
         self._shown = b""
         self._cursor: Cursor | None = None
-        self._told: RefusedError | None = None
+        self._reported: RefusedError | None = None
         self._ended = False
         self.wake = asyncio.Event()
 
@@ -190,9 +190,9 @@ class DetailViewer:
         """The Run is gone, or the feed has ended."""
         return self._ended
 
-    def told(self, problem: RefusedError) -> None:
+    def report(self, problem: RefusedError) -> None:
         """Something is wrong, and may pass."""
-        self._told = problem
+        self._reported = problem
         self.wake.set()
 
     def end(self) -> None:
@@ -202,7 +202,7 @@ class DetailViewer:
 
     def refuse(self, problem: RefusedError) -> None:
         """Say why, and end: this viewer may not see it any more."""
-        self._told = problem
+        self._reported = problem
         self.end()
 
     def frames(self) -> Iterator[bytes]:
@@ -224,7 +224,7 @@ class DetailViewer:
         if feed.is_gone and not self._ended:
             self._ended = True
             yield frame("gone", {})
-        problem, self._told = self._told or (feed.problem if self._ended else None), None
+        problem, self._reported = self._reported or (feed.problem if self._ended else None), None
         if problem is not None:
             yield frame("problem", problem.body)
 

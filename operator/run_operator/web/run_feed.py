@@ -132,7 +132,7 @@ class RunFeed:
         if isinstance(error, ForbiddenError | UnauthorizedError | NotFoundError):
             raise error
         for viewer in self._viewers:
-            viewer.told(of_kube(error, "the list is not live for the moment", WATCH, self._namespace))
+            viewer.report(of_kube(error, "the list is not live for the moment", WATCH, self._namespace))
 
 
 class RowsViewer:
@@ -144,7 +144,7 @@ class RowsViewer:
         self._changed: dict[str, None] = {}
         self._gone: dict[str, None] = {}
         self._sync = False
-        self._told: RefusedError | None = None
+        self._reported: RefusedError | None = None
         self._ended = False
         self.wake = asyncio.Event()
 
@@ -169,9 +169,9 @@ class RowsViewer:
         self._sync = True
         self.wake.set()
 
-    def told(self, problem: RefusedError) -> None:
+    def report(self, problem: RefusedError) -> None:
         """Something is wrong, and may pass."""
-        self._told = problem
+        self._reported = problem
         self.wake.set()
 
     def end(self) -> None:
@@ -181,7 +181,7 @@ class RowsViewer:
 
     def refuse(self, problem: RefusedError) -> None:
         """Say why, and end: this viewer may not see it any more."""
-        self._told = problem
+        self._reported = problem
         self.end()
 
     def frames(self) -> Iterator[bytes]:
@@ -194,7 +194,7 @@ class RowsViewer:
         if self._sync:
             self._sync = False
             yield frame("synced", {})
-        problem, self._told = self._told or (self._feed.problem if self._ended else None), None
+        problem, self._reported = self._reported or (self._feed.problem if self._ended else None), None
         if problem is not None:
             yield frame("problem", problem.body)
 

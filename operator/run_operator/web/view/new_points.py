@@ -47,7 +47,7 @@ def new_points(raw: JSON, before: Cursor, now: float) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name in changed:
         seen, known = after[name], before.get(name, Seen(0, after[name].stride, after[name].rewinds, 0))
-        told = {key: figures[name][key] for key in ("type", "count", "last", "min", "max")}
+        summary = {key: figures[name][key] for key in ("type", "count", "last", "min", "max")}
         grown = (seen.stride, seen.rewinds) == (known.stride, known.rewinds) and seen.kept >= known.kept
         if not isinstance(metrics[name], list) or not grown or seen.kept - known.kept > MOST:
             found[name] = None
@@ -61,7 +61,7 @@ def new_points(raw: JSON, before: Cursor, now: float) -> dict[str, Any]:
             if one is None
         ]
         points = {"step": steps, "wall": times.wall(active), "active": active, "value": values}
-        found[name] = told | points | {"from": known.logged, "special": special}
+        found[name] = summary | points | {"from": known.logged, "special": special}
     return found
 
 
