@@ -19,6 +19,7 @@ from run_operator.web.event_stream import frame, raw_frame
 from run_operator.web.rights import SEE_EVENTS, WATCH
 from run_operator.web.view.detail import detail
 from run_operator.web.view.new_points import Cursor, cursor, new_points
+from run_operator.web.viewer import FeedViewer
 
 MAX_EVENTS: Final = 1000
 """Events that are held; the newest are shown."""
@@ -173,37 +174,15 @@ class _Events:
             self._changed()
 
 
-class DetailViewer:
+class DetailViewer(FeedViewer):
     """What one stream still has to send."""
 
     def __init__(self, feed: DetailFeed) -> None:
+        super().__init__()
         self._feed = feed
         self._revision = -1
         self._shown = b""
         self._cursor: Cursor | None = None
-        self._reported: RefusedError | None = None
-        self._ended = False
-        self.wake = asyncio.Event()
-
-    @property
-    def over(self) -> bool:
-        """The Run is gone, or the feed has ended."""
-        return self._ended
-
-    def report(self, problem: RefusedError) -> None:
-        """Something is wrong, and may pass."""
-        self._reported = problem
-        self.wake.set()
-
-    def end(self) -> None:
-        """Nothing more comes."""
-        self._ended = True
-        self.wake.set()
-
-    def refuse(self, problem: RefusedError) -> None:
-        """Say why, and end: this viewer may not see it any more."""
-        self._reported = problem
-        self.end()
 
     def frames(self) -> Iterator[bytes]:
         """The detail if it is another one than was shown, and the points that are new."""
@@ -224,7 +203,7 @@ class DetailViewer:
         if feed.is_gone and not self._ended:
             self._ended = True
             yield frame("gone", {})
-        problem, self._reported = self._reported or (feed.problem if self._ended else None), None
+        problem = self.take_problem(feed.problem)
         if problem is not None:
             yield frame("problem", problem.body)
 

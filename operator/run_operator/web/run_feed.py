@@ -18,6 +18,7 @@ from run_operator.web.event_stream import frame, raw_frame
 from run_operator.web.limits import WebLimits
 from run_operator.web.rights import WATCH
 from run_operator.web.view.rows import row
+from run_operator.web.viewer import FeedViewer
 
 UNRENDERED: Final = 64
 """Objects that are held until a viewer needs their row; each may have a megabyte."""
@@ -135,23 +136,16 @@ class RunFeed:
             viewer.report(of_kube(error, "the list is not live for the moment", WATCH, self._namespace))
 
 
-class RowsViewer:
+class RowsViewer(FeedViewer):
     """What one stream still has to send: names of rows, not rows. Who is slow gets the newest of each."""
 
     def __init__(self, feed: RunFeed, largest: int) -> None:
+        super().__init__()
         self._feed = feed
         self._largest = largest
         self._changed: dict[str, None] = {}
         self._gone: dict[str, None] = {}
         self._sync = False
-        self._reported: RefusedError | None = None
-        self._ended = False
-        self.wake = asyncio.Event()
-
-    @property
-    def over(self) -> bool:
-        """The feed has ended."""
-        return self._ended
 
     def changed(self, uid: str) -> None:
         """There is a new row."""
@@ -169,21 +163,6 @@ class RowsViewer:
         self._sync = True
         self.wake.set()
 
-    def report(self, problem: RefusedError) -> None:
-        """Something is wrong, and may pass."""
-        self._reported = problem
-        self.wake.set()
-
-    def end(self) -> None:
-        """Nothing more comes."""
-        self._ended = True
-        self.wake.set()
-
-    def refuse(self, problem: RefusedError) -> None:
-        """Say why, and end: this viewer may not see it any more."""
-        self._reported = problem
-        self.end()
-
     def frames(self) -> Iterator[bytes]:
         """Rows first, then what is gone, then that this was all."""
         while self._changed:
@@ -194,7 +173,7 @@ class RowsViewer:
         if self._sync:
             self._sync = False
             yield frame("synced", {})
-        problem, self._reported = self._reported or (self._feed.problem if self._ended else None), None
+        problem = self.take_problem(self._feed.problem)
         if problem is not None:
             yield frame("problem", problem.body)
 
