@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -62,7 +63,8 @@ def wait_for(what: str, question: Callable[[], Any], deadline: float = DEADLINE)
 
 
 def wait_until_ready(what: str, process: subprocess.Popen[bytes], port: int, log: Path) -> None:
-    """Until /readyz on this port of the loopback says 200; one that ends instead fails with the end of its log."""
+    """Until /readyz on this port of the loopback says 200; else the error has its last answer and the end of the log."""
+    answers = ["none"]
 
     def ready() -> bool:
         if process.poll() is not None:
@@ -70,10 +72,18 @@ def wait_until_ready(what: str, process: subprocess.Popen[bytes], port: int, log
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=2) as answer:
                 return bool(answer.status == 200)
-        except OSError:
-            return False
+        except urllib.error.HTTPError as error:
+            answers[0] = error.read().decode(errors="replace")
+        except OSError as error:
+            answers[0] = str(error)
+        return False
 
-    wait_for(f"{what} ready", ready)
+    try:
+        wait_for(f"{what} ready", ready)
+    except WaitedInVainError as error:
+        raise WaitedInVainError(
+            f"{error}; /readyz: {answers[0]}; its log: {log.read_text()[-2000:]}"
+        ) from None
 
 
 def cluster_name(purpose: str) -> str:
