@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 import zipfile
+import zlib
 from typing import IO
 
 from .errors import INVALID_SOURCE, RunnerError
@@ -13,6 +14,8 @@ MAX_FILES = 20_000
 MAX_BYTES = 2 << 30
 """Bytes of all files, unpacked: counted as they are written, since a header may lie."""
 CHUNK = 1 << 20
+BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OSError, RuntimeError, ValueError)
+"""OSError: a name that is too long, a file where a folder should be, a disk that is full."""
 
 
 def unpack(path: str, folder: str, max_bytes: int = MAX_BYTES, max_files: int = MAX_FILES) -> None:
@@ -27,7 +30,7 @@ def unpack(path: str, folder: str, max_bytes: int = MAX_BYTES, max_files: int = 
             left = max_bytes
             for member in members:
                 left -= _write(archive, member, folder, left, max_bytes)
-    except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
+    except BROKEN as error:
         raise _refused(f"it is not a zip file that can be read: {error}") from error
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import http.client
 import os
 import shutil
 import subprocess
+import time
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -22,28 +24,38 @@ MAX_BYTES = 512 << 20
 """Of one file that is fetched."""
 SECONDS = 30.0
 """Without a byte, until a connection is given up."""
-GIT_SECONDS = 600.0
+ALL_SECONDS = 600.0
+"""For one file of a source, or one repository."""
 CHUNK = 1 << 20
 SHOWN = 400
 
 
-def fetch(url: str, target: str, environ: Mapping[str, str], most: int = MAX_BYTES) -> None:
+def fetch(
+    url: str, target: str, environ: Mapping[str, str], most: int = MAX_BYTES, seconds: float = ALL_SECONDS
+) -> None:
     """The file at an http, https or s3 address; `most`: its bytes. Raises RunnerError."""
     request = s3.request(url, environ) if url.startswith("s3://") else http_request(url)
+    deadline = time.monotonic() + seconds
     try:
         with urllib.request.urlopen(request, timeout=SECONDS) as answer, open(target, "wb") as file:  # noqa: S310
-            size = 0
+            size, whole = 0, answer.headers.get("Content-Length", "")
             while True:
-                data = answer.read(CHUNK)
+                data = answer.read1(CHUNK)
                 if not data:
-                    return
+                    break
+                if time.monotonic() > deadline:
+                    raise RunnerError(
+                        INVALID_SOURCE, f"{shown(url)} did not arrive within {seconds:.0f} seconds"
+                    )
                 size += len(data)
                 if size > most:
                     raise RunnerError(INVALID_SOURCE, f"{shown(url)} holds more than {most} bytes")
                 file.write(data)
+            if whole.isdecimal() and size < int(whole):
+                raise RunnerError(INVALID_SOURCE, f"{shown(url)} broke off after {size} of {whole} bytes")
     except urllib.error.HTTPError as error:
         raise RunnerError(INVALID_SOURCE, f"{shown(url)} answers {error.code} {error.reason}") from error
-    except (urllib.error.URLError, OSError, ValueError) as error:
+    except (http.client.HTTPException, OSError, ValueError) as error:
         why = getattr(error, "reason", error)
         raise RunnerError(INVALID_SOURCE, f"{shown(url)} cannot be fetched: {why}") from error
 
@@ -69,6 +81,8 @@ def clone(url: str, folder: str, environ: Mapping[str, str]) -> None:
     if ref.startswith("-") or not ref.isprintable():
         raise RunnerError(INVALID_SOURCE, f"{ref[:80]!r} is not a branch, tag or commit")
     address, secrets = credentials(address, environ)
+    if secrets:
+        _check_host(address, secrets)
     env = {**environ, **secrets, "GIT_TERMINAL_PROMPT": "0", "GIT_LFS_SKIP_SMUDGE": "1"}
     if shutil.which("git", path=environ.get("PATH")) is None:
         _without_git(address, ref, folder, secrets)
@@ -107,6 +121,26 @@ def credentials(address: str, environ: Mapping[str, str]) -> tuple[str, dict[str
     }
 
 
+def _check_host(address: str, secrets: Mapping[str, str]) -> None:
+    """Raises RunnerError where the host sends on to another one: git and dulwich would take the credentials along."""
+    request = urllib.request.Request(f"{address.rstrip('/')}/info/refs?service=git-upload-pack")  # noqa: S310
+    request.add_unredirected_header("Authorization", secrets["GIT_CONFIG_VALUE_0"].partition(": ")[2])
+    try:
+        with urllib.request.urlopen(request, timeout=SECONDS) as answer:  # noqa: S310
+            there = answer.url
+    except urllib.error.HTTPError as error:
+        there = error.url
+    except (http.client.HTTPException, OSError, ValueError):
+        return  # git says what is wrong
+    asked, found = urllib.parse.urlsplit(address), urllib.parse.urlsplit(there)
+    if (asked.scheme, asked.netloc) != (found.scheme, found.netloc):
+        raise RunnerError(
+            INVALID_SOURCE,
+            f"{shown(address)} sends on to {found.scheme}://{found.netloc}, which does not get the credentials: "
+            "name that address in spec.source.source",
+        )
+
+
 def shown(url: str) -> str:
     """The address as it may be shown: without credentials and without a query, which may hold a signature."""
     parts = urllib.parse.urlsplit(url)
@@ -127,11 +161,11 @@ def _git(arguments: list[str], folder: str, env: Mapping[str, str], url: str) ->
     try:
         done = subprocess.run(
             ["git", "-c", "protocol.file.allow=never", "-c", "core.hooksPath=/dev/null", *arguments],
-            cwd=folder, env=dict(env), capture_output=True, text=True, errors="replace", timeout=GIT_SECONDS, check=False,
+            cwd=folder, env=dict(env), capture_output=True, text=True, errors="replace", timeout=ALL_SECONDS, check=False,
         )  # fmt: skip
     except subprocess.TimeoutExpired as error:
         raise RunnerError(
-            INVALID_SOURCE, f"{shown(url)} was not fetched within {GIT_SECONDS:.0f} seconds"
+            INVALID_SOURCE, f"{shown(url)} was not fetched within {ALL_SECONDS:.0f} seconds"
         ) from error
     if done.returncode:
         said = " ".join(done.stderr.split())[-SHOWN:]

@@ -77,7 +77,7 @@ def _import(path: str, folder: str) -> ModuleType:
         raise RunnerError(
             IMPORT_FAILED, f"{path} calls sys.exit({error.code}) while it is imported"
         ) from error
-    except Exception as error:
+    except BaseException as error:
         show(error)
         raise RunnerError(IMPORT_FAILED, f"{path} cannot be imported: {last_line(error)}") from error
 

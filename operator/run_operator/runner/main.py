@@ -13,13 +13,19 @@ from . import arguments, report, returned, sdk
 from .document import Document, read
 from .errors import (
     HANDLER_FAILED,
+    IMPORT_FAILED,
     INIT_FAILED,
+    INPUTS_FAILED,
+    INVALID_SOURCE,
     OUTPUTS_FAILED,
+    REQUIREMENTS_FAILED,
+    SERVER_FAILED,
     RunnerError,
     Stopped,
     last_line,
 )
 from .handler import Functions, load
+from .masking import without_secrets
 from .requirements import install
 from .source_files import place
 from .traces import show
@@ -37,6 +43,19 @@ ENV_FILE = "RUN_SOURCE_FILE"
 FOLDER = "/shared"
 """Where the platform puts the source; the handler's working folder."""
 LEFTOVERS = frozenset({"lost+found"})
+MOST_DECORATORS = 32
+REASONS_OF_STAGES = {
+    "starting": INVALID_SOURCE,
+    "fetching the source": INVALID_SOURCE,
+    "fetching files": INVALID_SOURCE,
+    "installing the requirements": REQUIREMENTS_FAILED,
+    "importing the handler": IMPORT_FAILED,
+    "running the init function": INIT_FAILED,
+    "reading the inputs": INPUTS_FAILED,
+    "storing the results": OUTPUTS_FAILED,
+    "serving": SERVER_FAILED,
+}
+"""The reason of an error that nobody thought of, by what was done just then."""
 
 
 class Prepared(NamedTuple):
@@ -53,10 +72,17 @@ class Runner:
     def __init__(self) -> None:
         self.stage = "starting"
         self._child: Any = None
+        self._pid = os.getpid()
 
     def main(self, action: str) -> int:
         """The exit code. Whatever the function does, the last line is the operator's to read."""
         signal.signal(signal.SIGTERM, self._stop)
+        code = self._ended(action)
+        if os.getpid() != self._pid:  # a process that the function forked: it reports nothing
+            os._exit(code)
+        return code
+
+    def _ended(self, action: str) -> int:
         try:
             if action == "serve":
                 from .serve import serve
@@ -70,12 +96,19 @@ class Runner:
                 return 0
             self._job()
         except RunnerError as error:
-            print(f"{error.reason}: {error.message}", file=sys.stderr, flush=True)
-            report.end(error.reason, error.message)
-            return error.code
+            return self._failed(error)
         except SystemExit as error:
             return self._exited(error)
+        except Exception as error:  # noqa: BLE001 - no traceback of ours, and a reason in any case
+            said = f"the runner failed while {self.stage}: {last_line(error)}"
+            return self._failed(RunnerError(REASONS_OF_STAGES.get(self.stage, HANDLER_FAILED), said))
         return 0
+
+    def _failed(self, error: RunnerError) -> int:
+        print(without_secrets(f"{error.reason}: {error.message}"), file=sys.stderr, flush=True)
+        if os.getpid() == self._pid:
+            report.end(error.reason, error.message)
+        return error.code
 
     def prepared(self, more: Sequence[str] = ()) -> Prepared:
         """Source, requirements (and what else is needed) and module. Raises RunnerError."""
@@ -130,6 +163,8 @@ class Runner:
         first = (session.project.name, session.run.key) if named else ()
         self.stage = "running the handler"
         value = guarded(lambda: awaited(handler(*first, **given)), HANDLER_FAILED, "the handler")
+        if os.getpid() != self._pid:  # a process that the function forked and that came back from it
+            return
         self.stage = "storing the results"
         found, outputs = collected(session, value, named=named)
         returned.check(found, outputs)
@@ -152,6 +187,12 @@ class Runner:
 
     def _stop(self, number: int, _: FrameType | None) -> None:
         """SIGTERM: the child ends, and this process as if its program had called sys.exit."""
+        if (
+            os.getpid() != self._pid
+        ):  # a process that the function forked, which ends as if there were no runner
+            signal.signal(number, signal.SIG_DFL)
+            os.kill(os.getpid(), number)
+            return
         if self._child is not None and self._child.poll() is None:
             self._child.terminate()
         report.end("", f"stopped while {self.stage}")
@@ -166,7 +207,8 @@ class Runner:
         if not isinstance(error, Stopped):
             said = f"the function called sys.exit({code!r}) while {self.stage}"
             print(said, file=sys.stderr, flush=True)
-            report.end(HANDLER_FAILED, said)
+            if os.getpid() == self._pid:
+                report.end(HANDLER_FAILED, said)
         return number & 0xFF or 1
 
 
@@ -183,11 +225,14 @@ def working_folder() -> str:
 
 def is_decorated(handler: Callable[..., Any]) -> bool:
     """Whether it has the SDK's decorator, which wants project and run first and collects the outputs itself."""
-    return (
-        hasattr(handler, "__wrapped__")
-        and getattr(handler, "__code__", None) is not None
-        and ("digitalhub_runtime_python" in getattr(handler.__code__, "co_filename", ""))
-    )
+    found: Any = handler
+    for _ in range(MOST_DECORATORS):
+        if not hasattr(found, "__wrapped__"):
+            return False
+        if "digitalhub_runtime_python" in getattr(getattr(found, "__code__", None), "co_filename", ""):
+            return True
+        found = found.__wrapped__
+    return False
 
 
 def awaited(value: Any) -> Any:
@@ -225,9 +270,11 @@ def guarded(call: Callable[[], Any], reason: str, what: str) -> Any:
         return call()
     except RunnerError:
         raise
+    except SystemExit:
+        raise
     except KeyboardInterrupt as error:
         raise RunnerError(reason, f"{what} was interrupted", 130) from error
-    except Exception as error:
+    except BaseException as error:
         show(error)
         if sdk.was_storing(error):
             raise RunnerError(OUTPUTS_FAILED, f"the outputs cannot be stored: {last_line(error)}") from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import ssl
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 MAX_BYTES = 1 << 40
 """The most of one file, in bytes. The size of the volume is reached before, as a rule."""
+MAX_SECONDS = 24 * 3600.0
 MAX_FILES = 10_000
 MAX_LISTING = 8 << 20
 """Bytes of one page of names."""
@@ -35,7 +37,7 @@ def provide(pairs: Sequence[str], environ: Mapping[str, str]) -> None:
         for url, name in _files(_address(source, environ), environ):
             target = inside(folder, name)
             os.makedirs(os.path.dirname(target), exist_ok=True)
-            fetch(url, target, environ, MAX_BYTES)
+            fetch(url, target, environ, MAX_BYTES, MAX_SECONDS)
             count += 1
         if not count:
             raise RunnerError(INVALID_SOURCE, f"there is no file below {shown(source)}")
@@ -69,10 +71,11 @@ def _entity(project: str, plural: str, name: str, environ: Mapping[str, str]) ->
         with open(environ["RUN_METRICS_TOKEN_FILE"], encoding="utf-8") as file:
             token = file.read().strip()
         context = ssl.create_default_context(cafile=environ["RUN_METRICS_CA_FILE"])
-        request = urllib.request.Request(url, headers={"Authorization": f"Bearer {token}"})  # noqa: S310
+        request = urllib.request.Request(url)  # noqa: S310
+        request.add_unredirected_header("Authorization", f"Bearer {token}")
         with urllib.request.urlopen(request, timeout=SECONDS, context=context) as answer:  # noqa: S310
             found = json.load(answer)
-    except (OSError, ValueError, KeyError) as error:
+    except (http.client.HTTPException, OSError, ValueError, KeyError) as error:
         raise RunnerError(INVALID_SOURCE, f"the {plural} of {name[:120]} cannot be read: {error}") from error
     if "content" in found:
         found = next(iter(found["content"]), {})
@@ -96,11 +99,11 @@ def _files(url: str, environ: Mapping[str, str]) -> Iterator[tuple[str, str]]:
 def _listed(url: str, environ: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     parts = urllib.parse.urlsplit(url)
     prefix, after, seen = parts.path.lstrip("/"), "", 0
-    while True:
+    for _ in range(MAX_FILES):
         try:
             with urllib.request.urlopen(s3.listing(url, environ, after), timeout=SECONDS) as answer:  # noqa: S310
                 page = ET.fromstring(answer.read(MAX_LISTING))  # noqa: S314 - the admin's store
-        except (OSError, ET.ParseError) as error:
+        except (http.client.HTTPException, OSError, ET.ParseError) as error:
             raise RunnerError(INVALID_SOURCE, f"{shown(url)} cannot be listed: {error}") from error
         for key in (one.text or "" for one in page.iter(f"{_SPACE}Key")):
             if key.endswith("/"):
@@ -112,3 +115,4 @@ def _listed(url: str, environ: Mapping[str, str]) -> Iterator[tuple[str, str]]:
         after = page.findtext(f"{_SPACE}NextContinuationToken") or ""
         if not after:
             return
+    raise RunnerError(INVALID_SOURCE, f"{shown(url)} has more than {MAX_FILES} pages of names")

@@ -8,6 +8,7 @@ import time
 from typing import TYPE_CHECKING, Any, Callable
 
 from .errors import RESULTS_NOT_STORED, RunnerError
+from .masking import without_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -57,6 +58,7 @@ def send(
 
 def _put(report: Report, body: bytes) -> tuple[int, str]:
     """Status and words of the answer; status 0: there was none."""
+    import http.client
     import ssl
     import urllib.error
     import urllib.request
@@ -76,7 +78,7 @@ def _put(report: Report, body: bytes) -> tuple[int, str]:
             return answer.status, ""
     except urllib.error.HTTPError as error:
         return error.code, _words(error)
-    except (OSError, ValueError) as error:
+    except (http.client.HTTPException, OSError, ValueError) as error:
         return 0, " ".join(str(getattr(error, "reason", error)).split())[:300]
 
 
@@ -91,7 +93,7 @@ def _words(error: Any) -> str:
 def end(reason: str, message: str, path: str | None = None) -> None:
     """Leave the reason where the kubelet finds it; without such a file (outside a pod) nothing is left."""
     target = path or os.environ.get("RUN_TERMINATION_LOG") or TERMINATION_LOG
-    text = f"{reason}: {message}" if reason else message
+    text = without_secrets(f"{reason}: {message}" if reason else message)
     try:
         with open(
             target, "r+" if target == TERMINATION_LOG else "w", encoding="utf-8", errors="replace"

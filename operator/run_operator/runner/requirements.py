@@ -11,6 +11,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Any, Callable
 
 from .errors import REQUIREMENTS_FAILED, RunnerError
+from .masking import masked
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -49,13 +50,6 @@ def install(requirements: Sequence[str], folder: str, started: Callable[[Any], N
     if process.wait():
         raise RunnerError(REQUIREMENTS_FAILED, " / ".join(last)[-KEPT_BYTES:] or "the installer says nothing")
     return True
-
-
-def masked(text: str) -> str:
-    """Without the credentials of the addresses in it: logs and status are read by more people than the settings."""
-    import re
-
-    return re.sub(r"(?<=://)[^/\s@]+@", "***@", text)
 
 
 def _installer() -> list[str]:

@@ -16,6 +16,8 @@ MAX_BYTES = 64 * 1024
 MAX_NAMES = 256
 MAX_NAME = 128
 MAX_DEPTH = 32
+MAX_BITS = 4096
+"""The most bits of a whole number: Python writes out none of more than 4300 digits."""
 SCALARS = (str, int, float, bool)
 
 
@@ -95,12 +97,8 @@ def _size(name: str, value: Any, left: int, depth: int) -> int:
         return 4
     if isinstance(value, str):
         return len(value)
-    if isinstance(value, int):
-        return value.bit_length() // 4 + 1
-    if isinstance(value, float):
-        if not math.isfinite(value):
-            raise RunnerError(INVALID_RESULT, f"the result {name!r} holds {value}, which JSON does not know")
-        return 1
+    if isinstance(value, (int, float)):
+        return _size_of_number(name, value)
     if isinstance(value, (list, tuple)):
         return _sum(name, value, left, depth)
     if isinstance(value, dict):
@@ -113,6 +111,16 @@ def _size(name: str, value: Any, left: int, depth: int) -> int:
         f"the result {name!r} is a {kind}, which is not JSON: return numbers, texts, lists and maps; "
         "data frames, models and other objects need the package digitalhub-runtime-python in the image",
     )
+
+
+def _size_of_number(name: str, value: float) -> int:
+    if isinstance(value, int):
+        if value.bit_length() > MAX_BITS:
+            raise RunnerError(INVALID_RESULT, f"the result {name!r} is a number of more than {MAX_BITS} bits")
+        return value.bit_length() // 4 + 1
+    if not math.isfinite(value):
+        raise RunnerError(INVALID_RESULT, f"the result {name!r} holds {value}, which JSON does not know")
+    return 1
 
 
 def _sum(name: str, values: Any, left: int, depth: int) -> int:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Callable
 from . import report
 from .asgi import Application
 from .errors import INVALID_ARGUMENTS, SERVER_FAILED, RunnerError, Stopped
+from .masking import without_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -72,7 +73,7 @@ def worker() -> Application:
         runner = Runner()
         return make(runner, runner.again(), os.getpid())
     except RunnerError as error:
-        print(f"{error.reason}: {error.message}", file=sys.stderr, flush=True)
+        print(without_secrets(f"{error.reason}: {error.message}"), file=sys.stderr, flush=True)
         report.end(error.reason, error.message)
         os.kill(int(os.environ[ENV_SUPERVISOR]), signal.SIGTERM)
         raise SystemExit(1) from error

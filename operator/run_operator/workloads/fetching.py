@@ -43,7 +43,7 @@ def _checked(one: Fetched) -> tuple[str, str]:
     scheme, _, rest = one.source.partition("://")
     if scheme not in SCHEMES or not rest:
         known = ", ".join(f"{name}://" for name in SCHEMES)
-        raise WorkloadError("InvalidSource", f"{one.source[:200]!r} cannot be fetched; known are {known}")
+        raise WorkloadError("InvalidSource", f"{scheme[:40]}:// cannot be fetched; known are {known}")
     folder = posixpath.normpath(one.path)
     if not folder.startswith(f"{FOLDER}/"):
         raise WorkloadError(

@@ -36,7 +36,7 @@ def source(spec: Mapping[str, Any]) -> Source | None:
     if "://" in name:
         raise UnsupportedError(
             "UnsupportedSource",
-            f"{PATH}.source: {name[:200]} lies elsewhere and is not fetched yet; "
+            f"{PATH}.source: {_shown(name)} lies elsewhere and is not fetched yet; "
             f"put the code into an image or into {PATH}.base64",
         )
     data = content(given)
@@ -68,6 +68,12 @@ def content(given: Mapping[str, Any]) -> bytes | None:
         except (binascii.Error, ValueError) as error:
             raise InvalidSpecError(f"{PATH}.base64", f"is not base64: {error}") from error
     return code.encode("utf-8", "surrogatepass") if code else None
+
+
+def _shown(address: str) -> str:
+    """Without credentials: the scheme and the host."""
+    scheme, _, rest = address.partition("://")
+    return f"{scheme}://{rest.partition('/')[0].rpartition('@')[2]}"[:200]
 
 
 def _safe(name: str) -> str:

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import base64
 import datetime as dt
+import functools
+import io
+import types
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,6 +21,7 @@ from run_operator.runner.archive import unpack
 from run_operator.runner.bundle import bundle
 from run_operator.runner.document import requirements
 from run_operator.runner.errors import RunnerError
+from run_operator.runner.main import is_decorated
 
 NOW = dt.datetime(2013, 5, 24, tzinfo=dt.UTC)
 
@@ -159,3 +165,32 @@ def test_the_runner_is_packed_the_same_way_each_time_and_small():
 )
 def test_the_operator_believes_the_reasons_of_the_runner_and_no_others(words, reason):
     assert reason_of_runner(words) == reason
+
+
+def test_a_file_that_arrives_too_slowly_is_given_up(tmp_path, monkeypatch):
+    class Slow(io.BytesIO):
+        headers: Mapping[str, str] = {}
+
+    moments = iter((0.0, 1.0, 700.0))
+    monkeypatch.setattr("run_operator.runner.download.time.monotonic", lambda: next(moments))
+    monkeypatch.setattr(download, "CHUNK", 1)
+    monkeypatch.setattr("urllib.request.urlopen", lambda *_, **__: Slow(b"many bytes"))
+    with pytest.raises(RunnerError, match="did not arrive within 600 seconds"):
+        download.fetch("https://host/a.py", str(tmp_path / "a"), {})
+
+
+def test_the_sdks_decorator_is_seen_below_others():
+    def wraps(function: Any, file: str) -> Any:
+        def outer() -> None:
+            pass
+
+        code = outer.__code__.replace(co_filename=file)
+        return functools.wraps(function)(types.FunctionType(code, {}))
+
+    def plain() -> None:
+        pass
+
+    theirs = wraps(plain, "/site-packages/digitalhub_runtime_python/utils/outputs.py")
+    assert is_decorated(theirs)
+    assert is_decorated(wraps(theirs, "main.py"))
+    assert not is_decorated(wraps(plain, "main.py"))

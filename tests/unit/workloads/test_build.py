@@ -236,8 +236,9 @@ def test_what_cannot_be_done_is_said(export, reason, said):
 
 
 def test_a_remote_source_is_not_pretended():
-    with pytest.raises(WorkloadError, match="is not fetched yet"):
-        built({"source": {"source": "git+https://example.org/x"}})
+    with pytest.raises(WorkloadError, match="is not fetched yet") as caught:
+        built({"source": {"source": "git+https://me:secret@example.org/x"}})
+    assert "git+https://example.org lies elsewhere" in str(caught.value)
 
 
 JSON = st.recursive(

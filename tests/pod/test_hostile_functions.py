@@ -1,0 +1,177 @@
+"""Functions, archives and servers that mean no good, or do what a runner did not expect."""
+
+from __future__ import annotations
+
+import io
+import socket
+import threading
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.pod.functions import Ingest, Pod, files_served
+
+
+@pytest.fixture
+def ingest(tmp_path: Path) -> Iterator[Ingest]:
+    one = Ingest(tmp_path / "ingest")
+    yield one
+    one.close()
+
+
+@pytest.fixture
+def pod(tmp_path: Path, ingest: Ingest) -> Pod:
+    return Pod(tmp_path / "pod", ingest)
+
+
+class TestProcesses:
+    @pytest.mark.parametrize("method", ["fork", "spawn"])
+    def test_processes_that_the_function_ends_do_not_speak_for_the_run(self, pod, ingest, method):
+        code = (
+            "import multiprocessing, time\ndef square(x):\n    return x * x\n"
+            f"def run():\n    context = multiprocessing.get_context('{method}')\n"
+            "    ended = context.Process(target=time.sleep, args=(60,))\n"
+            "    ended.start()\n    ended.terminate()\n    ended.join()\n"
+            "    with context.Pool(2) as pool:\n        return sum(pool.map(square, range(4)))\n"
+        )
+        ended = pod.run(code)
+        assert (ended.code, ended.words) == (0, ""), ended
+        assert ingest.received == [{"results": {"output_0": 14}, "outputs": {}}]
+
+    @pytest.mark.parametrize("end", ["sys.exit(3)", "raise ValueError('of the child')", "return 2"])
+    def test_a_process_that_the_function_forks_reports_nothing(self, pod, ingest, end):
+        code = (
+            "import os, sys\ndef run():\n    child = os.fork()\n"
+            f"    if not child:\n        {end}\n    os.waitpid(child, 0)\n    return 1\n"
+        )
+        ended = pod.run(code)
+        assert (ended.code, ended.words) == (0, ""), ended
+        assert ingest.received == [{"results": {"output_0": 1}, "outputs": {}}]
+
+
+class TestEnds:
+    @pytest.mark.parametrize(
+        ("code", "words"),
+        [
+            ("class Own(BaseException):\n    pass\ndef run():\n    raise Own('x')\n", "HandlerFailed: main.Own: x"),
+            ("import asyncio\nasync def run():\n    raise asyncio.CancelledError('late')\n", "HandlerFailed: asyncio.exceptions.CancelledError"),
+            ("raise BaseException('no import')\n", "ImportFailed: main.py cannot be imported: BaseException: no import"),
+            ("def run():\n    return 10 ** 5000\n", "InvalidResult: the result 'output_0' is a number of more than 4096 bits"),
+        ],
+    )  # fmt: skip
+    def test_none_shows_the_runner(self, pod, ingest, code, words):
+        ended = pod.run(code)
+        assert ended.code == 1
+        assert ended.words.startswith(words)
+        assert "run_runner" not in ended.errors
+        assert ingest.received == []
+
+    def test_a_credential_is_in_no_reason(self, pod):
+        variables = {"DB_PASSWORD": "hunter2-hunter2", "TOKEN_FILE": "/var/run/token"}
+        code = (
+            "import os\ndef run():\n    raise ValueError(os.environ['DB_PASSWORD'], 'https://me:other@host/x', "
+            "os.environ['TOKEN_FILE'])\n"
+        )
+        ended = pod.run(code, environment=variables)
+        assert ended.words == "HandlerFailed: ValueError: ('***', 'https://***@host/x', '/var/run/token')"
+
+
+def stored(*files: tuple[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", method) as archive:
+        for name, data in files:
+            archive.writestr(name, data)
+    return out.getvalue()
+
+
+def damaged() -> bytes:
+    """Its compressed bytes are none."""
+    data = bytearray(stored(("main.py", b"x = 1\n" * 1000)))
+    data[40:50] = b"\xff" * 10
+    return bytes(data)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        stored(("a", b"x"), ("a/b", b"x")),
+        stored(("x" * 300, b"x")),
+        damaged(),
+        stored(("main.py", b"def run():\n    pass\n"))[:-30],
+    ],
+    ids=["file-and-folder", "long-name", "damaged", "cut-off"],
+)
+def test_an_archive_that_cannot_be_unpacked_is_said_in_one_line(pod, tmp_path, data):
+    (tmp_path / "www").mkdir()
+    (tmp_path / "www" / "a.zip").write_bytes(data)
+    with files_served(tmp_path / "www") as url:
+        ended = pod.run({"source": f"zip+{url}/a.zip", "handler": "run"})
+    assert ended.code == 1
+    assert ended.words.startswith("InvalidSource: the archive of the source is not unpacked: it is not a zip")
+    assert "Traceback" not in ended.errors
+
+
+@contextmanager
+def server(answer: Any) -> Iterator[tuple[int, list[str]]]:
+    """The port of a server, and the credentials it got; `answer` gets each request."""
+    seen: list[str] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            seen.append(self.headers.get("Authorization", ""))
+            answer(self)
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    one = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=one.serve_forever, args=(0.02,), daemon=True).start()
+    try:
+        yield one.server_address[1], seen
+    finally:
+        one.shutdown()
+        one.server_close()
+
+
+def not_there(request: Any) -> None:
+    request.send_error(404)
+
+
+@pytest.mark.parametrize("scheme", ["git+http", "zip+http", "http"])
+def test_another_host_that_a_server_sends_on_to_gets_no_credentials(pod, scheme):
+    with server(not_there) as (other, seen):
+
+        def redirected(request: Any) -> None:
+            request.send_response(302)
+            request.send_header("Location", f"http://localhost:{other}{request.path}")
+            request.end_headers()
+
+        with server(redirected) as (port, asked):
+            ended = pod.run(
+                {"source": f"{scheme}://me:secret@127.0.0.1:{port}/code.git", "handler": "main:run"}
+            )
+    assert [one.partition(" ")[0] for one in asked[:1]] == ["Basic"]
+    assert set(seen) <= {""}
+    assert ended.words.startswith("InvalidSource: ")
+    if scheme.startswith("git"):
+        assert f"sends on to http://localhost:{other}, which does not get the credentials" in ended.words
+    assert "secret" not in "".join(ended[1:])
+
+
+def test_a_file_that_breaks_off_is_not_taken_for_whole(pod):
+    def half(request: Any) -> None:
+        request.send_response(200)
+        request.send_header("Content-Length", "100")
+        request.end_headers()
+        request.wfile.write(b"def run():\n    pass\n")
+        request.wfile.flush()
+        request.connection.shutdown(socket.SHUT_RDWR)
+
+    with server(half) as (port, _):
+        ended = pod.run({"source": f"http://127.0.0.1:{port}/main.py", "handler": "run"})
+    assert ended.words == f"InvalidSource: http://127.0.0.1:{port}/main.py broke off after 20 of 100 bytes"
