@@ -1,4 +1,4 @@
-"""`status.conditions`: metav1.Condition, one entry a type, as `kubectl wait --for=condition=...` reads them."""
+"""`status.conditions` in the form of metav1.Condition, as `kubectl wait --for=condition=...` reads them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, Final
 from run_operator.api.raw import stamp
 
 RESOLVED: Final = "Resolved"
-"""Whether what the Run refers to was found; only on Runs that refer to something."""
+"""True when Function, Task, profile and Runtime were found; only on Runs that refer to such objects."""
 RUNNING: Final = "Running"
 SUSPENDED: Final = "Suspended"
 QUEUED: Final = "Queued"
@@ -19,9 +19,9 @@ FAILED: Final = "Failed"
 FINISHED: Final = "Finished"
 """True on either outcome, so that one `kubectl wait` never hangs on a failure."""
 NOT_APPLIED: Final = "NotApplied"
-"""True while the document says something that has no effect; only on Runs whose document does, or did."""
+"""True while a field of the document has no effect; only on Runs that have, or had, such a field."""
 METRICS_COMPLETE: Final = "MetricsComplete"
-"""Whether every value that arrived is in status.metrics, and none is known to be missing; Unknown while more may come. Only where any was logged."""
+"""True when every received value is in status.metrics, and none is known to be missing; Unknown while more may come; only on Runs that logged."""
 RECEIVING: Final = "Receiving"
 ALL_POINTS: Final = "AllPointsInStatus"
 DECIMATED: Final = "Decimated"
@@ -35,7 +35,7 @@ Condition = Mapping[str, Any]
 
 
 def find(conditions: Sequence[Condition], kind: str) -> Condition | None:
-    """The condition of that type, if it was ever set."""
+    """The condition of that type; None: it was never set."""
     return next((c for c in conditions if c.get("type") == kind), None)
 
 
@@ -55,7 +55,7 @@ def with_condition(
     now: float,
     generation: int,
 ) -> list[Condition]:
-    """The conditions with one of them set, None: Unknown; order kept, `lastTransitionTime` moved only when the status flips."""
+    """Set one condition (None: Unknown). The order stays; `lastTransitionTime` changes only with the status."""
     value = "Unknown" if status is None else str(status)
     old = find(conditions, kind)
     since = old["lastTransitionTime"] if old and old.get("status") == value else stamp(now)
@@ -73,7 +73,7 @@ def with_condition(
 
 
 class State(StrEnum):
-    """Known to the DigitalHub SDK; the operator reports no other word."""
+    """States of a Run; the DigitalHub SDK knows all of them."""
 
     CREATED = "CREATED"
     PENDING = "PENDING"
@@ -92,5 +92,5 @@ _BY_NAME: Final = {str(state): state for state in State}
 
 
 def state_of(status_state: object) -> State:
-    """The state a stored status names; CREATED when it names none (the operator has not seen it yet)."""
+    """The state in a stored status; CREATED for a Run that the operator has not seen yet."""
     return _BY_NAME.get(str(status_state), State.CREATED)

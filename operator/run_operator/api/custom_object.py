@@ -1,4 +1,4 @@
-"""An object of another operator that carries a Run: which kind it is, and what was seen of it."""
+"""An object of another operator that carries a Run: its kind, and its state when it was last read."""
 
 from __future__ import annotations
 
@@ -7,25 +7,25 @@ from typing import Any, NamedTuple
 
 
 class CustomKind(NamedTuple):
-    """A kind that a component of the cluster brings: KubeAI's Model."""
+    """A kind that belongs to another component of the cluster, such as KubeAI's Model."""
 
     group: str
     version: str
     plural: str
     kind: str
     component: str
-    """Who brings it, for messages."""
+    """The component that brings the kind, for messages."""
 
     @property
     def api_version(self) -> str:
-        """As objects have it."""
+        """`group/version`."""
         return f"{self.group}/{self.version}"
 
 
 class CustomObject(NamedTuple):
-    """One look at the Run's object. Nothing of it is watched: the Run asks every few seconds."""
+    """The Run's object as it was read. It is not watched, but read every few seconds."""
 
     raw: Mapping[str, Any] | None = None
-    """None: it is not there."""
+    """The object; None: there is none."""
     problem: str = ""
-    """Why there cannot be one: the kind is not served, or the operator may not use it."""
+    """Why there can be no object: the kind is not served, or the operator may not use it."""

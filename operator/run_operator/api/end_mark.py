@@ -1,6 +1,6 @@
-"""How a Run ended, as an annotation: backups, and files written by `kubectl get -o yaml`, keep it and drop the status.
+"""The end of a Run as an annotation. A restored backup has the annotation, but no status.
 
-Who may change the metadata of a Run can write it too. So it counts for one thing only: a Run that was never started is not
+Everybody who may change the metadata of a Run can write it. So it has one effect only: a Run that was never started is not
 started. Who can do that could as well suspend or delete the Run.
 """
 
@@ -22,7 +22,7 @@ _REASON: Final = re.compile(r"[A-Za-z]{1,64}")
 
 
 class EndMark(NamedTuple):
-    """What it says; checked, so that a message may repeat it."""
+    """The checked content of the annotation, which messages may repeat."""
 
     state: State
     reason: str
@@ -31,10 +31,10 @@ class EndMark(NamedTuple):
     namespace: str
     name: str
     id: str
-    """The digest of the document."""
+    """The id of the document."""
     attempt: int
     metrics: bool
-    """Whether the Run had metrics, which are in its status alone."""
+    """Whether the Run had metrics, which a restored Run does not have."""
 
     def text(self) -> str:
         """The annotation's value."""
@@ -42,7 +42,7 @@ class EndMark(NamedTuple):
 
     @classmethod
     def of(cls, metadata: Mapping[str, Any]) -> EndMark | None:
-        """Read the annotation; None where it is missing or is none of ours."""
+        """Read the annotation; None where it is missing or malformed."""
         value = text(mapping(metadata.get("annotations")).get(ANNOTATION_FINISHED))
         if not value or len(value) > MAX_BYTES:
             return None

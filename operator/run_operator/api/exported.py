@@ -1,4 +1,4 @@
-"""From an object in the cluster back to the document it carries, as the SDK writes it."""
+"""From an object in the cluster back to its document, as the SDK writes it."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from run_operator.document.kinds import MATERIAL, NAMED, EntityType, of_run
 from run_operator.document.names import object_name
 
 ORDER: Final = ("kind", "metadata", "spec", "status", "user", "project", "id", "name", "key", "extensions")
-"""As the SDK writes it."""
+"""The order of keys, as the SDK writes them."""
 _MATERIAL: Final = frozenset(one.value for one in MATERIAL)
 _NAMED: Final = frozenset(one.value.lower() for one in NAMED)
 
 
 def of_object(raw: JSON) -> dict[str, Any]:
-    """The document an object carries, with what happened in the cluster as its status.
+    """The document of an object, with the status that it has in the cluster.
 
-    The status that the document was exported with elsewhere counts only while nothing has happened here.
+    The status that the document was exported with is kept while the object has none of its own.
     """
     spec = mapping(raw.get("spec"))
     found = {key: spec[key] for key in ORDER if key in spec}
@@ -43,37 +43,37 @@ def of_object(raw: JSON) -> dict[str, Any]:
 
 
 def id_of(raw: JSON) -> str:
-    """The id of an object's document; of one written by hand without it: the object's name."""
+    """The id of an object's document; without an id: the object's name."""
     return text(mapping(raw.get("spec")).get("id")) or text(mapping(raw.get("metadata")).get("name"))
 
 
 def project_of(raw: JSON) -> str:
-    """The project of an object's document; of one written by hand without it: the namespace."""
+    """The project of an object's document; without a project: the namespace."""
     return text(mapping(raw.get("spec")).get("project")) or text(
         mapping(raw.get("metadata")).get("namespace")
     )
 
 
 def default_task(kind: str, project: str, run_id: str) -> str:
-    """The task of a Run whose document names none; the SDK reads no document without one."""
+    """A task for a Run whose document names none, because the SDK needs one."""
     return f"{kind.removesuffix(':run')}://{project}/{run_id}"
 
 
 def store_key(project: str, kind: str, run_id: str) -> str:
-    """The key under which the platform knows a Run."""
+    """The platform's key of a Run."""
     return f"store://{project}/run/{kind}/{run_id}"
 
 
 def entity_key(entity: str, project: str, document: JSON) -> str:
-    """The key under which the platform knows it. `entity`: run, function, artifact and so on."""
+    """The platform's key of an entity. `entity`: run, function, artifact and so on."""
     kind, name, entity_id = (str(document.get(key, "")) for key in ("kind", "name", "id"))
     return f"store://{project}/{entity}/{kind}/{f'{name}:{entity_id}' if entity in _NAMED else entity_id}"
 
 
 def relationships(document: JSON) -> list[JSON]:
-    """The relationships of an entity: those in the document, and for a Run also those of its spec and its status.
+    """The relationships in an entity's document; of a Run also those that follow from its spec and status.
 
-    They are claims of the document's author.
+    The document's author claims them; nothing proves them.
     """
     key, spec = document.get("key"), mapping(document.get("spec"))
     stated = mapping(document.get("metadata")).get("relationships")
@@ -92,13 +92,13 @@ def relationships(document: JSON) -> list[JSON]:
 
 
 def _happened(raw: JSON) -> dict[str, Any]:
-    """The status of a Run: what happened here; before that, the document's own, which is of no state here."""
+    """The status of a Run in this cluster; before it has one, the document's own without its state."""
     carried, status = mapping(mapping(raw.get("spec")).get("status")), mapping(raw.get("status"))
     return dict(status) if status.keys() - {"state"} else {**carried, "state": "CREATED"}
 
 
 def _carried(raw: JSON) -> dict[str, Any]:
-    """The status of an artifact and the like: as it was reported, with the metrics that were logged since."""
+    """The status of an artifact, data item or model: as its client reported it, with metrics that were logged later."""
     found, metrics = (
         dict(mapping(mapping(raw.get("spec")).get("status"))),
         mapping(raw.get("status")).get("metrics"),
@@ -107,14 +107,14 @@ def _carried(raw: JSON) -> dict[str, Any]:
 
 
 KEPT: Final = ("kind", "metadata", "spec", "status", "user", "project", "id", "name", "key", "extensions")
-"""The keys of an export that the custom resource has a place for; the platform writes no others."""
+"""Keys of an export that are fields of the custom resource; the platform writes no others."""
 _LABEL_VALUE: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
 
 
 def manifest(
     entity: Entity, *, namespace: str | None = None, name: str | None = None, suspend: bool = False
 ) -> dict[str, Any]:
-    """What to apply: a Run, or the Function or Task of the same group. Raises NotAnExportError."""
+    """The object to apply: a Run, Function, Task or another entity. Raises NotAnExportError."""
     if suspend and entity.type is not EntityType.RUN:
         raise NotAnExportError(f"this is a {entity.type.value}, which cannot be suspended")
     unknown = [key for key in entity.document if key not in KEPT]
@@ -138,9 +138,9 @@ def selector(
     state: str | None = None,
     reported: str | None = None,
 ) -> str:
-    """The field selector; a value that cannot be one selects nothing.
+    """A field selector; a value that no object can have selects nothing.
 
-    `state` is that of a Run, `reported` that of an artifact and the like, which the uploading client reports.
+    `state` is that of a Run; `reported` that of an artifact, data item or model, which its client reports.
     """
     wanted = {
         "spec.project": project,
@@ -154,7 +154,7 @@ def selector(
 def selectors(
     namespace: str, *, project: str | None = None, kind: str | None = None, state: str | None = None
 ) -> list[str]:
-    """The field selectors that together select them: a document without a project is of the one called like its namespace."""
+    """Field selectors that together select a project's objects: documents of the project, and those without a project in its namespace."""
     found = [selector(project=project, kind=kind, state=state)]
     if project and project == namespace:
         found.append(",".join(filter(None, ("spec.project=", selector(kind=kind, state=state)))))
@@ -162,7 +162,7 @@ def selectors(
 
 
 def action_of(document: JSON) -> str:
-    """What a Run does: `job`, `serve`, ...; empty where the kind is none."""
+    """The action in a kind: `job`, `serve`, ...; empty for a malformed kind."""
     try:
         return of_run(text(document.get("kind")), text(mapping(document.get("spec")).get("task"))).action
     except DocumentError:
@@ -174,7 +174,7 @@ def _escaped(value: str) -> str:
 
 
 def refusal(raw: Mapping[str, Any], verb: str) -> str:
-    """Why the Run cannot be stopped or resumed (`verb`), as a sentence; empty if it can be."""
+    """A sentence that says why the Run cannot be stopped or resumed (`verb`); empty if it can be."""
     status = mapping(raw.get("status"))
     state = state_of(status.get("state"))
     if state not in FINAL:

@@ -1,4 +1,4 @@
-"""What a Run came to, for comparisons: the figures of its metrics, and the leaves of its document."""
+"""Figures of a Run's metrics, and the fields of its document, for comparisons."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from typing import Any, Final, NamedTuple
 from run_operator.api.raw import mapping, number
 
 IDENTITY: Final = frozenset({"task", "local_execution"})
-"""Fields of the inner spec that make no difference to the program."""
+"""Fields of the inner spec that do not change the program."""
 
 
 class Figures(NamedTuple):
-    """What is known of all values of one metric, also of those that are not in the list any more."""
+    """Figures of all values of one metric, including those that are not in its list any more."""
 
     last: float | None = None
     min: float | None = None
     max: float | None = None
     logged: int = 0
-    """How many values."""
+    """Number of values."""
 
 
 def figures(status: Mapping[str, Any], metric: str) -> Figures:
-    """From metricsInfo where it says them, else from the values that are there."""
+    """The figures from metricsInfo, else from the list."""
     value = mapping(status.get("metrics")).get(metric)
     info = mapping(mapping(status.get("metricsInfo")).get(metric))
     listed = value if isinstance(value, list) else [value]
@@ -39,12 +39,12 @@ def figures(status: Mapping[str, Any], metric: str) -> Figures:
 
 
 def last_value(status: Mapping[str, Any], metric: str) -> float | None:
-    """The last value of a metric; None where there is none, or it was NaN or an infinity."""
+    """The last value of a metric; None: no value, NaN or infinity."""
     return figures(status, metric).last
 
 
 def flat(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
-    """Every leaf of a document with its path; an entry of a list that has a name is called by it."""
+    """Every value of a document by its path; a list's entry with a name is identified by it."""
     if isinstance(value, Mapping):
         for key, inner in value.items():
             if path or key not in IDENTITY:

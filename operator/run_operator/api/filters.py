@@ -1,4 +1,4 @@
-"""The filters of a list, with the platform's meaning: what of a document they look at, and what they take."""
+"""Filters of a list, with the platform's meaning: the fields that they compare, and their values."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from run_operator.api.exported import action_of
 from run_operator.api.raw import JSON, mapping, parse, text
 
 DATES: Final = ("created", "updated")
-"""Filters that take a date, or two with a comma between them."""
+"""Filters that take a date, or two dates separated by a comma."""
 STATES: Final = frozenset(
     [
         "BUILT",
@@ -41,7 +41,7 @@ STATES: Final = frozenset(
 
 
 def check(wanted: Mapping[str, str | None]) -> None:
-    """Raises ValueError for a filter value that nothing can match because it is none."""
+    """Raise ValueError for a value that no filter of this name takes."""
     for name in DATES:
         if value := wanted.get(name):
             interval(name, value)
@@ -56,20 +56,20 @@ def matches(document: JSON, wanted: Mapping[str, str | None]) -> bool:
 
 
 def interval(name: str, value: str) -> tuple[float, float]:
-    """Two moments, in seconds; the second may be missing. Raises ValueError."""
+    """Begin and end, in seconds since the epoch; the end may be missing. Raises ValueError."""
     first, _, second = value.partition(",")
     return _moment(name, first), _moment(name, second) if second else float("inf")
 
 
 def name_of(document: JSON) -> str:
-    """The name of an entity. A document of the SDK 0.15 has a Run's own name only in its metadata, and its id as its name."""
+    """The name of an entity. In documents of the SDK 0.15 a Run's name is in the metadata; `name` holds its id."""
     name, own = text(document.get("name")), text(mapping(document.get("metadata")).get("name"))
     entity_id = text(document.get("id"))
     return own if own and name in ("", entity_id) else name or entity_id
 
 
 def changed_at(raw: JSON) -> float:
-    """When an object was last written, in seconds: its spec or its status, by anybody."""
+    """When spec or status were last written, by anybody, in seconds since the epoch."""
     metadata = mapping(raw.get("metadata"))
     fields = metadata.get("managedFields")
     written = [parse(mapping(one).get("time")) for one in fields] if isinstance(fields, list) else []

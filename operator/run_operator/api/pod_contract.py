@@ -1,4 +1,4 @@
-"""How a pod reports metrics: names, paths and the address that the pod, the ingest and the operator agree on."""
+"""How a pod reports metrics: names, paths and variables that the pod, the ingest and the operator share."""
 
 from __future__ import annotations
 
@@ -7,30 +7,30 @@ from typing import Final
 from run_operator.api.constants import GROUP
 
 CONFIG_MAP: Final = "run-operator-metrics"
-"""In every namespace with Runs: the authority that signed the ingest's certificate."""
+"""The ConfigMap, in every namespace with Runs, with the authority that signed the ingest's certificate."""
 MODULE_CONFIG_MAP: Final = "run-operator-runmetrics"
-"""The same for the code of the pods; a digest of it is added to the name."""
+"""The ConfigMap with the code for pods; a digest of the code is added to this name."""
 MODULE_KEY: Final = "runmetrics.py"
 SITE_KEY: Final = "sitecustomize.py"
-"""Lets the DigitalHub SDK in a pod use the pod's token."""
+"""The module by which the DigitalHub SDK in a pod uses the pod's token."""
 AUTHORITY_KEY: Final = "ca.crt"
 RUNNER_KEY: Final = "runner.pyz"
 """The program that runs Python functions, in the same ConfigMap."""
 
 FOLDER: Final = "/var/run/run-operator"
-"""In the pod, read-only: everything the operator hands to the program."""
+"""Folder in the pod, read-only, with everything that the operator gives to the program."""
 MODULE_FOLDER: Final = f"{FOLDER}/lib"
 """On PYTHONPATH, after the user's own folders."""
 AUTHORITY_FILE: Final = f"{FOLDER}/ca.crt"
 TOKEN_FILE: Final = f"{FOLDER}/token"
 RUNNER_FILE: Final = f"{FOLDER}/{RUNNER_KEY}"
 DOCUMENT_FILE: Final = f"{FOLDER}/run.json"
-"""What the runner reads: the Run, and where its results go."""
+"""File that the runner reads: the Run, and the address for its results."""
 TOKEN_SECONDS: Final = 3600
 """Life of a token; the kubelet writes a new one at 80 % of it."""
 
 SPOOL_FOLDER: Final = "/var/run/run-metrics"
-"""In the pod: every value in full, JSON lines, where the document names no other folder."""
+"""Folder in the pod for every value in full, as JSON lines; the document may name another one."""
 
 ENV_SWITCH: Final = "RUN_METRICS"
 """`off` in the document's envs: this Run reports no metrics, and nothing is added to its pods."""
@@ -49,15 +49,15 @@ AUDIENCE: Final = f"{GROUP}/runs/"
 
 
 def audience(uid: str) -> str:
-    """The audience of the pod's token: exactly this Run, so no other Run accepts it, not even one of the same name."""
+    """The audience of the pod's token: this Run by its uid, so that the token is good for no other Run."""
     return AUDIENCE + uid
 
 
 def path(namespace: str, name: str) -> str:
-    """Where the ingest takes the metrics of a Run, below its own address."""
+    """The path of the ingest for metrics of a Run."""
     return f"/v1/namespaces/{namespace}/runs/{name}/metrics"
 
 
 def result_path(namespace: str, name: str) -> str:
-    """Where the ingest takes what a function returned."""
+    """The path of the ingest for the results of a function."""
     return f"/v1/namespaces/{namespace}/runs/{name}/result"

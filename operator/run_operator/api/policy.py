@@ -11,7 +11,7 @@ from typing import Any, Final
 DEFAULT_BUDGET: Final = 65_536
 LEAST_BUDGET: Final = 1024
 MOST_BUDGET: Final = 524_288
-"""Bytes: so that the rest of the status still fits into what the API server stores, whatever the metrics are."""
+"""Bytes. The rest of the status must still fit into an object."""
 FAIL: Final = "Fail"
 
 _BYTES: Final = re.compile(r"([0-9]{1,9})(Ki|Mi|k|M)?")
@@ -20,7 +20,7 @@ _UNITS: Final = {None: 1, "k": 1000, "M": 1_000_000, "Ki": 1024, "Mi": 1_048_576
 
 @dataclass(frozen=True, slots=True)
 class MetricsPolicy:
-    """The most for one Run."""
+    """Bounds of the metrics of one Run."""
 
     budget: int = DEFAULT_BUDGET
     """Bytes of `status.metrics` as JSON."""
@@ -29,7 +29,7 @@ class MetricsPolicy:
 
     @classmethod
     def from_object(cls, raw: Any) -> MetricsPolicy:
-        """Read it; a budget out of bounds is brought within them, though the CRD would not let it pass."""
+        """Read `.spec.runPolicy.metrics`. A budget out of bounds, which the CRD refuses, is brought within them."""
         given = raw if isinstance(raw, Mapping) else {}
         budget = max(LEAST_BUDGET, min(MOST_BUDGET, _bytes(given.get("statusBudget"))))
         return cls(budget, given.get("onLimit") == FAIL)
@@ -39,7 +39,7 @@ DEFAULT: Final = MetricsPolicy()
 
 
 def _bytes(value: Any) -> int:
-    """`65536`, `64Ki`, `512Ki`; the default for anything else."""
+    """Bytes of `65536`, `64Ki` or `512Ki`; the default for anything else."""
     match = _BYTES.fullmatch(str(value))
     return int(match[1]) * _UNITS[match[2]] if match else DEFAULT_BUDGET
 
@@ -50,9 +50,9 @@ DEFAULT_ACTIVE_DEADLINE: Final = 259_200
 DEFAULT_GRACE_PERIOD: Final = 30
 """Seconds between SIGTERM and SIGKILL, Kubernetes' own default."""
 DEFAULT_INTERRUPTIONS: Final = 100
-"""Evictions and deletions in a row without anybody's hand: a node that drains every hour takes four days to get there."""
+"""Evictions and deletions in a row. A node that drains every hour reaches it after four days."""
 DEFAULT_TERMINATION_TIMEOUT: Final = 300
-"""Seconds: about as long as Kubernetes itself waits before it gives up on a node."""
+"""Seconds, about as long as Kubernetes itself waits for a node that does not answer."""
 
 
 class DeadlinePolicy(StrEnum):
@@ -68,7 +68,7 @@ class DeadlinePolicy(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PolicyDefaults:
-    """What counts where a Run's document says nothing; None: nothing does."""
+    """Defaults for fields that a Run's document does not set; None: no default."""
 
     ttl_after_finished: int | None = None
     active_deadline: int | None = None
@@ -79,7 +79,7 @@ class PolicyDefaults:
         return cls(_optional(raw, "ttlSecondsAfterFinished"), _optional(raw, "activeDeadlineSeconds"))
 
     def to_object(self) -> dict[str, int]:
-        """For `.status.policyDefaults`."""
+        """As `.status.policyDefaults` holds it."""
         found = {
             "ttlSecondsAfterFinished": self.ttl_after_finished,
             "activeDeadlineSeconds": self.active_deadline,
@@ -93,21 +93,21 @@ class RunPolicy:
 
     backoff_limit: int = DEFAULT_BACKOFF_LIMIT
     given_deadline: int | None = None
-    """From the document or the administrator's default; None: DEFAULT_ACTIVE_DEADLINE."""
+    """Seconds, from the document or the administrator's default; None: DEFAULT_ACTIVE_DEADLINE."""
     deadline_policy: DeadlinePolicy = DeadlinePolicy.CUMULATIVE
     pending_deadline: int | None = None
-    """How long an attempt may take until its program runs; None: as long as the other deadline allows."""
+    """Seconds that an attempt may take until its program runs; None: only the active deadline counts."""
     ttl_after_finished: int | None = None
     termination_grace_period: int = DEFAULT_GRACE_PERIOD
     pod_termination_timeout: int = DEFAULT_TERMINATION_TIMEOUT
-    """How long after its grace period a pod that does not confirm its end is waited for."""
+    """Seconds after its grace period that a stop waits for a pod that does not confirm its end, as on a dead node."""
     max_interruptions: int = DEFAULT_INTERRUPTIONS
-    """How often a Run begins the next attempt by itself after its pod was ended from outside."""
+    """How many times in a row a Run begins the next attempt after its pod was ended from outside."""
     metrics: MetricsPolicy = DEFAULT
 
     @classmethod
     def from_object(cls, raw: Mapping[str, Any]) -> RunPolicy:
-        """Read `.spec.runPolicy`; what is missing gets the default, which the CRD states as well."""
+        """Read `.spec.runPolicy`; missing fields get the defaults, which are those of the CRD."""
         return cls(
             backoff_limit=_int(raw, "backoffLimit", DEFAULT_BACKOFF_LIMIT),
             given_deadline=_optional(raw, "activeDeadlineSeconds"),
@@ -126,14 +126,14 @@ class RunPolicy:
         return DEFAULT_ACTIVE_DEADLINE if self.given_deadline is None else self.given_deadline
 
     def needed(self, defaults: PolicyDefaults) -> PolicyDefaults:
-        """The part of the defaults about which the document says nothing."""
+        """The defaults of those fields that the document does not set."""
         return PolicyDefaults(
             defaults.ttl_after_finished if self.ttl_after_finished is None else None,
             defaults.active_deadline if self.given_deadline is None else None,
         )
 
     def with_defaults(self, defaults: PolicyDefaults) -> RunPolicy:
-        """The policy that counts."""
+        """The policy with these defaults."""
         found = self.needed(defaults)
         return replace(
             self,

@@ -1,4 +1,4 @@
-"""Reading objects as the API server serves them: whatever is missing or of an odd type reads as its empty value."""
+"""Reading objects of the API server: a value that is missing or has a wrong type reads as the empty value."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ KEPT: Final = 16 * 1024
 
 
 def is_large(document: object) -> bool:
-    """Whether a document is too large to be held, as one of thousands."""
+    """Whether a document is too large to be held in memory beside thousands of others."""
     return len(repr(document)) > KEPT
 
 
 def printable(value: str) -> str:
-    """Without control characters, which a terminal obeys: programs and people elsewhere choose some of what we repeat."""
+    """The text without control characters, which terminals obey. Programs and other people choose parts of many texts."""
     if value.isprintable():
         return value
     return "".join(_shown(one) for one in value)
@@ -56,14 +56,14 @@ def _shown(one: str) -> str:
 
 
 def newer(version: str, than: str) -> bool:
-    """Whether a resourceVersion is newer. They are decimal numbers; what is not is taken as new."""
+    """Whether a resourceVersion is newer than another one; one that is no number counts as newer."""
     if version.isdecimal() and than.isdecimal():
         return int(version) > int(than)
     return version != than
 
 
 def older(version: str, than: str) -> bool:
-    """Whether a resourceVersion is older, which only numbers tell."""
+    """Whether a resourceVersion is older than another one; both have to be numbers."""
     return version.isdecimal() and than.isdecimal() and int(version) < int(than)
 
 

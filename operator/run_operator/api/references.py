@@ -1,4 +1,4 @@
-"""What Runs refer to, as Python: Functions, Tasks, and ConfigMaps with profiles. Slim, and reading never raises."""
+"""Objects that Runs refer to, as Python: Functions, Tasks, and ConfigMaps with profiles. Reading never raises."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from run_operator.document.merge import passed_on
 from run_operator.document.names import Reference
 
 MAX_PROFILES: Final = 512
-"""Profiles of one large ConfigMap."""
+"""Profiles of one large ConfigMap that are remembered."""
 
 
 @dataclass(frozen=True, slots=True)
 class EntityView:
-    """A Function or a Task. It is found by what its document says, never by the name of the object."""
+    """A Function or a Task. It is found by fields of its document, never by the name of the object."""
 
     what: Literal["Function", "Task"]
     namespace: str
@@ -35,7 +35,7 @@ class EntityView:
     """The name in the document."""
     id: str
     created: float
-    """When the document was made, seconds since the epoch; 0 where it does not say."""
+    """When the document was created, in seconds since the epoch; 0 where it does not say."""
     spec: Mapping[str, Any]
     is_whole: bool = True
     """False: `spec` is left out; the API server has it."""
@@ -94,7 +94,7 @@ class ProfilesView:
     """A digest of the whole document, if only a part of it is held."""
 
     def slim(self) -> ProfilesView:
-        """As it is held: large texts are left out, and of very many names all but the first."""
+        """The object as the store holds it: without large texts, and with MAX_PROFILES names at most."""
         if not is_large(self.texts):
             return self
         digest = hashlib.sha256(repr(sorted(self.texts.items())).encode("utf-8", "surrogatepass")).hexdigest()
@@ -123,7 +123,7 @@ Referred = EntityView | ProfilesView | RuntimeView
 
 
 class NotLoadedError(Exception):
-    """A decision needs a document that is not held: it is to be read, and decided again (`Catalog.loaded`)."""
+    """A decision needs a document that the store does not hold: read it and decide again (`Catalog.loaded`)."""
 
     def __init__(self, view: Referred) -> None:
         super().__init__(f"the document of {view.namespace}/{view.name} is not in memory")
@@ -138,7 +138,7 @@ class Profile(NamedTuple):
 
 
 class Catalog:
-    """Writers get back what changed, as wants: Runs that wait for one of them are reconciled again."""
+    """Functions, Tasks, profiles and Runtimes. `put` and `drop` return the wants whose Runs have to be looked at again."""
 
     def __init__(self) -> None:
         self._held: dict[str, Referred] = {}
@@ -153,7 +153,7 @@ class Catalog:
         return self._held.get(uid)
 
     def loaded(self, view: Referred) -> Catalog:
-        """The same objects, and this one with its document."""
+        """The same catalog, with the document of this object."""
         other = Catalog()
         other._held, other._answers = self._held, self._answers
         other._whole = {**self._whole, view.uid: view}
@@ -182,7 +182,7 @@ class Catalog:
         return sorted(found, key=lambda view: (view.created, view.id, view.name), reverse=True)
 
     def task(self, want: Want) -> EntityView | None:
-        """The Task; of two objects with the same document the one made last."""
+        """The Task; of two objects with the same id the newer one."""
         return next(iter(self.functions(want)), None)
 
     def profile(self, name: str, namespaces: Sequence[str]) -> Profile | None:
@@ -201,7 +201,7 @@ class Catalog:
         return None
 
     def runtimes(self, kind: str, namespace: str) -> list[RuntimeView]:
-        """Those that stand for a kind in this namespace, the one that counts first."""
+        """Runtimes of a kind in this namespace; the first one counts."""
         found = (
             self._whole.get(uid, view)
             for want in runtime_wants(kind, namespace)
@@ -227,12 +227,12 @@ class Catalog:
 
 
 def function_want(namespace: str, reference: Reference) -> Want:
-    """What a reference to a Function asks for, whatever its version."""
+    """The want of a reference to a Function, for all of its versions."""
     return Want("Function", namespace, f"{reference.kind}://{reference.project}/{reference.name}")
 
 
 def task_want(namespace: str, reference: Reference) -> Want:
-    """What a reference to a Task asks for; its last part is the id."""
+    """The want of a reference to a Task; its last part is the id."""
     return Want("Task", namespace, f"{reference.kind}://{reference.project}/{reference.name}")
 
 
@@ -243,10 +243,10 @@ MAX_RECORD: Final = 128 * 1024
 
 @dataclass(frozen=True, slots=True)
 class ResolvedPart:
-    """One object and what it contributed. An empty `name`: it was looked for, was not there and was not needed."""
+    """One object, and the fields that it contributed. An empty `name`: the object is missing and was not needed."""
 
     reference: str
-    """As the Run or its Task names it."""
+    """The reference in the Run or its Task."""
     name: str = ""
     """The object; of a profile, its ConfigMap."""
     namespace: str = ""
@@ -261,7 +261,7 @@ class ResolvedPart:
 
     @classmethod
     def of_entity(cls, reference: str, view: EntityView) -> ResolvedPart:
-        """What a Function or a Task contributes. Raises NotLoadedError."""
+        """The part of `status.resolved` for a Function or a Task. Raises NotLoadedError."""
         if not view.is_whole:
             raise NotLoadedError(view)
         is_function = view.what == "Function"
@@ -277,12 +277,12 @@ class ResolvedPart:
 
     @classmethod
     def of_profile(cls, name: str, source: ProfilesView, spec: Mapping[str, Any]) -> ResolvedPart:
-        """What a profile contributes."""
+        """The part of `status.resolved` for a profile."""
         return cls(name, source.name, source.namespace, source.uid, spec=passed_on(spec))
 
     @classmethod
     def of_runtime(cls, kind: str, view: RuntimeView) -> ResolvedPart:
-        """How Runs of a kind are built. Raises NotLoadedError."""
+        """The part of `status.resolved` for a Runtime. Raises NotLoadedError."""
         if not view.is_whole:
             raise NotLoadedError(view)
         return cls(kind, view.name, view.namespace, view.uid, view.generation, spec=view.spec)
@@ -315,7 +315,7 @@ class ResolvedPart:
 
 @dataclass(frozen=True, slots=True)
 class ResolvedRecord:
-    """The whole of it; a part that was not asked for is None."""
+    """`status.resolved`; a part is None if the Run does not refer to such an object."""
 
     function: ResolvedPart | None = None
     task: ResolvedPart | None = None

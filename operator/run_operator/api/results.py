@@ -1,4 +1,4 @@
-"""What a function returned, as a Run's status holds it: `results` (plain values) and `outputs` (keys of entities)."""
+"""Results of a function in the status of its Run: `results` (plain values) and `outputs` (keys of entities)."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ RESULT_FIELDS: Final = frozenset({"results", "outputs", "resultsInfo"})
 
 
 class InvalidResultsError(Exception):
-    """No status can hold these. The text is a sentence for the sender."""
+    """These results cannot be stored. The text is a sentence for the sender."""
 
 
 @dataclass(frozen=True, slots=True)
 class Results:
-    """Checked."""
+    """Checked results."""
 
     results: Mapping[str, Any]
     outputs: Mapping[str, str]
 
     @classmethod
     def read(cls, value: Any) -> Results:
-        """From `{"results": {...}, "outputs": {...}}`. Raises InvalidResultsError."""
+        """Read `{"results": {...}, "outputs": {...}}`. Raises InvalidResultsError."""
         if not isinstance(value, dict) or not set(value) <= {"results", "outputs"}:
             raise InvalidResultsError("a map with results and outputs is needed")
         results, outputs = value.get("results", {}), value.get("outputs", {})
@@ -50,7 +50,7 @@ class Results:
         return cls(results, outputs)
 
     def status_fields(self, attempt: int, time: str) -> dict[str, Any]:
-        """As they are in a status; `resultsInfo` tells of which attempt they are."""
+        """The fields of the status; `resultsInfo` has the attempt."""
         return {
             "results": dict(self.results),
             "outputs": dict(self.outputs),

@@ -1,4 +1,4 @@
-"""A `Run` custom resource as Python: what the operator reads of it, nothing else."""
+"""A `Run` custom resource as Python, with the fields that the operator reads."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from run_operator.api.results import RESULT_FIELDS
 from run_operator.api.translation import Translation
 
 METRICS_FIELDS: Final = frozenset({"metrics", "metricsInfo", "metricsIngest", "metricsSummary"})
-"""Status fields that only commits of metrics write, up to half a megabyte a Run."""
+"""Status fields that only commits of metrics write; up to 512 KiB for each Run."""
 
 LARGE_FIELDS: Final = METRICS_FIELDS | RESULT_FIELDS
 """Status fields that the lifecycle neither reads nor writes."""
 
 
 class Key(NamedTuple):
-    """Where a Run lives; the unit of work of the engine."""
+    """Namespace and name of a Run; the unit of work of the engine."""
 
     namespace: str
     name: str
@@ -33,18 +33,18 @@ class Key(NamedTuple):
 
 
 class MetricsState(NamedTuple):
-    """What a status says about metrics that are in the cluster."""
+    """The state of a Run's metrics, from its status."""
 
     commit_id: str = ""
     """The id of the last commit; empty if nothing was logged."""
     open_writers: int = 0
     """Number of writers that have not ended."""
     lost_writers: int = 0
-    """Writers of earlier attempts that never did."""
+    """Number of writers of earlier attempts that never ended."""
     refused: int = 0
     """Values refused: there was no room for their metric, or `onLimit: Fail`."""
     thinned: bool = False
-    """Whether a list in the status is not complete."""
+    """Whether a list in the status lacks values."""
 
 
 GITOPS: Final = {
@@ -55,7 +55,7 @@ GITOPS: Final = {
     "config.k8s.io/owning-inventory": "kpt",
     "applyset.kubernetes.io/part-of": "kubectl apply --applyset",
 }
-"""Labels and annotations by which such tools mark what they apply."""
+"""Labels and annotations of GitOps tools on the objects that they apply."""
 BULKY: Final = ("resolved",)
 """Status fields that the store does not hold if they are large."""
 NO_METRICS: Final = MetricsState()
@@ -88,20 +88,20 @@ class Run:
     labels: Mapping[str, str] = field(default_factory=dict)
     key_of_document: str = ""
     profile_labels: Mapping[str, str] = field(default_factory=dict)
-    """What an applied profile puts on the child and its pods; never read from the object."""
+    """Labels that an applied profile adds to the child and its pods; never read from the object."""
     profile_annotations: Mapping[str, str] = field(default_factory=dict)
-    """What an applied profile says about the pods to autoscalers, meshes and the like; never read from the object."""
+    """Annotations that an applied profile adds to the pods; never read from the object."""
     metrics: MetricsState = NO_METRICS
     end_mark: EndMark | None = None
-    """How the Run ended, or the one that it was restored from; of its annotation."""
+    """The end of the Run, or of the one that it was restored from, as its annotation says."""
     declared_by: str = ""
-    """The tool that applies what is in a repository and makes again what is deleted (Argo CD, Flux); empty: none is known."""
+    """The GitOps tool that applies the Run and creates it again when it is deleted (Argo CD, Flux); empty: none."""
     exported: JSON = field(default_factory=dict)
-    """The status that the document was exported with, where its function ran elsewhere; else empty."""
+    """The exported status of a Run whose function ran elsewhere; else empty."""
     defaults: PolicyDefaults = NO_DEFAULTS
-    """The part of the policy that an admin's default decided."""
+    """Fields of the policy that come from an administrator's default."""
     translation: Translation | None = None
-    """How a runtime has the document built; never read from the object."""
+    """What a Runtime made of the document; never read from the object."""
     is_whole: bool = True
     """False: `spec` or what was resolved is left out; the API server has it."""
 
@@ -111,7 +111,7 @@ class Run:
         return self.spec.get("local_execution") is True
 
     def slim(self) -> Run:
-        """As it is held: without what is large, nor the document of a Run that has ended."""
+        """The Run as the store holds it: without large parts, and without the document of a Run that has ended."""
         over = state_of(self.status.get("state")) in FINAL
         bulky = [name for name in BULKY if is_large(self.status.get(name))]
         labels = self.labels
@@ -132,7 +132,7 @@ class Run:
 
     @property
     def key(self) -> Key:
-        """Where this Run lives."""
+        """Namespace and name."""
         return Key(self.namespace, self.name)
 
     @property
@@ -152,7 +152,7 @@ class Run:
 
     @classmethod
     def from_object(cls, raw: JSON) -> Run:
-        """Read a `Run` as the API server serves it; a missing or odd-typed part becomes its empty value.
+        """Read a `Run` of the API server; a part that is missing or has a wrong type becomes its empty value.
 
         The CRD's schema refuses such objects, so this matters only for Runs stored before the schema was
         tightened; validation proper is the business of `workloads.build`.

@@ -1,4 +1,4 @@
-"""The state of a Run as the SDK sees it: never older than an accepted stop, resume or deletion."""
+"""The state of a Run that the SDK gets: never older than an accepted stop, resume or deletion."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ STOPPED: Final = "stop accepted; the operator has not stopped the program yet"
 
 
 def is_shown(raw: JSON) -> bool:
-    """Whether there is an entity for the SDK: none whose deletion was accepted, though its object may need a moment."""
+    """Whether the SDK sees the Run: not after its deletion was accepted, although the object may exist a little longer."""
     return not mapping(raw.get("metadata")).get("deletionTimestamp")
 
 

@@ -1,4 +1,4 @@
-"""A `RunLog` custom resource as Python: what one container of a Run wrote, kept when its pod is gone."""
+"""A `RunLog` custom resource as Python: the log of one container of a Run, kept when its pod is gone."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ MAX_NAME: Final = 253
 
 @dataclass(frozen=True, slots=True)
 class RunLog:
-    """One object, decoded. Times as the API server writes them, empty where not known."""
+    """A decoded RunLog. Times are as the API server writes them, empty where they are not known."""
 
     run: str
     attempt: int
@@ -31,13 +31,13 @@ class RunLog:
     pod_uid: str
     container: str
     data: bytes
-    """What is kept, not compressed: the end of what the container wrote, or all of it."""
+    """The kept log, not compressed: all that the container wrote, or the end of it."""
     truncated: bool = False
-    """Whether the beginning of what was read is not in `data`."""
+    """Whether `data` lacks the beginning of the log."""
     lines: int = 0
-    """Lines that were read, kept or not."""
+    """Number of lines that were read, kept or not."""
     bytes: int = 0
-    """Bytes that were read, kept or not."""
+    """Number of bytes that were read, kept or not."""
     init: bool = False
     node: str = ""
     restarts: int = 0
@@ -47,12 +47,12 @@ class RunLog:
 
     @property
     def text(self) -> str:
-        """What is kept; bytes that are no UTF-8 become U+FFFD."""
+        """The kept log as text; bytes that are no UTF-8 become U+FFFD."""
         return self.data.decode("utf-8", "replace")
 
 
 def name_of(pod: str, container: str) -> str:
-    """The deterministic name of a container's RunLog, so that concurrent writers create one."""
+    """The name of a container's RunLog. It is always the same, so that concurrent writers create one object."""
     return f"{pod}.{container}"[:MAX_NAME]
 
 
@@ -80,7 +80,7 @@ def from_object(raw: Mapping[str, Any]) -> RunLog:
 
 
 def packed(data: bytes) -> bytes:
-    """As gzip, the same bytes every time. May cost tens of milliseconds for a MiB."""
+    """The text as gzip: the same bytes every time. It takes tens of milliseconds for one MiB."""
     return gzip.compress(data, LEVEL, mtime=0)
 
 

@@ -1,4 +1,4 @@
-"""`Runtime` and `ClusterRuntime` as Python: which kinds they stand for, and the spec that says how."""
+"""`Runtime` and `ClusterRuntime` as Python: the kinds that they handle, and their spec."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ACCEPTED: Final = "Accepted"
 
 @dataclass(frozen=True, slots=True)
 class RuntimeView:
-    """One of either kind. A `ClusterRuntime` has no namespace, and counts in all of them."""
+    """A Runtime, or a ClusterRuntime, which has no namespace and counts in all of them."""
 
     namespace: str
     name: str
@@ -32,7 +32,7 @@ class RuntimeView:
     is_whole: bool = True
     """False: `spec` is left out; the API server has it."""
     status: Mapping[str, Any] = field(default_factory=dict, compare=False)
-    """As the operator wrote it; it decides nothing."""
+    """The status that the operator wrote; no decision depends on it."""
 
     @property
     def what(self) -> str:
@@ -41,7 +41,7 @@ class RuntimeView:
 
     @property
     def order(self) -> tuple[bool, int, str]:
-        """The first one counts: of the Run's own namespace, then the higher priority, then by name."""
+        """Sort key; the first one counts: in the Run's namespace, then with the higher priority, then by name."""
         return (not self.namespace, -self.priority, self.name)
 
     @property
@@ -55,7 +55,7 @@ class RuntimeView:
         return frozenset(Want("Runtime", self.namespace, kind) for kind in self.kinds)
 
     def slim(self) -> RuntimeView:
-        """As it is held: a large spec is left out."""
+        """The object as the store holds it: without a large spec."""
         return replace(self, spec={}, is_whole=False) if is_large(self.spec) else self
 
     @classmethod

@@ -1,6 +1,6 @@
-"""The operator's signature under fields that others may write too.
+"""The operator's signature on status fields that others may be able to write.
 
-Everybody who may patch `runs/status` can write a status. What decides which program runs is therefore believed only
+Everybody who may patch `runs/status` can write a status. The record that decides which program runs is therefore used only
 with a signature that the operator alone can make: HMAC-SHA256 with a key from its own Secret, over the Run's uid and the
 value. So it cannot be made by hand, nor moved to another Run; an older value of the same Run can come back.
 """
@@ -27,7 +27,7 @@ class Seal:
     key: bytes
 
     def sign(self, run_uid: str, value: Mapping[str, Any]) -> dict[str, Any]:
-        """The value with its signature."""
+        """The value with the signature in the field SIGNATURE."""
         bare = _bare(value)
         return {**bare, SIGNATURE: self._signature(run_uid, bare)}
 
@@ -44,7 +44,7 @@ class Seal:
 
 
 class Reading(Seal):
-    """For who only looks and has no key: every record counts as the operator's own."""
+    """A reader without the key, such as `runctl why`: every record counts as genuine."""
 
     def is_genuine(self, run_uid: str, value: Mapping[str, Any]) -> bool:
         """Always."""

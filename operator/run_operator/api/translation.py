@@ -1,4 +1,4 @@
-"""What a runtime made of a Run's document, beside the spec that is built."""
+"""What a Runtime adds to a Run, beside the spec that is built."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ class Fetched(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Translation:
-    """What holds for one Run; it is made at each look and never stored."""
+    """The translation of one Run. It is made for each decision and never stored."""
 
     kind: str
     """`<runtime>+<action>` of the kind it is built as: container+serve."""
     used: frozenset[str] = frozenset()
-    """Fields of the Run's own document that count."""
+    """Fields of the Run's document that the Runtime uses."""
     files: tuple[Fetched, ...] = ()
     resource: CustomKind | None = None
     """The kind of the object that is made instead of a pod; `kind` is empty then."""

@@ -1,4 +1,4 @@
-"""What a document that the SDK sends changes of the one that is stored."""
+"""Changes between a document that the SDK sends and the stored one."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ CHANGEABLE: Final = ("metadata", "spec", "extensions")
 
 
 def changes(shown: JSON, given: JSON, *, announcing: bool) -> dict[str, Any]:
-    """What a PUT changes of the document that was shown: field of the document to its new value.
+    """Changes that a PUT makes to the document: field to new value.
 
     The SDK leaves out what it does not know and what is null, at any depth, and adds empty values of its own; so only
     what is said, and said differently, is a change. `announcing`: fields the document does not have at all are the
@@ -41,7 +41,7 @@ def changes(shown: JSON, given: JSON, *, announcing: bool) -> dict[str, Any]:
 
 
 def _within(given: Any, there: Any) -> bool:
-    """Whether `given` says nothing that `there` does not say."""
+    """Whether `there` has everything that `given` has."""
     if given is None or given is False or given in ({}, []):
         return given is not False or there in (None, False)
     if isinstance(given, Mapping) and isinstance(there, Mapping):
@@ -52,9 +52,9 @@ def _within(given: Any, there: Any) -> bool:
 
 
 def material_update(raw: JSON, document: JSON) -> list[JSON]:
-    """The JSON patch that brings an artifact and the like up to date; empty: nothing changes.
+    """The JSON patch that updates an artifact, data item or model; empty: nothing changes.
 
-    What the document says of its status replaces what was said. A list of many files belongs to the upload before.
+    A status in the document replaces the stored one, and drops the list of files of the upload before.
     """
     changed, status = changes(of_object(raw), document, announcing=False), reported(document)
     if status is not None and status != mapping(mapping(raw.get("spec")).get("status")):
@@ -69,7 +69,7 @@ def material_update(raw: JSON, document: JSON) -> list[JSON]:
 
 
 def reported(document: JSON) -> dict[str, Any] | None:
-    """The status that the client reports; None where it says nothing. Metrics have a call of their own."""
+    """The status that the client reports, without metrics, which have their own call; None: the document has none."""
     status = document.get("status")
     if not isinstance(status, Mapping):
         return None

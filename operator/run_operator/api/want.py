@@ -1,4 +1,4 @@
-"""What a Run looks for among the objects of the cluster: an event about it wakes the Run."""
+"""Objects that a Run refers to, found or not: an event about one of them wakes the Run."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ What = Literal["Function", "Task", "Profile", "Runtime"]
 
 
 class Want(NamedTuple):
-    """One thing a Run can refer to. Several objects may answer to it: the versions of a Function."""
+    """One reference of a Run. Several objects may match it: the versions of a Function."""
 
     what: What
     namespace: str
@@ -17,5 +17,5 @@ class Want(NamedTuple):
 
 
 def runtime_wants(kind: str, namespace: str) -> tuple[Want, Want]:
-    """What a Run of this kind asks for: a Runtime of its namespace, and a ClusterRuntime."""
+    """References to the Runtime of a kind: in the Run's namespace, and in the cluster."""
     return Want("Runtime", namespace, kind), Want("Runtime", "", kind)

@@ -1,4 +1,4 @@
-"""Everything one decision is made from, in one place."""
+"""The input of one decision, in one place."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from run_operator.workloads.types import Options
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """One Run, what is seen of its children, the clock, and the status in the making."""
+    """One Run, its children, the time, and the draft of its new status."""
 
     run: Run
-    """With what came from elsewhere merged into its spec."""
+    """Its spec is merged with Function, Task, profile and Runtime."""
     observed: Observed
     now: float
     """Seconds since the epoch."""
@@ -28,11 +28,11 @@ class Context:
     draft: StatusBuilder
     resolution: Resolution
     document: JSON = field(default_factory=dict)
-    """The inner spec as it is written in the Run."""
+    """The inner spec as the Run has it, without anything merged."""
 
     @property
     def writers(self) -> tuple[PodView, ...]:
-        """Pods that can still write, without those that are given up."""
+        """Pods that can still write, without the `lost` ones."""
         return tuple(pod for pod in self.observed.live_pods if self._given_up_at(pod) > self.now)
 
     @property
@@ -51,18 +51,18 @@ class Context:
 
     @property
     def lost(self) -> tuple[PodView, ...]:
-        """Pods that were to be gone long ago and never confirmed it, as on a dead node."""
+        """Pods that were asked to end long ago and never confirmed it, as on a dead node."""
         return tuple(pod for pod in self.observed.live_pods if self._given_up_at(pod) <= self.now)
 
     @property
     def next_loss(self) -> float | None:
-        """When the next pod that is ending is given up, if it does not end."""
+        """When the next ending pod counts as lost (seconds since the epoch); None: no pod is ending."""
         moments = [self._given_up_at(pod) for pod in self.writers]
         return min((at for at in moments if at != float("inf")), default=None)
 
     @property
     def witnesses(self) -> tuple[PodView, ...]:
-        """All pods of the Run that may tell how an attempt ended, also those that are deleted."""
+        """All pods of the Run whose statuses may show how an attempt ended, deleted ones included."""
         there = {pod.uid for pod in self.observed.pods}
         return (*(pod for pod in self.observed.gone if pod.uid not in there), *self.observed.pods)
 
@@ -71,7 +71,7 @@ class Context:
         return float("inf") if due is None else due + self.run.policy.pod_termination_timeout
 
     def decided(self, *actions: Action, wake_at: float | None = None) -> Plan:
-        """The plan: the status as drafted by now, then the actions."""
+        """A plan with the drafted status and these actions."""
         waits = self.draft.state in (State.CREATED, State.STOPPED)
         return Plan(
             status=self.draft.status(),

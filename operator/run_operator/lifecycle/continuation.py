@@ -1,6 +1,6 @@
-"""An attempt that was ended from outside: its pod goes, and the Run goes on with the next attempt.
+"""An attempt that was ended from outside: its pod is ended, then the next attempt begins.
 
-The first write records who or what did it, before anything is ended. So the operator may be killed at any moment, and a
+The first write records the cause, before anything is ended. So the operator may be killed at any moment, and a
 Job that counts the pod as a success or as a failure changes nothing.
 """
 
@@ -22,19 +22,19 @@ from run_operator.workloads.retries import retries_used
 
 INTERRUPTED: Final = "Interrupted"
 NOT_STARTED: Final = "NotStarted"
-"""The same, before a container of the pod began: nothing can have been done twice."""
+"""Reason of an interruption before a container of the pod began: no work can have been done twice."""
 EVENT: Final = "RunInterrupted"
 EXCEEDED: Final = "MaxInterruptionsExceeded"
 NO_ANSWER: Final = "PodTerminationTimeout"
 SHORT: Final = 600.0
-"""Seconds: an attempt that lasted longer shows that the cause of earlier interruptions has passed."""
+"""Seconds. After an attempt that lasted longer, earlier interruptions do not count."""
 PAUSE: Final = 10.0
 LONGEST_PAUSE: Final = 300.0
-"""Seconds before the next attempt, when one is interrupted soon after the other: twice as long each time."""
+"""Seconds, at most. The pause before the next attempt doubles from PAUSE with each short interrupted attempt."""
 
 
 def interrupted(ctx: Context, job: JobView, cut: Interruption) -> Plan:
-    """The newest pod of the Job is ended from outside. The Job goes: its verdict about that pod is none about the program."""
+    """Record the interruption and delete the Job: its verdict about that pod says nothing about the program."""
     counted = not cut.pod and job.condition("Failed")  # its pod is gone
     failed = counted or any(pod.name == cut.pod and pod.phase == "Failed" for pod in ctx.witnesses)
     failures = max(
@@ -56,7 +56,7 @@ def is_interrupted(ctx: Context) -> bool:
 
 
 def recorded(ctx: Context) -> JobOutcome:
-    """What is known of the recorded interruption of the current attempt, with how its pod ended where that was seen."""
+    """The recorded interruption of the current attempt, with the end of its pod if that was seen."""
     cut = _recorded(ctx)
     return JobOutcome("INTERRUPTED", INTERRUPTED, cut.message, interruption=cut)
 
@@ -70,7 +70,7 @@ def without_job(ctx: Context) -> Plan:
 
 
 def paused_until(ctx: Context) -> float | None:
-    """When the next attempt may begin, where several were interrupted in a row; None: now."""
+    """When the next attempt may begin after several interruptions in a row (seconds since the epoch); None: now."""
     entry = ctx.draft.last_attempt
     ended = parse(entry.get("endTime"))
     if ended is None or entry.get("reason") not in (INTERRUPTED, NOT_STARTED):
@@ -81,7 +81,7 @@ def paused_until(ctx: Context) -> float | None:
 
 
 def pause(ctx: Context, until: float) -> Plan:
-    """Nothing of the Run is active until then."""
+    """The plan for the pause before the next attempt: the Run has no active pod until then."""
     why = ctx.draft.last_attempt.get("message", "")
     message = f"interrupted: {why}; attempt {ctx.draft.attempt + 1} begins at {stamp(until)}"
     ctx.draft.become(State.PENDING, message)
@@ -100,7 +100,7 @@ def _recorded(ctx: Context) -> Interruption:
 
 
 def _ending(ctx: Context, cut: Interruption, *actions: Action) -> Plan:
-    """Its pod can still write: nothing else happens until it cannot."""
+    """Wait for the pod of the interrupted attempt, which can still write."""
     draft = ctx.draft
     if ctx.lost and not ctx.writers:
         pod = ctx.lost[0]
@@ -129,7 +129,7 @@ def _ending(ctx: Context, cut: Interruption, *actions: Action) -> Plan:
 
 
 def _over(ctx: Context, cut: Interruption, leftover: JobView | None = None) -> Plan:
-    """None of its pods can write any more: the next attempt, within bounds."""
+    """No pod of the attempt can write any more: begin the next attempt, or give up after `maxInterruptions`."""
     if not ctx.observed.fresh:
         return Plan(reread=True)  # its Job may have made another pod that no stream has reported yet
     draft, limit = ctx.draft, ctx.run.policy.max_interruptions
@@ -148,7 +148,7 @@ def _over(ctx: Context, cut: Interruption, leftover: JobView | None = None) -> P
 
 
 def _row(attempts: Any) -> int:
-    """How many attempts in a row were interrupted soon after their start, counted from the newest."""
+    """How many of the newest attempts in a row were interrupted within SHORT seconds."""
     row = 0
     for entry in reversed(attempts):
         began, ended = parse(entry.get("startTime")), parse(entry.get("endTime"))
@@ -160,7 +160,7 @@ def _row(attempts: Any) -> int:
 
 
 def _known(ctx: Context) -> str:
-    """What was recorded about it, without the words around it."""
+    """The recorded message without the text that was added to it."""
     said = str(ctx.run.status.get("message") or "")
     return (
         said.removeprefix("interrupted: ").partition("; the next attempt")[0]

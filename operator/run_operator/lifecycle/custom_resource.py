@@ -1,4 +1,4 @@
-"""A Run that another operator carries out: its object is made, asked every few seconds how it is, and deleted for a stop.
+"""A Run that another operator carries out: its object is created, read every few seconds, and deleted for a stop.
 
 It is deleted in the foreground: the object is there until all that it owns is gone, so STOPPED means that nothing can write.
 """
@@ -22,7 +22,7 @@ from run_operator.runtimes.object_state import ObjectState, state_of_object
 from run_operator.workloads.fields import UnresolvedError
 
 AGAIN: Final = 10.0
-"""Seconds until the object is looked at again."""
+"""Seconds until the object is read again."""
 ENDING: Final = 2.0
 """The same while it is being deleted."""
 
@@ -49,7 +49,7 @@ def step(ctx: Context) -> Plan:
 
 
 def _made(ctx: Context, problem: str) -> Plan:
-    """There is no object: make it, or say why there can be none."""
+    """The object is missing: create it, or report why it cannot be created."""
     if ctx.draft.state == State.RUNNING:
         start.record_loss(ctx)
     if problem:
@@ -60,7 +60,7 @@ def _made(ctx: Context, problem: str) -> Plan:
 
 
 def _ended(ctx: Context, what: CustomKind, raw: Mapping[str, Any] | None) -> Plan | None:
-    """The object goes, with what it owns; None: it is gone."""
+    """Delete the object with everything it owns; None: it is gone."""
     if raw is None:
         return None
     metadata = mapping(raw.get("metadata"))

@@ -25,7 +25,7 @@ class Verdict(NamedTuple):
 
 
 def sealed(ctx: Context) -> Verdict | None:
-    """The verdict by which the Run is being given up already: it stays, whatever happens meanwhile."""
+    """The deadline that has ended the Run already; nothing that happens later changes it."""
     known = conditions.find(ctx.draft.current.get("conditions", ()), conditions.RUNNING) or {}
     if ctx.draft.state == State.STOP and known.get("reason") in (ACTIVE, PENDING):
         return Verdict(str(known["reason"]), str(known.get("message")))
@@ -33,7 +33,7 @@ def sealed(ctx: Context) -> Verdict | None:
 
 
 def unconfirmed(ctx: Context, job: JobView) -> Verdict | None:
-    """The Job's own deadline is over, and the pods that it asked to end never said that they did."""
+    """The Job's own deadline is over, and a pod that it asked to end has not confirmed its end."""
     target = job.condition("FailureTarget")
     if target is None or target.reason != ACTIVE or ctx.writers or not ctx.lost:
         return None
@@ -46,7 +46,7 @@ def unconfirmed(ctx: Context, job: JobView) -> Verdict | None:
 
 
 def expired(ctx: Context) -> Verdict | None:
-    """The deadline that is over, if one is, for a Run that has no program running."""
+    """The deadline that is over, for a Run whose program does not run; None: no deadline is over."""
     if (at := _pending_until(ctx)) is not None and ctx.now >= at:
         why = ctx.run.status.get("message") or "its program did not begin to run"
         return Verdict(PENDING, f"runPolicy.pendingDeadlineSeconds is over: {why}")
@@ -60,7 +60,7 @@ def expired(ctx: Context) -> Verdict | None:
 
 
 def used_up(ctx: Context) -> Verdict | None:
-    """Whether no time is left for another attempt."""
+    """Whether the Run has no time left for another attempt."""
     if child_kind(ctx.run) != "Job" or remaining(ctx.run.with_status(ctx.draft.current)) > 0:
         return None
     return Verdict(
@@ -69,13 +69,13 @@ def used_up(ctx: Context) -> Verdict | None:
 
 
 def due(ctx: Context) -> float | None:
-    """When to look again."""
+    """When the next deadline is over, in seconds since the epoch; None: no deadline counts."""
     found = (_pending_until(ctx), _active_until(ctx), _wall_until(ctx))
     return min((at for at in found if at is not None and at > ctx.now), default=None)
 
 
 def _active_until(ctx: Context) -> float | None:
-    """While an attempt is under way whose Job is gone or going, and its clock with it: its pods may still be there."""
+    """The end of the active time of an attempt whose Job, and so its own deadline, is gone or being deleted."""
     began = parse(ctx.draft.current.get("startTime"))
     job = ctx.observed.job
     gone = (job is None or job.deleting) and bool(ctx.observed.live_pods) and child_kind(ctx.run) == "Job"
@@ -93,7 +93,7 @@ def _pending_until(ctx: Context) -> float | None:
 
 
 def _waiting_since(ctx: Context) -> float | None:
-    """Attempts whose pods were refused before they began are one wait with the attempt that follows."""
+    """When the wait began. An attempt whose pod was refused before it began is one wait with the attempt after it."""
     began = parse(ctx.draft.current.get("startTime"))
     if began is None:
         return None
@@ -105,7 +105,7 @@ def _waiting_since(ctx: Context) -> float | None:
 
 
 def _wall_until(ctx: Context) -> float | None:
-    """While no Job's own clock runs."""
+    """The end of the WallClock deadline while no Job's own deadline counts."""
     first = parse(ctx.draft.current.get("firstStartTime"))
     kept = ctx.run.policy.deadline_policy == DeadlinePolicy.WALL_CLOCK and child_kind(ctx.run) == "Job"
     if first is None or not kept or "startTime" in ctx.draft.current:

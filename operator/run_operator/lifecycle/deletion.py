@@ -1,6 +1,6 @@
-"""Somebody deletes the Job or Deployment of a Run, and it is not gone yet: nothing begins until it is.
+"""The Job or Deployment of a Run is being deleted by somebody: nothing begins until it is gone.
 
-With `--cascade=foreground` it waits for its pods; with a finalizer of somebody else it waits for that one. Neither may be
+`--cascade=foreground` makes it wait for its pods, a finalizer for its owner. The Run's message says so, and the
 silent, and deadlines hold meanwhile.
 """
 
@@ -19,11 +19,11 @@ from run_operator.workloads.builder import child_kind
 
 REASON: Final = "ChildDeleted"
 AGAIN: Final = 300.0
-"""Seconds after which it is looked at again."""
+"""Seconds until the Run is looked at again."""
 
 
 def awaited(ctx: Context, child: JobView | DeploymentView) -> Plan:
-    """What it waits for, and the end of pods that nobody else ends. The next attempt follows when the child is gone."""
+    """Report what the child waits for, and end pods that nobody else ends. The next attempt follows when it is gone."""
     if verdict := deadlines.sealed(ctx) or deadlines.expired(ctx):
         return finish.give_up(ctx, verdict)
     if ctx.draft.state == State.STOP:
@@ -44,7 +44,7 @@ def awaited(ctx: Context, child: JobView | DeploymentView) -> Plan:
 
 
 def unconfirmed(ctx: Context) -> Plan | None:
-    """The Job was deleted, and its pod on a dead node may still write: nothing begins beside it until a person decides."""
+    """The Job was deleted, and its pod on a dead node may still write: a person has to decide what happens."""
     waits = (
         ctx.lost
         and not ctx.run.suspend

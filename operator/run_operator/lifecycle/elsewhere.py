@@ -16,12 +16,12 @@ REASON: Final = "LocalExecution"
 
 
 def ran_elsewhere(ctx: Context) -> bool:
-    """Whether the document says so, and nothing of it runs here."""
+    """Whether the document says so, and no attempt was started here."""
     return ctx.run.ran_elsewhere and not ctx.has_child and not ctx.draft.attempt
 
 
 def shown(ctx: Context) -> Plan:
-    """The state that the document was exported with, where that was an end; what it returned then."""
+    """Show the exported end of the Run, and its results."""
     exported = str(ctx.run.exported.get("state") or "")
     message = (
         f"local_execution is true: it ran on its author's machine ({exported or 'no state'}), and nothing starts here; "

@@ -1,4 +1,4 @@
-"""What the operator thinks of one Run, in lines for people: what it sees, what it would do next, what it waits for.
+"""An explanation of one Run for people: what the operator sees, what it would do next, what it waits for.
 
 The lines follow from the same plan that the operator carries out, and name objects and states, never values of a document.
 """
@@ -39,7 +39,7 @@ _WAITS: Final = {
 
 
 def explain(run: Run, observed: Observed, made: Plan) -> list[str]:
-    """`key: value`, one a line; a key may come several times."""
+    """Lines `key: value`; a key may occur several times."""
     lines = [("state", _state(run)), *(("sees", line) for line in _seen(observed))]
     lines += [("next", line) for line in _steps(run, made)] or [("next", NOTHING)]
     lines += [("waits for", line) for line in _waits(run, made)]
@@ -102,7 +102,7 @@ def _pod(pod: PodView) -> str:
 
 
 def _steps(run: Run, made: Plan) -> Iterator[str]:
-    """What would be done now, in order."""
+    """The actions of the plan, in order."""
     if made.reread:
         yield "read its children from the API server, since what is known of them may be old, and decide again"
     if made.load is not None:

@@ -1,4 +1,4 @@
-"""The end of a Run: success, failure, an impossible document; and what may still happen afterwards."""
+"""The end of a Run: success, failure, an impossible document; and what is done after the end."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from run_operator.lifecycle.deadlines import Verdict
 from run_operator.lifecycle.model import Action, DeleteChild, DeleteRun, Plan, ScaleChild
 
 UNCOMMITTED: Final = 30.0
-"""Seconds after the program's end that values which were taken may need to come into the status."""
+"""Seconds after the program's end that the end waits for values that the ingest has taken."""
 LAST_WORDS: Final = 5.0
-"""Seconds after the program's end that a batch may be under way of which nobody knows here: another replica took it."""
+"""Seconds after the program's end that the end waits for a batch that another replica may have taken."""
 
 
 def until(ctx: Context, ended: float | None = None) -> float | None:
-    """When the end is written even without the last metrics; None: nothing is waited for.
+    """When the end is written even without the last metrics (seconds since the epoch); None: do not wait.
 
-    `ended`: seconds since the epoch; None: the end of the last program that was seen to end.
+    `ended`: seconds since the epoch; None: when the last program ended that was seen to end.
     """
     if ended is None:
         ended = _last_end(ctx)
@@ -34,7 +34,7 @@ def until(ctx: Context, ended: float | None = None) -> float | None:
 
 
 def metrics_completion(ctx: Context) -> None:
-    """With the end: the condition MetricsComplete. The writers are forgotten, for none can come back."""
+    """Set the condition MetricsComplete, and drop the writers: none of them can send anything after the end."""
     logged = ctx.run.metrics
     if not logged.commit_id and not ctx.observed.uncommitted:
         return
@@ -48,7 +48,7 @@ def metrics_completion(ctx: Context) -> None:
 
 
 def _verdict(ctx: Context) -> tuple[str, str]:
-    """The gravest first: values that may be lost, values refused, values that are not in the list."""
+    """Status, reason and message, by the worst that happened: values lost, then values refused, then lists thinned."""
     logged = ctx.run.metrics
     silent = logged.open_writers + logged.lost_writers
     if ctx.observed.uncommitted:
@@ -80,12 +80,12 @@ def _last_end(ctx: Context) -> float | None:
 
 
 MARKED_AFTER: Final = 5.0
-"""Seconds after the end at which it is marked in the Run's metadata: not among the writes that others wait for."""
+"""Seconds after the end until the annotation is written: later than the writes that people wait for."""
 ALREADY_FINISHED: Final = "AlreadyFinished"
 
 
 def finished(ctx: Context, seen: JobOutcome) -> Plan:
-    """The Job says it is over; no pod of it runs any more."""
+    """The plan for a Job that has ended and has no running pod."""
     if (at := until(ctx, seen.finished_at)) is not None:
         return Plan(wake_at=at)
     ended = seen.finished_at if seen.finished_at is not None else ctx.now
@@ -106,7 +106,7 @@ def finished(ctx: Context, seen: JobOutcome) -> Plan:
 
 
 def impossible(ctx: Context, reason: str, message: str) -> Plan:
-    """The document asks for what cannot be done: said once, clearly, and final."""
+    """The final ERROR of a document that cannot be carried out."""
     ctx.draft.completed_at(ctx.now)
     ctx.draft.end_attempt(reason, message, None, None, ctx.now)
     ctx.draft.event(reason, message, warning=True)
@@ -122,7 +122,7 @@ def ended_elsewhere(ctx: Context, state: State, reason: str, message: str) -> Pl
 
 
 def after_the_end(ctx: Context, *marks: Action) -> Plan:
-    """Remove the Run when its time to live is over; answer a stop that came too late. `marks`: what keeps the end."""
+    """Delete the Run when its time to live is over; answer a stop that came too late. `marks`: see `restored.marks`."""
     expiry = _expiry(ctx, parse(ctx.run.status.get("completionTime")) or ctx.now)
     if expiry is not None and ctx.now >= expiry:
         if not ctx.run.declared_by:
@@ -162,7 +162,7 @@ def _expiry(ctx: Context, ended: float) -> float | None:
 
 
 def give_up(ctx: Context, verdict: Verdict) -> Plan:
-    """End whatever may still have pods; the verdict is kept in the Running condition until they are gone."""
+    """End everything that may have pods; until they are gone, the Running condition holds the verdict."""
     actions = _ends(ctx)
     deployment = ctx.observed.deployment
     counted = deployment is not None and deployment.busy(len(ctx.lost))
@@ -170,7 +170,7 @@ def give_up(ctx: Context, verdict: Verdict) -> Plan:
         if (at := until(ctx)) is not None:
             return Plan(wake_at=at)
         if not ctx.observed.fresh:
-            # A pod made a moment ago may be there although no stream has reported it yet.
+            # The streams may not have reported a pod that was created a moment ago.
             return Plan(reread=True)
         return impossible(ctx, verdict.reason, verdict.message + unconfirmed(ctx, verdict.message))
     ctx.draft.become(State.STOP, verdict.message)
@@ -179,7 +179,7 @@ def give_up(ctx: Context, verdict: Verdict) -> Plan:
 
 
 def unconfirmed(ctx: Context, message: str = "") -> str:
-    """The remark about a pod on a node that does not answer: it may still write."""
+    """A sentence about a pod on a node that does not answer and that may still write; empty: there is none."""
     if not ctx.lost or ctx.lost[0].name in message:
         return ""
     pod = ctx.lost[0]

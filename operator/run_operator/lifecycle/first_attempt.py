@@ -1,4 +1,4 @@
-"""The first attempt of a new Run. A Job that says all there is to store comes first; else the status is stored first."""
+"""The first attempt of a new Run. Its Job is created first where it records all there is to store; else the status is."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from run_operator.lifecycle.model import CreateWorkload, Plan
 from run_operator.workloads.builder import build, child_kind
 
 QUIET: Final = 1.0
-"""Seconds after the Job's creation in which a new Run writes nothing: its next event may well be RUNNING."""
+"""Seconds after the Job's creation in which no status is written: the next event may be RUNNING."""
 
 
 def begin(ctx: Context) -> Plan:
-    """The first step of a Run of which nothing was started (`Context.is_new`). Raises WorkloadError."""
+    """The first step of a new Run (`Context.is_new`). Raises WorkloadError."""
     if _is_recorded_by_its_job(ctx):
         return _job_first(ctx)
     return start.next_attempt(not_applied.reported(ctx))
 
 
 def _is_recorded_by_its_job(ctx: Context) -> bool:
-    """Whether the Job alone is enough to find the attempt again: its number is 1, its document cannot change.
+    """Whether the attempt can be found again from its Job alone: its number is 1, and its document cannot change.
 
     A status that says more than CREATED has to be taken back first (`mending.py`).
     """
@@ -32,7 +32,7 @@ def _is_recorded_by_its_job(ctx: Context) -> bool:
 
 
 def _job_first(ctx: Context) -> Plan:
-    """One write. The status follows the Job, with RUNNING if that is soon."""
+    """Create the Job, with one write. The status is written later, with RUNNING if that comes soon."""
     workload = build(ctx.run, 1, ctx.options)
     events = (*resolution.forgery(ctx, 1), *not_applied.events(ctx, workload))
     return Plan(actions=(CreateWorkload(workload),), events=events, wake_at=ctx.now + QUIET)

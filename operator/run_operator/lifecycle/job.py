@@ -1,4 +1,4 @@
-"""A job's way: with its Job there, and without (which a service shares): not started yet, stopped, or robbed of it."""
+"""The steps of a job, with its Job and without it: not started yet, stopped, or lost. The latter steps are a service's too."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from run_operator.lifecycle.model import Plan
 
 
 def with_job(ctx: Context, job: JobView) -> Plan:
-    """The Job of the current attempt is there. Its own verdict comes before `suspend` and every deadline."""
+    """The step when the Job of the current attempt is there. Its verdict counts before `suspend` and every deadline."""
     seen = observe(job, ctx.witnesses)
     ctx.draft.pods(summaries(ctx.observed.pods))
     if ctx.draft.last_attempt.get("interruptedBy") and not seen.interruption:
@@ -41,7 +41,7 @@ def with_job(ctx: Context, job: JobView) -> Plan:
 
 
 def _over(ctx: Context, job: JobView, seen: JobOutcome) -> Plan | None:
-    """What follows from the Job's verdict; None: the pod is gone and may have been ended by a stop."""
+    """The step after the Job's verdict; None: the pod is gone, and a stop may have ended it."""
     if seen.evidence:
         return finish.finished(ctx, seen)
     if not ctx.observed.fresh:
@@ -50,7 +50,7 @@ def _over(ctx: Context, job: JobView, seen: JobOutcome) -> Plan | None:
 
 
 def without_child(ctx: Context, leftover: JobView | None = None) -> Plan:
-    """No child of the current attempt; `leftover` is the Job of an earlier one."""
+    """The step when the current attempt has no child; `leftover` is the Job of an earlier attempt."""
     if leftover is None and (done := program_end.without_job(ctx)):
         return done
     interrupted = leftover is None and continuation.is_interrupted(ctx)
@@ -66,7 +66,7 @@ def without_child(ctx: Context, leftover: JobView | None = None) -> Plan:
 
 
 def _clear(ctx: Context, leftover: JobView | None) -> Plan | None:
-    """What has to go before anything else may begin; None: nothing is left that can write."""
+    """End what is left of an earlier attempt; None: nothing is left that can write."""
     if leftover is not None and not leftover.suspend and not leftover.over:
         return stop.end_leftover(ctx, leftover)
     if not ctx.writers:
@@ -75,7 +75,7 @@ def _clear(ctx: Context, leftover: JobView | None) -> Plan | None:
 
 
 def _onwards(ctx: Context, job: JobView, seen: JobOutcome) -> Plan:
-    """The Run should run."""
+    """The step of a Run that should run."""
     if seen.interruption:
         return continuation.interrupted(ctx, job, seen.interruption)
     if not job.suspend:
@@ -98,7 +98,7 @@ def _up(ctx: Context, leftover: JobView | None) -> Plan:
 
 
 def _down(ctx: Context, leftover: JobView | None) -> Plan:
-    """A child asked for a moment ago may be there although no stream has reported it yet: read again before a decision."""
+    """The streams may not have reported a child that was created a moment ago: read it before the decision."""
     born_suspended = ctx.draft.state == State.CREATED and ctx.run.generation == 1
     if ctx.draft.state != State.STOPPED and not born_suspended and not ctx.observed.fresh:
         return Plan(reread=True)
@@ -110,9 +110,9 @@ def _stopping(ctx: Context) -> bool:
 
 
 def _had_child(ctx: Context) -> bool:
-    """Whether the current attempt had a child that nobody asked to go: its pods are there, or it ran.
+    """Whether the current attempt had a child that the operator did not delete: its pods are there, or it ran.
 
-    One that ran may be PENDING again: its pod was gone before its Job was.
+    An attempt that ran may be PENDING again, if its pod was gone before its Job.
     """
     if ctx.draft.state != State.PENDING:
         return ctx.draft.state == State.RUNNING

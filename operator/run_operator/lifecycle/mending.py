@@ -1,6 +1,6 @@
-"""A document that cannot become a workload is the end of its Run, until it is edited.
+"""A Run whose document cannot become a workload ends in ERROR, and begins when its document is edited.
 
-As long as nothing was started the Run can be mended: an edit is looked at as if the Run were new, and begins attempt 1.
+That holds while nothing was started: the edited Run is treated as a new one, and begins attempt 1.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ from run_operator.workloads.fields import WorkloadError
 
 
 def is_mended(ctx: Context) -> bool:
-    """Whether a Run that ended before anything was started was edited after its end."""
+    """Whether the Run ended before anything was started, and was edited after that."""
     status = ctx.run.status
     never_started = state_of(status.get("state")) in FINAL and not status.get("attempt")
     return never_started and ctx.run.generation != status.get("observedGeneration")
 
 
 def reopen(ctx: Context) -> None:
-    """Take back the end of a Run that was mended: it is looked at as if it were new."""
+    """Take back the end of an edited Run, so that it is treated as a new one."""
     ctx.draft.reopen()
 
 
 def cannot(ctx: Context, error: WorkloadError) -> Plan:
-    """The end of a Run that cannot be; one that runs in spite of a bad edit reports it and goes on."""
+    """End a Run whose document cannot be carried out. A Run that is active already reports the bad edit and goes on."""
     message = str(error)
     if ctx.writers:
         ctx.draft.event(error.reason, f"not applied: {message}", warning=True)

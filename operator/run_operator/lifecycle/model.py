@@ -21,12 +21,12 @@ class Refusal:
     reason: str
     message: str
     final: bool
-    """True: asking again can never help (the object itself is refused)."""
+    """True: the object itself is refused, so that trying again cannot help."""
 
 
 @dataclass(frozen=True, slots=True)
 class Observed:
-    """Children of one Run. `pods` are all pods carrying the Run's uid, whatever attempt they belong to."""
+    """The children of one Run. `pods` are those of all attempts."""
 
     job: JobView | None = None
     pods: tuple[PodView, ...] = ()
@@ -36,32 +36,32 @@ class Observed:
     deployment: DeploymentView | None = None
     services: tuple[ServiceView, ...] = ()
     gone: tuple[PodView, ...] = ()
-    """Pods that are deleted, as they were last seen with an exit code: the evidence of how they ended."""
+    """Deleted pods as they were last seen, with their exit codes."""
     catalog: Catalog = field(default_factory=Catalog)
-    """Where what the Run refers to is looked up; only read."""
+    """Functions, Tasks, profiles and Runtimes; only read."""
     custom: CustomObject | None = None
-    """The Run's object of another operator; None: not asked for."""
+    """The Run's object of another operator; None: it was not read."""
     said: tuple[Said, ...] = ()
-    """What Events say of what the plan asked about; none: not asked for, or there is nothing."""
+    """Events about the object that the plan asked about; empty: there are none, or nothing was asked."""
     uncommitted: bool = False
-    """Whether metrics of the Run were taken that are not in its status yet."""
+    """Whether the ingest has taken metrics of the Run that are not in its status yet."""
 
     @property
     def live_pods(self) -> tuple[PodView, ...]:
-        """Pods that can still write: neither Succeeded nor Failed. A pod that is being deleted counts."""
+        """Pods that can still write: neither Succeeded nor Failed. Pods that are being deleted are among them."""
         return tuple(pod for pod in self.pods if pod.live)
 
 
 @dataclass(frozen=True, slots=True)
 class CreateWorkload:
-    """Create what the attempt needs (claims, config maps), then the child. Existing ones of ours are fine."""
+    """Create the claims and ConfigMaps that the attempt needs, then the child. Existing objects of this Run are kept."""
 
     workload: Workload
 
 
 @dataclass(frozen=True, slots=True)
 class OnObject:
-    """An action on an object as it was seen: another one of its name, with another uid, is left alone."""
+    """An action on the object that was seen: an object of the same name with another uid is left alone."""
 
     name: str
     uid: str
@@ -69,19 +69,19 @@ class OnObject:
 
 @dataclass(frozen=True, slots=True)
 class SuspendChild(OnObject):
-    """Tell the child to end its pods and keep itself."""
+    """Suspend the child: it ends its pods and stays."""
 
 
 @dataclass(frozen=True, slots=True)
 class SetDeadline(OnObject):
-    """Give the Job another deadline: that of the Run was changed while it runs."""
+    """Change the Job's deadline, because that of the running Run was changed."""
 
     seconds: int
 
 
 @dataclass(frozen=True, slots=True)
 class ScaleChild(OnObject):
-    """Tell the Deployment how many pods it shall have; 0 ends them and keeps the Deployment."""
+    """Set the number of pods of the Deployment; 0 ends them and keeps the Deployment."""
 
     replicas: int
 
@@ -95,14 +95,14 @@ class RestartChild(OnObject):
 
 @dataclass(frozen=True, slots=True)
 class CreateService:
-    """Create the address. An existing one of ours is fine."""
+    """Create the Service. An existing Service of this Run is kept."""
 
     body: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class PatchService:
-    """Give the address the type and ports that are wanted now; the cluster IP stays."""
+    """Change type and ports of the Service; its cluster IP stays."""
 
     uid: str
     body: Mapping[str, Any]
@@ -110,26 +110,26 @@ class PatchService:
 
 @dataclass(frozen=True, slots=True)
 class DeleteChild(OnObject):
-    """Remove a child that is not to have pods any more, or an address no longer named."""
+    """Delete a child that shall have no pods any more, or a Service that the document does not name any more."""
 
     kind: str = "Job"
     version: str = ""
-    """The resourceVersion it must still have; empty: any. A Job that has just ended is not to be removed unread."""
+    """The resourceVersion that it must still have, so that no Job is deleted whose end was not read; empty: any."""
 
 
 @dataclass(frozen=True, slots=True)
 class DeletePod(OnObject):
-    """End one pod of the Run: its program has ended and another container keeps it, or nobody else will end it."""
+    """Delete one pod: its program has ended and another container keeps it, or no controller ends it."""
 
 
 @dataclass(frozen=True, slots=True)
 class DeleteReplicaSet(OnObject):
-    """End a ReplicaSet that its Deployment left behind; only one without a controller that carries the Run's uid."""
+    """Delete a ReplicaSet that a Deployment left behind: only one that has the Run's uid and no controller."""
 
 
 @dataclass(frozen=True, slots=True)
 class MarkFinished:
-    """Keep the end where backups keep it: in an annotation of the Run."""
+    """Write the end into an annotation of the Run, which backups keep."""
 
     uid: str
     value: str
@@ -137,14 +137,14 @@ class MarkFinished:
 
 @dataclass(frozen=True, slots=True)
 class DeleteRun:
-    """Remove the Run itself: its time to live after the end is over."""
+    """Delete the Run: its time to live after the end is over."""
 
     uid: str
 
 
 @dataclass(frozen=True, slots=True)
 class DeleteCustom:
-    """Remove the Run's object of another operator; it is gone when what it owns is gone."""
+    """Delete the Run's object of another operator, in the foreground: after everything it owns."""
 
     what: CustomKind
     name: str
@@ -170,7 +170,7 @@ Action = (
 
 @dataclass(frozen=True, slots=True)
 class RunEvent:
-    """A line of the story that `kubectl describe run` tells."""
+    """An Event of the Run, as `kubectl describe run` shows it."""
 
     type: str
     """`Normal` or `Warning`."""
@@ -187,16 +187,16 @@ class Plan:
     actions: tuple[Action, ...] = ()
     events: tuple[RunEvent, ...] = ()
     wake_at: float | None = None
-    """Seconds since the epoch at which to look again even if nothing happens."""
+    """When to look again even if nothing happens, in seconds since the epoch; None: never."""
     can_wait: bool = False
-    """True: the status says nothing that anybody has to act on; in a burst it may come some seconds later."""
+    """True: nobody has to act on the status; in a burst it may be written some seconds later."""
     reread: bool = False
-    """True: nothing else is in this plan; decide again with children read from the API server."""
+    """True: the plan has nothing else; read the children from the API server and decide again."""
     look: CustomKind | None = None
-    """Nothing else is in this plan: decide again with the Run's object of this kind in `Observed.custom`."""
+    """The plan has nothing else: read the Run's object of this kind into `Observed.custom` and decide again."""
     load: Referred | None = None
-    """Nothing else is in this plan: decide again with the document of this object in `Observed.catalog`."""
+    """The plan has nothing else: read the document of this object into `Observed.catalog` and decide again."""
     ask: Question | None = None
-    """A Job that makes no pod, or a pod that is not made on its node: only Events say why. Decide again with `Observed.said`."""
+    """A Job that makes no pod, or a pod that its node does not start: read its Events into `Observed.said` and decide again."""
     wants: tuple[Want, ...] = ()
-    """What this decision was looking for: look again when one of them appears, changes or goes."""
+    """What this decision looked up: decide again when one of them appears, changes or is deleted."""

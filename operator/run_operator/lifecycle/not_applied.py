@@ -1,4 +1,4 @@
-"""What of the document has no effect: condition NotApplied, and an Event with each attempt."""
+"""Fields of the document that have no effect: condition NotApplied, and an Event with each attempt."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ ALL_USED = "AllUsed"
 
 
 def warnings(ctx: Context) -> tuple[str, ...]:
-    """One line each: keys that the kind does not use, and what a profile decides instead."""
+    """One sentence each: keys that the kind does not use, and fields that a profile overrides."""
     return (*without_effect(ctx.run, ctx.document), *ctx.resolution.warnings)
 
 
 def reported(ctx: Context) -> Context:
-    """The context with the condition in its draft. A document that is used whole has none.
+    """Set the condition in the draft; a document whose every field is used has none.
 
     Looked at once for each generation: what a status says of this one holds. A Run that waited for its Runtime is looked at until it
     has started, since the Runtime says which fields count.
@@ -38,7 +38,7 @@ def reported(ctx: Context) -> Context:
 
 
 def events(ctx: Context, workload: Workload) -> tuple[RunEvent, ...]:
-    """The Event about what of the document this attempt does not use; none if it uses all of it."""
+    """The Event about fields that this attempt does not use; empty if it uses all of them."""
     found = (*warnings(ctx), *workload.warnings)
     text = printable("; ".join(found))
     return (RunEvent("Warning", conditions.NOT_APPLIED, text),) if found else ()

@@ -1,4 +1,4 @@
-"""From the objects that are there to what a decision about one Run is made from."""
+"""From the objects of the store to the input of a decision about one Run."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def observed(
     refusal: Refusal | None = None,
     gone: tuple[PodView, ...] = (),
 ) -> Observed:
-    """The children by kind. At most one Job or Deployment is not being deleted: that one is taken."""
+    """The children by kind. Of several Jobs or Deployments the one is taken that is not being deleted; there is at most one."""
     found = list(children)
     jobs = sorted((c for c in found if isinstance(c, JobView)), key=lambda job: job.deleting)
     deployments = sorted((c for c in found if isinstance(c, DeploymentView)), key=lambda one: one.deleting)
@@ -39,6 +39,6 @@ def observed(
 
 
 def owned_and_orphans(children: Iterable[Child], run: Run) -> list[Child]:
-    """What decisions about the Run are made from."""
+    """The Run's own children, and the orphans among the pods."""
     held = list(children)
     return [*owned(held, run, child_name(run.name)), *(one for one in held if is_orphan(one, run))]

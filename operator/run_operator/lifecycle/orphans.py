@@ -14,12 +14,12 @@ from run_operator.lifecycle.context import Context
 from run_operator.lifecycle.model import Action, DeletePod, DeleteReplicaSet, Plan
 
 GRACE: Final = 5.0
-"""Seconds the garbage collector gets, which ends the pods of a child that was deleted in the usual way."""
+"""Seconds for the garbage collector, which deletes the pods of a child that was deleted in the usual way."""
 REPLICA_SET: Final = "ReplicaSet"
 
 
 def await_pods(ctx: Context) -> Plan:
-    """Wait for the pods that are left; end those that nobody has asked to end."""
+    """Wait for the pods that are left, and delete those that are not being deleted."""
     made = stop.await_pods(ctx)
     if not any(not pod.facts.deleting for pod in ctx.writers):
         return made
@@ -33,7 +33,7 @@ def await_pods(ctx: Context) -> Plan:
 
 
 def ends(ctx: Context) -> tuple[Action, ...]:
-    """The actions that end the pods that nobody has asked to end; a ReplicaSet goes with its pods, or it would make others."""
+    """Delete the pods that are not being deleted, and their ReplicaSet, which would make other pods."""
     found: dict[Action, None] = {}
     for pod in ctx.writers:
         if pod.facts.deleting:

@@ -1,6 +1,6 @@
 """What to do next with one Run: a pure function of the Run, its children and the clock.
 
-Level based: whatever woke the operator up, the answer follows from what is there now. The truth rules of
+The plan follows from what is there now, whatever event led to it. The truth rules of
 docs/architecture.md are kept in this room and nowhere else; docs/lifecycle.md is its table, and tested against it.
 """
 
@@ -58,9 +58,9 @@ def _planned(run: Run, observed: Observed, now: float, options: Options) -> Plan
 
 
 def _never_forgotten(ctx: Context, made: Plan) -> Plan:
-    """Whatever waits for somebody else is looked at again, should nobody say that it has happened.
+    """A Run that waits for something is looked at again, even if no event comes.
 
-    RUNNING and STOPPED wait for what their messages name: a program, a person.
+    Except RUNNING and STOPPED: they wait for the program, or for a person.
     """
     state = state_of((made.status or ctx.run.status).get("state"))
     if state in FINAL or state in (State.RUNNING, State.STOPPED) or made.reread or made.actions:
@@ -69,7 +69,7 @@ def _never_forgotten(ctx: Context, made: Plan) -> Plan:
 
 
 def _decided(ctx: Context) -> Plan:
-    """The first case that fits decides."""
+    """The plan of the first case that fits."""
     run, observed = ctx.run, ctx.observed
     is_final = ctx.draft.state in FINAL
     if run.deleting and (is_final or _never_began(ctx)):
@@ -96,7 +96,7 @@ def _never_began(ctx: Context) -> bool:
 
 
 def _next_step(ctx: Context) -> Plan:
-    """The step of a Run of which something was started, or that is not to start."""
+    """The step of a Run that was started, or that shall not start."""
     if not ctx.draft.attempt and not ctx.has_child:
         if elsewhere.ran_elsewhere(ctx):
             return elsewhere.shown(ctx)
@@ -124,5 +124,5 @@ def _with_child(ctx: Context, child: JobView | DeploymentView) -> Plan:
 
 
 def _tells_the_end(ctx: Context, child: JobView | DeploymentView) -> bool:
-    """Whether it is the Job of the current attempt, with its verdict: it counts, although somebody deletes the Job."""
+    """Whether this is the Job of the current attempt, with its verdict: that counts even if the Job is being deleted."""
     return isinstance(child, JobView) and child.over and child.attempt == ctx.draft.attempt

@@ -1,6 +1,6 @@
-"""The program has ended and its Job does not say so: a container beside it keeps the pod, or made it fail.
+"""The program has ended and its Job does not report it: another container keeps the pod, or made it fail.
 
-What the program did decides. The outcome is recorded first, then the pod is ended, then the Run is finished.
+The program's own exit code decides. The outcome is recorded first, then the pod is deleted, then the Run ends.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ from run_operator.lifecycle.model import Action, DeleteChild, DeletePod, Plan
 from run_operator.workloads.retries import retries_left
 
 ENDED: Final = "ProgramEnded"
-"""Reason of Running=False while what is left of the pod is ended."""
+"""Reason of Running=False while the rest of the pod is being ended."""
 KEPT: Final = "PodKeptRunning"
 GRACE: Final = 10.0
-"""Seconds after the program's end that the containers beside it may take to end by themselves."""
+"""Seconds for the other containers to end by themselves after the program's end."""
 CONTROLLER: Final = 60.0
-"""Seconds after which a Job that draws no conclusion from an ended pod is mentioned."""
+"""Seconds after which the message says that the Job has not counted its ended pod."""
 AGAIN: Final = 300.0
 
 
 def ended(ctx: Context, job: JobView, seen: JobOutcome) -> Plan:
-    """What follows, when nothing else makes it follow."""
+    """The step after the program's end, when the Job does not lead to it."""
     finished = ctx.now if seen.finished_at is None else seen.finished_at
     if not seen.kept_by and not seen.overruled:
         return _await_verdict(ctx, finished, seen)
@@ -45,13 +45,13 @@ def ended(ctx: Context, job: JobView, seen: JobOutcome) -> Plan:
 
 
 def is_over(ctx: Context, job: JobView, seen: JobOutcome) -> bool:
-    """Whether the program came to its end and only its pod is left: a stop comes too late."""
+    """Whether the program has ended and only its pod is left, so that a stop is too late."""
     kept = seen.progress == "ENDING" and bool(seen.kept_by or seen.overruled)
     return kept and (not seen.exit_code or job.facts.failed >= retries_left(ctx.run))
 
 
 def without_job(ctx: Context) -> Plan | None:
-    """The Job was deleted when the program had done its work: there is nothing to begin again."""
+    """The step when the Job was deleted after the program had done its work: no other attempt begins."""
     draft = ctx.draft
     mine = [p for p in ctx.witnesses if p.attempt == draft.attempt and p.controller.kind == "Job"]
     newest = max(mine, key=lambda pod: (pod.created, pod.name), default=None)
@@ -86,7 +86,7 @@ def without_job(ctx: Context) -> Plan | None:
 
 
 def is_decided(ctx: Context) -> bool:
-    """Whether the outcome of the current attempt is recorded, and its pod is being ended."""
+    """Whether the outcome of the current attempt is recorded while its pod is being ended."""
     known = conditions.find(ctx.draft.current.get("conditions", ()), conditions.RUNNING) or {}
     return known.get("reason") == ENDED and ctx.draft.ended
 
@@ -114,7 +114,7 @@ def end(ctx: Context) -> Plan:
 
 
 def _await_verdict(ctx: Context, finished: float, seen: JobOutcome) -> Plan:
-    """The Job's verdict comes with an event of the Job; where it does not come, that is said."""
+    """Wait for the Job's verdict, which comes with an event; report it when the verdict does not come."""
     if ctx.now < finished + CONTROLLER:
         return Plan(wake_at=finished + CONTROLLER)
     message = f"{seen.message}; the Job controller has drawn no conclusion from it yet"
@@ -123,7 +123,7 @@ def _await_verdict(ctx: Context, finished: float, seen: JobOutcome) -> Plan:
 
 
 def _retry(ctx: Context, seen: JobOutcome) -> Plan:
-    """The Job begins again once the pod is gone, and counts it as what it is: a failure."""
+    """Delete the pod: then the Job counts the failure and begins again."""
     pod = next((p for p in ctx.observed.live_pods if p.name == seen.pod_name), None)
     if pod is None or pod.facts.deleting:
         return ctx.decided(wake_at=ctx.next_loss or ctx.now + AGAIN)
@@ -159,5 +159,5 @@ def _keepers(seen: JobOutcome) -> str:
 
 
 def _undeleted(ctx: Context) -> tuple[Action, ...]:
-    """Pods that the deletion of their Job did not reach."""
+    """Pods that are left although their Job was deleted."""
     return tuple(DeletePod(pod.name, pod.uid) for pod in ctx.writers if not pod.facts.deleting)

@@ -1,6 +1,6 @@
 """A Run that refers to a Function, a Task or a profile: it waits for them, and remembers what it was started with.
 
-What cannot be found is a reason to wait only when something is about to be started: an attempt under way goes on
+A Run waits for what cannot be found only when it is about to start: an attempt under way goes on
 with what it has.
 """
 
@@ -24,7 +24,7 @@ FORGED: Final = "what status.resolved says was not written by this operator and 
 
 
 def resolved(ctx: Context) -> Context:
-    """The situation with what the Run refers to looked up and merged in. Nothing is decided or written yet."""
+    """Look up what the Run refers to and merge it into the Run. Decides and writes nothing."""
     found = resolve(ctx.run, ctx.observed.catalog, ctx.options)
     if found.run.translation is None and ctx.observed.deployment and child_kind(found.run) == "Job":
         # Its Runtime is gone, and the record of it is not there or not genuine: what runs is a service all the same.
@@ -33,13 +33,13 @@ def resolved(ctx: Context) -> Context:
 
 
 def require(ctx: Context) -> None:
-    """Go on only if everything is there. Raises the WorkloadError that says what is not."""
+    """Raise the WorkloadError that names what is missing, if anything is."""
     if ctx.resolution.error:
         raise ctx.resolution.error
 
 
 def record(ctx: Context) -> None:
-    """Before an attempt starts: store what it uses, or drop what is not used any more. Raises WorkloadError."""
+    """Store in the draft what the next attempt uses; drop what it does not use any more. Raises WorkloadError."""
     require(ctx)
     found = ctx.resolution
     ctx.draft.events += forgery(ctx, ctx.draft.attempt)
@@ -56,16 +56,16 @@ def forgery(ctx: Context, attempt: int) -> tuple[RunEvent, ...]:
 
 
 class ResolutionOutcome(NamedTuple):
-    """What a stopped Run says about what it refers to."""
+    """What a stopped Run reports about the objects that it refers to."""
 
     text: str = ""
-    """To be added to its message; empty when nothing is missing."""
+    """Added to the Run's message; empty when nothing is missing."""
     news: bool = False
-    """Whether this differs from what it said before."""
+    """Whether this differs from the last report."""
 
 
 def report(ctx: Context) -> ResolutionOutcome:
-    """While a Run is stopped: say in its condition whether it could start.
+    """Set the condition Resolved of a stopped Run: whether it could start.
 
     Raises the WorkloadError of a Run that was never started and can never be.
     """
@@ -85,7 +85,7 @@ def report(ctx: Context) -> ResolutionOutcome:
 
 
 def wait(ctx: Context, error: UnresolvedError) -> Plan:
-    """Nothing starts until what is missing is there: CREATED, or STOPPED if there were attempts before."""
+    """Wait for what is missing: in CREATED, or in STOPPED if the Run had attempts."""
     draft, message = ctx.draft, str(error)
     _missing(ctx, error)
     if draft.attempt:

@@ -24,7 +24,7 @@ def is_restored(ctx: Context) -> bool:
 
 
 def shown(ctx: Context) -> Plan:
-    """The end as it was, and from where it comes."""
+    """Show the end from the annotation, and where the Run comes from."""
     mark = ctx.run.end_mark
     if mark is None:
         return Plan()
@@ -40,7 +40,7 @@ def shown(ctx: Context) -> Plan:
 
 
 def marks(ctx: Context) -> tuple[Action, ...]:
-    """What writes the annotation, once; nothing for a Run of which nothing was ever started."""
+    """The action that writes the annotation, once; empty for a Run that was never started."""
     run = ctx.run
     ended = parse(run.status.get("completionTime"))
     if (

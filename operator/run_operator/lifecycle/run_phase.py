@@ -1,4 +1,4 @@
-"""An attempt under way: its pod is about to run, or runs."""
+"""An attempt under way: its pod is being started, or runs."""
 
 from __future__ import annotations
 
@@ -42,15 +42,15 @@ NOTEWORTHY: Final = frozenset(
         "Unschedulable",
     }
 )
-"""Reasons to be PENDING that a person has to act on: written at once."""
+"""Reasons of PENDING that a person has to act on: they are written at once."""
 LONGEST_PAUSE: Final = 300.0
-"""Seconds until what waits without a word is asked again why, at most; before that, twice as long each time."""
+"""Seconds between two questions for Events about a pod without a reason, at most; the pause doubles each time."""
 REPORTED_AGAIN: Final = frozenset({"ConfigMapNotFound", "CrashLoopBackOff", "SecretNotFound"})
-"""Reasons whose words change only when there is news."""
+"""Reasons whose messages change only when the cause changes."""
 
 
 def under_way(ctx: Context, job: JobView, seen: JobOutcome) -> Plan:
-    """Say what is seen, with few writes: the ordinary steps of a pod's start are not worth one each."""
+    """Report the state of the pod with few writes: the ordinary steps of its start are not written one by one."""
     if seen.progress == "ENDING":
         return program_end.ended(ctx, job, seen)
     start.admitted(ctx)
@@ -63,7 +63,7 @@ def under_way(ctx: Context, job: JobView, seen: JobOutcome) -> Plan:
 
 
 def _quiet_until(ctx: Context, job: JobView, seen: JobOutcome) -> float | None:
-    """A new Run that most likely runs in a moment: PENDING then comes into the same write as RUNNING."""
+    """Until when a new Run writes nothing, because it most likely runs soon: one write then shows PENDING and RUNNING."""
     created = parse(job.created)
     if state_of(ctx.run.status.get("state")) != State.CREATED or seen.reason in NOTEWORTHY or created is None:
         return None
@@ -88,7 +88,7 @@ def _running(ctx: Context, seen: JobOutcome, *actions: Action) -> Plan:
 
 
 def waiting(ctx: Context, seen: JobOutcome, *actions: Action, wake_at: float | None = None) -> Plan:
-    """Why it does not run yet; where no status says it (a quota, a volume), in the words of Events."""
+    """Why the program does not run yet; from Events where no status says it (a quota, a volume)."""
     question = seen.ask
     if question is None:
         return pending(ctx, seen, *actions, wake_at=wake_at)
@@ -103,13 +103,13 @@ def waiting(ctx: Context, seen: JobOutcome, *actions: Action, wake_at: float | N
 
 
 def _waited(ctx: Context, question: Question) -> float:
-    """Not below nothing: the clocks of nodes differ."""
+    """Seconds since then, at least 0: the clocks of nodes differ."""
     since = parse(ctx.run.status.get("startTime")) if question.since is None else question.since
     return 0.0 if since is None else max(0.0, ctx.now - since)
 
 
 def pending(ctx: Context, seen: JobOutcome, *actions: Action, wake_at: float | None = None) -> Plan:
-    """Why it does not run yet: reasons to act on at once, ordinary ones after a while."""
+    """Report why the program does not run yet: NOTEWORTHY reasons at once, others after REPORT_AFTER."""
     since = parse(ctx.run.status.get("startTime"))
     report_at = (ctx.now if since is None else since) + REPORT_AFTER
     is_reported = seen.reason in NOTEWORTHY or ctx.now >= report_at

@@ -1,6 +1,6 @@
-"""A service: a Deployment that goes up and down between nothing and the wanted number, at one address.
+"""The steps of a service: a Deployment that is scaled between 0 and the number of replicas, behind one Service.
 
-It has no end of its own: whatever its pods do, it is reported and not torn down.
+A service has no end of its own: failures of its pods are reported, and the Deployment stays.
 """
 
 from __future__ import annotations
@@ -28,17 +28,17 @@ from run_operator.workloads.fields import WorkloadError
 
 DEGRADED: Final = "Degraded"
 DEGRADED_AFTER: Final = 30.0
-"""Seconds after which a missing replica of a service that still answers is reported, and its return too."""
+"""Seconds after which a missing replica of a service that still answers is reported; the same for its return."""
 STEADY: Final = 10.0
-"""Seconds a restarted pod has to run before it counts, and a service may take to answer again before it is reported."""
+"""Seconds that a restarted pod has to run before it counts; also seconds of silence before they are reported."""
 STEADIEST: Final = 300.0
 FLIPS: Final = 4
-"""Changes of state within MEMORY seconds of one attempt; what comes after them has to be ever steadier."""
+"""Changes of state within MEMORY seconds of one attempt, after which each further change has to last longer."""
 MEMORY: Final = 600.0
 
 
 def with_deployment(ctx: Context, deployment: DeploymentView) -> Plan:
-    """The Deployment is there: up, down, or on its way."""
+    """The step when the Deployment is there."""
     ctx.draft.pods(summaries(ctx.observed.pods))
     if verdict := deadlines.sealed(ctx):
         return finish.give_up(ctx, verdict)
@@ -50,7 +50,7 @@ def with_deployment(ctx: Context, deployment: DeploymentView) -> Plan:
 
 
 def _down(ctx: Context, deployment: DeploymentView) -> Plan:
-    """To no pods at all, and from there up again if it should run."""
+    """Scale to no pods; once none is left, start again if the Run should run."""
     if deployment.replicas:
         stop.ending(ctx, "asked the Deployment to end its pods")
         return ctx.decided(ScaleChild(deployment.name, deployment.uid, 0))
@@ -70,7 +70,7 @@ def _down(ctx: Context, deployment: DeploymentView) -> Plan:
 
 
 def _up(ctx: Context, deployment: DeploymentView) -> Plan:
-    """Its address, its number of pods, and whether it serves."""
+    """Keep the Service and the number of pods as the document asks, and report whether it serves."""
     wanted = _wanted(ctx, deployment)
     address, missing = _address(ctx, deployment)
     if missing is not None:
@@ -89,9 +89,9 @@ def _up(ctx: Context, deployment: DeploymentView) -> Plan:
 
 
 def _address(ctx: Context, deployment: DeploymentView) -> tuple[ServiceView | None, Mapping[str, Any] | None]:
-    """The Service that is there, or the one that is missing; neither where no ports are named.
+    """The existing Service, or the one to create; neither where the document names no ports.
 
-    An edit of the document, of more than its replicas, counts from the next attempt: until then, the Service stays.
+    An edit of anything but the replicas counts from the next attempt: until then, the Service stays.
     """
     if deployment.facts.digest != digest(ctx.run.spec):
         ctx.draft.event(
@@ -109,7 +109,7 @@ def _address(ctx: Context, deployment: DeploymentView) -> tuple[ServiceView | No
 
 
 def _scaled(ctx: Context, deployment: DeploymentView, wanted: int) -> tuple[ScaleChild, ...]:
-    """What gives the Deployment the wanted number of pods; nothing if it has it."""
+    """The action that gives the Deployment its number of pods; empty if it has that number."""
     if deployment.replicas == wanted:
         return ()
     if ctx.run.status.get("observedGeneration") == ctx.run.generation:
@@ -149,7 +149,7 @@ def _serving(
 
 
 def _wanted(ctx: Context, deployment: DeploymentView) -> int:
-    """How many pods the document asks for; as many as there are to be now, where an edit asks for what cannot be."""
+    """The number of pods that the document asks for; the Deployment's own number where an edit is invalid."""
     try:
         return replicas(ctx.run.spec)
     except WorkloadError as error:
@@ -158,7 +158,7 @@ def _wanted(ctx: Context, deployment: DeploymentView) -> int:
 
 
 def _address_lost(ctx: Context, wanted: Mapping[str, Any]) -> Plan:
-    """The address is missing: first read again, then create it; the rest follows when it is back."""
+    """The Service is missing: read it again, then create it; everything else waits for it."""
     if not ctx.observed.fresh:
         return Plan(reread=True)
     if ctx.draft.has_service:
@@ -172,7 +172,7 @@ def _address_lost(ctx: Context, wanted: Mapping[str, Any]) -> Plan:
 
 
 def _report(ctx: Context, seen: Readiness, wanted: int, address: ServiceView | None) -> float | None:
-    """Say with how many replicas it runs; returns when to look again, where that is not said yet."""
+    """Report how many replicas serve. Returns when to look again; None: it is reported."""
     draft = ctx.draft
     entering = draft.state != State.RUNNING
     known = conditions.find(ctx.run.status.get("conditions", ()), conditions.RUNNING) or {}
@@ -202,7 +202,7 @@ def _earliest(*moments: float | None) -> float | None:
 
 
 def _steady(ctx: Context) -> float:
-    """How long things have to stay as they are before they count: the longer the more often they changed lately."""
+    """Seconds that a change has to last before it is reported: longer after many recent changes."""
     since = max(parse(ctx.run.status.get("startTime")) or 0.0, ctx.now - MEMORY)
     times = (parse(entry.get("time")) or 0.0 for entry in ctx.run.status.get("transitions", ()))
     flips = sum(time >= since for time in times)

@@ -1,4 +1,4 @@
-"""Beginning an attempt: it is counted and stored first, then its child is created. Raises WorkloadError where it cannot be."""
+"""The beginning of an attempt: it is counted and stored, then its child is created. Raises WorkloadError."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ QUEUED: Final = "Queued"
 HELD: Final = "Suspended"
 STARTING: Final = "waiting for the pod to start"
 REPORT_AFTER: Final = 10.0
-"""Seconds a pod may take to start before an ordinary reason (image being pulled...) is worth a status write."""
+"""Seconds until an ordinary reason of a pod that starts (its image is pulled) is written to the status."""
 
 
 def next_attempt(ctx: Context, leftover: JobView | None = None) -> Plan:
@@ -43,7 +43,7 @@ def next_attempt(ctx: Context, leftover: JobView | None = None) -> Plan:
 
 
 def count(ctx: Context) -> None:
-    """The next attempt begins; its child comes after this is stored. Raises WorkloadError."""
+    """Count the next attempt in the status; its child is created after that is stored. Raises WorkloadError."""
     resolution.require(ctx)
     draft = ctx.draft
     goes_on = bool(draft.last_attempt.get("interruptedBy")) and draft.state != State.STOPPED
@@ -67,7 +67,7 @@ def count(ctx: Context) -> None:
 def create(ctx: Context, leftover: JobView | None = None) -> Plan:
     """Create the child of the attempt that is counted already. Raises WorkloadError."""
     workload = prepare(ctx)
-    # A Job whose pod is refused (priority class, quota) says nothing at all: nobody else would wake us.
+    # A Job whose pod is refused (priority class, quota) causes no event.
     wake_at = min(ctx.now + REPORT_AFTER, deadlines.due(ctx) or math.inf)
     if leftover is None:
         return ctx.decided(*brought_up(ctx, workload.service), CreateWorkload(workload), wake_at=wake_at)
@@ -77,7 +77,7 @@ def create(ctx: Context, leftover: JobView | None = None) -> Plan:
 
 
 def prepare(ctx: Context) -> Workload:
-    """The workload of the attempt that is counted already; says what of the document is not applied. Raises WorkloadError."""
+    """Build the workload of the attempt that is counted already, and report fields without effect. Raises WorkloadError."""
     resolution.record(ctx)
     workload = build(ctx.run.with_status(ctx.draft.current), ctx.draft.attempt, ctx.options)
     ctx.draft.events += not_applied.events(ctx, workload)
@@ -85,7 +85,7 @@ def prepare(ctx: Context) -> Workload:
 
 
 def brought_up(ctx: Context, wanted: Mapping[str, Any] | None) -> list[Action]:
-    """What makes the address the one that is wanted, before an attempt's pods; None: no address."""
+    """Actions that create or change the Service before an attempt's pods; None: the document names no ports."""
     name = wanted["metadata"]["name"] if wanted else ""
     actions: list[Action] = [
         DeleteChild(old.name, old.uid, "Service") for old in ctx.observed.services if old.name != name
@@ -101,12 +101,12 @@ def brought_up(ctx: Context, wanted: Mapping[str, Any] | None) -> list[Action]:
 
 
 def named(ctx: Context, name: str) -> ServiceView | None:
-    """The Service of that name, unless it is about to go."""
+    """The Service of that name, unless it is being deleted."""
     return next((s for s in ctx.observed.services if s.name == name and not s.facts.deleting), None)
 
 
 def held(ctx: Context) -> Plan:
-    """The Job is suspended though the Run is not: it waits, its clock stands still, and nobody interferes."""
+    """The Job is suspended though the Run is not (a queue holds it): the Run waits, and its deadlines do not count."""
     draft, queue = ctx.draft, ctx.run.queue
     if queue:
         reason, message = QUEUED, waiting_text(queue)
@@ -126,7 +126,7 @@ def held(ctx: Context) -> Plan:
 
 
 def admitted(ctx: Context) -> None:
-    """The Job is not held back (any more)."""
+    """Report that no queue holds the Job back."""
     draft = ctx.draft
     draft.unpause()
     draft.suspended_by("")
@@ -136,12 +136,12 @@ def admitted(ctx: Context) -> None:
 
 
 def waiting_text(queue: str) -> str:
-    """What a Run in a queue says."""
+    """The message of a Run in a queue."""
     return f"waiting in queue {queue}"
 
 
 def adopt(ctx: Context, child: JobView | DeploymentView) -> None:
-    """The child is of an attempt that the status does not know: its Job came first, or the status was lost."""
+    """Take over the attempt of this child, which the status does not have: its Job came first, or the status was lost."""
     if isinstance(child, JobView) and not child.suspend:
         _adopt(ctx, child.attempt, parse(child.created) or ctx.now)
     else:
@@ -149,7 +149,7 @@ def adopt(ctx: Context, child: JobView | DeploymentView) -> None:
 
 
 def adopt_pods(ctx: Context) -> Context:
-    """The same when the Job is gone again already and only its pods are left."""
+    """The same when the Job is gone already and only its pods are left."""
     pods = [pod for pod in ctx.observed.live_pods if pod.attempt > ctx.draft.attempt]
     if pods:
         last = max(pods, key=lambda pod: pod.attempt)
@@ -165,14 +165,14 @@ def _adopt(ctx: Context, attempt: int, began: float | None) -> None:
 
 
 def record_loss(ctx: Context) -> None:
-    """The child of the attempt is gone though nobody stopped the Run: the next attempt will create it."""
+    """Record that the child is gone although nobody stopped the Run; the next attempt creates another one."""
     message = f"the {child_kind(ctx.run)} of attempt {ctx.draft.attempt} was deleted; set spec.suspend to stop a Run"
     ctx.draft.end_attempt("ChildDeleted", message, None, None, ctx.now)
     ctx.draft.event("ChildDeleted", message, warning=True)
 
 
 def refused(ctx: Context, refusal: Refusal) -> Plan:
-    """The API server said no to the child: for good, or for now (quota, policy)."""
+    """Report that the API server refused the child: for good, or for now (quota, policy)."""
     serving = ctx.observed.deployment is not None and ctx.observed.deployment.replicas > 0
     if refusal.final and not serving:  # with pods that go on running it cannot be the end
         if ctx.draft.attempt == 1 and not ctx.has_child:
@@ -192,5 +192,5 @@ def refused(ctx: Context, refusal: Refusal) -> Plan:
 
 
 def _words(message: str) -> str:
-    """The message without its numbers."""
+    """The words of a message, without numbers."""
     return re.sub(r"\d+", "", message)

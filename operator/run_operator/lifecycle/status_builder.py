@@ -1,4 +1,4 @@
-"""The status as it will be: the old one, changed step by step, and the events that go with the changes."""
+"""A draft of the new status, made from the old one step by step, with the Events that belong to the changes."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ MAX_ATTEMPTS: Final = 20
 EXPLAINED: Final = frozenset({State.CREATED, State.PENDING, State.STOP, State.STOPPED, State.ERROR})
 STOPPED_AS_ASKED: Final = "Suspended"
 MAX_MESSAGE: Final = 4096
-"""Characters, as the CRD has it: a status with a longer one would be refused as a whole."""
+"""Characters, as in the CRD: the API server refuses a status with a longer message."""
 
 
 class StatusBuilder:
-    """A status in the making for one Run at one moment (`now`, seconds since the epoch)."""
+    """The draft of one Run's status at one moment (`now`, seconds since the epoch)."""
 
     def __init__(self, run: Run, now: float) -> None:
         self._run = run
@@ -35,7 +35,7 @@ class StatusBuilder:
 
     @property
     def state(self) -> State:
-        """The state as drafted so far."""
+        """The state of the draft."""
         return state_of(self._status.get("state"))
 
     @property
@@ -44,7 +44,7 @@ class StatusBuilder:
         return int(self._status.get("attempt") or 0)
 
     def become(self, state: State, message: str, at: float | None = None) -> None:
-        """Enter a state, or stay in it with another message."""
+        """Set state and message; a new state is a new transition."""
         message = printable(message)[:MAX_MESSAGE]
         if self._status.get("state") != state:
             entry = {"status": str(state), "time": precise_stamp(self._now if at is None else at)}
@@ -69,7 +69,7 @@ class StatusBuilder:
         self._explain()
 
     def _explain(self) -> None:
-        """One word beside the state, from its conditions; none where the state says it all."""
+        """Set `reason` from the conditions; none where the state alone is enough."""
         found = {c.get("type"): str(c.get("reason") or "") for c in self._status.get("conditions", ())}
         reason = found.get(conditions.FAILED if self.state == State.ERROR else conditions.RUNNING, "")
         if self.state == State.STOPPED and reason in ("", STOPPED_AS_ASKED):
@@ -80,7 +80,7 @@ class StatusBuilder:
             self._status.pop("reason", None)
 
     def resolved(self, record: dict[str, Any] | None) -> None:
-        """What came from elsewhere, for all later attempts; None: nothing does, and nothing is said about it."""
+        """Set the record of Function, Task, profile and Runtime for all later attempts; None: remove it and its condition."""
         if record:
             self._status["resolved"] = record
             return
@@ -90,11 +90,11 @@ class StatusBuilder:
             self._status["conditions"] = kept
 
     def pods(self, summaries: list[dict[str, Any]]) -> None:
-        """The short pod summary."""
+        """Set the short pod summary."""
         self._status["pods"] = summaries
 
     def service(self, address: dict[str, Any] | None) -> None:
-        """Where the Run can be reached; it stays while the Run is stopped. None: nowhere."""
+        """Set the address of the Run, which stays while it is stopped; None: it has none."""
         if address:
             self._status["service"] = address
         else:
@@ -106,7 +106,7 @@ class StatusBuilder:
         return bool(self._status.get("service"))
 
     def suspended_by(self, whom: str) -> None:
-        """What holds the Run back now: `User`, `Queue`, `Other`; empty: nobody's."""
+        """Set what suspends the Run: `User`, `Queue`, `Other`; empty: nothing."""
         if whom:
             self._status["suspendedBy"] = whom
         else:
@@ -119,7 +119,7 @@ class StatusBuilder:
 
     @property
     def surely_ran(self) -> bool:
-        """The same without doubt: starts are whole seconds, and in the first one it may be the attempt before that ran."""
+        """Whether it certainly ran: times are whole seconds, and in the first second the attempt before may have run."""
         return self._ran_after(0 if self.attempt == 1 else 1)
 
     def _ran_after(self, seconds: float) -> bool:
@@ -137,12 +137,12 @@ class StatusBuilder:
 
     @property
     def active(self) -> int:
-        """Seconds of the ended attempts, and of this one as far as a queue interrupted it."""
+        """Active seconds of the ended attempts, and of the current one up to its last interruption by a queue."""
         return int(self._status.get("activeSeconds") or 0)
 
     @property
     def current(self) -> dict[str, Any]:
-        """The status as drafted so far."""
+        """The draft."""
         return self._status
 
     @property
@@ -153,11 +153,11 @@ class StatusBuilder:
 
     @property
     def interruptions(self) -> int:
-        """How often the Run was interrupted since somebody started or resumed it."""
+        """How often the Run was interrupted since it was started or resumed."""
         return int(self._status.get("interruptions") or 0)
 
     def interrupted(self, by: str, retries: int, *, counts: bool) -> None:
-        """The current attempt is ended from outside; `retries`: how many it and those before it have used up."""
+        """Record that the current attempt was ended from outside; `retries`: how many are used up, this attempt included."""
         attempts = list(self._status.get("attempts", ()))
         if not attempts or attempts[-1].get("interruptedBy") or attempts[-1].get("endTime"):
             return
@@ -167,7 +167,7 @@ class StatusBuilder:
             self._status["interruptions"] = self.interruptions + 1
 
     def forget_interruptions(self) -> None:
-        """Somebody resumes the Run: it is counted from the beginning, as its retries are."""
+        """Set the count to 0, because the Run is resumed."""
         self._status.pop("interruptions", None)
 
     def begin_attempt(self, *, retries: int = 0) -> int:
@@ -185,12 +185,12 @@ class StatusBuilder:
         return number
 
     def forget_attempts(self) -> None:
-        """Nothing was started: the document alone was at fault, and the next attempt is the first one."""
+        """Remove all attempts: none was started, and the next attempt is number 1."""
         for key in ("attempt", "attempts", "startTime", "firstStartTime", "activeSeconds"):
             self._status.pop(key, None)
 
     def reopen(self) -> None:
-        """The end is taken back: the Run is as one that was not looked at yet, apart from its transitions."""
+        """Take back the end: the draft is that of a new Run, except for its transitions."""
         self._status.pop("completionTime", None)
         ended = (conditions.COMPLETE, conditions.FAILED, conditions.FINISHED, conditions.RUNNING)
         self._status["conditions"] = [
@@ -199,36 +199,36 @@ class StatusBuilder:
         self.become(State.CREATED, "the document was edited after an ERROR, and is looked at again")
 
     def adopt(self, number: int, began: float | None = None) -> None:
-        """Take over an attempt that the status does not know: its child was there first, or the status was lost."""
+        """Add an attempt that the status does not have: its child was created first, or the status was lost."""
         moment = stamp(self._now if began is None else began)
         self._status.update({"attempt": number, "startTime": moment})
         self._status.setdefault("firstStartTime", moment)
         self._status["attempts"] = [{"attempt": number, "startTime": moment}]
 
     def pause(self) -> None:
-        """Nothing of the Run is active, and its clock stands still until it begins or goes on."""
+        """Record that the Run has no active pod: its deadline does not count until it begins or goes on."""
         attempts = self._status.get("attempts", ())
         if attempts and not attempts[-1].get("endTime"):
             self._add_active(self._now)
         self._status.pop("startTime", None)
 
     def unpause(self) -> None:
-        """The queue let the attempt go on."""
+        """Record that the queue let the attempt go on."""
         if self.attempt and "startTime" not in self._status:
             self._status["startTime"] = stamp(self._now)
 
     def restored(self, attempt: int) -> None:
-        """The Run had so many attempts before it was restored; nothing else of them is known."""
+        """Set the number of attempts that a restored Run had; nothing else about them is known."""
         self._status["attempt"] = attempt
 
     def replicas(self, count: int, selector: str) -> None:
-        """What `kubectl scale` and autoscalers read: how many pods there are, and how to find them."""
+        """Set the number of pods and their selector, for `kubectl scale` and autoscalers."""
         self._status |= {"replicas": count, "selector": selector}
 
     def end_attempt(
         self, reason: str, message: str, exit_code: int | None, pod: str | None, ended: float
     ) -> None:
-        """Record how the current attempt ended; an attempt that has ended already stays as it was recorded."""
+        """Record how the current attempt ended; the record of an ended attempt is not changed."""
         attempts = list(self._status.get("attempts", ()))
         if not attempts or attempts[-1].get("endTime"):
             return
@@ -251,19 +251,19 @@ class StatusBuilder:
         self._status["activeSeconds"] = self.active + active
 
     def completed_at(self, moment: float) -> None:
-        """When the Run came to its final state."""
+        """Set the time of the final state."""
         self._status["completionTime"] = stamp(moment)
 
     def forget_writers(self) -> None:
-        """Drop who wrote metrics, which this status does not show: None is how a merge patch says it."""
+        """Remove the writers of metrics; None is how a merge patch removes a field."""
         self._status["metricsIngest"] = {"writers": None, "ended": None}
 
     def adopt_results(self, fields: Mapping[str, Any]) -> None:
-        """What the function returned when it ran elsewhere."""
+        """Set the results of a function that ran elsewhere."""
         self._status.update(fields)
 
     def event(self, reason: str, message: str, *, warning: bool = False) -> None:
-        """Add a line to the story."""
+        """Add an Event."""
         self.events.append(RunEvent("Warning" if warning else "Normal", reason, printable(message)))
 
     def status(self) -> dict[str, Any] | None:

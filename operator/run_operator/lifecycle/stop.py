@@ -16,9 +16,9 @@ from run_operator.workloads.builder import validate
 from run_operator.workloads.fields import WorkloadError
 
 LEFTOVER_KEPT: Final = 5.0
-"""Seconds the suspended Job of a stopped Run is kept. Then it goes, and the next attempt begins without delay."""
+"""Seconds until the suspended Job of a stopped Run is deleted, so that the next attempt can begin without delay."""
 REPORT_AFTER: Final = 10.0
-"""Seconds after which a stop that is not done says what it waits for."""
+"""Seconds after which the message of an unfinished stop says what it waits for."""
 TERMINATION_TIMEOUT: Final = "PodTerminationTimeout"
 
 
@@ -39,13 +39,13 @@ def stop(ctx: Context, job: JobView) -> Plan:
 
 
 def end_leftover(ctx: Context, leftover: JobView) -> Plan:
-    """Somebody let the Job of an earlier attempt go on: it goes, before anything else may begin."""
+    """Delete the Job of an earlier attempt that somebody unsuspended, before anything else begins."""
     ending(ctx, f"Job {leftover.name} belongs to an earlier attempt and is removed")
     return ctx.decided(DeleteChild(leftover.name, leftover.uid))
 
 
 def await_pods(ctx: Context) -> Plan:
-    """Pods of this Run still live, or may: nothing else happens until they are gone. The message names them when it takes long."""
+    """Wait for pods of this Run that live, or may; the message names them when that takes long."""
     ending(ctx, "waiting for its pods to end")
     report_at = since(ctx) + REPORT_AFTER
     if ctx.writers and ctx.now >= report_at:
@@ -56,7 +56,7 @@ def await_pods(ctx: Context) -> Plan:
 
 
 def stopped(ctx: Context, leftover: JobView | None = None) -> Plan:
-    """Nothing of the Run can write any more, and it is to stay so."""
+    """The plan of a Run that shall stay stopped and has no pod that can write."""
     draft = ctx.draft
     missing = resolution.report(ctx)
     if draft.attempt == 0 and not missing.text:
@@ -83,7 +83,7 @@ def stopped(ctx: Context, leftover: JobView | None = None) -> Plan:
 
 
 def _wrong(ctx: Context, missing: resolution.ResolutionOutcome) -> resolution.ResolutionOutcome:
-    """Report a mistake in an edit at once: at the resume it would end the Run."""
+    """Report a mistake in an edit at once, because it would end the Run at the resume."""
     if missing.text or ctx.run.generation == ctx.run.status.get("observedGeneration"):
         return missing
     try:
@@ -96,7 +96,7 @@ def _wrong(ctx: Context, missing: resolution.ResolutionOutcome) -> resolution.Re
 
 
 def ending(ctx: Context, message: str, *, again: bool = False) -> None:
-    """STOP: asked to stop, and not stopped yet. Written once, unless `again`."""
+    """Set the state STOP: asked to stop, and not stopped yet. It is written once, unless `again`."""
     draft = ctx.draft
     if ctx.run.suspend:
         draft.suspended_by("User")
@@ -128,7 +128,7 @@ def _explained(ctx: Context) -> tuple[str, str]:
 
 
 def _kept_for_a_while(ctx: Context, leftover: JobView | None) -> Plan:
-    """The suspended Job goes when it has been there to look at for a while."""
+    """The plan that deletes the suspended Job LEFTOVER_KEPT seconds after the stop."""
     if leftover is None:
         return ctx.decided(wake_at=deadlines.due(ctx))
     known = conditions.find(ctx.draft.current.get("conditions", ()), conditions.SUSPENDED) or {}

@@ -1,7 +1,7 @@
-"""Profiles: what an admin offers by name (a GPU, a node pool, a queue), and how it changes a Run.
+"""Profiles: settings that an administrator offers by name (a GPU, a node pool, a queue), applied to a Run.
 
 Resources, replicas and ports override the document's. Node selector, tolerations, volumes, labels, annotations and
-environment are added; of a variable in both, the document's value counts. Affinity, priority and runtime class come from the
+environment are added; a variable of the document wins over the profile's. Affinity, priority and runtime class come from the
 profile alone. The pull policy, the queue and the number of retries count where the Run names none.
 """
 
@@ -39,7 +39,7 @@ _LABEL_VALUE: Final = re.compile(r"([A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])
 
 
 class InvalidProfileError(UnresolvedError):
-    """The profile is there but cannot be used: Runs that name it wait until an admin has mended it."""
+    """The profile has a mistake: Runs that name it wait until an administrator mends it."""
 
     def __init__(self, name: str, source: Profile, problem: str, line: int | None = None) -> None:
         where = f"ConfigMap {source.source.namespace}/{source.source.name}, key {name}"
@@ -78,7 +78,7 @@ def profile_spec(name: str, profile: Profile) -> Mapping[str, Any]:
 
 
 def apply(run: Run, name: str, profile: Mapping[str, Any]) -> tuple[Run, tuple[str, ...]]:
-    """The Run with the profile applied to its spec, and what of the document does not count because of it."""
+    """The Run with the profile applied, and sentences about fields of the document that it overrides."""
     spec, labels = dict(run.spec), pairs(profile, "labels", "name")
     dropped = _overridden(spec, profile)
     for key in ALONE:
@@ -106,7 +106,7 @@ def apply(run: Run, name: str, profile: Mapping[str, Any]) -> tuple[Run, tuple[s
 
 
 def _overridden(spec: Mapping[str, Any], profile: Mapping[str, Any]) -> list[str]:
-    """The fields in which the document wants something else than it gets."""
+    """Fields of the document to which the profile gives another value."""
     resources, own = fields.mapping(profile, "resources"), fields.mapping(spec, "resources")
     found = [f"resources.{key}" for key in resources if own.get(key) and own[key] != resources[key]]
     found += [key for key in OVERRIDING if spec.get(key) and profile.get(key) not in (None, spec[key])]
@@ -147,6 +147,6 @@ def _check(profile: Mapping[str, Any]) -> None:
 
 
 def _line(parsed: Parsed, field: str) -> int | None:
-    """Of `volumes[0].name`: the line of that value, or of the nearest part around it."""
+    """The line of the value at a path such as `volumes[0].name`, or of the nearest part around it."""
     steps = re.findall(r"\[(\d+)\]|([^.\[\]]+)", field)
     return parsed.line(*(int(index) if index else word for index, word in steps))

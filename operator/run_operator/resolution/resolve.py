@@ -1,7 +1,7 @@
-"""From a Run that names its Function, Task or profile to one that says everything itself.
+"""Look up the Function, Task, profile and Runtime that a Run names, and merge them into its spec.
 
-The Function and the Task are asked for only where the Run has no image: an export of a Run the platform has built
-holds the merged fields already. What the Run was started with before (`status.resolved`) wins over what is there now.
+Function and Task are looked up only for a Run without an image: an export of a Run that the platform has built
+holds the merged fields already. The record of an earlier start (`status.resolved`) wins over what is there now.
 """
 
 from __future__ import annotations
@@ -38,31 +38,31 @@ from run_operator.workloads.fields import InvalidSpecError, UnresolvedError, Uns
 from run_operator.workloads.types import Options
 
 MAX_NAMED: Final = 3
-"""Names a message lists at most."""
+"""Names in a message, at most."""
 MAX_REFERENCE: Final = 300
 """Characters of a reference that a message repeats."""
 
 
 @dataclass(frozen=True, slots=True)
 class Resolution:
-    """What became of the references of a Run."""
+    """The result of looking up the references of a Run."""
 
     run: Run
-    """With what came from elsewhere merged in; as it is where nothing is needed or something is missing."""
+    """The merged Run; the Run itself where nothing is needed or something is missing."""
     record: ResolvedRecord | None = None
     """For `status.resolved`; None where nothing was needed."""
     wants: tuple[Want, ...] = ()
-    """What was looked for among the objects of the cluster, rather than taken from the record."""
+    """Objects that were looked up in the cluster, and not in the record."""
     error: WorkloadError | None = None
-    """Why the Run cannot be built; an UnresolvedError may pass."""
+    """Why the Run cannot be built; an UnresolvedError is temporary."""
     warnings: tuple[str, ...] = ()
-    """What of the document is not applied, one line each."""
+    """Fields of the document that have no effect, one sentence each."""
     is_forged: bool = False
-    """Whether the record in the status is not the operator's: it was not used."""
+    """Whether the record in the status lacks the operator's signature; then it was not used."""
 
     @property
     def message(self) -> str:
-        """Where things came from, in one line."""
+        """A line that names the objects that were merged."""
         record = self.record or ResolvedRecord()
         named = []
         if record.function:
@@ -80,7 +80,7 @@ class Resolution:
 
 
 def resolve(run: Run, catalog: Catalog, options: Options) -> Resolution:
-    """Look up what the Run names. Never raises: what is wrong is in the result."""
+    """Look up what the Run names. Never raises: mistakes are in the result."""
     try:
         essential: tuple[str, ...] = (builder(run).essential,)
     except UnsupportedError:
@@ -105,7 +105,7 @@ class _Lookup:
     catalog: Catalog
     options: Options
     essential: Sequence[str]
-    """The fields without any of which the Function is looked up; empty: its Runtime says which."""
+    """Where the document has none of these fields, the Function is looked up; empty: the Runtime names them."""
     wants: list[Want] = field(default_factory=list)
     is_forged: bool = False
     definition: Definition | None = None
@@ -113,7 +113,7 @@ class _Lookup:
 
     @property
     def marked(self) -> Run:
-        """The Run as it is, of which is known at least whether it is a job or a service."""
+        """The unmerged Run, marked as a job or a service."""
         if self.definition is None:
             return self.run
         return replace(
@@ -149,7 +149,7 @@ class _Lookup:
         return Resolution(run, record, tuple(self.wants), warnings=warnings)
 
     def _runtime(self, recorded: ResolvedPart | None) -> ResolvedPart:
-        """What the Run was started with, else the one that counts now."""
+        """The recorded Runtime, else the one that counts now."""
         kind = of_run(self.run.kind, fields.text(self.run.spec, "task"))
         part = _kept(recorded, kind.label)
         if part is None:
@@ -160,7 +160,7 @@ class _Lookup:
         return part
 
     def _recorded(self) -> ResolvedRecord:
-        """What the operator recorded; nothing where it did not: others may write the status too."""
+        """The record with the operator's signature; empty where the signature is missing or wrong."""
         found = mapping(self.run.status.get("resolved"))
         if not found:
             return ResolvedRecord()
@@ -168,7 +168,7 @@ class _Lookup:
         return ResolvedRecord() if self.is_forged else ResolvedRecord.of_status(self.run.status)
 
     def _function_and_task(self, recorded: ResolvedRecord) -> tuple[ResolvedPart, ResolvedPart]:
-        """Each as it was recorded while the Run still names the same one."""
+        """Both; a recorded one is used while the Run still names it."""
         own = fields.text(self.run.spec, "function")
         task = _kept(recorded.task, fields.text(self.run.spec, "task") or "")
         if task is None or not (task.name or _kept(recorded.function, own)):
@@ -188,7 +188,7 @@ class _Lookup:
         return spec
 
     def _task(self, *, needed: bool) -> ResolvedPart:
-        """The Task; one that is not there and not needed is remembered as such."""
+        """The Task; the record also says that an optional Task is missing."""
         text = fields.text(self.run.spec, "task") or ""
         if needed and not text:
             absent = self.essential[0] if self.definition else "image"
@@ -257,7 +257,7 @@ class _Lookup:
 
 
 def _kept(recorded: ResolvedPart | None, asked: object) -> ResolvedPart | None:
-    """What was recorded, if it is what is asked for now."""
+    """The recorded part, if the Run still names it."""
     return recorded if recorded and recorded.reference == asked else None
 
 

@@ -1,4 +1,4 @@
-"""Which Runtime stands for a Run's kind: of its namespace first, then of the cluster."""
+"""The Runtime of a Run's kind: a Runtime of its namespace wins over a ClusterRuntime."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from run_operator.workloads.fields import UnresolvedError
 
 
 def chosen(kind: Kind, candidates: Sequence[RuntimeView]) -> ResolvedPart:
-    """The first of them. Raises WorkloadError where there is none, NotLoadedError for one that is not held."""
+    """The Runtime that counts. Raises WorkloadError if there is none, NotLoadedError if its spec has to be read first."""
     if not candidates:
         raise missing(kind)
     return ResolvedPart.of_runtime(kind.label, candidates[0])
 
 
 def compiled(part: ResolvedPart) -> Definition:
-    """Ready to be used. Raises UnresolvedError for one that is wrong: Runs wait until it is mended."""
+    """Its compiled spec. Raises UnresolvedError for a Runtime with mistakes: Runs wait until it is mended."""
     try:
         return usable(part.spec, part.namespace)
     except InvalidRuntimeError as error:
@@ -33,6 +33,6 @@ def compiled(part: ResolvedPart) -> Definition:
 
 
 def origin(part: ResolvedPart) -> dict[str, str]:
-    """The object, in words of Kubernetes."""
+    """Kind, namespace and name of the Runtime."""
     kind = NAMESPACED_KIND if part.namespace else CLUSTER_KIND
     return {"kind": kind, "name": part.name, "namespace": part.namespace}

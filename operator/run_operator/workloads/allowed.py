@@ -1,4 +1,4 @@
-"""What an administrator allows Runs to use: types of Services, PriorityClasses, registries. Checked on the pod and the Service."""
+"""Limits that the administrator sets to Runs: types of Services, PriorityClasses, registries. The built objects are checked."""
 
 from __future__ import annotations
 

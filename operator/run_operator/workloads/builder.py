@@ -37,7 +37,7 @@ SUPPORTED: Final = {kind: builder for builder in BUILDERS for kind in builder.ki
 def build(run: Run, attempt: int, options: Options) -> Workload:
     """The workload of one attempt.
 
-    The Run's spec is taken as it is: what came from elsewhere has been merged in (`resolution/resolve.py`). Raises
+    The Run's spec is merged already (`resolution/resolve.py`). Raises
     InvalidSpecError (the document is wrong), UnsupportedError (this operator cannot do it) or WorkloadError (an
     administrator does not allow it).
     """
@@ -48,7 +48,7 @@ def build(run: Run, attempt: int, options: Options) -> Workload:
 
 
 def validate(run: Run, options: Options) -> None:
-    """Raise what `build` would raise for this document. No Job and no Deployment is made of it."""
+    """Raise what `build` would raise for this document, without building a Job or Deployment."""
     _checked(run, 1, options)
 
 
@@ -72,7 +72,7 @@ def _read(run: Run, attempt: int, options: Options) -> tuple[Pod, dict[str, Any]
 
 
 def child_kind(run: Run) -> str:
-    """Which kind of object runs this Run: Job or Deployment; Job for what cannot be built at all."""
+    """The kind of object that runs this Run: Job, Deployment or Resource; Job for a kind that cannot be built."""
     try:
         return builder(run).child_kind
     except WorkloadError:
@@ -88,7 +88,7 @@ def is_built_in(run: Run) -> bool:
 
 
 def builder(run: Run) -> Builder:
-    """Who builds Runs of this kind, or of the one that a runtime makes of it. Raises InvalidSpecError or UnsupportedError."""
+    """The builder of the Run's kind, or of the kind that its Runtime makes. Raises InvalidSpecError or UnsupportedError."""
     if run.translation is not None:
         return CUSTOM if run.translation.resource else SUPPORTED[run.translation.kind]
     try:

@@ -37,7 +37,7 @@ class Replicated:
 
     kinds: tuple[str, ...]
     needs_ports: bool
-    """Whether a document without a port makes no sense."""
+    """Whether the document must name a port."""
     child_kind: str = "Deployment"
     essential: str = "image"
 
@@ -87,7 +87,7 @@ def deployment(run: Run, attempt: int, made: Pod, named: list[Port]) -> dict[str
 
 
 def replicas(spec: Mapping[str, Any]) -> int:
-    """How many pods the document asks for; 1 where it does not say."""
+    """The number of pods that the document asks for; 1 by default."""
     wanted = fields.number(spec, "replicas")
     if wanted is None:
         return 1
@@ -99,9 +99,9 @@ def replicas(spec: Mapping[str, Any]) -> int:
 
 
 def _serving(template: Mapping[str, Any], named: list[Port], ready_path: str) -> dict[str, Any]:
-    """The pod of a job made one that is started again when it ends, and is ready when its first port answers.
+    """Turn a job's pod into a service's: it is restarted when it ends, and ready when its first port answers.
 
-    `ready_path`: what has to answer there with a success; empty: the port is open.
+    `ready_path`: path that has to answer with a success; empty: an open port is enough.
     """
     main, *others = template["spec"]["containers"]
     if named:

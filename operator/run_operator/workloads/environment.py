@@ -1,4 +1,4 @@
-"""The container's environment: who the Run is, then what the document says."""
+"""The container's environment: variables about the Run, then the document's."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ RESERVED: Final = ("PROJECT_NAME", "RUN_ID", "RUN_NAME", "RUN_NAMESPACE", "RUN_U
 
 
 def environment(run: Run, attempt: int) -> tuple[list[dict[str, str]], list[str]]:
-    """The `env` list, and warnings about what of the document is not applied."""
+    """The `env` list, and sentences about variables that have no effect."""
     values = {
         "PROJECT_NAME": run.project,
         "RUN_ID": run.id,
@@ -40,7 +40,7 @@ def environment(run: Run, attempt: int) -> tuple[list[dict[str, str]], list[str]
 
 
 def _user(spec: Mapping[str, Any]) -> dict[str, str]:
-    """What programs ask of the user that they run as, whom most images do not know: a home to write to, and a name.
+    """Variables that programs need where the image does not know their user: a writable home, and a name.
 
     `USER` is a likely key of a Secret that the document names, and a variable here would win over it.
     """
@@ -65,7 +65,7 @@ def secret_sources(spec: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def optional_source(secret: str) -> list[dict[str, Any]]:
-    """`envFrom` for a Secret of an admin's, which not every project has. The kubelet reads it, not the operator."""
+    """`envFrom` for a Secret that an administrator may create in a project. The kubelet reads it, not the operator."""
     return [{"secretRef": {"name": secret, "optional": True}}] if secret else []
 
 

@@ -1,4 +1,4 @@
-"""The init container that fetches what a program finds in its pod: the runner, in the operator's image for Python."""
+"""The init container that fetches files for the program: the runner, in the operator's image for Python."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ TAKEN: Final = ("image", "imagePullPolicy", "env", "envFrom", "volumeMounts", "s
 
 
 def fetching(run: Run, program: Mapping[str, Any], options: Options) -> dict[str, Any]:
-    """`program`: the container that comes after it. Raises WorkloadError."""
+    """The init container. `program`: the container that starts after it. Raises WorkloadError."""
     if options.ingest_url is None:
         raise UnsupportedError(
             "UnsupportedSource",

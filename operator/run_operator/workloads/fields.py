@@ -1,4 +1,4 @@
-"""Reading the inner spec with types: whatever is odd becomes an InvalidSpecError that names the field."""
+"""Typed reading of the inner spec: a value of a wrong type becomes an InvalidSpecError that names the field."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class UnsupportedError(WorkloadError):
 
 
 class UnresolvedError(WorkloadError):
-    """The document refers to something that is needed and not there, or not usable, yet: the Run waits for it."""
+    """The document refers to an object that is missing or cannot be used yet: the Run waits for it."""
 
 
 ROOT: Final = "spec.spec"
@@ -49,7 +49,7 @@ _NAMES: Final = {
 
 
 def kind_of(value: Any) -> str:
-    """What a JSON value is, in words."""
+    """The type of a JSON value, in words."""
     return "nothing" if value is None else _NAMES.get(type(value), type(value).__name__)
 
 
@@ -62,7 +62,7 @@ def text(parent: Mapping[str, Any], key: str, path: str = ROOT) -> str | None:
 
 
 def checked_text(value: Any, path: str) -> str:
-    """A text of bounded length, without the zero byte no operating system passes on."""
+    """A text of bounded length without zero bytes, which no operating system passes on."""
     if not isinstance(value, str):
         hint = "; quote it" if isinstance(value, int | float) else ""
         raise InvalidSpecError(path, f"must be a text, not {kind_of(value)}{hint}")
@@ -73,7 +73,7 @@ def checked_text(value: Any, path: str) -> str:
 
 
 def check_length(value: str, path: str) -> None:
-    """As the program's system counts it: in bytes."""
+    """Raise InvalidSpecError for a text with more than MAX_TEXT bytes."""
     size = len(value.encode("utf-8", "surrogatepass"))
     if size > MAX_TEXT:
         raise InvalidSpecError(
@@ -132,7 +132,7 @@ def texts(parent: Mapping[str, Any], key: str, path: str = ROOT) -> list[str]:
 
 
 def long_text(parent: Mapping[str, Any], key: str, path: str) -> str:
-    """An optional text that is no argument of a program, so only its type is checked; empty when missing."""
+    """An optional text of any length, for texts that are not arguments of a program; empty when missing."""
     value = parent.get(key)
     if value is None:
         return ""

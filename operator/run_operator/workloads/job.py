@@ -16,7 +16,7 @@ UNTIDIED: Final = {
     "cluster-autoscaler.kubernetes.io/safe-to-evict": "false",
     "karpenter.sh/do-not-disrupt": "true",
 }
-"""Autoscalers that tidy up nodes leave these pods alone: a program that runs for days would begin again and again."""
+"""Annotations by which autoscalers do not move the pod: a program that runs for days would begin again and again."""
 
 
 class ContainerJob:

@@ -1,4 +1,4 @@
-"""The memory limit is a tenth above what the document asks for. Where a namespace allows less, it gives way."""
+"""The memory limit, a tenth above the request, is lowered to what the namespace allows."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class MemoryCeiling(NamedTuple):
 
     @classmethod
     def of(cls, limit_ranges: Iterable[Mapping[str, Any]]) -> MemoryCeiling:
-        """The strictest of what LimitRanges say about a container, or about the pod that holds it alone."""
+        """The strictest bounds of the LimitRanges for a container, or for a pod with this container alone."""
         most: list[Decimal] = []
         ratios: list[Decimal] = []
         for raw in limit_ranges:
@@ -39,7 +39,7 @@ NO_CEILING: Final = MemoryCeiling()
 def within(child: Mapping[str, Any], ceiling: MemoryCeiling) -> Mapping[str, Any]:
     """The Job or Deployment with memory limits that the namespace allows.
 
-    A limit that the document names stays. One that was derived is lowered as far as to the document's own request; where that
+    A limit that the document names stays. A derived one is lowered down to the document's own request; where that
     is too much, it is the request, so that what the API server says names the document's number.
     """
     made: dict[str, Any] | None = None
@@ -52,7 +52,7 @@ def within(child: Mapping[str, Any], ceiling: MemoryCeiling) -> Mapping[str, Any
 
 
 def _allowed(resources: Mapping[str, Any], ceiling: MemoryCeiling) -> str | None:
-    """The limit instead of the one there is; None: that one may stay."""
+    """The lowered limit; None: the limit may stay."""
     request, limit = (
         mapping(resources.get("requests")).get("memory"),
         mapping(resources.get("limits")).get("memory"),

@@ -1,4 +1,4 @@
-"""Names of what a Run owns. Each follows from the Run's name alone, so that creating twice is creating once."""
+"""Names and labels of the objects of a Run. Each name follows from the Run's name, so that a repeated creation is harmless."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ MAX_LABEL: Final = 63
 
 
 def child_name(run_name: str) -> str:
-    """The Run's own name where Kubernetes allows it for a Job, else a shortened one with a hash."""
+    """The name of the Job or Deployment: the Run's own, or a shortened one with a hash."""
     return shortened(run_name)
 
 
 def claim_name(run_name: str, volume: str) -> str:
-    """The claim of one volume."""
+    """The name of the claim of one volume."""
     return shortened(f"{run_name}-{volume}")
 
 
 def files_name(run_name: str, content: bytes) -> str:
-    """The ConfigMap with the Run's source: another name for other content, since it is never changed."""
+    """The name of the ConfigMap with the Run's source. It is immutable, so other content has another name."""
     return shortened(f"{run_name}-files-{hashlib.sha256(content).hexdigest()[:8]}")
 
 
@@ -37,12 +37,12 @@ def shortened(name: str) -> str:
 
 
 def label_value(text: str) -> str:
-    """A label value that says as much of the text as labels can: other characters become `-`."""
+    """The text as a label value: characters that labels cannot have become `-`."""
     return re.sub(r"[^A-Za-z0-9._-]", "-", text)[:MAX_LABEL].strip("-._")
 
 
 def labels(run: Run) -> dict[str, str]:
-    """On every object of the Run.
+    """Labels of every object of the Run.
 
     Few: the API server compares each field of a Job and of its pod at every write to them. `instance` and `part-of` of the
     recommended ones would repeat the Run and its project.
@@ -58,13 +58,13 @@ def labels(run: Run) -> dict[str, str]:
 
 
 def child_labels(run: Run) -> dict[str, str]:
-    """On the Job or Deployment: those of its profile and Kueue's of the Run pass to it too."""
+    """Labels of the Job or Deployment, with those of the profile and Kueue's labels of the Run."""
     queue = {key: value for key, value in run.labels.items() if key.startswith(names.KUEUE_PREFIX)}
     return {**run.profile_labels, **queue, **labels(run)}
 
 
 def pod_labels(run: Run, attempt: int) -> dict[str, str]:
-    """On the pods of one attempt: those of its profile pass to them too."""
+    """Labels of the pods of one attempt, with those of the profile."""
     return {**run.profile_labels, **labels(run), names.LABEL_ATTEMPT: str(attempt)}
 
 

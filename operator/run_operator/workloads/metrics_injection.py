@@ -1,4 +1,4 @@
-"""What a pod needs to report metrics: the module, a token of this Run's own, a place for the spool, and where to."""
+"""What a pod needs to report metrics: the module, a token for this Run, a folder for the spool, and an address."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def add_reporting(
 
 
 def spool_location(run: Run) -> str:
-    """Where the pod keeps every value in full, and what becomes of it; empty for a Run that reports nothing.
+    """A sentence about where the pod keeps every value; empty for a Run that reports nothing.
 
     For `status.metricsIngest.fullResolution`. Raises InvalidSpecError for a document that cannot be built.
     """
@@ -95,7 +95,7 @@ def _folder(given: Mapping[str, str]) -> str:
 
 
 def _set(env: list[dict[str, Any]], variables: Mapping[str, str]) -> None:
-    """In place where the document has them, for later ones may refer to them; the others at the end."""
+    """Set variables: in place where the document has them, since later ones may refer to them; others at the end."""
     values = dict(variables)
     for item in env:
         if item["name"] in values:
@@ -104,9 +104,9 @@ def _set(env: list[dict[str, Any]], variables: Mapping[str, str]) -> None:
 
 
 def _sdk(run: Run, options: Options, given: Mapping[str, str]) -> dict[str, str]:
-    """Where the SDK finds its API. A document that names another place means that one.
+    """Variables with the SDK's API address, unless the document names another one.
 
-    A Secret it names may do so too, which cannot be seen from here and would be overruled: then the module in the pod,
+    A Secret of the document may name one too. The operator cannot see that: then the module in the pod,
     which sees it, decides.
     """
     if (
@@ -135,7 +135,7 @@ def _mount_handed(
 
 
 def _handed(run: Run, module: str, document: str, *, with_sdk: bool, with_runner: bool) -> dict[str, Any]:
-    """The projected volume. The ConfigMaps are not optional: a pod waits for them rather than fail at its import."""
+    """The projected volume. Its ConfigMaps are required: a pod waits for them instead of failing at its import."""
     modules = [
         {"key": key, "path": below(f"{names.MODULE_FOLDER}/{key}", names.FOLDER)}
         for key in (names.MODULE_KEY, names.SITE_KEY)[: 2 if with_sdk else 1]
@@ -160,7 +160,7 @@ def _handed(run: Run, module: str, document: str, *, with_sdk: bool, with_runner
 
 
 def _sigterm_timeout(run: Run, given: Mapping[str, str]) -> dict[str, str]:
-    """Seconds that leave the program some of a short grace period. Otherwise the module knows what to do.
+    """A variable that leaves the program a part of a short grace period; none where the module's default is right.
 
     Not the document's variable: that would bound the end of a program without a SIGTERM too.
     """
@@ -190,7 +190,7 @@ def _is_off(value: str | None) -> bool:
 
 
 def _free(wanted: str, mounted: Volumes) -> str:
-    """A volume name the document does not use: ours give way."""
+    """A volume name that the document does not use."""
     taken = {volume["name"] for volume in mounted.volumes}
     names = itertools.chain((wanted,), (f"{wanted}-{i}" for i in itertools.count(1)))
     return next(name for name in names if name not in taken)

@@ -1,4 +1,4 @@
-"""All mistakes of a document in one message: what is wrong is left out, and the rest is looked at again."""
+"""All mistakes of a document in one message: each wrong part is removed, then the rest is checked again."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from run_operator.workloads.fields import InvalidSpecError, WorkloadError
 
 MAX_MISTAKES: Final = 10
 STAND_INS: Final[Mapping[str, Any]] = {"image": "image", "service_ports": [{"port": 1}]}
-"""Fields that a workload needs."""
+"""Values for required fields that were wrong."""
 _STEP: Final = re.compile(r"\[(\d+)\]|([^.\[\]]+)")
 
 
@@ -45,7 +45,7 @@ def _next(spec: Mapping[str, Any], build: Callable[[Mapping[str, Any]], object])
 
 
 class _Rest:
-    """The document without what was wrong in it. Lists shrink: the numbers of their entries are remembered."""
+    """The document without its wrong parts. Lists get shorter, so the original numbers of their entries are kept."""
 
     def __init__(self, spec: Mapping[str, Any]) -> None:
         self.spec: dict[str, Any] = dict(spec)
@@ -54,7 +54,7 @@ class _Rest:
         }
 
     def leave_out(self, field: str) -> bool:
-        """Whether anything could be left out for a mistake at this field."""
+        """Remove the part with a mistake at this field; returns whether anything was removed."""
         steps = _steps(field)
         key = steps[0] if steps else ""
         inner = self.spec.get(key)
@@ -73,7 +73,7 @@ class _Rest:
         return True
 
     def as_written(self, message: str, field: str) -> str:
-        """The message with the number that the entry has in the document."""
+        """The message with the original numbers of entries."""
         steps = _steps(field)
         if len(steps) > 1 and steps[1].isdecimal() and steps[0] in self._places:
             here = f"{fields.ROOT}.{steps[0]}[{steps[1]}]"
@@ -83,6 +83,6 @@ class _Rest:
 
 
 def _steps(field: str) -> list[str]:
-    """Of `spec.spec.volumes[1].name`: volumes, 1, name."""
+    """The parts of a path: of `spec.spec.volumes[1].name` volumes, 1, name."""
     inner = field.removeprefix(f"{fields.ROOT}.")
     return [] if inner == field else [number or word for number, word in _STEP.findall(inner)]

@@ -32,7 +32,7 @@ LARGEST_ID: Final = 2**31 - 1
 def pod_context(spec: Mapping[str, Any], default_user: int, *, claims: bool) -> dict[str, Any]:
     """uid, gid and fsGroup of the document, else `default_user`: most images' own user is root.
 
-    Of `claims`, which may hold millions of files, the kubelet changes the group once and not at every start.
+    `claims`: the kubelet changes the group of their files only once, since they may be millions.
     """
     return {
         "runAsNonRoot": True,
@@ -45,7 +45,7 @@ def pod_context(spec: Mapping[str, Any], default_user: int, *, claims: bool) -> 
 
 
 def container_context() -> dict[str, Any]:
-    """No way up."""
+    """The container's security context: no capability, no way to more privileges."""
     return {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
 
 
@@ -68,7 +68,7 @@ PULL_POLICIES: Final = ("Always", "IfNotPresent", "Never")
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """What runs in the container of a kind that is more than an image: the operator's own program, and its document."""
+    """The operator's own program in the container (for Python functions), and its document."""
 
     image: str
     command: tuple[str, ...]
@@ -140,13 +140,13 @@ def _container(
 
 
 def _sources(spec: Mapping[str, Any], options: Options, program: Program | None) -> list[dict[str, Any]]:
-    """Secrets whose keys become variables; the later one wins."""
+    """`envFrom`: Secrets whose keys become variables; a later one wins."""
     installers = optional_source(options.requirements_secret) if program else []
     return installers + optional_source(options.store_secret) + secret_sources(spec)
 
 
 def _command(spec: Mapping[str, Any]) -> tuple[list[str], list[str]]:
-    """One program name, as the platform: no shell splits it."""
+    """The command: one program name, as on the platform; no shell splits it."""
     command = fields.text(spec, "command")
     return [command] if command else [], fields.texts(spec, "args")
 
@@ -170,7 +170,7 @@ def _pull_policy(spec: Mapping[str, Any]) -> str:
 
 
 def _shared(run: Run, file: Source | None, mounted: Volumes, *, needed: bool) -> None:
-    """/shared: the disk that is asked for, or scratch space where it is needed; the source in it, read-only."""
+    """Mount /shared: the requested disk, or scratch space where it is needed, with the source in it, read-only."""
     size = disk(run.spec)
     taken = any(mount["mountPath"] == FOLDER for mount in mounted.mounts)
     if size and taken:

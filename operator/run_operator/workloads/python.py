@@ -87,7 +87,7 @@ def program(run: Run, options: Options, action: str) -> Program:
 
 
 def _image(spec: Mapping[str, Any], options: Options) -> str:
-    """The Run's own, else the base image with the runner in it, else the operator's for this Python."""
+    """The image: the Run's own, else the function's base image, else the operator's for this version of Python."""
     for field in ("image", "base_image"):
         if name := fields.text(spec, field):
             return image(name, field)
@@ -102,7 +102,7 @@ def _image(spec: Mapping[str, Any], options: Options) -> str:
 
 
 def _check_source(given: Mapping[str, Any]) -> None:
-    """Whatever can be seen to be wrong before a pod is made. Raises WorkloadError."""
+    """Check the source as far as that is possible without a pod. Raises WorkloadError."""
     name = fields.text(given, "source", PATH) or ""
     held = content(given)
     if "://" in name:
@@ -121,7 +121,7 @@ def _check_source(given: Mapping[str, Any]) -> None:
 
 
 def _document(run: Run, ingest_url: str) -> bytes:
-    """What the runner reads, the same bytes for the same Run."""
+    """The JSON that the runner reads; the same bytes for the same Run."""
     for field in ("inputs", "parameters", "init_parameters"):
         fields.mapping(run.spec, field)
     key = run.key_of_document or f"store://{run.project}/run/{run.kind}/{run.id}"

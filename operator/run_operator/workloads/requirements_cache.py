@@ -1,4 +1,4 @@
-"""Where uv and pip keep what they download: a claim of the project, where an admin named one."""
+"""The cache of uv and pip: a claim of the project, if the administrator named one (`--requirements-cache-claim`)."""
 
 from __future__ import annotations
 

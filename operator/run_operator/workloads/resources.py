@@ -1,4 +1,4 @@
-"""`spec.resources`: what the container asks for, and the limits the platform derives from it."""
+"""`spec.resources`: requests of the container, and the limits that the platform derives from them."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def _pair(value: Any, path: str) -> tuple[str | None, str | None]:
 
 
 def _asked(value: Any, path: str) -> str | None:
-    """A quantity; None where nothing is asked for, which people also write as `gpu: 0`."""
+    """A requested quantity; None for no request, which people also write as `gpu: 0`."""
     if value in (None, "") or (not isinstance(value, bool) and parse(str(value).strip()) == 0):
         return None
     return quantity(value, path)

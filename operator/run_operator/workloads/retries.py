@@ -1,4 +1,4 @@
-"""How many retries an attempt still has: what its Job gets as its own `backoffLimit`."""
+"""Retries that an attempt still has: the `backoffLimit` of its Job. The pauses between retries are the Job controller's own."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from run_operator.api.run import Run
 
 
 def retries_left(run: Run) -> int:
-    """Those of the policy, less what the interrupted attempts before the current one used up."""
+    """Retries of the policy, less those that earlier interrupted attempts used up."""
     return max(0, run.policy.backoff_limit - retries_used(run))
 
 
 def retries_used(run: Run) -> int:
-    """What is recorded with the newest attempt."""
+    """Retries used up so far, as recorded with the newest attempt."""
     attempts = mappings(run.status.get("attempts"))
     return number(mapping(attempts[-1]).get("retries")) if attempts else 0

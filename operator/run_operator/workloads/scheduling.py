@@ -15,7 +15,7 @@ MAX_DEPTH: Final = 16
 
 
 def _spellings(*names: str) -> dict[str, str]:
-    """Every name in both spellings, to Kubernetes' own."""
+    """Names in both spellings (snake_case and Kubernetes') to Kubernetes' spelling."""
     snakes = {re.sub("([A-Z])", lambda found: "_" + found[1].lower(), name): name for name in names}
     return snakes | {name: name for name in names}
 
@@ -30,7 +30,7 @@ TOLERATION: Final = _spellings("key", "operator", "value", "effect", "toleration
 
 
 def affinity(given: Mapping[str, Any], path: str) -> dict[str, Any]:
-    """A pod's `affinity`. Raises InvalidSpecError for a field that is none."""
+    """A pod's `affinity`. Raises InvalidSpecError for an unknown field."""
     found: dict[str, Any] = _spelled(given, path, 0)
     nodes = found.get("nodeAffinity")
     if isinstance(nodes, dict) and isinstance(nodes.get(PREFERRED), list):
@@ -60,7 +60,7 @@ def _spelled(value: Any, path: str, depth: int) -> Any:
 
 
 def _preferences(entry: Any) -> list[Any]:
-    """The SDK wraps what a node is preferred by into `node_selector_terms`, which Kubernetes has no place for here."""
+    """Preferred terms, unwrapped: the SDK puts them into `node_selector_terms`, which Kubernetes does not know here."""
     preference = entry.get("preference") if isinstance(entry, dict) else None
     terms = preference.get("nodeSelectorTerms") if isinstance(preference, dict) else None
     return [{**entry, "preference": term} for term in terms] if isinstance(terms, list) else [entry]
@@ -73,7 +73,7 @@ def _name(key: str, known: Mapping[str, str], path: str) -> str:
 
 
 def placement(spec: Mapping[str, Any]) -> dict[str, Any]:
-    """The pod spec's part; what is not asked for is not in it."""
+    """Fields of the pod spec about scheduling; only those that the document has."""
     tolerations = [
         toleration(item, f"{fields.ROOT}.tolerations[{i}]")
         for i, item in enumerate(fields.items(spec, "tolerations"))

@@ -13,7 +13,7 @@ from run_operator.workloads import fields
 from run_operator.workloads.fields import InvalidSpecError, UnsupportedError
 
 FOLDER: Final = "/shared"
-"""Where the platform puts a run's working files."""
+"""The folder of a run's working files, as on the platform."""
 MAX_BYTES: Final = 700 * 1024
 """A ConfigMap holds 1 MiB, and base64 adds a third."""
 KEY: Final = "source"
@@ -49,7 +49,7 @@ def source(spec: Mapping[str, Any]) -> Source | None:
 
 
 def left_out(spec: Mapping[str, Any]) -> list[str]:
-    """A warning where a file is named whose content the document does not hold."""
+    """Sentences about a named file whose content the document does not hold."""
     given = fields.mapping(spec, "source")
     if not given.get("source") or content(given) is not None:
         return []
@@ -58,7 +58,7 @@ def left_out(spec: Mapping[str, Any]) -> list[str]:
 
 
 def content(given: Mapping[str, Any]) -> bytes | None:
-    """The bytes that a source holds itself. Raises InvalidSpecError."""
+    """The bytes in the source's `base64` or `code`. Raises InvalidSpecError."""
     encoded, code = fields.long_text(given, "base64", PATH), fields.long_text(given, "code", PATH)
     if encoded:
         try:

@@ -1,4 +1,4 @@
-"""What a Run becomes, and the small protocol every kind of workload is built behind."""
+"""Types of built workloads, and the protocol of their builders."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class Pod:
-    """A pod template, and the objects it needs to exist before."""
+    """A pod template, and objects that must exist before its pods."""
 
     template: dict[str, Any]
     needs: tuple[dict[str, Any], ...]
@@ -99,11 +99,11 @@ class Builder(Protocol):
 
     @property
     def essential(self) -> str:
-        """The field without which a document says too little, and its Function is looked up."""
+        """The field without which a document is incomplete, so that its Function is looked up."""
         ...
 
     def pod(self, run: Run, attempt: int, options: Options) -> Pod:
-        """The pod of one attempt, once all of the document was found to be right. Raises WorkloadError."""
+        """The pod of one attempt, after the whole document was checked. Raises WorkloadError."""
         ...
 
     def ports(self, run: Run) -> list[Port]:

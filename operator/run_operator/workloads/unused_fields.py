@@ -1,4 +1,4 @@
-"""What a document says that its workload does not use."""
+"""Fields of a document that its workload does not use."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from run_operator.workloads.source import left_out
 
 
 def without_effect(run: Run, document: Mapping[str, Any]) -> tuple[str, ...]:
-    """One line each. `document`: the Run's own inner spec; `run`: with what came from elsewhere merged in.
+    """One sentence for each. `document`: the Run's own inner spec; `run`: the merged Run.
 
-    Of a Function or a profile nothing is said: their authors are others.
+    Fields of Functions and profiles are not reported: they have other authors.
     """
     try:
         kind = of_run(run.kind, text(run.spec.get("task")))

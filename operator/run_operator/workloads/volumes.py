@@ -17,15 +17,15 @@ from run_operator.workloads.metadata import claim_name, labels, owner
 from run_operator.workloads.resources import parse, quantity
 
 CLAIM_SIZE: Final = "2Gi"
-"""The platform's size of a claim without one."""
+"""Size of a claim where the document names none, as on the platform."""
 SCRATCH_SIZE: Final = "128Mi"
-"""The platform's limit of an empty_dir without one."""
+"""Size limit of an empty_dir where the document names none, as on the platform."""
 TYPES: Final = tuple(VOLUME_SPEC)
 
 
 @dataclass(slots=True)
 class Volumes:
-    """What the pod mounts, and the claims that must exist before."""
+    """Volumes and mounts of a pod, and the claims that must exist before."""
 
     volumes: list[dict[str, Any]] = field(default_factory=list)
     mounts: list[dict[str, Any]] = field(default_factory=list)
@@ -33,7 +33,7 @@ class Volumes:
 
     @property
     def have_claims(self) -> bool:
-        """Whether a volume is mounted that outlives the pod, or may be as large as one that does."""
+        """Whether the pod mounts a claim of any kind, so that its files may be many."""
         return any("persistentVolumeClaim" in volume or "ephemeral" in volume for volume in self.volumes)
 
     def add(self, name: str, source: Mapping[str, Any], path: str, **mount: Any) -> None:
@@ -59,7 +59,7 @@ def volumes(run: Run) -> Volumes:
 
 
 def shortcomings(wanted: Mapping[str, Any], there: Mapping[str, Any]) -> list[str]:
-    """What a claim that exists does not have of the one that is wanted now, with what to do: a sentence for each."""
+    """Differences between an existing claim and the document, a sentence each, with what to do."""
     name, namespace = wanted["metadata"]["name"], wanted["metadata"]["namespace"]
     spec, found = wanted["spec"], mapping(there.get("spec"))
     another = "for a new and empty claim give the volume another name"
@@ -196,7 +196,7 @@ def mount_of(folder: str, mounts: Sequence[Mapping[str, Any]]) -> Mapping[str, A
 
 
 def below(path: str, folder: str) -> str | None:
-    """The path as seen from the folder, empty for the folder itself; None for one elsewhere."""
+    """The path relative to the folder, empty for the folder itself; None for a path outside of it."""
     path, folder = _plain(path), _plain(folder)
     if path == folder:
         return ""
@@ -204,6 +204,6 @@ def below(path: str, folder: str) -> str | None:
 
 
 def _plain(path: str) -> str:
-    """In images /var/run is a link to /run."""
+    """The path without /var before /run, since images have /var/run as a link to /run."""
     clean = posixpath.normpath(path)
     return clean.removeprefix("/var") if f"{clean}/".startswith("/var/run/") else clean
