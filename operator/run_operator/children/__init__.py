@@ -1,6 +1,6 @@
-"""Slim views of Jobs, Deployments, Services and pods: what the operator reads of them, and nothing else.
+"""Small views of Jobs, Deployments, Services and pods, with the fields that the operator reads.
 
-Made on every watch event and kept by the thousand, so they are small and quick, and never raise: whatever is
+They are made for every watch event, and thousands are held, so they are small and quick. They never raise: a value that is
 missing or of an odd type reads as its empty value.
 """
 

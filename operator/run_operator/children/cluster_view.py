@@ -1,4 +1,4 @@
-"""What the ingest and the log archive read of the cluster's Runs and pods. The engine's store implements it."""
+"""The Runs and pods that the ingest and the log archive read. The engine's store implements this protocol."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ class ClusterView(Protocol):
     """A view of the cluster that may lag a little behind."""
 
     def run(self, key: Key) -> Run | None:
-        """The Run at this place."""
+        """The Run of this namespace and name."""
 
     def run_of(self, uid: str) -> Run | None:
         """The Run of this uid."""
 
     def child(self, uid: str) -> Child | None:
-        """A Job, Deployment, Service or pod of some Run."""
+        """The Job, Deployment, Service or pod of this uid."""
 
     def owner(self, child: Child) -> Run | None:
-        """The Run whose own this child is, by its namespace and its owners; not by its labels."""
+        """The Run that owns this child, by namespace and controller references; labels do not count."""
 
     def children(self, run: Run | None = None) -> Iterable[Child]:
         """The children of a Run; without a Run, all held children."""
 
     def put_run(self, run: Run) -> None:
-        """This is how the API server has the Run now."""
+        """Store the Run as the API server has it now."""
 
     def advance(self, before: Run, after: Run) -> None:
-        """A commit turned exactly this version of the Run into that one."""
+        """A commit changed exactly the version `before` of the Run into `after`."""

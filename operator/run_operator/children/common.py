@@ -1,4 +1,4 @@
-"""What the views have in common: identity, owner, conditions, and numbers."""
+"""Parts that all views share: identity, owner, conditions, and numbers."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class ConditionView(NamedTuple):
 
 
 class Controller(NamedTuple):
-    """The owner that made an object, as its owner reference says: only who may write the object can forge it."""
+    """The controller of an object, from its owner reference. To forge it, one has to be allowed to write the object."""
 
     kind: str = ""
     name: str = ""
@@ -38,14 +38,14 @@ class Controller(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ChildView:
-    """What is read of every child, in the order of `identity`."""
+    """Fields that every child has, in the order of `identity`."""
 
     namespace: str
     name: str
     uid: str
     resource_version: str
     run_uid: str
-    """As its label says; `ownership` proves it."""
+    """From its label, which proves nothing; see `ownership`."""
     controller: Controller
 
     @property

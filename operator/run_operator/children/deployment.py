@@ -12,20 +12,20 @@ from run_operator.children.common import ChildView, ConditionView, condition, id
 
 
 class DeploymentFacts(NamedTuple):
-    """What decisions depend on; an event that changes none of these wakes nobody."""
+    """Fields that decisions depend on; an event that changes none of them is ignored."""
 
     attempt: int
     digest: str
     """The digest of the document of its pods."""
     replicas: int
-    """How many pods it is asked for."""
+    """Desired number of pods."""
     deleting: bool
     observed: bool
     """Whether its controller has seen the latest change of it."""
     pods: int
-    """How many pods its controller counts that are not ending."""
+    """Number of pods that are not ending, as its controller counts."""
     terminating: int
-    """How many it counts that are, where the cluster tells."""
+    """Number of ending pods, where the cluster counts them."""
     conditions: tuple[ConditionView, ...]
 
 
@@ -37,23 +37,23 @@ class DeploymentView(ChildView):
 
     @property
     def attempt(self) -> int:
-        """The attempt it was last started for."""
+        """The attempt for which it was started last."""
         return self.facts.attempt
 
     @property
     def replicas(self) -> int:
-        """How many pods it is asked for; 0: stopped."""
+        """Desired number of pods; 0: stopped."""
         return self.facts.replicas
 
     @property
     def deleting(self) -> bool:
-        """Whether it is on its way out."""
+        """Whether it is being deleted."""
         return self.facts.deleting
 
     def busy(self, lost: int = 0) -> bool:
-        """Whether it counts pods, or may be about to make some because it has not seen its latest change.
+        """Whether it has pods, or may create some because its controller has not seen the latest change.
 
-        `lost` pods that are ending are given up, and do not count.
+        `lost`: number of ending pods that do not count.
         """
         return self.facts.pods > 0 or self.facts.terminating > lost or not self.facts.observed
 

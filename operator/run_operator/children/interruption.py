@@ -1,6 +1,6 @@
-"""Whether something outside ended a pod before its program ended by itself: a deletion, an eviction, a refusal.
+"""Interruptions: a pod that was ended from outside (deletion, eviction, refusal) before its program ended by itself.
 
-The exit code does not say: a program that saves its work on SIGTERM and exits with 0 has not done what is left of it.
+The exit code does not show it: a program that saves its work on SIGTERM and exits with 0 is not finished.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from run_operator.children.pod import NOT_SEEN
 DISRUPTION: Final = "DisruptionTarget"
 POD_DELETED: Final = "PodDeleted"
 OWN_LIMITS: Final = ("exceeded its local", "exceeds the total limit", "exceeds the limit")
-"""Words of the kubelet for a pod that it evicts because of the pod's own usage: not an interruption."""
+"""Parts of the kubelet's message about a pod that it evicts because of the pod's own usage: not an interruption."""
 OWN_REASONS: Final = frozenset({"DeadlineExceeded"})
-"""Reasons of a pod's end that are a limit of its own."""
+"""Reasons of a pod's end that come from a limit of the pod itself."""
 MAX_TEXT: Final = 300
 WORDS: Final = {
     POD_DELETED: "was deleted",
@@ -40,14 +40,14 @@ class Interruption(NamedTuple):
     """One line."""
     pod: str
     began: bool
-    """Whether a container of the pod ever ran. Where none did, nothing can have been done twice."""
+    """Whether a container of the pod ever ran. If none did, no work can have been done twice."""
     exit_code: int | None
     finished_at: float | None
     """Seconds since the epoch; None while the program runs, or where nobody saw it end."""
 
 
 def interruption(pod: PodView) -> Interruption | None:
-    """What ended this pod, or is about to; None for a pod that runs on, or whose program ended by itself."""
+    """What ended this pod, or is ending it; None for a pod that goes on, or whose program ended by itself."""
     disrupted = _disruption(pod)
     if not _asked(pod, disrupted):
         return None
@@ -76,7 +76,7 @@ def _disruption(pod: PodView) -> ConditionView | None:
 
 
 def _asked(pod: PodView, disrupted: ConditionView | None) -> bool:
-    """Whether it was asked to end. That an eviction is meant to happen is none yet: it may be withdrawn."""
+    """Whether the pod was asked to end. A planned eviction does not count, because it may be withdrawn."""
     if pod.facts.deleting:
         return True
     if pod.live:
@@ -92,7 +92,7 @@ def _own_limit(pod: PodView) -> bool:
 
 
 def _before(finished: float, pod: PodView, disrupted: ConditionView | None) -> bool:
-    """Whether the program had ended before anything asked it to end. All times are whole seconds.
+    """Whether the program had ended before it was asked to end. All times are whole seconds.
 
     Within one second the program counts as asked: a program that saves little is that quick.
     """

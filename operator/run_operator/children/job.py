@@ -12,7 +12,7 @@ from run_operator.children.common import ChildView, ConditionView, condition, id
 
 
 class JobFacts(NamedTuple):
-    """What decisions depend on; an event that changes none of these wakes nobody."""
+    """Fields that decisions depend on; an event that changes none of them is ignored."""
 
     attempt: int
     suspend: bool
@@ -35,32 +35,32 @@ class JobView(ChildView):
 
     @property
     def attempt(self) -> int:
-        """The attempt it was made for."""
+        """The attempt for which it was created."""
         return self.facts.attempt
 
     @property
     def suspend(self) -> bool:
-        """Whether it is asked to have no pods."""
+        """Whether it is suspended."""
         return self.facts.suspend
 
     @property
     def deleting(self) -> bool:
-        """Whether it is on its way out."""
+        """Whether it is being deleted."""
         return self.facts.deleting
 
     @property
     def over(self) -> bool:
-        """Whether it has come to its verdict: it makes no pod any more, suspended or not."""
+        """Whether it has its verdict, Complete or Failed; then it creates no pod any more."""
         return any(c.status == "True" and c.type in ("Complete", "Failed") for c in self.facts.conditions)
 
     @property
     def decided(self) -> bool:
-        """Whether its verdict is said or announced. It never becomes Suspended then."""
+        """Whether its verdict is there or announced. Such a Job never becomes Suspended."""
         ends = ("Complete", "Failed", "SuccessCriteriaMet", "FailureTarget")
         return any(c.status == "True" and c.type in ends for c in self.facts.conditions)
 
     def busy(self, lost: int = 0) -> bool:
-        """Whether the Job counts pods that are active or still ending, other than `lost` ones that are given up."""
+        """Whether the Job has active or ending pods, apart from the `lost` ones."""
         return self.facts.active or self.facts.terminating > lost
 
     def condition(self, kind: str) -> ConditionView | None:

@@ -1,4 +1,4 @@
-"""What a Job and its pods say about the attempt: under way how far, ended how, and why."""
+"""The progress or the outcome of an attempt, and its reason, from the Job and its pods."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ DEADLINE: Final = "DeadlineExceeded"
 NODE_NOT_READY: Final = "NodeNotReady"
 UNSEEN: Final = "its Job counts it as completed; its pod is gone, and nobody saw how its program ended"
 POLICY: Final = "PodFailurePolicy"
-"""Why a Job failed whose pod was disrupted: it has no other rule."""
+"""Reason of a failed Job whose pod was disrupted; its podFailurePolicy has no other rule."""
 
 
 @dataclass(frozen=True, slots=True)
 class JobOutcome:
-    """One reading. `message` is one line a person can act on; times are seconds since the epoch."""
+    """The result of `observe`. `message` is one line that a person can act on; times are seconds since the epoch."""
 
     progress: Progress
     reason: str
@@ -39,7 +39,7 @@ class JobOutcome:
     ask: Question | None = None
     """Where only Events say why it is PENDING."""
     interruption: Interruption | None = None
-    """What ended the pod, where the program did not end by itself."""
+    """What ended the pod, if the program did not end by itself."""
     kept_by: tuple[str, ...] = ()
     """For ENDING: containers beside the program that still run, and keep the pod."""
     sidecars_only: bool = False
@@ -49,7 +49,7 @@ class JobOutcome:
 
 
 def observe(job: JobView, pods: Sequence[PodView]) -> JobOutcome:
-    """Read the Job's own verdict first: counters and pods alone never end an attempt.
+    """Read the progress of an attempt. Only the Job's verdict or its program ends an attempt; counters alone do not.
 
     Two things a Job does not know: whether a pod was asked to end, and which of its containers is the program.
     """
@@ -68,9 +68,9 @@ def observe(job: JobView, pods: Sequence[PodView]) -> JobOutcome:
 def _interruption(
     job: JobView, complete: ConditionView | None, failed: ConditionView | None, pods: Sequence[PodView]
 ) -> Interruption | None:
-    """Who ended the newest pod, unless it was this Job: by being suspended, deleted, or out of time.
+    """What ended the newest pod, unless this Job did, because it is suspended, deleted or out of time.
 
-    What a suspended Job calls a success is none either, if the program was asked to end.
+    A success of a suspended Job does not count if the program was asked to end.
     """
     if _ends_its_pods(job) and not complete:
         return None
@@ -91,7 +91,7 @@ def _ends_its_pods(job: JobView) -> bool:
 
 
 def _suspended_before(job: JobView, pod: PodView) -> bool:
-    """Whether the pod was asked to end by a suspended Job, which goes on by now."""
+    """Whether the Job was suspended when the pod was asked to end, and is not suspended now."""
     held = next((c for c in job.facts.conditions if c.type == "Suspended"), None)
     asked, since = pod.facts.asked, parse(held.time) if held else None
     if held is None or asked is None:
@@ -112,7 +112,7 @@ def _interrupted(cut: Interruption) -> JobOutcome:
 
 
 def _program_succeeded(pods: Sequence[PodView]) -> bool:
-    """Whether the program of the newest pod exited with 0, whatever became of the containers beside it."""
+    """Whether the program of the newest pod exited with 0, whatever the other containers did."""
     program = pods[-1].program if pods else None
     ended = program is not None and program.state == "terminated" and program.exit_code == 0
     return ended and not pods[-1].facts.reason  # evicted for what it used: it may not have ended by itself
@@ -181,20 +181,20 @@ def _may_run(pod: PodView) -> bool:
 
 
 def _undecided(job: JobView, pods: Sequence[PodView]) -> bool:
-    """Whether a pod ended that the Job has not drawn its conclusion from: retry, success or failure."""
+    """Whether the Job has not counted an ended pod yet, as retry, success or failure."""
     if job.condition("SuccessCriteriaMet") or job.condition("FailureTarget"):
         return True
     return sum(not _disrupted(pod) for pod in pods) > job.facts.failed
 
 
 def _disrupted(pod: PodView) -> bool:
-    """Whether it ended by eviction or preemption, which its Job does not count (see its podFailurePolicy)."""
+    """Whether the pod ended by eviction or preemption, which the Job's podFailurePolicy does not count."""
     found = pod.condition(DISRUPTION)
     return found is not None and found.status == "True" and pod.phase != "Succeeded"
 
 
 def _ending(job: JobView, pod: PodView | None, ending: Termination | None) -> JobOutcome:
-    """The program has ended; the pod may have not, or not as the program did."""
+    """The outcome when the program has ended, but the pod has not, or ended in another way."""
     if pod is None or ending is None or ending.pod != pod.name or _ends_its_pods(job):
         return JobOutcome("ENDING", "Ending", "the program has ended")
     others = [c for c in pod.facts.containers if c.state == "running" and pod.live]

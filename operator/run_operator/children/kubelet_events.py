@@ -1,4 +1,4 @@
-"""What only Events tell: why a Job makes no pod, why a pod that has its node is not made there, who ended a pod that is gone."""
+"""Facts that only Events have: why a Job creates no pod, why a node does not start a pod, what ended a deleted pod."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ POD: Final = "Pod"
 ENDED_POD: Final = "EndedPod"
 """The kind of a question, not of an object: whether a kubelet was asked to end the program of a Job's pod."""
 KILLING: Final = "Killing"
-"""The kubelet's word for a container that it ends. It says nothing of one that ended by itself."""
+"""The kubelet's Event about a container that it ends; there is none about a container that ended by itself."""
 FAILED_CREATE: Final = "FailedCreate"
 FAILED_MOUNT: Final = "FailedMount"
 FAILED_ATTACH: Final = "FailedAttachVolume"
@@ -26,20 +26,20 @@ REASONS: Final = {
     POD: {FAILED_MOUNT, FAILED_ATTACH, FAILED_SANDBOX},
     ENDED_POD: {KILLING},
 }
-"""Reasons of the Events that answer a question, by its kind."""
+"""Reasons of the Events that answer a question, by the question's kind."""
 LONGEST: Final = 450.0
-"""Seconds until a lasting failure is reported again: retried every two minutes, reported every five at least."""
+"""Seconds until a lasting failure is reported again, at most: the kubelet retries every two minutes and reports every five."""
 SLACK: Final = 5.0
-"""Seconds that a try itself may take, and that times are rounded by."""
+"""Seconds for the try itself, and for the rounding of times."""
 NAME_STEM: Final = 58
 """Characters of a pod's name before the five that its Job adds by chance, at most."""
 _SUMMARY: Final = "Unable to attach or mount volumes"
-"""Tells that volumes are missing and not why; comes every two minutes, whatever else is said."""
+"""The Event that volumes are missing, without a cause; it comes every two minutes beside the others."""
 _NO_OBJECT: Final = re.compile(r'(?:secret|configmap) "[^"]{1,253}" not found')
 
 
 class Question(NamedTuple):
-    """Who only Events speak of: a Job or a pod."""
+    """A question to Events, about a Job or a pod."""
 
     kind: str
     uid: str
@@ -50,23 +50,23 @@ class Question(NamedTuple):
 
 
 class Said(NamedTuple):
-    """One Event, as it was when it was read."""
+    """One Event, relative to the time when it was read."""
 
     reason: str
     message: str
     ago: float
-    """Seconds since it was said last."""
+    """Seconds since the last Event."""
     lasted: float
-    """Seconds from the first time to the last."""
+    """Seconds from the first Event to the last one."""
 
 
 def about_job(job: JobView) -> Question:
-    """Why it makes no pod."""
+    """The question why a Job creates no pod."""
     return Question(JOB, job.uid, job.name)
 
 
 def about_pod(pod: PodView) -> Question | None:
-    """Why its containers are not there yet; None where its status says it, or its volumes and its sandbox are made."""
+    """The question why a pod's containers do not start; None where its status says so, or its volumes and sandbox are there."""
     made = pod.condition("PodReadyToStartContainers")
     begun = any(c.state in ("running", "terminated") for c in pod.facts.containers)
     if (made and made.status == "True") or begun or not pod.facts.node:
@@ -77,12 +77,12 @@ def about_pod(pod: PodView) -> Question | None:
 
 
 def about_ended_pods(job: JobView) -> Question:
-    """Whether a kubelet was asked to end the program of a pod that is gone by now."""
+    """The question whether a kubelet ended the program of a pod that is deleted by now."""
     return Question(ENDED_POD, f"{job.name}-"[:NAME_STEM], job.name)
 
 
 def answer(question: Question, said: Sequence[Said]) -> PendingReason | None:
-    """Why, as far as these Events of it say so."""
+    """The reason in these Events; None if they have none."""
     if question.kind == POD:
         return _of_pod(question.name, said)
     newest = min(said, key=lambda one: one.ago, default=None)
@@ -93,7 +93,7 @@ def answer(question: Question, said: Sequence[Said]) -> PendingReason | None:
 
 
 def _of_pod(name: str, said: Sequence[Said]) -> PendingReason | None:
-    """List every missing object; otherwise the latest message of the failing step."""
+    """The reason of a pod: all missing objects; else the latest message of the failing step."""
     lasting = [one for one in said if _goes_on([one])]
     if missing := sorted({words for one in lasting for words in _NO_OBJECT.findall(one.message)}):
         text = pending_reason.line(", ".join(missing))
@@ -106,7 +106,7 @@ def _of_pod(name: str, said: Sequence[Said]) -> PendingReason | None:
 
 
 def _steps(said: Iterable[Said]) -> tuple[list[Said], ...]:
-    """The Events of each step to a pod, the last step first."""
+    """Events by the step of a pod's start that they are about, the last step first."""
     mounts = [one for one in said if one.reason == FAILED_MOUNT]
     return (
         [one for one in said if one.reason == FAILED_SANDBOX],
@@ -117,7 +117,7 @@ def _steps(said: Iterable[Said]) -> tuple[list[Said], ...]:
 
 
 def _goes_on(said: Sequence[Said]) -> bool:
-    """Whether the failure of these Events most likely lasts: an Event outlives its cause by an hour.
+    """Whether the failure in these Events most likely still lasts: an Event exists an hour longer than its cause.
 
     The kubelet tries again after ever longer pauses, each as long as all the time before it. So a single report may
     have passed (the kubelet had not read a ConfigMap yet), and so has one that was not repeated for longer than it lasted.

@@ -1,7 +1,7 @@
-"""Which objects are a Run's: those of its own namespace that the chain of controller references leads from to the Run.
+"""Ownership: an object is a Run's if it is in its namespace and its chain of controller references leads to the Run.
 
-Labels select candidates and prove nothing: every tenant may write them. A controller reference counts only within one
-namespace, and only who may write the object can forge it. Pure; the lifecycle, the logs and the ingest share it.
+Labels select candidates and prove nothing, since everybody may write them. A controller reference counts only within one
+namespace, and to forge it one has to be allowed to write the object. Pure; the lifecycle, the logs and the ingest share it.
 
     Job, Deployment, Service, claim  ->  Run
     pod of a job                     ->  Job, which is in the Run's name     ->  Run
@@ -27,11 +27,11 @@ CONTROLLERS: Final[Mapping[str, tuple[str, ...]]] = {
     "Job": (RUN_KIND,),
     "Deployment": (RUN_KIND,),
 }
-"""Which kinds may control which. What is not a pod is controlled by the Run."""
+"""Kinds that may control a pod. All other children are controlled by the Run."""
 
 
 class Proof(NamedTuple):
-    """How far the chain of owners could be followed."""
+    """The result of following the chain of owners."""
 
     is_own: bool
     missing: Controller | None = None
@@ -42,7 +42,7 @@ FOREIGN: Final = Proof(is_own=False)
 
 
 def proof(child: ChildView, run: Run, known: Mapping[str, Controller]) -> Proof:
-    """Follow the owners of `child` as far as `known` (the uid of an object -> its controller) goes."""
+    """Follow the owners of `child` through `known` (uid of an object to its controller)."""
     if child.namespace != run.namespace or (isinstance(child, PodView) and child.run_uid != run.uid):
         return FOREIGN  # a pod needs the label too: admission lets only the controllers of Jobs and Deployments set it
     allowed = CONTROLLERS["Pod"] if isinstance(child, PodView) else (RUN_KIND,)
@@ -57,16 +57,16 @@ def proof(child: ChildView, run: Run, known: Mapping[str, Controller]) -> Proof:
 
 
 def owned(children: Iterable[T], run: Run, child_name: str) -> list[T]:
-    """Those of the Run. `child_name`: of its Job or Deployment, which follows from the Run's name."""
+    """The Run's own children. `child_name`: the name of its Job or Deployment, which follows from the Run's name."""
     held = {one.uid: one for one in children}
     return [one for one in held.values() if is_owned(one, run, child_name, held)]
 
 
 def is_owned(child: ChildView, run: Run, child_name: str, held: Mapping[str, ChildView]) -> bool:
-    """Whether the child is the Run's. `held`: what is known beside it, by uid.
+    """Whether the child is the Run's. `held`: other children by uid.
 
     ReplicaSets are not watched, and a Job may be gone before its pods are. Such a pod is taken by the name of its owner:
-    a stop has to wait for it. A person who may make pods in the namespace of a Run can have it wait, and nobody else.
+    a stop has to wait for it. So a person who may create pods in the Run's namespace can delay its stop; nobody else can.
     """
     known: dict[str, Controller] = {}
     while True:

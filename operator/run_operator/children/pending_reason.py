@@ -1,4 +1,4 @@
-"""Why a pod does not run yet, in words a person can act on."""
+"""Why a pod does not run yet: a reason, and a message that a person can act on."""
 
 from __future__ import annotations
 
@@ -25,24 +25,24 @@ MAX_TEXT: Final = 400
 _NO_CLAIM: Final = re.compile(r'persistentvolumeclaim "([^"]{1,253})" not found')
 _UNBOUND: Final = "unbound immediate PersistentVolumeClaims"
 _OWN_TROUBLE: Final = ". not found"
-"""The scheduler's last words where a claim kept it from the rest: of its own records, and nothing that a person could make."""
+"""The end of a scheduler's message about its own records; nothing that a person could create."""
 
 
 class PendingReason(NamedTuple):
-    """A CamelCase reason and one line."""
+    """A CamelCase reason and a message of one line."""
 
     reason: str
     message: str
 
 
 def explain(pods: Sequence[PodView]) -> PendingReason | None:
-    """Why the newest pod waited, if it waited for something out of the ordinary."""
+    """Why the newest pod waited, if the reason is an unusual one."""
     found = of_pod(pods[-1]) if pods else None
     return None if found is None or found.reason in ORDINARY else found
 
 
 def of_pod(pod: PodView) -> PendingReason:
-    """Why this pod, which has no running container, is still waiting."""
+    """Why this pod has no running container yet."""
     for container in pod.facts.containers:
         if container.state == "waiting" and container.reason not in ORDINARY:
             return _of_container(pod, container)
@@ -82,7 +82,7 @@ def _of_container(pod: PodView, container: ContainerView) -> PendingReason:
 
 
 def missing(said: str) -> str:
-    """`secret "x" not found` is worth a reason of its own: it says what to create."""
+    """A reason of its own for `secret "x" not found`, because it says what to create."""
     if "not found" in said and said.startswith("secret "):
         return "SecretNotFound"
     if "not found" in said and said.startswith("configmap "):
@@ -91,5 +91,5 @@ def missing(said: str) -> str:
 
 
 def line(text: str) -> str:
-    """Its beginning, on one line."""
+    """The beginning of a text, on one line."""
     return " ".join(text.split())[:MAX_TEXT]

@@ -14,11 +14,11 @@ from run_operator.children.common import ChildView, ConditionView, Controller, c
 LABEL_JOB_UID: Final = "batch.kubernetes.io/controller-uid"
 """On a Job's pods, by the Job's controller."""
 PROGRAM: Final = "main"
-"""The container that is the Run's own."""
+"""Name of the Run's own container."""
 MAX_LAST_MESSAGE: Final = 600
-"""Characters of what a container that was restarted said before: enough for a reason and its words."""
+"""Characters of the last message of a restarted container: enough for a reason and its message."""
 NOT_SEEN: Final = "ContainerStatusUnknown"
-"""The kubelet's word for a container it did not see end, or never started; the 137 beside it is no program's."""
+"""The kubelet's reason for a container that it did not see end, or never started; the 137 beside it is no exit code of a program."""
 
 
 class ContainerView(NamedTuple):
@@ -37,7 +37,7 @@ class ContainerView(NamedTuple):
     started_at: str
     finished_at: str
     last_exit_code: int | None = None
-    """The end of the previous run of a restarted container."""
+    """The previous exit code of a restarted container."""
     last_reason: str = ""
     last_message: str = ""
     sidecar: bool = False
@@ -45,33 +45,33 @@ class ContainerView(NamedTuple):
 
     @property
     def began(self) -> bool:
-        """Whether it runs or ran; a container that the kubelet never saw is none that did."""
+        """Whether it runs or ran; a container that the kubelet never saw did not."""
         return self.state == "running" or (self.state == "terminated" and self.reason != NOT_SEEN)
 
 
 class PodFacts(NamedTuple):
-    """What decisions depend on; readiness probes and IP addresses are not among it."""
+    """Fields that decisions depend on; an event that changes none of them is ignored."""
 
     phase: str
     reason: str
     message: str
     node: str
     due: str
-    """When it is expected to be gone (its deletion and its grace period); empty while nobody deletes it."""
+    """When it should be gone (time of its deletion plus grace period); empty: it is not being deleted."""
     conditions: tuple[ConditionView, ...]
     containers: tuple[ContainerView, ...]
     grace: int = 0
-    """Seconds of its grace period, once somebody deletes it."""
+    """Seconds of its grace period, once it is being deleted."""
 
     @property
     def asked(self) -> float | None:
-        """When it was asked to end, seconds since the epoch; None while nobody deletes it."""
+        """When it was asked to end, in seconds since the epoch; None: it is not being deleted."""
         due = parse(self.due)
         return None if due is None else due - self.grace
 
     @property
     def deleting(self) -> bool:
-        """Whether it was asked to end."""
+        """Whether it is being deleted."""
         return bool(self.due)
 
 
@@ -84,7 +84,7 @@ class PodView(ChildView):
     start_time: str
     facts: PodFacts
     gone: bool = False
-    """Whether the object is deleted, and this is how it was known last."""
+    """Whether the object is deleted, and this is its last state."""
 
     @property
     def phase(self) -> str:
@@ -93,7 +93,7 @@ class PodView(ChildView):
 
     @property
     def ready(self) -> bool:
-        """Whether it is to get requests."""
+        """Whether it gets requests of its Service."""
         found = self.condition("Ready")
         return found is not None and found.status == "True" and not self.facts.deleting
 
@@ -103,7 +103,7 @@ class PodView(ChildView):
 
     @property
     def unheard(self) -> bool:
-        """Whether its node is not heard of: the cluster calls the pod unready, its kubelet said that its program is ready."""
+        """Whether its node does not answer: the cluster calls the pod unready, while its kubelet last called it ready."""
         found, program = self.condition("Ready"), self.program
         return bool(
             found and found.status == "False" and program and program.ready and program.state == "running"
@@ -111,17 +111,17 @@ class PodView(ChildView):
 
     @property
     def program(self) -> ContainerView | None:
-        """The Run's own container, as far as the kubelet says anything of it."""
+        """The Run's own container; None: the kubelet has not reported it."""
         return next((c for c in self.facts.containers if c.name == PROGRAM and not c.init), None)
 
     @property
     def over(self) -> bool:
-        """Whether its kubelet, or the cluster in its place, says that all of its containers have ended."""
+        """Whether all of its containers have ended, as its kubelet says, or the cluster in its place."""
         return self.facts.phase in ("Succeeded", "Failed")
 
     @property
     def live(self) -> bool:
-        """Whether a container of it may still write; a pod that is being deleted may."""
+        """Whether one of its containers may still write; a pod that is being deleted may."""
         return not self.over and not self.gone
 
     @classmethod
@@ -158,7 +158,7 @@ class PodView(ChildView):
 
 
 def _is_kept(controller: Controller, labels: Mapping[str, Any]) -> bool:
-    """Whether the Job's controller counts this pod: it takes its owner reference from a pod without its label."""
+    """Whether the Job's controller counts this pod: it removes its owner reference from a pod without its label."""
     return controller.kind != "Job" or labels.get(LABEL_JOB_UID) == controller.uid
 
 

@@ -13,7 +13,7 @@ MAX_TEXT: Final = 256
 
 
 def summaries(pods: Sequence[PodView]) -> list[dict[str, Any]]:
-    """At most five pods, the newest first; texts are cut, empty values left out."""
+    """Summaries of at most five pods, the newest first; texts are cut, empty values left out."""
     newest = sorted(pods, key=lambda pod: (pod.created, pod.name), reverse=True)
     return [_pod(pod) for pod in newest[:MAX_PODS]]
 

@@ -20,7 +20,7 @@ class PortView(NamedTuple):
 
 
 class ServiceFacts(NamedTuple):
-    """What decisions depend on."""
+    """Fields that decisions depend on."""
 
     type: str
     cluster_ip: str
@@ -32,7 +32,7 @@ class ServiceFacts(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ServiceView(ChildView):
-    """A Service of a Run: its address."""
+    """A Service of a Run."""
 
     facts: ServiceFacts
 

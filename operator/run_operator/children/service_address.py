@@ -1,4 +1,4 @@
-"""What `status.service` shows of a Service, and whether the Service still is as the document asks."""
+"""`status.service`, and whether a Service is as the document asks."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from run_operator.children.service import ServiceView
 
 
 def differs(seen: ServiceView, wanted: Mapping[str, Any]) -> bool:
-    """Whether type or ports are not those that are wanted."""
+    """Whether type or ports differ from the desired ones."""
     spec = wanted["spec"]
     asked = {(entry["name"], entry["port"], entry["targetPort"]) for entry in spec["ports"]}
     there = {(port.name, port.port, port.target) for port in seen.facts.ports}
@@ -17,7 +17,7 @@ def differs(seen: ServiceView, wanted: Mapping[str, Any]) -> bool:
 
 
 def summary(seen: ServiceView) -> dict[str, Any]:
-    """`status.service` in the platform's words; `url` is host:port without a scheme, as its SDK expects."""
+    """`status.service` in the platform's form; `url` is host:port without a scheme, as the SDK expects."""
     facts = seen.facts
     listed = [
         {"name": port.name, "port": port.port, "protocol": "TCP", "targetPort": port.target}

@@ -1,4 +1,4 @@
-"""How far the pods of a service are: how many answer, since when, and what keeps the others."""
+"""The readiness of a service: how many of its pods answer, since when, and why the others do not."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ MAX_TEXT: Final = 400
 
 @dataclass(frozen=True, slots=True)
 class Readiness:
-    """One reading. Times are seconds since the epoch; `reason` and `message` speak of what is missing."""
+    """The result of `read`. Times are seconds since the epoch; `reason` and `message` are about missing pods."""
 
     ready: int
     """Pods that get requests."""
     settled: int
-    """Those of them that did not just come back from a crash."""
+    """Ready pods that were not restarted a moment ago."""
     settles_at: float | None
-    """When the next ready pod is settled, if it stays."""
+    """When the next ready pod becomes settled, if it stays ready."""
     changed_at: float
     """When a pod last came, became ready or unready."""
     stuck: bool
-    """Whether what is missing will not come by waiting a moment."""
+    """Whether waiting alone will not start the missing pods."""
     reason: str
     message: str
     ask: Question | None = None
-    """Where only Events say what keeps the missing ones."""
+    """The question to Events, where only they say why pods are missing."""
 
 
 def read(deployment: DeploymentView, pods: Sequence[PodView], now: float, steady: float) -> Readiness:
@@ -58,7 +58,7 @@ def read(deployment: DeploymentView, pods: Sequence[PodView], now: float, steady
 
 
 def _settles_at(pod: PodView, steady: float) -> float:
-    """From when on its being ready counts: at once the first time, after a while when it was restarted."""
+    """When its readiness counts: at once the first time, after `steady` seconds when it was restarted."""
     mains = [c for c in pod.facts.containers if not c.init]
     if not any(c.restarts for c in mains):
         return 0.0
@@ -77,7 +77,7 @@ def _unavailable_since(deployment: DeploymentView, now: float) -> float:
 
 
 def _held_back(pod: PodView) -> bool:
-    """Whether the pod will not come by waiting a moment: no image, no node, one crash too many."""
+    """Whether waiting alone will not start the pod: no image, no node, repeated crashes."""
     unscheduled = any(c.type == "PodScheduled" and c.status == "False" for c in pod.facts.conditions)
     return unscheduled or any(
         c.state == "waiting" and c.reason not in pending_reason.ORDINARY for c in pod.facts.containers
@@ -85,7 +85,7 @@ def _held_back(pod: PodView) -> bool:
 
 
 def _why(deployment: DeploymentView, missing: Sequence[PodView]) -> tuple[PendingReason, Question | None]:
-    """What keeps the pods given from answering, first what a person can act on; and whose Events may say more."""
+    """Why these pods do not answer, with what a person can act on first; and the pod whose Events may say more."""
     failure = _reported_failure(deployment, missing)
     if failure is not None:
         return failure, None
@@ -94,7 +94,7 @@ def _why(deployment: DeploymentView, missing: Sequence[PodView]) -> tuple[Pendin
 
 
 def _reported_failure(deployment: DeploymentView, missing: Sequence[PodView]) -> PendingReason | None:
-    """What their statuses say; None where they just wait."""
+    """The reason in their statuses; None if they only wait."""
     crashed = [c for pod in missing for c in pod.facts.containers if _has_crashed(c)]
     if crashed:
         return _crash(deployment, max(crashed, key=lambda c: c.restarts))
@@ -114,7 +114,7 @@ def _reported_failure(deployment: DeploymentView, missing: Sequence[PodView]) ->
 
 
 def _has_crashed(container: ContainerView) -> bool:
-    """Whether it ended though it should not have; an init container that ended well has done its work."""
+    """Whether it ended although it should run. An init container that ended with success has done its work."""
     ended = container.state == "terminated"
     if container.sidecar or (container.init and ended and container.exit_code == 0):
         return False
@@ -122,7 +122,7 @@ def _has_crashed(container: ContainerView) -> bool:
 
 
 def _crash(deployment: DeploymentView, container: ContainerView) -> PendingReason:
-    """No pod's name and no exact number in it: said once, it stays true for a while."""
+    """The message about crashes, without a pod's name and without an exact number, so that it stays true for a while."""
     now = container.state == "terminated"
     code = container.exit_code if now else container.last_exit_code
     cause = container.reason if now else container.last_reason
@@ -143,6 +143,6 @@ def _crash(deployment: DeploymentView, container: ContainerView) -> PendingReaso
 
 
 def _about(restarts: int) -> str:
-    """The number of restarts, in steps that double: a write each time would never end."""
+    """The number of restarts in steps that double, so that not every restart causes a write."""
     step = 2 ** (restarts.bit_length() - 1)
     return "once" if restarts == 1 else f"{step} times or more"

@@ -1,4 +1,4 @@
-"""How a pod ended: exit code, signal, and the reason behind it."""
+"""The end of a pod: exit code, signal and reason."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from run_operator.runner.errors import REASONS
 
 SIGNALS: Final = {129: "SIGHUP", 130: "SIGINT", 134: "SIGABRT", 135: "SIGBUS", 136: "SIGFPE", 137: "SIGKILL",
                   139: "SIGSEGV", 143: "SIGTERM"}  # fmt: skip
-"""Exit codes by which a shell or a runtime tells the signal that ended a program."""
+"""Signals by exit code, as shells and container runtimes report them."""
 HINTS: Final = {126: "the command is not executable", 127: "the command was not found in the image",
                 128: "the command could not be started"}  # fmt: skip
 MAX_TEXT: Final = 400
 
 
 class Termination(NamedTuple):
-    """`reason` is empty when the exit code is all there is to say; times are seconds since the epoch."""
+    """`reason` is empty if there is only an exit code; times are seconds since the epoch."""
 
     reason: str
     message: str
-    """With what the program said last, where it ended badly."""
+    """One line, with the last words of a program that failed."""
     brief: str
     """Without."""
     exit_code: int | None
@@ -33,7 +33,7 @@ class Termination(NamedTuple):
 
 
 def last_ending(pods: Sequence[PodView]) -> Termination | None:
-    """The end of the newest pod whose program ended, or that ended without it; `pods` in order of their creation."""
+    """The end of the newest pod that has ended, or whose program has; `pods` are in order of their creation."""
     for pod in reversed(pods):
         ended = deciding(pod)
         if pod.over or (ended is not None and not ended.init):
@@ -42,9 +42,9 @@ def last_ending(pods: Sequence[PodView]) -> Termination | None:
 
 
 def deciding(pod: PodView) -> ContainerView | None:
-    """The container whose end is that of the attempt: the program; before it, an init container that failed.
+    """The container whose end counts: the program, or an init container that failed before it.
 
-    What was put beside the program (a proxy, a log shipper) says nothing about it, whatever its exit code.
+    Other containers (a proxy, a log shipper) do not count, whatever their exit codes.
     """
     program = pod.program
     if program is not None and program.state == "terminated":
@@ -81,7 +81,7 @@ def _of(pod: PodView, container: ContainerView | None) -> Termination:
 
 
 def reason_of_runner(message: str) -> tuple[str, str]:
-    """Reason and words that the runner of a Python function left; two empty texts where there are none."""
+    """Reason and message that the runner of a Python function left; two empty texts if there are none."""
     reason, colon, words = message.partition(": ")
     if not colon or reason not in REASONS:
         return "", ""
@@ -89,7 +89,7 @@ def reason_of_runner(message: str) -> tuple[str, str]:
 
 
 def last_words(text: str) -> str:
-    """The end of it, on one line: what went wrong stands below all that led to it."""
+    """The end of a text, on one line: in a traceback the error is at the end."""
     said = " ".join(text.split())
     return said if len(said) <= MAX_TEXT else f"... {said[-MAX_TEXT:].partition(' ')[2] or said[-MAX_TEXT:]}"
 

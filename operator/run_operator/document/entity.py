@@ -1,4 +1,4 @@
-"""An exported entity: the document of a Run, a Task, a Function, an artifact and so on, checked as far as all rely on it."""
+"""An exported entity: the document of a Run, Task, Function, artifact and so on, with the checks that all of them need."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _WORDS: Final[dict[type, str]] = {str: "a text", dict: "a map", list: "a list"}
 
 @dataclass(frozen=True, slots=True)
 class Entity:
-    """`document` is the whole export, key for key, in its own order; a key that says `null` is left out."""
+    """`document` is the whole export in its own order; keys with the value null are left out."""
 
     type: EntityType
     kind: str
@@ -48,7 +48,7 @@ def load(data: bytes) -> Entity:
 def parse(parsed: Parsed, expected: EntityType | None = None) -> Entity:
     """An entity from a parsed file. Raises DocumentError.
 
-    `expected`: the type that the caller asks for; it decides where the document itself does not tell.
+    `expected`: the type that the caller asks for; it decides where the document does not.
     """
     document = parsed.value
     if not isinstance(document, dict):
@@ -74,7 +74,7 @@ def parse(parsed: Parsed, expected: EntityType | None = None) -> Entity:
 
 
 def _material(document: dict[str, Any], expected: EntityType | None) -> EntityType | None:
-    """Which of the entities with content the document is, None for the others."""
+    """The type of an entity with content (artifact, data item, model, image); None for other entities."""
     match = _KEY.match(str(document.get("key", "")))
     return _MATERIAL.get(match[1]) if match else expected if expected in MATERIAL else None
 
@@ -102,7 +102,7 @@ def _is_a_run(document: Mapping[str, Any]) -> bool:
 
 
 def _with_id(document: dict[str, Any], parsed: Parsed) -> dict[str, Any]:
-    """A document written by hand is known by its name."""
+    """The document with its name as its id, where it was written by hand without one."""
     document = {
         key: value for key, value in document.items() if value is not None or key not in ("project", "id")
     }
@@ -140,7 +140,7 @@ def _check_custom_resource(document: dict[str, Any], parsed: Parsed) -> None:
 
 
 def _check_entity(document: dict[str, Any], parsed: Parsed) -> None:
-    """A folder of exports holds projects and triggers too, whose kinds look like those of Functions."""
+    """Raise NotAnExportError for projects and triggers: a folder of exports holds them too, with kinds like those of Functions."""
     match = _KEY.match(str(document.get("key", "")))
     entity = "project" if document.get("kind") == "project" else match[1] if match else "run"
     if entity not in _ENTITIES:

@@ -1,10 +1,10 @@
-"""What can be wrong with an exported file, one class a situation. Messages are complete sentences for people."""
+"""Errors of exported files, a class for each situation. Messages are complete sentences for people."""
 
 from __future__ import annotations
 
 
 class DocumentError(Exception):
-    """`line` is 1-based; None where no line is to blame."""
+    """`line` counts from 1; None: no line is wrong by itself."""
 
     def __init__(self, message: str, line: int | None = None) -> None:
         super().__init__(message)
@@ -12,7 +12,7 @@ class DocumentError(Exception):
 
 
 class TooLargeError(DocumentError):
-    """More bytes, more nesting or more values than an export can sensibly have."""
+    """Too many bytes, levels or values for an export."""
 
 
 class NotUtf8Error(DocumentError):
@@ -28,7 +28,7 @@ class ManyDocumentsError(DocumentError):
 
 
 class UnrepresentableError(DocumentError):
-    """A value that YAML has and JSON, and so Kubernetes, has not."""
+    """A value that YAML has, but JSON, and so Kubernetes, does not."""
 
 
 class NotAnExportError(DocumentError):
@@ -36,11 +36,11 @@ class NotAnExportError(DocumentError):
 
 
 class MissingFieldError(NotAnExportError):
-    """A compulsory field is not there."""
+    """A required field is missing."""
 
 
 class WrongTypeError(NotAnExportError):
-    """A field is there, but of another type."""
+    """A field has a wrong type."""
 
 
 class InvalidKindError(DocumentError):

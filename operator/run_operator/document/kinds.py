@@ -1,4 +1,4 @@
-"""Kinds: which runtime and which action a document is about."""
+"""Kinds of documents: a runtime and an action."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ RUNTIMES: Final[dict[str, tuple[str, ...]]] = {
     "flower-client": ("build", "deploy"),
     "servicegraph": ("serve",),
 }
-"""The platform's runtimes and what each of them does. Others of the same shape are taken too."""
+"""The platform's runtimes with their actions. Other kinds of the same form are accepted too."""
 
 _WORD: Final = r"[a-z0-9_][a-z0-9_-]*"
 """The platform's own kinds have no underscores; `_generic` is the SDK's word for one that it does not know."""
@@ -89,7 +89,7 @@ def entity_type(kind: str) -> EntityType:
 
 
 def check_material(kind: str) -> None:
-    """Raises InvalidKindError for what cannot be the kind of an artifact, a data item, a model or a container image."""
+    """Raise InvalidKindError for a kind that no artifact, data item, model or container image can have."""
     if not _MATERIAL.fullmatch(kind):
         raise InvalidKindError(f"{kind[:80]!r} is no kind; one is made of letters, digits and . _ -")
 
@@ -121,7 +121,7 @@ def of_run(kind: str, task: str | None) -> Kind:
 
 
 def _of_task(task: str | None) -> Kind | None:
-    """Runtime and action in a task reference, also in one without an id, or a bare `<runtime>+<action>`."""
+    """Runtime and action in a task reference, with or without an id, or in a plain `<runtime>+<action>`."""
     if not task:
         return None
     match = _TASK.fullmatch(task.partition("://")[0])

@@ -1,6 +1,6 @@
-"""Which keys of the inner spec a kind uses, and the right word for one that it does not.
+"""Keys of the inner spec that a kind uses, and suggestions for keys that it does not use.
 
-A key that nobody uses is kept, and its author hears of it: from runctl and the gateway before the Run is created, from
+A key that nothing uses is kept and reported: by runctl and the gateway before the Run is created, by
 the operator in condition NotApplied.
 """
 
@@ -29,7 +29,7 @@ _POD: Final = frozenset(
 )  # fmt: skip
 _SERVICE: Final = frozenset({"service_ports", "service_type", "service_name", "replicas"})
 COMMON: Final = _POD - {"image", "command", "args", "source"}
-"""What the operator does for every pod, whatever runs in it."""
+"""Fields that the operator applies to every pod."""
 COMMON_OF_SERVICES: Final = _SERVICE - {"service_ports"}
 _PYTHON: Final = (_POD - {"command", "args"}) | {
     "base_image", "python_version", "requirements", "inputs", "parameters", "init_parameters",
@@ -41,11 +41,11 @@ USED: Final[dict[str, frozenset[str]]] = {
     "python+job": _PYTHON,
     "python+serve": _PYTHON | _SERVICE,
 }
-"""By `<runtime>+<action>`. Other kinds are not checked."""
+"""Used fields by `<runtime>+<action>`. Other kinds are not checked."""
 PLATFORM: Final = frozenset(
     {"task", "function", "workflow", "local_execution", "base_image", "instructions", "python_version"}
 )
-"""What the platform writes into documents of every kind, with a meaning elsewhere: not worth a word."""
+"""Fields that the platform writes into documents of every kind and that mean nothing here: they are not reported."""
 
 VOLUME: Final = frozenset({"volume_type", "name", "mount_path", "spec"})
 VOLUME_SPEC: Final[dict[str, frozenset[str]]] = {
@@ -100,13 +100,13 @@ HINTS: Final[dict[str, dict[str, str]]] = {
         "requests": "cpu, mem, gpu and disk without requests", "limits": "cpu, mem, gpu and disk without limits",
     },
 }  # fmt: skip
-"""By the place a key is at: words of Kubernetes and of other tools, in small letters and without _."""
+"""Words of Kubernetes and other tools, in small letters without _, to our word; by the place of the key."""
 
 
 def unused(kind: str, spec: Spec, used: frozenset[str] | None = None) -> list[str]:
     """A sentence for each key of the inner spec that a Run of this kind (`<runtime>+<action>`) does not use.
 
-    `used`: the fields that count, of a kind that a runtime stands for.
+    `used`: the fields that a Runtime uses, for its kinds.
     """
     used = USED.get(kind) if used is None else used
     if used is None:
@@ -117,7 +117,7 @@ def unused(kind: str, spec: Spec, used: frozenset[str] | None = None) -> list[st
 
 
 def not_used(document: Mapping[str, Any]) -> list[str]:
-    """The same of a Run's whole document; nothing of one that is no Run's."""
+    """The same for a whole document; empty for a document that is no Run."""
     kind, spec = document.get("kind"), document.get("spec")
     if not isinstance(kind, str) or not isinstance(spec, Mapping):
         return []
@@ -128,7 +128,7 @@ def not_used(document: Mapping[str, Any]) -> list[str]:
 
 
 def right_word(key: str, known: Collection[str], place: str = "") -> str:
-    """`; did you mean envs?`, or nothing where no guess is near. `place`: of HINTS; none: the inner spec itself."""
+    """`; did you mean envs?`, or an empty text. `place`: a key of HINTS; empty: the inner spec itself."""
     plain = key.lower().replace("_", "")
     words = {word.lower().replace("_", ""): word for word in sorted(known)}
     near = difflib.get_close_matches(plain, words, n=1, cutoff=0.75)

@@ -1,4 +1,4 @@
-"""The platform's merge of a Run with its Task and its Function: who wins where, and what counts as said."""
+"""The platform's merge of a Run with its Task and its Function: which value wins, and which values count as empty."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from run_operator.document.errors import TooLargeError
 from run_operator.document.yaml_reader import MAX_DEPTH
 
 IDENTITY: Final = frozenset({"task", "function", "workflow", "local_execution"})
-"""What a document says about itself; it never passes to another one."""
+"""Fields that identify a document; they never pass to another one."""
 
 Spec = Mapping[str, Any]
 
 
 def merge(task: Spec, own: Spec, function: Spec) -> dict[str, Any]:
-    """The inner spec that counts: Task fields only where the Run has none, then the Run's, and the Function's win.
+    """The merged inner spec: the Function's fields win, then the Run's, then the Task's.
 
     Fields are taken whole, as the platform does: lists and maps of two documents are not mixed. Merging the
     result again changes nothing. Raises TooLargeError for a document nested without end.
@@ -24,12 +24,12 @@ def merge(task: Spec, own: Spec, function: Spec) -> dict[str, Any]:
 
 
 def passed_on(spec: Spec) -> dict[str, Any]:
-    """What a Task or a Function says about the Runs made of it."""
+    """Fields of a Task or a Function that pass to its Runs."""
     return {key: value for key, value in said(spec).items() if key not in IDENTITY}
 
 
 def said(spec: Spec) -> dict[str, Any]:
-    """The fields that say something: null, `{}`, `[]` and `""` are how the SDK writes nothing.
+    """The fields that are not empty: the SDK writes null, `{}`, `[]` and `""` for no value.
 
     Nulls deeper inside maps go too: a manifest applied by kubectl, and a status patch, do not keep them.
     """
@@ -38,12 +38,12 @@ def said(spec: Spec) -> dict[str, Any]:
 
 
 def is_empty(value: Any) -> bool:
-    """Whether a value says nothing: null, `{}`, `[]` and `""`."""
+    """Whether a value is empty: null, `{}`, `[]` or `""`."""
     return value is None or (isinstance(value, Mapping | list | str) and not value)
 
 
 def without_nulls(value: Any, depth: int = 1) -> Any:
-    """The value as kubectl leaves it: keys of maps that say null are gone, nulls in lists stay.
+    """The value without nulls in maps, as kubectl sends it; nulls in lists stay.
 
     Raises TooLargeError for one nested without end.
     """

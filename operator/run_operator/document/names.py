@@ -1,4 +1,4 @@
-"""Object names: from an id to a name that Kubernetes takes."""
+"""Names of objects: from an id to a name that Kubernetes accepts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reading one exported file as the SDK means it: PyYAML's rules, timestamps as text, and nothing JSON has not.
+"""Reading one exported file as the SDK wrote it: PyYAML's rules, timestamps as text, and only values that JSON has.
 
 Bounds hold before and while parsing, so that junk and alias bombs cost milliseconds.
 """
@@ -53,7 +53,7 @@ class Scalars:
 
 
 def _joined(text: str, line: int) -> str:
-    """JSON writes an emoji as two escapes, which PyYAML takes for two characters; half a one is no text at all."""
+    """The text with surrogate pairs joined: JSON writes an emoji as two escapes, which PyYAML reads as two characters."""
     if text.isascii() or not _SURROGATE.search(text):
         return text
     try:
@@ -64,7 +64,7 @@ def _joined(text: str, line: int) -> str:
 
 
 def _checked(value: Any, text: str, line: int) -> Any:
-    """Only what JSON and Kubernetes can hold."""
+    """The value, if JSON and Kubernetes can hold it. Raises UnrepresentableError."""
     if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))):  # noqa: PLR0124 - NaN
         raise errors.UnrepresentableError(
             f"{short(text)} is not a number Kubernetes can hold; quote it", line
@@ -79,7 +79,7 @@ def _checked(value: Any, text: str, line: int) -> Any:
 
 
 def short(value: Any) -> str:
-    """A value as errors show it."""
+    """A value as errors show it: at most some characters."""
     return repr(value)[:60]
 
 
@@ -97,7 +97,7 @@ Path = tuple[str | int, ...]
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
-    """A JSON value and the line each part of it stands on."""
+    """A JSON value, and the line of each part."""
 
     value: Any
     lines: dict[Path, int]
@@ -110,7 +110,7 @@ class Parsed:
 
 
 def read(data: bytes) -> Parsed:
-    """Raises DocumentError with the line that is wrong."""
+    """Read one document. Raises DocumentError with the wrong line."""
     if len(data) > MAX_BYTES:
         raise errors.TooLargeError(
             f"the file is larger than {MAX_BYTES} bytes: no export is, and no cluster takes it"
@@ -147,7 +147,7 @@ class _Loader(yaml.reader.Reader, yaml.scanner.Scanner, yaml.parser.Parser, yaml
         yaml.resolver.Resolver.__init__(self)
 
     def scan_flow_scalar_non_spaces(self, double: bool, start_mark: Any) -> Any:
-        """PyYAML lets Python's error through for an escape beyond Unicode."""
+        """As in PyYAML, which raises an error of Python for an escape beyond Unicode."""
         try:
             return super().scan_flow_scalar_non_spaces(double, start_mark)
         except ValueError as error:
@@ -272,6 +272,6 @@ class _Builder:
 
 
 def _around(value: Any, inner: list[_Built]) -> _Built:
-    """A list or map of what is in it."""
+    """A list or map with these parts."""
     height = max((built.height + 1 for built in inner), default=0)
     return _Built(value, 1 + sum(built.size for built in inner), height)

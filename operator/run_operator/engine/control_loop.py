@@ -1,6 +1,6 @@
-"""The control loop as a table: an event wakes Runs, `decide` makes a plan of what is there, a plan leads to these writes.
+"""The control loop as a table: an event causes a look at Runs, a look makes a plan, a plan leads to these writes.
 
-`tests/unit/engine/test_control_loop.py` holds the code to it: nobody else is woken, and nothing else is written.
+`tests/unit/engine/test_control_loop.py` holds the code to it: no other Run is looked at, and nothing else is written.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ EVENTS: Final[dict[Resource, str]] = {
     **dict.fromkeys((JOBS, DEPLOYMENTS, SERVICES, PODS), ITS_OWNER),
     **dict.fromkeys((FUNCTIONS, TASKS, RUNTIMES, CLUSTER_RUNTIMES, CONFIG_MAPS), ITS_USERS),
 }
-"""Whom an event of this kind wakes. Beside events, a plan's own `wake_at` does."""
+"""The Runs that are looked at after an event of this kind. A plan's own `wake_at` leads to a look too."""
 
 decide: Final = plan.plan
 OF_ANOTHER: Final = Resource("*", "*", "*", "*")  # an operator, whose kind a ClusterRuntime names
 STATUS: Final = ("patch", RUNS)
-"""How `Plan.status` is written, before everything else in the plan."""
+"""The write of `Plan.status`, before everything else in the plan."""
 WRITES: Final[dict[type[model.Action], tuple[tuple[str, Resource], ...]]] = {
     model.CreateWorkload: (
         ("create", CLAIMS), ("create", CONFIG_MAPS), ("create", JOBS), ("create", DEPLOYMENTS), ("create", OF_ANOTHER),
@@ -56,4 +56,4 @@ WRITES: Final[dict[type[model.Action], tuple[tuple[str, Resource], ...]]] = {
     model.MarkFinished: (("patch", RUNS),),
     model.DeleteRun: (("delete", RUNS),),
 }  # fmt: skip
-"""What each action of a plan may write: the method of the client and the kind."""
+"""The writes of each action of a plan: method of the client, and kind."""

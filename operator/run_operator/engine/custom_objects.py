@@ -1,4 +1,4 @@
-"""Objects of other operators that carry Runs: read when a Run is looked at, created and deleted. They are not watched."""
+"""Objects of other operators that carry Runs: they are created, read when their Run is looked at, and deleted. They are not watched."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from run_operator.workloads.metadata import child_name
 
 
 class CustomObjects:
-    """`api` has the operator's rights; those to such kinds come with the ClusterRuntime."""
+    """`api` has the operator's rights. The rights to such kinds are granted together with the ClusterRuntime."""
 
     def __init__(self, api: Api) -> None:
         self._api = api
 
     async def look(self, run: Run, what: CustomKind) -> CustomObject:
-        """The object, or why there can be none."""
+        """The object, or the problem that keeps it from being there."""
         resource, plural = _resource(what), f"{what.plural}.{what.group}"
         try:
             raw = await self._api.get(resource, run.namespace, child_name(run.name))
@@ -42,7 +42,7 @@ class CustomObjects:
         return CustomObject(raw) if _is_own(run, raw) else CustomObject()
 
     async def create(self, run: Run, what: CustomKind, body: Mapping[str, Any]) -> None:
-        """Raises RefusedError where the API server says no, or somebody else has the name."""
+        """Create it. Raises RefusedError where the API server refuses it, or where the name is taken."""
         resource, name = _resource(what), str(body["metadata"]["name"])
         with refusals():
             try:
@@ -54,7 +54,7 @@ class CustomObjects:
                 raise RefusedError(Refusal("NameConflict", message, final=True)) from error
 
     async def delete(self, run: Run, what: CustomKind, name: str, uid: str) -> None:
-        """With all that it owns, which goes first."""
+        """Delete it in the foreground: after everything it owns."""
         try:
             await self._api.delete(_resource(what), run.namespace, name, uid, how="Foreground")
         except (NotFoundError, ConflictError):

@@ -14,7 +14,7 @@ RUNS: Final = "runs"
 
 
 class DebugPages:
-    """Writes nothing; a page of a Run reads at most what a decision about it reads."""
+    """The pages. They write nothing; the page of a Run reads what a decision about it reads."""
 
     def __init__(self, reconciler: Reconciler, leadership: Leadership, queue: WorkQueue) -> None:
         self._reconciler = reconciler
@@ -22,7 +22,7 @@ class DebugPages:
         self._queue = queue
 
     async def lines(self, path: str) -> list[str] | None:
-        """Of one page; None: there is none."""
+        """The lines of one page; None: there is no such page."""
         match path.split("/"):
             case [kind, namespace, name] if kind == RUNS:
                 return await self._run(Key(namespace, name))

@@ -1,4 +1,4 @@
-"""Why Jobs make no pods, and pods no containers: only Events say so. Those of a namespace are listed together, and not often."""
+"""Events that say why Jobs create no pods, and pods no containers. Those of a namespace are listed together, and seldom."""
 
 from __future__ import annotations
 
@@ -31,17 +31,17 @@ FIELDS: Final = {
     ENDED_POD: f"involvedObject.kind=Pod,reason={KILLING},involvedObject.fieldPath=spec.containers{{{PROGRAM}}}",
 }
 KEPT: Final = 30.0
-"""Seconds an answer counts for the Jobs and pods that it mentions."""
+"""Seconds for which an answer is used for the Jobs and pods in it."""
 NEW: Final = 5.0
-"""Seconds it counts for the others."""
+"""Seconds for which it is used for other Jobs and pods."""
 PAUSE: Final = 20
-"""Times as long as the list took, for the others too: the API server reads all Events of a namespace for one."""
+"""Factor: an answer is used at least so many times as long as its list took, because the API server reads all Events of the namespace."""
 MOST: Final = 10_000
-"""Jobs or pods of a namespace that are remembered."""
+"""Jobs or pods of a namespace that are remembered, at most."""
 MOST_READ: Final = 50_000
-"""Events that are read for one answer."""
+"""Events that are read for one answer, at most."""
 MOST_SAID: Final = 10
-"""Events of one Job or pod that are remembered, the newest."""
+"""Newest Events of one Job or pod that are remembered."""
 MAX_TEXT: Final = 1000
 
 log = logging.getLogger(__name__)
@@ -51,11 +51,11 @@ class _Answer(NamedTuple):
     at: float
     said: Mapping[str, tuple[Said, ...]]
     new: float = NEW
-    """How long a pod that the answer does not mention counts as without Events, in seconds."""
+    """Seconds for which a pod that is not in the answer counts as without Events."""
 
 
 class EventReader:
-    """What controllers and kubelets say of what they could not make. `clock` is monotonic seconds, `wall` epoch seconds."""
+    """Events of controllers and kubelets about failed steps. `clock` is monotonic seconds, `wall` epoch seconds."""
 
     def __init__(
         self,
@@ -70,7 +70,7 @@ class EventReader:
         self._asked: SingleFlight[None] = SingleFlight()
 
     async def why(self, namespace: str, question: Question) -> tuple[Said, ...]:
-        """The newest Events of that Job or pod; none if there are none, or they may not be read."""
+        """The newest Events of that Job or pod; empty if there are none, or if the operator may not read them."""
         now, asked = self._clock(), (namespace, question.kind)
         self._answers = {
             name: kept for name, kept in self._answers.items() if now - kept.at < max(KEPT, kept.new)
@@ -99,12 +99,12 @@ class EventReader:
 
 
 def _subject(kind: str, about: Mapping[str, Any]) -> str:
-    """What `Question.uid` says of the object of an Event."""
+    """The `Question.uid` that an Event about this object answers."""
     return str(about.get("name"))[:-5] if kind == ENDED_POD else str(about.get("uid"))
 
 
 def _said(raw: Mapping[str, Any], now: float) -> Said:
-    """Recorders of the older kind count in the Event itself, those of the newer one in its series."""
+    """One Event as `Said`. Older recorders keep the count in the Event itself, newer ones in its series."""
     series = raw.get("series") or {}
     once = parse(raw.get("eventTime")) or 0.0
     last = parse(raw.get("lastTimestamp")) or parse(series.get("lastObservedTime")) or once

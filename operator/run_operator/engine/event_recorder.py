@@ -1,7 +1,7 @@
 """Kubernetes Events about Runs, as `kubectl describe run` shows them.
 
-Written off the hot path: a start is written a little later, so that a burst of starts is not slowed down by its own
-story; what comes after (the end, a warning) sends the earlier lines first. Best effort, bounded, de-duplicated; namespaces take turns.
+They are written apart from the reconciliation. The Event of a start waits a little, so that a burst of starts is not slowed down by its own
+Events; a later Event of the Run sends the earlier ones first. Best effort, bounded, without duplicates; namespaces take turns.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from run_operator.lifecycle.model import RunEvent
 MAX_QUEUED: Final = 2000
 MAX_REMEMBERED: Final = 4096
 DELAYS: Final = {"Started": 10.0, "Suspending": 3.0, "Suspended": 3.0, "Resumed": 3.0}
-"""Seconds that lines about what everybody expects may wait, by reason."""
+"""Seconds that an ordinary Event waits, by reason."""
 MAX_NOTE: Final = 1000
 """Characters; the API server refuses more than 1,024 bytes."""
 
@@ -101,7 +101,7 @@ class EventRecorder:
             await self._write(line)
 
     def _sort_out(self, now: float) -> None:
-        """What is due by now takes its turn among the namespaces."""
+        """Put Events that are due into the turns of their namespaces."""
         if not any(line.due <= now for line in self._later):
             return
         for line in self._later:
@@ -110,7 +110,7 @@ class EventRecorder:
         self._later = [line for line in self._later if line.due > now]
 
     def _make_room(self) -> None:
-        """The oldest line goes, of the namespace that has the most."""
+        """Drop the oldest Event of the namespace that has the most."""
         most = Counter(line.namespace for line in (*self._due, *self._later)).most_common(1)[0][0]
         if self._due.pop(skipped=lambda namespace: namespace != most) is None:
             self._later.remove(next(line for line in self._later if line.namespace == most))

@@ -1,4 +1,4 @@
-"""Carrying out what a plan asks for: few writes, each of them idempotent."""
+"""Carrying out the actions of a plan, with few writes, each of them idempotent."""
 
 from __future__ import annotations
 
@@ -72,10 +72,10 @@ log = logging.getLogger(__name__)
 
 
 class Executor:
-    """Does the writing. Answers of the API server go to the store at once: read your own writes.
+    """Writes to the API server. Its answers go into the store at once, so that the next decision sees them.
 
-    `prepare` is called with a namespace before a pod is made in it: what pods mount has to be there.
-    `ceiling` says how much memory a container of a namespace may have.
+    `prepare` is called with a namespace before a pod is created in it: objects that pods mount have to be there.
+    `ceiling` returns the memory that a container of a namespace may have.
     """
 
     def __init__(
@@ -109,7 +109,7 @@ class Executor:
         return stored
 
     async def carry_out(self, run: Run, action: Action) -> list[str]:
-        """One action; returns what of it is not applied, because of what is there already.
+        """Carry out one action; returns sentences about parts that are not applied because of existing objects.
 
         Raises RefusedError, or an error of `kube.errors` that a later try may cure.
         """
@@ -140,7 +140,7 @@ class Executor:
         return notes
 
     async def _start(self, run: Run, workload: Workload) -> list[str]:
-        """Create the child, and before it what it needs."""
+        """Create the objects that the child needs, then the child."""
         if workload.custom is not None:
             await self._custom.create(run, workload.custom, workload.child)
             return []
@@ -154,7 +154,7 @@ class Executor:
         run: Run,
         action: SuspendChild | SetDeadline | ScaleChild | CreateService | PatchService,
     ) -> None:
-        """An action on a child that is there. Not taken as our own news: what follows is decided at once."""
+        """An action on an existing child. The next decision follows at once."""
         match action:
             case SuspendChild(name, uid):
                 body = {"metadata": {"uid": uid}, "spec": {"suspend": True}}
@@ -199,7 +199,7 @@ class Executor:
         return await self._custom.look(run, what)
 
     async def load(self, view: Referred) -> Referred | None:
-        """The object with its document; None: it is gone, which the store knows by now."""
+        """The object with its document; None: it is gone, and the store has dropped it."""
         resource = CONFIG_MAPS if isinstance(view, ProfilesView) else BY_KIND[view.what]
         try:
             found = REFERRED[resource](await self._api.get(resource, view.namespace, view.name))
@@ -211,11 +211,11 @@ class Executor:
         return found
 
     async def why(self, run: Run, question: Question) -> tuple[Said, ...]:
-        """What Events say of the Run's Job or pod; none if they say nothing."""
+        """Events about the Run's Job or pod; empty if there are none."""
         return await self._reasons.why(run.namespace, question)
 
     async def _provide(self, run: Run, workload: Workload) -> list[str]:
-        """What the attempt needs; returns what a claim that is there already does not have of it."""
+        """Create the objects that the attempt needs; returns sentences about an existing claim that differs."""
         notes: list[str] = []
         for body in workload.needs:
             if body["kind"] == CLAIMS.kind:
@@ -228,7 +228,7 @@ class Executor:
     async def _create(
         self, run: Run, body: Mapping[str, Any], *, own: bool = True, volume: str = ""
     ) -> Mapping[str, Any]:
-        """The object as it is there now; `volume`: of the document, that it is made for."""
+        """Create an object, or take the existing one; `volume`: the name of its volume in the document."""
         resource = BY_KIND[str(body["kind"])]
         try:
             with refusals():
@@ -255,7 +255,7 @@ class Executor:
                 raise RefusedError(Refusal("NameConflict", str(error), final=False)) from error
 
     async def _restart(self, run: Run, name: str, uid: str, workload: Workload) -> None:
-        """Template, number and attempt in one write: no pod can be of one attempt with the template of another."""
+        """Start the Deployment for another attempt. Template, replicas and attempt are one write, so that no pod has another attempt's template."""
         spec = workload.child["spec"]
         marks = workload.child["metadata"]["annotations"]
         operations = [
@@ -272,7 +272,7 @@ class Executor:
         self._keep(DEPLOYMENTS, answer, own=True)
 
     def _keep(self, resource: Resource, answer: Mapping[str, Any], *, own: bool = False) -> None:
-        """Remember what the API server answered, if it is a thing that is watched."""
+        """Put the API server's answer into the store, if its kind is watched."""
         if resource in CHILDREN:
             self._store.put_child(CHILDREN[resource](answer), own=own)
 
@@ -296,7 +296,7 @@ class Executor:
         raise RefusedError(Refusal("NameConflict", message, final=True))
 
     async def _delete(self, resource: Resource, run: Run, name: str, uid: str, version: str = "") -> None:
-        """Raises ConflictError if the object has changed since it was read, so that the Run is planned again."""
+        """Delete an object. Raises ConflictError if it has changed since it was read; then the Run is planned again."""
         try:
             await self._api.delete(resource, run.namespace, name, uid, version)
         except NotFoundError:
@@ -306,7 +306,7 @@ class Executor:
                 raise
 
     async def _mark_finished(self, run: Run, uid: str, value: str) -> None:
-        """A service of its own: where the right is missing, or the Run is deleted meanwhile, nothing else is wrong."""
+        """Write the annotation of the end. A missing right, or a Run that is deleted meanwhile, is no error."""
         body = {"metadata": {"uid": uid, "annotations": {ANNOTATION_FINISHED: value}}}
         try:
             await self._api.patch(RUNS, run.namespace, run.name, body, accept=METADATA)
@@ -314,7 +314,7 @@ class Executor:
             log.warning("the end of Run %s is not marked, a restored copy would start: %s", run.key, error)
 
     async def _delete_replica_set(self, run: Run, name: str, uid: str) -> None:
-        """The ReplicaSet of a deleted Deployment. A pod's reference is no proof: the ReplicaSet itself must name its owner."""
+        """Delete the ReplicaSet of a deleted Deployment. A pod's reference is no proof: the ReplicaSet's own label has to name the Run."""
         try:
             found = await self._api.get_metadata(REPLICA_SETS, run.namespace, name)
         except NotFoundError:
@@ -325,14 +325,14 @@ class Executor:
 
 
 def _children_of(run: Run) -> tuple[Resource, ...]:
-    """Kinds of which the Run may have children; both, where its Runtime decides."""
+    """Kinds of the Run's children: Job or Deployment; both where a Runtime decides."""
     if not is_built_in(run):
         return JOBS, DEPLOYMENTS, SERVICES, PODS
     return (JOBS, PODS) if child_kind(run) == JOBS.kind else (DEPLOYMENTS, SERVICES, PODS)
 
 
 def merge_patch(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
-    """What turns `old` into `new` as a JSON merge patch: gone keys become null, lists are replaced whole."""
+    """The JSON merge patch from `old` to `new`: removed keys become null, lists are replaced whole."""
     patch: dict[str, Any] = {key: None for key in old if key not in new}
     for key, value in new.items():
         before = old.get(key)
@@ -345,7 +345,7 @@ def merge_patch(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any
 
 
 def _check_content(resource: Resource, there: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
-    """Code that pods mount is what the operator writes, whatever the owner of the object claims. Raises RefusedError."""
+    """Raise RefusedError for an existing ConfigMap with other code than the operator would write."""
     if resource == CONFIG_MAPS and not is_same(there, wanted):
         name = wanted["metadata"]["name"]
         message = (
@@ -355,7 +355,7 @@ def _check_content(resource: Resource, there: Mapping[str, Any], wanted: Mapping
 
 
 def _volume(workload: Workload, claim: str) -> str:
-    """What the document calls the volume that is this claim; empty where none is."""
+    """The document's name of the volume with this claim; empty: it is of no volume."""
     volumes = workload.child["spec"]["template"]["spec"].get("volumes", ())
     return next(
         (v["name"] for v in volumes if v.get("persistentVolumeClaim", {}).get("claimName") == claim), ""

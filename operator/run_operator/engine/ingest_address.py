@@ -1,4 +1,4 @@
-"""Whether pods can find the ingest: the host of its address is looked up once, when the operator starts."""
+"""Whether pods can find the ingest: the host of its address is looked up when the operator starts."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from urllib.parse import urlsplit
 
 TRIES: Final = 5
 PAUSE: Final = 5.0
-"""Seconds: DNS may come up after the operator, and the Service just before it."""
+"""Seconds between two look-ups: DNS may start after the operator."""
 
 log = logging.getLogger(__name__)
 
 
 async def check_ingest_address(url: str, pod_namespace: str, *, pause: float = PAUSE) -> bool:
-    """Log a warning that says what to change when nothing answers to the host's name, as after a renaming by kustomize."""
+    """Log a warning that says what to change, if DNS does not know the host, as after a renaming by kustomize."""
     host = urlsplit(url).hostname or ""
     problem: OSError = OSError("no host")
     for number in range(TRIES):

@@ -34,18 +34,18 @@ from run_operator.workloads.fields import WorkloadError
 from run_operator.workloads.metrics_injection import spool_location
 
 WARNED: Final = 20
-"""Runs of a namespace that get the same Event, at most."""
+"""Runs of a namespace that get the same Event."""
 AGAIN: Final = 10.0
-"""Seconds until an ingest that could not start tries again."""
+"""Seconds between two tries of an ingest that cannot start."""
 MODULES: Final = Path(run_operator.__file__).parent / "client" / "pod"
 
 log = logging.getLogger(__name__)
 
 
 class IngestService:
-    """Started before the engine, stopped with it. `settled` is called for Runs whose end need not wait any more.
+    """It is started before the engine and stopped with it. `settled` is called for Runs whose end does not have to wait any more.
 
-    `warn` is called for the live Runs of a namespace when somebody changed what their pods mount.
+    `warn` is called for the live Runs of a namespace when somebody changed the ConfigMaps of their pods.
     """
 
     def __init__(
@@ -119,18 +119,18 @@ class IngestService:
                 return
 
     async def stop(self) -> None:
-        """Bring into the cluster what was taken, within bounds."""
+        """Commit the values that were taken, within a deadline."""
         for task in self._keeping:
             task.cancel()
         await asyncio.gather(*self._keeping, return_exceptions=True)
         await self._ingest.stop()
 
     async def close(self) -> None:
-        """Close the connections to the API server, whether it was started or not."""
+        """Close the connections to the API server."""
         await self._api.close()
 
     async def prepare(self, namespace: str) -> None:
-        """What pods mount is there, in this namespace."""
+        """Create or check the ConfigMaps that pods of this namespace mount."""
         await self._files.ensure(namespace)
 
     @property
@@ -140,11 +140,11 @@ class IngestService:
 
     @property
     def outside(self) -> OutsideWrites:
-        """Takes MetricBatches."""
+        """The receiver of MetricBatches."""
         return self._ingest.outside
 
     def uncommitted(self, run: Run) -> bool:
-        """Whether metrics of this Run are on their way into its status; they hurry from then on."""
+        """Whether metrics of this Run are still to be written to its status; from then on they are written sooner."""
         return self._ingest.uncommitted(run)
 
     def _changed(self, namespace: str, text: str) -> None:
@@ -154,7 +154,7 @@ class IngestService:
             self._warn(run, text)
 
     def _namespaces(self) -> Iterable[str]:
-        """Those with Runs that have pods, or may have some soon."""
+        """Namespaces with Runs that have pods, or may have some soon."""
         return {
             run.namespace for run in self._store.runs() if run.status.get("attempt") and not _at_rest(run)
         }

@@ -1,6 +1,6 @@
-"""What of the installation is not there: shown where people look, and no reason to stop what works without it.
+"""Missing parts of the installation: they are reported, and everything that works without them goes on.
 
-Runs need their own kind and nothing else of these. A part that is back is used again.
+Only the CRD of Runs is essential. A part that comes back is used again.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ from run_operator.kube.resource import (
 )
 
 EVERY: Final = 10.0
-"""Seconds between two looks."""
+"""Seconds between two checks."""
 CRDS: Final = (RUNS, FUNCTIONS, TASKS, RUNTIMES, CLUSTER_RUNTIMES, METRIC_BATCHES, RUN_LOGS)
 
 log = logging.getLogger(__name__)
 
 
 class Part(NamedTuple):
-    """An object of the installation, and what brings it back."""
+    """An object of the installation, and the command that creates it."""
 
     name: str
     advice: str
@@ -62,9 +62,9 @@ RIGHTS: Final = Part(
 
 
 class Installation:
-    """Looks at the parts again and again. `secret`: of the ingest's authority; empty where there is no ingest.
+    """Checks the parts every few seconds. `secret`: of the ingest's authority; empty where there is no ingest.
 
-    `served`: a namespace that is served; None: all are.
+    `served`: the served namespace; None: all namespaces.
     """
 
     def __init__(
@@ -79,25 +79,25 @@ class Installation:
 
     @property
     def missing(self) -> list[Part]:
-        """As of the last look."""
+        """The missing parts, as of the last check."""
         return list(self._missing.values())
 
     def lines(self) -> list[str]:
-        """What is missing and leaves the rest at work, for /readyz."""
+        """Lines for /readyz about missing parts that are not essential."""
         return [str(part) for part in self.missing if not part.essential]
 
     def problems(self) -> list[str]:
-        """What is missing and leaves nothing to do."""
+        """Lines for /readyz about missing essential parts."""
         return [str(part) for part in self.missing if part.essential]
 
     async def work(self) -> None:
-        """Look until cancelled."""
+        """Check until cancelled."""
         while True:
             await self.look()
             await asyncio.sleep(EVERY)
 
     async def look(self) -> None:
-        """One look; an API server that does not answer says nothing about its objects."""
+        """Check once. An API server that does not answer changes nothing."""
         try:
             found = {part.name: part for part in await self._absent()}
         except UnauthorizedError:
@@ -135,7 +135,7 @@ class Installation:
             return
 
     async def _may(self, request: Awaitable[object]) -> bool:
-        """Whether it is allowed. A denial counts when the API server is ready: one that starts knows no roles yet."""
+        """Whether the operator may do it. A denial counts only if the API server is ready: before, it does not know its roles."""
         try:
             await request
         except ForbiddenError:
@@ -143,7 +143,7 @@ class Installation:
         return True
 
     async def _tell(self, kind: str, reason: str, message: str) -> None:
-        """About the operator's own pod; outside of a cluster about its namespace."""
+        """An Event about the operator's own pod; outside of a cluster about its namespace."""
         pod = os.environ.get("HOSTNAME", "")
         about: dict[str, Any] = {"apiVersion": "v1", "kind": "Pod", "name": pod, "namespace": self._namespace}
         moment = time.time()
@@ -175,7 +175,7 @@ class MissingParts(Collector):
         self._missing = missing
 
     def collect(self) -> Iterable[GaugeMetricFamily]:
-        """As Prometheus reads it."""
+        """The metric, for Prometheus."""
         text = "1 for each object of the installation that is not there."
         family = GaugeMetricFamily("run_operator_missing_part", text, labels=["part"])
         for part in self._missing():

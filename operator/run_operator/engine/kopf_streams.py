@@ -1,4 +1,4 @@
-"""All of kopf: the watch streams of what people write, used as an informer and as nothing else.
+"""The only module with kopf: the watch streams of objects that people write. kopf is an informer here, and nothing else.
 
 The handlers copy what matters into the store and cannot fail for reasons of the cluster: no I/O, no waiting.
 Stateful handlers, daemons, timers and indexes are not used, because each of them writes to every object, adds
@@ -110,7 +110,7 @@ def registry(store: Store, seen: Seen, configuration: Configuration) -> kopf.Ope
 
 
 async def connection(configuration: Configuration) -> kopf.ConnectionInfo:
-    """kopf's credentials, made from the ones our own client uses (and refreshes)."""
+    """kopf's credentials, made from those of our own client, which refreshes them."""
     bearer = await configuration.get_api_key_with_prefix("BearerToken") or ""
     scheme, _, token = bearer.rpartition(" ")
     return kopf.ConnectionInfo(
@@ -131,7 +131,7 @@ async def run(
     ready: asyncio.Event,
     take_signals: Callable[[], None],
 ) -> None:
-    """Keep the streams open until `stop` is set; raises what kopf itself dies of.
+    """Keep the streams open until `stop` is set. Raises the error by which kopf itself ends.
 
     When a part of kopf ends, `stop` is set: kopf may then wait for the others without end. kopf takes the process's signals; `take_signals` is called to take them back. When kopf ends it waits for every
     task it does not know from its own start, 5 s, and then cancels it.

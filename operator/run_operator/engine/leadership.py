@@ -1,4 +1,4 @@
-"""This replica's leadership: alone it leads at once; among several it waits for the Lease and ends when it has lost it."""
+"""The leadership of this replica: a single replica leads at once; one of several waits for the Lease, and ends when it loses it."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ log = logging.getLogger(__name__)
 
 
 class LeadershipLostError(Exception):
-    """Another replica leads; this process must end, and start again as one that waits."""
+    """Another replica leads: this process must end, and start again as a standby."""
 
 
 class Leadership:
-    """Belongs to one event loop. `ended` is called in it when another replica has taken the Lease."""
+    """The leadership, in one event loop. `ended` is called when another replica has taken the Lease."""
 
     def __init__(self, settings: Settings, configuration: Configuration, ended: Callable[[], None]) -> None:
         self._led = asyncio.Event()
@@ -44,7 +44,7 @@ class Leadership:
 
     @property
     def fence(self) -> Fence:
-        """The fence of everything that only the leader writes."""
+        """The fence of writes that only the leader may do."""
         return self._elector or Unfenced()
 
     @property
@@ -53,7 +53,7 @@ class Leadership:
         return self._elector is not None and not self._led.is_set()
 
     async def wait(self) -> None:
-        """Until this replica leads."""
+        """Wait until this replica leads."""
         if self._elector is None:
             return
         self._elector.start()

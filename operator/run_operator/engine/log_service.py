@@ -24,11 +24,11 @@ from run_operator.observability.telemetry import OperatorTelemetry
 from run_operator.settings import Settings
 
 BUFFER: Final = 65_536
-"""Bytes of a log that may wait to be taken, a connection: there may be many."""
+"""Bytes of a log that a connection buffers: there may be many connections."""
 
 
 class LogService:
-    """`configuration` is its own: logs that are followed must not use up the connections of others."""
+    """`configuration` has connections of its own, so that followed logs do not use up those of other parts."""
 
     def __init__(
         self,
@@ -54,7 +54,7 @@ class LogService:
         store.listener = self._archiver
 
     async def work(self, begin: asyncio.Event) -> None:
-        """From `begin` on, until it is cancelled."""
+        """Work from `begin` on, until cancelled."""
         await self._archiver.work(begin)
 
     async def close(self) -> None:
@@ -72,7 +72,7 @@ class LogService:
 
 
 def limits_of(settings: Settings) -> ArchiveLimits:
-    """As the settings say."""
+    """The limits that the settings name."""
     return ArchiveLimits(
         tail=settings.log_tail_bytes,
         of_run=settings.log_run_bytes,

@@ -1,4 +1,4 @@
-"""The memory limit that a namespace allows a container: its LimitRanges, read now and then."""
+"""The memory that a namespace allows a container, from its LimitRanges."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class MemoryCeilings:
         self._known: OrderedDict[str, tuple[float, MemoryCeiling]] = OrderedDict()
 
     async def of(self, namespace: str) -> MemoryCeiling:
-        """That of a namespace; where it cannot be read, what was known of it, else none."""
+        """The ceiling of a namespace. If its LimitRanges cannot be read, the last known one; without that, none."""
         at, found = self._known.get(namespace, (float("-inf"), NO_CEILING))
         if self._clock() < at + GOOD_FOR:
             return found

@@ -1,4 +1,4 @@
-"""What a Run's policy is where its document does not say: of the operator's flags, or of annotations of the namespace."""
+"""Defaults for a Run's policy: from annotations of its namespace, else from the operator's flags."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 
 class NamespaceDefaults:
-    """`wide`: of the operator's flags. `clock` is monotonic seconds."""
+    """`wide`: the defaults of the operator's flags. `clock` is monotonic seconds."""
 
     def __init__(self, api: Api, wide: PolicyDefaults, clock: Callable[[], float] = time.monotonic) -> None:
         self._api = api
@@ -35,7 +35,7 @@ class NamespaceDefaults:
         self._known: OrderedDict[str, tuple[float, PolicyDefaults]] = OrderedDict()
 
     async def of(self, namespace: str) -> PolicyDefaults:
-        """Those of a namespace. Where it cannot be read, what was known of it, else those of the flags."""
+        """The defaults of a namespace. If it cannot be read, the last known ones; without those, the flags'."""
         at, found = self._known.get(namespace, (float("-inf"), self._wide))
         if self._clock() < at + GOOD_FOR:
             return found
@@ -52,7 +52,7 @@ class NamespaceDefaults:
 
 
 def with_annotations(wide: PolicyDefaults, namespace: str, raw: JSON) -> PolicyDefaults:
-    """An annotation wins over the flag; `0` says that this namespace has no such default."""
+    """The defaults with the annotations of a namespace, which win; `0`: the namespace has no such default."""
     annotations = mapping(mapping(raw.get("metadata")).get("annotations"))
     found = wide
     for name, field in ((DEFAULT_TTL, "ttl_after_finished"), (DEFAULT_DEADLINE, "active_deadline")):

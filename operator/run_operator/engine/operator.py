@@ -1,4 +1,4 @@
-"""The whole operator in one event loop: streams in, store, queue, workers out, and the watch over all of them."""
+"""The whole operator in one event loop: streams, store, queue and workers, and the supervision of all of them."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ log = logging.getLogger(__name__)
 
 
 class Operator:
-    """Built once, run once."""
+    """The operator. It runs once."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -312,7 +312,7 @@ class Operator:
             self._health.swept()
 
     async def _drain(self, working: asyncio.Task[None], recorder: EventRecorder) -> None:
-        """Finish what was begun, within bounds."""
+        """Let the workers finish what they have begun, within DRAIN seconds."""
         try:
             async with asyncio.timeout(DRAIN):
                 await asyncio.gather(working, return_exceptions=True)
@@ -322,7 +322,7 @@ class Operator:
             log.warning("stopped with work under way; the next start takes it up")
 
     async def _check_access(self, api: Api) -> None:
-        """Fail at start, in one line, when the CRD of Runs or the rights are missing. Other kinds may come later."""
+        """Raise an error of one line when the CRD of Runs or the rights to it are missing. Other kinds may come later."""
         kept = (RUN_LOGS,) if self._settings.log_tail_bytes else ()
         for resource in (RUNS, FUNCTIONS, TASKS, *kept):
             for namespace in self._settings.namespaces or (None,):

@@ -1,4 +1,4 @@
-"""Pacing: in a burst, the writes that somebody waits for go first. All that is held back on purpose is held back here.
+"""Pacing: in a burst, writes that somebody waits for go first. Only this module holds back writes.
 
 * Many new Runs: a status that can wait (`Plan.can_wait`) is written a little later. By then the Run is often RUNNING, and one
   write shows both.
@@ -27,7 +27,7 @@ MAX_REMEMBERED: Final = 1024
 
 
 class Pacing:
-    """Says for how long a write waits; 0: not at all. `clock` is monotonic seconds."""
+    """Seconds that a write has to wait; 0: none. `clock` is monotonic seconds."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
@@ -36,13 +36,13 @@ class Pacing:
         self._changes: OrderedDict[str, deque[float]] = OrderedDict()
 
     def changed(self, namespace: str) -> None:
-        """A person changed a Run of this namespace."""
+        """Count a change that a person made to a Run of this namespace."""
         changes = self._changes.setdefault(namespace, deque(maxlen=BURST))
         changes.append(self._clock())
         _bound(self._changes, namespace)
 
     def is_burst(self, namespace: str) -> bool:
-        """Whether people's changes in this namespace come in faster than one after the other."""
+        """Whether people make more than BURST changes a second in this namespace."""
         changes = self._changes.get(namespace)
         return changes is not None and len(changes) == BURST and self._clock() - changes[0] < 1.0
 
@@ -68,12 +68,12 @@ class Pacing:
         return ANSWERS_FIRST if answers and self.is_burst(key.namespace) else 0.0
 
     def forget(self, key: Key) -> None:
-        """Give the Run's turn back: it has something else to say, or is gone."""
+        """Drop the Run's turn: it has another status to write, or is deleted."""
         self._promised.pop(key, None)
 
 
 def _ends_only(plan: Plan) -> bool:
-    """Whether all that is to be done is to end pods."""
+    """Whether the plan only ends pods."""
     return bool(plan.actions) and all(
         isinstance(action, SuspendChild) or (isinstance(action, ScaleChild) and not action.replicas)
         for action in plan.actions

@@ -65,7 +65,7 @@ class WorkQueue:
         return self._clock() - next(iter(self._waiting.values())) if self._waiting else 0.0
 
     def add(self, key: Key, *, urgent: bool = False) -> None:
-        """Have the key worked on soon."""
+        """Add the key, to be worked on soon."""
         if self._closed:
             return
         if key in self._waiting:
@@ -80,7 +80,7 @@ class WorkQueue:
         self._wakeup.set()
 
     def add_after(self, key: Key, delay: float) -> None:
-        """Have the key worked on after `delay` seconds, or earlier if an earlier timer is set already."""
+        """Add the key after `delay` seconds, or earlier if an earlier timer is set."""
         if self._closed:
             return
         loop = asyncio.get_running_loop()
@@ -93,7 +93,7 @@ class WorkQueue:
         self._timers[key] = loop.call_at(due, self._due, key)
 
     def retry(self, key: Key, at_least: float = 0.0) -> float:
-        """Have a failed key worked on again after its backoff; returns the delay in seconds."""
+        """Add a failed key after its backoff; returns the delay in seconds."""
         failures = self._failures.get(key, 0)
         self._failures[key] = min(failures + 1, 32)
         ceiling = min(LAST_BACKOFF, FIRST_BACKOFF * 2.0 ** min(failures, 16))
@@ -102,11 +102,11 @@ class WorkQueue:
         return delay
 
     def succeeded(self, key: Key) -> None:
-        """The key's failures are forgotten."""
+        """Reset the backoff of the key."""
         self._failures.pop(key, None)
 
     def forget(self, key: Key) -> None:
-        """The object is gone: drop its timer and its failures."""
+        """Drop the timer and the backoff of a deleted object."""
         self._failures.pop(key, None)
         timer = self._timers.pop(key, None)
         if timer is not None:
@@ -126,7 +126,7 @@ class WorkQueue:
         return None
 
     def done(self, key: Key) -> None:
-        """The worker is finished with the key."""
+        """Give back a key that was taken."""
         self._processing.discard(key)
         self._busy[key.namespace] -= 1
         if not self._busy[key.namespace]:

@@ -1,4 +1,4 @@
-"""One Run, from what is known to what is done: read the store, plan, execute. Whatever woke us, the same."""
+"""Reconcile one Run: read the store, plan, execute. It is the same for every event."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ from run_operator.lifecycle.model import Observed, Plan, Refusal, RunEvent
 from run_operator.workloads.types import Options
 
 REFUSED_AGAIN: Final = 15.0
-"""Seconds until a refusal that may pass (quota, policy) is put to the test again."""
+"""Seconds until an object that was refused for now (quota, policy) is tried again."""
 MOST_LOADED: Final = 6
 """Documents read for one decision; they may change meanwhile."""
 LONGEST_WAIT: Final = 3600.0
-"""Seconds after which a Run is looked at whatever it waits for: timers do not hear of a clock that was set."""
+"""Seconds until a Run is looked at, at most: timers do not notice that the clock was set."""
 
 log = logging.getLogger(__name__)
 
@@ -65,7 +65,7 @@ class Reconciler:
         self._defaults = defaults
 
     async def reconcile(self, key: Key) -> float | None:
-        """Bring one Run a step further; returns the seconds after which to look again, or None.
+        """Carry out the next step of one Run; returns the seconds until the next look, or None.
 
         Raises the errors of `kube.errors`; the caller tries again later.
         """
@@ -103,7 +103,7 @@ class Reconciler:
             raise
 
     async def explain(self, key: Key) -> list[str] | None:
-        """What would be done now with this Run, and why, for people; None: there is none. Changes nothing."""
+        """An explanation of the next step, for people; None: there is no such Run. Changes nothing."""
         run = self._store.run(key)
         if run is None or (not run.is_whole and (run := await self._executor.whole(run)) is None):
             return None
@@ -112,7 +112,7 @@ class Reconciler:
         return explain(run, observed, await self._decide(run, observed))
 
     async def _carry_out(self, run: Run, decision: Plan) -> float | None:
-        """The plan, or what follows from it being refused; returns the seconds after which to look again."""
+        """Execute the plan, or report that the API server refused it; returns the seconds until the next look."""
         try:
             wait = await self._execute(run, decision)
         except RefusedError as error:
@@ -120,7 +120,7 @@ class Reconciler:
         return wait or self._delay(decision)
 
     async def _with_defaults(self, run: Run) -> Run:
-        """A Run that was not started: under the defaults of now. They are stored with its first status, and stay."""
+        """A Run that was not started gets the present defaults. They are stored with its first status, and stay."""
         if run.status.get("attempt") or state_of(run.status.get("state")) in FINAL:
             return run
         return run.with_defaults(await self._defaults(run.namespace))
@@ -165,7 +165,7 @@ class Reconciler:
         return 0.0
 
     async def _refused(self, key: Key, refusal: Refusal) -> float | None:
-        """The API server said no: say so in the Run's status."""
+        """Write into the Run's status that the API server refused an object."""
         run = self._store.run(key)
         if run is None or (_needs_document(run) and (run := await self._executor.whole(run)) is None):
             return None
@@ -187,7 +187,7 @@ def _log_change(run: Run, status: JSON) -> None:
 
 
 def _needs_document(run: Run) -> bool:
-    """Whether what is held is not enough to decide. For a Run that has ended it is enough until the Run is edited."""
+    """Whether a decision needs the whole document. A Run that has ended needs it only after an edit."""
     over = state_of(run.status.get("state")) in FINAL and run.generation == run.status.get(
         "observedGeneration"
     )

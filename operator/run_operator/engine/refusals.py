@@ -1,4 +1,4 @@
-"""What the API server will not have, as words for the Run's status."""
+"""Refusals of the API server, as messages for the Run's status."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from run_operator.lifecycle.model import Refusal
 
 
 class RefusedError(Exception):
-    """The API server refused a child; `refusal` says why, in words for the Run's status."""
+    """The API server refused a child; `refusal` has the reason and the message for the Run's status."""
 
     def __init__(self, refusal: Refusal) -> None:
         super().__init__(refusal.message)
@@ -19,7 +19,7 @@ class RefusedError(Exception):
 
 @contextmanager
 def refusals() -> Iterator[None]:
-    """What the API server will not have becomes a RefusedError."""
+    """A context in which refusals of the API server become a RefusedError."""
     try:
         yield
     except TooLargeError as error:

@@ -1,4 +1,4 @@
-"""The sweep: compare the store with what the API server lists, to find what the streams did not tell.
+"""The resync: compare the store with lists of the API server, to find changes that the streams have missed.
 
 A watch stream can lose deletions (an object removed while the stream was down is never mentioned again) and can
 silently stand still. The sweep lists metadata only, 500 objects a page, and writes nothing.
@@ -97,7 +97,7 @@ class Resync:
         return {uid: version for uid, version in listed.items() if not self._store.knows(uid, version)}
 
     async def _still_there(self, missing: Listed) -> Listed:
-        """Those of the missing that exist: the others were deleted meanwhile, which is no fault of a stream."""
+        """Missing objects that still exist. Others were deleted meanwhile, which is no fault of a stream."""
         there: Listed = {}
         for resource, selector in SWEPT:
             there |= await self._list(resource, selector)

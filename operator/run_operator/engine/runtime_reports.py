@@ -1,4 +1,4 @@
-"""Says in the status of each Runtime and ClusterRuntime whether Runs can use it, and if not, what is wrong and where."""
+"""Reports in the status of each Runtime and ClusterRuntime whether Runs can use it, and its mistakes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from run_operator.workloads.builder import SUPPORTED
 
 INVALID: Final = "InvalidRuntime"
 SHARE: Final = 9
-"""Compiling takes at most a tenth of the time: nine times as long as it took nothing is compiled."""
+"""Factor: after a compilation the next one waits nine times as long, so that compiling takes at most a tenth of the time."""
 MOST: Final = 2000
 """Runtimes that wait to be looked at. What does not fit is looked at when it is seen again."""
 PAUSE: Final = 5.0
@@ -40,7 +40,7 @@ class RuntimeReports:
         self._news = asyncio.Event()
 
     def put(self, view: RuntimeView) -> None:
-        """One appeared or changed; quick."""
+        """Queue a Runtime that appeared or changed."""
         known = self._waiting.get(view.uid)
         if (known is None and len(self._waiting) >= MOST) or is_reported(view):
             return
@@ -49,7 +49,7 @@ class RuntimeReports:
             self._news.set()
 
     async def work(self, begin: asyncio.Event) -> None:
-        """Until cancelled; `begin`: when this replica may write."""
+        """Work until cancelled; `begin`: set when this replica may write."""
         await begin.wait()
         while True:
             await self._news.wait()
@@ -79,12 +79,12 @@ class RuntimeReports:
 
 
 def is_reported(view: RuntimeView) -> bool:
-    """Whether its status is about what it says now."""
+    """Whether its status is about its present generation."""
     return view.status.get("observedGeneration") == view.generation
 
 
 def reported(view: RuntimeView, now: float) -> dict[str, Any]:
-    """The status that it should have."""
+    """The status for this Runtime."""
     try:
         reason, message = ACCEPTED, f"Runs of {', '.join(view.kinds)} are built as {_what(view)}"
     except InvalidRuntimeError as error:

@@ -1,4 +1,4 @@
-"""The key with which the operator signs what it writes into statuses: in its own Secret, made when it is missing."""
+"""The key with which the operator signs records in statuses. It is in the operator's own Secret, and created if missing."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 
 async def signing_key(api: Api, namespace: str, secret: str) -> bytes:
-    """The same for all replicas and restarts. Raises the errors of `kube.errors`.
+    """The key, the same for all replicas and restarts. Raises the errors of `kube.errors`.
 
     Where the operator has no such Secret, or no right to it, the key lives as long as the process.
     """

@@ -26,7 +26,7 @@ from run_operator.workloads.metadata import child_name
 
 
 class ReferenceIndex:
-    """Bounded by the Runs there are: each follows the few things its last decision looked for."""
+    """Which Runs refer to which objects. Its size is bounded: each Run follows the objects that its last decision looked up."""
 
     def __init__(self) -> None:
         self._of_run: dict[Key, tuple[Want, ...]] = {}
@@ -36,7 +36,7 @@ class ReferenceIndex:
         return len(self._of_run)
 
     def follow(self, key: Key, wants: tuple[Want, ...]) -> None:
-        """From now on the Run follows these, instead of those it followed before; none: nothing."""
+        """Replace the objects that the Run follows."""
         for want in self._of_run.pop(key, ()):
             keys = self._of_want.get(want, set())
             keys.discard(key)
@@ -65,20 +65,20 @@ PLURALS: Final[dict[type[Child], str]] = {
 
 
 class Listener(Protocol):
-    """Called for each change; must be quick, and does nothing to the store."""
+    """Called for each change. It must be quick, and must not change the store."""
 
     def changed(self, child: Child) -> None:
-        """A child appeared, or something decisions depend on changed of it."""
+        """A child appeared, or a field changed that decisions depend on."""
 
     def gone(self, child: Child) -> None:
-        """A child is gone; this is how it was known last."""
+        """A child was deleted; this is its last state."""
 
     def run_gone(self, uid: str) -> None:
         """A Run is gone."""
 
 
 class Store:
-    """One event loop owns it. `wake` is called when something a decision depends on changed."""
+    """The store, in one event loop. `wake` is called when something has changed that a decision depends on."""
 
     def __init__(self, wake: Wake) -> None:
         self._wake = wake
@@ -104,7 +104,7 @@ class Store:
         return {resource.plural: counted[resource.plural] for resource in WATCHED}
 
     def run(self, key: Key) -> Run | None:
-        """The Run at this place, if any."""
+        """The Run of this namespace and name; None: there is none."""
         return self._runs.get(key)
 
     def runs(self) -> Iterator[Run]:
@@ -125,7 +125,7 @@ class Store:
         return None if key is None else self._runs.get(key)
 
     def owner(self, child: Child) -> Run | None:
-        """The Run whose own this child is, or was when it was held."""
+        """The Run that owns this child, or owned it when both were held."""
         run = self.run_of(child.run_uid)
         if run is None or run.namespace != child.namespace:
             return None
@@ -140,7 +140,7 @@ class Store:
         )
 
     def gone(self, run: Run) -> tuple[PodView, ...]:
-        """The Run's last pod that was deleted after its program had ended, as it was then."""
+        """The last state of the Run's newest pod that was deleted after its program had ended."""
         last = self._gone.get(run.uid)
         return (last,) if last else ()
 
@@ -154,7 +154,7 @@ class Store:
         return held is not None and not newer(resource_version, held)
 
     def put_run(self, run: Run, *, own: bool = False) -> None:
-        """A Run appeared or changed; `own`: by our own write, which was decided with all that is known."""
+        """A Run appeared or changed; `own`: by the operator's own write, after which no decision is needed."""
         run = run.slim()
         old = self._runs.get(run.key)
         if old is not None and not newer(run.resource_version, old.resource_version):
@@ -171,7 +171,7 @@ class Store:
             self._wake(run.key, old is None or old.generation != run.generation)
 
     def advance(self, before: Run, after: Run) -> None:
-        """A commit of metrics, which tested for exactly the version of `before`, made it `after`.
+        """A commit of metrics, which tested the version of `before`, changed it to `after`.
 
         So what is held is what the API server has: the next write need not wait for the event, and nobody is woken.
         """
@@ -230,7 +230,7 @@ class Store:
         self._wake_followers(self.catalog.drop(uid))
 
     def drop(self, uid: str) -> None:
-        """Remove an object that is gone although no stream reported it."""
+        """Remove an object that was deleted without an event."""
         key = self._keys.get(uid)
         if key is not None:
             self.drop_run(key, uid)
@@ -253,7 +253,7 @@ class Store:
             self.listener.run_gone(uid)
 
     def _remember(self, run_uid: str, pod: PodView) -> None:
-        """One a Run: the newest that shows how it ended. One that never confirmed it may show no exit code."""
+        """Keep one deleted pod for each Run: the newest with an exit code. A pod that never confirmed its end may have none."""
         known = self._gone.get(run_uid)
         later = known is None or (pod.created, pod.name) >= (known.created, known.name)
         ended = any(c.state == "terminated" for c in pod.facts.containers)

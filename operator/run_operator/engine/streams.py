@@ -1,4 +1,4 @@
-"""All watch streams, opened and closed together: kopf's of what people write, a reflector's of each kind we make.
+"""All watch streams, opened and closed together: kopf's for objects that people write, a reflector for each kind of children.
 
 A Run that starts is two events of its own and six of its Job and its pod: those do not go through kopf, whose
 way from the socket to a handler costs several times what is done there (docs/architecture.md).
@@ -38,7 +38,7 @@ log = logging.getLogger(__name__)
 
 
 def connections(namespaces: Sequence[str]) -> int:
-    """How many the streams need: one a reflector, that of MetricBatches included, and one to ask what is served."""
+    """The number of connections that the streams need: one for each reflector, and one to ask which kinds are served."""
     return (len(CHILDREN) + len(OPTIONAL) + 1) * max(1, len(namespaces)) + 1
 
 
@@ -80,7 +80,7 @@ class Streams:
 
     @property
     def ages(self) -> dict[str, float]:
-        """Seconds since the last object of each resource that was seen at all."""
+        """Seconds since the last event, by resource."""
         return {name: time.monotonic() - at for name, at in self._last_seen.items()}
 
     async def work(self) -> None:
@@ -108,11 +108,11 @@ class Streams:
         self._close.set()
 
     async def disconnect(self) -> None:
-        """At the end, when nothing works any more."""
+        """Close the connections at the very end."""
         await self._api.close()
 
     async def _opened(self) -> None:
-        """Until they are to be closed, or one of them ends, which it should not."""
+        """Keep the streams open until they shall be closed, or until one of them ends by itself."""
         # Tasks made before kopf starts are spared by it when it ends.
         following = [asyncio.create_task(one.work(), name=f"following {one}") for one in self._reflectors]
         for task in following:
@@ -135,7 +135,7 @@ class Streams:
                     log.error("a watch stream failed", exc_info=ended)
 
     async def _discovered(self) -> None:
-        """Wait until discovery names everything that is to be watched: kopf asks once and never again."""
+        """Wait until the API server serves every watched kind, because kopf asks only once."""
         for resource in WATCHED:
             if resource in OPTIONAL:
                 continue
@@ -172,7 +172,7 @@ class Streams:
 
 
 async def _ended(informing: asyncio.Task[None]) -> None:
-    """Wait for the end of kopf, within bounds; raises what it died of."""
+    """Wait for the end of kopf, within KOPF_ENDS seconds. Raises the error by which it ended."""
     for patience in (KOPF_ENDS, KOPF_CANCELLED):
         await asyncio.wait((informing,), timeout=patience)
         if informing.done():
@@ -185,7 +185,7 @@ async def _ended(informing: asyncio.Task[None]) -> None:
 def _sinks(
     store: Store, runtimes: Callable[[RuntimeView], None], outside: Sink | None
 ) -> dict[Resource, Sink]:
-    """What reflectors follow, and where it goes."""
+    """Kinds that reflectors follow, and the receivers of their objects."""
     sinks: dict[Resource, Sink] = {resource: _Into(store, read) for resource, read in CHILDREN.items()}
     sinks |= {resource: _Referred(store, REFERRED[resource], runtimes) for resource in OPTIONAL}
     return sinks | ({METRIC_BATCHES: outside} if outside is not None else {})

@@ -1,4 +1,4 @@
-"""What is watched: which resources, which of their objects, and how each is read."""
+"""Watched resources, the selectors of their objects, and how each object is read."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ CHILDREN: Final[dict[Resource, Callable[[Any], Child]]] = {
     SERVICES: ServiceView.from_object,
     PODS: PodView.from_object,
 }
-"""What Runs own."""
+"""Kinds of objects that Runs own."""
 REFERRED: Final[dict[Resource, Callable[[Any], Referred]]] = {
     FUNCTIONS: EntityView.function,
     TASKS: EntityView.task,
@@ -38,14 +38,14 @@ REFERRED: Final[dict[Resource, Callable[[Any], Referred]]] = {
     CLUSTER_RUNTIMES: RuntimeView.from_object,
     CONFIG_MAPS: ProfilesView.from_object,
 }
-"""What Runs refer to."""
+"""Kinds of objects that Runs refer to."""
 SELECTORS: Final[dict[Resource, str]] = {
     **dict.fromkeys(CHILDREN, f"{LABEL_MANAGED_BY}={MANAGED_BY}"),
     CONFIG_MAPS: f"{LABEL_PROFILES}=true",
 }
-"""Label selectors; of resources that are not in here all objects are watched."""
+"""Label selectors; all objects of other resources are watched."""
 OPTIONAL: Final = (FUNCTIONS, TASKS, RUNTIMES, CLUSTER_RUNTIMES)
-"""Kinds of ours that Runs go without: followed by reflectors, which wait for a kind that is not there."""
+"""Kinds without which Runs still work. Reflectors follow them, which wait for a missing kind."""
 WITHOUT_RIGHTS: Final = (RUNTIMES, CLUSTER_RUNTIMES)
-"""Kinds that the rights of an older installation do not name: all Runs of built-in kinds go on without."""
+"""Kinds that roles of an older installation do not name. Runs of built-in kinds work without them."""
 WATCHED: Final = (RUNS, *CHILDREN, *REFERRED)

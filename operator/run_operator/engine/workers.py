@@ -1,4 +1,4 @@
-"""The workers: take a key, reconcile it, decide when it is looked at again."""
+"""The workers: take a key, reconcile it, and schedule the next look."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Workers:
             self._metrics.reconciled(result, time.perf_counter() - began)
 
     async def _one(self, key: Key) -> str:  # noqa: PLR0911 - a table of outcomes
-        """One key; returns how it went, as a metric label. Never raises for what one Run does."""
+        """Reconcile one key; returns the result as a label of a metric. Never raises."""
         try:
             delay = await self._reconciler.reconcile(key)
         except ConflictError:

@@ -1,6 +1,6 @@
 """The ingest as a whole: everything between a pod's request and the Run's status.
 
-It needs a connection to the API server and a directory of Runs and pods, and nothing else of the operator: it can run
+It needs a connection to the API server and a directory of Runs and pods, but no other part of the operator: it can run
 in the operator's process or in one of its own, once or many times.
 """
 
@@ -44,25 +44,25 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Where pods find the ingest."""
+    """The address of the ingest for pods."""
 
     url: str
     """`https://host:port`, without a path, as pods see it."""
     listen: str
     port: int
     namespace: str
-    """The operator's own, for the Secret of the authority."""
+    """The operator's own namespace, which has the Secret of the authority."""
     secret: str = "run-operator-ingest-ca"  # noqa: S105 - a name
-    """That Secret."""
+    """Name of that Secret."""
 
     @property
     def hosts(self) -> tuple[str, ...]:
-        """Names and addresses the certificate is for."""
+        """Names and addresses in the certificate."""
         return (urlsplit(self.url).hostname or "localhost",)
 
 
 class Ingest:
-    """Started once, stopped once.
+    """The ingest; it is started once and stopped once.
 
     `settled` is called for each ending Run whose metrics are all in the cluster, `where` returns where a Run keeps every
     value, `ready` whether the directory is complete.
@@ -103,7 +103,7 @@ class Ingest:
         self.outside: Final = OutsideWrites(
             api, directory, ledgers, counters, limits, clock, committer.hurry, members.gone
         )
-        """Takes what people log from outside of pods; it works in the leading replica."""
+        """Takes metrics that people log from outside of pods; only in the leading replica."""
         results = ResultApi(api, directory, tokens, members, limits, clock, time.time, ready)
         self._server = IngestServer(service, results, sdk, counters, limits, self.certificates.context)
         self._tasks: list[asyncio.Task[None]] = []
@@ -117,7 +117,7 @@ class Ingest:
         self._tasks = [asyncio.create_task(one) for one in work]
 
     async def stop(self) -> None:
-        """Take nothing more, bring what was taken into the cluster, within bounds."""
+        """Take no more requests, and commit the values that were taken, within a deadline."""
         await self._server.stop()
         for task in self._tasks:
             task.cancel()
@@ -128,7 +128,7 @@ class Ingest:
         await self._committer.close()
 
     def uncommitted(self, run: Run) -> bool:
-        """Whether something of this Run was taken that is not in the cluster yet. Asking makes it hurry."""
+        """Whether values of this Run were taken that are not committed yet. The question makes the commit sooner."""
         entry = self._ledgers.get(run.uid)
         if entry is None or entry.ledger.dirty_since is None:
             return False
@@ -136,7 +136,7 @@ class Ingest:
         return True
 
     def freshness(self) -> float:
-        """Age in seconds of the oldest batch that is not in the cluster."""
+        """Age of the oldest batch that is not committed, in seconds."""
         return self._committer.freshness()
 
     def held(self) -> tuple[int, int]:
@@ -144,7 +144,7 @@ class Ingest:
         return len(self._ledgers), self._ledgers.values
 
     def last_values(self, most: int) -> Iterator[tuple[Key, str, float]]:
-        """Run, metric and its last value, of the Runs in memory; at most so many."""
+        """Run, metric and last value, for Runs in memory; at most so many."""
         left = most
         for entry in self._ledgers:
             for name, metric in entry.ledger.metric_set.metrics.items():

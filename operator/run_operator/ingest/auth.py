@@ -1,6 +1,6 @@
-"""Whose token is it: asked of the API server once, remembered for a short while, whatever the answer.
+"""The owner of a token: the API server is asked once, and its answer is remembered for a short time.
 
-A pod's token is bound to the pod and made for one audience, this very Run. So it is worth nothing to another Run, to
+A pod's token is bound to the pod and to one audience, its Run. So it is of no use for another Run, for
 a later Run of the same name, and to the API server itself.
 """
 
@@ -41,7 +41,7 @@ POD_NAME: Final = "authentication.kubernetes.io/pod-name"
 POD_UID: Final = "authentication.kubernetes.io/pod-uid"
 _PARTS: Final = 3
 NOT_VALID: Final = "the token is not valid for this Run, or it has expired: read its file again"
-"""Also for a Run that does not exist: a caller without a token of a Run cannot learn whether it exists."""
+"""The answer also for a Run that does not exist, so that a caller without its token cannot learn whether it exists."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,7 @@ class TokenReviewer:
         return caller
 
     def _glance(self, token: str, audience: str) -> None:
-        """Refuse what the API server would refuse anyway, without asking it."""
+        """Raise DeniedError for a token that the API server would refuse anyway."""
         found = _claims(token)
         audiences, expires = found.get("aud"), found.get("exp")
         if audience not in (audiences if isinstance(audiences, list) else [audiences]):
@@ -96,7 +96,7 @@ class TokenReviewer:
             raise DeniedError(401, "the token has expired: read its file again")
 
     async def _payer(self, token: str, source: str) -> str:
-        """Whose budget a review of this token is taken from. Raises DeniedError 401 where the cluster did not sign it."""
+        """The tenant whose budget pays for the review of this token. Raises DeniedError 401 if the cluster did not sign it."""
         forged = await self._signatures.is_forged(token)
         if forged:
             raise DeniedError(401, NOT_VALID)
@@ -134,7 +134,7 @@ class TokenReviewer:
 
 
 def run_uid(token: str) -> str:
-    """The uid of the Run that a token says it is for; nothing of it is believed yet. Raises DeniedError 401."""
+    """The uid of the Run that a token names, unchecked. Raises DeniedError 401."""
     audiences = _claims(token).get("aud")
     for name in audiences if isinstance(audiences, list) else [audiences]:
         if isinstance(name, str) and name.startswith(AUDIENCE):
@@ -143,7 +143,7 @@ def run_uid(token: str) -> str:
 
 
 def _claims(token: str) -> Mapping[str, Any]:
-    """What the token says of itself; nothing of it is believed, but what is not even said need not be asked."""
+    """The unchecked claims of a token, so that a token without the right claims causes no review."""
     parts = token.split(".")
     if len(token) > MAX_TOKEN or len(parts) != _PARTS:
         raise DeniedError(401, "that is no token of a service account")
@@ -151,7 +151,7 @@ def _claims(token: str) -> Mapping[str, Any]:
 
 
 def _caller(status: Mapping[str, Any], audience: str) -> Caller | None:
-    """Authenticated *for this audience*: an API server that knows no audiences leaves them out."""
+    """The caller, if it is authenticated for this audience: an API server that knows no audiences leaves them out."""
     user = status.get("user") or {}
     name = str(user.get("username", ""))
     if status.get("authenticated") is not True or audience not in (status.get("audiences") or ()):
@@ -171,12 +171,12 @@ def _first(extra: Mapping[str, Any], name: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A pod of a Run; `attempt` 0: of another Run, of none, or gone before anything was known of it."""
+    """A pod of a Run. `attempt` 0: it is of another Run, of none, or was deleted before it was seen."""
 
     run_uid: str
     attempt: int
     gone_at: float | None = None
-    """When it was first missed, by the monotonic clock."""
+    """When it was found missing first, in monotonic seconds."""
 
 
 class PodOwnership:
@@ -199,7 +199,7 @@ class PodOwnership:
         return member.attempt
 
     def gone(self, uid: str) -> bool:
-        """Whether nothing is known any more of a pod that once was there."""
+        """Whether a pod is gone that was seen earlier."""
         return self._directory.child(uid) is None
 
     async def _member(self, run: Run, caller: Caller) -> Member:
@@ -229,13 +229,13 @@ class PodOwnership:
         return known
 
     def _late(self, known: Member, caller: Caller) -> Member:
-        """The last batch may have been under way when the pod went."""
+        """Whether a batch of a deleted pod may still have been under way."""
         if known.attempt and self._clock() - (known.gone_at or 0.0) < self._limits.last_words:
             return known
         raise DeniedError(410, f"pod {caller.pod} is gone: nothing more is taken from it")
 
     async def _pod(self, caller: Caller) -> PodView | None:
-        """The very pod, by uid; None when it is gone."""
+        """The pod of this uid; None: it is gone."""
         held = self._directory.child(caller.uid)
         if isinstance(held, PodView):
             return held
@@ -252,7 +252,7 @@ class PodOwnership:
         return found.is_own
 
     async def _controller(self, namespace: str, of: Controller) -> Controller:
-        """Who made this object; nobody when it is not there any more."""
+        """The controller of this object; None: the object is gone."""
         held = self._directory.child(of.uid)
         if isinstance(held, JobView | DeploymentView) and held.namespace == namespace:
             return held.controller
@@ -272,12 +272,12 @@ class PodOwnership:
 
 
 def _foreign(member: Member) -> bool:
-    """Not of the Run it spoke for, and never will be."""
+    """The error for a pod that is not of the Run it names."""
     return not member.attempt and member.gone_at is None
 
 
 def _unanswered(what: str, error: KubeError | FencedError) -> DeniedError:
-    """Why nothing is known about the caller; none of it is the caller's fault."""
+    """The error for a caller that could not be checked; the caller may try again."""
     match error:
         case UnauthorizedError():
             text = f"the API server does not take the operator's own token, so nothing is known about this {what}"

@@ -1,4 +1,4 @@
-"""Which Run is committed next: namespaces share the bytes, and within one the Runs that are about to end go first.
+"""The order of commits: namespaces share the bytes, and within a namespace Runs that are about to end go first.
 
 Each namespace has a lane of two queues by due time. Among the lanes with something due, the one whose namespace has
 used the fewest bytes goes on (`fairness.Expenses`). Entries are only looked at when their turn comes, so a thousand Runs
@@ -60,11 +60,11 @@ class CommitQueue:
 
     @property
     def waiting(self) -> list[Session]:
-        """All entries with something to commit, also those whose commit is under way."""
+        """Number of entries with something to commit, including those whose commit is under way."""
         return list(self._entries.values())
 
     def add(self, entry: Session) -> bool:
-        """The entry has something to commit; whether it is the first one of its queue now."""
+        """Add an entry with something to commit; returns whether it is now the first of its queue."""
         uid = entry.ledger.uid
         self._entries[uid] = entry
         if entry.committing:
@@ -80,33 +80,33 @@ class CommitQueue:
         return False
 
     def hurry(self, entry: Session) -> None:
-        """As `add`, but somebody waits: a further place in the queue does no harm."""
+        """As `add`, sooner, because somebody waits."""
         self._entries[entry.ledger.uid] = entry
         if not entry.committing:
             self._queued.add(entry.ledger.uid)
             self._queue(self._lane(entry).by_due_time, entry, self._pace.interval)
 
     def remove(self, entry: Session) -> None:
-        """Nothing of it is left to commit."""
+        """Remove an entry that has nothing to commit."""
         self._entries.pop(entry.ledger.uid, None)
 
     def begun(self, entry: Session) -> None:
-        """Its commit begins; what is taken from now on needs another."""
+        """Record that its commit begins. Values that are taken later need another one."""
         self._queued.discard(entry.ledger.uid)
         self._hurried.discard(entry.ledger.uid)
         entry.hurried_once = entry.hurried_once or entry.ledger.ending
 
     def again(self, entry: Session) -> None:
-        """Its commit has ended; it waits for another one if something is left."""
+        """Record that its commit has ended; add the entry again if something is left."""
         if entry.ledger.uid in self._entries:
             self.add(entry)
 
     def charge(self, entry: Session, size: int) -> None:
-        """The namespace of the entry has so many bytes written."""
+        """Charge the namespace of the entry with so many bytes."""
         self._expenses.charge(entry.key.namespace, size)
 
     def next(self) -> tuple[Session | None, float | None]:
-        """The entry whose turn it is; or none, and the seconds until there may be one (None: not foreseeable)."""
+        """The next entry; or None and the seconds until there may be one (None: unknown)."""
         now = self._clock()
         due = [name for name, lane in self._lanes.items() if any(heap[0].due <= now for heap in lane.heaps)]
         for name in sorted(due, key=self._expenses.of):
@@ -121,11 +121,11 @@ class CommitQueue:
         return None, None if moment is None else max(0.0, moment - now)
 
     def ending(self, entry: Session) -> bool:
-        """Whether the Run is about to end, or its programs have: what is left should not wait."""
+        """Whether the Run is about to end, or its programs have ended, so that its commit should not wait."""
         return entry.ledger.ending or self._run_ends(entry)
 
     def _hurries(self, entry: Session) -> bool:
-        """Programs may say in every batch that they end: that is believed once, then it is the Run that has to end."""
+        """Whether its programs say that they end. That makes one commit sooner; after it, only the end of the Run does."""
         return (entry.ledger.ending and not entry.hurried_once) or self._run_ends(entry)
 
     def _run_ends(self, entry: Session) -> bool:

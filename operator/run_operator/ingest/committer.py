@@ -1,6 +1,6 @@
-"""Bringing what was taken into the cluster: one guarded patch a Run, at a pace the API server's store can bear.
+"""Commits of metrics: one patch for each Run, which tests the Run's version, at a pace that etcd can bear.
 
-How fast: so many bytes of rewritten objects and so many patches a second, and each Run at most once in an interval.
+The pace is bounded in bytes of rewritten objects a second, in patches a second, and to one commit of a Run in an interval.
 No answer of the API server but success is believed: a patch that timed out may land later, so the Run is read and
 compared.
 """
@@ -39,9 +39,9 @@ from run_operator.metrics.run_ledger import Commit
 
 
 def receiving(run: Run, now: float) -> Run:
-    """The Run with the condition that says that metrics come in: the first commit tells it on the way.
+    """The Run with the condition that metrics come in, which the first commit writes.
 
-    A Run that is over keeps its conditions: metrics of it come from outside of its pods.
+    A Run that has ended keeps its conditions: its metrics come from outside of its pods.
     """
     known: list[Any] = list(run.status.get("conditions", ()))
     if conditions.find(known, conditions.METRICS_COMPLETE) is not None or _is_over(run):
@@ -63,7 +63,7 @@ def _is_over(run: Run) -> bool:
 
 
 def operations(before: Run, after: Run, commit: Commit) -> list[dict[str, Any]]:
-    """Refused by the API server unless the Run is `before`: so `after` is what there is when it is not."""
+    """The JSON patch from `before` to `after`, which the API server refuses if the Run has another version."""
     version = {"op": "test", "path": "/metadata/resourceVersion", "value": before.resource_version}
     updated = [{"op": "add", "path": "/status/conditions", "value": after.status["conditions"]}]
     return [version, *commit.operations, *(updated if after is not before else ())]
@@ -76,7 +76,7 @@ log = logging.getLogger(__name__)
 
 
 class Committer:
-    """Owns all commits of this replica.
+    """All commits of this replica.
 
     `name`: unique among replicas and restarts. `settled` is called for each Run whose metrics are all in the cluster and
     that is about to end. `where`: what `metricsIngest.fullResolution` says. `wall` is seconds since the epoch.
@@ -114,17 +114,17 @@ class Committer:
         self._pause = 0.0
 
     def changed(self, entry: Session) -> None:
-        """The entry has something to commit. Called with every batch, so it costs nothing when it is known."""
+        """The entry has something to commit. It is called with every batch, and cheap."""
         if self._turns.add(entry):
             self._news.set()
 
     def hurry(self, entry: Session) -> None:
-        """The same, and somebody waits for it."""
+        """The same, sooner, because somebody waits."""
         self._turns.hurry(entry)
         self._news.set()
 
     def freshness(self) -> float:
-        """Age in seconds of the oldest batch that is not in the cluster; 0: all of them are."""
+        """Age of the oldest batch that is not committed, in seconds; 0: all are committed."""
         now, since = self._clock(), [entry.ledger.dirty_since for entry in self._turns.waiting]
         return now - min((at for at in since if at is not None), default=now)
 
@@ -140,7 +140,7 @@ class Committer:
                 continue
 
     async def flush(self) -> None:
-        """Before the operator ends: commit everything once more, without regard to the intervals."""
+        """Commit everything before the operator ends, without intervals."""
         while self._under_way:
             await asyncio.wait(self._under_way)
         for entry in self._turns.waiting:
@@ -154,7 +154,7 @@ class Committer:
         await asyncio.gather(*self._under_way, return_exceptions=True)
 
     def _begin_due(self) -> float | None:
-        """Begin the commits that are due; returns the seconds until the next one is, None: nothing is to be done."""
+        """Begin the commits that are due; returns the seconds until the next one; None: there is none."""
         while len(self._under_way) < self._pace.at_once:
             paused = max(self._pause - self._clock(), self._patches.wait(), self._bytes.wait(1.0))
             if paused > 0:
@@ -175,7 +175,7 @@ class Committer:
         self._news.set()
 
     async def _commit(self, entry: Session) -> None:
-        """One commit, whatever it takes within bounds; never raises for what the cluster does."""
+        """One commit, with a bounded number of tries. Never raises an error of the cluster."""
         self._turns.begun(entry)
         try:
             for _ in range(AT_ONCE):
@@ -195,7 +195,7 @@ class Committer:
             self._turns.again(entry)
 
     async def _try(self, entry: Session) -> KubeError | None:
-        """One patch; returns why to try again at once. Raises the errors of `kube.errors`."""
+        """One patch; returns a reason to try again at once, or nothing. Raises the errors of `kube.errors`."""
         run = self._directory.run(entry.key)
         if run is None or run.uid != entry.ledger.uid:
             self._forget(entry)
@@ -231,7 +231,7 @@ class Committer:
         return None
 
     def _spend(self, entry: Session, size: int) -> None:
-        """When its turn comes, what is known of its size; the rest when it is sent."""
+        """Charge the known size when its turn comes, and the rest when it is sent."""
         self._bytes.take(size)
         self._turns.charge(entry, size)
 
@@ -242,20 +242,20 @@ class Committer:
         return entry.ledger.commit(f"{self._name}-{next(self._numbers)}", limits, updated)
 
     async def _after_failure(self, entry: Session, run: Run, error: KubeError) -> None:
-        """Not success, and so not known: look. Raises when nothing can be seen."""
+        """After any answer but success: read what is in the cluster. Raises if that fails."""
         if not await self._look(entry, run):
             return
         raise error
 
     def _too_large(self, entry: Session, error: TooLargeError) -> None:
-        """Nothing landed, and less may."""
+        """The patch was too large: try with fewer values."""
         if entry.ledger.too_large():
             log.warning("%s is too large: its metrics make do with half of their budget", entry.key)
         else:
             self._failed(entry, f"the Run is too large for the cluster even without metrics: {error}")
 
     async def _look(self, entry: Session, run: Run) -> bool:
-        """Compare what is in the cluster with what we sent; True: nothing of it landed, as things are now."""
+        """Compare the Run in the cluster with the commit; True: the commit is not in it."""
         raw = await self._api.get(RUNS, run.namespace, run.name)
         found = Run.from_object(raw)
         if found.uid != entry.ledger.uid:
@@ -287,7 +287,7 @@ class Committer:
             self._turns.remove(entry)
 
     def _tell(self, entry: Session, run: Run) -> None:
-        """The lifecycle may wait for this."""
+        """Notify the lifecycle, which may wait for this."""
         if entry.ledger.dirty_since is None and self._turns.ending(entry):
             self._settled(run.key)
 
@@ -301,7 +301,7 @@ class Committer:
         )
 
     def _forget(self, entry: Session) -> None:
-        """The Run is gone, and its metrics with it."""
+        """Drop everything about a Run that is gone."""
         self._turns.remove(entry)
         self._ledgers.drop(entry)
         self._counters.committed("given_up")

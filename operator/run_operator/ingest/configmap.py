@@ -1,4 +1,4 @@
-"""What pods mount, in each namespace that has Runs: code that cannot be changed, and the authority they trust.
+"""ConfigMaps that pods mount, in each namespace with Runs: immutable code, and the authority that pods trust.
 
 The code is in an immutable ConfigMap that is named after its content: who may write ConfigMaps can remove it and make
 another one of the name, which is never believed, because its content is read and compared. The authority's certificate
@@ -26,18 +26,18 @@ from run_operator.kube.errors import AlreadyExistsError, KubeError, NotFoundErro
 from run_operator.kube.resource import CONFIG_MAPS
 
 ANNOTATION: Final = f"{GROUP}/content"
-"""A digest of the certificates that the operator wrote last."""
+"""On the ConfigMap: a digest of the certificates that the operator wrote last."""
 FRESH: Final = 10.0
-"""Seconds for which a look counts before a pod is made."""
+"""Seconds for which a check counts before a pod is created."""
 CHECKED_EVERY: Final = 120.0
-"""Seconds between two looks at a namespace in which nothing starts."""
+"""Seconds between two checks of a namespace in which nothing starts."""
 PAUSE: Final = 5.0
 
 log = logging.getLogger(__name__)
 
 
 class NotOursError(Exception):
-    """There is a ConfigMap of this name that is not what the operator wrote."""
+    """A ConfigMap of this name exists that the operator did not write."""
 
 
 class PodFiles:
@@ -68,7 +68,7 @@ class PodFiles:
         """The name of the ConfigMap with the code."""
 
     async def ensure(self, namespace: str, fresh: float = FRESH) -> None:
-        """Both are there and right, by a look in the last `fresh` seconds.
+        """Create or check both ConfigMaps, unless they were checked in the last `fresh` seconds.
 
         Raises NotOursError or the errors of `kube.errors`.
         """

@@ -1,6 +1,6 @@
-"""The DigitalHub SDK in the pods of a Run: as much of its API as a program needs of its own Run, and nothing of others.
+"""The API of the DigitalHub SDK for pods of a Run: the part that a program needs for its own Run, and nothing of other Runs.
 
-The token says which Run: it is made for that one alone. A metric that is put is answered when it is in the cluster; the
+The token names the Run, and is good for that one only. A metric is answered when it is committed; the
 SDK sends nothing again.
 """
 
@@ -44,7 +44,7 @@ SAID: Final = ("labels", "description")
 
 
 def project_entity(name: str) -> dict[str, Any]:
-    """As much of a project as a program needs to name it."""
+    """The document of a project, with its name only."""
     metadata = {"project": name, "name": name}
     return {
         "kind": "project", "id": name, "name": name, "key": f"store://{name}", "metadata": metadata, "spec": {},
@@ -53,7 +53,7 @@ def project_entity(name: str) -> dict[str, Any]:
 
 
 def run_entity(raw: JSON, metrics: JSON | None = None) -> dict[str, Any]:
-    """The document a Run carries, with what happened in the cluster as its status; `metrics`: newer ones than its own."""
+    """The document of a Run with its status in the cluster; `metrics`: newer ones than those of the status."""
     found = of_object(raw)
     created = text(mapping(raw.get("metadata")).get("creationTimestamp"))
     filled = {"project": found["project"], "name": found["name"], "created": created, "updated": created}
@@ -63,7 +63,7 @@ def run_entity(raw: JSON, metrics: JSON | None = None) -> dict[str, Any]:
 
 
 def changes(sent: JSON, stored: JSON) -> str:
-    """Which field of the stored document the one sent would change; empty: none. Status and what the SDK adds do not count."""
+    """The field of the stored document that a PUT would change; empty: none. Status and fields that the SDK adds do not count."""
     for part in ("spec", "metadata"):
         there, wanted = mapping(stored.get(part)), mapping(sent.get(part))
         for key, value in there.items():
@@ -81,7 +81,7 @@ RUN: Final = re.compile(r"/api/v1/-/([^/]+)/runs/([^/]+)(?:/(metrics)(?:/([^/]+)
 AUTH: Final = "/api/auth"
 NOTHING: Final[Mapping[str, str]] = {}
 TRIES: Final = 5
-"""Tries for one value, when another replica writes the same Run."""
+"""Tries for one value, while another replica writes the same Run."""
 ONLY: Final = (
     "a program in a pod may read its own Run and what it names, log metrics, and make artifacts, data items and models; "
     "for anything else it needs a token of its own"
@@ -183,7 +183,7 @@ class DhcoreApi:
         return run, caller, attempt
 
     async def _paced(self, uid: str) -> None:
-        """Wait instead of an answer 429, because the SDK does not retry."""
+        """Wait for the rate limit instead of answering 429, because the SDK does not retry."""
         left = self._limits.sdk_timeout
         while (wait := self._pods.take(uid)) > 0:
             left -= wait
@@ -202,7 +202,7 @@ class DhcoreApi:
         return run_entity(await self._raw(run), newer)
 
     async def _whole(self, run: Run) -> Run:
-        """With its document, which says what the Run may read: a large one is not held."""
+        """The Run with its document, which the store may not hold."""
         return run if run.is_whole else Run.from_object(await self._raw(run))
 
     async def _raw(self, run: Run) -> JSON:
@@ -214,7 +214,7 @@ class DhcoreApi:
         return raw
 
     async def _saved(self, run: Run, caller: Caller, body: bytes) -> Answer:
-        """The SDK saves the whole run before its first metric: as long as that changes nothing it is well."""
+        """Answer a PUT of the Run, which the SDK sends before its first metric. Raises DeniedError if it would change anything."""
         sent, raw = _json(body), await self._raw(run)
         sent, stored = sent if isinstance(sent, dict) else {}, run_entity(raw)
         if changed := changes(sent, stored):

@@ -1,4 +1,4 @@
-"""Artifacts, data items and models for the pods of a Run: what the Run makes, and what its document names.
+"""Artifacts, data items and models for pods of a Run: those that the Run creates, and those that its document names.
 
 The operator writes for the pod here, so the rules are narrow. A pod creates entities in its Run's namespace and project. It changes
 those its Run has made, which a label says that a pod cannot set: who can set it may write the entity itself. It reads these, and
@@ -39,10 +39,10 @@ PATH: Final = re.compile(
 LABEL: Final = f"{GROUP}/produced-by"
 """On an entity: the uid of the Run that made it. Beside it LABEL_ATTEMPT says in which attempt."""
 MOST: Final = 200
-"""Entities of one kind that one Run makes."""
+"""Entities of one kind that one Run may create."""
 MOST_FILES: Final = 10_000
 LISTED: Final = 2_000
-"""Objects of one name that are looked at."""
+"""Objects of one name that are read."""
 _KEY: Final = re.compile(r"store://([^/]+)/([a-z]+)/([^/]+)/([^/:]+)(?::([^/:]+))?")
 
 Query = Mapping[str, str]
@@ -50,7 +50,7 @@ Query = Mapping[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """An entity that the document of a Run names; without an id any version is meant."""
+    """An entity that the document of a Run names; without an id: any version."""
 
     kind: str
     name: str
@@ -133,7 +133,7 @@ class EntityApi:
         return body
 
     async def _listed(self, run: Run, resource: Resource, query: Query) -> list[JSON]:
-        """Those of one name that the Run may read, the newest first; only the newest, unless all versions are asked for."""
+        """Entities of one name that the Run may read, the newest first; only the newest, unless all versions are requested."""
         name = query.get("name", "")
         if not name or not ID.fullmatch(name):
             raise DeniedError(
@@ -202,7 +202,7 @@ def _manifest(run: Run, resource: Resource, document: JSON) -> dict[str, Any]:
 
 
 def _may_read(run: Run, resource: Resource, raw: JSON) -> bool:
-    """Whether the Run has made it, or its document names it. The answer to the others is that they are not there."""
+    """Whether the Run has created it, or its document names it. Other entities are answered as missing."""
     spec = mapping(raw.get("spec"))
     if _is_own(run, raw):
         return True
@@ -219,7 +219,7 @@ def _is_own(run: Run, raw: JSON) -> bool:
 
 
 def _named(run: Run, resource: Resource) -> Iterator[Named]:
-    """What the Run's document names of one kind, in its own project."""
+    """Entities of one kind that the Run's document names, in its own project."""
     for value in _texts(run.spec):
         match = _KEY.fullmatch(value)
         if match and match[1] == run.project and match[2] == resource.kind.lower():

@@ -1,4 +1,4 @@
-"""One request, from the token to the answer. Nothing of HTTP but numbers and headers is known here."""
+"""One request for metrics, from the token to the answer; of HTTP it knows statuses and headers only."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ class MetricsApi:
         )
 
     def take(self, entry: Session, batch: Batch, caller: Caller, attempt: int, limits: BookLimits) -> Answer:
-        """From here on nothing is waited for: a batch is taken whole or not at all."""
+        """Take the batch whole or not at all. Nothing is awaited here."""
         writer = None if batch.writer is None else f"{caller.uid}/{batch.writer}"
         known = entry.ledger.accepted(writer)
         try:
@@ -100,7 +100,7 @@ class MetricsApi:
         return run
 
     def check_open(self, key: Key, before: Run, attempt: int) -> Run:
-        """The Run as it is now, if it still is the same one and takes metrics of this attempt."""
+        """The present Run, if it is still the same one and takes metrics of this attempt. Raises DeniedError."""
         run = self._run(key)
         check_open(before, run, attempt, "metrics")
         return run

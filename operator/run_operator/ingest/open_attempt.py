@@ -1,4 +1,4 @@
-"""What metrics and results of a pod have in common: who sends, and whether the Run still takes something of that attempt."""
+"""Checks for metrics and results of a pod: the sender, and whether the Run still takes anything of that attempt."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ def check_sender(is_ready: bool, token: str) -> None:
 async def sender(
     cluster: ClusterView, tokens: TokenReviewer, key: Key, token: str, source: str
 ) -> tuple[Run, Caller]:
-    """The Run at this place, and the pod that has a token for it. Raises DeniedError: 401, 403 or 503.
+    """The Run of this name, and the pod that has a token for it. Raises DeniedError: 401, 403 or 503.
 
-    A Run that is not there and one that the token is not for have the same answer.
+    A missing Run, and one that the token is not for, have the same answer.
     """
     uid = run_uid(token)
     caller = await tokens.caller(token, audience(uid), source)
@@ -41,7 +41,7 @@ async def sender(
 
 
 def check_open(before: Run, now: Run, attempt: int, what: str) -> None:
-    """Raise DeniedError unless the Run still is the same one, and this attempt is under way. `what` is sent to it."""
+    """Raise DeniedError unless the Run is still the same one and this attempt is under way. `what` names the content, for messages."""
     if now.uid != before.uid:
         raise DeniedError(404, f"Run {now.name} was deleted; another one has its name now")
     if now.deleting or state_of(now.status.get("state")) in FINAL:

@@ -1,6 +1,6 @@
 """MetricBatches, from the watch stream into the Runs' metrics: taken, committed, deleted. Namespaces take turns.
 
-What cannot be stored is answered in the batch's status, which is kept for a minute. Everything else is tried again; the
+A batch that cannot be stored is answered in its status, which is kept for a minute. Every other one is tried again; the
 watermark in the Run keeps a batch from being counted twice, however often it is tried.
 """
 
@@ -30,7 +30,7 @@ from run_operator.metrics.outside_batch import OutsideBatch
 from run_operator.metrics.protocol import RefusedBatchError
 
 KEPT: Final = 60.0
-"""Seconds that an answer is kept."""
+"""Seconds for which an answer is kept."""
 FIRST_PAUSE: Final = 0.5
 LONGEST_PAUSE: Final = 30.0
 TRIES: Final = 30
@@ -48,7 +48,7 @@ log = logging.getLogger(__name__)
 
 
 class Place(NamedTuple):
-    """Where a batch is, and which one."""
+    """Namespace, name and uid of a batch."""
 
     namespace: str
     name: str
@@ -56,7 +56,7 @@ class Place(NamedTuple):
 
 
 class OutsideWrites:
-    """The sink of the watch stream of MetricBatches, and the workers behind it.
+    """The receiver of MetricBatches, and its workers.
 
     `hurry` is called for sessions that somebody waits for; `gone` tells whether the pod of a uid is gone.
     """
@@ -88,7 +88,7 @@ class OutsideWrites:
         self._news = asyncio.Event()
 
     def put(self, raw: JSON) -> None:
-        """A batch appeared, or was answered."""
+        """A batch appeared or changed."""
         metadata = raw["metadata"]
         place = Place(metadata["namespace"], metadata["name"], metadata["uid"])
         self._known[place.uid] = place
@@ -105,7 +105,7 @@ class OutsideWrites:
         self._tries.pop(uid, None)
 
     async def work(self, begin: asyncio.Event) -> None:
-        """From `begin` on, until it is cancelled."""
+        """Work from `begin` on, until cancelled."""
         await begin.wait()
         async with asyncio.TaskGroup() as group:
             for number_ in range(self._limits.outside_workers):
@@ -124,7 +124,7 @@ class OutsideWrites:
                 self._news.set()
 
     async def _next(self) -> Place:
-        """The next batch of the namespace whose turn it is; none has more than three quarters of the workers."""
+        """The next batch. Namespaces take turns; none has more than three quarters of the workers."""
         most = max(1, self._limits.outside_workers * 3 // 4)
         while True:
             place = self._waiting.pop(skipped=lambda namespace: self._working[str(namespace)] >= most)
@@ -163,7 +163,7 @@ class OutsideWrites:
             await self._api.delete(METRIC_BATCHES, place.namespace, place.name, place.uid)
 
     def _final_word(self, place: Place, error: RefusedBatchError | DeniedError) -> str:
-        """Why it is refused. Raises the error again where another try may help."""
+        """The answer to a refused batch. Raises the error again where another try may help."""
         if error.status < UNAVAILABLE:
             return str(error)
         if self._tries[place.uid] < TRIES:
@@ -171,7 +171,7 @@ class OutsideWrites:
         return f"given up after {TRIES} tries; the values may or may not be stored: {error}"
 
     async def _stored(self, batch: OutsideBatch) -> Sequence[str]:
-        """Bring the values into the cluster; returns notes. Raises DeniedError (5xx: not now), RefusedBatchError or KubeError."""
+        """Commit the values; returns notes. Raises DeniedError (5xx: later), RefusedBatchError or KubeError."""
         run = await self._run(batch)
         for _ in range(AT_ONCE):
             entry = await self._ledgers.open(run)
@@ -186,7 +186,7 @@ class OutsideWrites:
         raise DeniedError(503, "others keep writing to this Run")
 
     def _take(self, entry: Session, run: Run, batch: OutsideBatch) -> Sequence[str]:
-        """From here on nothing is waited for: a batch is taken whole or not at all."""
+        """Take the batch whole or not at all. Nothing is awaited here."""
         ledger = entry.ledger
         known = ledger.accepted(batch.writer)
         attempt = ledger.attempt or max(1, number(run.status.get("attempt")))
@@ -206,7 +206,7 @@ class OutsideWrites:
         return receipt.notes
 
     async def _run(self, batch: OutsideBatch) -> Run:
-        """The Run that is meant. Raises DeniedError, 5xx when the stream of Runs is behind."""
+        """The Run of the batch. Raises DeniedError: 5xx if the stream of Runs is late."""
         run = self._directory.run(batch.run)
         if run is not None and batch.uid in ("", run.uid):
             return run

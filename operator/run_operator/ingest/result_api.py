@@ -1,6 +1,6 @@
-"""What a function returned, from its pod into the status of its Run: once, bounded, of the attempt under way.
+"""Results of a function, from its pod into the status of its Run: once, bounded, and of the attempt under way.
 
-One patch that tests the version of the Run which was looked at: so results of an attempt that has ended meanwhile, or
+One patch tests the version of the Run that was checked: so results of an attempt that has ended meanwhile, or
 of a Run that is over, never get in.
 """
 
@@ -26,7 +26,7 @@ from run_operator.kube.media_types import METADATA
 from run_operator.kube.resource import RUNS
 
 TRIES: Final = 5
-"""Tries of one patch, while others write to the same Run."""
+"""Tries of one patch, while the same Run is changed."""
 RETRY: Final = 2.0
 
 
@@ -76,7 +76,7 @@ class ResultApi:
         raise DeniedError(503, "others keep writing to this Run", retry_after=RETRY)
 
     async def _stored(self, run: Run, attempt: int, results: Results) -> bool:
-        """One patch; False: somebody wrote to the Run meanwhile. Raises DeniedError or the errors of `kube.errors`."""
+        """Send one patch; False: the Run has changed meanwhile. Raises DeniedError or the errors of `kube.errors`."""
         try:
             raw = await self._api.get(RUNS, run.namespace, run.name)
         except NotFoundError as error:

@@ -1,6 +1,6 @@
-"""Secrets for the pods of a Run: those that its document names, by name alone.
+"""Secrets for pods of a Run: the names of those that its document names, without values.
 
-The operator may not read Secrets. In the pod they are variables, and the module that lets the SDK use the pod's token
+The operator may not read Secrets. In the pod they are variables, and the SDK's helper module
 (`client/pod/sitecustomize.py`) puts the values into the answer there.
 """
 
@@ -18,7 +18,7 @@ PATH: Final = re.compile(r"/api/v1/-/([^/]+)/secrets(?:/(data))?")
 
 
 def secrets(run: Run, part: str | None, query: Mapping[str, str]) -> Answer:
-    """The list of them, or the names whose values the pod fills in. Raises DeniedError for any other name."""
+    """The list of Secrets, or the names whose values the pod adds. Raises DeniedError for any other name."""
     named = [name for name in run.spec.get("secrets") or () if isinstance(name, str)]
     if part is None:
         wanted = query.get("name")
@@ -33,7 +33,7 @@ def secrets(run: Run, part: str | None, query: Mapping[str, str]) -> Answer:
 
 
 def page(content: list[JSON]) -> JSON:
-    """One page with all there is."""
+    """One page with all items."""
     count = len(content)
     return {
         "content": content, "totalElements": count, "totalPages": 1 if count else 0, "number": 0, "size": max(1, count),

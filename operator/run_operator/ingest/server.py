@@ -1,4 +1,4 @@
-"""The HTTPS port that pods send their metrics to. Bounded in every direction: connections, time, bytes."""
+"""The HTTPS port for metrics of pods, with bounds on connections, time and bytes."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ class IngestServer:
         )
 
     async def _body(self, request: web.BaseRequest, most: int) -> bytes:
-        """Raises DeniedError, see `Bodies.read`."""
+        """The body. Raises DeniedError, see `Bodies.read`."""
         try:
             return await self._bodies.read(request, most)
         except BodyError as error:

@@ -1,4 +1,4 @@
-"""The ledgers in memory: one for each Run that logs, made from its status, dropped when nothing is left to do."""
+"""Ledgers in memory: one for each Run that logs. It is read from the Run's status, and dropped when all is committed."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ MAX_DOUBTS = 8
 
 
 class OvertakenError(Exception):
-    """Another replica wrote the Run's metrics: what was taken here is not in the cluster, and will not be."""
+    """Another replica wrote the Run's metrics: values that this replica took are dropped."""
 
 
 @dataclass(slots=True)
 class Session:
-    """A ledger and where it stands with its commits. Times are monotonic seconds."""
+    """A ledger and the state of its commits. Times are monotonic seconds."""
 
     key: Key
     ledger: RunLedger
@@ -42,23 +42,23 @@ class Session:
     """No commit before this: an earlier one failed."""
     failures: int = 0
     where: str = ""
-    """Where the Run kept every value when this was read; its document may be too large to be held."""
+    """The sentence about the folder with every value, as read at the beginning."""
     committing: bool = False
     hurried_once: bool = False
     """A commit was hurried because its programs said that they end."""
     doubts: dict[str, Commit] = field(default_factory=dict)
-    """Commits of which nobody knows whether they landed; the newest last."""
+    """Commits of which it is unknown whether they were stored; the newest last."""
     waiters: list[tuple[int, asyncio.Future[None]]] = field(default_factory=list)
-    """Who waits for a commit, and up to which revision of the ledger."""
+    """Futures that wait for a commit, with the revision of the ledger."""
 
     def landing(self) -> asyncio.Future[None]:
-        """Done when everything taken so far is in the cluster; OvertakenError when another replica wrote instead."""
+        """A future that is done when everything taken so far is committed; OvertakenError when another replica wrote."""
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.waiters.append((self.ledger.revision, future))
         return future
 
     async def brought_in(self, hurry: Callable[[Session], None], within: float) -> None:
-        """Wait until everything taken so far is in the cluster. Raises OvertakenError, or TimeoutError after so many seconds."""
+        """Wait until everything taken so far is committed. Raises OvertakenError, or TimeoutError after so many seconds."""
         if self.ledger.dirty_since is None:
             return
         landing = self.landing()
@@ -67,21 +67,21 @@ class Session:
             await landing
 
     def landed(self, revision: int) -> None:
-        """What was taken up to this revision is in the cluster."""
+        """Record that everything up to this revision is committed."""
         for one, future in self.waiters:
             if one <= revision and not future.done():
                 future.set_result(None)
         self.waiters = [one for one in self.waiters if not one[1].done()]
 
     def overtaken(self) -> None:
-        """What was not in the cluster is forgotten."""
+        """Drop everything that is not committed."""
         for _, future in self.waiters:
             if not future.done():
                 future.set_exception(OvertakenError)
         self.waiters.clear()
 
     def doubt(self, commit: Commit) -> None:
-        """Its answer was lost, or was an error that cannot be trusted."""
+        """Record a commit whose answer was lost, or was an error that does not say whether it was stored."""
         self.doubts[commit.commit_id] = commit
         while len(self.doubts) > MAX_DOUBTS:
             del self.doubts[next(iter(self.doubts))]
@@ -114,15 +114,15 @@ class Sessions:
 
     @property
     def values(self) -> int:
-        """How many values are held."""
+        """Number of values in memory."""
         return sum(entry.ledger.values for entry in self._entries.values())
 
     def get(self, uid: str) -> Session | None:
-        """The entry of a Run, if it is in memory."""
+        """The session of a Run; None: it is not in memory."""
         return self._entries.get(uid)
 
     async def open(self, run: Run) -> Session:
-        """The entry of a Run, read from its status if need be. Raises DeniedError: 404 or 503."""
+        """The session of a Run, read from its status if it is not in memory. Raises DeniedError: 404 or 503."""
         entry = self._entries.get(run.uid)
         if entry is None:
             entry = await self._loading.ask(run.uid, lambda: self._load(run))
@@ -130,19 +130,19 @@ class Sessions:
         return entry
 
     def drop(self, entry: Session) -> None:
-        """Forget it, whatever it held."""
+        """Drop a session with all it holds."""
         entry.overtaken()
         if self._entries.get(entry.ledger.uid) is entry:
             del self._entries[entry.ledger.uid]
 
     def reload(self, entry: Session, raw: JSON) -> None:
-        """Another replica wrote: what it wrote is the truth, and the writers send again what is not in it."""
+        """Read the Run again, because another replica wrote it. The writers send again what is missing in it."""
         entry.ledger = RunLedger(entry.ledger.uid, raw.get("status") or {})
         entry.doubts.clear()
         entry.overtaken()
 
     def tidy(self) -> None:
-        """Drop what is all in the cluster and was not used for long, or whose Run is gone or another."""
+        """Drop sessions that are committed and were not used for long, and those whose Run is gone or another one."""
         old = self._clock() - self._limits.forgotten_after
         for entry in self:
             run = self._directory.run(entry.key)
@@ -171,9 +171,9 @@ class Sessions:
         return entry
 
     def _make_room(self, namespace: str) -> None:
-        """Let those go that can be read again: of the namespace that holds the most, the least recently used first.
+        """Drop committed sessions of the namespace that holds the most, the least recently used first.
 
-        What cannot go is refused to a namespace that has its share of all there is, and to no other.
+        If that is not enough, a namespace that has its share is refused; other namespaces are not.
         """
         held = Counter[str]()
         for entry in self:

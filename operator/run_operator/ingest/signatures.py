@@ -1,7 +1,7 @@
 """Signatures of service account tokens, checked here with the API server's public keys.
 
-Only to refuse: what is not signed by the cluster is not worth a TokenReview, which costs the API server more than the
-sender. What passes is still asked about, for only the API server knows which tokens are revoked.
+They serve to refuse tokens: one that the cluster did not sign needs no TokenReview, which costs the API server more than the
+sender. Every other token is still reviewed, because only the API server knows which tokens are revoked.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from run_operator.kube.errors import KubeError
 KEPT: Final = 300.0
 """Seconds until the keys are read again."""
 AGAIN: Final = 10.0
-"""The same, when a token names a key that is not among them."""
+"""Seconds until they are read again for a token that names an unknown key."""
 P256_BYTES: Final = 32
 
 Key = rsa.RSAPublicKey | ec.EllipticCurvePublicKey
@@ -43,7 +43,7 @@ class Signatures:
         self._warned = False
 
     async def is_forged(self, token: str) -> bool | None:
-        """Whether no key of the cluster signed it; None: not known."""
+        """Whether no key of the cluster signed the token; None: unknown."""
         head, _, rest = token.partition(".")
         name = str(claims(head).get("kid"))
         age = self._clock() - self._read_at
@@ -73,7 +73,7 @@ class Signatures:
 
 
 def _key(raw: Mapping[str, Any]) -> Key | None:
-    """RSA or P-256, as clusters have them; None for others, by which nothing is refused."""
+    """An RSA or P-256 key, as clusters have them; None for other kinds, with which nothing is refused."""
     try:
         if raw.get("kty") == "RSA":
             return rsa.RSAPublicNumbers(_number(raw["e"]), _number(raw["n"])).public_key()
@@ -107,7 +107,7 @@ def _bytes(text: str) -> bytes:
 
 
 def claims(text: str) -> Mapping[str, Any]:
-    """One part of a token, unread: nothing of it is believed. Empty where it is none."""
+    """One part of a token, unchecked; empty if it cannot be read."""
     try:
         value = json.loads(_bytes(text))
     except (ValueError, RecursionError):

@@ -1,4 +1,4 @@
-"""What the ingest counts, for Prometheus."""
+"""Metrics of the ingest, for Prometheus."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ DELAYS = (0.5, 1, 2, 3, 5, 7, 10, 20, 30, 60, 120, 300)
 
 
 class IngestTelemetry:
-    """Into the operator's own registry."""
+    """The metrics, in the operator's registry."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._requests = Counter(
@@ -40,18 +40,18 @@ class IngestTelemetry:
         )
 
     def answered(self, status: int) -> None:
-        """A request was answered."""
+        """Count a request."""
         self._requests.labels(str(status)).inc()
 
     def taken(self, values: int) -> None:
-        """A batch was taken."""
+        """Count a batch."""
         self._values.inc(values)
 
     def committed(self, result: str) -> None:
-        """A commit ended."""
+        """Count a commit."""
         self._commits.labels(result).inc()
 
     def landed(self, size: int, delay: float) -> None:
-        """A commit is in the cluster; `delay` in seconds."""
+        """Record that a commit is stored; `delay` in seconds."""
         self._bytes.inc(size)
         self._delay.observe(delay)

@@ -22,7 +22,7 @@ def observed(
     refusal: Refusal | None = None,
     gone: tuple[PodView, ...] = (),
 ) -> Observed:
-    """The children by kind. Of several Jobs or Deployments the one is taken that is not being deleted; there is at most one."""
+    """The children by kind. The Job or Deployment is the one that is not being deleted; there is at most one such."""
     found = list(children)
     jobs = sorted((c for c in found if isinstance(c, JobView)), key=lambda job: job.deleting)
     deployments = sorted((c for c in found if isinstance(c, DeploymentView)), key=lambda one: one.deleting)
