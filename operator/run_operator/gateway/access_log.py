@@ -1,4 +1,4 @@
-"""One line for each request: who asked for what, and what became of it. No token, no body, no query."""
+"""One line for each request: user, path and result. No token, no body, no query."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from aiohttp import web
 from run_operator.gateway.telemetry import Asked, route
 
 MOST: Final = 128
-"""Characters of what the caller chose: a project, an entity."""
+"""Characters of names that the caller chose: a project, an entity."""
 
 log = logging.getLogger("run_operator.gateway.access")
 
 
 def note(request: web.BaseRequest, parts: tuple[str, ...], asked: Asked) -> None:
-    """Write the line of a request that has been answered."""
+    """Write the line of an answered request."""
     entry = {
         "user": asked.user,
         "address": request.remote or "",

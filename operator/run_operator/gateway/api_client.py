@@ -1,4 +1,4 @@
-"""The API server, entered with the caller's own token. Patient: a restart of the API server is waited for."""
+"""Requests to the API server with the caller's own token. They wait while the API server restarts."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ ADVICE: Final = "set DHCORE_ACCESS_TOKEN to a token of this cluster (kubectl cre
 class Identity:
     """`digest` names the token without giving it away; `address` is where the connection comes from.
 
-    `owner` stays the same when the SDK renews its token. It is what the token says of itself: to be believed only once
+    `owner` stays the same when the SDK renews its token. The token itself names it: it is reliable only after
     the API server has taken the token.
     """
 
@@ -47,7 +47,7 @@ class Identity:
 
 
 def identity(headers: Mapping[str, str], address: str) -> Identity:
-    """Raises Problem 401 for anonymous callers, basic authentication, and what can be no token."""
+    """The caller. Raises Problem 401 without a token, for basic authentication, and for a malformed token."""
     given = headers.get("Authorization", "")
     scheme, _, token = given.partition(" ")
     token = token.strip()
@@ -63,7 +63,7 @@ def identity(headers: Mapping[str, str], address: str) -> Identity:
 
 
 def _subject(token: str) -> str:
-    """Issuer and subject of a JWT; of any other token all of it."""
+    """Issuer and subject of a JWT; any other token itself."""
     payload = token.split(".")[1:2]
     try:
         claims = json.loads(base64.urlsafe_b64decode("".join(payload) + "=="))
@@ -79,7 +79,7 @@ def _digest(text: str) -> str:
 FIRST_PAUSE: Final = 0.2
 LONGEST_PAUSE: Final = 2.0
 DENIED: Final = 5.0
-"""Seconds in which a denial by an API server that is not ready is no answer: its roles are still to be read."""
+"""Seconds for which a denial is tried again while the API server is not ready, because it has not read its roles."""
 API_PAGE: Final = 50
 """Objects of one LIST: a Run with its metrics may have 64 KiB and more."""
 
@@ -87,7 +87,7 @@ T = TypeVar("T")
 
 
 class ApiClient:
-    """`timeout`: seconds one call goes on trying while the API server does not answer."""
+    """`timeout`: seconds for which one call is tried while the API server does not answer."""
 
     def __init__(self, api: Api, identity: Identity, timeout: float) -> None:
         self.api = api.as_caller(identity.token)
@@ -99,7 +99,7 @@ class ApiClient:
         return await self._patiently(lambda: self.api.get(resource, namespace, name))
 
     async def create(self, resource: Resource, namespace: str, body: JSON) -> JSON:
-        """The new object. One that a lost answer has made already is taken for it when its spec is the same."""
+        """The new object. If an answer was lost, an existing object with the same spec counts as the new one."""
         doubtful = False
 
         async def attempt() -> JSON:
@@ -122,17 +122,17 @@ class ApiClient:
     async def patch(
         self, resource: Resource, namespace: str, name: str, body: JSON, *, manager: str = MANAGED_BY
     ) -> JSON:
-        """Merge patch. Only for what may be sent twice."""
+        """Send a merge patch that may be sent twice."""
         return await self._patiently(lambda: self.api.patch(resource, namespace, name, body, manager=manager))
 
     async def json_patch(
         self, resource: Resource, namespace: str, name: str, operations: Sequence[JSON]
     ) -> JSON:
-        """JSON patch. Only for what may be sent twice."""
+        """Send a JSON patch that may be sent twice."""
         return await self._patiently(lambda: self.api.json_patch(resource, namespace, name, operations))
 
     async def delete(self, resource: Resource, namespace: str, name: str, uid: str) -> None:
-        """Delete the object of this uid; that it is gone already is no error."""
+        """Delete the object of this uid; a missing object is no error."""
 
         async def attempt() -> None:
             try:
@@ -144,7 +144,7 @@ class ApiClient:
         await self._patiently(attempt)
 
     async def log_tail(self, namespace: str, pod: str, query: Mapping[str, str], keep: int) -> bytes:
-        """See `Api.log_tail`. Not patient: it may be the node that does not answer."""
+        """See `Api.log_tail`. It does not wait, because the node may be the one that does not answer."""
         return await self.api.log_tail(namespace, pod, query, keep)
 
     async def all(
@@ -156,7 +156,7 @@ class ApiClient:
         fields: str = "",
         page_size: int = API_PAGE,
     ) -> AsyncIterator[JSON]:
-        """Every object, in pages. Restarts, and so may repeat objects, if the API server goes away between two pages."""
+        """Every object, in pages. If the API server restarts between two pages, the list begins again and repeats objects."""
         tried, sure = time.monotonic(), False
         while True:
             try:
@@ -195,7 +195,7 @@ class ApiClient:
 
 
 def _contains(there: Any, wanted: Any) -> bool:
-    """Whether an object has what was asked for; the API server adds defaults."""
+    """Whether an object has all the requested fields; the API server adds defaults."""
     if isinstance(wanted, Mapping) and isinstance(there, Mapping):
         return all(_contains(there.get(key), value) for key, value in wanted.items())
     return bool(there == wanted)

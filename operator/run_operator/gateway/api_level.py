@@ -1,4 +1,4 @@
-"""Which level of the platform's API an answer names: the header X-Api-Level.
+"""The level of the platform's API that an answer names in the header X-Api-Level.
 
 Every line of the SDK refuses an answer of a level that it does not know, and warns of one above its own: 0.15 takes 15
 to 20 and warns above 15, 0.16 takes 16 to 20. Neither says which line it is, and both take an answer without a level.
@@ -14,16 +14,16 @@ from run_operator.gateway.errors import bad
 
 HEADER: Final = "X-Api-Level"
 LEVEL: Final = 16
-"""The newest level that the gateway speaks; all that it offers is the same in level 15."""
+"""The newest level of the gateway; its answers are the same in level 15."""
 OLDEST: Final = 15
 NEWEST: Final = 20
-"""What the SDK of level 16 takes at most."""
+"""The highest level that the SDK of level 16 accepts."""
 SDK_AGENT: Final = "python-requests/"
-"""How both lines of the SDK begin their User-Agent."""
+"""The beginning of the User-Agent of both lines of the SDK."""
 
 
 def level_for(headers: Mapping[str, str]) -> int | None:
-    """The level to name in the answer, None for none. Raises Problem 400 for a level that is too old or too new."""
+    """The level for the answer; None: no header. Raises Problem 400 for a level that is too old or too new."""
     asked = headers.get(HEADER)
     if asked is None:
         return None if headers.get("User-Agent", "").startswith(SDK_AGENT) else LEVEL

@@ -1,4 +1,4 @@
-"""Who calls, as the API server says. It is asked before anything else of a request counts: its body, a list, a log."""
+"""The caller's name, from the API server. It is asked before the body of a request is read or a list is begun."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ from run_operator.kube.errors import ForbiddenError, KubeError
 from run_operator.kube.resource import SELF_REVIEWS
 
 GOOD_FOR: Final = 30.0
-"""Seconds for which an answer counts. What a caller may do is asked with every request; this is only who it is."""
+"""Seconds for which an answer counts. It has the caller's name only: rights are checked with every request."""
 KNOWN_FOR: Final = 600.0
-"""Seconds for which a caller has a pace of its own, apart from strangers at the same address."""
+"""Seconds for which a caller has a rate of its own, apart from unknown callers at the same address."""
 
 
 class Authentication:
-    """`most`: callers remembered."""
+    """`most`: callers that are remembered."""
 
     def __init__(self, most: int) -> None:
         self._most = most
         self._users: OrderedDict[str, tuple[float, str]] = OrderedDict()
 
     def is_known(self, digest: str) -> bool:
-        """Whether the API server has taken this token lately."""
+        """Whether the API server has accepted this token within KNOWN_FOR seconds."""
         found = self._users.get(digest)
         return found is not None and time.monotonic() < found[0] + KNOWN_FOR
 
     async def user(self, caller: ApiClient) -> str:
-        """The name of the caller; empty where it may not ask for it. Raises Problem 401 for a token of nobody."""
+        """The name of the caller; empty where it may not ask for it. Raises Problem 401 for an invalid token."""
         digest = caller.identity.digest
         at, name = self._users.get(digest, (float("-inf"), ""))
         if time.monotonic() < at + GOOD_FOR:
@@ -45,7 +45,7 @@ class Authentication:
 
 
 async def review(caller: ApiClient) -> JSON:
-    """What the API server knows of the caller. Raises Problem."""
+    """The user info of the caller, from a SelfSubjectReview; empty where the caller may not ask for it. Raises Problem."""
     body = {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}
     try:
         answer = await caller.create(SELF_REVIEWS, "", body)

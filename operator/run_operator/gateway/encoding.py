@@ -9,7 +9,7 @@ import orjson
 
 
 def encoded(body: Any) -> bytes:
-    """As bytes; what orjson has no word for, such as numbers of more than 64 bits, in the slow way."""
+    """JSON as bytes. Values that orjson cannot write, such as numbers of more than 64 bits, take a slower way."""
     try:
         return orjson.dumps(body)
     except TypeError:

@@ -1,4 +1,4 @@
-"""Functions, tasks and runs: create, read, update, delete. The objects are the same that `runctl apply` makes."""
+"""Functions, tasks and runs: create, read, update, delete. The objects are the same as those of `runctl apply`."""
 
 from __future__ import annotations
 
@@ -28,28 +28,28 @@ from run_operator.kube.resource import FUNCTIONS, RUNS, TASKS, Resource
 
 BY_PLURAL: Final[Mapping[str, Resource]] = {one.plural: one for one in (FUNCTIONS, TASKS, RUNS)}
 CASCADING: Final = (FUNCTIONS, TASKS)
-"""Entities that runs name. The content of an artifact or a model stays in its store when its document is deleted."""
+"""Types for which `cascade` counts. The content of an artifact or a model stays in its store."""
 DELETING: Final = 30.0
-"""Seconds for which the creation of an entity waits for the end of a deleted one of the same id."""
+"""Seconds that a creation waits for an entity of the same id that is being deleted."""
 PAUSE: Final = 0.2
 UNCHANGEABLE: Final = ("kind", "project", "id")
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where entities of one type are."""
+    """Type, project and namespace of entities."""
 
     resource: Resource
     project: str
     namespace: str
 
     def of(self, entity_id: str) -> str:
-        """For messages: `run x of project y`."""
+        """`run x of project y`, for messages."""
         return f"{self.resource.kind.lower()} {entity_id[:80]} of project {self.project}"
 
 
 class Entities:
-    """`most`: names of objects remembered, for ids whose object is not called after them."""
+    """`most`: names of objects that are remembered, for ids whose object has another name."""
 
     def __init__(self, most: int, shares: Shares) -> None:
         self._most = most
@@ -78,11 +78,11 @@ class Entities:
         return raw
 
     async def read(self, caller: ApiClient, place: Place, entity_id: str) -> JSON:
-        """The document, all of it."""
+        """The whole document."""
         return for_sdk(await self.raw(caller, place, entity_id), place.project, whole=True)
 
     async def create(self, caller: ApiClient, place: Place, document: JSON) -> JSON:
-        """The document as it was stored. Raises Problem: there already, no document, no right."""
+        """Create it; returns the stored document. Raises Problem: it exists, it is no document, or the right is missing."""
         body = _manifest(place, stamped(document, time.time()))
         doing = f"{place.of(text(document.get('id')))} was not created"
         until = time.monotonic() + DELETING
@@ -107,7 +107,7 @@ class Entities:
     async def update(
         self, caller: ApiClient, place: Place, entity_id: str, document: JSON
     ) -> tuple[JSON, JSON]:
-        """Bring the document up to date; returns it, and its object. The status is never taken from a document."""
+        """Update it; returns the document and its object. A status in the document does not count."""
         raw = await self.raw(caller, place, entity_id)
         shown = entity(raw, place.project)
         check_same(place, shown, document)
@@ -127,14 +127,14 @@ class Entities:
         return for_sdk(raw, place.project), raw
 
     async def delete(self, caller: ApiClient, place: Place, entity_id: str, *, cascade: bool = False) -> None:
-        """Delete it with what it owns. `cascade`: with the tasks and runs that name it, as on the platform."""
+        """Delete it with everything it owns. `cascade`: also the tasks and runs that name it, as on the platform."""
         raw = await self.raw(caller, place, entity_id)
         if cascade and place.resource in CASCADING:
             await self._cascade(caller, place, raw)
         await self._drop(caller, place, raw)
 
     async def delete_named(self, caller: ApiClient, place: Place, name: str, *, cascade: bool) -> bool:
-        """All versions of a function; whether there were any."""
+        """Delete all versions of a function; returns whether there were any."""
         if not name:
             raise bad("say which: nothing is deleted without a name")
         found = await self._all(caller, place, lambda spec: spec.get("name") == name)
@@ -145,7 +145,7 @@ class Entities:
         return bool(found)
 
     async def _cascade(self, caller: ApiClient, place: Place, raw: JSON) -> None:
-        """First the runs, then the tasks, then the function: what is left when it breaks off names nothing missing."""
+        """Delete the runs, then the tasks, then the function, so that a partial deletion leaves no reference to a missing object."""
         reference, field = _reference(raw), "function" if place.resource is FUNCTIONS else "task"
         for resource in (RUNS, TASKS) if place.resource is FUNCTIONS else (RUNS,):
             there = Place(resource, place.project, place.namespace)
@@ -154,7 +154,7 @@ class Entities:
                 await self._drop(caller, there, one)
 
     async def _all(self, caller: ApiClient, place: Place, wanted: Callable[[JSON], bool]) -> list[JSON]:
-        """Objects, without their large parts, whose document is wanted."""
+        """Objects that match, without their large parts."""
         try:
             return [
                 {"metadata": raw["metadata"], "spec": {"id": id_of(raw)}}
@@ -174,7 +174,7 @@ class Entities:
             raise of_kube(error, f"{place.of(id_of(raw))} was not deleted") from error
 
     async def _searched(self, caller: ApiClient, place: Place, entity_id: str) -> JSON | None:
-        """Its manifest may have been given a name: then only the document tells."""
+        """The name of the object with this id, by a search: its name may be any."""
         async with turn(self._shares, caller):
             async for raw in caller.all(place.resource, place.namespace):
                 if _is(raw, entity_id):
@@ -186,7 +186,7 @@ class Entities:
 
 
 def _reference(raw: JSON) -> str:
-    """As others name it."""
+    """The reference by which other documents name the entity."""
     spec = mapping(raw.get("spec"))
     name = f"{spec.get('name')}:{spec.get('id')}" if raw.get("kind") == FUNCTIONS.kind else spec.get("id")
     return f"{spec.get('kind')}://{spec.get('project')}/{name}"
@@ -211,7 +211,7 @@ def _manifest(place: Place, document: JSON) -> dict[str, Any]:
 
 
 def check_same(place: Place, shown: JSON, document: JSON) -> None:
-    """Raises Problem for a document that is another entity's."""
+    """Raise Problem for a document of another entity."""
     for key in UNCHANGEABLE:
         if document.get(key, shown[key]) != shown[key]:
             raise bad(

@@ -1,4 +1,4 @@
-"""Between the SDK's documents and our objects: what an answer shows, and what of a PUT is a change."""
+"""Documents of the SDK and custom resources: the document in an answer, and the changes in a PUT."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from run_operator.gateway.sdk_models import readable
 from run_operator.kube.resource import MATERIALS, RUNS
 
 HIDDEN: Final = frozenset({"metricsIngest"})
-"""Fields of a Run's status."""
+"""Fields of a Run's status that are not shown."""
 STILL: Final = frozenset({State.STOPPED, *FINAL})
-"""Whose program writes nothing."""
+"""States in which the program writes nothing."""
 UPLOADED: Final = ("READY", "ERROR")
-"""States of a model and the like that is written no more."""
+"""States of a model and the like that do not change any more."""
 MATERIAL_KINDS: Final = frozenset(one.kind for one in MATERIALS)
 
 
 def entity(raw: JSON, project: str, *, whole: bool = False) -> dict[str, Any]:
-    """The document of a Run, Function or Task object as the SDK reads it.
+    """The document of an object, as the SDK reads it.
 
     The namespace is the project: the document may name another one (it was exported there), and the SDK, which finds
     its way by that name, would not find back. `whole`: with metrics, so that they are in an export, once the program
@@ -49,13 +49,13 @@ def for_sdk(raw: JSON, project: str, *, whole: bool = False) -> dict[str, Any]:
 
 
 def shown_id(raw: JSON) -> str:
-    """The id of an entity. One that the SDK refuses would break its lists: there the object's name stands for it."""
+    """The id of an entity; the object's name in place of an id that the SDK refuses, which would break its lists."""
     entity_id = id_of(raw)
     return entity_id if SDK_ID.fullmatch(entity_id) else text(mapping(raw.get("metadata")).get("name"))
 
 
 def _metadata(raw: JSON, document: JSON, project: str) -> dict[str, Any]:
-    """With the times of its creation and of its last change, which the document itself cannot know."""
+    """The metadata with the times of creation and last change, which the object has."""
     created = text(mapping(raw.get("metadata")).get("creationTimestamp"))
     given = {key: value for key, value in mapping(document.get("metadata")).items() if value is not None}
     found = {"name": document.get("name"), "created": created, **given, "project": project}
@@ -68,13 +68,13 @@ def _is_still(kind: str, state: str) -> bool:
 
 
 def newest_first(document: JSON) -> tuple[float, str]:
-    """To sort by, in reverse: when it was created, then by id, as the operator looks for the latest Function."""
+    """Sort key, in reverse order: time of creation, then id; the operator finds the latest Function in the same way."""
     created = mapping(document.get("metadata")).get("created")
     return parse(text(created)) or 0.0, text(document.get("id"))
 
 
 def stamped(document: JSON, now: float) -> dict[str, Any]:
-    """With the times of its creation, where it says none."""
+    """The document with the time of creation, if it has none."""
     metadata = dict(mapping(document.get("metadata")))
     metadata.setdefault("created", precise_stamp(now))
     metadata.setdefault("updated", metadata["created"])

@@ -1,4 +1,4 @@
-"""What a request is refused with: statuses and words that the DigitalHub SDK turns into its own exceptions.
+"""Errors of requests: statuses and texts that the DigitalHub SDK turns into its own exceptions.
 
 | status, text | in the SDK |
 |---|---|
@@ -22,10 +22,10 @@ TRY_AGAIN: Final = 2.0
 
 
 class Problem(Exception):  # noqa: N818 - an answer to the caller, not a bug
-    """The request ends here. The text is a sentence for the person who uses the SDK."""
+    """The answer to a request that fails. The text is a sentence for the person who uses the SDK."""
 
     def __init__(self, status: int, text: str, retry_after: float | None = None, *, limit: str = "") -> None:
-        """`limit`: the one of `Limits` that is reached."""
+        """`limit`: name of the bound that is reached."""
         super().__init__(text)
         self.status = status
         self.retry_after = retry_after
@@ -33,27 +33,27 @@ class Problem(Exception):  # noqa: N818 - an answer to the caller, not a bug
 
 
 def bad(text: str) -> Problem:
-    """The request cannot be granted as it is."""
+    """400: the request has a mistake."""
     return Problem(400, text)
 
 
 def duplicated(text: str) -> Problem:
-    """There is one of that name."""
+    """400: an entity of that name exists."""
     return Problem(400, f"Duplicated entity: {text}")
 
 
 def missing(text: str) -> Problem:
-    """There is none."""
+    """404: there is no such entity."""
     return Problem(404, f"No such EntityName: {text}")
 
 
 def unsupported(text: str) -> Problem:
-    """The platform has it, this gateway has not."""
+    """The platform has this function, the gateway does not."""
     return Problem(501, text)
 
 
 def of_kube(error: errors.KubeError, doing: str) -> Problem:  # noqa: PLR0911 - a table
-    """What the API server's answer means for the caller. `doing`: "run x of project y cannot be read"."""
+    """The Problem for an error of the API server. `doing`: "run x of project y cannot be read"."""
     text = f"{doing}: {error.message}"
     match error:
         case errors.NotFoundError():

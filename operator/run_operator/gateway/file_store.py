@@ -29,14 +29,14 @@ VARIABLES: Final = (
     "DHCORE_DEFAULT_FILES_STORE", "AWS_ENDPOINT_URL", "AWS_REGION", "S3_SIGNATURE_VERSION", "AWS_ACCESS_KEY_ID",
     "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_CREDENTIALS_EXPIRATION",
 )  # fmt: skip
-"""Keys of the Secret that are handed out; no other one is."""
+"""The only keys of the Secret that are given out."""
 EXCHANGE: Final = "urn:ietf:params:oauth:grant-type:token-exchange"
 REFRESH: Final = "refresh_token"
 ACCESS_TOKEN: Final = "urn:ietf:params:oauth:token-type:access_token"  # noqa: S105 - the name of a type
 TOKEN_PATH: Final = "/auth/token"  # noqa: S105 - a path
 
 OPENID: Final = re.compile(r"((?:/projects/([^/]+))?)(/\.well-known/openid-configuration|/auth/token)")
-"""Paths of an issuer: its own, the project it names, which of the two is asked for."""
+"""Paths of an issuer: with the project, and the requested document."""
 
 JSON = Mapping[str, Any]
 
@@ -48,7 +48,7 @@ class FileStore:
         self._secret = secret
 
     async def variables(self, caller: ApiClient, namespace: str) -> dict[str, str]:
-        """The SDK's variables, empty where the project has no store. Raises Problem for a caller who may not have them."""
+        """The SDK's variables; empty if the project has no store. Raises Problem for a caller who may not read them."""
         if not self._secret:
             return {}
         try:
@@ -69,7 +69,7 @@ class FileStore:
     async def exchange(
         self, caller: ApiClient, project: str, namespace_of: Callable[[ApiClient, str], Awaitable[str]]
     ) -> dict[str, Any]:
-        """The answer to a token exchange. Without a project, the one of the token's own namespace is meant."""
+        """The answer to a token exchange. The default project is that of the token's namespace."""
         token = caller.identity.token
         namespace = await namespace_of(caller, project) if project else _own_namespace(token)
         variables = await self.variables(caller, namespace) if namespace else {}
@@ -77,7 +77,7 @@ class FileStore:
 
 
 def subject(body: bytes) -> str:
-    """The token that a request for credentials brings, in a form as OAuth has it. Raises Problem."""
+    """The token in a request for credentials, which is a form of OAuth. Raises Problem."""
     form = dict(parse_qsl(body.decode("utf-8", "replace")))
     grant = form.get("grant_type", "")
     if grant == EXCHANGE:
@@ -94,7 +94,7 @@ def subject(body: bytes) -> str:
 
 
 def _own_namespace(token: str) -> str:
-    """The namespace of a service account's token, empty for any other token. Nothing of it is believed: it only chooses."""
+    """The namespace in a service account's token, unchecked; empty for any other token. It chooses a project and proves nothing."""
     parts = token.split(".")
     try:
         claims = json.loads(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
@@ -104,7 +104,7 @@ def _own_namespace(token: str) -> str:
 
 
 def _answer(token: str, variables: Mapping[str, str]) -> dict[str, Any]:
-    """What the SDK stores: the access token, and the store's variables in lower case."""
+    """The answer that the SDK stores: the access token, and the store's variables in lower case."""
     found: dict[str, Any] = {"access_token": token, "token_type": "Bearer", "issued_token_type": ACCESS_TOKEN}
     left = _seconds_left(token)
     if left is not None:
@@ -113,7 +113,7 @@ def _answer(token: str, variables: Mapping[str, str]) -> dict[str, Any]:
 
 
 def openid_configuration(issuer: str) -> dict[str, Any]:
-    """Where the SDK exchanges a token. There are no keys: the gateway signs nothing."""
+    """The discovery document: where the SDK exchanges a token. It has no keys, because the gateway signs nothing."""
     return {
         "issuer": issuer,
         "token_endpoint": f"{issuer}{TOKEN_PATH}",

@@ -18,37 +18,37 @@ class GatewayLimits(Bounds):
     request: float = 55.0
     """For a whole request: the SDK gives up after 60 s."""
     retry_timeout: float = 40.0
-    """How long a request waits for an API server that does not answer, as during its restart."""
+    """Time that a request waits for an API server that does not answer, as during its restart."""
     rate: float = 200.0
-    """Requests a second of one token or one address. Faster ones are slowed down, not refused."""
+    """Requests a second of one token or one address. Faster callers are slowed down, not refused."""
     burst: float = 600.0
     slowest: float = 15.0
-    """A request that would have to wait longer than this is refused."""
+    """A request that would have to wait longer is refused."""
     remembered: int = 4096
-    """Tokens, addresses, projects and runs remembered, each."""
+    """Numbers of tokens, addresses, projects and runs that are remembered."""
     page: int = 500
-    """Entities on a page when the caller does not say how many."""
+    """Entities on a page, by default."""
     largest_page: int = 1000
     listed: int = 50_000
-    """Objects looked at for one list."""
+    """Objects read for one list."""
     held: int = 4_194_304
-    """Documents that one list holds while it is made."""
+    """Bytes of documents that one list holds while it is made."""
     answer: int = 8_388_608
-    """Documents on one page."""
+    """Bytes of documents on one page."""
     answers: int = 134_217_728
-    """Answers being sent at once."""
+    """Bytes of answers being sent at once."""
     answers_each: int = 33_554_432
-    """Of these, answers to one caller."""
+    """The same, to one caller."""
     lists: int = 3
     """Lists under way at once."""
     lists_each: int = 2
-    """Most lists of one caller among them."""
+    """The same, of one caller."""
     lists_waiting: int = 16
-    """Lists of one caller that may wait for their turn; also logs."""
+    """Lists of one caller that may wait for their turn; the same for logs."""
     logs_at_once: int = 4
     """Requests for logs at once; each may hold 50 MB for a moment."""
     logs_each: int = 1
     logs: int = 2_097_152
-    """Last lines of one container, as on the platform."""
+    """Bytes at the end of one container's log, as on the platform."""
     all_logs: int = 8_388_608
     """Most bytes of one answer."""

@@ -1,7 +1,7 @@
 """Artifacts, data items, models and container images: documents whose content is in a file store or a registry.
 
 The SDK creates the document, uploads the content itself, and saves the whole document after each step. So the status is
-the client's here, other than that of a Run. Two things have calls of their own and are kept beside the document, where
+the client's here, unlike that of a Run. Two things have calls of their own and are kept beside the document, where
 a save of an older copy does not touch them: the list of many files, and the metrics of a model.
 """
 
@@ -23,17 +23,17 @@ from run_operator.metrics.numbers import NotANumberError, numbers
 
 BY_PLURAL: Final[Mapping[str, Resource]] = {one.plural: one for one in MATERIALS}
 MOST_FILES: Final = 10_000
-"""Most metrics of one entity, as in its CRD."""
+"""Files of one entity, at most, as in its CRD."""
 
 
 class Materials:
-    """Beside `Entities`, which knows how an object is read, created and deleted."""
+    """The calls that only such entities have; `Entities` reads, creates and deletes them."""
 
     def __init__(self, entities: Entities) -> None:
         self._entities = entities
 
     async def update(self, caller: ApiClient, place: Place, entity_id: str, document: JSON) -> JSON:
-        """Bring the document up to date and return it. What the document says of its status replaces what was said."""
+        """Update it and return the document. A status in the document replaces the stored one."""
         raw = await self._entities.raw(caller, place, entity_id)
         shown = entity(raw, place.project)
         check_same(place, shown, document)
@@ -49,7 +49,7 @@ class Materials:
         return entity(raw, place.project)
 
     async def files(self, caller: ApiClient, place: Place, entity_id: str) -> Sequence[Any]:
-        """What is known of the files of the content."""
+        """The list of files of the content."""
         raw = await self._entities.raw(caller, place, entity_id)
         reported = mapping(mapping(raw.get("spec")).get("status")).get("files")
         return mapping(raw.get("status")).get("files") or reported or []
@@ -79,7 +79,7 @@ class Materials:
         return found[name]
 
     async def put_metric(self, caller: ApiClient, place: Place, entity_id: str, name: str, value: Any) -> Any:
-        """Store the number or the list as it is; a model is evaluated by one program, so that the last one counts."""
+        """Store the number or the list as it is. The last write counts, because one program evaluates a model."""
         _check_has_metrics(place)
         try:
             found = numbers(value if isinstance(value, list) else [value])

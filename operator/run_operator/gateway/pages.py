@@ -51,7 +51,7 @@ READING: Final = 4
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """What of a list is asked for. `size` 0: as many as an answer may hold."""
+    """A request for a list. `size` 0: as many entities as an answer may hold."""
 
     wanted: Mapping[str, str]
     kind: str = ""
@@ -68,7 +68,7 @@ class Query:
 
 
 def query(parameters: Mapping[str, str], limits: GatewayLimits) -> Query:
-    """Raises Problem for what is not understood: a filter that is left out would show too much."""
+    """Read a Query from parameters. Raises Problem for unknown ones: an ignored filter would show too much."""
     unknown = parameters.keys() - {*FILTERS, *PAGING}
     if unknown:
         raise bad(f"unknown filter {min(unknown)[:40]!r}; known are {', '.join((*FILTERS, *PAGING))}")
@@ -94,14 +94,14 @@ def query(parameters: Mapping[str, str], limits: GatewayLimits) -> Query:
 
 
 class Lists:
-    """Few at a time, and of these one caller's share: each costs the API server a full list."""
+    """Makes few lists at a time, with a share for each caller, because each costs the API server a full list."""
 
     def __init__(self, limits: GatewayLimits, shares: Shares) -> None:
         self._limits = limits
         self._shares = shares
 
     async def page(self, caller: ApiClient, place: Place, asked: Query) -> JSON:
-        """One page, in the platform's shape."""
+        """One page in the platform's form."""
         async with turn(self._shares, caller):
             return await self._page(caller, place, asked)
 
@@ -124,13 +124,13 @@ class Lists:
 
 
 def page(everything: Sequence[JSON], asked: Query, limits: GatewayLimits) -> JSON:
-    """One page of what is known as a whole."""
+    """One page of a list that is complete in memory."""
     size = asked.size or limits.page
     return shape(everything[asked.page * size : (asked.page + 1) * size], len(everything), asked.page, size)
 
 
 def shape(content: Sequence[Any], total: int, number: int, size: int) -> JSON:
-    """A page in the platform's shape."""
+    """A page in the platform's form."""
     pages = -(-total // size)
     return {
         "content": list(content),
@@ -147,19 +147,19 @@ def shape(content: Sequence[Any], total: int, number: int, size: int) -> JSON:
 
 @dataclass(frozen=True, slots=True)
 class _Row:
-    """The few words of a document that are kept."""
+    """The fields of a document that are kept."""
 
     uid: str
     object_name: str
     name: tuple[str, str]
-    """Kind and name: versions of one entity have the same."""
+    """Kind and name, which all versions of an entity share."""
     created: tuple[float, str]
     order: tuple[Any, str]
     size: int
 
 
 class _Found:
-    """What matches, and of the documents so many bytes as may be held."""
+    """Rows that match, and as many of their documents as may be held."""
 
     def __init__(self, place: Place, asked: Query, most: int) -> None:
         self._place = place
@@ -174,7 +174,7 @@ class _Found:
         self.seen = 0
 
     def add(self, raw: JSON) -> None:
-        """Take it if it matches; one that comes twice counts once."""
+        """Add an object if it matches; a repeated object counts once."""
         self.seen += 1
         uid = text(mapping(raw.get("metadata")).get("uid"))
         if uid in self._rows or not is_shown(raw):
@@ -187,7 +187,7 @@ class _Found:
         self._hold(self._rows[uid], body)
 
     def ordered(self) -> list[_Row]:
-        """All rows in the order asked for; of versions of one name the latest, where that is what the SDK lists."""
+        """All rows in the requested order; only the latest version of each name, where the SDK lists those."""
         rows = list(self._rows.values())
         if self._place.resource in VERSIONED and not self._asked.all_versions:
             latest: dict[tuple[str, str], _Row] = {}
@@ -198,7 +198,7 @@ class _Found:
         return sorted(rows, key=lambda row: row.order, reverse=not self._asked.ascending)
 
     def _hold(self, row: _Row, body: bytes) -> None:
-        """Keep the document, and give up those at the end of the order when there are too many bytes."""
+        """Keep the document, and drop those at the end of the order when they have too many bytes."""
         if self._last is not None and (row.order < self._last) != self._asked.ascending:
             return
         self.held[row.uid] = body
@@ -218,7 +218,7 @@ class _Found:
 
 
 class _Documents:
-    """The documents of rows: those that are held, and the others read again."""
+    """The documents of rows: held ones, and others that are read again."""
 
     def __init__(self, caller: ApiClient, place: Place, held: Mapping[str, bytes]) -> None:
         self._caller = caller
@@ -227,7 +227,7 @@ class _Documents:
         self._gate = asyncio.Semaphore(READING)
 
     async def of(self, rows: Sequence[_Row]) -> list[orjson.Fragment]:
-        """Without those that were deleted meanwhile."""
+        """The documents of these rows, without those that were deleted meanwhile."""
         found = await asyncio.gather(*map(self._one, rows))
         return [orjson.Fragment(body) for body in found if body is not None]
 
@@ -264,9 +264,9 @@ def _row(raw: JSON, document: JSON, size: int, sort: str) -> _Row:
 
 
 def _size(rows: Sequence[_Row], asked: Query, limits: GatewayLimits) -> int:
-    """How many are on a page: as many as are asked for, or, where that is not said, as an answer may hold.
+    """The number of entities on a page: as requested, or by default as many as an answer may hold.
 
-    Raises Problem where the page asked for does not fit: a page with fewer than it should have would hide the others.
+    Raises Problem where the requested page does not fit: a page with too few entities would hide the others.
     """
     if asked.size:
         there = sum(row.size for row in rows[asked.page * asked.size : (asked.page + 1) * asked.size])
@@ -292,7 +292,7 @@ def _windows(rows: Sequence[_Row], size: int) -> Iterator[int]:
 
 
 def _fields(place: Place, asked: Query) -> str:
-    """What the API server can select by. The namespace is the project, whatever the documents say."""
+    """The field selector for the API server. The namespace is the project, whatever the documents say."""
     reported = asked.state if place.resource in MATERIALS else None
     state = asked.state if place.resource is RUNS else None
     return selector(kind=asked.kind or None, state=state or None, reported=reported or None)

@@ -1,6 +1,6 @@
-"""Which namespace is a project's, where more than one claims to be.
+"""The namespace of a project, where several namespaces claim to be it.
 
-Who may create namespaces may put any label on one. So a label never takes a project away: the namespace called like the
+A person who may create namespaces can set any label on them. So a label never takes a project away: the namespace called like the
 project comes first, and of labelled ones the oldest. A namespace that was created with the name of a project that has
 another one already makes the project ambiguous, which is an error for all rather than a way in.
 """
@@ -22,22 +22,22 @@ class Claim(NamedTuple):
 
 
 class AmbiguousProjectError(Exception):
-    """Nobody but an administrator can say which namespace is meant."""
+    """Only an administrator can decide which namespace is the project's."""
 
 
 def claim_of(raw: JSON) -> Claim:
-    """The project of a Namespace object."""
+    """The claim of a Namespace object."""
     metadata = mapping(raw.get("metadata"))
     return Claim(parse(metadata.get("creationTimestamp")) or 0.0, text(metadata.get("name")))
 
 
 def label_of(raw: JSON) -> str:
-    """The project that a namespace's label names; empty without one."""
+    """The project in a namespace's label; empty: it has no such label."""
     return text(mapping(mapping(raw.get("metadata")).get("labels")).get(LABEL_PROJECT))
 
 
 def chosen(project: str, own: Claim | None, labelled: Iterable[Claim]) -> str:
-    """The project's namespace, empty for none. `own`: the one called like it. Raises AmbiguousProjectError."""
+    """The project's namespace; empty: there is none. `own`: the namespace called like it. Raises AmbiguousProjectError."""
     oldest = min((one for one in labelled if own is None or one.namespace != own.namespace), default=None)
     if own is None:
         return oldest.namespace if oldest else ""

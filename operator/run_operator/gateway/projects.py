@@ -1,6 +1,6 @@
-"""A project is a namespace: which one, and what of it the SDK gets to see.
+"""Projects: a project is a namespace, and its document an annotation of it.
 
-What an administrator mapped (`--project`) comes first, then a namespace of that very name, then one with the label
+A namespace that an administrator maps (`--project`) comes first, then one of the project's name, then one with the label
 run-operator.io/project; see `project_namespaces`. All of it with the caller's own rights.
 """
 
@@ -63,7 +63,7 @@ class Projects:
         return namespace
 
     async def read(self, caller: ApiClient, project: str) -> JSON:
-        """The project as the SDK knows it."""
+        """The document of the project."""
         namespace = await self.namespace(caller, project)
         return entity(project, await _namespace(caller, namespace))
 
@@ -95,7 +95,7 @@ class Projects:
         return entity(project, raw)
 
     async def update(self, caller: ApiClient, project: str, document: JSON) -> JSON:
-        """Keep the document at the namespace, if the caller may change namespaces and something has changed."""
+        """Write the document to the namespace, if it has changed. Raises Problem if the caller may not change namespaces."""
         namespace = await self.namespace(caller, project)
         raw = await _namespace(caller, namespace)
         if _name(document) != project:
@@ -110,7 +110,7 @@ class Projects:
             raise of_kube(error, f"project {project} (namespace {namespace}) was not changed") from error
 
     async def delete(self, caller: ApiClient, project: str, *, cascade: bool) -> None:
-        """Delete the namespace with all that is in it; only one that was made here, and only with `cascade`."""
+        """Delete the namespace with everything in it; only a namespace that a gateway created, and only with `cascade`."""
         namespace = await self.namespace(caller, project)
         raw = await _namespace(caller, namespace)
         annotations = mapping(mapping(raw.get("metadata")).get("annotations"))
@@ -168,7 +168,7 @@ class Projects:
         )
 
     async def _own(self, caller: ApiClient, namespace: str, project: str) -> Claim | None:
-        """The namespace of that name, unless it is another project's. One that the caller may not read is taken as old."""
+        """The claim of the namespace of that name, unless it is another project's. If the caller may not read it, its age is 0."""
         try:
             raw = await caller.get(NAMESPACES, "", namespace)
         except NotFoundError:
@@ -196,12 +196,12 @@ class Projects:
 
 
 def _named(project: str) -> str:
-    """The namespace that is called after a project."""
+    """The name of a project's own namespace."""
     return project if _LABEL.fullmatch(project) else object_name(project)
 
 
 def entity(project: str, namespace: JSON) -> JSON:
-    """The SDK's document of a project. What was never saved through the gateway has only a name."""
+    """The SDK's document of a project; only its name, if it was never saved through the gateway."""
     metadata = mapping(namespace.get("metadata"))
     try:
         saved = json.loads(text(mapping(metadata.get("annotations")).get(ANNOTATION)) or "{}")
@@ -223,7 +223,7 @@ def entity(project: str, namespace: JSON) -> JSON:
 
 
 async def _namespace(caller: ApiClient, name: str) -> JSON:
-    """The object; where the caller may not read it, its name."""
+    """The Namespace object; only its name, if the caller may not read it."""
     try:
         return await caller.get(NAMESPACES, "", name)
     except ForbiddenError:
@@ -233,7 +233,7 @@ async def _namespace(caller: ApiClient, name: str) -> JSON:
 
 
 async def _labelled(caller: ApiClient, project: str) -> list[Claim]:
-    """The namespaces with the label; none for who may not list namespaces."""
+    """The namespaces with the label; empty if the caller may not list namespaces."""
     try:
         return [
             claim_of(raw) async for raw in caller.all(NAMESPACES, None, labels=f"{LABEL_PROJECT}={project}")

@@ -1,4 +1,4 @@
-"""Which path means what: the part of the platform's API that the SDK uses for projects, functions, tasks and runs."""
+"""Paths of the platform's API that the SDK uses for projects, functions, tasks, runs and so on."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ from run_operator.gateway.shares import Shares, turn
 from run_operator.kube.resource import RUNS
 
 OPEN: Final = frozenset({"/.well-known/configuration"})
-"""Answered without a token: the SDK sends none there."""
+"""Paths that need no token, because the SDK sends none."""
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """`parts`: of the path, decoded. `body`: what was sent, None if nothing was. `arrived`: monotonic seconds."""
+    """`parts`: decoded parts of the path. `body`: decoded JSON, None without a body. `arrived`: monotonic seconds."""
 
     method: str
     parts: tuple[str, ...]
@@ -53,17 +53,17 @@ class Request:
 
     @property
     def cascade(self) -> bool:
-        """Whether a deletion is to take along what belongs to it."""
+        """Whether a deletion includes everything that belongs to the entity."""
         return self.parameters.get("cascade", "false").lower() == "true"
 
 
 def parts_of(raw_path: str) -> tuple[str, ...]:
-    """The parts of a path as it was sent: a metric's name may hold anything, also an encoded slash."""
+    """The decoded parts of a path as it was sent. A metric's name may hold any character, also an encoded slash."""
     return tuple(unquote(part) for part in raw_path.partition("?")[0].strip("/").split("/"))
 
 
 class Routes:
-    """One object for a process; holds caches and bounds, and no state that matters."""
+    """The routes of one process. They hold caches and bounds, but no state that may not be lost."""
 
     def __init__(self, limits: GatewayLimits, mapped: Mapping[str, str], store: FileStore) -> None:
         self._limits = limits
@@ -79,7 +79,7 @@ class Routes:
         self._lists = Lists(limits, lists)
 
     async def answer(self, request: Request) -> Any:
-        """What becomes JSON. Raises Problem."""
+        """The answer as a JSON value. Raises Problem."""
         match request.parts:
             case ("api", "auth"):
                 user = await review(request.caller)
@@ -91,7 +91,7 @@ class Routes:
         raise Problem(404, f"there is nothing at /{'/'.join(request.parts)[:200]}")
 
     async def exchange(self, caller: ApiClient, project: str) -> Any:
-        """The caller's token back, with the credentials of the project's file store."""
+        """The caller's token, with the credentials of the project's file store."""
         return await self._store.exchange(caller, project, self._projects.namespace)
 
     async def _of_projects(self, request: Request, rest: list[str]) -> Any:
@@ -229,7 +229,7 @@ class Routes:
 
 
 def configuration() -> JSON:
-    """What anybody may know of this gateway."""
+    """The public configuration of this gateway."""
     return {
         "name": "run-operator",
         "version": __version__,

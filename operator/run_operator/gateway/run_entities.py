@@ -1,4 +1,4 @@
-"""What only runs have: a start that merges in Function and Task, stop and resume."""
+"""Calls that only runs have: a start that merges Function and Task, stop and resume."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ NOT_FOUND: Final = 404
 
 
 class RunEntities:
-    """Beside `Entities`, which knows the rest of them."""
+    """The calls of runs; `Entities` has those of all types."""
 
     def __init__(self, entities: Entities) -> None:
         self._entities = entities
 
     async def create(self, caller: ApiClient, place: Place, document: JSON) -> JSON:
-        """Start a run. As on the platform its document holds from now on all it needs: image, command and so on.
+        """Create a run. As on the platform, its stored document has all it needs: image, command and so on.
 
-        Where Function or Task are not there it is taken as it is: the operator waits for them and says so.
+        If Function or Task are missing, it is stored as it is: the operator waits for them and reports that.
         """
         spec = mapping(document.get("spec"))
         if not spec.get("image"):
@@ -54,7 +54,7 @@ class RunEntities:
         return for_sdk(await set_suspend(caller, read, place.namespace, what, suspend=suspend), place.project)
 
     async def _referred(self, caller: ApiClient, place: Place, spec: JSON) -> tuple[JSON, JSON]:
-        """The inner specs of Function and Task, as far as they are there."""
+        """The inner specs of Function and Task, if they exist."""
         task = await self._spec(caller, place, TASKS, spec.get("task"))
         own = spec.get("function") or task.get("function")
         return await self._spec(caller, place, FUNCTIONS, own), task
@@ -80,6 +80,6 @@ class RunEntities:
 
 
 def check_is_run(place: Place) -> None:
-    """Raises Problem: functions and tasks have no logs and no metrics, and cannot be stopped."""
+    """Raise Problem for other entities, which have no logs and no metrics and cannot be stopped."""
     if place.resource is not RUNS:
         raise missing(f"{place.resource.plural} have no such thing, runs have")

@@ -1,4 +1,4 @@
-"""What the program of a run wrote, as the SDK reads it: of the pods there are, and what was kept of those that are gone."""
+"""Logs of a run, as the SDK reads them: of existing pods, and kept logs of deleted pods."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from run_operator.kube.errors import ForbiddenError, InvalidError, KubeError, No
 from run_operator.kube.resource import PODS, RUN_LOGS
 
 TAIL: Final = 100_000
-"""Lines of one container that are asked for."""
+"""Lines that are requested of one container."""
 
 NOTHING: Final = base64.b64encode(packed(b"")).decode()
 
 
 class LogLimits(Protocol):
-    """What of `GatewayLimits` is needed here."""
+    """The bounds that logs need, of `GatewayLimits` or `WebLimits`."""
 
     @property
     def logs(self) -> int:
@@ -52,12 +52,12 @@ class Written(NamedTuple):
 
 
 class Selection(NamedTuple):
-    """Which logs are asked for: of all attempts or of one; of all containers or of one."""
+    """The requested logs: of all attempts or of one, of all containers or of one."""
 
     attempt: int | None = None
     container: str = ""
     ended: bool = False
-    """Only those of containers that have ended: the others are followed."""
+    """Only logs of containers that have ended."""
     lines: int = TAIL
     """The last lines of each container."""
 
@@ -68,7 +68,7 @@ class Selection(NamedTuple):
         )
 
     def takes(self, pod: JSON, container: str) -> bool:
-        """Whether the log of a container that is there is one of these."""
+        """Whether the log of an existing container is among them."""
         return self.container in ("", container) and not (self.ended and is_running(pod, container))
 
 
@@ -76,7 +76,7 @@ EVERYTHING: Final = Selection()
 
 
 async def logs(caller: ApiClient, place: Place, raw: JSON, limits: GatewayLimits) -> list[JSON]:
-    """All there are, the oldest attempt first. Raises Problem."""
+    """All logs, the oldest attempt first. Raises Problem."""
     name = str(raw["metadata"]["name"])
     source = LogSource(caller, place.namespace, name, place.of(name), limits)
     return [_entity(place, raw, one) for one in await source.written(await source.pods())]
@@ -102,7 +102,7 @@ class LogSource:
         self._wanted = wanted
 
     async def pods(self) -> list[JSON]:
-        """Those that are there. Raises Problem."""
+        """The existing pods. Raises Problem."""
         labels = self._wanted.labels(self._name)
         try:
             return [pod async for pod in self._caller.all(PODS, self._namespace, labels=labels)]
@@ -110,7 +110,7 @@ class LogSource:
             raise of_kube(error, f"the logs of {self._what} cannot be read") from error
 
     async def written(self, pods: list[JSON]) -> list[Written]:
-        """The output of each container, the oldest attempt first; of those that are gone what was kept. Raises Problem."""
+        """The output of each container, the oldest attempt first, with kept logs of deleted pods. Raises Problem."""
         room = self._limits.all_logs
         found: list[Written] = []
         for pod, container in reversed(list(started(pods))):  # the newest have the room
@@ -123,7 +123,7 @@ class LogSource:
         return sorted(found, key=lambda one: (one.attempt, one.order))
 
     async def _archived(self, room: int) -> AsyncIterator[Written]:
-        """What was kept of pods that are gone, the last `room` bytes of it. Nothing where the cluster keeps none."""
+        """Kept logs of deleted pods, their last `room` bytes; empty where the cluster keeps none."""
         labels = self._wanted.labels(self._name)
         try:
             found = [raw async for raw in self._caller.all(RUN_LOGS, self._namespace, labels=labels)]
@@ -166,7 +166,7 @@ def _last_lines(content: bytes, most: int) -> bytes:
 
 
 def _kept(raw: JSON) -> RunLog:
-    """An object that anybody may have written: what is damaged is said in its place."""
+    """A kept log. A damaged object, which anybody may have written, gives a sentence in its place."""
     try:
         return from_object(raw)
     except ValueError as error:
@@ -186,7 +186,7 @@ def started(pods: list[JSON]) -> Iterator[tuple[JSON, str]]:
 
 
 def is_running(pod: JSON, container: str) -> bool:
-    """Whether more may come."""
+    """Whether the container may still write."""
     status = mapping(pod.get("status"))
     return any(
         mapping(one).get("name") == container and "running" in mapping(mapping(one).get("state"))
@@ -196,7 +196,7 @@ def is_running(pod: JSON, container: str) -> bool:
 
 
 def attempt_of(pod: JSON) -> int:
-    """By its label."""
+    """The attempt in its label."""
     label = text(mapping(mapping(pod.get("metadata")).get("labels")).get(LABEL_ATTEMPT))
     return int(label) if label.isdecimal() else 0
 

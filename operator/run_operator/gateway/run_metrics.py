@@ -1,4 +1,4 @@
-"""Metrics by the SDK's way: all of them, one, and a PUT that may be an append. A MetricBatch, as `log_metric` of the client."""
+"""Metrics by the SDK's calls: read all, read one, and a PUT, which may be an append. It writes MetricBatches, as the client does."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ FIRST_PAUSE: Final = 0.02
 LONGEST_PAUSE: Final = 0.5
 
 Reader = tuple[str, str, str]
-"""Uid of the Run, whose token, address."""
+"""Uid of the Run, owner of the token, address."""
 log = logging.getLogger(__name__)
 
 
 class RunMetrics:
-    """What a PUT means is decided by what its sender has read; the operator stores it beside what others log."""
+    """The earlier reads of a sender decide whether its PUT appends or overwrites; the operator stores the values."""
 
     def __init__(self, entities: Entities, limits: GatewayLimits) -> None:
         self._entities = entities
@@ -60,13 +60,13 @@ class RunMetrics:
         return found[key]
 
     def announced(self, caller: ApiClient, raw_uid: str) -> None:
-        """The SDK has seen no metrics of this Run and will write the first."""
+        """Note that the SDK has read no metrics of this Run, and will write the first ones."""
         self._readings.announced((raw_uid, caller.identity.owner, caller.identity.address), time.monotonic())
 
     async def put(
         self, caller: ApiClient, place: Place, run_id: str, key: str, value: Any, arrived: float
     ) -> Any:
-        """What is stored of the metric from now on. `arrived`: when the request did, monotonic. Raises Problem."""
+        """Write a metric; returns its stored value. `arrived`: monotonic seconds. Raises Problem."""
         wanted = _checked(value)
         raw = await self._entities.raw(caller, place, run_id)
         reader = _reader(raw, caller)
@@ -80,7 +80,7 @@ class RunMetrics:
 
 
 class _Write:
-    """One value on its way into the Run: a MetricBatch, made with the caller's rights."""
+    """One value on its way into the Run: a MetricBatch, created with the caller's rights."""
 
     def __init__(self, caller: ApiClient, place: Place, run_id: str, key: str, within: float) -> None:
         self._caller = caller
@@ -90,7 +90,7 @@ class _Write:
         self._until = time.monotonic() + within
 
     async def run(self, raw: JSON, op: JSON) -> None:
-        """Until the operator has stored it. Raises Problem."""
+        """Create the MetricBatch and wait until the operator has stored it. Raises Problem."""
         try:
             outside_batch.checked([op])
         except RefusedBatchError as error:
@@ -120,7 +120,7 @@ class _Write:
             raise self._given_up(error.message) from error
 
     async def _answer(self, batch: str) -> JSON:
-        """What the operator says of the batch; nothing where it is stored as it was given, and so is gone."""
+        """The operator's answer in the batch; empty if the values are stored unchanged, and the batch is gone."""
         pause = FIRST_PAUSE
         while True:
             last = "the operator has not taken it: is it running, and are metrics on?"

@@ -1,4 +1,4 @@
-"""What the SDK's own models take of a document: a field they refuse would break the whole list that it is in.
+"""Fields of a document that the SDK's own models accept: a field that they refuse would break the whole list with it.
 
 A document that kubectl applied may hold what the SDK cannot read. Such a field is left out of the answer, and the status
 says so. Only what every line and runtime of the SDK refuses is left out; unknown fields stay.
@@ -23,7 +23,7 @@ Check = Callable[[Any], bool]
 
 
 def readable(document: JSON) -> dict[str, Any]:
-    """The document without what the SDK refuses; `status.message` names what was left out."""
+    """The document without fields that the SDK refuses; `status.message` names them."""
     found, refused = dict(document), []
     for part, checks in _PARTS.items():
         fields = document.get(part, {})
@@ -83,7 +83,7 @@ def _list_of(check: Check) -> Check:
 
 
 def _fields(needed: Mapping[str, Check], optional: Mapping[str, Check] | None = None) -> Check:
-    """A map with all of these fields; the optional ones may be missing or null."""
+    """Whether a value is a map with these fields; the optional ones may be missing or null."""
 
     def check(value: Any) -> bool:
         if not isinstance(value, Mapping) or not all(

@@ -38,19 +38,19 @@ MAX_DOCUMENT: Final = 65_536
 MAX_VALUE: Final = 524_288
 """Bytes of one value; a Secret may have 1 MiB."""
 NAME: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,251}[A-Za-z0-9])?")
-"""What Kubernetes takes for the key of a Secret and, in lower case, for its name."""
+"""Names that Kubernetes accepts as the key of a Secret and, in lower case, as its name."""
 
 JSON = Mapping[str, Any]
 
 
 class Secrets:
-    """Holds nothing but the bounds of its answers."""
+    """The calls about secrets; it holds the bounds of answers only."""
 
     def __init__(self, limits: GatewayLimits) -> None:
         self._limits = limits
 
     async def create(self, caller: ApiClient, project: str, namespace: str, document: JSON) -> JSON:
-        """A secret without a value. Raises Problem: there already, no document, no right."""
+        """Create a secret without a value. Raises Problem: it exists, it is no document, or the right is missing."""
         found = _checked(stamped(document, time.time()), project)
         name = text(found["name"])
         body = {
@@ -72,7 +72,7 @@ class Secrets:
             raise of_kube(error, f"secret {name} of project {project} was not created") from error
 
     async def page(self, caller: ApiClient, project: str, namespace: str, asked: Query) -> JSON:
-        """One page of the documents, the newest first. No value is in it."""
+        """One page of documents, the newest first, without values."""
         found: list[JSON] = [_entity(raw, project) for raw in await self._all(caller, project, namespace)]
         found = [one for one in found if matches(one, asked.wanted) and asked.kind in ("", KIND)]
         found.sort(key=newest_first, reverse=not asked.ascending)
@@ -98,7 +98,7 @@ class Secrets:
     async def update(
         self, caller: ApiClient, project: str, namespace: str, entity_id: str, document: JSON
     ) -> JSON:
-        """Keep the document; name and id stay as they are."""
+        """Store the document; name and id stay."""
         raw = await self._by_id(caller, project, namespace, entity_id)
         before, after = _entity(raw, project), _checked(document, project)
         for key in ("name", "id"):
@@ -133,7 +133,7 @@ class Secrets:
         return bool(found)
 
     async def values(self, caller: ApiClient, project: str, namespace: str, names: list[str]) -> JSON:
-        """Name to value, of those that have one."""
+        """Name to value, for secrets that have one."""
         found = {}
         for name in names:
             raw = await self._get(caller, project, namespace, name)
@@ -143,7 +143,7 @@ class Secrets:
         return found
 
     async def put_values(self, caller: ApiClient, project: str, namespace: str, values: JSON) -> bool:
-        """Store values of secrets that are there."""
+        """Store values of existing secrets."""
         for name, value in values.items():
             if not isinstance(value, str) or len(value.encode("utf-8", "surrogatepass")) > MAX_VALUE:
                 raise bad(f"the value of secret {name[:80]} must be a text of at most {MAX_VALUE} bytes")
@@ -181,7 +181,7 @@ class Secrets:
 
 
 def names_of(keys: str) -> list[str]:
-    """Names in a query, with commas between them."""
+    """Names in a query, separated by commas."""
     return list(dict.fromkeys(filter(None, (name.strip() for name in keys.split(",")))))
 
 
@@ -201,7 +201,7 @@ def _document(raw: JSON) -> JSON:
 
 
 def _entity(raw: JSON, project: str) -> dict[str, Any]:
-    """As the SDK reads it."""
+    """The document, as the SDK reads it."""
     document = _document(raw)
     created = text(mapping(raw.get("metadata")).get("creationTimestamp"))
     name, entity_id = text(document.get("name")), text(document.get("id"))
@@ -224,7 +224,7 @@ def _checked(document: JSON, project: str) -> JSON:
 
 
 def _stored(document: JSON) -> str:
-    """What is kept of a document. A value is no part of it."""
+    """The stored part of a document, without a value."""
     stored = json.dumps(
         {key: document[key] for key in ("id", "name", "metadata", "spec", "user") if key in document}
     )

@@ -31,7 +31,7 @@ from run_operator.kube.client import Api
 
 DRAIN: Final = 10.0
 STRANGERS: Final = "strangers"
-"""Whose share of the bodies it is that are read before the caller is known."""
+"""The tenant that pays for bodies that are read before the caller is known."""
 ERROR: Final = 400
 PAGE: Final = "ui"
 """The first part of the paths of the page."""
@@ -40,19 +40,19 @@ log = logging.getLogger(__name__)
 
 
 class Page(Protocol):
-    """What is below `/ui`: see `run_operator.web.site`."""
+    """The handler of paths below `/ui`: see `run_operator.web.site`."""
 
     async def handle(
         self, request: web.BaseRequest, enter: Callable[[web.BaseRequest], Awaitable[ApiClient]]
     ) -> web.StreamResponse:
-        """Answer a request, and send the answer. `enter` says who asks; it raises Problem 401."""
+        """Answer a request. `enter` returns the caller; it raises Problem 401."""
 
     async def close(self) -> None:
         """End its streams."""
 
 
 class GatewayServer:
-    """Any number of ports, one set of bounds. `page`: what people see in a browser; None: nothing."""
+    """Any number of ports with common bounds. `page`: the page of Runs; None: there is none."""
 
     def __init__(
         self,
@@ -105,7 +105,7 @@ class GatewayServer:
     async def _of_page(
         self, request: web.BaseRequest, parts: tuple[str, ...], page: Page
     ) -> web.StreamResponse:
-        """The page answers itself: it has streams and files. Who asks, and how fast, is the same for all."""
+        """Answer a request of the page, which sends streams and files itself. Authentication and rates are the same."""
         with self._counters.request(_method(request), parts) as asked:
             if "Authorization" not in request.headers:
                 await self._pace(Identity("", "", "", request.remote or ""))
@@ -115,7 +115,7 @@ class GatewayServer:
         return response
 
     async def _enter(self, request: web.BaseRequest, asked: Asked) -> ApiClient:
-        """The caller, whom the API server knows. Raises Problem."""
+        """The authenticated caller. Raises Problem."""
         who = identity(request.headers, request.remote or "")
         await self._pace(who)
         caller = ApiClient(self._api, who, self._limits.retry_timeout)
@@ -157,7 +157,7 @@ class GatewayServer:
     async def _openid(
         self, request: web.BaseRequest, asked: Asked, issuer: str, project: str | None, what: str
     ) -> Any:
-        """Where a token is exchanged, and the exchange. The token is in the form, as OAuth has it."""
+        """The OpenID configuration, and the token exchange, whose token is in a form."""
         if what != TOKEN_PATH:
             return openid_configuration(f"{request.scheme}://{request.host}{issuer}")
         if request.method != "POST":
@@ -171,9 +171,9 @@ class GatewayServer:
         return await self._routes.exchange(caller, unquote(project or ""))
 
     async def _pace(self, who: Identity) -> None:
-        """Slow down who is too fast: the SDK would not try again.
+        """Slow down a caller that is too fast, because the SDK would not try again.
 
-        A caller whom the API server knows has a pace of its own; all others of an address share one, so that behind a
+        An authenticated caller has a rate of its own; unknown callers at one address share one, so that behind a
         proxy nobody is slowed down by strangers.
         """
         until = time.monotonic() + self._limits.slowest
@@ -212,7 +212,7 @@ def _method(request: web.BaseRequest) -> str:
 
 
 def _level(request: web.BaseRequest) -> dict[str, str]:
-    """The header that names the API level; who asked for one that is not spoken reads which one is."""
+    """The header with the API level; after a request for an unknown level, with the gateway's own."""
     try:
         level = level_for(request.headers)
     except Problem:
@@ -221,7 +221,7 @@ def _level(request: web.BaseRequest) -> dict[str, str]:
 
 
 def _decoded(body: bytes) -> Any:
-    """JSON, with null for the NaN and Infinity that Python writes. Raises Problem."""
+    """Decoded JSON, with None for the NaN and Infinity that Python writes. Raises Problem."""
     if not body:
         return None
     try:
@@ -237,7 +237,7 @@ def _not_finite(_: str) -> None:
 
 
 def _integer(digits: str) -> int | float:
-    """A number with thousands of digits costs seconds to read."""
+    """A whole number of bounded length, because thousands of digits take seconds to read."""
     return int(digits) if len(digits) <= 20 else float(digits)  # noqa: PLR2004 - an int64 has at most 20
 
 

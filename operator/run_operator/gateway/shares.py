@@ -1,4 +1,4 @@
-"""Places for work that is costly: a few in all, and of these only some for each caller."""
+"""Places for costly work: a few in all, and a share of them for each caller."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from run_operator.gateway.errors import Problem
 
 
 class TooManyWaitingError(Exception):
-    """This caller waits for as many places as it may."""
+    """Too many requests of this caller wait already."""
 
 
 class Shares:
     """`places` in all, `each` for one caller at once; `waiting` of one caller wait, the next is refused.
 
     A place that becomes free goes to the caller that has waited longest since its last turn, not to the longest queue:
-    who asks a thousand times waits for itself.
+    a caller with a thousand requests waits for its own.
     """
 
     def __init__(self, places: int, each: int, waiting: int) -> None:
@@ -65,7 +65,7 @@ class Shares:
         self._next()
 
     def _next(self) -> None:
-        """Let the next caller in that may have a place; it goes to the end of the line."""
+        """Give the free place to the next caller that may have one, and put it at the end of the line."""
         for caller in list(self._waiting):
             queue = self._waiting[caller]
             while queue and queue[0].done():  # its caller went away
@@ -91,7 +91,7 @@ class Shares:
 
 @asynccontextmanager
 async def turn(shares: Shares, caller: ApiClient) -> AsyncIterator[None]:
-    """A place for a list or a log of this caller. Raises Problem 429 when too many of its own requests wait."""
+    """Hold a place for a list or a log of this caller. Raises Problem 429 if too many of its own requests wait."""
     try:
         async with shares.place(caller.identity.owner):
             yield

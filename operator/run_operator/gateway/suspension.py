@@ -1,4 +1,4 @@
-"""Stop and resume: the one write by which a caller does it, whether the SDK or the page asks for it."""
+"""Stop and resume: the write to `spec.suspend`, for the SDK and for the page."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ async def set_suspend(
     suspend: bool,
     through: str = THROUGH,
 ) -> JSON:
-    """The Run after the write. `read` reads it, `what` names it, `through`: the program that the caller uses.
+    """Write `spec.suspend`; returns the Run. `read` reads it, `what` names it, `through`: the program that the caller uses.
 
     Raises Problem 400 if it has ended.
     """

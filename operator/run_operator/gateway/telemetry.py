@@ -1,4 +1,4 @@
-"""What the gateway counts, for Prometheus. Labels come from short lists, whatever is asked for."""
+"""Metrics of the gateway, for Prometheus. Labels come from short lists, whatever the path."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ PARTS: Final = frozenset(
         *((plural, "files/info") for plural in MATERIALS),
     }
 )
-"""What is below one entity of a plural."""
+"""Parts of paths below one entity."""
 OF_PAGE: Final = frozenset({"stream", "metrics", "logs", "stop", "resume"})
-"""What the page asks for of one Run."""
+"""Paths of the page about one Run."""
 LOGS: Final = "/api/v1/-/{project}/runs/{id}/logs"
 
 
 class Asked:
-    """One request under way; `code`: what it was answered with, 499 while it was not. `user`: once that is known.
+    """One request under way. `code`: status of its answer, 499 before it has one. `user`: empty until it is known.
 
-    `warnings`: what of its document has no effect.
+    `warnings`: sentences about fields of its document without effect.
     """
 
     code = 499
@@ -47,7 +47,7 @@ class Asked:
 
 
 class GatewayTelemetry:
-    """A registry of its own."""
+    """The metrics, in a registry of their own."""
 
     def __init__(self) -> None:
         self.registry = registry = process_registry("run_operator_gateway")
@@ -88,7 +88,7 @@ class GatewayTelemetry:
 
     @contextmanager
     def request(self, method: str, parts: tuple[str, ...]) -> Iterator[Asked]:
-        """While a request is being answered. `parts`: of its path."""
+        """A context around a request. `parts`: parts of its path."""
         labels = method if method in METHODS else OTHER, route(parts)
         began, asked = time.monotonic(), Asked()
         gauges = (self._under_way, self._logs) if labels[1] == LOGS else (self._under_way,)
@@ -104,11 +104,11 @@ class GatewayTelemetry:
             self._seconds.labels(*labels).observe(asked.seconds)
 
     def refused(self, limit: str) -> None:
-        """By this one of `Limits`."""
+        """Count a refusal by this bound of `GatewayLimits`."""
         self._refused.labels(limit).inc()
 
     def asked(self, verb: str, resource: str, code: str) -> None:
-        """The API server answered, or did not."""
+        """Count a request to the API server."""
         self._api.labels(verb, resource, code).inc()
 
     def text(self) -> bytes:
@@ -117,7 +117,7 @@ class GatewayTelemetry:
 
 
 def route(parts: tuple[str, ...]) -> str:  # noqa: PLR0911 - a table
-    """The template of a path, one of about fifty; `other` for what nothing is at."""
+    """The template of a path, one of about fifty; `other` for an unknown path."""
     if openid := OPENID.fullmatch("/" + "/".join(parts)):
         return ("/projects/{project}" if openid[2] else "") + openid[3]
     match parts:

@@ -22,11 +22,11 @@ from run_operator.web.view.new_points import Cursor, cursor, new_points
 from run_operator.web.viewer import FeedViewer
 
 MAX_EVENTS: Final = 1000
-"""Events that are held; the newest are shown."""
+"""Events that are held, at most; the newest are shown."""
 
 
 class DetailFeed:
-    """`rights`: see `detail`. Takes the Run as the reflector's sink; its Events come from a second one."""
+    """The feed of one Run; the receiver of its reflector. `rights`: see `detail`. A second reflector follows its Events."""
 
     def __init__(self, api: Api, namespace: str, name: str, rights: Mapping[str, str | None]) -> None:
         self._api = api
@@ -46,7 +46,7 @@ class DetailFeed:
         self._written = b""
         self._is_fresh = False
         self.revision = 0
-        """Grows with each change that is no logged value."""
+        """A number that grows with each change except logged values."""
         self.raw: JSON | None = None
         self.is_gone = False
         self.is_over = False
@@ -63,7 +63,7 @@ class DetailFeed:
                 self._following.cancel()
 
     def end(self, error: KubeError | RefusedError | None = None) -> None:
-        """Tell all viewers that nothing more comes, and why; without an error only that they are to open it again."""
+        """End the streams of all viewers, with an error or with the request to open them again."""
         if isinstance(error, KubeError):
             what = f"run {self._name} of namespace {self._namespace} cannot be followed"
             error = of_kube(error, what, WATCH, self._namespace)
@@ -72,7 +72,7 @@ class DetailFeed:
             viewer.end()
 
     def set_rights(self, rights: Mapping[str, str | None]) -> None:
-        """They may have changed."""
+        """Set the rights, which may have changed."""
         if rights != self._rights:
             self._rights = rights
             self._changed()
@@ -95,14 +95,14 @@ class DetailFeed:
             self._changed()
 
     def written(self) -> bytes:
-        """The detail as JSON, without what changes with every logged value. Rendered once for all viewers."""
+        """The detail as JSON, without fields that change with every logged value. It is rendered once for all viewers."""
         if self.raw is not None and not self._is_fresh:
             self._is_fresh = True
             self._written = encoded(detail(self.raw, self._events.all, self._rights, self._notes))
         return self._written
 
     def join(self) -> DetailViewer:
-        """A viewer, who gets all of it first."""
+        """Add a viewer, which gets the whole detail first."""
         viewer = DetailViewer(self)
         if self.raw is not None or self.is_gone:
             viewer.wake.set()
@@ -112,7 +112,7 @@ class DetailFeed:
         return viewer
 
     def leave(self, viewer: DetailViewer) -> None:
-        """Nobody reads it any more."""
+        """Remove a viewer."""
         self._viewers.discard(viewer)
 
     async def _follow_events(self, uid: str) -> None:
@@ -149,7 +149,7 @@ class DetailFeed:
 
 
 class _Events:
-    """The Events of a Run, as the sink of a reflector."""
+    """The Events of a Run; the receiver of a reflector."""
 
     def __init__(self, changed: Callable[[], None]) -> None:
         self._changed = changed
@@ -157,11 +157,11 @@ class _Events:
 
     @property
     def all(self) -> list[JSON]:
-        """In no order."""
+        """All held Events, in any order."""
         return list(self._found.values())
 
     def put(self, raw: JSON) -> None:
-        """A new one, or one that was reported again."""
+        """An Event appeared or was repeated."""
         uid = text(mapping(raw.get("metadata")).get("uid"))
         if len(self._found) >= MAX_EVENTS and uid not in self._found:
             self._found.pop(next(iter(self._found)))
@@ -169,7 +169,7 @@ class _Events:
         self._changed()
 
     def drop(self, uid: str) -> None:
-        """An Event that is too old: the API server has deleted it."""
+        """An Event was deleted, because it is old."""
         if self._found.pop(uid, None) is not None:
             self._changed()
 
@@ -185,7 +185,7 @@ class DetailViewer(FeedViewer):
         self._cursor: Cursor | None = None
 
     def frames(self) -> Iterator[bytes]:
-        """The detail if it is another one than was shown, and the points that are new."""
+        """The detail if it has changed, and new points of metrics."""
         feed = self._feed
         raw = feed.raw
         if raw is not None and not feed.is_gone:

@@ -1,4 +1,4 @@
-"""What the page reads when something cannot be done: a status, a word and a sentence."""
+"""Errors for the page: a status, a code and a sentence."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SIGN_IN: Final = (
 
 
 class RefusedError(Exception):
-    """The request ends here. `missing`: the right that the viewer lacks."""
+    """The answer to a request that fails. `missing`: the right that the viewer lacks."""
 
     def __init__(
         self,
@@ -36,24 +36,24 @@ class RefusedError(Exception):
 
     @property
     def body(self) -> dict[str, Any]:
-        """As the page reads it."""
+        """The JSON body for the page."""
         return {"error": {"reason": self.reason, "message": str(self), "missing": self.missing}}
 
 
 def bad(message: str) -> RefusedError:
-    """The request cannot be granted as it is."""
+    """400: the request has a mistake."""
     return RefusedError(400, "BadRequest", message)
 
 
 def not_found(message: str) -> RefusedError:
-    """There is nothing there."""
+    """404: the object does not exist."""
     return RefusedError(404, "NotFound", message)
 
 
 def of_kube(  # noqa: PLR0911 - a table
     error: kube.KubeError, doing: str, right: Right, namespace: str | None
 ) -> RefusedError:
-    """What the API server's answer means for the viewer. `doing`: `run x cannot be read`; `right`: what it needs."""
+    """The RefusedError for an error of the API server. `doing`: `run x cannot be read`; `right`: the right that it needs."""
     match error:
         case kube.UnauthorizedError():
             return RefusedError(UNAUTHORIZED, "Unauthorized", f"{doing}: {SIGN_IN}")
@@ -84,7 +84,7 @@ def of_kube(  # noqa: PLR0911 - a table
 
 
 def of_problem(problem: Problem, right: Right | None = None, namespace: str | None = None) -> RefusedError:
-    """The same of a part that the SDK's API and the page share."""
+    """The RefusedError for a Problem, of code that the SDK's API and the page share."""
     if problem.status == UNAUTHORIZED:
         return RefusedError(UNAUTHORIZED, "Unauthorized", _for_the_page(problem))
     missing = right.missing(namespace) if right is not None and problem.status == FORBIDDEN else None
@@ -95,6 +95,6 @@ def of_problem(problem: Problem, right: Right | None = None, namespace: str | No
 
 
 def _for_the_page(problem: Problem) -> str:
-    """Without the advice for users of the SDK."""
+    """The text without the advice for users of the SDK."""
     said = str(problem).partition(": set DHCORE")[0].partition("; get another one")[0]
     return said if said.endswith("again") else f"{said}; sign in again"

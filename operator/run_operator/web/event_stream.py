@@ -1,4 +1,4 @@
-"""Server-Sent Events to one viewer, within bounds: places, pings, an end, and no waiting for who does not read."""
+"""Server-Sent Events to one viewer, with bounds: places, pings, a longest duration, and an end for a viewer that does not read."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from run_operator.web.limits import WebLimits
 
 PING: Final = b": ping\n\n"
 LOOK: Final = 2.0
-"""Seconds between two looks whether the viewer is still there."""
+"""Seconds between two checks whether the viewer is still connected."""
 
 
 def frame(name: str, data: Any) -> bytes:
@@ -31,11 +31,11 @@ def raw_frame(name: str, data: bytes) -> bytes:
 
 
 EXPIRED: Final = frame("expired", {})
-"""The page opens the stream again."""
+"""The frame after which the page opens the stream again."""
 
 
 class Places:
-    """Streams under way: so many in all, and so many of one viewer."""
+    """The number of streams under way, bounded in all and for each viewer."""
 
     def __init__(self, limits: WebLimits) -> None:
         self._limits = limits
@@ -43,7 +43,7 @@ class Places:
 
     @contextlib.contextmanager
     def place(self, viewer: str) -> Iterator[None]:
-        """Hold one. Raises RefusedError 429."""
+        """Hold a place. Raises RefusedError 429."""
         if self._of[viewer] >= self._limits.streams_each:
             raise _too_many(
                 f"you have {self._limits.streams_each} streams open; close other tabs of this page"
@@ -67,17 +67,17 @@ class Viewer(Protocol):
     """What one stream still has to send."""
 
     wake: asyncio.Event
-    """Set whenever there is something."""
+    """Set when there is something to send."""
 
     def frames(self) -> Iterator[bytes]:
-        """What has come since the last call."""
+        """The frames since the last call."""
 
     @property
     def over(self) -> bool:
-        """Whether nothing more will come: the page is to open the stream again."""
+        """Whether the stream has ended, so that the page opens it again."""
 
     def refuse(self, problem: RefusedError) -> None:
-        """Say why, and end: this viewer may not see it any more."""
+        """End the stream with an error: this viewer may not see the objects any more."""
 
 
 class EventStream:
@@ -91,7 +91,7 @@ class EventStream:
         self._response.charset = "utf-8"
 
     async def serve(self, viewer: Viewer, stopped: asyncio.Event) -> web.StreamResponse:
-        """Until the viewer goes, is too slow, the time is over or the server stops."""
+        """Send frames until the viewer goes or is too slow, the time is over, or the server stops."""
         limits = self._limits
         until, quiet_since = time.monotonic() + limits.stream, time.monotonic()
         try:

@@ -1,4 +1,4 @@
-"""Watches that viewers share: each of them has proven to the API server that it may see all that the watch sees."""
+"""Watches that viewers share. Before a viewer joins, the API server has confirmed that it may see everything in the watch."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ from run_operator.web.event_stream import Viewer
 from run_operator.web.limits import WebLimits
 
 MAY_PASS: Final = 500
-"""A refusal with a status from here on says nothing of the viewer's rights."""
+"""Errors with a status from here on say nothing about the viewer's rights."""
 
 
 class Feed(Protocol):
-    """A watch, as it is shared."""
+    """A watch with its viewers."""
 
     is_over: bool
-    """It has ended: the next viewer needs another one."""
+    """Whether it has ended, so that the next viewer needs another one."""
 
     async def work(self) -> None:
         """Follow until cancelled."""
 
     def end(self, error: Any = None) -> None:
-        """Tell all viewers that nothing more comes, and why; without an error only that they are to open it again."""
+        """End the streams of all viewers, with an error or with the request to open them again."""
 
     def join(self) -> Viewer:
-        """One more viewer."""
+        """Add a viewer."""
 
     def leave(self, viewer: Any) -> None:
-        """One viewer less."""
+        """Remove a viewer."""
 
 
 F = TypeVar("F", bound=Feed)
@@ -46,13 +46,13 @@ class _Shared:
     feed: Feed
     task: asyncio.Task[None]
     owner: str
-    """Whose token it has."""
+    """The owner of its token."""
     viewers: Counter[str] = field(default_factory=Counter)
     leaving: asyncio.TimerHandle | None = None
 
 
 class Feeds:
-    """One object for a process."""
+    """All feeds of a process."""
 
     def __init__(self, limits: WebLimits) -> None:
         self._limits = limits
@@ -115,7 +115,7 @@ class Feeds:
         return shared
 
     async def _recheck(self, feed: Any, viewer: Viewer, check: Callable[[Any], Awaitable[None]]) -> None:
-        """A watch goes on when a right is taken away: the API server asks only when it begins."""
+        """Check the rights of viewers again and again, because the API server checks those of a watch only at its beginning."""
         while True:
             await asyncio.sleep(self._limits.recheck * random.uniform(0.8, 1.0))  # noqa: S311 - spreads the questions
             try:

@@ -1,4 +1,4 @@
-"""The headers of every answer: what the page may load, and from where."""
+"""The headers of every answer, among them the Content-Security-Policy."""
 
 from __future__ import annotations
 
@@ -36,5 +36,5 @@ def content_policy(issuers: Sequence[str] = ()) -> str:
 
 
 def headers(policy: str) -> dict[str, str]:
-    """For an answer of any kind."""
+    """The headers of any answer."""
     return COMMON | {"Content-Security-Policy": policy}

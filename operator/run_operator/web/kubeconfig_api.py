@@ -23,7 +23,7 @@ REFUSED: Final = "401"
 
 
 def connect(access: Access) -> Api:
-    """Nothing is sent yet. Credentials that run out are renewed, and those that are refused asked for again."""
+    """The connection; it sends nothing yet. Credentials are renewed when they expire or are refused."""
     login = access.login
 
     def observe(_verb: str, _resource: str, outcome: str) -> None:
@@ -47,7 +47,7 @@ def _configuration(access: Access) -> Configuration:
     if hook is not None:
 
         async def refresh(of: Any) -> None:
-            """A plugin is a program that may ask questions; a login takes as long as it takes."""
+            """Renew the credentials. A plugin is a program that may ask questions, so there is no deadline."""
             try:
                 await asyncio.to_thread(hook, given)
             except ClientError as error:

@@ -12,30 +12,30 @@ class WebLimits:
     streams: int = 200
     """Streams (lists, Runs, logs) at once."""
     streams_each: int = 32
-    """Of these, streams of one viewer."""
+    """The same, of one viewer."""
     lists: int = 4
     """Lists that are read from the API server at once, for live lists; each may hold some pages of 8 MiB for a moment."""
     feeds: int = 100
     """Watches of the API server at once."""
     feed: int = 33_554_432
-    """Rows that one list holds: about 30,000 Runs."""
+    """Bytes of rows in one list: about 30,000 Runs."""
     stream: float = 600.0
-    """A stream ends after this time, and the page opens it again."""
+    """Longest duration of a stream; then the page opens it again."""
     ping: float = 15.0
     batch: float = 0.25
     """Least time between two frames of changes."""
     frame: int = 65_536
-    """Rows of one frame."""
+    """Bytes of rows in one frame."""
     write: float = 20.0
-    """A viewer that does not read for this long is dropped."""
+    """Time after which a viewer that does not read is dropped."""
     linger: float = 5.0
-    """A watch stays for this long after its last viewer."""
+    """Time for which a watch stays open after its last viewer."""
     recheck: float = 30.0
-    """How often it is asked whether the viewers of a watch may still see it."""
+    """Time between two checks of the rights of a watch's viewers."""
     known: float = 30.0
-    """For how long the answer about a right counts."""
+    """Time for which the answer about a right counts."""
     remembered: int = 4096
-    """Rights remembered."""
+    """Number of rights that are remembered."""
     page: int = 500
     """Most Runs of a page."""
     compared: int = 100
@@ -43,15 +43,15 @@ class WebLimits:
     answer: int = 16_777_216
     """Most bytes of an answer."""
     answers: int = 134_217_728
-    """Answers being sent at once."""
+    """Bytes of answers being sent at once."""
     answers_each: int = 67_108_864
-    """Of these, answers to one viewer."""
+    """The same, to one viewer."""
     answer_time: float = 30.0
     """Time for the viewer to read an answer."""
     request: float = 55.0
     """For a whole request that is no stream."""
     retry_timeout: float = 10.0
-    """How long a request waits for an API server that does not answer."""
+    """Time that a request waits for an API server that does not answer."""
     query: int = 16_000
     """Bytes of a path with its query."""
     logs: int = 2_097_152

@@ -1,4 +1,4 @@
-"""The logs of a Run as text: of earlier attempts, of containers that ended, and of those that run, as they write."""
+"""The logs of a Run as text: of earlier attempts, of ended containers, and of running ones as they write."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ PIECES: Final = 64
 LOOK: Final = 2.0
 LONGEST_LINE: Final = 65_536
 LARGE: Final = 262_144
-"""Bytes from which on the text is made safe in a thread of its own."""
+"""Bytes above which a text is made safe in a thread of its own."""
 MAX_NOTE: Final = 1000
 
 
@@ -47,7 +47,7 @@ class LogAnswer:
     async def send(
         self, request: web.BaseRequest, headers: dict[str, str], shares: Shares, stopped: asyncio.Event
     ) -> web.StreamResponse:
-        """All of it. Raises RefusedError before anything was sent."""
+        """Send the logs. Raises RefusedError before anything was sent."""
         try:
             async with turn(shares, self._caller):
                 pods = await self._source.pods()
@@ -85,7 +85,7 @@ class LogAnswer:
         *,
         with_heads: bool,
     ) -> None:
-        """Until the containers have ended, or the time is over; the page asks again."""
+        """Follow until the containers have ended, or the time is over; then the page asks again."""
         pieces: asyncio.Queue[tuple[int, bytes]] = asyncio.Queue(PIECES)
         tasks = [
             asyncio.create_task(self._read(pieces, at, pod, container), name="log")
@@ -140,7 +140,7 @@ class LogAnswer:
 
 
 async def sources(caller: ApiClient, namespace: str, name: str) -> list[dict[str, Any]]:
-    """Which logs there are: of pods that are there, and kept ones. Raises Problem."""
+    """The list of logs: of existing pods, and kept ones. Raises Problem."""
     pods = await LogSource(caller, namespace, name, f"run {name}", WebLimits()).pods()
     found = {
         (_name(pod), container): {
@@ -179,7 +179,7 @@ def _name(pod: JSON) -> str:
 
 
 def _note(found: Sequence[Written], running: Sequence[object]) -> str:
-    """For a header: ASCII, one line."""
+    """A text for a header: one line of ASCII."""
     cut = [f"{one.pod} {one.container}" for one in found if one.is_cut]
     said = f"only the end is shown of {', '.join(cut)}" if cut else ""
     if not found and not running:

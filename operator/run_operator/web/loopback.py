@@ -28,7 +28,7 @@ OWNER: Final = "loopback"
 
 
 class Loopback:
-    """One server; `token` lets its owner in, and nobody else on this machine."""
+    """The server. Requests need its `token`, so that nobody else on this machine has access."""
 
     def __init__(self, access: Access, limits: WebLimits) -> None:
         self.token = secrets.token_urlsafe(32)
@@ -78,7 +78,7 @@ def _plain(status: int, message: str) -> web.Response:
 
 
 async def serve(access: Access, port: int, ready: Callable[[str], None]) -> None:
-    """Until SIGINT or SIGTERM; `ready` gets the address. Raises OSError."""
+    """Serve until SIGINT or SIGTERM; `ready` gets the address. Raises OSError."""
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)

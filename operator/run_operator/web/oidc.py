@@ -1,4 +1,4 @@
-"""Sign-in by the cluster's OIDC provider: what the page needs of the provider's discovery document.
+"""Sign-in by the cluster's OIDC provider: the parts of its discovery document that the page needs.
 
 The page signs in by itself (authorization code with PKCE, no client secret). No token passes through here.
 """
@@ -45,7 +45,7 @@ class OidcSettings:
 
 
 class OidcProvider:
-    """One provider. Reads its document when somebody needs it, one request at a time."""
+    """One provider. Its document is read when it is needed, with one request at a time."""
 
     def __init__(self, settings: OidcSettings) -> None:
         self._settings = settings
@@ -55,7 +55,7 @@ class OidcProvider:
         self._until = float("-inf")
 
     async def session(self) -> tuple[dict[str, Any] | None, str | None]:
-        """What the page needs to sign in, or why it cannot."""
+        """The settings for the page's sign-in, or the reason why there are none."""
         async with self._turn:
             if time.monotonic() >= self._until:
                 await self._read()
@@ -70,7 +70,7 @@ class OidcProvider:
 
     @property
     def origins(self) -> tuple[str, ...]:
-        """To which the page may send requests: the issuer, and the token endpoint where that is elsewhere."""
+        """Origins to which the page may send requests: the issuer, and the token endpoint if it is elsewhere."""
         places = (self._settings.issuer, str(self._document.get("token_endpoint") or self._settings.issuer))
         return tuple(dict.fromkeys(map(origin, places)))
 
@@ -113,7 +113,7 @@ def origin(address: str) -> str:
 
 
 def check_issuer(issuer: str) -> None:
-    """Raises ValueError for what the page cannot use: it goes into a header."""
+    """Raise ValueError for an issuer that the page cannot use; it becomes a part of a header."""
     parts = urlsplit(issuer)
     plain = all(letter.isascii() and letter.isprintable() and letter not in " ;,'\"*" for letter in issuer)
     loopback = parts.hostname in ("127.0.0.1", "localhost")
@@ -126,7 +126,7 @@ def check_issuer(issuer: str) -> None:
 
 
 def _checked(found: Any, issuer: str) -> Mapping[str, Any]:
-    """Raises ValueError for a document of another provider, or with addresses that are none."""
+    """The document. Raises ValueError if it is another provider's, or has malformed addresses."""
     if not isinstance(found, dict):
         raise ValueError("it is no JSON object")  # noqa: TRY004 - of the document, not of ours
     if str(found.get("issuer")).rstrip("/") != issuer.rstrip("/"):

@@ -1,4 +1,4 @@
-"""What the page reads and changes at the API server, each with the right that it needs."""
+"""Requests of the page to the API server, each with the right that it needs."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class Reading:
         return list(await asyncio.gather(*(one(*key) for key in keys)))
 
     async def events(self, caller: ApiClient, raw: JSON) -> tuple[list[JSON], list[str]]:
-        """The Events of a Run; and a note instead where they may not be seen."""
+        """The Events of a Run, and a note if the viewer may not see them."""
         metadata = mapping(raw.get("metadata"))
         namespace, fields = text(metadata.get("namespace")), f"involvedObject.uid={metadata.get('uid')}"
         try:
@@ -68,7 +68,7 @@ class Reading:
             return [], [str(error)]
 
     async def namespaces(self, caller: ApiClient) -> tuple[list[str], bool]:
-        """Those there are, as far as they may be listed; and whether Runs of all of them may be."""
+        """The namespaces that the viewer may list, and whether the viewer may list Runs of all of them."""
         every = await self.may(caller, LIST, None)
         names: list[str] = []
         with contextlib.suppress(KubeError):
@@ -79,7 +79,7 @@ class Reading:
         return sorted(names), every
 
     async def rights(self, caller: ApiClient, namespace: str, name: str) -> dict[str, str | None]:
-        """Action to the right that is missing; None where it is there."""
+        """Action to its missing right; None: the viewer has it."""
         wanted = dict.fromkeys(ACTIONS.values())
         found = dict(
             zip(
@@ -95,7 +95,7 @@ class Reading:
     async def may(
         self, caller: ApiClient, right: Right, namespace: str | None, name: str = "", *, fresh: bool = False
     ) -> bool:
-        """Whether the caller has the right, as the API server says; an answer counts for a moment, unless `fresh`."""
+        """Whether the caller has the right, from the API server. The answer is remembered for a short time, unless `fresh`."""
         key = caller.identity.digest, right, namespace, name
         at, answer = self._known.get(key, (float("-inf"), False))
         if not fresh and time.monotonic() < at + self._limits.known:
@@ -112,7 +112,7 @@ class Reading:
     async def check(
         self, caller: ApiClient, rights: Sequence[Right], namespace: str | None, name: str = ""
     ) -> None:
-        """Raises RefusedError for a right that is not there (any more)."""
+        """Raise RefusedError if the caller does not have the right."""
         asked = (self.may(caller, right, namespace, name, fresh=True) for right in rights)
         for right, answer in zip(rights, await asyncio.gather(*asked), strict=True):
             if not answer:
@@ -120,7 +120,7 @@ class Reading:
                 raise RefusedError(403, "Forbidden", f"you lack the right to {missing}", missing=missing)
 
     async def set_suspend(self, caller: ApiClient, namespace: str, name: str, *, suspend: bool) -> JSON:
-        """Stop or resume, by the same write as everybody."""
+        """Stop or resume, with the same write as every other program."""
 
         async def read() -> JSON:
             return await self.run(caller, namespace, name)
@@ -133,7 +133,7 @@ class Reading:
             raise of_problem(problem, CHANGE, namespace) from problem
 
     async def delete(self, caller: ApiClient, namespace: str, name: str) -> JSON:
-        """Delete a Run; returns it as it was."""
+        """Delete a Run; returns its last state."""
         raw = await self.run(caller, namespace, name)
         async with _doing(f"run {name} of namespace {namespace} cannot be deleted", DELETE, namespace):
             await caller.delete(RUNS, namespace, name, text(mapping(raw.get("metadata")).get("uid")))

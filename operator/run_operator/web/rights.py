@@ -1,4 +1,4 @@
-"""What a viewer may do with Runs: the question to the API server, and the sentence for what is missing."""
+"""Rights of a viewer to Runs: the question to the API server, and the text of a missing right."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Right:
     subresource: str = ""
 
     def missing(self, namespace: str | None) -> str:
-        """As an administrator reads it: `patch runs.run-operator.io in ml`."""
+        """The missing right in words of RBAC: `patch runs.run-operator.io in ml`."""
         plural = (
             f"{self.resource.plural}.{self.resource.group}" if self.resource.group else self.resource.plural
         )
@@ -50,4 +50,4 @@ LOGS: Final = Right("get", PODS, "log")
 KEPT_LOGS: Final = Right("list", RUN_LOGS)
 SEE_EVENTS: Final = Right("list", EVENTS)
 ACTIONS: Final = {"stop": CHANGE, "resume": CHANGE, "delete": DELETE, "logs": LOGS}
-"""What the buttons of a Run need."""
+"""The right that each button of a Run needs."""

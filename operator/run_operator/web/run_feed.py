@@ -21,11 +21,11 @@ from run_operator.web.view.rows import row
 from run_operator.web.viewer import FeedViewer
 
 UNRENDERED: Final = 64
-"""Objects that are held until a viewer needs their row; each may have a megabyte."""
+"""Objects that are held until a viewer needs their row; each may have 1 MiB."""
 
 
 class RunFeed:
-    """Follows the Runs as long as `work` runs. Takes objects as the reflector's sink."""
+    """The feed of Runs; the receiver of a reflector. It follows them as long as `work` runs."""
 
     def __init__(
         self, api: Api, namespace: str | None, limits: WebLimits, turn: asyncio.Semaphore | None = None
@@ -58,7 +58,7 @@ class RunFeed:
             self.end(error)
 
     def end(self, error: KubeError | RefusedError | None = None) -> None:
-        """Tell all viewers that nothing more comes, and why; without an error only that they are to open it again."""
+        """End the streams of all viewers, with an error or with the request to open them again."""
         where = f"namespace {self._namespace}" if self._namespace else "all namespaces"
         if isinstance(error, ForbiddenError | UnauthorizedError):
             # It may be another viewer whose token the watch has: each finds out about itself when it opens the stream again.
@@ -94,7 +94,7 @@ class RunFeed:
             viewer.gone(uid)
 
     def row(self, uid: str) -> bytes | None:
-        """The row as JSON; None where the Run is gone. Rendered once for all viewers."""
+        """The row as JSON; None: the Run is gone. It is rendered once for all viewers."""
         raw = self._raws.pop(uid, None)
         if raw is not None:
             written = encoded(row(raw))
@@ -109,7 +109,7 @@ class RunFeed:
         return self._rows.get(uid)
 
     def join(self) -> RowsViewer:
-        """A viewer, who gets all rows first."""
+        """Add a viewer, which gets all rows first."""
         viewer = RowsViewer(self, self._limits.frame)
         for uid in self._versions:
             viewer.changed(uid)
@@ -121,7 +121,7 @@ class RunFeed:
         return viewer
 
     def leave(self, viewer: RowsViewer) -> None:
-        """Nobody reads it any more."""
+        """Remove a viewer."""
         self._viewers.discard(viewer)
 
     def _listed(self) -> None:
@@ -137,7 +137,7 @@ class RunFeed:
 
 
 class RowsViewer(FeedViewer):
-    """What one stream still has to send: names of rows, not rows. Who is slow gets the newest of each."""
+    """What one stream still has to send: names of rows, not rows. A slow viewer gets the newest state of each."""
 
     def __init__(self, feed: RunFeed, largest: int) -> None:
         super().__init__()
@@ -148,23 +148,23 @@ class RowsViewer(FeedViewer):
         self._sync = False
 
     def changed(self, uid: str) -> None:
-        """There is a new row."""
+        """A row is new or has changed."""
         self._changed[uid] = None
         self.wake.set()
 
     def gone(self, uid: str) -> None:
-        """There is none any more."""
+        """A row is gone."""
         self._changed.pop(uid, None)
         self._gone[uid] = None
         self.wake.set()
 
     def synced(self) -> None:
-        """All rows there are have been named."""
+        """All existing rows were reported."""
         self._sync = True
         self.wake.set()
 
     def frames(self) -> Iterator[bytes]:
-        """Rows first, then what is gone, then that this was all."""
+        """Changed rows, then names of deleted ones, then the mark that the list is complete."""
         while self._changed:
             yield raw_frame("rows", b"[" + b",".join(self._next_rows()) + b"]")
         if self._gone:

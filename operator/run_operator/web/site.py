@@ -23,17 +23,17 @@ from run_operator.web.ui_routes import Session, UiRequest, UiRoutes
 
 PREFIX: Final = "ui"
 NAVIGATIONS: Final = ("same-origin", "none")
-"""What Sec-Fetch-Site may say for a request to the API."""
+"""Values of Sec-Fetch-Site that a request to the API may have."""
 READING: Final = ("GET", "HEAD")
 
 Enter = Callable[[web.BaseRequest], Awaitable[ApiClient]]
-"""Who asks, with the own rights. Raises Problem 401."""
+"""The caller of a request, with its own rights. Raises Problem 401."""
 
 log = logging.getLogger(__name__)
 
 
 class Site:
-    """Any number of requests at once; `close` ends its streams."""
+    """The page and its API; `close` ends its streams."""
 
     def __init__(
         self, session: Session, limits: WebLimits, files: dict[str, StaticFile] | None = None
@@ -45,7 +45,7 @@ class Site:
         self._answers = ByteBudget(limits.answers, limits.answers_each)
 
     async def close(self) -> None:
-        """Tell the pages that the server stops: they open their streams again, at the next one."""
+        """End all streams because the server stops; the pages open them again at another replica."""
         await self._routes.close()
 
     async def handle(self, request: web.BaseRequest, enter: Enter) -> web.StreamResponse:
@@ -153,7 +153,7 @@ class Site:
 
 
 def _check_origin(request: web.BaseRequest) -> None:
-    """Raises RefusedError for a request that a page of somebody else makes. No cookies are used; this is a second line."""
+    """Raise RefusedError for a request of another site's page. This is a second protection, beside the absence of cookies."""
     site = request.headers.get("Sec-Fetch-Site", "none")
     origin = request.headers.get("Origin")
     if site not in NAVIGATIONS or (origin is not None and urlsplit(origin).netloc != request.host):

@@ -1,4 +1,4 @@
-"""The built page: all of it in memory, so that nothing else can be asked for."""
+"""The built page. All files are in memory, so that no other file can be requested."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ class StaticFile:
     content_type: str
     body: bytes
     packed: bytes
-    """The same as gzip; empty where that is no smaller."""
+    """The content as gzip; empty if that is no smaller."""
     tag: str
     cache: str
 
 
 def load(folder: Path = FOLDER) -> dict[str, StaticFile]:
-    """Name to file, of this folder and no other. A file of an unknown type is left out."""
+    """Name to file, for the files directly in this folder. A file of an unknown type is left out."""
     return {
         path.name: _file(path)
         for path in sorted(folder.iterdir())

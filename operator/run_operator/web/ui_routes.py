@@ -1,4 +1,4 @@
-"""Which path of the page's API means what."""
+"""Paths of the page's API."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ Stream = Callable[[ApiClient], Awaitable[web.StreamResponse]]
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """What the page reads before it asks for anything. `through`: the program, for the field manager of a stop."""
+    """The first answer to the page. `through`: the program, for the field manager of a stop."""
 
     mode: str
     namespace: str | None = None
@@ -57,7 +57,7 @@ class Session:
 
 @dataclass(slots=True)
 class UiRequest:
-    """`parts`: of the path below `api/`, decoded."""
+    """`parts`: decoded parts of the path below `api/`."""
 
     request: web.BaseRequest
     method: str
@@ -80,20 +80,20 @@ class UiRequest:
         return list(self.request.query.getall(name, []))
 
     def number(self, name: str, default: int, most: int) -> int:
-        """Raises RefusedError for what is none, or too large."""
+        """A number. Raises RefusedError for other texts, and for a number that is too large."""
         found = self.one(name) or str(default)
         if not found.isascii() or not found.isdecimal() or len(found) > 9 or not 1 <= int(found) <= most:  # noqa: PLR2004
             raise bad(f"{name} must be a number from 1 to {most}")
         return int(found)
 
     def namespace(self) -> str | None:
-        """The one in the query; None: all of them."""
+        """The namespace in the query; None: all namespaces."""
         found = self.one("namespace")
         return _name(found, "a namespace") if found else None
 
 
 class UiRoutes:
-    """One object for a process; holds watches, places and remembered rights."""
+    """The routes of one process, with watches, places for streams and remembered rights."""
 
     def __init__(self, session: Session, limits: WebLimits) -> None:
         self._session = session
@@ -111,7 +111,7 @@ class UiRoutes:
         await self._feeds.close()
 
     def stream(self, asked: UiRequest) -> Stream | None:
-        """What answers a request for a stream; None: it is for none."""
+        """The stream for a request; None: the request is for no stream."""
         match asked.method, asked.parts:
             case "GET", ("runs", "stream"):
                 namespace = asked.namespace()
@@ -125,7 +125,7 @@ class UiRoutes:
         return None
 
     async def answer(self, asked: UiRequest, enter: Enter) -> tuple[int, Any]:
-        """Status and what becomes JSON. Raises RefusedError or Problem."""
+        """Status and JSON value of the answer. Raises RefusedError or Problem."""
         if (asked.method, asked.parts) == ("GET", ("session",)):
             return 200, await self._of_session(asked, enter)
         caller = await enter(asked.request)
@@ -254,7 +254,7 @@ class UiRoutes:
 
 
 def _selection(asked: UiRequest) -> Selection:
-    """The logs that are asked for; `container=*` is every container."""
+    """The requested logs; `container=*`: of all containers."""
     attempt = asked.number("attempt", 1, MAX_ATTEMPT) if asked.one("attempt") else None
     container = asked.one("container", MAIN)
     name = "" if container == ALL else _name(container, "a container")
@@ -266,7 +266,7 @@ def _place(namespace: str, name: str) -> tuple[str, str]:
 
 
 def _name(found: str, of: str) -> str:
-    """Checked, because it becomes a part of a path at the API server."""
+    """A checked name, because it becomes a part of a path at the API server."""
     if not _NAME.fullmatch(found) or ".." in found:
         raise bad(f"{found[:80]!r} cannot be the name of {of}")
     return found

@@ -1,4 +1,4 @@
-"""What all viewers of a watch have: a problem to show, an end, and the event that wakes their stream."""
+"""Parts that all viewers of a watch have: a problem to show, an end, and the event that wakes their stream."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class FeedViewer:
         return self._ended
 
     def report(self, problem: RefusedError) -> None:
-        """Something is wrong, and may pass."""
+        """Report a problem that may be temporary."""
         self._reported = problem
         self.wake.set()
 
@@ -31,7 +31,7 @@ class FeedViewer:
         self.wake.set()
 
     def refuse(self, problem: RefusedError) -> None:
-        """Say why, and end: this viewer may not see it any more."""
+        """End the stream with an error: this viewer may not see the objects any more."""
         self._reported = problem
         self.end()
 

@@ -1,4 +1,4 @@
-"""What a person copies to do the same with kubectl, runctl or Python."""
+"""Commands of kubectl, runctl and Python that do the same as the page."""
 
 from __future__ import annotations
 
@@ -44,5 +44,5 @@ def commands(namespace: str, name: str) -> dict[str, dict[str, str]]:
 
 
 def invocation(namespace: str, name: str) -> str:
-    """A request to the service of a Run, from outside of the cluster."""
+    """A command that sends a request to a Run's service from outside of the cluster."""
     return f"runctl invoke {shlex.quote(name)} -n {shlex.quote(namespace)}"

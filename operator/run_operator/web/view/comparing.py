@@ -11,11 +11,11 @@ from run_operator.web.view.rows import MAX_TEXT, row
 
 MAX_RUNS: Final = 100
 MAX_PARAMETERS: Final = 500
-"""Fields of all documents together; the rest is a number."""
+"""Fields of all documents together, at most; the answer says how many were left out."""
 
 
 def comparison(objects: Sequence[JSON]) -> dict[str, Any]:
-    """A value is None where a Run has none."""
+    """The comparison; a value is None if a Run does not have it."""
     leaves = [dict(flat(mapping(mapping(raw.get("spec")).get("spec")))) for raw in objects]
     paths = list(dict.fromkeys(path for one in leaves for path in one))
     statuses = [mapping(raw.get("status")) for raw in objects]

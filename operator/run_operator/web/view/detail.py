@@ -22,7 +22,7 @@ MAX_MESSAGE: Final = 4096
 def detail(
     raw: JSON, events: Sequence[JSON], rights: Mapping[str, str | None], notes: Sequence[str] = ()
 ) -> dict[str, Any]:
-    """`rights`: action to the right that is missing, None where it is there. `notes`: what could not be read, and why."""
+    """The detail. `rights`: action to its missing right, or None. `notes`: parts that could not be read, with the reason."""
     metadata, status = mapping(raw.get("metadata")), mapping(raw.get("status"))
     namespace, name = text(metadata.get("namespace")), text(metadata.get("name"))
     inner = mapping(mapping(raw.get("spec")).get("spec"))
@@ -69,7 +69,7 @@ def summaries(status: JSON) -> list[dict[str, Any]]:
 
 
 def shown_events(events: Sequence[JSON]) -> list[dict[str, Any]]:
-    """The newest first."""
+    """The Events that are shown, the newest first."""
     found = [
         {
             "time": text(one.get("lastTimestamp")) or text(one.get("eventTime")) or None,

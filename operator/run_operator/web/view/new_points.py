@@ -1,4 +1,4 @@
-"""What was logged since a viewer last heard."""
+"""New points of metrics for a viewer."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MOST: Final = 2000
 
 
 class Seen(NamedTuple):
-    """How far a viewer knows one metric."""
+    """The part of one metric that a viewer has."""
 
     kept: int
     stride: int
@@ -27,7 +27,7 @@ Cursor = Mapping[str, Seen]
 
 
 def cursor(status: JSON) -> Cursor:
-    """All there is now."""
+    """The state of all metrics now."""
     info = mapping(status.get("metricsInfo"))
     return {
         name: _seen(value, mapping(info.get(name))) for name, value in mapping(status.get("metrics")).items()
@@ -35,7 +35,7 @@ def cursor(status: JSON) -> Cursor:
 
 
 def new_points(raw: JSON, before: Cursor, now: float) -> dict[str, Any]:
-    """Metric to its new points, with its figures. None: the list was thinned or replaced, and is to be read again."""
+    """Metric to its new points and figures. None: the list was thinned or replaced, and has to be read again."""
     status = mapping(raw.get("status"))
     metrics, after = mapping(status.get("metrics")), cursor(status)
     changed = [name for name, seen in after.items() if before.get(name) != seen]

@@ -1,4 +1,4 @@
-"""One Run as a row of the list: what a person sees of it among a thousand others."""
+"""One Run as a row of the list."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from run_operator.api.run_state import state_shown
 from run_operator.web.view.curves import main_metric
 
 MAX_TEXT: Final = 1024
-"""Characters of a text that programs and people elsewhere choose."""
+"""Characters of a text that programs and other people choose."""
 MAX_LABELS: Final = 32
 
 
 def row(raw: JSON) -> dict[str, Any]:
-    """Bounded, whatever is in the object."""
+    """The row; its size is bounded, whatever is in the object."""
     metadata, spec, status = (
         mapping(raw.get("metadata")),
         mapping(raw.get("spec")),
@@ -49,7 +49,7 @@ def row(raw: JSON) -> dict[str, Any]:
 
 
 def service_url(status: JSON) -> str | None:
-    """Where pods of the cluster reach the service of a Run."""
+    """The URL of a Run's service for pods of the cluster."""
     found = text(mapping(status.get("service")).get("url"))[:MAX_TEXT]
     if not found:
         return None

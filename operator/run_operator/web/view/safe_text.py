@@ -1,4 +1,4 @@
-"""What programs write, without what a browser or a terminal would obey; colours stay, as the codes that they are."""
+"""Texts of programs without control characters that a browser or terminal would obey; codes of colours stay."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _COLOUR: Final = re.compile(r"\x1b\[[0-9;:]{0,40}m")
 
 
 def safe(written: bytes) -> bytes:
-    """UTF-8 with line feeds, carriage returns, tabs and colours, and no other control characters."""
+    """The text with line feeds, carriage returns, tabs and colours, and without other control characters."""
     text = written.decode("utf-8", "replace")
     return _ESCAPES.sub(_kept, text).encode() if _ESCAPES.search(text) else text.encode()
 
@@ -25,7 +25,7 @@ def _kept(found: re.Match[str]) -> str:
 
 
 class SafeLines:
-    """The same of a stream: an escape sequence or a letter that is cut between two pieces is put together again."""
+    """The same for a stream: an escape sequence or a letter may be divided between two pieces."""
 
     def __init__(self, longest: int) -> None:
         self._longest = longest
@@ -40,6 +40,6 @@ class SafeLines:
         return safe(whole + end)
 
     def end(self) -> bytes:
-        """What no line feed ended."""
+        """The last line, without a line feed."""
         rest, self._rest = self._rest, b""
         return safe(rest)

@@ -14,7 +14,7 @@ MAX_NAMES: Final = 64
 
 
 def series_answer(raw: JSON, names: Sequence[str], now: float, points: int = MAX_POINTS) -> dict[str, Any]:
-    """The metrics that are named, or all. A name that is not there is left out."""
+    """The series of the named metrics, or of all. An unknown name is left out."""
     metadata, status = mapping(raw.get("metadata")), mapping(raw.get("status"))
     created = parse(metadata.get("creationTimestamp"))
     times = LoggedTimes(status, created, now)

@@ -24,7 +24,7 @@ COMPLETIONS: Final = frozenset({"CompletionsReached", "Completed"})
 
 @dataclass(frozen=True, slots=True)
 class Phase:
-    """Seconds since the epoch; `until` None: it goes on."""
+    """A phase; times are seconds since the epoch, `until` None: it goes on."""
 
     name: str
     since: float
@@ -32,7 +32,7 @@ class Phase:
 
 
 def phases(status: JSON, created: float | None) -> list[Phase]:
-    """From the transitions, the oldest first; the last fifty that the status keeps."""
+    """Phases from the transitions in the status, which keeps the last fifty; the oldest first."""
     moves = [
         (at, state_of(one.get("status")))
         for one in reversed(mappings(status.get("transitions")))
@@ -54,7 +54,7 @@ def phases(status: JSON, created: float | None) -> list[Phase]:
 
 
 def _forgotten(status: JSON, moves: Sequence[tuple[float, State]]) -> list[Phase]:
-    """Attempts from before the first transition that is kept: from their start to their end they are taken as running."""
+    """Attempts from before the first kept transition: they count as running from their start to their end."""
     if len(moves) < _KEPT:
         return []
     spans = (
@@ -71,7 +71,7 @@ _KEPT: Final = 50
 
 
 def _with_queue(found: list[Phase], status: JSON) -> list[Phase]:
-    """The last wait was one in a queue, as far as its condition says so."""
+    """The phases with the last wait shown as one in a queue, if the condition Queued says so."""
     held = find(mappings(status.get("conditions")), QUEUED)
     at = parse(held.get("lastTransitionTime")) if held is not None else None
     if held is None or at is None:
@@ -91,7 +91,7 @@ def _with_queue(found: list[Phase], status: JSON) -> list[Phase]:
 
 
 def attempts(status: JSON, created: float | None) -> list[dict[str, Any]]:
-    """What became of each attempt, the oldest first, with its phases."""
+    """The outcome of each attempt with its phases, the oldest first."""
     entries = mappings(status.get("attempts"))
     every = phases(status, created)
     starts = [parse(one.get("startTime")) or 0.0 for one in entries]
@@ -131,7 +131,7 @@ def attempts(status: JSON, created: float | None) -> list[dict[str, Any]]:
 
 
 def _outcome(entry: JSON, status: JSON, is_last: bool) -> str:
-    """One word: how it ended, or the phase it is in."""
+    """One word: how the attempt ended, or its present phase."""
     state = state_of(status.get("state"))
     if not entry.get("endTime"):
         return (
@@ -182,11 +182,11 @@ class LoggedTimes:
         return [round((step + 1) * each, 3) for step in steps]
 
     def wall(self, active: Sequence[float]) -> list[float | None]:
-        """The moments, in seconds since the epoch."""
+        """The times of these steps, in seconds since the epoch."""
         return [self._moment(one) for one in active]
 
     def of_attempts(self, count: int) -> list[dict[str, Any]]:
-        """For each attempt that ran: where its values are, of so many that were logged."""
+        """For each attempt that ran, the range of its values among all logged ones."""
         each = self.total / max(1, count)
         found = []
         for place, (attempt, began) in enumerate(self._attempts):
