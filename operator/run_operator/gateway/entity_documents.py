@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from run_operator.api.conditions import FINAL, State, state_of
+from run_operator.api.earlier_documents import of_today
 from run_operator.api.exported import entity_key, id_of, of_object
 from run_operator.api.filters import changed_at, name_of
 from run_operator.api.raw import JSON, mapping, parse, precise_stamp, stamp, text
@@ -31,6 +32,7 @@ def entity(raw: JSON, project: str, *, whole: bool = False) -> dict[str, Any]:
     """
     found = of_object(raw)
     if raw.get("kind") == RUNS.kind:
+        found = of_today(found)
         state, message = state_shown(raw)
         found["status"] |= {"state": state.value} | ({"message": message} if message else {})
     shown = whole and _is_still(text(raw.get("kind")), text(found["status"]["state"]))

@@ -15,6 +15,7 @@ from typing import Any, Final
 
 import orjson
 
+from run_operator.api.earlier_documents import earlier_kind
 from run_operator.api.exported import selector
 from run_operator.api.filters import check, matches, name_of
 from run_operator.api.raw import JSON, mapping, parse, text
@@ -108,11 +109,12 @@ class Lists:
     async def _page(self, caller: ApiClient, place: Place, asked: Query) -> JSON:
         found = _Found(place, asked, self._limits.held)
         try:
-            async for raw in caller.all(place.resource, place.namespace, fields=_fields(place, asked)):
-                found.add(raw)
-                if found.seen > self._limits.listed:
-                    too_many = f"more than {self._limits.listed} objects: say kind or state"
-                    raise Problem(400, too_many, limit="listed")
+            for fields in _fields(place, asked):
+                async for raw in caller.all(place.resource, place.namespace, fields=fields):
+                    found.add(raw)
+                    if found.seen > self._limits.listed:
+                        too_many = f"more than {self._limits.listed} objects: say kind or state"
+                        raise Problem(400, too_many, limit="listed")
             ordered = found.ordered()
             size = _size(ordered, asked, self._limits)
             rows = ordered[asked.page * size : (asked.page + 1) * size]
@@ -180,11 +182,16 @@ class _Found:
         if uid in self._rows or not is_shown(raw):
             return
         document = for_sdk(raw, self._place.project)
-        if not matches(document, self._asked.wanted):
+        if not self._is_of_the_kind(document) or not matches(document, self._asked.wanted):
             return
         body = orjson.dumps(document)
         self._rows[uid] = _row(raw, document, len(body), self._asked.sort)
         self._hold(self._rows[uid], body)
+
+    def _is_of_the_kind(self, document: JSON) -> bool:
+        """The server selected by the kind that was applied; that of a Run from before 0.14 is said by its task."""
+        asked = self._asked.kind
+        return not earlier_kind(asked) or document.get("kind") == asked
 
     def ordered(self) -> list[_Row]:
         """All rows in the requested order; only the latest version of each name, where the SDK lists those."""
@@ -291,11 +298,18 @@ def _windows(rows: Sequence[_Row], size: int) -> Iterator[int]:
         yield ends[min(start + size, len(rows))] - ends[start]
 
 
-def _fields(place: Place, asked: Query) -> str:
-    """The field selector for the API server. The namespace is the project, whatever the documents say."""
+def _fields(place: Place, asked: Query) -> list[str]:
+    """The field selectors for the API server. The namespace is the project, whatever the documents say.
+
+    A kind of Run also selects those from before 0.14, of which `_Found` takes the ones whose task says that action.
+    """
+    earlier = earlier_kind(asked.kind) if place.resource is RUNS else ""
     reported = asked.state if place.resource in MATERIALS else None
     state = asked.state if place.resource is RUNS else None
-    return selector(kind=asked.kind or None, state=state or None, reported=reported or None)
+    return [
+        selector(kind=kind or None, state=state or None, reported=reported or None)
+        for kind in dict.fromkeys((asked.kind, earlier or asked.kind))
+    ]
 
 
 def _number(parameters: Mapping[str, str], name: str, default: int, least: int, most: int) -> int:

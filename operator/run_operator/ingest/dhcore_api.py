@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 from urllib.parse import unquote
 
+from run_operator.api.earlier_documents import of_today
 from run_operator.api.exported import of_object
 from run_operator.api.pod_contract import audience
 from run_operator.api.raw import JSON, mapping, text
@@ -54,7 +55,7 @@ def project_entity(name: str) -> dict[str, Any]:
 
 def run_entity(raw: JSON, metrics: JSON | None = None) -> dict[str, Any]:
     """The document of a Run with its status in the cluster; `metrics`: newer ones than those of the status."""
-    found = of_object(raw)
+    found = of_today(of_object(raw))
     created = text(mapping(raw.get("metadata")).get("creationTimestamp"))
     filled = {"project": found["project"], "name": found["name"], "created": created, "updated": created}
     found["metadata"] = {**filled, **found["metadata"]}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, ClassVar
 
 import orjson
 import pytest
@@ -158,3 +158,31 @@ def test_what_is_not_understood_is_refused(parameters):
     with pytest.raises(Problem) as caught:
         query(parameters, GatewayLimits())
     assert caught.value.status == 400
+
+
+@pytest.mark.parametrize(
+    ("kind", "there", "asked"),
+    [
+        ("", ["x0", "x1", "x2"], [""]),
+        ("container+job:run", ["x0", "x2"], ["spec.kind=container+job:run", "spec.kind=container+run"]),
+        ("container+serve:run", ["x1"], ["spec.kind=container+serve:run", "spec.kind=container+run"]),
+        ("container+run", ["x1", "x2"], ["spec.kind=container+run"]),
+    ],
+)
+async def test_runs_of_a_kind_are_listed_also_those_from_before_it_said_the_action(kind, there, asked):
+    class Selecting(Cluster):
+        selected: ClassVar[list[str]] = []
+
+        async def all(self, *_, fields: str):
+            self.selected.append(fields)
+            for one in self.objects:
+                if fields in ("", f"spec.kind={one['spec']['kind']}"):
+                    yield one
+
+    now, serves, runs = obj(0), obj(1), obj(2)
+    serves["spec"] |= {"kind": "container+run", "spec": {"task": "container+serve://p/t"}}
+    runs["spec"] |= {"kind": "container+run", "spec": {"task": "container+job://p/t"}}
+    cluster = Selecting([now, serves, runs])
+    cluster.selected.clear()
+    assert sorted(ids(await listed(cluster, GatewayLimits(), kind=kind))) == there
+    assert cluster.selected == asked
