@@ -20,6 +20,7 @@ from kubernetes.client import ApiClient
 from run_operator import __version__
 from run_operator.api.raw import JSON
 from run_operator.client import errors
+from run_operator.client.no_answer import unavailable
 from run_operator.kube.errors import too_large
 
 _BY_STATUS: Final[dict[int, type[errors.BackendError]]] = {
@@ -55,11 +56,6 @@ def error_of(what: str, status: int, headers: Mapping[str, str], body: bytes) ->
     return errors.UnavailableError(
         f"{what}: HTTP {status}: {text}", status=status, reason=reason, retry_after=wait
     )
-
-
-def unavailable(what: str, error: Exception) -> errors.UnavailableError:
-    """The error for no answer at all."""
-    return errors.UnavailableError(f"{what}: no answer from the cluster: {_line(error)}")
 
 
 def _status(body: bytes) -> dict[str, Any]:
@@ -150,7 +146,7 @@ class Transport:
                     yield _within(longest, rest, path, cut) + b"\n"
                     rest, skipping = b"", True
         except (urllib3.exceptions.HTTPError, OSError) as error:
-            raise unavailable(f"watch {path}", error) from error
+            raise unavailable(f"watch {path}", self._host, error) from error
         finally:
             response.close()
         if rest:
@@ -194,7 +190,7 @@ class Transport:
                 timeout=urllib3.Timeout(connect=min(CONNECT, deadline), read=deadline), retries=False,
             )  # fmt: skip
         except (urllib3.exceptions.HTTPError, OSError) as error:
-            raise unavailable(f"{method} {path.partition('?')[0]}", error) from error
+            raise unavailable(f"{method} {path.partition('?')[0]}", self._host, error) from error
 
     def json(
         self,
@@ -230,7 +226,7 @@ class Transport:
         try:
             return parsed(response.read(MAX_ANSWER, decode_content=True), what)
         except (urllib3.exceptions.HTTPError, OSError) as error:
-            raise unavailable(what, error) from error
+            raise unavailable(what, self._host, error) from error
         finally:
             response.release_conn()
 

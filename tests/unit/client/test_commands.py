@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 import zipfile
 from pathlib import Path
+from unittest.mock import ANY
 
 import pytest
+import urllib3.exceptions as broken
+import yaml
 
 from run_operator.api.conditions import State
+from run_operator.client.cli.durations import seconds
 from run_operator.client.cli.plugin import answer
 from run_operator.client.cli.png import MAX_CHARTS, png
 from run_operator.client.errors import UnsupportedError
+from run_operator.client.no_answer import unavailable
 
 ROOT = Path(__file__).parents[3]
 EXPORT = ROOT / "tests" / "data" / "exports" / "container-job-minimal.yaml"
@@ -35,7 +41,7 @@ def runctl(*arguments: str, **environment: str) -> subprocess.CompletedProcess[s
 @pytest.mark.parametrize(
     "wrong",
     [
-        "frobnicate", "list --nonsense", "list -o nonsense", "apply", "wait", "wait x --timeout nan", "wait x --timeout -1",
+        "frobnicate", "wait x --timeout 1x", "run --image i --deadline 0.5s -- x", "wait x --timeout", "list --nonsense", "list -o nonsense", "apply", "wait", "wait x --timeout nan", "wait x --timeout -1",
         "get", "stop", "list", "list -n a/b", "list --context x", "manifest /nowhere", "metrics x --plot -o json",
     ],
 )  # fmt: skip
@@ -43,6 +49,81 @@ def test_what_is_wrong_is_one_line_and_exit_code_2(wrong):
     done = runctl(*wrong.split())
     assert (done.returncode, done.stdout, len(done.stderr.splitlines())) == (2, "", 1), done.stderr
     assert done.stderr.startswith("runctl: ")
+
+
+@pytest.mark.parametrize(
+    ("typed", "answer"),
+    [
+        ("lsit", "runctl: there is no verb 'lsit'; did you mean list? see runctl --help"),
+        ("kill x", "runctl: there is no verb 'kill'; did you mean stop? see runctl --help"),
+        ("create -f x", "runctl: there is no verb 'create'; did you mean apply? see runctl --help"),
+        ("frobnicate", "runctl: there is no verb 'frobnicate'; see runctl --help"),
+        ("run --image", "runctl: Option '--image' requires an argument; see runctl run --help"),
+        ("logs x --attempt zz", "runctl: Invalid value for '--attempt': 'zz' is not a valid whole number; see runctl logs --help"),
+    ],
+)  # fmt: skip
+def test_a_mistake_is_answered_with_what_may_be_meant(typed, answer):
+    said = runctl(*typed.split()).stderr.strip()
+    assert said.replace("python -m run_operator.client.cli", "runctl") == answer
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("90", 90.0), ("1.5", 1.5), ("90s", 90.0), ("10m", 600.0), ("1h30m", 5400.0), ("2d", 172800.0), ("250ms", 0.25),
+        ("1e3", 1000.0), ("", None), ("h", None), ("1 h", None), ("1h30", None), ("nan", None), ("inf", None), ("10M", None),
+        ("-1s", None), ("\u0661s", None),
+    ],
+)  # fmt: skip
+def test_times_are_typed_as_for_kubectl(text, found):
+    assert seconds(text) == found
+
+
+@pytest.mark.parametrize("verb", ["list", "top", "logs x", "describe x"])
+def test_a_cluster_that_is_not_there_is_named_with_what_to_look_at(tmp_path, verb):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # and does not listen
+        there = f"127.0.0.1:{taken.getsockname()[1]}"
+        done = runctl(*verb.split(), "--kubeconfig", str(kubeconfig(tmp_path, f"http://{there}")))
+    assert done.returncode == 1
+    assert f"runctl: the cluster at {there} does not answer: Connection refused (GET /" in done.stderr
+    assert "check that it runs, and that this is the right context of the kubeconfig" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (broken.NameResolutionError("h", ANY, ANY), "its name cannot be resolved (GET /x); check the server's name"),
+        (broken.ConnectTimeoutError(None, "x"), "no connection in time (GET /x); check the server's name"),
+        (broken.ReadTimeoutError(ANY, "u", "x"), "the answer took too long (GET /x); try again"),
+        (broken.ProtocolError("Connection aborted.", OSError()), "the connection broke off (GET /x); try again"),
+        (broken.SSLError("[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed (_ssl.c:997)"),
+         "certificate verify failed (GET /x); check certificate-authority-data"),
+        (broken.ProxyError("Unable", OSError(111, "Connection refused")),
+         "the proxy fails: Connection refused (GET /x); check HTTPS_PROXY"),
+        (OSError(101, "Network is unreachable"), "Network is unreachable (GET /x); try again"),
+    ],
+)  # fmt: skip
+def test_each_way_of_not_answering_has_its_words(error: Exception, said: str):
+    assert str(unavailable("GET /x", "https://h:6443", error)).startswith(
+        f"the cluster at h:6443 does not answer: {said}"
+    )
+
+
+def kubeconfig(folder, server):
+    path = folder / "kubeconfig"
+    path.write_text(
+        yaml.safe_dump(
+            {
+                "current-context": "c",
+                "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u", "namespace": "ml"}}],
+                "clusters": [{"name": "c", "cluster": {"server": server}}],
+                "users": [{"name": "u", "user": {"token": "t"}}],
+            }
+        )
+    )
+    return path
 
 
 @pytest.mark.parametrize(

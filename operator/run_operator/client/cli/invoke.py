@@ -6,7 +6,8 @@ import sys
 
 import click
 
-from run_operator.client.cli.options import Seconds, cluster_options, connect, run_argument, the_run
+from run_operator.client.cli.durations import Seconds
+from run_operator.client.cli.options import cluster_options, connect, run_argument, the_run
 
 
 @click.command("invoke")

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from run_operator.api.raw import JSON
+from run_operator.client.cli.durations import Whole
 from run_operator.client.cli.options import cluster_options, connect, run_argument
 
 
@@ -15,7 +16,7 @@ from run_operator.client.cli.options import cluster_options, connect, run_argume
 @run_argument()
 @cluster_options()
 @click.option("-f", "--follow", is_flag=True, help="Until the Run has ended or is stopped.")
-@click.option("--attempt", type=click.IntRange(1), help="Of this attempt only, stopped ones too.")
+@click.option("--attempt", type=Whole(1), help="Of this attempt only, stopped ones too.")
 @click.option("--prefix", is_flag=True, help="Begin every line with pod and container.")
 def logs_command(
     name: str,

@@ -41,6 +41,16 @@ VERBS: Final[dict[str, tuple[str, str]]] = {
 """Verb to its module and its line in the help, so that the help loads none of them."""
 
 
+MEANT: Final = {
+    "ls": "list", "ps": "list", "show": "get", "status": "describe", "inspect": "describe", "log": "logs", "tail": "logs",
+    "kill": "stop", "cancel": "stop", "suspend": "stop", "pause": "stop", "start": "resume", "unsuspend": "resume",
+    "restart": "rerun", "retry": "rerun", "rm": "delete", "remove": "delete", "create": "apply", "submit": "run",
+    "import": "apply", "load": "apply", "convert": "manifest", "save": "export", "watch": "wait", "diff": "compare",
+    "call": "invoke", "curl": "invoke", "explain": "why", "kinds": "runtimes",
+}  # fmt: skip
+"""Words of other tools for our verbs."""
+
+
 class _Verbs(click.Group):
     """Finds a verb in its module."""
 
@@ -55,6 +65,19 @@ class _Verbs(click.Group):
         module = import_module(f"run_operator.client.cli.{VERBS[cmd_name][0]}")
         command: click.Command = getattr(module, f"{cmd_name.replace('-', '_')}_command")
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """A verb that there is not is answered with the one that may be meant."""
+        if args and args[0] not in VERBS and args[0][:1].isalpha():
+            from difflib import get_close_matches
+
+            near = MEANT.get(args[0]) or next(iter(get_close_matches(args[0], VERBS)), None)
+            raise click.UsageError(
+                f"there is no verb {args[0][:40]!r}" + (f"; did you mean {near}?" if near else ""), ctx
+            )
+        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         del ctx
@@ -89,10 +112,11 @@ def main() -> None:
         error.show()
         sys.exit(error.exit_code)
     except click.UsageError as error:
-        asked = error.ctx.command_path if error.ctx else "runctl"
+        asked = error.ctx.command_path if error.ctx else _asked()
         early = isinstance(error, click.NoSuchOption) and error.ctx is not None and error.ctx.command is cli
         hint = ": this option follows the verb, as in runctl list -o wide" if early else ""
-        say(f"{error.format_message().rstrip('.')}{hint}; see {asked} --help")
+        said = error.format_message().rstrip(".")
+        say(f"{said}{hint}{'' if said.endswith('?') else ';'} see {asked} --help")
         sys.exit(error.exit_code)
     except click.ClickException as error:
         say(error.format_message())
@@ -108,6 +132,11 @@ def main() -> None:
             raise
         say(text_of(error))
         sys.exit(status)
+
+
+def _asked() -> str:
+    """The verb that was typed; click does not say it where an option lacks its value."""
+    return next((f"runctl {word}" for word in sys.argv[1:] if word in VERBS), "runctl")
 
 
 def _never_fail_for_a_letter() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -17,22 +16,6 @@ if TYPE_CHECKING:
 
 Decorator = Callable[[Any], Any]
 COMPLETION_SECONDS = 3.0
-
-
-class Seconds(click.FloatRange):
-    """A time from 0 on, or from `least`; what is no number is none, although Python reads `nan`."""
-
-    name = "seconds"
-
-    def __init__(self, least: float = 0.0) -> None:
-        super().__init__(least)
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """As the base class, without NaN."""
-        found = super().convert(value, param, ctx)
-        if math.isnan(found):
-            self.fail(f"{value!r} is no number of seconds.", param, ctx)
-        return found
 
 
 def cluster_options(everywhere: bool = False) -> Decorator:

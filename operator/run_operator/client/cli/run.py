@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from run_operator.client.cli import output as shown
+from run_operator.client.cli.durations import Seconds, Whole
 from run_operator.client.cli.exit_codes import FAILED, INTERRUPTED
 from run_operator.client.cli.options import cluster_options, connect
 
@@ -52,9 +53,11 @@ def _common(command: Any) -> Any:
 @click.option("--gpu", help="Devices.")
 @click.option("--profile", help="A profile that an admin offers.")
 @click.option("-l", "--label", multiple=True, metavar="NAME=VALUE", help="A label of the object; repeatable.")
-@click.option("--retries", type=click.IntRange(0), help="Default: 0.")
-@click.option("--deadline", type=click.IntRange(1), help="Seconds it may be active.")
-@click.option("--ttl", type=click.IntRange(0), help="Seconds after its end at which it is deleted.")
+@click.option("--retries", type=Whole(0), help="Default: 0.")
+@click.option(
+    "--deadline", type=Seconds(1, whole=True), help="How long it may be active, such as 3600 or 2h."
+)
+@click.option("--ttl", type=Seconds(whole=True), help="How long after its end it is deleted, such as 7d.")
 @_common
 def run_command(
     command: tuple[str, ...], namespace: str | None, context: str | None, kubeconfig: str | None, **given: Any

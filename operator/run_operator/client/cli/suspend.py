@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import click
 
 from run_operator.client.cli import output as shown
+from run_operator.client.cli.durations import Seconds
 from run_operator.client.cli.exit_codes import Several
 from run_operator.client.cli.options import (
-    Seconds,
     cluster_options,
     connect,
     run_argument,
@@ -31,7 +31,9 @@ def _verb(verb: str, explained: str, taken: str, done: str, already: str) -> cli
     @cluster_options()
     @selection_options()
     @click.option("--wait", "-w", is_flag=True, help="Return when it is done, not when it is taken.")
-    @click.option("--timeout", type=Seconds(), help="Seconds to wait at most for each; exit code 4.")
+    @click.option(
+        "--timeout", type=Seconds(), help="To wait at most for each, such as 60 or 10m; exit code 4."
+    )
     def command(
         names: tuple[str, ...],
         namespace: str | None,

@@ -71,6 +71,8 @@ def _usage(cluster: Cluster, labels: str, everywhere: bool) -> dict[tuple[str, s
     try:
         items = list(_items(cluster, POD_METRICS, labels, everywhere))
     except (EntityNotExistsError, UnavailableError) as error:
+        if isinstance(error, UnavailableError) and not error.status:
+            raise  # nobody answers at all
         raise UnsupportedError(
             "this cluster has no metrics server: runctl top needs one (metrics.k8s.io)"
         ) from error

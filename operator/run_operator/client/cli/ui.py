@@ -8,6 +8,7 @@ import webbrowser
 
 import click
 
+from run_operator.client.cli.durations import Whole
 from run_operator.client.cli.options import cluster_options
 
 MISSING = "runctl ui needs the extra ui: pip install 'run-operator[ui]'"
@@ -15,7 +16,7 @@ MISSING = "runctl ui needs the extra ui: pip install 'run-operator[ui]'"
 
 @click.command("ui")
 @cluster_options()
-@click.option("--port", type=click.IntRange(0, 65535), default=0, help="Of 127.0.0.1; default: a free one.")
+@click.option("--port", type=Whole(0, 65535), default=0, help="Of 127.0.0.1; default: a free one.")
 @click.option("--no-browser", is_flag=True, help="Only print the address.")
 def ui_command(
     namespace: str | None, context: str | None, kubeconfig: str | None, port: int, no_browser: bool

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from run_operator.client.cli.durations import Seconds
 from run_operator.client.cli.exit_codes import FAILED, Several
 from run_operator.client.cli.options import (
-    Seconds,
     cluster_options,
     connect,
     run_argument,
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 @run_argument(many=True)
 @cluster_options()
 @selection_options()
-@click.option("--timeout", type=Seconds(), help="Seconds for all of them; then exit code 4.")
+@click.option("--timeout", type=Seconds(), help="For all of them, such as 60 or 10m; then exit code 4.")
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing; the exit code says it.")
 @click.option("--no-logs", is_flag=True, help="Do not print the program's lines.")
 def wait_command(
