@@ -106,3 +106,12 @@ class Expenses:
 def share(whole: int, tenants: int) -> int:
     """What each of so many gets at least."""
     return whole // max(1, tenants)
+
+
+def may_take(held: int, free: int) -> bool:
+    """Whether a tenant that holds so many places takes another of the free ones.
+
+    A tenant that is alone gets three quarters of all. Each of several leaves something free, so that a further one finds
+    a place at once, up to five that want all they can get.
+    """
+    return free > 0 and (held == 0 or (free > 1 and held < 3 * free))

@@ -68,6 +68,18 @@ class FakeApi:
         found: dict[str, Any] = (await self.get(resource, namespace, name))["metadata"]
         return found
 
+    async def pages(self, resource: Resource, *, namespace: str, page_size: int, accept: str) -> Any:
+        """The metadata of each object, page by page."""
+        self.calls.append(f"list {resource.plural}")
+        found = [
+            {"metadata": raw["metadata"]}
+            for (plural, where, _), raw in list(self.objects.items())
+            if (plural, where) == (resource.plural, namespace)
+        ]
+        for start in range(0, max(1, len(found)), page_size):
+            await asyncio.sleep(0)
+            yield {"items": found[start : start + page_size]}
+
     async def create(self, resource: Resource, namespace: str, body: dict[str, Any]) -> dict[str, Any]:
         self.calls.append(f"create {resource.plural}")
         await asyncio.sleep(0)

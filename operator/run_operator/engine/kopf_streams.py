@@ -13,12 +13,14 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
+import aiohttp
 import kopf
 from kubernetes.aio.client import Configuration
 
 from run_operator.api.constants import MANAGED_BY
 from run_operator.api.references import Referred
 from run_operator.api.run import Run
+from run_operator.engine.shallow_response import ShallowResponse
 from run_operator.engine.store import Store
 from run_operator.engine.watched_kinds import OPTIONAL, REFERRED, SELECTORS
 from run_operator.kube.backoff import Backoffs
@@ -99,8 +101,8 @@ def registry(store: Store, seen: Seen, configuration: Configuration) -> kopf.Ope
     handlers = kopf.OperatorRegistry()
 
     @kopf.on.login(registry=handlers)
-    async def login(**_: Any) -> kopf.ConnectionInfo:
-        return await connection(configuration)
+    async def login(**_: Any) -> kopf.AiohttpSession:
+        return session(await connection(configuration))
 
     _watch(handlers, RUNS, _runs_into(store, seen))
     for resource in REFERRED.keys() - OPTIONAL:
@@ -122,6 +124,16 @@ async def connection(configuration: Configuration) -> kopf.ConnectionInfo:
         certificate_path=configuration.cert_file,
         private_key_path=configuration.key_file,
     )
+
+
+def session(info: kopf.ConnectionInfo) -> kopf.AiohttpSession:
+    """As kopf makes it of these credentials, but for objects that its parser could not read. kopf closes it."""
+    made = aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=0, ssl=info.as_ssl_context()),
+        headers=info.as_http_headers(),
+        response_class=ShallowResponse,
+    )
+    return kopf.AiohttpSession(server=info.server, aiohttp_session=made)
 
 
 async def run(

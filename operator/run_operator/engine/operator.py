@@ -62,7 +62,7 @@ class Operator:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._metrics = OperatorTelemetry()
-        self._queue = WorkQueue(time.monotonic, most=max(1, settings.workers * 3 // 4))
+        self._queue = WorkQueue(time.monotonic, workers=settings.workers)
         self._pacing = Pacing(time.monotonic)
         self._store = Store(self._wake)
         self._health = Health(time.monotonic, self._queue.oldest_age, settings.sweep_interval)

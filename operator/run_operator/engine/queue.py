@@ -6,7 +6,7 @@ Six guarantees, each with a test of its name:
 3. a key added while it is worked on is worked on again afterwards;
 4. urgent keys (a person's change) go before the rest, also those that waited already, and the rest still moves;
 5. a key that failed comes back after a growing, jittered, bounded delay, which success resets;
-6. namespaces take turns, and one of them never has all workers: a flood in one is not felt in another.
+6. namespaces take turns, and leave a worker free for one that has none: a flood in one is not felt in another.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from collections.abc import Callable, Hashable
 from typing import Final
 
 from run_operator.api.run import Key
-from run_operator.fairness import RoundRobin
+from run_operator.fairness import RoundRobin, may_take
 
 FIRST_BACKOFF: Final = 0.5
 LAST_BACKOFF: Final = 120.0
@@ -29,12 +29,12 @@ URGENT_SHARE: Final = 4
 class WorkQueue:
     """Keys in, keys out. Not thread-safe: one event loop owns it.
 
-    `clock` is monotonic seconds, `most` how many keys of one namespace are worked on at once.
+    `clock` is monotonic seconds, `workers` how many keys are worked on at once: namespaces share them.
     """
 
-    def __init__(self, clock: Callable[[], float], most: int = 1_000_000) -> None:
+    def __init__(self, clock: Callable[[], float], workers: int = 1_000_000) -> None:
         self._clock = clock
-        self._most = most
+        self._workers = workers
         self._urgent: RoundRobin[Key] = RoundRobin()
         self._ordinary: RoundRobin[Key] = RoundRobin()
         self._busy: Counter[Hashable] = Counter()
@@ -155,7 +155,7 @@ class WorkQueue:
         return key or self._ordinary.pop(self._is_full)
 
     def _is_full(self, namespace: Hashable) -> bool:
-        return self._busy[namespace] >= self._most
+        return not may_take(self._busy[namespace], self._workers - len(self._processing))
 
     def _due(self, key: Key) -> None:
         self._timers.pop(key, None)

@@ -71,7 +71,13 @@ class Streams:
         self._last_seen: dict[str, float] = {}
         self._close = asyncio.Event()
         self._reflectors = [
-            Reflector(self._api, Scope(resource, namespace, SELECTORS.get(resource, "")), sink, self._seen)
+            Reflector(
+                self._api,
+                Scope(resource, namespace, SELECTORS.get(resource, "")),
+                sink,
+                self._seen,
+                remembers=resource is not METRIC_BATCHES,  # their sink asks for each before it does anything
+            )
             for resource, sink in _sinks(store, runtimes, outside).items()
             for namespace in (namespaces if resource.is_namespaced else ()) or (None,)
         ]

@@ -9,7 +9,8 @@ import json
 import random
 import re
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
 
@@ -29,6 +30,7 @@ from run_operator.kube.errors import (
 from run_operator.kube.resource import Resource
 
 _TOKEN: Final = re.compile(r"[A-Za-z0-9._~+/=-]{1,16000}")
+_ACCOUNT: Final = re.compile(r"system:serviceaccount:(?P<namespace>[a-z0-9-]{1,63}):.+")
 ADVICE: Final = "set DHCORE_ACCESS_TOKEN to a token of this cluster (kubectl create token NAME)"
 
 
@@ -44,6 +46,13 @@ class Identity:
     digest: str
     owner: str
     address: str
+    namespace: str = ""
+    """The namespace of a ServiceAccount; empty for everybody else."""
+
+    @property
+    def tenant(self) -> str:
+        """Whose share a request is: a person's own, or that of the namespace, which makes ServiceAccounts at will."""
+        return f"namespace {self.namespace}" if self.namespace else self.owner
 
 
 def identity(headers: Mapping[str, str], address: str) -> Identity:
@@ -59,17 +68,21 @@ def identity(headers: Mapping[str, str], address: str) -> Identity:
         )
     if not _TOKEN.fullmatch(token):
         raise Problem(UNAUTHORIZED, f"that is no bearer token: {ADVICE}")
-    return Identity(token, _digest(token), _digest(_subject(token)), address)
+    issuer, subject = _claims(token)
+    account = _ACCOUNT.fullmatch(subject) if issuer else None
+    namespace = account["namespace"] if account else ""
+    owner = json.dumps([issuer, subject]) if issuer else token
+    return Identity(token, _digest(token), _digest(owner), address, namespace)
 
 
-def _subject(token: str) -> str:
-    """Issuer and subject of a JWT; any other token itself."""
+def _claims(token: str) -> tuple[str, str]:
+    """Issuer and subject of a JWT; of any other token nothing, and all of it."""
     payload = token.split(".")[1:2]
     try:
         claims = json.loads(base64.urlsafe_b64decode("".join(payload) + "=="))
-        return json.dumps([claims["iss"], claims["sub"]])
+        return str(claims["iss"]), str(claims["sub"])
     except (ValueError, RecursionError, LookupError, TypeError):
-        return token
+        return "", token
 
 
 def _digest(text: str) -> str:
@@ -155,15 +168,23 @@ class ApiClient:
         labels: str = "",
         fields: str = "",
         page_size: int = API_PAGE,
-    ) -> AsyncIterator[JSON]:
-        """Every object, in pages. If the API server restarts between two pages, the list begins again and repeats objects."""
+        accept: str = "application/json",
+    ) -> AsyncGenerator[JSON]:
+        """Every object, in pages. Restarts, and so may repeat objects, if the API server goes away between two pages."""
         tried, sure = time.monotonic(), False
         while True:
             try:
-                async for raw in self.api.list_objects(
-                    resource, namespace=namespace, selector=labels, fields=fields, page_size=page_size
-                ):
-                    yield raw
+                objects = self.api.list_objects(
+                    resource,
+                    namespace=namespace,
+                    selector=labels,
+                    fields=fields,
+                    page_size=page_size,
+                    accept=accept,
+                )
+                async with aclosing(objects):
+                    async for raw in objects:
+                        yield raw
             except (ForbiddenError, UnauthorizedError):  # both also from an API server that has just started
                 if sure or time.monotonic() - tried > min(DENIED, self._timeout):
                     raise

@@ -156,11 +156,12 @@ class Entities:
     async def _all(self, caller: ApiClient, place: Place, wanted: Callable[[JSON], bool]) -> list[JSON]:
         """Objects that match, without their large parts."""
         try:
-            return [
-                {"metadata": raw["metadata"], "spec": {"id": id_of(raw)}}
-                async for raw in caller.all(place.resource, place.namespace)
-                if wanted(mapping(raw.get("spec")))
-            ]
+            async with turn(self._shares, caller):
+                return [
+                    {"metadata": _named(raw), "spec": {"id": id_of(raw)}}
+                    async for raw in caller.all(place.resource, place.namespace)
+                    if wanted(mapping(raw.get("spec")))
+                ]
         except KubeError as error:
             raise of_kube(
                 error, f"{place.resource.plural} of project {place.project} cannot be listed"
@@ -183,6 +184,10 @@ class Entities:
                         self._names.popitem(last=False)
                     return raw
         return None
+
+
+def _named(raw: JSON) -> dict[str, Any]:
+    return {key: raw["metadata"][key] for key in ("name", "uid")}
 
 
 def _reference(raw: JSON) -> str:

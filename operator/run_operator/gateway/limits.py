@@ -30,7 +30,9 @@ class GatewayLimits(Bounds):
     """Entities on a page, by default."""
     largest_page: int = 1000
     listed: int = 50_000
-    """Objects read for one list."""
+    """Objects looked at for one list."""
+    read_through: int = 16_777_216
+    """Bytes of documents that one list reads through; of larger ones it asks for the metadata first."""
     held: int = 4_194_304
     """Bytes of documents that one list holds while it is made."""
     answer: int = 8_388_608
@@ -42,9 +44,13 @@ class GatewayLimits(Bounds):
     lists: int = 3
     """Lists under way at once."""
     lists_each: int = 2
-    """The same, of one caller."""
-    lists_waiting: int = 16
-    """Lists of one caller that may wait for their turn; the same for logs."""
+    """Most lists of one tenant among them: of a person, or of all ServiceAccounts of a namespace."""
+    lists_waiting: int = 32
+    """Lists of one tenant that may wait for their turn; also logs."""
+    requests: int = 64
+    """Other requests under way at once: each may hold an object of 1.5 MB as text and as values."""
+    requests_each: int = 24
+    requests_waiting: int = 512
     logs_at_once: int = 4
     """Requests for logs at once; each may hold 50 MB for a moment."""
     logs_each: int = 1

@@ -17,9 +17,10 @@ from run_operator.gateway.entities import BY_PLURAL, Entities, Place
 from run_operator.gateway.errors import Problem, bad, unsupported
 from run_operator.gateway.file_store import FileStore
 from run_operator.gateway.limits import GatewayLimits
+from run_operator.gateway.list_query import query
 from run_operator.gateway.materials import BY_PLURAL as MATERIALS
 from run_operator.gateway.materials import Materials
-from run_operator.gateway.pages import Lists, page, query
+from run_operator.gateway.pages import Lists, page
 from run_operator.gateway.projects import Projects
 from run_operator.gateway.run_entities import RunEntities, check_is_run
 from run_operator.gateway.run_logs import logs
@@ -74,7 +75,7 @@ class Routes:
         self._runs = RunEntities(self._entities)
         self._materials = Materials(self._entities)
         self._metrics = RunMetrics(self._entities, limits)
-        self._secrets = Secrets(limits)
+        self._secrets = Secrets(limits, lists)
         self._store = store
         self._lists = Lists(limits, lists)
 

@@ -6,17 +6,18 @@ import base64
 import hashlib
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
-from typing import Final, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 from run_operator.api.constants import LABEL_ATTEMPT, LABEL_RUN
 from run_operator.api.exported import id_of
-from run_operator.api.raw import JSON, mapping, number, text
+from run_operator.api.raw import JSON, mapping, text
 from run_operator.api.runlog import RunLog, from_object, packed
 from run_operator.gateway.api_client import ApiClient
 from run_operator.gateway.entities import Place
 from run_operator.gateway.errors import of_kube
 from run_operator.gateway.limits import GatewayLimits
 from run_operator.kube.errors import ForbiddenError, InvalidError, KubeError, NotFoundError, TransientError
+from run_operator.kube.media_types import METADATA_LIST
 from run_operator.kube.resource import PODS, RUN_LOGS
 
 TAIL: Final = 100_000
@@ -105,7 +106,7 @@ class LogSource:
         """The existing pods. Raises Problem."""
         labels = self._wanted.labels(self._name)
         try:
-            return [pod async for pod in self._caller.all(PODS, self._namespace, labels=labels)]
+            return [_slim(pod) async for pod in self._caller.all(PODS, self._namespace, labels=labels)]
         except KubeError as error:
             raise of_kube(error, f"the logs of {self._what} cannot be read") from error
 
@@ -126,15 +127,17 @@ class LogSource:
         """Kept logs of deleted pods, their last `room` bytes; empty where the cluster keeps none."""
         labels = self._wanted.labels(self._name)
         try:
-            found = [raw async for raw in self._caller.all(RUN_LOGS, self._namespace, labels=labels)]
+            there = self._caller.all(RUN_LOGS, self._namespace, labels=labels, accept=METADATA_LIST)
+            found = [(attempt_of(raw), text(raw["metadata"].get("name"))) async for raw in there]
         except (NotFoundError, ForbiddenError):  # no such kind here, or not for this caller
             return
         except KubeError as error:
             raise of_kube(error, f"the logs of {self._what} cannot be read") from error
-        for raw in sorted(found, key=lambda one: number(one.get("attempt")), reverse=True):
+        for _, name in sorted(found, reverse=True):
             if room <= 0:
                 return
-            kept = _kept(raw)
+            if (kept := await self._kept(name)) is None:
+                continue
             if self._wanted.container not in ("", kept.container):
                 continue
             content = _last_lines(kept.data[-room:], self._wanted.lines)
@@ -142,6 +145,15 @@ class LogSource:
             order = f"{kept.start_time} {kept.pod} {kept.container}"
             is_cut = kept.truncated or len(content) < len(kept.data)
             yield Written(kept.attempt, order, kept.pod, kept.container, content, "gone", is_cut)
+
+    async def _kept(self, name: str) -> RunLog | None:
+        """One at a time: each may have a megabyte."""
+        try:
+            return _kept(await self._caller.get(RUN_LOGS, self._namespace, name))
+        except NotFoundError:  # it was given up meanwhile
+            return None
+        except KubeError as error:
+            raise of_kube(error, f"the logs of {self._what} cannot be read") from error
 
     async def _read(self, pod: JSON, container: str, keep: int) -> Written | None:
         name = str(pod["metadata"]["name"])
@@ -158,6 +170,20 @@ class LogSource:
         phase = text(mapping(pod.get("status")).get("phase"))
         order = f"{text(pod['metadata'].get('creationTimestamp'))} {name} {container}"
         return Written(attempt_of(pod), order, name, container, content, phase, is_cut)
+
+
+def _slim(pod: JSON) -> JSON:
+    """What is read of a pod here: anybody may make many with a Run's label, and each as large as an object may be."""
+    metadata, status = mapping(pod.get("metadata")), mapping(pod.get("status"))
+    shown: dict[str, Any] = {"phase": status.get("phase")}
+    for key in ("initContainerStatuses", "containerStatuses"):
+        shown[key] = [
+            {"name": one.get("name"), "state": {state: {} for state in mapping(one.get("state"))}}
+            for one in map(mapping, status.get(key) or ())
+        ]
+    named = {key: metadata.get(key) for key in ("name", "creationTimestamp")}
+    labels = {LABEL_ATTEMPT: mapping(metadata.get("labels")).get(LABEL_ATTEMPT)}
+    return {"metadata": named | {"labels": labels}, "status": shown}
 
 
 def _last_lines(content: bytes, most: int) -> bytes:

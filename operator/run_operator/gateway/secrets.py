@@ -13,6 +13,7 @@ import json
 import re
 import time
 from collections.abc import Mapping
+from contextlib import aclosing
 from typing import Any, Final
 
 from run_operator.api.constants import GROUP, LABEL_PROJECT
@@ -24,8 +25,11 @@ from run_operator.gateway.api_client import ApiClient
 from run_operator.gateway.entity_documents import newest_first, stamped
 from run_operator.gateway.errors import Problem, bad, duplicated, missing, of_kube
 from run_operator.gateway.limits import GatewayLimits
-from run_operator.gateway.pages import Query, page
+from run_operator.gateway.list_query import Query
+from run_operator.gateway.pages import page
+from run_operator.gateway.shares import Shares, turn
 from run_operator.kube.errors import AlreadyExistsError, KubeError, NotFoundError
+from run_operator.kube.media_types import METADATA_LIST
 from run_operator.kube.resource import SECRETS
 
 PLURAL: Final = "secrets"
@@ -35,6 +39,8 @@ LABEL: Final = f"{GROUP}/project-secret"
 ANNOTATION: Final = f"{GROUP}/secret-document"
 """The document, as JSON, without the value."""
 MAX_DOCUMENT: Final = 65_536
+PAGE: Final = 100
+"""Secrets of a page: anybody may put 256 KiB of annotations on each."""
 MAX_VALUE: Final = 524_288
 """Bytes of one value; a Secret may have 1 MiB."""
 NAME: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,251}[A-Za-z0-9])?")
@@ -44,10 +50,11 @@ JSON = Mapping[str, Any]
 
 
 class Secrets:
-    """The calls about secrets; it holds the bounds of answers only."""
+    """Holds nothing but bounds: of its answers, and the places for lists."""
 
-    def __init__(self, limits: GatewayLimits) -> None:
+    def __init__(self, limits: GatewayLimits, shares: Shares) -> None:
         self._limits = limits
+        self._shares = shares
 
     async def create(self, caller: ApiClient, project: str, namespace: str, document: JSON) -> JSON:
         """Create a secret without a value. Raises Problem: it exists, it is no document, or the right is missing."""
@@ -173,11 +180,29 @@ class Secrets:
         raise missing(f"secret {entity_id[:80]} of project {project} is not in namespace {namespace}")
 
     async def _all(self, caller: ApiClient, project: str, namespace: str) -> list[JSON]:
+        """Their metadata, in which the documents are; no value is read."""
         try:
-            found = [raw async for raw in caller.all(SECRETS, namespace, labels=f"{LABEL}=true")]
+            async with turn(self._shares, caller):
+                there = caller.all(
+                    SECRETS, namespace, labels=f"{LABEL}=true", page_size=PAGE, accept=METADATA_LIST
+                )
+                found, size = [], 0
+                async with aclosing(there):
+                    async for raw in there:
+                        if _is_ours(raw, project):
+                            found.append(_slim(raw))
+                            size += len(raw["metadata"]["annotations"][ANNOTATION])
+                        if size > self._limits.read_through:
+                            what = f"the documents of the secrets of project {project}"
+                            raise Problem(400, f"{what} are more than {size} bytes", limit="listed")
+                return found
         except KubeError as error:
             raise of_kube(error, f"secrets of project {project} cannot be listed") from error
-        return [raw for raw in found if _is_ours(raw, project)]
+
+
+def _slim(raw: JSON) -> JSON:
+    metadata = {key: raw["metadata"].get(key) for key in ("name", "uid", "creationTimestamp")}
+    return {"metadata": metadata | {"annotations": {ANNOTATION: raw["metadata"]["annotations"][ANNOTATION]}}}
 
 
 def names_of(keys: str) -> list[str]:

@@ -22,6 +22,7 @@ from run_operator.gateway.encoding import encoded
 from run_operator.gateway.errors import Problem, bad
 from run_operator.gateway.file_store import OPENID, TOKEN_PATH, openid_configuration, subject
 from run_operator.gateway.limits import GatewayLimits
+from run_operator.gateway.request_places import RequestPlaces
 from run_operator.gateway.routes import OPEN, Request, Routes, configuration, parts_of
 from run_operator.gateway.telemetry import Asked, GatewayTelemetry
 from run_operator.gateway.warnings import not_used_of, warning_header
@@ -70,6 +71,7 @@ class GatewayServer:
         self._authentication = Authentication(limits.remembered)
         self._callers = Buckets(limits.rate, limits.burst, time.monotonic, limits.remembered)
         self._strangers = Buckets(limits.rate, limits.burst, time.monotonic, limits.remembered)
+        self._places = RequestPlaces(limits)
         self._bodies = Bodies(limits)
         self._answers = ByteBudget(limits.answers, limits.answers_each)
         self._ports = Ports(self._handle, limits, lambda: counters.refused("connections"))
@@ -89,12 +91,11 @@ class GatewayServer:
         if self._page is not None and parts[0] == PAGE:
             return await self._of_page(request, parts, self._page)
         with self._counters.request(_method(request), parts) as asked:
-            asked.code, body, headers = await self._answered(request, asked)
+            asked.code, content, headers = await self._answered(request, asked)
         access_log.note(request, parts, asked)
-        content = encoded(body)
         response = _response(request, asked.code, content, headers)
         try:
-            with self._answers.hold(len(content), asked.owner):
+            with self._answers.hold(len(content), asked.tenant):
                 await send(request, response, self._limits.answer_time)
         except OverBudgetError as error:
             self._counters.refused("answers")
@@ -120,26 +121,30 @@ class GatewayServer:
         await self._pace(who)
         caller = ApiClient(self._api, who, self._limits.retry_timeout)
         asked.user = await self._authentication.user(caller)
-        asked.owner = who.owner
+        asked.tenant = who.tenant
         return caller
 
-    async def _answered(self, request: web.BaseRequest, asked: Asked) -> tuple[int, Any, dict[str, str]]:
+    async def _answered(self, request: web.BaseRequest, asked: Asked) -> tuple[int, bytes, dict[str, str]]:
+        """Status, body and headers: the body as it is sent, so that nothing else is held while the caller reads it."""
         try:
             async with asyncio.timeout(self._limits.request):
-                return 200, await self._asked(request, asked), warning_header(asked.warnings)
+                content = encoded(await self._asked(request, asked))
+                return 200, content, warning_header(asked.warnings)
         except Problem as problem:
             if problem.limit:
                 self._counters.refused(problem.limit)
             wait = problem.retry_after
             headers = {} if wait is None else {"Retry-After": str(max(1, math.ceil(wait)))}
-            return problem.status, _error_body(problem.status, str(problem)), headers
+            return problem.status, encoded(_error_body(problem.status, str(problem))), headers
         except TimeoutError:
             self._counters.refused("request")
-            return 504, _error_body(504, f"not done within {self._limits.request:g} s; try again"), {}
+            late = f"not done within {self._limits.request:g} s; try again"
+            return 504, encoded(_error_body(504, late)), {}
         except Exception:
             # The one place that catches everything: a mistake about one request must not stop the others.
             log.exception("a request could not be answered: %s", request.method)
-            return 500, _error_body(500, "the gateway could not answer this request; its log says why"), {}
+            ours = "the gateway could not answer this request; its log says why"
+            return 500, encoded(_error_body(500, ours)), {}
 
     async def _asked(self, request: web.BaseRequest, asked: Asked) -> Any:
         level_for(request.headers)
@@ -149,10 +154,11 @@ class GatewayServer:
             return await self._openid(request, asked, *openid.groups())
         arrived = time.monotonic()
         caller = await self._enter(request, asked)
-        body = await self._body(request, caller.identity)
-        parts, parameters = parts_of(request.raw_path), dict(request.query)
-        asked.warnings = not_used_of(_method(request), parts, body)
-        return await self._routes.answer(Request(_method(request), parts, parameters, body, caller, arrived))
+        method, parts, parameters = _method(request), parts_of(request.raw_path), dict(request.query)
+        async with self._places.hold(method, parts, caller):
+            body = await self._body(request, caller.identity)
+            asked.warnings = not_used_of(method, parts, body)
+            return await self._routes.answer(Request(method, parts, parameters, body, caller, arrived))
 
     async def _openid(
         self, request: web.BaseRequest, asked: Asked, issuer: str, project: str | None, what: str
@@ -188,7 +194,7 @@ class GatewayServer:
         """The JSON that was sent, or None. Raises Problem."""
         if request.content_length == 0 or (request.content_length is None and not request.can_read_body):
             return None
-        return _decoded(await self._bytes(request, self._limits.body, who.owner))
+        return _decoded(await self._bytes(request, self._limits.body, who.tenant))
 
     async def _bytes(self, request: web.BaseRequest, most: int, sender: str) -> bytes:
         try:

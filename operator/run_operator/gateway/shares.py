@@ -90,10 +90,13 @@ class Shares:
 
 
 @asynccontextmanager
-async def turn(shares: Shares, caller: ApiClient) -> AsyncIterator[None]:
-    """Hold a place for a list or a log of this caller. Raises Problem 429 if too many of its own requests wait."""
+async def turn(shares: Shares, caller: ApiClient, what: str = "lists") -> AsyncIterator[None]:
+    """A place for a request of this caller. Raises Problem 429 when too many of its tenant's requests wait.
+
+    `what`: lists, which logs are counted with, or requests.
+    """
     try:
-        async with shares.place(caller.identity.owner):
+        async with shares.place(caller.identity.tenant):
             yield
     except TooManyWaitingError as error:
-        raise Problem(429, "too many lists or logs of one caller at once", 2.0, limit="lists") from error
+        raise Problem(429, f"too many {what} of one caller at once", 2.0, limit=what) from error

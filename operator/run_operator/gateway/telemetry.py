@@ -42,7 +42,7 @@ class Asked:
     code = 499
     seconds = 0.0
     user = ""
-    owner = ""
+    tenant = ""
     warnings: Sequence[str] = ()
 
 

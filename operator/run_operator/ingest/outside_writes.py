@@ -8,21 +8,21 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import Counter
 from collections.abc import Callable, Sequence
-from typing import Final, NamedTuple
+from typing import Final
 
 from run_operator.api.raw import JSON, number, printable
 from run_operator.api.run import Run
 from run_operator.children.cluster_view import ClusterView
-from run_operator.fairness import RoundRobin
 from run_operator.http.rate_limit import Clock
 from run_operator.http.server import DeniedError
+from run_operator.ingest.batch_line import BatchLine, Place
 from run_operator.ingest.limits import IngestLimits
 from run_operator.ingest.sessions import OvertakenError, Session, Sessions
 from run_operator.ingest.telemetry import IngestTelemetry
 from run_operator.kube.client import Api
 from run_operator.kube.errors import ConflictError, FencedError, KubeError, NotFoundError
+from run_operator.kube.media_types import METADATA_LIST
 from run_operator.kube.resource import METRIC_BATCHES, RUNS
 from run_operator.metrics import outside_batch
 from run_operator.metrics.metric_set import MetricLimits
@@ -37,6 +37,10 @@ TRIES: Final = 30
 """Tries of one batch: about ten minutes."""
 AT_ONCE: Final = 5
 """Tries in a row where another replica writes the same Run."""
+LOOK: Final = 1.0
+"""Seconds between two looks for batches that there was no room for."""
+PAGE, PAGES = 500, 20
+"""Objects of a page, and pages of a namespace that are read for one look."""
 UNAVAILABLE: Final = 500
 MAX_MESSAGE: Final = 1024
 LOST: Final = (
@@ -45,14 +49,6 @@ LOST: Final = (
 )
 
 log = logging.getLogger(__name__)
-
-
-class Place(NamedTuple):
-    """Namespace, name and uid of a batch."""
-
-    namespace: str
-    name: str
-    uid: str
 
 
 class OutsideWrites:
@@ -80,29 +76,26 @@ class OutsideWrites:
         self._clock = clock
         self._hurry = hurry
         self._gone = gone
-        self._waiting: RoundRobin[Place] = RoundRobin()
-        self._known: dict[str, Place] = {}
-        self._busy: set[str] = set()
-        self._working: Counter[str] = Counter()
-        self._tries: Counter[str] = Counter()
-        self._news = asyncio.Event()
+        self._line = BatchLine(limits.outside_workers)
+
+    @property
+    def held(self) -> int:
+        """How many batches are known here; the cluster may hold more."""
+        return len(self._line)
 
     def put(self, raw: JSON) -> None:
-        """A batch appeared or changed."""
-        metadata = raw["metadata"]
-        place = Place(metadata["namespace"], metadata["name"], metadata["uid"])
-        self._known[place.uid] = place
-        if outside_batch.is_answered(raw):
-            self._add_later(place, KEPT)
+        """A batch appeared, or was answered, or somebody edits it without end."""
+        place = _place(raw["metadata"])
+        if raw["metadata"].get("deletionTimestamp"):
+            self._line.drop(place.uid)  # somebody's finalizer may hold it without end
+        elif outside_batch.is_answered(raw):
+            self._line.add(place, KEPT, answered=True)
         else:
-            self._add(place)
+            self._line.add(place)
 
     def drop(self, uid: str) -> None:
         """A batch is gone."""
-        place = self._known.pop(uid, None)
-        if place is not None:
-            self._waiting.discard(place.namespace, place)
-        self._tries.pop(uid, None)
+        self._line.drop(uid)
 
     async def work(self, begin: asyncio.Event) -> None:
         """Work from `begin` on, until cancelled."""
@@ -110,63 +103,83 @@ class OutsideWrites:
         async with asyncio.TaskGroup() as group:
             for number_ in range(self._limits.outside_workers):
                 group.create_task(self._worker(), name=f"metric-batch-{number_}")
+            group.create_task(self._look_for_more(), name="metric-batches-left")
 
     async def _worker(self) -> None:
         while True:
-            place = await self._next()
-            self._busy.add(place.uid)
-            self._working[place.namespace] += 1
+            place = await self._line.take()
+            again_after: float | None = None
             try:
-                await self._one(place)
+                again_after = await self._one(place)
             finally:
-                self._busy.discard(place.uid)
-                self._working[place.namespace] -= 1
-                self._news.set()
+                self._line.give_back(place, again_after)
 
-    async def _next(self) -> Place:
-        """The next batch. Namespaces take turns; none has more than three quarters of the workers."""
-        most = max(1, self._limits.outside_workers * 3 // 4)
+    async def _look_for_more(self) -> None:
+        """Namespaces that have more batches than are known are looked through when there is room."""
         while True:
-            place = self._waiting.pop(skipped=lambda namespace: self._working[str(namespace)] >= most)
-            if place is None:
-                self._news.clear()
-                await self._news.wait()
-            elif place.uid not in self._busy:
-                return place
+            await asyncio.sleep(LOOK)
+            if (namespace := self._line.lacking()) is None:
+                continue
+            try:
+                await self._look(namespace)
+            except KubeError as error:
+                log.warning("the metric batches of namespace %s are looked for again: %s", namespace, error)
+                self._line.incomplete(namespace)
 
-    async def _one(self, place: Place) -> None:
+    async def _look(self, namespace: str) -> None:
+        pages = 0
+        async for page in self._api.pages(
+            METRIC_BATCHES, namespace=namespace, page_size=PAGE, accept=METADATA_LIST
+        ):
+            for one in page.get("items") or ():
+                if not one["metadata"].get("deletionTimestamp"):
+                    self._line.add(_place(one["metadata"]))
+            pages += 1
+            if self._line.lacks(namespace):
+                return  # there is no more room
+            if pages == PAGES:
+                self._line.incomplete(namespace)
+                return
+
+    async def _one(self, place: Place) -> float | None:
+        """Seconds until it is to be looked at again; None: it is done with."""
         try:
-            await self._handled(place)
+            return await self._handled(place)
         except (NotFoundError, ConflictError):
-            return  # somebody else was faster
+            return None  # somebody else was faster
         except (KubeError, FencedError, DeniedError) as error:
-            self._again(place, str(error))
+            return self._again(place, str(error))
         except Exception:
             # The one place that catches everything: a mistake with one batch must not stop the others.
             log.exception("metric batch %s/%s failed", place.namespace, place.name)
-            self._again(place, "a mistake of the operator")
+            return self._again(place, "a mistake of the operator")
 
-    async def _handled(self, place: Place) -> None:
+    async def _handled(self, place: Place) -> float | None:
         raw = await self._api.get(METRIC_BATCHES, place.namespace, place.name)
-        if raw["metadata"]["uid"] != place.uid:
-            return
+        metadata = raw["metadata"]
+        if metadata["uid"] != place.uid or metadata.get("deletionTimestamp"):
+            return None
         notes: Sequence[str] = ()
-        if not outside_batch.is_answered(raw):
+        if outside_batch.is_answered(raw):
+            if not self._line.answered(place):
+                return KEPT
+        else:
             try:
                 notes = await self._stored(outside_batch.from_object(raw))
             except (RefusedBatchError, DeniedError) as error:
-                await self._answer(place, outside_batch.REFUSED, self._final_word(place, error))
-                return
+                return await self._answer(place, outside_batch.REFUSED, self._final_word(place, error))
         if notes:
-            await self._answer(place, outside_batch.STORED, "some values are stored differently", notes)
-        else:
-            await self._api.delete(METRIC_BATCHES, place.namespace, place.name, place.uid)
+            return await self._answer(
+                place, outside_batch.STORED, "some values are stored differently", notes
+            )
+        await self._api.delete(METRIC_BATCHES, place.namespace, place.name, place.uid)
+        return None
 
     def _final_word(self, place: Place, error: RefusedBatchError | DeniedError) -> str:
         """The answer to a refused batch. Raises the error again where another try may help."""
         if error.status < UNAVAILABLE:
             return str(error)
-        if self._tries[place.uid] < TRIES:
+        if self._line.tries(place) < TRIES:
             raise error
         return f"given up after {TRIES} tries; the values may or may not be stored: {error}"
 
@@ -219,23 +232,20 @@ class OutsideWrites:
             raise DeniedError(404, f"Run {batch.run.name} was deleted; another one has its name now")
         raise DeniedError(503, "the operator has not seen this Run yet")
 
-    async def _answer(self, place: Place, state: str, message: str, notes: Sequence[str] = ()) -> None:
+    async def _answer(self, place: Place, state: str, message: str, notes: Sequence[str] = ()) -> float:
+        """Say what became of it; returns how long that is kept."""
         status: dict[str, object] = {"state": state, "message": printable(message)[:MAX_MESSAGE]}
         if notes:
             status["notes"] = [printable(one)[:MAX_MESSAGE] for one in notes]
         body = {"metadata": {"uid": place.uid}, "status": status}
         await self._api.patch(METRIC_BATCHES, place.namespace, place.name, body, "status")
+        self._line.answered(place)
+        return KEPT
 
-    def _again(self, place: Place, why: str) -> None:
-        self._tries[place.uid] += 1
-        delay = min(LONGEST_PAUSE, FIRST_PAUSE * 1.5 ** self._tries[place.uid])
+    def _again(self, place: Place, why: str) -> float:
         log.debug("metric batch %s/%s waits: %s", place.namespace, place.name, why)
-        self._add_later(place, delay)
+        return float(min(LONGEST_PAUSE, FIRST_PAUSE * 1.5 ** self._line.failed(place)))
 
-    def _add_later(self, place: Place, delay: float) -> None:
-        asyncio.get_running_loop().call_later(delay, self._add, place)
 
-    def _add(self, place: Place) -> None:
-        if place.uid in self._known:
-            self._waiting.add(place.namespace, place)
-            self._news.set()
+def _place(metadata: JSON) -> Place:
+    return Place(metadata["namespace"], metadata["name"], metadata["uid"])

@@ -14,13 +14,12 @@ from typing import Any, Final, Unpack
 from urllib.parse import urlencode
 
 import aiohttp
-import orjson
 from kubernetes.aio.client import ApiClient, Configuration
 from kubernetes.aio.config import ConfigException
 
 from run_operator.api.constants import MANAGED_BY
 from run_operator.api.raw import JSON
-from run_operator.kube import errors
+from run_operator.kube import errors, nesting
 from run_operator.kube.fence import Fence, Unfenced
 from run_operator.kube.list_options import ListOptions
 from run_operator.kube.media_types import JSON_PATCH, JWKS_TYPE, MERGE_PATCH, METADATA, METADATA_LIST
@@ -190,7 +189,7 @@ class Api:
         ):
             yield item.get("metadata", {})
 
-    async def list_objects(self, resource: Resource, **options: Unpack[ListOptions]) -> AsyncIterator[JSON]:
+    async def list_objects(self, resource: Resource, **options: Unpack[ListOptions]) -> AsyncGenerator[JSON]:
         """Every object. Raises ExpiredError if the pages were read too slowly."""
         async for page in self.pages(resource, **options):
             for item in page.get("items") or ():
@@ -217,7 +216,7 @@ class Api:
             path = resource.path(namespace) + "?" + urlencode(query | {"limit": str(size.limit)})
             try:
                 page = await self._request(
-                    "list", resource, path, deadline=LIST_DEADLINE, accept=accept, most=size.bytes
+                    "list", resource, path, deadline=LIST_DEADLINE, accept=accept, most=size
                 )
             except LongAnswerError:
                 size.too_long()
@@ -364,7 +363,7 @@ class Api:
         body: Body | None = None,
         content_type: str = "application/json",
         accept: str = "application/json",
-        most: int | None = None,
+        most: PageSize | None = None,
     ) -> JSON:
         what = f"{verb} {path.partition('?')[0]}"
         headers = {"Accept": accept, "Content-Type": content_type, "User-Agent": self._agent}
@@ -394,7 +393,7 @@ _READY_TIMEOUT: Final = aiohttp.ClientTimeout(total=WRITE_DEADLINE)
 
 def _decoded(what: str, payload: bytes) -> JSON:
     try:
-        value = orjson.loads(payload)
+        value = nesting.loads(payload)
     except ValueError as error:
         raise errors.TransientError(what, 0, "the answer is not JSON") from error
     return value if isinstance(value, dict) else {}

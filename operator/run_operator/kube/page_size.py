@@ -7,7 +7,7 @@ from typing import Any, Final
 PAGE_BYTES: Final = 8 * 1024 * 1024
 """A page that is larger is not read, and asked for again with fewer objects."""
 SMALLER, STEADY = 8, 8
-"""By how much fewer; and after so many pages that fit it is twice as many again."""
+"""By how much fewer; and after so many pages that fit, with room for as much again, it is twice as many."""
 
 
 class LongAnswerError(Exception):
@@ -21,6 +21,8 @@ class PageSize:
         self._most = most
         self._fitting = 0
         self.limit = most
+        self.took = 0
+        """Bytes of the last page that was read."""
 
     @property
     def bytes(self) -> int | None:
@@ -34,20 +36,21 @@ class PageSize:
     def fits(self) -> None:
         """The page was read."""
         self._fitting += 1
-        if self._fitting % STEADY == 0:
+        if self._fitting % STEADY == 0 and 2 * self.took < PAGE_BYTES:
             self.limit = min(self._most, 2 * self.limit)
 
 
-async def read(answer: Any, most: int | None) -> bytes:
-    """The body of an answer. Raises LongAnswerError beyond `most` bytes, and closes the connection."""
-    if most is None:
+async def read(answer: Any, page: PageSize | None) -> bytes:
+    """The body of an answer; of a page as much as fits. Raises LongAnswerError beyond that, and closes the connection."""
+    if page is None or page.bytes is None:
         whole: bytes = await answer.read()
         return whole
     pieces, size = [], 0
     async for piece in answer.response.content.iter_any():
         pieces.append(piece)
         size += len(piece)
-        if size > most:
+        if size > page.bytes:
             answer.response.close()
             raise LongAnswerError
+    page.took = size
     return b"".join(pieces)

@@ -72,6 +72,7 @@ def _nothing(*_: object) -> None:
 class Reflector:
     """Follows one scope. `seen` is called for each object: the resource's plural and the event's type (None: listed).
 
+    `remembers`: whether the sink hears what was deleted while no watch was open; without it nothing is held here.
     `listed` is called after each complete list, `failed` with each error that ends a watch or a list; what it raises ends the
     work. `turn` is held while a list is read.
     """
@@ -83,10 +84,12 @@ class Reflector:
         sink: Sink,
         seen: Callable[[str, str | None], None] = _nothing,
         *,
+        remembers: bool = True,
         listed: Callable[[], None] = _nothing,
         failed: Callable[[KubeError], None] = _nothing,
         turn: Callable[[], AbstractAsyncContextManager[object]] = nullcontext,
     ) -> None:
+        self._remembers = remembers
         self._turn = turn
         self._listed = listed
         self._failed = failed
@@ -151,7 +154,8 @@ class Reflector:
             version = str(page["metadata"]["resourceVersion"])
             self._compare(version)
             for raw in page.get("items") or ():
-                listed.add(str(raw["metadata"]["uid"]))
+                if self._remembers:
+                    listed.add(str(raw["metadata"]["uid"]))
                 self._put(raw, None)
         for uid in self._known - listed:
             self._sink.drop(uid)
@@ -194,7 +198,8 @@ class Reflector:
     def _put(self, raw: JSON, kind: str | None) -> None:
         metadata = raw["metadata"]
         self._seen(self._scope.resource.plural, kind)
-        self._known.add(str(metadata["uid"]))
+        if self._remembers:
+            self._known.add(str(metadata["uid"]))
         try:
             self._sink.put(raw)
         except Exception:

@@ -17,7 +17,7 @@ from run_operator.kube.resource import EVENTS, RUNS
 from run_operator.web.errors import RefusedError, of_kube
 from run_operator.web.event_stream import frame, raw_frame
 from run_operator.web.rights import SEE_EVENTS, WATCH
-from run_operator.web.view.detail import detail
+from run_operator.web.view.detail import detail, slim_event
 from run_operator.web.view.new_points import Cursor, cursor, new_points
 from run_operator.web.viewer import FeedViewer
 
@@ -165,7 +165,7 @@ class _Events:
         uid = text(mapping(raw.get("metadata")).get("uid"))
         if len(self._found) >= MAX_EVENTS and uid not in self._found:
             self._found.pop(next(iter(self._found)))
-        self._found[uid] = raw
+        self._found[uid] = slim_event(raw)
         self._changed()
 
     def drop(self, uid: str) -> None:

@@ -9,6 +9,10 @@ from dataclasses import dataclass
 class WebLimits:
     """Times in seconds, sizes in bytes."""
 
+    requests: int = 16
+    """Requests at once that are no streams: each may hold a page of 8 MiB."""
+    requests_each: int = 4
+    requests_waiting: int = 128
     streams: int = 200
     """Streams (lists, Runs, logs) at once."""
     streams_each: int = 32

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections import OrderedDict
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections import OrderedDict, deque
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import aclosing, asynccontextmanager
-from typing import Final
+from typing import Final, TypeVar
 
 from run_operator.api.raw import JSON, mapping, text
 from run_operator.gateway.api_client import ApiClient
@@ -19,9 +19,12 @@ from run_operator.kube.resource import ACCESS_REVIEWS, EVENTS, NAMESPACES, RUNS
 from run_operator.web.errors import RefusedError, of_kube, of_problem
 from run_operator.web.limits import WebLimits
 from run_operator.web.rights import ACTIONS, CHANGE, DELETE, GET, LIST, SEE_EVENTS, Right
+from run_operator.web.view.detail import MAX_EVENTS, slim_event
 
 MAX_NAMESPACES: Final = 5000
-AT_ONCE: Final = 8
+T = TypeVar("T")
+
+AT_ONCE: Final = 4
 """Runs of a comparison that are read at the same time."""
 
 
@@ -47,13 +50,15 @@ class Reading:
         async with _doing(f"run {name} of namespace {namespace} cannot be read", GET, namespace):
             return await caller.get(RUNS, namespace, name)
 
-    async def runs(self, caller: ApiClient, keys: Iterable[tuple[str, str]]) -> list[JSON]:
-        """Several, in their order."""
+    async def runs(
+        self, caller: ApiClient, keys: Iterable[tuple[str, str]], keep: Callable[[JSON], T]
+    ) -> list[T]:
+        """What is kept of each of several Runs, in their order: all of them may be more than fits into memory."""
         gate = asyncio.Semaphore(AT_ONCE)
 
-        async def one(namespace: str, name: str) -> JSON:
+        async def one(namespace: str, name: str) -> T:
             async with gate:
-                return await self.run(caller, namespace, name)
+                return keep(await self.run(caller, namespace, name))
 
         return list(await asyncio.gather(*(one(*key) for key in keys)))
 
@@ -63,7 +68,11 @@ class Reading:
         namespace, fields = text(metadata.get("namespace")), f"involvedObject.uid={metadata.get('uid')}"
         try:
             async with _doing("Events are not shown", SEE_EVENTS, namespace):
-                return [one async for one in caller.all(EVENTS, namespace, fields=fields)], []
+                found = caller.all(EVENTS, namespace, fields=fields)
+                kept: deque[JSON] = deque(maxlen=MAX_EVENTS)
+                async for one in found:
+                    kept.append(slim_event(one))
+                return list(kept), []
         except RefusedError as error:
             return [], [str(error)]
 

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import math
 from collections.abc import Awaitable, Callable
-from typing import Any, Final
+from typing import Final
 from urllib.parse import urlsplit
 
 from aiohttp import web
@@ -87,8 +87,8 @@ class Site:
         if stream := self._routes.stream(asked):
             return await stream(await enter(request))
         async with asyncio.timeout(self._limits.request):
-            status, body = await self._routes.answer(asked, enter)
-        return await self._json(request, status, body, asked.headers, asked.viewer)
+            status, content = await self._routes.answer(asked, enter)
+        return await self._json(request, status, content, asked.headers, asked.viewer)
 
     async def _static(
         self, request: web.BaseRequest, name: str, common: dict[str, str]
@@ -117,12 +117,11 @@ class Site:
     ) -> web.StreamResponse:
         wait = error.retry_after
         found = common | NO_STORE | ({} if wait is None else {"Retry-After": str(max(1, math.ceil(wait)))})
-        return await self._json(request, error.status, error.body, found, "")
+        return await self._json(request, error.status, encoded(error.body), found, "")
 
     async def _json(
-        self, request: web.BaseRequest, status: int, body: Any, found: dict[str, str], viewer: str
+        self, request: web.BaseRequest, status: int, content: bytes, found: dict[str, str], viewer: str
     ) -> web.StreamResponse:
-        content = encoded(body)
         if len(content) > self._limits.answer:
             error = RefusedError(
                 400, "TooLong", "this answer is too long; ask for less, such as a smaller limit"

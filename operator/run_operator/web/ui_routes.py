@@ -16,8 +16,9 @@ from run_operator import __version__
 from run_operator.api.raw import mapping, mappings, text
 from run_operator.gateway.api_client import ApiClient
 from run_operator.gateway.authentication import review
+from run_operator.gateway.encoding import encoded
 from run_operator.gateway.run_logs import TAIL, Selection
-from run_operator.gateway.shares import Shares
+from run_operator.gateway.shares import Shares, turn
 from run_operator.web.detail_feed import DetailFeed
 from run_operator.web.errors import RefusedError, bad, not_found
 from run_operator.web.event_stream import EventStream, Places
@@ -28,7 +29,7 @@ from run_operator.web.oidc import OidcProvider
 from run_operator.web.reading import Reading
 from run_operator.web.rights import GET, LIST, WATCH
 from run_operator.web.run_feed import RunFeed
-from run_operator.web.view.comparing import comparison
+from run_operator.web.view.comparing import compared, comparison
 from run_operator.web.view.curves import MAX_POINTS
 from run_operator.web.view.detail import detail
 from run_operator.web.view.rows import row
@@ -101,6 +102,7 @@ class UiRoutes:
         self._feeds = Feeds(limits)
         self._places = Places(limits)
         self._logs = Shares(limits.logs_at_once, limits.logs_each, limits.logs_waiting)
+        self._requests = Shares(limits.requests, limits.requests_each, limits.requests_waiting)
         self._reading = Reading(limits, session.through)
         self._list_turn = asyncio.Semaphore(limits.lists)
         self._stopped = asyncio.Event()
@@ -124,12 +126,17 @@ class UiRoutes:
                 return lambda caller: self._logs_stream(asked, caller, *place, wanted)
         return None
 
-    async def answer(self, asked: UiRequest, enter: Enter) -> tuple[int, Any]:
-        """Status and JSON value of the answer. Raises RefusedError or Problem."""
+    async def answer(self, asked: UiRequest, enter: Enter) -> tuple[int, bytes]:
+        """Status and JSON. Raises RefusedError or Problem."""
         if (asked.method, asked.parts) == ("GET", ("session",)):
-            return 200, await self._of_session(asked, enter)
+            return 200, encoded(await self._of_session(asked, enter))
         caller = await enter(asked.request)
-        asked.viewer = caller.identity.owner
+        asked.viewer = caller.identity.tenant
+        async with turn(self._requests, caller, "requests"):
+            status, body = await self._answer(asked, caller)
+            return status, encoded(body)
+
+    async def _answer(self, asked: UiRequest, caller: ApiClient) -> tuple[int, Any]:
         match asked.method, asked.parts:
             case "GET", ("namespaces",):
                 names, every = await self._reading.namespaces(caller)
@@ -176,7 +183,7 @@ class UiRoutes:
         if not 1 <= len(keys) <= self._limits.compared:
             raise bad(f"name 1 to {self._limits.compared} Runs, each as run=NAMESPACE/NAME")
         places = [_place(*key.partition("/")[::2]) for key in keys]
-        return comparison(await self._reading.runs(caller, places))
+        return comparison(await self._reading.runs(caller, places, compared))
 
     async def _of_run(
         self, asked: UiRequest, caller: ApiClient, namespace: str, name: str, rest: list[str]
@@ -214,7 +221,7 @@ class UiRoutes:
 
         # Shared by all who may list and watch these Runs: a row says nothing about who looks at it.
         key = "runs", namespace
-        with self._places.place(caller.identity.owner):
+        with self._places.place(caller.identity.tenant):
             async with self._feeds.viewer(
                 key,
                 caller.identity.digest,
@@ -236,7 +243,7 @@ class UiRoutes:
         rights = await self._reading.rights(caller, namespace, name)
         # By token: what a viewer may do is a part of it.
         key = "run", caller.identity.digest, namespace, name
-        with self._places.place(caller.identity.owner):
+        with self._places.place(caller.identity.tenant):
             async with self._feeds.viewer(
                 key, caller.identity.digest, lambda: DetailFeed(caller.api, namespace, name, rights), check
             ) as viewer:
@@ -248,7 +255,7 @@ class UiRoutes:
         self, asked: UiRequest, caller: ApiClient, namespace: str, name: str, wanted: Selection
     ) -> web.StreamResponse:
         await self._reading.run(caller, namespace, name)
-        with self._places.place(caller.identity.owner):
+        with self._places.place(caller.identity.tenant):
             answer = LogAnswer(caller, namespace, name, wanted, self._limits)
             return await answer.send(asked.request, asked.headers, self._logs, self._stopped)
 

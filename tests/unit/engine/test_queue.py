@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 
 from run_operator.api.run import Key
 from run_operator.engine.queue import LAST_BACKOFF, WorkQueue
@@ -102,7 +103,7 @@ async def test_namespaces_take_turns_also_among_urgent_keys():
 
 
 async def test_one_namespace_never_has_all_workers():
-    q = WorkQueue(asyncio.get_running_loop().time, most=3)
+    q = WorkQueue(asyncio.get_running_loop().time, workers=4)
     for i in range(10):
         q.add(Key("flood", str(i)))
     taken = [await q.take() for _ in range(3)]
@@ -114,5 +115,25 @@ async def test_one_namespace_never_has_all_workers():
     await asyncio.sleep(0)
     assert not waiting.done()
     assert taken[0]
+    assert taken[1]
     q.done(taken[0])
+    await asyncio.sleep(0)
+    assert not waiting.done(), "one stays free for a third namespace"
+    q.done(taken[1])
     assert (await waiting).namespace == "flood"
+
+
+async def test_several_that_flood_leave_a_worker_to_one_that_does_not():
+    q = WorkQueue(asyncio.get_running_loop().time, workers=16)
+    for namespace in ("a", "b", "c"):
+        for i in range(50):
+            q.add(Key(namespace, str(i)))
+    taking = [asyncio.create_task(q.take()) for _ in range(16)]
+    await asyncio.sleep(0)
+    q.add(Key("quiet", "a"))
+    await asyncio.sleep(0)
+    taken = [task.result() for task in taking if task.done()]
+    assert Key("quiet", "a") in taken
+    assert min(Counter(key.namespace for key in taken if key).values()) >= 1
+    for task in taking:
+        task.cancel()

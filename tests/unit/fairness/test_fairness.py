@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from run_operator.fairness import Expenses, RoundRobin
+from run_operator.fairness import Expenses, RoundRobin, may_take
 
 
 def filled(**counts: int) -> RoundRobin[str]:
@@ -74,3 +74,17 @@ def test_what_is_remembered_is_bounded():
     for number in range(1000):
         used.charge(number, 1)
     assert used.of(0) == used.of("new")
+
+
+def test_places_are_left_for_those_who_have_none():
+    for workers, alone in ((1, 1), (4, 3), (8, 6), (16, 12)):
+        held = 0
+        while may_take(held, workers - held):
+            held += 1
+        assert held == alone
+    for tenants in range(1, 6):
+        used = [0] * tenants
+        while any(may_take(one, 16 - sum(used)) for one in used):
+            one = used.index(min(used))
+            used[one] += 1
+        assert may_take(0, 16 - sum(used)), f"beside {tenants} that want all"

@@ -37,3 +37,15 @@ def test_whatever_is_no_such_token_is_somebody_of_its_own(claims):
     token = jwt(claims)
     assert owner(token) == identity({"Authorization": f"Bearer {token}"}, "").digest
     assert owner("static-token") != owner("another")
+
+
+def test_all_accounts_of_a_namespace_have_one_share():
+    """Who has a namespace makes as many of them as it takes to fill every place."""
+
+    def tenant(subject: str) -> str:
+        token = jwt({"iss": "https://kubernetes", "sub": subject})
+        return identity({"Authorization": f"Bearer {token}"}, "").tenant
+
+    assert tenant("system:serviceaccount:ml:a") == tenant("system:serviceaccount:ml:b")
+    assert tenant("system:serviceaccount:ml:a") != tenant("system:serviceaccount:other:a")
+    assert tenant("ann") != tenant("bob")

@@ -10,6 +10,7 @@ from run_operator.gateway.entities import Place
 from run_operator.gateway.limits import GatewayLimits
 from run_operator.gateway.run_logs import logs
 from run_operator.kube.errors import NotFoundError, TransientError
+from run_operator.kube.media_types import METADATA_LIST
 from run_operator.kube.resource import PODS, RUN_LOGS, RUNS
 
 PLACE = Place(RUNS, "churn", "ns")
@@ -25,7 +26,15 @@ def pod(name: str, attempt: int) -> dict[str, Any]:
 
 def kept(name: str, attempt: int, text: bytes) -> dict[str, Any]:
     data = base64.b64encode(gzip.compress(text)).decode()
-    return {"run": "x", "attempt": attempt, "pod": name, "container": "main", "data": data}
+    metadata = {"name": f"{name}.main", "labels": {"run-operator.io/attempt": str(attempt)}}
+    return {
+        "metadata": metadata,
+        "run": "x",
+        "attempt": attempt,
+        "pod": name,
+        "container": "main",
+        "data": data,
+    }
 
 
 class Caller:
@@ -35,13 +44,16 @@ class Caller:
         self._objects = {PODS: pods, RUN_LOGS: archive}
         self._written = written
 
-    async def all(self, resource, namespace, *, labels=""):
+    async def all(self, resource, namespace, *, labels="", accept=""):
         assert (namespace, labels) == ("ns", "run-operator.io/run=x")
         found = self._objects[resource]
         if found is None:
             raise NotFoundError("list runlogs", 404, "no such kind")
         for one in found:
-            yield one
+            yield {"metadata": one["metadata"]} if accept == METADATA_LIST else one
+
+    async def get(self, resource, _namespace, name):
+        return next(one for one in self._objects[resource] if one["metadata"]["name"] == name)
 
     async def log_tail(self, namespace, name, query, keep):
         found = self._written[name]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from types import SimpleNamespace
-from typing import Any, ClassVar
+from typing import Any
 
 import orjson
 import pytest
@@ -13,9 +14,13 @@ from run_operator.gateway.encoding import encoded
 from run_operator.gateway.entities import Place
 from run_operator.gateway.errors import Problem
 from run_operator.gateway.limits import GatewayLimits
-from run_operator.gateway.pages import Lists, query
+from run_operator.gateway.list_query import query
+from run_operator.gateway.list_rows import Found
+from run_operator.gateway.pages import Lists
 from run_operator.gateway.shares import Shares
+from run_operator.gateway.summaries import Object, Summaries, Summary
 from run_operator.kube.errors import NotFoundError
+from run_operator.kube.media_types import METADATA_LIST
 from run_operator.kube.resource import FUNCTIONS, RUNS, Resource
 
 
@@ -24,7 +29,7 @@ def obj(number: int, *, kind: str = "Run", name: str = "", size: int = 10, minut
     return {
         "kind": kind,
         "metadata": {
-            "name": f"x{number}", "uid": f"u{number}", "creationTimestamp": created,
+            "name": f"x{number}", "uid": f"u{number}", "creationTimestamp": created, "resourceVersion": "1",
             "managedFields": [{"time": f"2026-11-29T11:{59 - number % 60:02}:00Z"}],
         },
         "spec": {
@@ -40,9 +45,22 @@ class Cluster:
     def __init__(self, objects: list[dict]) -> None:
         self.objects = objects
         self.read: list[str] = []
-        self.identity = SimpleNamespace(owner="ann")
+        self.lists: list[int] = []
+        """Documents that each list of whole documents has had."""
+        self.identity = SimpleNamespace(tenant="ann")
 
-    async def all(self, *_, **__):
+    async def all(self, *_, accept: str = "", **__):
+        if accept == METADATA_LIST:
+            for one in list(self.objects):
+                yield {"metadata": one["metadata"]}
+            return
+        self.lists.append(0)
+        for one in self._told():
+            self.lists[-1] += 1
+            await asyncio.sleep(0)
+            yield one
+
+    def _told(self):
         for one in random.Random(4).sample(self.objects, len(self.objects)):
             yield one
         for one in self.objects[:2]:  # again, as after a restart of the API server
@@ -57,9 +75,13 @@ class Cluster:
 
 
 async def listed(
-    cluster: Cluster, limits: GatewayLimits, resource: Resource = RUNS, **parameters: str
+    cluster: Cluster,
+    limits: GatewayLimits,
+    resource: Resource = RUNS,
+    lists: Lists | None = None,
+    **parameters: str,
 ) -> dict:
-    lists = Lists(limits, Shares(1, 1, 1))
+    lists = lists or Lists(limits, Shares(1, 1, 1))
     answer = await lists.page(cluster, Place(resource, "p", "ns"), query(parameters, limits))  # type: ignore[arg-type]
     return orjson.loads(encoded(answer))
 
@@ -68,6 +90,7 @@ def ids(answer: dict) -> list[str]:
     return [one["id"] for one in answer["content"]]
 
 
+@pytest.mark.parametrize("read_through", [0, 5_000, 10_000_000])
 @pytest.mark.parametrize("held", [0, 700, 3_000, 10_000_000])
 @pytest.mark.parametrize(
     ("sort", "first"),
@@ -79,10 +102,16 @@ def ids(answer: dict) -> list[str]:
         ("name,asc", "x0"),
     ],
 )
-async def test_every_page_is_right_however_little_is_held(held, sort, first):
+async def test_every_page_is_right_however_little_is_held(held, sort, first, read_through):
     cluster = Cluster([obj(number) for number in range(60)])
     pages = [
-        await listed(cluster, GatewayLimits(held=held), sort=sort, size="25", page=str(page))
+        await listed(
+            cluster,
+            GatewayLimits(held=held, read_through=read_through),
+            sort=sort,
+            size="25",
+            page=str(page),
+        )
         for page in range(4)
     ]
     assert [page["numberOfElements"] for page in pages] == [25, 25, 10, 0]
@@ -160,29 +189,50 @@ def test_what_is_not_understood_is_refused(parameters):
     assert caught.value.status == 400
 
 
-@pytest.mark.parametrize(
-    ("kind", "there", "asked"),
-    [
-        ("", ["x0", "x1", "x2"], [""]),
-        ("container+job:run", ["x0", "x2"], ["spec.kind=container+job:run", "spec.kind=container+run"]),
-        ("container+serve:run", ["x1"], ["spec.kind=container+serve:run", "spec.kind=container+run"]),
-        ("container+run", ["x1", "x2"], ["spec.kind=container+run"]),
-    ],
-)
-async def test_runs_of_a_kind_are_listed_also_those_from_before_it_said_the_action(kind, there, asked):
-    class Selecting(Cluster):
-        selected: ClassVar[list[str]] = []
+async def test_large_documents_are_read_once_for_any_number_of_lists():
+    cluster = Cluster([obj(number, size=10_000, kind="Function", name=f"f{number}") for number in range(100)])
+    limits = GatewayLimits(read_through=50_000, held=30_000)
+    lists = Lists(limits, Shares(8, 8, 8))
+    pages = await asyncio.gather(
+        *(listed(cluster, limits, FUNCTIONS, lists, size="2", page=str(page)) for page in range(8))
+    )
+    assert [ids(page) for page in pages] == [[f"x{59 - 2 * n}", f"x{58 - 2 * n}"] for n in range(8)]
+    assert sum(read > 50 for read in cluster.lists) == 1, "one of them read the documents for all"
+    cluster.lists.clear()
+    cluster.objects[50] = obj(50, size=10_000, kind="Function", name="changed")
+    cluster.objects[50]["metadata"]["resourceVersion"] = "2"
+    answer = await listed(cluster, limits, FUNCTIONS, lists, name="changed", size="1")
+    assert ids(answer) == ["x50"]
+    assert not cluster.lists, "what has changed is read alone"
+    del cluster.objects[1:]
+    assert ids(await listed(cluster, limits, FUNCTIONS, lists)) == ["x0"]
+    await listed(cluster, limits, FUNCTIONS, lists)
+    assert cluster.lists == [2], "it is small by now, and read through"
 
-        async def all(self, *_, fields: str):
-            self.selected.append(fields)
-            for one in self.objects:
-                if fields in ("", f"spec.kind={one['spec']['kind']}"):
-                    yield one
 
-    now, serves, runs = obj(0), obj(1), obj(2)
-    serves["spec"] |= {"kind": "container+run", "spec": {"task": "container+serve://p/t"}}
-    runs["spec"] |= {"kind": "container+run", "spec": {"task": "container+job://p/t"}}
-    cluster = Selecting([now, serves, runs])
-    cluster.selected.clear()
-    assert sorted(ids(await listed(cluster, GatewayLimits(), kind=kind))) == there
-    assert cluster.selected == asked
+def test_what_is_remembered_of_documents_is_bounded_and_the_largest_gives_way():
+    summaries = Summaries(most=50_000)
+    place = Object("u", "1", "x")
+    summaries.keep("quiet", place, Summary.of({"id": "mine"}, 7))
+    for number in range(1000):
+        summaries.keep("flood", Object(f"u{number}", "1", "x"), Summary.of({"id": "x" * 1000}, 9))
+    found = summaries.get("quiet", place)
+    assert found is not None
+    assert found.document["id"] == "mine"
+    assert 10 < sum(summaries.get("flood", Object(f"u{n}", "1", "x")) is not None for n in range(1000)) < 50
+    summaries.keep("flood", place, Summary.of({"id": "x" * 5000}, 9))
+    assert summaries.get("flood", place) is None
+    assert summaries.get("quiet", Object("u", "2", "x")) is None, "another version is another document"
+
+
+async def test_names_without_end_are_not_held():
+    """A document says its name itself: hundreds of them with a megabyte each would fill the memory."""
+    limits = GatewayLimits()
+    found = Found(Place(FUNCTIONS, "p", "ns"), query({}, limits), 0)
+    for number in range(10):
+        raw = obj(number, kind="Function")
+        raw["spec"]["name"] = "n" * 1_000_000 + str(number)
+        found.add(raw)
+    rows = found.ordered()
+    assert len(rows) == 10, "each is another name"
+    assert max(len(row.name[1]) for row in rows) < 400

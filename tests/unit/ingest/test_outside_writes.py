@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
 from run_operator.ingest import outside_writes
+from run_operator.ingest.batch_line import BatchLine, Place
 from run_operator.kube.errors import TransientError
 from run_operator.kube.resource import METRIC_BATCHES, RUNS, Resource
 from tests.support.ingest_world import NAMESPACE, UID, World, batch
@@ -146,3 +148,70 @@ async def test_a_namespace_that_floods_leaves_workers_to_others(world):
     world.api.put(METRIC_BATCHES, {"metadata": metadata, "spec": {"run": "none", "ops": []}})
     await world.until(lambda: taken)
     assert taken[0] < 40
+
+
+async def test_a_namespace_with_any_number_of_batches_costs_a_bounded_memory_and_loses_none(
+    world, monkeypatch
+):
+    monkeypatch.setattr(outside_writes, "LOOK", 0.01)
+    monkeypatch.setattr(outside_writes, "PAGE", 7)
+    world.ingest.outside._line._each = 10
+    most = 0
+    for number in range(200):
+        world.log_outside(f"b{number}", number)
+        most = max(most, world.ingest.outside.held)
+    assert most == 10
+    await world.until(lambda: not any(plural == METRIC_BATCHES.plural for plural, *_ in world.api.objects))
+    assert sorted(world.status["metrics"]["loss"]) == list(range(200))
+    assert world.ingest.outside.held == 0
+
+
+async def test_an_answered_batch_that_is_edited_without_end_is_looked_at_once(world, monkeypatch):
+    monkeypatch.setattr(outside_writes, "KEPT", 0.3)
+    world.log_outside("a", run="nobody")
+    await world.until(lambda: (world.batch_of("a") or {}).get("status"))
+    asked = world.api.calls.count("get metricbatches")
+    for _ in range(500):
+        if (raw := world.batch_of("a")) is not None:
+            world.api.put(METRIC_BATCHES, raw)
+        await asyncio.sleep(0)
+    assert world.ingest.outside.held == 1
+    await world.until(lambda: world.batch_of("a") is None)
+    assert world.api.calls.count("get metricbatches") == asked + 1
+
+
+async def test_who_edits_a_batch_that_failed_gets_no_further_try(world, monkeypatch):
+    monkeypatch.setattr(outside_writes, "FIRST_PAUSE", 30.0)
+    world.store.drop_run(world.store.run_of(UID).key, UID)  # its stream is behind
+    world.log_outside("a", 1)
+    await world.until(lambda: "get runs" in world.api.calls)
+    for _ in range(100):
+        world.api.put(METRIC_BATCHES, world.batch_of("a"))
+        await asyncio.sleep(0)
+    assert world.api.calls.count("get metricbatches") == 1
+
+
+async def test_a_batch_that_is_being_deleted_and_held_back_is_left_alone(world):
+    """By a finalizer of somebody: to delete it again and again would never end."""
+    deleting = {
+        "namespace": NAMESPACE,
+        "name": "a",
+        "uid": "uid-of-a",
+        "deletionTimestamp": "2026-11-29T10:00:00Z",
+    }
+    world.api.put(METRIC_BATCHES, {"metadata": deleting, "spec": {"run": "train", "ops": []}})
+    world.log_outside("b", 1)
+    await world.until(lambda: world.batch_of("b") is None)
+    assert world.api.calls.count("delete metricbatches") == 1
+    assert world.ingest.outside.held == 0
+
+
+async def test_all_namespaces_together_are_bounded_and_the_largest_gives_way():
+    line = BatchLine(workers=1, each=100, most=20)
+    for number in range(100):
+        line.add(Place("flood", f"f{number}", f"f{number}"))
+    for number in range(5):
+        line.add(Place("quiet", f"q{number}", f"q{number}"))
+    assert len(line) == 20
+    assert line.lacks("flood")
+    assert not line.lacks("quiet")

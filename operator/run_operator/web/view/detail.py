@@ -68,6 +68,12 @@ def summaries(status: JSON) -> list[dict[str, Any]]:
     return found
 
 
+def slim_event(raw: JSON) -> JSON:
+    """What is read of an Event: anybody may write some about any Run, each as large as an object may be."""
+    kept = {key: raw.get(key) for key in ("lastTimestamp", "eventTime", "type", "reason", "count")}
+    return kept | {"message": text(raw.get("message"))[:MAX_MESSAGE]}
+
+
 def shown_events(events: Sequence[JSON]) -> list[dict[str, Any]]:
     """The Events that are shown, the newest first."""
     found = [
