@@ -155,7 +155,9 @@ class TestFailures:
         ("code", "exit_code", "words", "traced"),
         [
             ("def run(:\n", 1, "ImportFailed: main.py cannot be imported: SyntaxError", True),
-            ("import nothing_like_this\n", 1, "ImportFailed: main.py cannot be imported: ModuleNotFoundError: No module named", True),
+            ("import nothing_like_this\n", 1, "ImportFailed: main.py cannot be imported: ModuleNotFoundError: No module named 'nothing_like_this': add its package to requirements", True),
+            ("import os\nos.environ['DB_HOST']\n", 1, "ImportFailed: main.py cannot be imported: KeyError: 'DB_HOST': this environment variable is not set; give it", True),
+            ("def run():\n    {}['x']\n", 1, "HandlerFailed: KeyError: 'x'", True),
             ("import sys\nsys.exit(3)\n", 1, "ImportFailed: main.py calls sys.exit(3) while it is imported", False),
             ("def other():\n    pass\n", 1, "HandlerNotFound: there is no function 'run' in main.py; there are: other", False),
             ("run = 3\n", 1, "HandlerNotFound: run of main.py is not a function but int", False),
@@ -170,6 +172,7 @@ class TestFailures:
         ended = pod.run(code)
         assert ended.code == exit_code
         assert ended.words.startswith(words)
+        assert ended.words.endswith("KeyError: 'x'") == ("'x'" in words)
         assert ("Traceback" in ended.errors or "SyntaxError" in ended.errors) == traced
         assert "run_runner" not in ended.errors
         assert "runner.pyz" not in ended.errors
@@ -393,4 +396,6 @@ class TestFolder:
     def test_what_an_earlier_attempt_left_on_a_claim_is_not_seen(self, pod, ingest):
         (pod.shared / "helper.py").write_text("VALUE = 'old'\n")
         ended = pod.run("def run():\n    import helper\n")
-        assert ended.words == "HandlerFailed: ModuleNotFoundError: No module named 'helper'"
+        assert ended.words.startswith(
+            "HandlerFailed: ModuleNotFoundError: No module named 'helper': add its package"
+        )

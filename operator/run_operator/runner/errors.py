@@ -48,4 +48,16 @@ def last_line(error: BaseException) -> str:
     if isinstance(error, SyntaxError):
         where = f" ({error.filename}, line {error.lineno})" if error.lineno else ""
         return f"{type(error).__name__}: {error.msg}{where}"
-    return " ".join(text.split())
+    return " ".join(text.split()) + _what_to_do(error)
+
+
+def _what_to_do(error: BaseException) -> str:
+    """What most people forget, where the error shows it."""
+    if isinstance(error, ModuleNotFoundError):
+        return ": add its package to requirements, or the module to the source"
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    if isinstance(error, KeyError) and trace is not None and trace.tb_frame.f_globals.get("__name__") == "os":
+        return ": this environment variable is not set; give it to the function in envs, or in a Secret that secrets names"
+    return ""

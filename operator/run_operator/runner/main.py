@@ -26,6 +26,7 @@ from .errors import (
 )
 from .handler import Functions, load
 from .masking import without_secrets
+from .mlflow_run import AddOnImport
 from .requirements import install
 from .source_files import place
 from .traces import show
@@ -126,6 +127,7 @@ class Runner:
         """The same in another process of this pod, where source and requirements are there already."""
         document = read(os.environ.get(ENV_DOCUMENT, DOCUMENT))
         self.stage = "importing the handler"
+        sys.meta_path.insert(0, AddOnImport())
         file = os.environ.get(ENV_FILE) or None
         functions = load(document.handler, document.init_function, os.getcwd(), file)
         return Prepared(document, functions, sdk.Session(document))
