@@ -11,7 +11,7 @@ from __future__ import annotations
 import itertools
 import json
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Final
 
 from run_operator.api.constants import ANNOTATION_ATTEMPT, LABEL_ATTEMPT, LABEL_RUN_UID
 from run_operator.api.raw import stamp
@@ -43,6 +43,11 @@ OUTSIDE = (
     "Delete the Node",
 )
 """Words that name what has to happen outside: a program ends, a person resumes, a queue lets in, an admin deletes a Node."""
+
+ROUND: Final = 15.0
+"""Seconds of one calm round."""
+STILL: Final = 6
+"""Calm rounds in a row: ninety seconds, longer than any grace period or pause of a story's cluster."""
 
 
 class BrokenRuleError(AssertionError):
@@ -311,18 +316,35 @@ class World:
         """Time passes."""
         self.now += seconds
 
-    def calm(self) -> None:
-        """A round in which everybody does what is to be done, and no program ends."""
+    def comes_to_rest(self, rounds: int) -> None:
+        """So many calm rounds, or fewer: until STILL rounds in a row have changed nothing and no timer is left in the others."""
+        still, before = 0, self._versions()
+        for left in range(rounds - 1, -1, -1):
+            decision = self.calm()
+            after = self._versions()
+            timer = decision.wake_at is not None and decision.wake_at <= self.now + left * ROUND
+            moved = after != before or decision.status is not None or decision.actions or timer
+            still, before = (0, after) if moved else (still + 1, before)
+            if still == STILL:
+                return
+
+    def _versions(self) -> tuple[Any, ...]:
+        objects = (self.run, *self.jobs.values(), *self.pods.values())
+        return tuple((one["metadata"].get("uid"), one["metadata"]["resourceVersion"]) for one in objects)
+
+    def calm(self) -> Plan:
+        """A round in which everybody does what is to be done, and no program ends; returns what the operator decided."""
         if not list(self.catalog):
             self.apply_function()
         self.node_returns()
         self.look()
-        self.reconcile()
+        decision = self.reconcile()
         self.admit(admitted=True)
         self.informer()
         self.job_controller()
         self.kubelet(None)
-        self.now += 15
+        self.now += ROUND
+        return decision
 
     # The operator
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -24,6 +22,7 @@ from run_operator.client.watch import Deadline, ResourceWatch, RunWatch
 from run_operator.kube.resource import RUNS
 from tests.support.api_stub import CutError, Request, Stub, run
 from tests.support.clients import in_thread
+from tests.support.command_line import call_runctl
 from tests.support.harness import wait_for
 
 
@@ -227,13 +226,8 @@ def test_each_verb_asks_a_few_times_and_logs_in_once(
         "args": ["-c", PLUGIN, str(calls)],
     }  # fmt: skip
     path = stub.kubeconfig(tmp_path, **({"token": "t"} if user == "token" else {"exec": plugin}))
-    subprocess.run(
-        [sys.executable, "-m", "run_operator.client.cli", *arguments, "--kubeconfig", str(path)],
-        env=os.environ | {"KUBECONFIG": "", "NO_COLOR": "1"},
-        cwd=tmp_path,
-        capture_output=True,
-        check=False,
-        timeout=60,
+    call_runctl(
+        *arguments, "--kubeconfig", path, folder=tmp_path, variables={"KUBECONFIG": "", "NO_COLOR": "1"}
     )
     assert 0 < len(stub.requests) <= most
     assert {

@@ -20,6 +20,7 @@ from run_operator.client.cli.plugin import answer
 from run_operator.client.cli.png import MAX_CHARTS, png
 from run_operator.client.errors import UnsupportedError
 from run_operator.client.no_answer import unavailable
+from tests.support.command_line import EndedText, call_runctl
 
 ROOT = Path(__file__).parents[3]
 EXPORT = ROOT / "tests" / "data" / "exports" / "container-job-minimal.yaml"
@@ -27,15 +28,8 @@ RUNCTL = [sys.executable, "-m", "run_operator.client.cli"]
 PNG = b"\x89PNG\r\n\x1a\n"
 
 
-def runctl(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    paths = {"PYTHONPATH": str(ROOT / "operator"), "KUBECONFIG": "/nowhere"}
-    return subprocess.run(
-        [*RUNCTL, *arguments],
-        env=os.environ | paths | environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+def runctl(*arguments: str, **environment: str) -> EndedText:
+    return call_runctl(*arguments, variables={"KUBECONFIG": "/nowhere"} | environment).text
 
 
 @pytest.mark.parametrize(

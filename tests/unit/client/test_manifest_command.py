@@ -12,14 +12,14 @@ import pytest
 import yaml
 
 from run_operator.client.cli.inputs import InputError, inputs
+from tests.support.command_line import Ended, call_runctl
 
 EXPORTS = Path(__file__).parents[2] / "data" / "exports"
 GOOD = EXPORTS / "container-job-selfcontained.yaml"
 
 
-def runctl(*arguments: object, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
-    command = [sys.executable, "-m", "run_operator.client.cli", *map(str, arguments)]
-    return subprocess.run(command, input=stdin, capture_output=True, check=False, timeout=30)
+def runctl(*arguments: object, stdin: bytes = b"") -> Ended:
+    return call_runctl(*arguments, stdin=stdin)
 
 
 def test_one_file():

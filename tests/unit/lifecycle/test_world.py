@@ -73,8 +73,7 @@ def tell(seed: int) -> str:
         for name in dice.choices(names, weights, k=STEPS):
             played.append(name)
             choices[name][1]()
-        for _ in range(CALM):
-            world.calm()
+        world.comes_to_rest(CALM)
         world.settled()
     except BrokenRuleError as error:
         pytest.fail(f"seed {seed}: {', '.join(played)}\n{error}", pytrace=False)
