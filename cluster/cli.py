@@ -59,7 +59,13 @@ def cli() -> None:
 @click.option(
     "--s3", "with_s3", is_flag=True, help="An S3 server too, for file stores; its first build takes minutes."
 )
-def up(name: str, shape: str, audit: bool, restarts: bool, with_s3: bool) -> None:
+@click.option(
+    "--registry",
+    "with_registry",
+    is_flag=True,
+    help="A registry too, for images that are built (full); its first build takes minutes.",
+)
+def up(name: str, shape: str, audit: bool, restarts: bool, with_s3: bool, with_registry: bool) -> None:
     """Build what is missing, start the cluster, wait until it is ready. Running already: nothing to do."""
     if current.chosen():
         click.echo(current.check())
@@ -67,14 +73,14 @@ def up(name: str, shape: str, audit: bool, restarts: bool, with_s3: bool) -> Non
     home = Home(name)
     try:
         with alone(home.lock, lambda: _busy(name)):
-            _up(home, shape, audit=audit, restarts=restarts, with_s3=with_s3)
+            _up(home, shape, audit=audit, restarts=restarts, with_s3=with_s3, with_registry=with_registry)
     except KeyboardInterrupt:
         again = f"run it again to go on; `python -m cluster down --name {name}` removes what was begun"
         click.echo(f"\ncluster: interrupted; {again}", err=True)
         sys.exit(INTERRUPTED)
 
 
-def _up(home: Home, shape: str, *, audit: bool, restarts: bool, with_s3: bool) -> None:
+def _up(home: Home, shape: str, *, audit: bool, restarts: bool, with_s3: bool, with_registry: bool) -> None:
     state = State.load(home)
     if state and state.running and state.ready and state.shape == shape:
         click.echo(f"{home.name} is running already; export KUBECONFIG={home.kubeconfig}")
@@ -88,7 +94,7 @@ def _up(home: Home, shape: str, *, audit: bool, restarts: bool, with_s3: bool) -
     for folder in (home.folder, home.logs):
         folder.mkdir(parents=True, exist_ok=True)
     if shape == "full":
-        started = full.up(home, with_s3=with_s3)
+        started = full.up(home, with_s3=with_s3, with_registry=with_registry)
     else:
         started = control_plane.up(home, audit=audit, restarts=restarts, with_s3=with_s3)
     link_kubectl()

@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 from typing import Any, Final
 
-from cluster import images, s3
+from cluster import images, registry, s3
 from cluster.api import wait_ready
 from cluster.build import build
 from cluster.errors import ClusterError
@@ -22,14 +22,16 @@ from cluster.supervise import MODULE
 MODULES: Final = ("etcd", "kubernetes", "containerd", "cni")
 
 
-def up(home: Home, *, with_s3: bool = False) -> State:
+def up(home: Home, *, with_s3: bool = False, with_registry: bool = False) -> State:
     """Start it, with images, DNS and storage, and wait until all of it is ready. Raises ClusterError."""
     programs = {module: build(module) for module in MODULES}
     if with_s3:
         s3.program()  # built before anything runs
+    if with_registry:
+        registry.program()
     archives = images.ensure()
     with step(f"starting the cluster {home.name}"):
-        state = _start(home, programs, with_s3=with_s3)
+        state = _start(home, programs, with_s3=with_s3, with_registry=with_registry)
     try:
         with step("waiting for the API server"):
             wait_ready(home, programs["kubernetes"], lambda: state.running)
@@ -61,16 +63,16 @@ def _cgroup(home: Home) -> str:
     return f"run-operator-{home.name}"
 
 
-def _start(home: Home, programs: dict[str, Path], *, with_s3: bool) -> State:
+def _start(home: Home, programs: dict[str, Path], **beside: bool) -> State:
     """One cluster at a time: each looks for a network that is free."""
     with alone(cache() / "locks" / "networks"):
-        return _start_alone(home, programs, with_s3=with_s3)
+        return _start_alone(home, programs, **beside)
 
 
-def _start_alone(home: Home, programs: dict[str, Path], *, with_s3: bool) -> State:
+def _start_alone(home: Home, programs: dict[str, Path], **beside: bool) -> State:
     number = links.free()
     address = links.cluster_address(number)
-    plan.write(home, programs, _cgroup(home), address, with_s3=with_s3)
+    plan.write(home, programs, _cgroup(home), address, **beside)
     sysctls.save(home.name)
     cgroups.make(_cgroup(home))
     outer = spawning.spawn(home)

@@ -7,8 +7,8 @@ from typing import Any, Final
 
 import yaml
 
-from cluster import components, images, kubeconfig, pki, s3
-from cluster.paths import SOURCE, Home
+from cluster import components, images, kubeconfig, pki, registry, s3
+from cluster.paths import REPOSITORY, SOURCE, Home
 from cluster.supervise import Component, Plan
 
 NODE: Final = "node-1"
@@ -16,10 +16,20 @@ NODE_ADDRESS: Final = "10.245.0.1"
 BRIDGE: Final = "cni0"
 PORTS: Final = {"etcd": 2379, "etcd-peer": 2380, "api": 6443, "controller-manager": 10257, "scheduler": 10259}
 """The cluster has its own network namespace: the usual ports are free."""
+BUILDER_PROFILE: Final = "run-operator-builder.json"
+"""What pods that build images name, below the kubelet's folder of seccomp profiles."""
 SOCKET: Final = "/run/containerd/containerd.sock"
 
 
-def write(home: Home, programs: dict[str, Path], cgroup: str, address: str, *, with_s3: bool = False) -> None:
+def write(
+    home: Home,
+    programs: dict[str, Path],
+    cgroup: str,
+    address: str,
+    *,
+    with_s3: bool = False,
+    with_registry: bool = False,
+) -> None:
     """Certificates, configuration and the plan of the supervisor, for a cluster that is reached at this address."""
     layout = components.Layout(programs, home.folder, home.pki, NODE_ADDRESS, dict(PORTS))
     hosts = [
@@ -56,6 +66,7 @@ def write(home: Home, programs: dict[str, Path], cgroup: str, address: str, *, w
             components.kubelet(layout, NODE),
             components.kube_proxy(layout, NODE),
             *([_s3(home, address)] if with_s3 else []),
+            *([_registry(home, address)] if with_registry else []),
         ],
     ).write(home.plan)
 
@@ -65,6 +76,19 @@ def _s3(home: Home, address: str) -> Component:
     server = s3.Server(f"http://{address}:{s3.PORT}")
     server.save(home.folder)
     return server.component(s3.program(), home.folder, f":{s3.PORT}")
+
+
+def _registry(home: Home, address: str) -> Component:
+    """Reached from pods, from the node and from the host at one address."""
+    one = registry.Registry(f"{address}:{registry.PORT}")
+    one.save(home.folder)
+    registry.trust(home.folder, one.address)
+    profiles = home.folder / "var" / "kubelet" / "seccomp"
+    profiles.mkdir(parents=True, exist_ok=True)
+    (profiles / BUILDER_PROFILE).write_text(
+        (REPOSITORY / "manifests/components/builds/seccomp.json").read_text()
+    )
+    return one.component(registry.program(), home.folder, f":{registry.PORT}")
 
 
 def _setup(home: Home) -> list[list[str]]:
@@ -104,6 +128,7 @@ def _containerd(home: Home, layout: components.Layout) -> str:
         "@ROOT@": str(home.folder / "containerd"),
         "@PAUSE@": images.PAUSE,
         "@CNI@": str(layout.programs["cni"]),
+        "@REGISTRIES@": str(home.folder / "registries"),
         "@CNI_CONFIG@": str(home.folder / "cni"),
     }
     for mark, value in values.items():

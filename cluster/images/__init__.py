@@ -24,6 +24,8 @@ COREDNS: Final = f"{OWN}/coredns:1"
 PROVISIONER: Final = f"{OWN}/local-path-provisioner:1"
 OPERATOR: Final = f"{OWN}/run-operator:dev"
 PYTHON_RUNTIME: Final = f"{OWN}/python-runtime"
+BUILDER: Final = f"{OWN}/builder:1"
+BUILDER_PACKAGES: Final = "buildah,skopeo"
 UNUSED_SECONDS: Final = 3600
 BUSYBOX: Final = "docker.io/library/busybox:1.36"
 
@@ -84,6 +86,13 @@ def catalogue() -> list[Image]:
             Config(command=("python3",), user="1000", env=("HOME=/tmp",)),
             lambda: [rootfs.python(python_runtime.LIBRARIES), python_runtime.packages()],
             python_runtime.inputs,
+            on_demand=True,
+        ),
+        Image(
+            "builder",
+            [BUILDER],
+            Config(command=("python3",), user="1000", env=("HOME=/tmp",)),
+            lambda: [rootfs.python(BUILDER_PACKAGES)],
             on_demand=True,
         ),
     ]  # fmt: skip
