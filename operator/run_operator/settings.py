@@ -11,7 +11,7 @@ import click
 from run_operator.flags import BindAddress, BindAddressType, setting
 from run_operator.ingest.limits import Pace
 from run_operator.log_archive.limits import ArchiveLimits
-from run_operator.workloads.types import python_images
+from run_operator.workloads.types import ImageBuilding, python_images
 
 KEPT: Final = ArchiveLimits()
 PACE: Final = Pace()
@@ -22,6 +22,13 @@ def _checked_url(_: click.Context, __: click.Parameter, value: str) -> str:
     if value and (parts.scheme != "https" or not parts.hostname or parts.path.strip("/")):
         raise click.BadParameter("say https://HOST:PORT, without a path")
     return value.rstrip("/")
+
+
+def _checked_profile(_: click.Context, __: click.Parameter, value: str) -> str:
+    kind, slash, name = value.partition("/")
+    if value and not (value == "Unconfined" or (kind == "Localhost" and slash and name)):
+        raise click.BadParameter(f"{value!r} is neither Unconfined nor Localhost/NAME")
+    return value
 
 
 def _checked_images(_: click.Context, __: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
@@ -140,6 +147,40 @@ class Settings:
         "",
         "Claim of each project's namespace that keeps what uv and pip download for Python functions; empty: none.",
     )
+    build_registry: str = setting(
+        "",
+        "HOST or HOST/PATH that built images are pushed to, {namespace} in it being the Run's; empty: images are not built.",
+    )
+    build_image: str = setting(
+        ImageBuilding("").image, "The image that builds: buildah, skopeo, git and Python (images/builder)."
+    )
+    build_push_secret: str = setting(
+        "",
+        "Secret of each project's namespace with .dockerconfigjson (and ca.crt) by which images are pushed; empty: none.",
+    )
+    build_base_secret: str = setting(
+        "",
+        "The same for base images, with rights to pull alone: what a Containerfile lets run may read it; empty: none.",
+    )
+    build_seccomp_profile: str = setting(
+        "",
+        "Seccomp profile of the container that builds: Unconfined or Localhost/FILE; empty: RuntimeDefault.",
+        callback=_checked_profile,
+    )
+    build_apparmor_profile: str = setting(
+        "",
+        "AppArmor profile of that container: Unconfined or Localhost/NAME; empty: the node's own.",
+        callback=_checked_profile,
+    )
+    build_user_namespace: bool = setting(
+        False,
+        "Give pods that build a user namespace of their own (hostUsers: false).",
+        is_flag=True,
+        flag="--build-user-namespace",
+    )
+    build_plain_http: bool = setting(
+        False, "The registry of --build-registry has no TLS.", is_flag=True, flag="--build-plain-http"
+    )
     ingest_interval: float = setting(
         PACE.interval, "Seconds between two writes of one Run's metrics.", type=click.FloatRange(0.1)
     )
@@ -174,6 +215,22 @@ class Settings:
         "Secret that gets the gateway's certificate (manifests/components/gateway sets it); empty: none is issued.",
     )
     gateway_service: str = setting("run-operator-gateway", "Service of the gateway, for its certificate.")
+
+    @property
+    def building(self) -> ImageBuilding | None:
+        """How images are built; None: they are not."""
+        if not self.build_registry:
+            return None
+        return ImageBuilding(
+            self.build_registry,
+            self.build_image,
+            self.build_push_secret,
+            self.build_base_secret,
+            self.build_seccomp_profile,
+            self.build_apparmor_profile,
+            self.build_user_namespace,
+            self.build_plain_http,
+        )
 
     @property
     def shared_profiles_namespace(self) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from cluster.registry import Registry
 from tests.support.harness import REPOSITORY, Person, cluster_down, cluster_name, cluster_up
 
 NAME = cluster_name("e2e")
@@ -25,13 +26,27 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def kubeconfig() -> Iterator[Path]:
     if os.geteuid() != 0:
         pytest.skip("real pods need root")
-    path = cluster_up(NAME, "full", "--s3")
+    path = cluster_up(NAME, "full", "--s3", "--registry")
     someone = Person(path, "run-operator")
     someone.install_crds()
     someone.kubectl("apply", "-k", str(REPOSITORY / "manifests" / "overlays" / "demo"))
+    build_images_at(someone, path.parent)
     someone.kubectl("rollout", "status", "deployment/run-operator", "--timeout=90s")
     yield path
     cluster_down(NAME)
+
+
+def build_images_at(someone: Person, folder: Path) -> None:
+    """Tell the operator of the cluster's registry, as an administrator does."""
+    settings = {
+        "REGISTRY": f"{Registry.load(folder).address}/runs/{{namespace}}",
+        "PUSH_SECRET": "run-operator-build-push",
+        "BASE_SECRET": "run-operator-build-base",
+        "SECCOMP_PROFILE": "Localhost/run-operator-builder.json",
+        "PLAIN_HTTP": "true",
+    }
+    named = [f"RUN_OPERATOR_BUILD_{name}={value}" for name, value in settings.items()]
+    someone.kubectl("set", "env", "deployment/run-operator", *named)
 
 
 @pytest.fixture(scope="session")

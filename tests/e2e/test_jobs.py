@@ -28,7 +28,7 @@ def apply_export(person, export: str | Path) -> str:
         ("container-job-completed", "COMPLETED", "exited with code 0"),
         ("edge-exponent-id", "COMPLETED", "exited with code 0"),
         ("edge-numeric-id", "RUNNING", "runs on node"),
-        ("container-build-full", "CREATED", "container+build needs a ClusterRuntime that builds images"),
+        ("container-build-full", "CREATED", "the profile '1xa100' is in no ConfigMap"),
     ],
 )
 def test_exports_run_to_the_state_they_should(person, export, state, said):

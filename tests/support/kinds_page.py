@@ -43,7 +43,12 @@ def text() -> str:
 def _rows(kind: Kind) -> Iterator[str]:
     label = kind.label
     if label in SUPPORTED:
-        yield f"| `{label}` | runs | {_word(SUPPORTED[label].child_kind)} | built in |"
+        here, how = (
+            ("runs with a registry", "[built in](builds.md), once the operator knows a registry")
+            if (kind.action == "build")
+            else ("runs", "built in")
+        )
+        yield f"| `{label}` | {here} | {_word(SUPPORTED[label].child_kind)} | {how} |"
     elif label in SHIPPED:
         spec = _spec(label)
         built = spec.get("document", {}).get("kind", "").removesuffix(":run")

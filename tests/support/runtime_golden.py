@@ -11,7 +11,7 @@ from run_operator.api.run import Run
 from run_operator.document.entity import load
 from run_operator.resolution.resolve import resolve
 from run_operator.workloads.builder import build
-from run_operator.workloads.types import Options
+from run_operator.workloads.types import ImageBuilding, Options
 from tests.support.builders import UID
 from tests.support.runtimes import ROOT, catalog
 
@@ -28,7 +28,11 @@ def objects(path: Path) -> str:
     raw = manifest(load(path.read_bytes()), namespace="ml")
     raw["metadata"]["uid"] = UID
     raw["spec"]["spec"] = {key: value for key, value in raw["spec"]["spec"].items() if key != "profile"}
-    options = Options(ingest_url="https://ingest:8443", pod_api_url="https://ingest:8443")
+    options = Options(
+        ingest_url="https://ingest:8443",
+        pod_api_url="https://ingest:8443",
+        building=ImageBuilding("registry.example.org"),
+    )
     found = resolve(Run.from_object(raw), catalog(), options)
     if found.error:
         raise found.error

@@ -26,6 +26,8 @@ TOKEN_FILE: Final = f"{FOLDER}/token"
 RUNNER_FILE: Final = f"{FOLDER}/{RUNNER_KEY}"
 DOCUMENT_FILE: Final = f"{FOLDER}/run.json"
 """File that the runner reads: the Run, and the address for its results."""
+BUILD_CONTAINER: Final = "build"
+"""The init container in which an image is made: such a Run is at work before its program, which pushes the image."""
 TOKEN_SECONDS: Final = 3600
 """Life of a token; the kubelet writes a new one at 80 % of it."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -12,6 +13,9 @@ MAX_BYTES: Final = 64 * 1024
 MAX_NAMES: Final = 256
 MAX_NAME: Final = 128
 MAX_KEY: Final = 1024
+IMAGE: Final = "image"
+"""The output of a build."""
+BY_DIGEST: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/:-]*@sha256:[0-9a-f]{64}")
 RESULT_FIELDS: Final = frozenset({"results", "outputs", "resultsInfo"})
 """Status fields that are written only when a function ends."""
 
@@ -40,7 +44,11 @@ class Results:
         for name in (*results, *outputs):
             _check_name(name)
         for name, key in outputs.items():
-            if not isinstance(key, str) or not key.startswith("store://") or len(key) > MAX_KEY:
+            if (
+                not isinstance(key, str)
+                or len(key) > MAX_KEY
+                or not (key.startswith("store://") or _is_image(name, key))
+            ):
                 raise InvalidResultsError(f"the output {name!r} is not the key of an entity (store://...)")
         size = len(json.dumps(value).encode())
         if size > MAX_BYTES:
@@ -56,6 +64,11 @@ class Results:
             "outputs": dict(self.outputs),
             "resultsInfo": {"attempt": attempt, "time": time},
         }
+
+
+def _is_image(name: str, value: str) -> bool:
+    """What a build says it has made."""
+    return name == IMAGE and BY_DIGEST.fullmatch(value) is not None
 
 
 def _check_name(name: str) -> None:

@@ -234,8 +234,8 @@ def _under_way(job: JobView, pods: Sequence[PodView], ending: Termination | None
         advice = f"if none comes, kubectl describe job {job.name} says why"
         text = f"waiting for the Job to make a pod ({advice}){again}"
         return JobOutcome("PENDING", "NoPod", text[:MAX_MESSAGE], ask=about_job(job))
-    running = newest.program
-    if running is not None and running.state == "running":
+    running = newest.at_work
+    if running is not None:
         where = f" on node {newest.facts.node}" if newest.facts.node else ""
         reason = "Restarted" if again else "Running"
         message = f"pod {newest.name} runs{where}{again}"[:MAX_MESSAGE]

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final, NamedTuple
 
 from run_operator.api.constants import LABEL_ATTEMPT
+from run_operator.api.pod_contract import BUILD_CONTAINER
 from run_operator.api.raw import mapping, mappings, parse, text
 from run_operator.children.common import ChildView, ConditionView, Controller, condition, identity, number
 
@@ -113,6 +114,16 @@ class PodView(ChildView):
     def program(self) -> ContainerView | None:
         """The Run's own container; None: the kubelet has not reported it."""
         return next((c for c in self.facts.containers if c.name == PROGRAM and not c.init), None)
+
+    @property
+    def at_work(self) -> ContainerView | None:
+        """The container that does the Run's work now: its program, or before that the one that makes an image."""
+        if self.program is not None and self.program.state == "running":
+            return self.program
+        containers = self.facts.containers
+        return next(
+            (c for c in containers if c.init and c.name == BUILD_CONTAINER and c.state == "running"), None
+        )
 
     @property
     def over(self) -> bool:

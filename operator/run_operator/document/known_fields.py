@@ -34,12 +34,18 @@ COMMON_OF_SERVICES: Final = _SERVICE - {"service_ports"}
 _PYTHON: Final = (_POD - {"command", "args"}) | {
     "base_image", "python_version", "requirements", "inputs", "parameters", "init_parameters",
 }  # fmt: skip
+_BUILD: Final = COMMON | {"source", "base_image", "instructions"}
+_PYTHON_BUILD: Final = _BUILD | {"python_version", "requirements"}
 USED: Final[dict[str, frozenset[str]]] = {
     "container+job": _POD,
     "container+serve": _POD | _SERVICE,
     "container+deploy": _POD | _SERVICE,
     "python+job": _PYTHON,
     "python+serve": _PYTHON | _SERVICE,
+    "container+build": _BUILD,
+    "python+build": _PYTHON_BUILD,
+    "openinference+build": _PYTHON_BUILD,
+    "guardrail+build": _PYTHON_BUILD,
 }
 """Used fields by `<runtime>+<action>`. Other kinds are not checked."""
 PLATFORM: Final = frozenset(

@@ -191,6 +191,7 @@ class Operator:
             store_secret=self._settings.store_secret,
             requirements_secret=self._settings.requirements_secret,
             requirements_cache_claim=self._settings.requirements_cache_claim,
+            building=self._settings.building,
             seal=seal,
             **({"module_config_map": reporting.module_config_map} if reporting else {}),
         )

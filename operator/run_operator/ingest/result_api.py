@@ -18,6 +18,7 @@ from run_operator.children.cluster_view import ClusterView
 from run_operator.http.rate_limit import Buckets, Clock
 from run_operator.http.server import OK, Answer, DeniedError
 from run_operator.ingest.auth import PodOwnership, TokenReviewer
+from run_operator.ingest.built_image import told_to_function
 from run_operator.ingest.limits import IngestLimits
 from run_operator.ingest.open_attempt import check_open, check_sender, sender
 from run_operator.kube.client import Api
@@ -71,12 +72,16 @@ class ResultApi:
         attempt = await self._members.attempt(run, caller)
         results = _results(await read())
         for _ in range(TRIES):
-            if await self._stored(run, attempt, results):
+            if (now := await self._stored(run, attempt, results)) is not None:
+                await told_to_function(self._api, now, results)
                 return Answer(OK, {})
         raise DeniedError(503, "others keep writing to this Run", retry_after=RETRY)
 
-    async def _stored(self, run: Run, attempt: int, results: Results) -> bool:
-        """Send one patch; False: the Run has changed meanwhile. Raises DeniedError or the errors of `kube.errors`."""
+    async def _stored(self, run: Run, attempt: int, results: Results) -> Run | None:
+        """Send one patch; the Run as it was found. None: it has changed meanwhile.
+
+        Raises DeniedError or the errors of `kube.errors`.
+        """
         try:
             raw = await self._api.get(RUNS, run.namespace, run.name)
         except NotFoundError as error:
@@ -85,7 +90,7 @@ class ResultApi:
         check_open(run, now, attempt, "results")
         fields = results.status_fields(attempt, stamp(self._wall()))
         if all(mapping(raw.get("status")).get(name) == fields[name] for name in ("results", "outputs")):
-            return True  # sent again because its answer was lost
+            return now  # sent again because its answer was lost
         try:
             answer = await self._api.json_patch(
                 RUNS, run.namespace, run.name, _operations(now, fields), subresource="status", accept=METADATA
@@ -93,10 +98,10 @@ class ResultApi:
         except TooLargeError as error:
             raise DeniedError(422, f"the Run has no room for them beside its document: {error}") from error
         except InvalidError:
-            return False
+            return None
         version = str(mapping(answer.get("metadata")).get("resourceVersion", ""))
         self._directory.advance(now, replace(now, resource_version=version))
-        return True
+        return now
 
 
 def _results(body: bytes) -> Results:

@@ -1,4 +1,4 @@
-"""`job` runs a function once, `serve` answers requests with it, `fetch` brings files: from the document to the exit code."""
+"""`job` runs a function once, `serve` answers requests with it, `fetch` brings files, `build` and `push` make an image."""
 
 from __future__ import annotations
 
@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING, Any, Callable, NamedTuple
 from . import arguments, report, returned, sdk
 from .document import Document, read
 from .errors import (
+    BUILD_FAILED,
     HANDLER_FAILED,
     IMPORT_FAILED,
     INIT_FAILED,
     INPUTS_FAILED,
     INVALID_SOURCE,
     OUTPUTS_FAILED,
+    PUSH_FAILED,
     REQUIREMENTS_FAILED,
     SERVER_FAILED,
     RunnerError,
@@ -55,6 +57,8 @@ REASONS_OF_STAGES = {
     "reading the inputs": INPUTS_FAILED,
     "storing the results": OUTPUTS_FAILED,
     "serving": SERVER_FAILED,
+    "building the image": BUILD_FAILED,
+    "pushing the image": PUSH_FAILED,
 }
 """The reason of an error that nobody thought of, by what was done just then."""
 
@@ -85,17 +89,7 @@ class Runner:
 
     def _ended(self, action: str) -> int:
         try:
-            if action == "serve":
-                from .serve import serve
-
-                return serve(self)
-            if action == "fetch":
-                from .model_files import provide
-
-                self.stage = "fetching files"
-                provide(sys.argv[2:], os.environ)
-                return 0
-            self._job()
+            return self._done(action)
         except RunnerError as error:
             return self._failed(error)
         except SystemExit as error:
@@ -103,6 +97,25 @@ class Runner:
         except Exception as error:  # noqa: BLE001 - no traceback of ours, and a reason in any case
             said = f"the runner failed while {self.stage}: {last_line(error)}"
             return self._failed(RunnerError(REASONS_OF_STAGES.get(self.stage, HANDLER_FAILED), said))
+
+    def _done(self, action: str) -> int:
+        if action == "serve":
+            from .serve import serve
+
+            return serve(self)
+        if action == "fetch":
+            from .model_files import provide
+
+            self.stage = "fetching files"
+            provide(sys.argv[2:], os.environ)
+        elif action == "in-namespace":
+            from .user_namespace import enter
+
+            enter(sys.argv[2:])
+        elif action in ("build", "push"):
+            self._image(action)
+        else:
+            self._job()
         return 0
 
     def _failed(self, error: RunnerError) -> int:
@@ -171,6 +184,23 @@ class Runner:
         found, outputs = collected(session, value, named=named)
         returned.check(found, outputs)
         report.send(document.report, found, outputs)
+
+    def _image(self, action: str) -> None:
+        """One of the two containers that make an image."""
+        from . import image_maker
+
+        document = read(os.environ.get(ENV_DOCUMENT, DOCUMENT))
+        order = image_maker.Order.of(document.run)
+        if action == "push":
+            self.stage = "pushing the image"
+            report.send(document.report, {}, {"image": image_maker.push(order, self._started)})
+            return
+        folder = os.environ.get(ENV_FOLDER, FOLDER) if order.in_place else working_folder()
+        if document.source:
+            self.stage = "fetching the source"
+            place(document.source, folder, os.environ)
+        self.stage = "building the image"
+        image_maker.build(order, folder, self._started)
 
     def _require(self, requirements: Sequence[str]) -> None:
         """Before what the image has, and for child processes too."""

@@ -11,9 +11,10 @@ from run_operator.runtimes.expression import Compiler, ExpressionError, bounded
 from run_operator.runtimes.translate import translated, variables
 from run_operator.workloads.builder import build
 from run_operator.workloads.fields import WorkloadError
-from run_operator.workloads.types import Options
+from run_operator.workloads.types import ImageBuilding, Options
 
 INGEST: Final = "https://ingest.invalid"
+REGISTRY: Final = "registry.example"
 """Here only the Runtime is looked at, not what this operator is set to."""
 TRIAL: Final = {"kind": "ClusterRuntime", "name": "trial", "namespace": ""}
 
@@ -67,7 +68,11 @@ def _tried_with(definition: Definition, run: Run, what: str) -> Iterator[str]:
     if wrong:
         return
     try:
-        build(translated(run, definition, TRIAL), 1, Options(ingest_url=INGEST))
+        build(
+            translated(run, definition, TRIAL),
+            1,
+            Options(ingest_url=INGEST, building=ImageBuilding(REGISTRY)),
+        )
     except WorkloadError as error:
         yield f"spec.document: {what} becomes one that cannot be built: {error}"
 

@@ -14,10 +14,14 @@ from run_operator.runtimes.memo import definition
 from run_operator.runtimes.translate import translated
 from run_operator.workloads.builder import build
 from run_operator.workloads.fields import WorkloadError
-from run_operator.workloads.types import Options
+from run_operator.workloads.types import ImageBuilding, Options
 from run_operator.workloads.unused_fields import without_effect
 
-PLACEHOLDER: Final = Options(ingest_url="https://ingest.example", pod_api_url="https://ingest.example")
+PLACEHOLDER: Final = Options(
+    ingest_url="https://ingest.example",
+    pod_api_url="https://ingest.example",
+    building=ImageBuilding("registry.example"),
+)
 """Addresses that the operator's settings would give."""
 UID: Final = "00000000-0000-0000-0000-000000000000"
 

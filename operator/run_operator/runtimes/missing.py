@@ -24,6 +24,9 @@ SHIPPED: Final[dict[str, str]] = {
     "flower-app+train": "flower",
     "flower-server+deploy": "flower",
     "flower-client+deploy": "flower",
+    "mlflowserve+build": "mlflowserve",
+    "flower-server+build": "flower",
+    "flower-client+build": "flower",
 }
 """The kinds that a file of manifests/runtimes makes run."""
 _ARGO: Final = (
@@ -57,12 +60,6 @@ def missing(kind: Kind) -> WorkloadError:
     if component := COMPONENTS.get(kind.runtime):
         return UnresolvedError(
             REASON, f"{label} needs a ClusterRuntime, and none is shipped: {component}; {HOW_TO}"
-        )
-    if kind.action == "build":
-        return UnresolvedError(
-            REASON,
-            f"{label} needs a ClusterRuntime that builds images, and none is shipped, since it takes a registry: build "
-            f"the image elsewhere and name it as image in the Run or its Function; {HOW_TO}",
         )
     return UnresolvedError(
         REASON, f"{label} needs a Runtime or ClusterRuntime whose spec.kinds has {label}:run; {HOW_TO}"

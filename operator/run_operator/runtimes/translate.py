@@ -48,6 +48,8 @@ def translated(run: Run, definition: Definition, runtime: Mapping[str, str]) -> 
         **{name: run.spec[name] for name in definition.common if not is_empty(run.spec.get(name))},
         **{name: value for name, value in _as_is(run.spec, definition) if value is not None},
     }
+    if definition.kind.endswith("+build") and run.spec.get("function"):
+        spec["function"] = run.spec["function"]  # an image is named after it
     return replace(
         run,
         spec=_joined(made, spec),

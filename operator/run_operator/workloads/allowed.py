@@ -29,7 +29,7 @@ def check_allowed(made: Pod, service: Mapping[str, Any] | None, options: Options
     if priority:
         _check("priority_class", priority, options.allowed_priority_classes, "--allowed-priority-class")
     for container in pod["containers"]:
-        _check_image(container["image"], options.allowed_registries)
+        check_image("image", container["image"], options.allowed_registries)
 
 
 def qualified(image: str) -> str:
@@ -49,10 +49,11 @@ def _check(field: str, value: str, allowed: Sequence[str], flag: str) -> None:
         raise _not_allowed(field, value, allowed, flag)
 
 
-def _check_image(image: str, allowed: Sequence[str]) -> None:
+def check_image(field: str, image: str, allowed: Sequence[str]) -> None:
+    """Raise WorkloadError with reason NotAllowed for an image that is below none of them."""
     name = qualified(image)
     if allowed and not any(name.startswith(f"{prefix.rstrip('/')}/") for prefix in allowed):
-        raise _not_allowed("image", name, allowed, "--allowed-registry")
+        raise _not_allowed(field, name, allowed, "--allowed-registry")
 
 
 def _not_allowed(field: str, value: str, allowed: Sequence[str], flag: str) -> WorkloadError:

@@ -12,9 +12,11 @@ from run_operator.document.errors import DocumentError
 from run_operator.document.kinds import of_run
 from run_operator.workloads import fields
 from run_operator.workloads.allowed import check_allowed
+from run_operator.workloads.containerfile import is_dockerfile
 from run_operator.workloads.custom import CustomResource
 from run_operator.workloads.deployment import Replicated
 from run_operator.workloads.fields import InvalidSpecError, UnsupportedError, WorkloadError
+from run_operator.workloads.image_build import ImageBuild
 from run_operator.workloads.job import ContainerJob
 from run_operator.workloads.mistakes import all_mistakes
 from run_operator.workloads.python import PythonJob, PythonServe
@@ -27,7 +29,11 @@ BUILDERS: Final[tuple[Builder, ...]] = (
     Replicated(("container+deploy",), needs_ports=False),
     PythonJob(),
     PythonServe(),
+    ImageBuild(("container+build",), "base_image"),
+    ImageBuild(("python+build", "openinference+build", "guardrail+build"), "source"),
 )
+OF_DOCKERFILE: Final = ImageBuild(("container+build",), "source")
+"""Builder of documents that hold their Dockerfile."""
 MAX_SPEC: Final = 1024 * 1024
 """Bytes of the spec as JSON, as of an exported file: etcd holds 1.5 MiB, and the Run's status and metrics come on top."""
 CUSTOM: Final = CustomResource()
@@ -102,7 +108,7 @@ def builder(run: Run) -> Builder:
             "UnsupportedKind",
             f"{kind.label} is not built in, and no Runtime was applied to it; built in: {known}",
         )
-    return found
+    return OF_DOCKERFILE if kind.label == "container+build" and is_dockerfile(run.spec) else found
 
 
 def _check_size(spec: Mapping[str, Any]) -> None:

@@ -82,8 +82,8 @@ def program(run: Run, options: Options, action: str) -> Program:
         )
     _check_source(fields.mapping(run.spec, "source"))
     command = ("python3", "-u", names.RUNNER_FILE, action)
-    document = _document(run, options.ingest_url)
-    return Program(_image(run.spec, options), command, document, installs=bool(run.spec.get("requirements")))
+    content = document(run, options.ingest_url)
+    return Program(_image(run.spec, options), command, content, installs=bool(run.spec.get("requirements")))
 
 
 def _image(spec: Mapping[str, Any], options: Options) -> str:
@@ -120,16 +120,17 @@ def _check_source(given: Mapping[str, Any]) -> None:
     fields.text(given, "init_function", PATH)
 
 
-def _document(run: Run, ingest_url: str) -> bytes:
-    """The JSON that the runner reads; the same bytes for the same Run."""
+def document(run: Run, ingest_url: str, more: Mapping[str, Any] | None = None) -> bytes:
+    """The JSON that the runner reads, with `more` beside the Run's spec; the same bytes for the same Run."""
     for field in ("inputs", "parameters", "init_parameters"):
         fields.mapping(run.spec, field)
     key = run.key_of_document or f"store://{run.project}/run/{run.kind}/{run.id}"
-    document = {
+    found = {
         "run": {
             "kind": run.kind, "project": run.project, "id": run.id, "name": run.id, "key": key,
             "metadata": {"project": run.project, "name": run.id},
             "spec": {name: run.spec[name] for name in HANDED if run.spec.get(name) is not None},
+            **(more or {}),
         },
         "report": {
             "url": ingest_url.rstrip("/") + names.result_path(run.namespace, run.name),
@@ -138,7 +139,7 @@ def _document(run: Run, ingest_url: str) -> bytes:
         },
         "grace": max(1, run.policy.termination_grace_period - GRACE_LEFT),
     }  # fmt: skip
-    text = json.dumps(document, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+    text = json.dumps(found, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
     data = text.encode("utf-8", "surrogatepass")
     if len(data) > MAX_DOCUMENT:
         raise WorkloadError(

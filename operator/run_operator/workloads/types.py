@@ -26,6 +26,28 @@ def python_images() -> dict[str, str]:
 
 
 @dataclass(frozen=True, slots=True)
+class ImageBuilding:
+    """How images are built, by the administrator's settings."""
+
+    registry: str
+    """`host` or `host/path`; `{namespace}` in it stands for the Run's namespace."""
+    image: str = "run-operator.local/builder:1"
+    """The image of the builder: buildah, skopeo, git and Python."""
+    push_secret: str = ""
+    """Secret of a Run's namespace with the logins by which images are pushed (.dockerconfigjson, and ca.crt); empty: none."""
+    base_secret: str = ""
+    """The same for base images; what a Containerfile lets run may read it."""
+    seccomp_profile: str = ""
+    """Profile of the container that builds: Unconfined, or Localhost/FILE; empty: that of the pod."""
+    apparmor_profile: str = ""
+    """The same of AppArmor."""
+    user_namespace: bool = False
+    """Whether these pods get a user namespace of their own (`hostUsers: false`)."""
+    plain_http: bool = False
+    """Whether the registry has no TLS."""
+
+
+@dataclass(frozen=True, slots=True)
 class Options:
     """The operator's settings as far as building needs them."""
 
@@ -55,6 +77,8 @@ class Options:
     allowed_priority_classes: tuple[str, ...] = ()
     allowed_registries: tuple[str, ...] = ()
     """`host` or `host/path`: images below it."""
+    building: ImageBuilding | None = None
+    """None: images are not built."""
     protect_jobs: bool = True
     """Whether pods of jobs ask autoscalers not to move them when they tidy up nodes."""
 

@@ -11,7 +11,7 @@ import pytest
 
 from run_operator.api.run import Run
 from run_operator.workloads.builder import SUPPORTED, build
-from run_operator.workloads.types import Options
+from run_operator.workloads.types import ImageBuilding, Options
 from tests.support.harness import Person, run_object, wait_for
 from tests.support.runtimes import runtime
 
@@ -387,12 +387,22 @@ def test_what_the_operator_makes_is_allowed(cast, person, kind):
         for volume in ("persistent_volume_claim", "empty_dir", "ephemeral")
     ]
     source = {"source": "a.py", "code": "def run(): pass", "handler": "a:run"}
-    spec = {"volumes": volumes, "source": source, "secrets": ["a"], "resources": {"disk": "1Gi"}}
+    spec = {
+        "volumes": volumes,
+        "source": source,
+        "base_image": "b",
+        "secrets": ["a"],
+        "resources": {"disk": "1Gi"},
+    }
     if SUPPORTED[kind].child_kind == "Deployment":
         spec["service_ports"] = [{"port": 80}]
     raw = run_object("owner", kind=kind, spec=spec)
     raw["metadata"] |= {"namespace": person.namespace, "uid": "0b4d3c1e-7a55-4f8e-9d55-3f5a3f0e5a11"}
-    made = build(Run.from_object(raw), 1, Options(ingest_url="https://x:1", pod_api_url="https://x:1"))
+    building = ImageBuilding(
+        "r", push_secret="a", base_secret="b", seccomp_profile="Localhost/a.json", user_namespace=True
+    )
+    options = Options(ingest_url="https://x:1", pod_api_url="https://x:1", building=building)
+    made = build(Run.from_object(raw), 1, options)
     for document in (made.child, *made.needs, *([made.service] if made.service else [])):
         assert cast.refusal("operator", dict(document)) == ""
 

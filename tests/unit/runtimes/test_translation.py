@@ -159,7 +159,7 @@ def test_which_of_several_counts():
     ("kind", "error", "said"),
     [
         ("sklearnserve+serve", UnresolvedError, "kubectl apply -f manifests/runtimes/sklearnserve.yaml"),
-        ("python+build", UnresolvedError, "needs a ClusterRuntime that builds images"),
+        ("mlflowserve+build", UnresolvedError, "kubectl apply -f manifests/runtimes/mlflowserve.yaml"),
         ("sklearnserve+train", UnsupportedError, "sklearnserve has no action train; it has serve"),
         ("mine+job", UnresolvedError, "whose spec.kinds has mine+job:run"),
     ],

@@ -1,0 +1,192 @@
+"""The Containerfile of a document with the action build, as the platform writes it. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from run_operator.workloads import fields
+from run_operator.workloads.environment import document_variables
+from run_operator.workloads.fields import InvalidSpecError
+from run_operator.workloads.source import PATH, content
+
+ALLOWED: Final = (
+    "FROM", "RUN", "CMD", "EXPOSE", "ENV", "ADD", "COPY", "ENTRYPOINT", "USER", "WORKDIR", "ARG", "HEALTHCHECK", "LABEL", "SHELL",
+    "VOLUME",
+)  # fmt: skip
+"""Instructions, as on the platform: its list for `instructions` and, for a whole Dockerfile, three more."""
+CONTEXT: Final = "/shared"
+"""Where the platform puts the context of a container's image."""
+FUNCTION: Final = "/opt/function"
+"""Where a function's files are in an image: /shared is an empty volume when it runs."""
+REQUIREMENTS: Final = "requirements.run-operator.txt"
+"""In the context; a name that no repository has."""
+INSTALL: Final = (
+    f"RUN --mount=type=secret,id=installer,target=/run/installer . /run/installer && "
+    f"if command -v uv >/dev/null; then uv pip install --system --no-cache -r {{0}}/{REQUIREMENTS}; "
+    f"else python3 -m pip install --no-cache-dir -r {{0}}/{REQUIREMENTS}; fi"
+)
+"""The addresses and passwords of package indexes are in a file that is there for this instruction alone."""
+BACKSLASH: Final = "\\"
+MAX_BYTES: Final = 256 * 1024
+_DIRECTIVE: Final = re.compile(r"#\s*(syntax|escape|check)\s*=", re.IGNORECASE)
+_FROM: Final = re.compile(r"(?:^FROM\s+(?:--\S+\s+)*|\s--from=|\bfrom=)([^\s,]+)", re.IGNORECASE)
+"""In `FROM image`, `COPY --from=image` and `RUN --mount=type=bind,from=image`."""
+_STAGE: Final = re.compile(r"FROM\s.*\sAS\s+(\S+)\s*$", re.IGNORECASE)
+_HEREDOC: Final = re.compile(r"<<-?[\"']?([A-Za-z_]\w*)")
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """What the builder gets."""
+
+    containerfile: str
+    files: Mapping[str, str] = field(default_factory=dict)
+    """Texts that come into the context beside the source."""
+
+
+def of_container(spec: Mapping[str, Any]) -> Recipe:
+    """container+build: the document's own Dockerfile, or its base image with the context, then its instructions."""
+    given = fields.mapping(spec, "source")
+    if is_dockerfile(spec):
+        held = content(given) or b""
+        try:
+            lines = [held.decode("utf-8")]
+        except UnicodeDecodeError as error:
+            raise InvalidSpecError(PATH, "is no Dockerfile: it is not UTF-8") from error
+    else:
+        lines = [f"FROM {_base(spec)}"]
+        lines += [f"COPY . {CONTEXT}", f"WORKDIR {CONTEXT}"] if given.get("source") or content(given) else []
+    for i, line in enumerate(fields.texts(spec, "instructions")):
+        _check_one(line, f"{fields.ROOT}.instructions[{i}]")
+        lines.append(line.strip())
+    return Recipe(_checked(lines, PATH if is_dockerfile(spec) else f"{fields.ROOT}.instructions"))
+
+
+def of_python(spec: Mapping[str, Any], images: Mapping[str, str], user: int) -> Recipe:
+    """python+build and its relatives: the base image with the function's files and requirements; instructions are commands."""
+    base = fields.text(spec, "base_image") or images.get(fields.text(spec, "python_version") or "")
+    if not base:
+        known = ", ".join(sorted(images)) or "none"
+        raise InvalidSpecError(
+            f"{fields.ROOT}.base_image", f"is missing, and python_version names no image; known are {known}"
+        )
+    requirements = [line.strip() for line in fields.texts(spec, "requirements") if line.strip()]
+    variables = document_variables(spec)
+    lines = [f"FROM {_image(base)}", "USER root"]
+    lines += [f"ENV {name}={_quoted(value)}" for name, value in variables.items()]
+    lines += [f"WORKDIR {FUNCTION}", f"COPY . {FUNCTION}"]
+    lines += _commands(spec)
+    if requirements:
+        lines.append(INSTALL.format(FUNCTION))
+    lines.append(f"USER {user}")
+    files = {REQUIREMENTS: "".join(f"{line}\n" for line in requirements)} if requirements else {}
+    return Recipe(_checked(lines, f"{fields.ROOT}.instructions"), files)
+
+
+def is_dockerfile(spec: Mapping[str, Any]) -> bool:
+    """Whether the document's source is the Dockerfile itself. Raises InvalidSpecError."""
+    given = fields.mapping(spec, "source")
+    return fields.text(given, "lang", PATH) == "dockerfile" and bool(content(given))
+
+
+def _base(spec: Mapping[str, Any]) -> str:
+    name = fields.text(spec, "base_image")
+    if not name:
+        raise InvalidSpecError(
+            f"{fields.ROOT}.base_image",
+            "is missing; name it, or put a Dockerfile into source with lang: dockerfile",
+        )
+    return _image(name)
+
+
+def _image(name: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._/:@-]*", name):
+        raise InvalidSpecError(f"{fields.ROOT}.base_image", f"{name[:80]!r} is not the name of an image")
+    return name
+
+
+def _commands(spec: Mapping[str, Any]) -> list[str]:
+    """`instructions` of a function: commands, on the platform. One that says RUN itself means the same."""
+    found = []
+    for i, line in enumerate(fields.texts(spec, "instructions")):
+        command = re.sub(r"^RUN(\s+|$)", "", line.strip(), flags=re.IGNORECASE)
+        if not command:
+            raise InvalidSpecError(f"{fields.ROOT}.instructions[{i}]", "is empty")
+        found.append(f"RUN {command}")
+    return found
+
+
+def _check_one(line: str, path: str) -> None:
+    word = line.split(maxsplit=1)[0].upper() if line.split() else ""
+    if word not in ALLOWED:
+        raise InvalidSpecError(
+            path, f"{word[:40] or 'nothing'!r} is not allowed; use one of {', '.join(ALLOWED)}"
+        )
+
+
+def _checked(lines: Sequence[str], path: str) -> str:
+    """The whole text, each of whose instructions is in the list. Raises InvalidSpecError."""
+    text = "".join(f"{line.rstrip()}\n" for line in lines)
+    if len(text.encode("utf-8", "surrogatepass")) > MAX_BYTES:
+        raise InvalidSpecError(path, f"makes a Containerfile of more than {MAX_BYTES} bytes")
+    first = ""
+    for word, line in instructions(text, path):
+        if word not in ALLOWED:
+            raise InvalidSpecError(
+                path, f"{line[:60]!r} has no instruction that is allowed; use one of {', '.join(ALLOWED)}"
+            )
+        first = word if first in ("", "ARG") else first
+    if first != "FROM":
+        raise InvalidSpecError(
+            path, f"begins with {first or 'nothing'}; the first instruction is FROM (or ARG before it)"
+        )
+    return text
+
+
+def instructions(text: str, path: str = PATH) -> list[tuple[str, str]]:
+    """Each instruction of a Containerfile, its word and its line with those that continue it. Here-documents are left out.
+
+    Raises InvalidSpecError for a parser directive, which would let lines mean something else.
+    """
+    found: list[tuple[str, str]] = []
+    ends: list[str] = []
+    continued = False
+    for line in text.splitlines():
+        clean = line.strip()
+        if ends:
+            ends = ends[1:] if clean == ends[0] else ends
+            continue
+        if clean.startswith("#"):
+            if _DIRECTIVE.match(clean):
+                raise InvalidSpecError(path, f"{clean[:60]!r}: parser directives are not allowed")
+            continue
+        if not clean:
+            continue
+        if continued:
+            word, begun = found.pop()
+            found.append((word, f"{begun.removesuffix(BACKSLASH)}{clean}"))
+        else:
+            found.append((clean.split(maxsplit=1)[0].upper(), clean))
+        continued = clean.endswith(BACKSLASH)
+        if found[-1][0] in ("RUN", "COPY", "ADD"):
+            ends += _HEREDOC.findall(clean)
+    return found
+
+
+def bases(text: str) -> list[str]:
+    """The images that a Containerfile takes files from. Stages of its own and `scratch` are none."""
+    found, stages = [], {"scratch"}
+    for _, line in instructions(text):
+        names = _FROM.findall(line)
+        found += [name for name in names if name.lower() not in stages and not name.isdigit()]
+        if stage := _STAGE.match(line):
+            stages.add(stage[1].lower())
+    return found
+
+
+def _quoted(value: str) -> str:
+    escaped = re.sub(r"([\\\"$])", r"\\\1", value)
+    return f'"{escaped}"'
