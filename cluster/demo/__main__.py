@@ -8,7 +8,7 @@ from typing import Final
 
 from cluster import cli, current, images
 from cluster.build import build, link_kubectl
-from cluster.demo import python_scene, sdk
+from cluster.demo import leader_scene, python_scene, sdk
 from cluster.demo.scenes import JOB, TRAIN, all_scenes, title
 from cluster.demo.stage import NAMESPACE, Stage, say
 from cluster.errors import ClusterError
@@ -40,10 +40,12 @@ def play(stage: Stage) -> None:
     """Every scene. A person's own cluster has neither our S3 server nor the image of Python functions."""
     if current.chosen():
         all_scenes(stage)
+        leader_scene.play(stage)
         return
     home = Home(NAME)
     with python_scene.FunctionImage(home) as image:
         all_scenes(stage)
+        leader_scene.play(stage)
         python_scene.play(stage, home, image)
 
 
