@@ -1,7 +1,7 @@
 """One CEL expression: compiled within bounds, evaluated within bounds.
 
-The library checks names and types when it compiles, and gives up an evaluation after ten thousand steps of loops. The
-bounds here keep an evaluation far below that: few loops, short lists.
+The library checks names and types when it compiles, and gives up an evaluation after ten thousand steps of loops.
+`expression_bounds` says what is not compiled at all. What a value is read into is bounded here.
 """
 
 from __future__ import annotations
@@ -10,16 +10,18 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
+from run_operator.runtimes.expression_bounds import problems
+
 VARIABLES: Final = ("run", "function", "project", "settings", "object")
 """What an expression may use; `object` only where a custom resource is read."""
-MAX_LENGTH: Final = 1024
-"""Characters of one expression."""
 MAX_TEXT: Final = 8 * 1024
 """Characters of one text that an expression gets."""
 MAX_ENTRIES: Final = 100
 """Entries of a list or a map that an expression gets."""
 MAX_DEPTH: Final = 12
-_LOOP: Final = re.compile(r"\.\s*(all|exists|exists_one|map|filter)\s*\(")
+MAX_RESULT: Final = 64 * 1024
+"""Characters and entries of what an expression gives."""
+MAX_RESULT_DEPTH: Final = 24
 _PLACE: Final = re.compile(r"<input>:(\d+):(\d+): (.*)")
 
 Values = Mapping[str, Any]
@@ -46,7 +48,7 @@ class Expression:
             raise ExpressionError(_said(error)) from error
         if found.type().name() in ("*error*", "ERROR"):
             raise ExpressionError(str(found.plain_value()).replace("\n", " ")[:300])
-        return _plain(found.plain_value())
+        return _Reader().plain(found)
 
 
 class Compiler:
@@ -67,10 +69,8 @@ class Compiler:
 
     def compile(self, source: str) -> Expression:
         """Raises ExpressionError."""
-        if len(source) > MAX_LENGTH:
-            raise ExpressionError(f"has {len(source)} characters; at most {MAX_LENGTH} are allowed")
-        if len(_LOOP.findall(source)) > 1:
-            raise ExpressionError("has more than one of all, exists, exists_one, map and filter")
+        for problem in problems(source):
+            raise ExpressionError(problem)
         try:
             return Expression(source, self._environment.compile(source))
         except RuntimeError as error:
@@ -96,15 +96,34 @@ def bounded(value: Any, path: str, depth: int = 1) -> Any:
     return value
 
 
-def _plain(value: Any) -> Any:
-    """As JSON has it: times and bytes have no place in a document."""
-    if isinstance(value, Mapping):
-        return {str(key): _plain(inner) for key, inner in value.items()}
-    if isinstance(value, list):
-        return [_plain(inner) for inner in value]
-    if value is None or isinstance(value, bool | int | float | str):
-        return value
-    raise ExpressionError(f"gives a {type(value).__name__}, which no document can hold; use string(...)")
+class _Reader:
+    """Reads one value of the library, entry by entry: a list of a few megabytes there can be gigabytes as Python has it."""
+
+    def __init__(self) -> None:
+        self._left = MAX_RESULT
+
+    def plain(self, found: Any, depth: int = 1) -> Any:
+        """As JSON has it: times and bytes have no place in a document. Raises ExpressionError."""
+        value = found.value()
+        self._take(len(value) + 1 if isinstance(value, str | list | Mapping) else 1)
+        if isinstance(value, Mapping | list) and depth > MAX_RESULT_DEPTH:
+            raise ExpressionError(f"gives a value of more than {MAX_RESULT_DEPTH} levels")
+        if isinstance(value, Mapping):
+            return {self._key(key): self.plain(inner, depth + 1) for key, inner in value.items()}
+        if isinstance(value, list):
+            return [self.plain(inner, depth + 1) for inner in value]
+        if value is None or isinstance(value, bool | int | float | str):
+            return value
+        raise ExpressionError(f"gives a {type(value).__name__}, which no document can hold; use string(...)")
+
+    def _key(self, key: Any) -> str:
+        self._take(len(str(key)))
+        return str(key)
+
+    def _take(self, size: int) -> None:
+        self._left -= size
+        if self._left < 0:
+            raise ExpressionError(f"gives more than {MAX_RESULT} characters and entries")
 
 
 def _said(error: Exception) -> str:

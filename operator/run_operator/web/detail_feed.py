@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterator, Mapping
+from hashlib import sha256
 from typing import Any, Final
 
 from run_operator.api.raw import JSON, mapping, text
@@ -17,12 +18,12 @@ from run_operator.kube.resource import EVENTS, RUNS
 from run_operator.web.errors import RefusedError, of_kube
 from run_operator.web.event_stream import frame, raw_frame
 from run_operator.web.rights import SEE_EVENTS, WATCH
-from run_operator.web.view.detail import detail, slim_event
+from run_operator.web.view.detail import beside, newest, of_document, of_now, shown_event, without_document
 from run_operator.web.view.new_points import Cursor, cursor, new_points
 from run_operator.web.viewer import FeedViewer
 
-MAX_EVENTS: Final = 1000
-"""Events that are held, at most; the newest are shown."""
+MAX_EVENTS: Final = 400
+"""Events that are held, as they are shown; the newest are shown."""
 
 
 class DetailFeed:
@@ -43,11 +44,14 @@ class DetailFeed:
         self._events = _Events(self._changed)
         self._following: asyncio.Task[None] | None = None
         self._notes: list[str] = []
+        self._document = b""
+        self._rest = b""
         self._written = b""
         self._is_fresh = False
         self.revision = 0
         """A number that grows with each change except logged values."""
         self.raw: JSON | None = None
+        """Without its document."""
         self.is_gone = False
         self.is_over = False
         self.problem: RefusedError | None = None
@@ -79,10 +83,11 @@ class DetailFeed:
 
     def put(self, raw: JSON) -> None:
         """The Run was read or has changed."""
-        same = (
-            self.raw is not None and not self.is_gone and _without_metrics(self.raw) == _without_metrics(raw)
-        )
-        self.raw, self.is_gone = raw, False
+        rest = _digest_without_metrics(raw)
+        same = rest == self._rest and not self.is_gone
+        if rest != self._rest:
+            self._rest, self._document = rest, encoded(of_document(raw))
+        self.raw, self.is_gone = without_document(raw), False
         if self._following is None:
             uid = text(mapping(raw.get("metadata")).get("uid"))
             self._following = asyncio.create_task(self._follow_events(uid), name="events")
@@ -98,7 +103,8 @@ class DetailFeed:
         """The detail as JSON, without fields that change with every logged value. It is rendered once for all viewers."""
         if self.raw is not None and not self._is_fresh:
             self._is_fresh = True
-            self._written = encoded(detail(self.raw, self._events.all, self._rights, self._notes))
+            now = of_now(self.raw) | beside(newest(self._events.all), self._rights, self._notes)
+            self._written = self._document[:-1] + b"," + encoded(now)[1:]
         return self._written
 
     def join(self) -> DetailViewer:
@@ -149,14 +155,14 @@ class DetailFeed:
 
 
 class _Events:
-    """The Events of a Run; the receiver of a reflector."""
+    """The Events of a Run; the receiver of a reflector. It holds what is shown of each, because an Event may have 1 MiB."""
 
     def __init__(self, changed: Callable[[], None]) -> None:
         self._changed = changed
-        self._found: dict[str, JSON] = {}
+        self._found: dict[str, dict[str, Any]] = {}
 
     @property
-    def all(self) -> list[JSON]:
+    def all(self) -> list[dict[str, Any]]:
         """All held Events, in any order."""
         return list(self._found.values())
 
@@ -165,7 +171,7 @@ class _Events:
         uid = text(mapping(raw.get("metadata")).get("uid"))
         if len(self._found) >= MAX_EVENTS and uid not in self._found:
             self._found.pop(next(iter(self._found)))
-        self._found[uid] = slim_event(raw)
+        self._found[uid] = shown_event(raw)
         self._changed()
 
     def drop(self, uid: str) -> None:
@@ -208,12 +214,14 @@ class DetailViewer(FeedViewer):
             yield frame("problem", problem.body)
 
 
-def _without_metrics(raw: JSON) -> tuple[Any, ...]:
+def _digest_without_metrics(raw: JSON) -> bytes:
+    """Equal for two versions of a Run between which nothing but values was logged."""
     metadata, status = mapping(raw.get("metadata")), mapping(raw.get("status"))
-    return (
+    rest = (
         metadata.get("generation"),
         metadata.get("labels"),
         metadata.get("annotations"),
         metadata.get("deletionTimestamp"),
         {key: value for key, value in status.items() if key not in METRICS_FIELDS},
     )
+    return sha256(encoded(rest)).digest()

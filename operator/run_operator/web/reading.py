@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import aclosing, asynccontextmanager
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from run_operator.api.raw import JSON, mapping, text
 from run_operator.gateway.api_client import ApiClient
@@ -19,7 +19,7 @@ from run_operator.kube.resource import ACCESS_REVIEWS, EVENTS, NAMESPACES, RUNS
 from run_operator.web.errors import RefusedError, of_kube, of_problem
 from run_operator.web.limits import WebLimits
 from run_operator.web.rights import ACTIONS, CHANGE, DELETE, GET, LIST, SEE_EVENTS, Right
-from run_operator.web.view.detail import MAX_EVENTS, slim_event
+from run_operator.web.view.detail import MAX_EVENTS, newest, shown_event
 
 MAX_NAMESPACES: Final = 5000
 T = TypeVar("T")
@@ -62,17 +62,18 @@ class Reading:
 
         return list(await asyncio.gather(*(one(*key) for key in keys)))
 
-    async def events(self, caller: ApiClient, raw: JSON) -> tuple[list[JSON], list[str]]:
-        """The Events of a Run, and a note if the viewer may not see them."""
+    async def events(self, caller: ApiClient, raw: JSON) -> tuple[list[dict[str, Any]], list[str]]:
+        """What is shown of the Events of a Run, and a note if the viewer may not see them."""
         metadata = mapping(raw.get("metadata"))
         namespace, fields = text(metadata.get("namespace")), f"involvedObject.uid={metadata.get('uid')}"
         try:
             async with _doing("Events are not shown", SEE_EVENTS, namespace):
-                found = caller.all(EVENTS, namespace, fields=fields)
-                kept: deque[JSON] = deque(maxlen=MAX_EVENTS)
-                async for one in found:
-                    kept.append(slim_event(one))
-                return list(kept), []
+                shown: list[dict[str, Any]] = []
+                async for one in caller.all(EVENTS, namespace, fields=fields):
+                    shown.append(shown_event(one))
+                    if len(shown) > 2 * MAX_EVENTS:
+                        shown = newest(shown)
+                return newest(shown), []
         except RefusedError as error:
             return [], [str(error)]
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from contextlib import nullcontext
-from typing import Final
 
 from run_operator.api.raw import JSON, mapping, text
 from run_operator.gateway.encoding import encoded
@@ -20,9 +19,6 @@ from run_operator.web.rights import WATCH
 from run_operator.web.view.rows import row
 from run_operator.web.viewer import FeedViewer
 
-UNRENDERED: Final = 64
-"""Objects that are held until a viewer needs their row; each may have 1 MiB."""
-
 
 class RunFeed:
     """The feed of Runs; the receiver of a reflector. It follows them as long as `work` runs."""
@@ -32,7 +28,6 @@ class RunFeed:
     ) -> None:
         self._limits = limits
         self._namespace = namespace
-        self._raws: dict[str, JSON] = {}
         self._rows: dict[str, bytes] = {}
         self._versions: dict[str, str] = {}
         self._size = 0
@@ -78,34 +73,19 @@ class RunFeed:
         if self._versions.get(uid) == version:  # seen already: listed once more after a broken watch
             return
         self._versions[uid] = version
-        self._raws[uid] = raw
-        if len(self._raws) > UNRENDERED or not self._viewers:
-            for one in list(self._raws):
-                self.row(one)
+        self._keep(uid, encoded(row(raw)))
         for viewer in self._viewers:
             viewer.changed(uid)
 
     def drop(self, uid: str) -> None:
         """An object is gone."""
-        self._raws.pop(uid, None)
         self._versions.pop(uid, None)
         self._size -= len(self._rows.pop(uid, b""))
         for viewer in self._viewers:
             viewer.gone(uid)
 
     def row(self, uid: str) -> bytes | None:
-        """The row as JSON; None: the Run is gone. It is rendered once for all viewers."""
-        raw = self._raws.pop(uid, None)
-        if raw is not None:
-            written = encoded(row(raw))
-            self._size += len(written) - len(self._rows.get(uid, b""))
-            self._rows[uid] = written
-            if self._size > self._limits.feed and not self.is_over:
-                self.end(
-                    RefusedError(
-                        507, "TooManyRuns", "there are too many Runs for a live list; choose a namespace"
-                    )
-                )
+        """The row as JSON; None where the Run is gone."""
         return self._rows.get(uid)
 
     def join(self) -> RowsViewer:
@@ -123,6 +103,17 @@ class RunFeed:
     def leave(self, viewer: RowsViewer) -> None:
         """Remove a viewer."""
         self._viewers.discard(viewer)
+
+    def _keep(self, uid: str, written: bytes) -> None:
+        """Rendered once for all viewers, and at once: a Run may have a megabyte, and its row has a few kilobytes."""
+        self._size += len(written) - len(self._rows.get(uid, b""))
+        self._rows[uid] = written
+        if self._size > self._limits.feed and not self.is_over:
+            self.end(
+                RefusedError(
+                    507, "TooManyRuns", "there are too many Runs for a live list; choose a namespace"
+                )
+            )
 
     def _listed(self) -> None:
         self.is_synced = True

@@ -31,7 +31,7 @@ from run_operator.web.rights import GET, LIST, WATCH
 from run_operator.web.run_feed import RunFeed
 from run_operator.web.view.comparing import compared, comparison
 from run_operator.web.view.curves import MAX_POINTS
-from run_operator.web.view.detail import detail
+from run_operator.web.view.detail import beside, of_document, of_now
 from run_operator.web.view.rows import row
 from run_operator.web.view.series_answer import MAX_NAMES, series_answer
 
@@ -193,7 +193,8 @@ class UiRoutes:
             case "GET", []:
                 raw = await reading.run(caller, namespace, name)
                 events, notes = await reading.events(caller, raw)
-                return 200, detail(raw, events, await reading.rights(caller, namespace, name), notes)
+                rights = await reading.rights(caller, namespace, name)
+                return 200, of_document(raw) | of_now(raw) | beside(events, rights, notes)
             case "GET", ["metrics"]:
                 names = asked.many("name")
                 if len(names) > MAX_NAMES:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from run_operator.gateway.encoding import encoded
 from run_operator.kube.errors import ForbiddenError, TransientError
 from run_operator.web.detail_feed import DetailFeed
 from run_operator.web.errors import RefusedError
@@ -204,6 +205,18 @@ async def test_the_details_of_a_run_come_again_only_when_more_than_a_value_chang
     assert told(viewer)[0][1]["rights"] == {"stop": "patch runs"}
     feed.drop("a")
     assert (told(viewer), viewer.over) == ([("gone", {})], True)
+
+
+async def test_a_feed_holds_what_is_shown_and_not_what_was_read():
+    feed = DetailFeed(silent(), "ml", "a", {"stop": None})
+    large = run("a")
+    large["spec"] = large.get("spec", {}) | {"spec": {"parameters": {"x": ["y" * 1000] * 1000}}}
+    feed.put(large)
+    assert feed.raw is not None
+    assert len(encoded(feed.raw)) < 5000
+    ((_, shown),) = told(feed.join())
+    assert len(shown["parameters"]["x"]) == 1000, "the viewer gets all of it"
+    feed.drop("a")
 
 
 def test_places_are_given_back():

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from run_operator.gateway.encoding import encoded
-from run_operator.web.view.detail import detail
+from run_operator.web.view.detail import beside, newest, of_document, of_now, shown_event, without_document
 from run_operator.web.view.rows import row
 
 RUN: dict[str, Any] = {
@@ -54,4 +54,21 @@ def test_odd_objects_are_shown_all_the_same(status, inner, labels):
     raw = {**RUN, "status": status, "spec": {**RUN["spec"], "spec": inner}}
     raw["metadata"] = RUN["metadata"] | {"labels": labels}
     assert len(encoded(row(raw))) < 64_000
-    encoded(detail(raw, [{"message": 1, "lastTimestamp": 3}], {"stop": None}))
+    events = newest([shown_event({"message": 1, "lastTimestamp": 3})])
+    encoded(of_document(raw) | beside(events, {"stop": None}, ()))
+    assert encoded(of_now(without_document(raw))) == encoded(of_now(raw)), "what is held is enough"
+
+
+def test_what_an_author_chooses_the_size_of_is_not_held():
+    large = {"parameters": {"x": ["y" * 1000] * 1000}, "function": "f" * 100}
+    raw = {**RUN, "spec": {**RUN["spec"], "spec": large}}
+    raw["status"] = RUN["status"] | {"resolved": {"spec": large}, "results": {"x": "y" * 100_000}}
+    assert len(encoded(without_document(raw))) < 2000
+    event = {
+        "message": "m" * 1_000_000,
+        "type": "t" * 1_000_000,
+        "reason": "r" * 1_000_000,
+        "note": "n" * 1_000_000,
+    }
+    assert len(encoded(shown_event(event))) < 6000
+    assert len(newest([shown_event(event)] * 1000)) == 100

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from heapq import nlargest
 from typing import Any, Final
 
 from run_operator.api.exported import of_object
@@ -17,23 +18,20 @@ MAX_EVENTS: Final = 100
 MAX_DOCUMENT: Final = 512 * 1024
 """Characters of a document that are shown; the API server stores at most three times as many bytes."""
 MAX_MESSAGE: Final = 4096
+MAX_WORD: Final = 256
+"""Characters of the type, the reason and the time of an Event."""
+WORDS: Final = ("kind", "id", "project", "name", "user", "suspend")
+LONG: Final = ("resolved", "results", "outputs")
+"""Fields of a status that `of_document` reads, and `of_now` does not."""
 
 
-def detail(
-    raw: JSON, events: Sequence[JSON], rights: Mapping[str, str | None], notes: Sequence[str] = ()
-) -> dict[str, Any]:
-    """The detail. `rights`: action to its missing right, or None. `notes`: parts that could not be read, with the reason."""
-    metadata, status = mapping(raw.get("metadata")), mapping(raw.get("status"))
-    namespace, name = text(metadata.get("namespace")), text(metadata.get("name"))
+def of_document(raw: JSON) -> dict[str, Any]:
+    """What the author wrote, and what became of it: as long as the API server lets it be."""
+    status = mapping(raw.get("status"))
     inner = mapping(mapping(raw.get("spec")).get("spec"))
     document = {key: value for key, value in of_object(raw).items() if key != "status"}
     resolved = mapping(status.get("resolved"))
-    url = service_url(status)
     return {
-        "row": row(raw),
-        "attempts": attempts(status, parse(metadata.get("creationTimestamp"))),
-        "conditions": [_condition(one) for one in mappings(status.get("conditions"))],
-        "events": shown_events(events),
         "document": _yaml(document),
         "resolved": _yaml({key: one for key, one in resolved.items() if key != "signature"})
         if resolved
@@ -42,11 +40,45 @@ def detail(
         "outputs": mapping(status.get("outputs")),
         "inputs": mapping(inner.get("inputs")),
         "parameters": mapping(inner.get("parameters")) or _variables(inner),
+    }
+
+
+def of_now(raw: JSON) -> dict[str, Any]:
+    """What happens to the Run. Reads no more of it than `without_document` keeps."""
+    metadata, status = mapping(raw.get("metadata")), mapping(raw.get("status"))
+    namespace, name = text(metadata.get("namespace")), text(metadata.get("name"))
+    url = service_url(status)
+    return {
+        "row": row(raw),
+        "attempts": attempts(status, parse(metadata.get("creationTimestamp"))),
+        "conditions": [_condition(one) for one in mappings(status.get("conditions"))],
         "metrics": summaries(status),
         "service": {"url": url, "invoke": invocation(namespace, name)} if url else None,
-        "rights": dict(rights),
         "commands": commands(namespace, name),
-        "notes": list(notes),
+    }
+
+
+def beside(
+    events: Sequence[Mapping[str, Any]], rights: Mapping[str, str | None], notes: Sequence[str]
+) -> dict[str, Any]:
+    """What is read apart from the Run.
+
+    `events`: what `newest` gives. `rights`: action to the right that is missing, None where it is there. `notes`: what could
+    not be read, and why.
+    """
+    return {"events": list(events), "rights": dict(rights), "notes": list(notes)}
+
+
+def without_document(raw: JSON) -> JSON:
+    """A Run that can be held for every viewer: an author chooses the size of a document, and its shape."""
+    metadata, spec = mapping(raw.get("metadata")), mapping(raw.get("spec"))
+    words: dict[str, Any] = {key: spec[key] for key in WORDS if isinstance(spec.get(key), str | bool)}
+    words["metadata"] = {"name": text(mapping(spec.get("metadata")).get("name"))}
+    words["spec"] = {"function": text(mapping(spec.get("spec")).get("function"))}
+    return {
+        "metadata": {key: value for key, value in metadata.items() if key != "managedFields"},
+        "spec": words,
+        "status": {key: value for key, value in mapping(raw.get("status")).items() if key not in LONG},
     }
 
 
@@ -68,25 +100,20 @@ def summaries(status: JSON) -> list[dict[str, Any]]:
     return found
 
 
-def slim_event(raw: JSON) -> JSON:
-    """What is read of an Event: anybody may write some about any Run, each as large as an object may be."""
-    kept = {key: raw.get(key) for key in ("lastTimestamp", "eventTime", "type", "reason", "count")}
-    return kept | {"message": text(raw.get("message"))[:MAX_MESSAGE]}
+def shown_event(one: JSON) -> dict[str, Any]:
+    """What the page shows of an Event. Whoever may write Events chooses the length of their texts."""
+    return {
+        "time": (text(one.get("lastTimestamp")) or text(one.get("eventTime")))[:MAX_WORD] or None,
+        "type": text(one.get("type"))[:MAX_WORD],
+        "reason": text(one.get("reason"))[:MAX_WORD],
+        "message": text(one.get("message"))[:MAX_MESSAGE],
+        "count": number(one.get("count")) or 1,
+    }
 
 
-def shown_events(events: Sequence[JSON]) -> list[dict[str, Any]]:
-    """The Events that are shown, the newest first."""
-    found = [
-        {
-            "time": text(one.get("lastTimestamp")) or text(one.get("eventTime")) or None,
-            "type": text(one.get("type")),
-            "reason": text(one.get("reason")),
-            "message": text(one.get("message"))[:MAX_MESSAGE],
-            "count": number(one.get("count")) or 1,
-        }
-        for one in events
-    ]
-    return sorted(found, key=lambda one: str(one["time"] or ""), reverse=True)[:MAX_EVENTS]
+def newest(shown: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The newest Events first, and no more than the page shows."""
+    return nlargest(MAX_EVENTS, shown, key=lambda one: str(one["time"] or ""))
 
 
 def _condition(one: JSON) -> dict[str, Any]:

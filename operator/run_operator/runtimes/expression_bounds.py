@@ -1,0 +1,80 @@
+"""Which calls an expression may hold: none whose result can grow far beyond what it is given.
+
+The authors of Runtimes are people of one namespace, and the operator evaluates for all. The library bounds the steps of a
+loop and nothing else: two calls of `replace` make gigabytes of one kilobyte. So the source is read before it is compiled.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+MAX_LENGTH: Final = 1024
+"""Characters of one expression."""
+MAX_SUMS: Final = 8
+"""Plus signs of an expression with a loop: each adds up to the bound of a text, at each step."""
+MAX_SEPARATOR: Final = 16
+"""Characters between two texts that are joined."""
+LOOPS: Final = frozenset({"all", "exists", "exists_one", "map", "filter", "split"})
+"""What goes through the entries of a list, or makes one of a text. One of them in an expression."""
+CALLS: Final = LOOPS | {
+    "bool", "charAt", "contains", "double", "duration", "dyn", "endsWith", "has", "indexOf", "int", "join", "lastIndexOf",
+    "lowerAscii", "matches", "replace", "size", "startsWith", "string", "substring", "timestamp", "trim", "type", "uint",
+    "upperAscii",
+}  # fmt: skip
+_OPERATORS: Final = frozenset({"in"})
+"""Words that may stand before a parenthesis and are no calls."""
+_OUTSIDE: Final = re.compile(r"""//|`|'''|\"\"\"|(\w*)("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')""", re.DOTALL)
+_CALL: Final = re.compile(r"(\w+)\s*\(")
+_REPLACE: Final = re.compile(r"\breplace\s*\(\s*\x00(\d+)\x00\s*,\s*\x00(\d+)\x00\s*[,)]")
+_JOIN: Final = re.compile(r"\bjoin\s*\(\s*(?:\x00(\d+)\x00\s*)?\)")
+
+
+def problems(source: str) -> Iterator[str]:
+    """What is wrong, a sentence each without its subject."""
+    if len(source) > MAX_LENGTH:
+        yield f"has {len(source)} characters; at most {MAX_LENGTH} are allowed"
+        return
+    if "\x00" in source:
+        yield "has a NUL character"
+        return
+    texts: list[str] = []
+    for found in _OUTSIDE.finditer(source):
+        if found[2] is None or found[1]:
+            yield f"has {found[0][:3]}: write texts as 'text', without a letter before them, and no comments"
+            return
+        texts.append(found[2][1:-1])
+    numbers = iter(range(len(texts)))
+    bare = _OUTSIDE.sub(lambda _: f"\x00{next(numbers)}\x00", source)
+    yield from _of_calls(bare)
+    yield from _of_replacements(bare, texts)
+    yield from _of_joins(bare, texts)
+
+
+def _of_calls(bare: str) -> Iterator[str]:
+    calls = _CALL.findall(bare)
+    for name in dict.fromkeys(calls):
+        if name not in CALLS | _OPERATORS:
+            yield f"calls {name[:40]}, and an expression may call {', '.join(sorted(CALLS))}"
+    loops = sum(name in LOOPS for name in calls)
+    if loops > 1:
+        yield f"has more than one of {', '.join(sorted(LOOPS))}"
+    if loops and bare.count("+") > MAX_SUMS:
+        yield f"has a loop and {bare.count('+')} plus signs; at most {MAX_SUMS} are allowed beside a loop"
+
+
+def _of_replacements(bare: str, texts: list[str]) -> Iterator[str]:
+    """One that makes a text longer can be repeated, and each of the calls multiplies."""
+    shorter = [
+        "\\" not in texts[int(old)] + texts[int(new)] and len(texts[int(new)]) <= len(texts[int(old)])
+        for old, new in _REPLACE.findall(bare)
+    ]
+    if len(shorter) < _CALL.findall(bare).count("replace") or not all(shorter):
+        yield "may replace one text in quotes by another in quotes that is not longer, without a backslash"
+
+
+def _of_joins(bare: str, texts: list[str]) -> Iterator[str]:
+    between = [texts[int(found)] if found else "" for found in _JOIN.findall(bare)]
+    if len(between) < _CALL.findall(bare).count("join") or any(len(one) > MAX_SEPARATOR for one in between):
+        yield f"may join with a text in quotes of at most {MAX_SEPARATOR} characters"
