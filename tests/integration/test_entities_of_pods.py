@@ -111,22 +111,33 @@ def test_the_sdk_in_a_pod_reads_inputs_and_makes_outputs(operator: OperatorProce
     assert made["spec"]["status"]["preview"]["rows"] == 2
 
 
-def test_a_run_reads_what_it_names_and_changes_only_what_it_has_made(operator, person, tmp_path):
+def test_a_run_reads_those_of_its_project_and_changes_only_what_it_has_made(operator, person, tmp_path):
     person.apply([data_item("raw", "v1"), data_item("raw", "v2"), data_item("other", "o1")])
+    elsewhere = data_item("elsewhere", "e1")
+    person.apply(elsewhere | {"spec": elsewhere["spec"] | {"project": "elsewhere"}})
     a = pod_of(person, tmp_path, "a", {"di": "store://demo/dataitem/table/raw:v1"})
     b = pod_of(person, tmp_path, "b", {"any": "store://demo/dataitem/table/raw"})
     assert a.ask("GET", f"{ROOT}/dataitems/v1")[1]["id"] == "v1"
-    assert [b.ask("GET", f"{ROOT}/dataitems/{one}")[0] for one in ("v1", "v2", "o1")] == [200, 200, 404]
+    assert [b.ask("GET", f"{ROOT}/dataitems/{one}")[0] for one in ("v1", "v2", "o1", "e1")] == [
+        200,
+        200,
+        200,
+        404,
+    ]
     assert len(b.ask("GET", f"{ROOT}/dataitems?name=raw&versions=all")[1]["content"]) == 2
-    assert [one["id"] for one in a.ask("GET", f"{ROOT}/dataitems?name=raw")[1]["content"]] == ["v1"]
+    assert [one["id"] for one in a.ask("GET", f"{ROOT}/dataitems?name=other")[1]["content"]] == ["o1"]
+    assert a.ask("GET", f"{ROOT}/dataitems?name=elsewhere")[1]["content"] == []
     assert a.ask("POST", f"{ROOT}/dataitems", document("made", "m1"))[0] == 200
     changed = document("made", "m1", status={"state": "READY"})
     assert a.ask("PUT", f"{ROOT}/dataitems/m1", changed)[1]["status"]["state"] == "READY"
     refused = {
-        "another version": a.ask("GET", f"{ROOT}/dataitems/v2"),
-        "not named": a.ask("GET", f"{ROOT}/dataitems/o1"),
-        "of another Run": b.ask("GET", f"{ROOT}/dataitems/m1"),
-        "by name": b.ask("GET", f"{ROOT}/dataitems?name=made"),
+        "a label of another": a.ask(
+            "PUT", f"{ROOT}/dataitems/o1", document("other", "o1", metadata={"labels": ["x"]})
+        ),
+        "metrics of another": a.ask("PUT", f"{ROOT}/dataitems/o1/metrics/f1", 1),
+        "the place of an input": a.ask(
+            "PUT", f"{ROOT}/dataitems/v1", document("raw", "v1", spec={"path": "s3://x/y"})
+        ),
         "a change of an input": a.ask(
             "PUT", f"{ROOT}/dataitems/v1", document("raw", "v1", status={"state": "ERROR"})
         ),
@@ -145,18 +156,28 @@ def test_a_run_reads_what_it_names_and_changes_only_what_it_has_made(operator, p
         "a function": a.ask("GET", f"{ROOT}/functions?name=x"),
     }
     codes = {what: code for what, (code, _) in refused.items()}
-    assert codes.pop("by name") == 200
-    assert refused["by name"][1]["content"] == []
     assert codes.pop("the id of another") == 400
-    assert {what for what, code in codes.items() if code == 404} == {
-        "another version",
-        "not named",
-        "of another Run",
-        "another's",
-    }
-    assert set(codes.values()) == {403, 404}, codes
+    assert set(codes.values()) == {403}, codes
     assert person.get("dataitem", "v1")["spec"] == data_item("raw", "v1")["spec"]
     assert "status" not in person.get("dataitem", "v1")
+
+
+def test_a_run_labels_what_its_document_names_and_logs_metrics_of_it(operator, person, tmp_path):
+    one = data_item("model", "k1")
+    spec = {**one["spec"], "kind": "sklearn", "status": {"state": "READY", "message": None}}
+    person.apply([data_item("raw", "v1"), one | {"kind": "Model", "spec": spec}])
+    keys = {"di": "store://demo/dataitem/table/raw:v1", "model": "store://demo/model/sklearn/model"}
+    a = pod_of(person, tmp_path, "a", keys)
+    seen = a.ask("GET", f"{ROOT}/dataitems/v1")[1]
+    labelled = seen | {"metadata": seen["metadata"] | {"labels": ["INVALID"]}}
+    assert a.ask("PUT", f"{ROOT}/dataitems/v1", labelled)[0] == 200
+    assert person.get("dataitem", "v1")["spec"]["metadata"]["labels"] == ["INVALID"]
+    assert a.ask("PUT", f"{ROOT}/models/k1/metrics/accuracy", 0.5)[0] == 200
+    assert person.get("model", "k1")["status"]["metrics"] == {"accuracy": 0.5}
+    code, reply = a.ask(
+        "PUT", f"{ROOT}/models/k1", a.ask("GET", f"{ROOT}/models/k1")[1] | {"status": {"state": "ERROR"}}
+    )
+    assert (code, "only its labels" in reply["error"]) == (403, True)
 
 
 def test_no_pod_makes_entities_without_end(operator, person, tmp_path):

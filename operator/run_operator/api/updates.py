@@ -68,6 +68,20 @@ def material_update(raw: JSON, document: JSON) -> list[JSON]:
     return operations
 
 
+def said(raw: JSON, document: JSON) -> list[str]:
+    """Which fields a PUT of an artifact and the like changes: `status`, `spec.path`, `metadata.labels`."""
+    shown = of_object(raw)
+    changed, status = changes(shown, document, announcing=False), reported(document)
+    if status is not None and not _within(status, mapping(mapping(raw.get("spec")).get("status"))):
+        changed["status"] = status
+    found = []
+    for part, value in changed.items():
+        before = mapping(shown.get(part))
+        inner = [key for key in value if value[key] != before.get(key)] if isinstance(value, Mapping) else []
+        found += [f"{part}.{key}" for key in inner] if part in ("metadata", "spec") else [part]
+    return found
+
+
 def reported(document: JSON) -> dict[str, Any] | None:
     """The status that the client reports, without metrics, which have their own call; None: the document has none."""
     status = document.get("status")

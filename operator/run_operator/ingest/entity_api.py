@@ -1,8 +1,9 @@
 """Artifacts, data items and models for pods of a Run: those that the Run creates, and those that its document names.
 
 The operator writes for the pod here, so the rules are narrow. A pod creates entities in its Run's namespace and project. It changes
-those its Run has made, which a label says that a pod cannot set: who can set it may write the entity itself. It reads these, and
-what its Run's document names by key (`inputs`, `parameters`). It deletes nothing.
+those its Run has made, which a label says that a pod cannot set: who can set it may write the entity itself. Those that its Run's
+document names by key (`inputs`, `parameters`) it labels and describes, and logs metrics of. It reads those of its project by id and
+by name: the author could have named them in the document as well. It lists none and deletes nothing.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from run_operator.api.constants import GROUP, LABEL_ATTEMPT
 from run_operator.api.exported import manifest, of_object
 from run_operator.api.raw import JSON, mapping, parse, precise_stamp, text
 from run_operator.api.run import Run
-from run_operator.api.updates import material_update
+from run_operator.api.updates import material_update, said
 from run_operator.document.entity import ID
 from run_operator.document.entity import parse as parse_document
 from run_operator.document.errors import DocumentError
@@ -38,6 +39,8 @@ PATH: Final = re.compile(
 )
 LABEL: Final = f"{GROUP}/produced-by"
 """On an entity: the uid of the Run that made it. Beside it LABEL_ATTEMPT says in which attempt."""
+LABELLED: Final = frozenset({"metadata.labels", "metadata.description"})
+"""What a pod changes of an entity that its Run's document names."""
 MOST: Final = 200
 """Entities of one kind that one Run may create."""
 MOST_FILES: Final = 10_000
@@ -83,7 +86,7 @@ class EntityApi:
                 raw = await self._readable(run, resource, entity_id)
                 return Answer(OK, _part(raw, part, name))
             case "PUT", True, _:
-                raw = await self._own(run, resource, entity_id)
+                raw = await self._writable(run, resource, entity_id, part, body)
                 return Answer(OK, await self._write(run, resource, raw, part, name, body))
         raise DeniedError(
             403, f"a pod reads, creates and saves {plural} of its own Run; {method} is for people"
@@ -133,13 +136,13 @@ class EntityApi:
         return body
 
     async def _listed(self, run: Run, resource: Resource, query: Query) -> list[JSON]:
-        """Entities of one name that the Run may read, the newest first; only the newest, unless all versions are requested."""
+        """Entities of one name, the newest first; only the newest, unless all versions are requested."""
         name = query.get("name", "")
         if not name or not ID.fullmatch(name):
             raise DeniedError(
                 403, f"a pod asks for {resource.plural} by name or by key; lists are for people"
             )
-        found = [raw async for raw in self._of_name(run, resource, name) if _may_read(run, resource, raw)]
+        found = [raw async for raw in self._of_name(run, resource, name) if _of_project(run, raw)]
         found.sort(key=_created, reverse=True)
         documents: list[JSON] = [of_object(raw) for raw in found]
         return documents if query.get("versions") == "all" else documents[:1]
@@ -163,18 +166,26 @@ class EntityApi:
                 if named.id == entity_id:
                     async for one in self._of_name(run, resource, named.name):
                         raw = one if mapping(one.get("spec")).get("id") == entity_id else raw
-        if raw is None or not _may_read(run, resource, raw):
+        if raw is None or not _of_project(run, raw):
             raise _missing(run, resource, entity_id)
         return raw
 
-    async def _own(self, run: Run, resource: Resource, entity_id: str) -> JSON:
-        raw = await self._found(run, resource, entity_id)
-        if raw is None or not _may_read(run, resource, raw):
-            raise _missing(run, resource, entity_id)
-        if not _is_own(run, raw):
+    async def _writable(self, run: Run, resource: Resource, entity_id: str, part: str, body: Any) -> JSON:
+        """What the Run has made; of what its document names, labels, description and metrics are."""
+        raw = await self._readable(run, resource, entity_id)
+        if _is_own(run, raw):
+            return raw
+        what = f"{resource.kind.lower()} {entity_id[:80]} was not made by run {run.id}"
+        if not _is_named(run, resource, raw):
             raise DeniedError(
                 403,
-                f"{resource.kind.lower()} {entity_id[:80]} was not made by run {run.id}: it is only read here",
+                f"{what}: it is only read here; what the document names by key in inputs gets labels and metrics",
+            )
+        if part == "metrics":
+            return raw
+        if part or not set(said(raw, _document(body))) <= LABELLED:
+            raise DeniedError(
+                403, f"{what}: only its labels, its description and its metrics are changed here"
             )
         return raw
 
@@ -201,11 +212,14 @@ def _manifest(run: Run, resource: Resource, document: JSON) -> dict[str, Any]:
         raise DeniedError(400, f"that is no {resource.kind}: {error}") from error
 
 
-def _may_read(run: Run, resource: Resource, raw: JSON) -> bool:
-    """Whether the Run has created it, or its document names it. Other entities are answered as missing."""
+def _of_project(run: Run, raw: JSON) -> bool:
+    """Whether it is of the Run's project. The answer to the others is that they are not there."""
+    return bool(mapping(raw.get("spec")).get("project") == run.project)
+
+
+def _is_named(run: Run, resource: Resource, raw: JSON) -> bool:
+    """Whether the document of the Run names it by key."""
     spec = mapping(raw.get("spec"))
-    if _is_own(run, raw):
-        return True
     return any(
         named.name == spec.get("name")
         and named.kind == spec.get("kind")
@@ -285,6 +299,6 @@ def _created(raw: JSON) -> tuple[float, str]:
 def _missing(run: Run, resource: Resource, entity_id: str) -> DeniedError:
     return DeniedError(
         404,
-        f"No such EntityName: {resource.kind.lower()} {entity_id[:80]} is not among those that run {run.id} has made or names "
-        "in its document",
+        f"No such EntityName: there is no {resource.kind.lower()} {entity_id[:80]} in project {run.project} of namespace "
+        f"{run.namespace}",
     )

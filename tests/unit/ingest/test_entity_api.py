@@ -95,7 +95,7 @@ async def refused(api: Api, of: Run, method: str, path: str, body: Any = None, *
     return caught.value.answer.status
 
 
-async def test_what_a_run_makes_it_changes_and_reads_and_no_other_run_does(api):
+async def test_what_a_run_makes_it_changes_and_other_runs_read(api):
     mine, others = run("mine"), run("others")
     made = await ask(api, mine, "POST", "dataitems", document("out", "m1"))
     assert (made["id"], made["key"], made["status"]) == (
@@ -108,24 +108,43 @@ async def test_what_a_run_makes_it_changes_and_reads_and_no_other_run_does(api):
     saved = await ask(api, mine, "PUT", "dataitems/m1", made | {"status": {"state": "READY"}})
     assert saved["status"] == {"state": "READY"}
     assert (await ask(api, mine, "GET", "dataitems", name="out"))["content"] == [saved]
-    assert await refused(api, others, "GET", "dataitems/m1") == 404
-    assert await refused(api, others, "PUT", "dataitems/m1", saved) == 404
-    assert (await ask(api, others, "GET", "dataitems", name="out"))["content"] == []
+    assert (await ask(api, others, "GET", "dataitems/m1"))["id"] == "m1"
+    assert await refused(api, others, "PUT", "dataitems/m1", saved) == 403
 
 
-async def test_a_key_names_one_version_and_a_name_all(api):
-    one, all_of_them = (
-        run("a", di="store://p/dataitem/table/raw:v1"),
-        run("b", di="store://p/dataitem/table/raw"),
+async def test_a_name_is_the_version_made_last_of_the_runs_own_project(api):
+    mine, elsewhere = (
+        run("a"),
+        document("raw", "v3", project="other", metadata={"created": "2026-01-03T00:00:00Z"}),
     )
-    assert (await ask(api, one, "GET", "dataitems/v1"))["id"] == "v1"
-    assert await refused(api, one, "GET", "dataitems/v2") == 404
-    assert [item["id"] for item in (await ask(api, one, "GET", "dataitems", name="raw"))["content"]] == ["v1"]
-    assert [
-        item["id"] for item in (await ask(api, all_of_them, "GET", "dataitems", name="raw"))["content"]
-    ] == ["v2"]
-    everything = await ask(api, all_of_them, "GET", "dataitems", name="raw", versions="all")
+    api.put(DATAITEMS, {"kind": "DataItem", "metadata": {"name": "v3", "namespace": "ml"}, "spec": elsewhere})
+    assert [(await ask(api, mine, "GET", f"dataitems/{one}"))["id"] for one in ("v1", "v2")] == ["v1", "v2"]
+    assert await refused(api, mine, "GET", "dataitems/v3") == 404
+    assert [one["id"] for one in (await ask(api, mine, "GET", "dataitems", name="raw"))["content"]] == ["v2"]
+    everything = await ask(api, mine, "GET", "dataitems", name="raw", versions="all")
     assert [item["id"] for item in everything["content"]] == ["v2", "v1"]
+
+
+LABELLED = document("raw", "v1", metadata={"labels": ["INVALID"], "description": "two rows"})
+
+
+@pytest.mark.parametrize("key", ["store://p/dataitem/table/raw:v1", "store://p/dataitem/table/raw"])
+async def test_what_the_document_names_by_key_is_labelled(api, key):
+    saved = await ask(api, run("a", di=key), "PUT", "dataitems/v1", LABELLED)
+    assert (saved["metadata"]["labels"], saved["metadata"]["description"]) == (["INVALID"], "two rows")
+    assert saved["metadata"]["created"].startswith("2026-01-01")
+
+
+async def test_metrics_are_logged_of_a_model_that_the_document_names(api):
+    made = {
+        "kind": "Model",
+        "metadata": {"name": "k", "namespace": "ml", "uid": "k"},
+        "spec": document("m", "k", "sklearn"),
+    }
+    api.put(MODELS, made)
+    await ask(api, run("a", model="store://p/model/sklearn/m:k"), "PUT", "models/k/metrics/f1", 0.5)
+    assert api.objects["models", "ml", "k"]["status"]["metrics"] == {"f1": 0.5}
+    assert await refused(api, run("b"), "PUT", "models/k/metrics/f1", 1) == 403
 
 
 @pytest.mark.parametrize(
@@ -135,14 +154,20 @@ async def test_a_key_names_one_version_and_a_name_all(api):
         "store://p/dataitem/table/raw:v3", "see store://p/dataitem/table/raw:v1", "store://p/dataitem/table",
     ],
 )  # fmt: skip
-async def test_a_key_that_is_not_quite_it_opens_nothing(api, key):
-    assert await refused(api, run("a", di=key), "GET", "dataitems/v1") == 404
+async def test_a_key_that_is_not_quite_it_labels_nothing(api, key):
+    assert await refused(api, run("a", di=key), "PUT", "dataitems/v1", LABELLED) == 403
 
 
 async def test_an_input_is_read_and_not_changed(api):
     reader = run("a", di="store://p/dataitem/table/raw:v1")
-    for path, body in (("dataitems/v1", document("raw", "v1")), ("dataitems/v1/files/info", [])):
-        assert await refused(api, reader, "PUT", path, body) == 403
+    bodies: tuple[dict[str, Any], ...] = (
+        {"spec": {"path": "s3://x/y"}},
+        {"status": {"state": "ERROR"}},
+        {"metadata": {"version": "2"}},
+    )
+    for body in bodies:
+        assert await refused(api, reader, "PUT", "dataitems/v1", document("raw", "v1", **body)) == 403
+    assert await refused(api, reader, "PUT", "dataitems/v1/files/info", []) == 403
 
 
 @pytest.mark.parametrize(
