@@ -7,10 +7,11 @@ The library checks names and types when it compiles, and gives up an evaluation 
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Mapping
 from typing import Any, Final
 
-from run_operator.runtimes.expression_bounds import problems
+from run_operator.runtimes.expression_bounds import has_loop, problems
 
 VARIABLES: Final = ("run", "function", "project", "settings", "object")
 """What an expression may use; `object` only where a custom resource is read."""
@@ -19,18 +20,45 @@ MAX_TEXT: Final = 8 * 1024
 MAX_ENTRIES: Final = 100
 """Entries of a list or a map that an expression gets."""
 MAX_DEPTH: Final = 12
+MAX_LOOP_TEXT: Final = 1024
+"""Characters of one text that an expression with a loop can use."""
+MAX_SECONDS: Final = 0.1
+"""CPU that all expressions of one rendering may use; those of a usual Runtime use some milliseconds."""
+TOO_LONG: Final = b"a text that is too long for a loop"
+"""In its place: no function for texts takes bytes, and no document can hold them."""
 MAX_RESULT: Final = 64 * 1024
 """Characters and entries of what an expression gives."""
 MAX_RESULT_DEPTH: Final = 24
 _PLACE: Final = re.compile(r"<input>:(\d+):(\d+): (.*)")
 
 Values = Mapping[str, Any]
-Activation = Any
-"""Values as the library has them."""
 
 
 class ExpressionError(Exception):
     """What is wrong, in a sentence without the place of the expression."""
+
+
+class Given:
+    """The values for all expressions of one rendering, and the CPU that these may use together."""
+
+    def __init__(self, environment: Any, values: Values) -> None:
+        self._environment = environment
+        self._values = values
+        self._activations: dict[bool, Any] = {}
+        self._spent = 0.0
+
+    def activation(self, *, has_loop: bool) -> Any:
+        """The values as the library has them. A loop gets no text that is long."""
+        if has_loop not in self._activations:
+            values = _shortened(self._values) if has_loop else self._values
+            self._activations[has_loop] = self._environment.Activation(values)
+        return self._activations[has_loop]
+
+    def spend(self, seconds: float) -> None:
+        """Raise ExpressionError when the expressions have used more CPU than they may."""
+        self._spent += seconds
+        if self._spent > MAX_SECONDS:
+            raise ExpressionError(f"the expressions so far took more than {MAX_SECONDS:g} s of CPU")
 
 
 class Expression:
@@ -39,16 +67,20 @@ class Expression:
     def __init__(self, source: str, program: Any) -> None:
         self.source = source
         self._program = program
+        self._has_loop = has_loop(source)
 
-    def evaluate(self, values: Activation) -> Any:
-        """The plain value. `values`: of `Compiler.activation`. Raises ExpressionError."""
+    def evaluate(self, given: Given) -> Any:
+        """The plain value. `given`: from `Compiler.activation`. Raises ExpressionError."""
+        began = time.thread_time()
         try:
-            found = self._program.eval(values)
+            found = self._program.eval(given.activation(has_loop=self._has_loop))
         except RuntimeError as error:
             raise ExpressionError(_said(error)) from error
         if found.type().name() in ("*error*", "ERROR"):
             raise ExpressionError(str(found.plain_value()).replace("\n", " ")[:300])
-        return _Reader().plain(found)
+        value = _Reader().plain(found)
+        given.spend(time.thread_time() - began)
+        return value
 
 
 class Compiler:
@@ -63,9 +95,9 @@ class Compiler:
             variables=dict.fromkeys(VARIABLES, cel.Type.DYN), extensions=[ext_strings.ExtStrings()]
         )
 
-    def activation(self, values: Values) -> Activation:
-        """What any number of expressions are evaluated with. `values`: an answer of `bounded` for each of VARIABLES."""
-        return self._environment.Activation(values)
+    def activation(self, values: Values) -> Given:
+        """The values for any number of expressions. `values`: an answer of `bounded` for each of VARIABLES."""
+        return Given(self._environment, values)
 
     def compile(self, source: str) -> Expression:
         """Raises ExpressionError."""
@@ -96,6 +128,16 @@ def bounded(value: Any, path: str, depth: int = 1) -> Any:
     return value
 
 
+def _shortened(value: Any) -> Any:
+    if isinstance(value, str) and len(value) > MAX_LOOP_TEXT:
+        return TOO_LONG
+    if isinstance(value, Mapping):
+        return {key: _shortened(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_shortened(inner) for inner in value]
+    return value
+
+
 class _Reader:
     """Reads one value of the library, entry by entry: a list of a few megabytes there can be gigabytes as Python has it."""
 
@@ -114,6 +156,8 @@ class _Reader:
             return [self.plain(inner, depth + 1) for inner in value]
         if value is None or isinstance(value, bool | int | float | str):
             return value
+        if isinstance(value, bytes | bytearray) and value == TOO_LONG:
+            raise ExpressionError(f"uses a text of more than {MAX_LOOP_TEXT} characters in a loop")
         raise ExpressionError(f"gives a {type(value).__name__}, which no document can hold; use string(...)")
 
     def _key(self, key: Any) -> str:

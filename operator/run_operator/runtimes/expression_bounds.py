@@ -14,6 +14,8 @@ MAX_LENGTH: Final = 1024
 """Characters of one expression."""
 MAX_SUMS: Final = 8
 """Plus signs of an expression with a loop: each adds up to the bound of a text, at each step."""
+MAX_COMMAS: Final = 16
+MAX_PATTERN: Final = 100
 MAX_SEPARATOR: Final = 16
 """Characters between two texts that are joined."""
 LOOPS: Final = frozenset({"all", "exists", "exists_one", "map", "filter", "split"})
@@ -28,6 +30,7 @@ _OPERATORS: Final = frozenset({"in"})
 _OUTSIDE: Final = re.compile(r"""//|`|'''|\"\"\"|(\w*)("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')""", re.DOTALL)
 _CALL: Final = re.compile(r"(\w+)\s*\(")
 _REPLACE: Final = re.compile(r"\breplace\s*\(\s*\x00(\d+)\x00\s*,\s*\x00(\d+)\x00\s*[,)]")
+_MATCHES: Final = re.compile(r"\bmatches\s*\(\s*\x00(\d+)\x00\s*\)")
 _JOIN: Final = re.compile(r"\bjoin\s*\(\s*(?:\x00(\d+)\x00\s*)?\)")
 
 
@@ -48,6 +51,8 @@ def problems(source: str) -> Iterator[str]:
     numbers = iter(range(len(texts)))
     bare = _OUTSIDE.sub(lambda _: f"\x00{next(numbers)}\x00", source)
     yield from _of_calls(bare)
+    yield from _of_loops(bare)
+    yield from _of_patterns(bare, texts)
     yield from _of_replacements(bare, texts)
     yield from _of_joins(bare, texts)
 
@@ -62,6 +67,39 @@ def _of_calls(bare: str) -> Iterator[str]:
         yield f"has more than one of {', '.join(sorted(LOOPS))}"
     if loops and bare.count("+") > MAX_SUMS:
         yield f"has a loop and {bare.count('+')} plus signs; at most {MAX_SUMS} are allowed beside a loop"
+
+
+def has_loop(source: str) -> bool:
+    """Whether the expression may go through the entries of a list."""
+    return any(name in LOOPS for name in _CALL.findall(source))
+
+
+def _of_loops(bare: str) -> Iterator[str]:
+    """What a loop does at each of its steps makes no long text of many."""
+    for found in _CALL.finditer(bare):
+        if found[1] in LOOPS and "join" in _CALL.findall(_inside(bare, found.end())):
+            yield "has a join inside of a loop: join what the loop gives"
+        if found[1] in LOOPS and bare.count(",") > MAX_COMMAS:
+            yield f"has a loop and {bare.count(',')} commas; at most {MAX_COMMAS} are allowed beside a loop"
+
+
+def _inside(bare: str, start: int) -> str:
+    """The text from here to the parenthesis that is closed last."""
+    depth = 1
+    for at in range(start, len(bare)):
+        depth += (bare[at] == "(") - (bare[at] == ")")
+        if not depth:
+            return bare[start:at]
+    return bare[start:]
+
+
+def _of_patterns(bare: str, texts: list[str]) -> Iterator[str]:
+    """A repetition of repetitions is as long as their product."""
+    patterns = [texts[int(found)] for found in _MATCHES.findall(bare)]
+    if len(patterns) < _CALL.findall(bare).count("matches"):
+        yield "may match a pattern in quotes"
+    if any(len(one) > MAX_PATTERN or one.count("{") > 1 for one in patterns):
+        yield f"may match a pattern of at most {MAX_PATTERN} characters with at most one repetition in braces"
 
 
 def _of_replacements(bare: str, texts: list[str]) -> Iterator[str]:

@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from run_operator.runtimes.expression import Activation, Compiler, Expression, ExpressionError, Values
+from run_operator.runtimes.expression import Compiler, Expression, ExpressionError, Given, Values
 
 MAX_EXPRESSIONS: Final = 100
 MAX_DEPTH: Final = 24
@@ -32,7 +32,7 @@ class Text:
     def __init__(self, parts: tuple[str | Expression, ...]) -> None:
         self.parts = parts
 
-    def render(self, values: Activation) -> Any:
+    def render(self, values: Given) -> Any:
         """Raises ExpressionError."""
         if len(self.parts) == 1 and isinstance(self.parts[0], Expression):
             return self.parts[0].evaluate(values)
@@ -144,7 +144,7 @@ def _end(text: str, at: int) -> int:
     raise ExpressionError("begins with ${ and has no } at its end")
 
 
-def _rendered(content: Any, values: Activation, place: str) -> Any:
+def _rendered(content: Any, values: Given, place: str) -> Any:
     if isinstance(content, Text):
         try:
             return content.render(values)

@@ -177,7 +177,9 @@ async def test_an_answered_batch_that_is_edited_without_end_is_looked_at_once(wo
         await asyncio.sleep(0)
     assert world.ingest.outside.held == 1
     await world.until(lambda: world.batch_of("a") is None)
-    assert world.api.calls.count("get metricbatches") == asked + 1
+    world.log_outside("b", run="nobody")  # whose time comes after that of every edit
+    await world.until(lambda: world.batch_of("b") is None and not world.ingest.outside.held)
+    assert world.api.calls.count("get metricbatches") == asked + 1 + 3, "a patch of this API server reads too"
 
 
 async def test_who_edits_a_batch_that_failed_gets_no_further_try(world, monkeypatch):
@@ -202,7 +204,7 @@ async def test_a_batch_that_is_being_deleted_and_held_back_is_left_alone(world):
     world.api.put(METRIC_BATCHES, {"metadata": deleting, "spec": {"run": "train", "ops": []}})
     world.log_outside("b", 1)
     await world.until(lambda: world.batch_of("b") is None)
-    assert world.api.calls.count("delete metricbatches") == 1
+    assert world.api.calls.count("get metricbatches") == world.api.calls.count("delete metricbatches") == 1
     assert world.ingest.outside.held == 0
 
 
@@ -215,3 +217,20 @@ async def test_all_namespaces_together_are_bounded_and_the_largest_gives_way():
     assert len(line) == 20
     assert line.lacks("flood")
     assert not line.lacks("quiet")
+
+
+async def test_namespaces_that_flood_leave_a_worker_free():
+    """Each batch of theirs may take half a minute."""
+    line = BatchLine(workers=16)
+    for namespace in ("a", "b"):
+        for number in range(50):
+            line.add(Place(namespace, f"{number}", f"{namespace}{number}"))
+    taking = [asyncio.create_task(line.take()) for _ in range(16)]
+    await asyncio.sleep(0)
+    assert sum(task.done() for task in taking) < 16
+    line.add(Place("quiet", "q", "q"))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert Place("quiet", "q", "q") in [task.result() for task in taking if task.done()]
+    for task in taking:
+        task.cancel()

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import resource
 from typing import Any
 
 import pytest
 
 from run_operator.runtimes.expression import (
     MAX_ENTRIES,
+    MAX_LOOP_TEXT,
+    MAX_SECONDS,
     MAX_TEXT,
     Compiler,
     ExpressionError,
@@ -118,6 +121,11 @@ def test_a_template_has_bounded_expressions_and_depth(compiler):
         '"""\'""" + run.t.replace(\'a\', run.t) + \'"\'',
         "run.`a'b`.replace('a', run.t)",
         "run.t.unknown()",
+        "run.l.map(x, run.l.join(''))",
+        "(run.l + run.l + run.l).map(x, (run.l + run.l).join('')).join('')",
+        f"run.l.map(x, [{', '.join(['x'] * 40)}])",
+        "run.t.matches('(a{1,100}){1,10}b')",
+        "run.t.matches(run.t)",
     ],
 )
 def test_an_expression_whose_value_could_grow_without_bound_is_not_compiled(source, compiler):
@@ -132,6 +140,7 @@ def test_an_expression_whose_value_could_grow_without_bound_is_not_compiled(sour
         "run.l.map(k, k + '=' + run.path).join(' ')",
         "run.path in ['replace(a', \"join(\"] || !(run.path == 'b')",
         "'it\\'s' + run.path.trim()",
+        "run.path.matches('^[a-z]{3,}$')",
     ],
 )
 def test_what_authors_write_is_compiled(source, compiler):
@@ -140,7 +149,7 @@ def test_what_authors_write_is_compiled(source, compiler):
 
 def test_a_value_is_read_no_further_than_a_document_needs(compiler):
     long = compiler.compile("run.l.map(x, run.l + run.l)")
-    values = compiler.activation({**VALUES, "run": {"l": ["y" * 4000] * 60}})
+    values = compiler.activation({**VALUES, "run": {"l": ["y" * 1000] * 60}})
     with pytest.raises(ExpressionError, match="gives more than"):
         long.evaluate(values)
     short = compiler.activation({**VALUES, "run": {"l": ["y"] * 60}})
@@ -161,3 +170,34 @@ def test_the_library_itself_gives_up_a_long_loop(compiler):
     program = compiler._environment.compile("run.l.all(a, run.l.all(b, run.l.all(c, true)))")
     with pytest.raises(RuntimeError, match="budget"):
         program.eval(data={**VALUES, "run": {"l": [1] * 60}})
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        f"({' + '.join(['run.l'] * 8)}).map(x, [{', '.join(['x'] * 15)}])",
+        f"run.l.map(x, {' + '.join(['x'] * 8)}).join('----------------')",
+    ],
+    ids=["lists", "texts"],
+)
+def test_the_largest_that_is_possible_takes_little_memory(source, compiler):
+    values = compiler.activation({**VALUES, "run": {"l": ["a" * MAX_LOOP_TEXT] * MAX_ENTRIES}})
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(ExpressionError, match="gives more than"):
+        compiler.compile(source).evaluate(values)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 64 * 1024, "KiB"
+
+
+def test_a_long_text_cannot_be_used_in_a_loop(compiler):
+    values = compiler.activation({**VALUES, "run": {"t": "a" * (MAX_LOOP_TEXT + 1), "l": ["a"]}})
+    with pytest.raises(ExpressionError, match="more than 1024 characters in a loop"):
+        compiler.compile("run.l.map(x, run.t)").evaluate(values)
+    assert compiler.compile("run.t").evaluate(values)
+
+
+def test_all_expressions_of_a_rendering_share_the_cpu(compiler):
+    given = compiler.activation(VALUES)
+    for _ in range(40):
+        given.spend(MAX_SECONDS / 50)
+    with pytest.raises(ExpressionError, match="of CPU"):
+        given.spend(MAX_SECONDS / 4)
