@@ -10,8 +10,11 @@ from run_operator.workloads import fields
 from run_operator.workloads.fields import InvalidSpecError, WorkloadError
 
 MAX_MISTAKES: Final = 10
-STAND_INS: Final[Mapping[str, Any]] = {"image": "image", "service_ports": [{"port": 1}]}
-"""Values for required fields that were wrong."""
+STAND_INS: Final[Mapping[str, Mapping[str, Any]]] = {
+    "image": {"image": "image"}, "python_version": {"image": "image"}, "service_ports": {"service_ports": [{"port": 1}]},
+}  # fmt: skip
+"""A required field that was wrong, and what stands in for it: otherwise it would be named once more, as missing."""
+HANDLER: Final = "handler"
 _STEP: Final = re.compile(r"\[(\d+)\]|([^.\[\]]+)")
 
 
@@ -58,8 +61,10 @@ class _Rest:
         steps = _steps(field)
         key = steps[0] if steps else ""
         inner = self.spec.get(key)
-        if key in STAND_INS and self.spec.get(key) != STAND_INS[key]:
-            self.spec[key] = STAND_INS[key]
+        if key in STAND_INS and not STAND_INS[key].items() <= self.spec.items():
+            self.spec |= STAND_INS[key]
+        elif steps == ["source", HANDLER] and isinstance(inner, Mapping) and inner.get(HANDLER) != HANDLER:
+            self.spec[key] = {**inner, HANDLER: HANDLER}
         elif key not in self.spec:
             return False
         elif len(steps) > 1 and isinstance(inner, list) and steps[1].isdecimal():

@@ -81,6 +81,8 @@ def program(run: Run, options: Options, action: str) -> Program:
             f"{run.kind} needs the operator's ingest, which is off: set its flag --ingest-url",
         )
     _check_source(fields.mapping(run.spec, "source"))
+    if not isinstance(run.spec.get("requirements"), str):  # a text with lines is taken as well
+        fields.texts(run.spec, "requirements")
     command = ("python3", "-u", names.RUNNER_FILE, action)
     content = document(run, options.ingest_url)
     return Program(_image(run.spec, options), command, content, installs=bool(run.spec.get("requirements")))
@@ -97,7 +99,7 @@ def _image(spec: Mapping[str, Any], options: Options) -> str:
     problem = (
         f"{version[:40]!r} has no image here" if version else "is missing, and so are image and base_image"
     )
-    known = ", ".join(sorted(options.python_images)) or "none"
+    known = ", ".join(sorted(options.python_images, key=lambda name: (len(name), name))) or "none"
     raise InvalidSpecError(f"{fields.ROOT}.python_version", f"{problem}; known are {known}")
 
 

@@ -62,7 +62,7 @@ class TestImage:
         [
             (
                 {"python_version": "PYTHON2_7"},
-                "'PYTHON2_7' has no image here; known are PYTHON3_10, PYTHON3_11",
+                "'PYTHON2_7' has no image here; known are PYTHON3_9, PYTHON3_10, PYTHON3_11",
             ),
             ({"python_version": None}, "is missing, and so are image and base_image"),
             ({"image": "a b"}, "spec.spec.image: 'a b' is not the name of an image"),
@@ -211,3 +211,31 @@ class TestInstaller:
     def test_a_function_without_requirements_or_with_a_cache_of_its_own_has_no_claim(self, spec):
         volumes = built(run(**spec), self.NAMED).child["spec"]["template"]["spec"]["volumes"]
         assert not [one for one in volumes if "persistentVolumeClaim" in one]
+
+
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        ({"python_version": "3.10"}, "spec.spec.python_version: '3.10' has no image here; known are PYTHON3_9, PYTHON3_10, "),
+        ({"source": {**SOURCE, "handler": 3}}, "spec.spec.source.handler: must be a text, not a number; quote it"),
+        ({"requirements": [1]}, "spec.spec.requirements[0]: must be a text, not a number; quote it"),
+        ({"requirements": {"numpy": "2"}}, "spec.spec.requirements: must be a list, not a map"),
+    ],
+)  # fmt: skip
+def test_a_mistake_is_named_once(spec, message):
+    with pytest.raises(WorkloadError) as caught:
+        built(run(**spec))
+    assert str(caught.value).startswith(message)
+    assert "missing" not in str(caught.value)
+
+
+def test_requirements_may_be_a_text_with_lines():
+    assert (
+        document(built(run(requirements="numpy\npandas")))["run"]["spec"]["requirements"] == "numpy\npandas"
+    )
+
+
+def test_two_mistakes_of_a_function_are_both_named():
+    with pytest.raises(WorkloadError, match=r"python_version: .*; spec\.spec\.run_as_user: is 0") as caught:
+        built(run(python_version="x", run_as_user=0))
+    assert "missing" not in str(caught.value)
