@@ -18,6 +18,7 @@ from run_operator.api.seal import Seal
 from run_operator.engine.debug_pages import DebugPages
 from run_operator.engine.event_recorder import EventRecorder
 from run_operator.engine.executor import Executor
+from run_operator.engine.first_answer import first_answer
 from run_operator.engine.ingest_service import IngestService
 from run_operator.engine.installation import Installation, MissingParts
 from run_operator.engine.leadership import Leadership, LeadershipLostError
@@ -102,9 +103,10 @@ class Operator:
             parts.lines,
         )
         self._take_signals()
+        beating = _task("loop-lag", self._health.beat())
         try:
-            await self._check_access(api)
             await server.listen(listen.host, listen.port)
+            await first_answer(unfenced, self._stop, lambda: self._check_access(api))
             log.info(
                 "serving %s on %s", ", ".join(settings.namespaces) or "all namespaces", configuration.host
             )
@@ -115,13 +117,15 @@ class Operator:
                 )
             if reporting is not None:
                 await reporting.start()
-            seal = Seal(await signing_key(unfenced, settings.pod_namespace, settings.ingest_ca_secret))
+            place = (settings.pod_namespace, settings.ingest_ca_secret)
+            key = await first_answer(unfenced, self._stop, lambda: signing_key(unfenced, *place))
             await self._run_parts(
-                api, recorder, server, reporting, keeping, streams, runtimes, seal, parts, leadership
+                api, recorder, server, reporting, keeping, streams, runtimes, Seal(key), parts, leadership
             )
             if leadership.lost:
                 raise LeadershipLostError
         finally:
+            beating.cancel()
             await server.stop()
             await api.close()
             await unfenced.close()
@@ -233,7 +237,6 @@ class Operator:
         # Tasks made before kopf starts are spared by it when it ends; so all of ours come first, each worker too.
         working = _task("workers", workers.work(self._begin))
         background = [
-            _task("loop-lag", self._health.beat()),
             _task("recorder", recorder.work()),
             _task("sweeps", self._sweep(sweeper, streams)),
             _task("beginning", self._begin_work(sweeper, streams, leadership)),

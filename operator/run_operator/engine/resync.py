@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from run_operator.engine.store import Store
 from run_operator.engine.watched_kinds import OPTIONAL, SELECTORS, WATCHED, WITHOUT_RIGHTS
@@ -22,11 +23,21 @@ SWEPT: Final = tuple((resource, SELECTORS.get(resource, "")) for resource in WAT
 GRACE: Final = 15.0
 """Seconds a listed object may be missing in the store before the stream counts as standing still."""
 LOOK: Final = 0.1
+AGAIN: Final = 1.0
+"""Seconds until what is missing in the store is listed again; twice as long each time."""
 
 log = logging.getLogger(__name__)
 
-Listed = dict[str, str]
-"""uid -> resourceVersion."""
+
+class One(NamedTuple):
+    """An object as it was listed."""
+
+    resource: Resource
+    version: str
+
+
+Listed = dict[str, One]
+"""By uid."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +83,7 @@ class Resync:
         for namespace in self._namespaces if resource.is_namespaced else (None,):
             try:
                 async for one in self._api.list_metadata(resource, namespace=namespace, selector=selector):
-                    found[str(one["uid"])] = str(one["resourceVersion"])
+                    found[str(one["uid"])] = One(resource, str(one["resourceVersion"]))
             except NotFoundError:
                 if resource not in OPTIONAL:
                     raise
@@ -83,22 +94,36 @@ class Resync:
         return found
 
     async def _unseen(self, listed: Listed, within: float) -> int:
-        """How many listed objects the store still does not hold after `within` seconds."""
-        until = self._clock() + within
+        """How many listed objects the store still does not hold after `within` seconds.
+
+        An object that is deleted before its stream lists it never comes: so what is missing is listed again meanwhile.
+        """
+        now = self._clock()
+        until, pause = now + within, AGAIN
+        listing = now + pause
         missing = self._missing(listed)
-        while missing and self._clock() < until:
-            await asyncio.sleep(LOOK)
-            missing = self._missing(missing)
+        while missing and (now := self._clock()) < until:
+            if now < listing:
+                await asyncio.sleep(LOOK)
+                missing = self._missing(missing)
+                continue
+            missing = self._missing(await self._still_there(missing))
+            pause *= 2
+            listing = self._clock() + pause
         if not missing:
             return 0
-        return len(await self._still_there(missing))
+        left = await self._still_there(missing)
+        counted = Counter(one.resource.plural for one in left.values())
+        if left:
+            log.warning("not seen after %g s: %s", within, dict(counted))
+        return len(left)
 
     def _missing(self, listed: Listed) -> Listed:
-        return {uid: version for uid, version in listed.items() if not self._store.knows(uid, version)}
+        return {uid: one for uid, one in listed.items() if not self._store.knows(uid, one.version)}
 
     async def _still_there(self, missing: Listed) -> Listed:
         """Missing objects that still exist. Others were deleted meanwhile, which is no fault of a stream."""
         there: Listed = {}
-        for resource, selector in SWEPT:
-            there |= await self._list(resource, selector)
-        return {uid: version for uid, version in missing.items() if uid in there}
+        for resource in {one.resource for one in missing.values()}:
+            there |= await self._list(resource, SELECTORS.get(resource, ""))
+        return {uid: one for uid, one in missing.items() if uid in there}

@@ -96,7 +96,7 @@ class Streams:
         """
         failures = 0
         while not self._stop.is_set():
-            self._close.clear()
+            self._close = asyncio.Event()  # not the one before: a kopf that was left behind still sets that
             began = time.monotonic()
             try:
                 await self._discovered()
@@ -119,14 +119,15 @@ class Streams:
 
     async def _opened(self) -> None:
         """Keep the streams open until they shall be closed, or until one of them ends by itself."""
+        close = self._close
         # Tasks made before kopf starts are spared by it when it ends.
         following = [asyncio.create_task(one.work(), name=f"following {one}") for one in self._reflectors]
         for task in following:
-            task.add_done_callback(lambda _: self._close.set())
+            task.add_done_callback(lambda _: close.set())
         handlers = kopf_streams.registry(self._store, self._seen, self._configuration)
-        run = kopf_streams.run(handlers, self._namespaces, self._close, self.opened, self._take_signals)
+        run = kopf_streams.run(handlers, self._namespaces, close, self.opened, self._take_signals)
         informing = asyncio.create_task(run, name="kopf")
-        closing = asyncio.create_task(self._close.wait(), name="closing")
+        closing = asyncio.create_task(close.wait(), name="closing")
         try:
             await asyncio.wait((informing, closing), return_when=asyncio.FIRST_COMPLETED)
             await _ended(informing)

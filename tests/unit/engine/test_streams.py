@@ -247,9 +247,10 @@ async def test_a_kopf_that_does_not_end_is_left_behind_and_another_one_started(c
     """It waits for credentials without end when one of its parts dies while another one logs in again."""
     monkeypatch.setattr(streams, "KOPF_ENDS", 0.1)
     monkeypatch.setattr(streams, "KOPF_CANCELLED", 0.1)
-    over, kopf, left = asyncio.Event(), kopf_streams.run, []
+    over, kopf, left, closing = asyncio.Event(), kopf_streams.run, [], []
 
     async def stubborn(*arguments: Any) -> None:
+        closing.append(arguments[2])
         if left:
             await kopf(*arguments)
             return
@@ -263,6 +264,7 @@ async def test_a_kopf_that_does_not_end_is_left_behind_and_another_one_started(c
     running = asyncio.create_task(operator().run())
     await until(lambda: "runs" in cluster.watching)
     assert "kopf does not end" in caplog.text
+    assert closing[0] is not closing[1]  # or the one that was left behind would close the other one's streams
     over.set()
     await left[0]
     os.kill(os.getpid(), signal.SIGTERM)
