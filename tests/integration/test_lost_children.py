@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.test_interruptions import delete, events, patch_status, pod_of
+from tests.integration.test_interruptions import decided, delete, events, killing, patch_status, pod_of
 from tests.support.harness import Person, condition, wait_for
 
 PLAIN = {"kind": "DeleteOptions", "apiVersion": "v1", "propagationPolicy": "Orphan"}
@@ -221,3 +221,86 @@ def test_a_pod_that_a_finalizer_holds_keeps_nothing_waiting_once_its_program_has
     person.becomes("x", "RUNNING")
     assert person.get("pod", pod)["status"]["phase"] == "Failed"
     hold(person, "pod", pod, held=False)
+
+
+def ended_pod(person: Person, code: int) -> None:
+    """The program of the only pod ended; a fake node's kubelet does not say so by itself."""
+    main = containers(code)[0]
+    pod = pod_of(person, "x")["metadata"]["name"]
+    patch_status(person, pod, {"phase": "Failed" if code else "Succeeded", "containerStatuses": [main]})
+
+
+def deleted_job(person: Person, way: tuple[str, ...] = ("job", "x")) -> None:
+    """The Job has its verdict, and goes with its pods."""
+    wait_for("the verdict", lambda: decided(person, "x"))
+    person.kubectl("delete", *way)
+    wait_for("nothing left", lambda: not person.items("jobs,pods"))
+
+
+@pytest.mark.parametrize(
+    "way", [("job", "x"), ("jobs,pods", "--all"), ("job", "x", "--cascade=foreground")], ids="-".join
+)
+@pytest.mark.parametrize(
+    ("code", "state", "reason"), [(0, "COMPLETED", "Completed"), (3, "ERROR", "BackoffLimitExceeded")]
+)
+def test_what_ended_and_was_deleted_while_the_operator_was_away_is_not_done_again(
+    operator, person, way, code, state, reason
+):
+    person.apply_run("x", "sleep")
+    person.becomes("x", "RUNNING")
+    operator.kill()
+    ended_pod(person, code)
+    wait_for("the Event of its Job", lambda: events(person, reason))
+    deleted_job(person, way)
+    operator.start()
+    status = person.becomes("x", state)
+    assert (status["attempt"], person.items("jobs,pods")) == (1, [])
+    assert "nobody saw how its program ended" in status["message"]
+
+
+def test_a_stop_meanwhile_changes_nothing_of_what_was_done(operator, person):
+    person.apply_run("x", "sleep")
+    person.becomes("x", "RUNNING")
+    operator.kill()
+    ended_pod(person, 0)
+    wait_for("the Event of its Job", lambda: events(person, "Completed"))
+    deleted_job(person)
+    person.patch_run("x", {"spec": {"suspend": True}})
+    operator.start()
+    person.becomes("x", "COMPLETED")
+
+
+def test_a_verdict_about_a_program_that_was_asked_to_end_is_none(operator, person):
+    person.apply_run("x", "kwok-save")
+    person.becomes("x", "RUNNING")
+    pod = pod_of(person, "x")["metadata"]["name"]
+    operator.kill()
+    killing(person, pod)
+    delete(person, pod)
+    wait_for("the Event of its Job", lambda: events(person, "Completed"))
+    deleted_job(person)
+    operator.start()
+    pod_of(person, "x", 2)
+
+
+@pytest.mark.parametrize("trace", ["none", "of another Job", "of somebody else"])
+def test_without_an_event_of_the_job_its_work_is_done_again(operator, person, trace):
+    person.apply_run("x", "sleep")
+    uid = person.becomes("x", "RUNNING")["attempts"][0]["jobUid"]
+    operator.kill()
+    ended_pod(person, 0)
+    wait_for("the Event of its Job", lambda: events(person, "Completed"))
+    deleted_job(person)
+    (event,) = person.items("events", "--field-selector=reason=Completed")
+    person.kubectl("delete", "events", "--field-selector=reason=Completed")
+    event["metadata"] = {"name": "another"}
+    assert event["involvedObject"]["uid"] == uid
+    if trace == "of another Job":
+        event["involvedObject"]["uid"] = "00000000-0000-0000-0000-000000000000"
+        person.apply(event)
+    if trace == "of somebody else":
+        event |= {"source": {"component": "kueue"}, "reportingComponent": "kueue"}
+        person.apply(event)
+    operator.start()
+    pod_of(person, "x", 2)
+    assert person.becomes("x", "RUNNING")["attempts"][0]["reason"] == "ChildDeleted"

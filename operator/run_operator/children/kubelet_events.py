@@ -1,4 +1,4 @@
-"""Facts that only Events have: why a Job creates no pod, why a node does not start a pod, what ended a deleted pod."""
+"""Facts that only Events have: why a Job creates no pod, why a node does not start a pod, how a deleted Job or pod ended."""
 
 from __future__ import annotations
 
@@ -15,6 +15,13 @@ JOB: Final = "Job"
 POD: Final = "Pod"
 ENDED_POD: Final = "EndedPod"
 """The kind of a question, not of an object: whether a kubelet was asked to end the program of a Job's pod."""
+ENDED_JOB: Final = "EndedJob"
+"""Also the kind of a question: the verdict of a Job that is gone."""
+COMPLETED: Final = "Completed"
+BACKOFF_LIMIT: Final = "BackoffLimitExceeded"
+DEADLINE: Final = "DeadlineExceeded"
+VERDICTS: Final = frozenset({COMPLETED, BACKOFF_LIMIT, DEADLINE})
+"""The Job controller's words for the end of a Job. A disrupted pod ends its Job too, and is no verdict about the program."""
 KILLING: Final = "Killing"
 """The kubelet's Event about a container that it ends; there is none about a container that ended by itself."""
 FAILED_CREATE: Final = "FailedCreate"
@@ -25,6 +32,7 @@ REASONS: Final = {
     JOB: {FAILED_CREATE},
     POD: {FAILED_MOUNT, FAILED_ATTACH, FAILED_SANDBOX},
     ENDED_POD: {KILLING},
+    ENDED_JOB: VERDICTS,
 }
 """Reasons of the Events that answer a question, by the question's kind."""
 LONGEST: Final = 450.0
@@ -76,9 +84,14 @@ def about_pod(pod: PodView) -> Question | None:
     return Question(POD, pod.uid, pod.name, parse(pod.start_time) or parse(pod.created))
 
 
-def about_ended_pods(job: JobView) -> Question:
-    """The question whether a kubelet ended the program of a pod that is deleted by now."""
-    return Question(ENDED_POD, f"{job.name}-"[:NAME_STEM], job.name)
+def about_ended_pods(job: str) -> Question:
+    """The question whether a kubelet ended the program of a pod that is deleted by now; `job` is the name of its Job."""
+    return Question(ENDED_POD, f"{job}-"[:NAME_STEM], job)
+
+
+def about_ended_job(uid: str, name: str) -> Question:
+    """What its controller said of the Job before it was deleted."""
+    return Question(ENDED_JOB, uid, name)
 
 
 def answer(question: Question, said: Sequence[Said]) -> PendingReason | None:

@@ -9,6 +9,7 @@ from typing import Any, Final, NamedTuple
 
 from run_operator.api.raw import parse
 from run_operator.children.kubelet_events import (
+    ENDED_JOB,
     ENDED_POD,
     FAILED_CREATE,
     JOB,
@@ -29,7 +30,10 @@ FIELDS: Final = {
     # A selector cannot say "one of these reasons"; so it leaves out what is most, and the rest is left out here.
     POD: "involvedObject.kind=Pod,type=Warning,reason!=FailedScheduling,reason!=BackOff,reason!=Failed,reason!=Unhealthy",
     ENDED_POD: f"involvedObject.kind=Pod,reason={KILLING},involvedObject.fieldPath=spec.containers{{{PROGRAM}}}",
+    ENDED_JOB: "involvedObject.kind=Job,reason!=SuccessfulCreate,reason!=SuccessfulDelete,reason!=FailedCreate",
 }
+CONTROLLER: Final = "job-controller"
+"""Who gives the verdict of a Job. Others write Events about Jobs too, queues for example."""
 KEPT: Final = 30.0
 """Seconds for which an answer is used for the Jobs and pods in it."""
 NEW: Final = 5.0
@@ -87,7 +91,7 @@ class EventReader:
             async for raw in self._api.list_objects(EVENTS, namespace=namespace, fields=FIELDS[kind]):
                 read += 1
                 uid = _subject(kind, raw.get("involvedObject") or {})
-                if raw.get("reason") in REASONS[kind] and (uid in found or len(found) < MOST):
+                if _answers(kind, raw) and (uid in found or len(found) < MOST):
                     those = sorted((*found.get(uid, ()), _said(raw, now)), key=lambda one: one.ago)
                     found[uid] = tuple(those[:MOST_SAID])
                 if read >= MOST_READ:
@@ -101,6 +105,11 @@ class EventReader:
 def _subject(kind: str, about: Mapping[str, Any]) -> str:
     """The `Question.uid` that an Event about this object answers."""
     return str(about.get("name"))[:-5] if kind == ENDED_POD else str(about.get("uid"))
+
+
+def _answers(kind: str, raw: Mapping[str, Any]) -> bool:
+    source = (raw.get("source") or {}).get("component") or raw.get("reportingComponent")
+    return raw.get("reason") in REASONS[kind] and (kind != ENDED_JOB or source == CONTROLLER)
 
 
 def _said(raw: Mapping[str, Any], now: float) -> Said:

@@ -27,6 +27,8 @@ REFUSED_AGAIN: Final = 15.0
 """Seconds until an object that was refused for now (quota, policy) is tried again."""
 MOST_LOADED: Final = 6
 """Documents read for one decision; they may change meanwhile."""
+MOST_ASKED: Final = 2
+"""Questions to Events for one decision: how the Job ended, and then whether its pod was asked to end."""
 LONGEST_WAIT: Final = 3600.0
 """Seconds until a Run is looked at, at most: timers do not notice that the clock was set."""
 
@@ -81,8 +83,11 @@ class Reconciler:
         if decision.reread:
             observed = await self._executor.reread(run)
             decision = await self._decide(run, observed)
-        if decision.ask and (said := await self._executor.why(run, decision.ask)):
-            decision = await self._decide(run, replace(observed, said=said))
+        for _ in range(MOST_ASKED):
+            if not decision.ask or not (said := await self._executor.why(run, decision.ask)):
+                break
+            observed = replace(observed, said=(*observed.said, *said))
+            decision = await self._decide(run, observed)
         self._store.follow(key, decision.wants)
         if wait := self._pacing.before_status(key, decision):
             return wait

@@ -132,7 +132,7 @@ def _waits(run: Run, made: Plan) -> Iterator[str]:
     if state in FINAL:
         return
     if made.ask is not None:
-        yield f"what Events say of {made.ask.kind} {made.ask.name}"
+        yield f"what Events say of {made.ask.kind.removeprefix('Ended')} {made.ask.name}"
     if state in _WAITS and not made.actions:
         yield _WAITS[state]
     elif status.get("message"):

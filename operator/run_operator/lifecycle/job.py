@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from run_operator.api.conditions import State
 from run_operator.children import JobView
 from run_operator.children.job_outcome import JobOutcome, observe
@@ -25,6 +27,7 @@ from run_operator.lifecycle.model import Plan
 def with_job(ctx: Context, job: JobView) -> Plan:
     """The step when the Job of the current attempt is there. Its verdict counts before `suspend` and every deadline."""
     seen = observe(job, ctx.witnesses)
+    ctx.draft.of_job(job.uid)
     ctx.draft.pods(summaries(ctx.observed.pods))
     if ctx.draft.last_attempt.get("interruptedBy") and not seen.interruption:
         seen = continuation.recorded(ctx)  # whatever the Job made of that pod meanwhile
@@ -53,6 +56,19 @@ def without_child(ctx: Context, leftover: JobView | None = None) -> Plan:
     """The step when the current attempt has no child; `leftover` is the Job of an earlier attempt."""
     if leftover is None and (done := program_end.without_job(ctx)):
         return done
+    question = None if leftover else unseen.about_lost_job(ctx)
+    if question is None:
+        return _onwards_without(ctx, leftover)
+    if not ctx.observed.fresh:
+        return Plan(reread=True)
+    if over := unseen.finished_without_job(ctx):
+        return over
+    made = _onwards_without(ctx, leftover)
+    return made if ctx.observed.said else replace(made, ask=question)
+
+
+def _onwards_without(ctx: Context, leftover: JobView | None) -> Plan:
+    """Whatever the end of the child was, nobody knows it."""
     interrupted = leftover is None and continuation.is_interrupted(ctx)
     if leftover is None and not interrupted and not ctx.run.suspend and _had_child(ctx):
         if not ctx.observed.fresh:

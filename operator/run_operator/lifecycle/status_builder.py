@@ -166,6 +166,13 @@ class StatusBuilder:
         if counts:
             self._status["interruptions"] = self.interruptions + 1
 
+    def of_job(self, uid: str) -> None:
+        """The Job of the current attempt is there: should it be gone one day, its Events are known by its uid."""
+        attempts = list(self._status.get("attempts", ()))
+        if attempts and not attempts[-1].get("endTime") and attempts[-1].get("jobUid") != uid:
+            attempts[-1] = {**attempts[-1], "jobUid": uid}
+            self._status["attempts"] = attempts
+
     def forget_interruptions(self) -> None:
         """Set the count to 0, because the Run is resumed."""
         self._status.pop("interruptions", None)
@@ -269,11 +276,12 @@ class StatusBuilder:
     def status(self) -> dict[str, Any] | None:
         """The whole new status, or None when nothing that matters differs from the old one.
 
-        The pod summary alone is not worth a write: it changes with every probe and rides along with the next
-        change that matters.
+        Neither the pod summary, which changes with every probe, nor the Job's uid is worth a write alone: they ride along
+        with the next change that matters.
         """
-        old = dict(self._run.status)
-        new = dict(self._status)
-        old.pop("pods", None)
-        new.pop("pods", None)
-        return None if old == new else self._status
+        return None if _what_matters(self._run.status) == _what_matters(self._status) else self._status
+
+
+def _what_matters(status: Mapping[str, Any]) -> dict[str, Any]:
+    attempts = [{**entry, "jobUid": None} for entry in status.get("attempts", ())]
+    return {**status, "pods": None, "attempts": attempts}

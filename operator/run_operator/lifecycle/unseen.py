@@ -1,7 +1,10 @@
-"""The verdict of a Job whose pod is gone, and nobody saw how its program ended: the operator was away.
+"""How an attempt ended whose pod, or whose Job, is gone, and nobody saw it: the operator was away.
 
 The Job counts a pod that was deleted as completed if its program saved its work and exited with 0, and as failed if not. The
 kubelet's Event that it ended the program outlives the pod by an hour. Without one the Job is believed.
+
+The verdict of a Job that was deleted is in an Event of its controller, for an hour too. It is known by the uid of the Job,
+which the status keeps. Without one the Run goes on with the next attempt, as after every loss of its Job.
 """
 
 from __future__ import annotations
@@ -13,10 +16,20 @@ from run_operator.api.raw import parse, stamp
 from run_operator.children import JobView
 from run_operator.children.interruption import POD_DELETED, Interruption
 from run_operator.children.job_outcome import JobOutcome
-from run_operator.children.kubelet_events import about_ended_pods
-from run_operator.lifecycle import continuation, finish
+from run_operator.children.kubelet_events import (
+    COMPLETED,
+    DEADLINE,
+    KILLING,
+    VERDICTS,
+    Question,
+    Said,
+    about_ended_job,
+    about_ended_pods,
+)
+from run_operator.lifecycle import continuation, deadlines, finish
 from run_operator.lifecycle.context import Context
 from run_operator.lifecycle.model import Plan
+from run_operator.workloads.metadata import child_name
 
 SLACK: Final = 60.0
 """Seconds beyond the grace period from the kubelet's Event to the Job's verdict: a busy controller takes its time."""
@@ -24,22 +37,55 @@ SLACK: Final = 60.0
 
 def finished(ctx: Context, job: JobView, seen: JobOutcome) -> Plan:
     """The end, unless an Event says that the program was asked to end: these Events are asked for first."""
-    if cut := _interruption(ctx, job):
-        return continuation.interrupted(ctx, job, cut)
-    return replace(finish.finished(ctx, seen), ask=None if ctx.observed.said else about_ended_pods(job))
-
-
-def _interruption(ctx: Context, job: JobView) -> Interruption | None:
-    """The Event has to be one about the last pod of the Job: it came shortly before the verdict."""
     verdict = job.condition("Complete") or job.condition("Failed")
     decided = parse(job.completion_time) or (parse(verdict.time) if verdict else None)
-    if decided is None:
+    if decided is not None and (killed := _killed(ctx, decided)) is not None:
+        return continuation.interrupted(ctx, job, _interruption(killed))
+    return replace(finish.finished(ctx, seen), ask=None if ctx.observed.said else about_ended_pods(job.name))
+
+
+def about_lost_job(ctx: Context) -> Question | None:
+    """What to ask about the Job of the current attempt, which was there; None: its end is known, or is still to come."""
+    uid = ctx.draft.last_attempt.get("jobUid")
+    known = ctx.draft.ended or continuation.is_interrupted(ctx) or deadlines.sealed(ctx)
+    if not uid or known or ctx.observed.live_pods:
         return None
+    return about_ended_job(str(uid), child_name(ctx.run.name))
+
+
+def finished_without_job(ctx: Context) -> Plan | None:
+    """The end, where the controller of the Job that is gone said so; None: nobody did, or its program was asked to end."""
+    verdict = min((one for one in ctx.observed.said if one.reason in VERDICTS), key=_ago, default=None)
+    if verdict is None or ctx.observed.live_pods:
+        return None
+    decided = ctx.now - verdict.ago
+    if verdict.reason != DEADLINE and _killed(ctx, decided) is not None:
+        return None
+    asked = any(one.reason == KILLING for one in ctx.observed.said)
+    question = None if asked else about_ended_pods(child_name(ctx.run.name))
+    return replace(finish.finished(ctx, _outcome(verdict, decided)), ask=question)
+
+
+def _outcome(verdict: Said, decided: float) -> JobOutcome:
+    gone = f"its Job said so at {stamp(decided)} and was deleted; nobody saw how its program ended"
+    if verdict.reason == COMPLETED:
+        return JobOutcome("SUCCEEDED", "CompletionsReached", f"completed: {gone}", finished_at=decided)
+    return JobOutcome("FAILED", verdict.reason, f"{verdict.message}: {gone}", finished_at=decided)
+
+
+def _ago(one: Said) -> float:
+    return one.ago
+
+
+def _killed(ctx: Context, decided: float) -> float | None:
+    """When a kubelet was asked to end the last program of the Job: its Event came shortly before the verdict."""
     longest = ctx.run.policy.termination_grace_period + SLACK
-    moments = [ctx.now - said.ago for said in ctx.observed.said]
+    moments = [ctx.now - said.ago for said in ctx.observed.said if said.reason == KILLING]
     killed = max((at for at in moments if at <= decided + 1), default=None)
-    if killed is None or decided - killed > longest:
-        return None
+    return None if killed is None or decided - killed > longest else killed
+
+
+def _interruption(killed: float) -> Interruption:
     message = (
         f"a pod of its Job was asked to end at {stamp(killed)} and is gone; nobody saw how its program ended, so its work "
         "may not be done"

@@ -82,7 +82,12 @@ def test_jobs(row):
 ASKED: dict[str, Any] = {"due": NOW + 20, "grace": 30}
 """Deleted ten seconds before NOW."""
 KEPT = {"mesh": None}
-KILLED = {"said": (Said("Killing", "Stopping container main", 20.0, 0.0),)}
+KILLING = Said("Killing", "Stopping container main", 20.0, 0.0)
+KILLED = {"said": (KILLING,)}
+DONE, FAILED = (
+    Said("Completed", "Job completed", 15.0, 0.0),
+    Said("BackoffLimitExceeded", "Job has failed", 15.0, 0.0),
+)
 FATES: dict[str, tuple[Any, dict[str, Any]]] = {
     "it is evicted, and ends": (pod("Running", disrupted="EvictionByEvictionAPI", **ASKED), {}),
     "it was evicted, its program saved its work and exited with 0": (pod("Succeeded", exit_code=0, **ASKED), {}),
@@ -113,6 +118,11 @@ FATES: dict[str, tuple[Any, dict[str, Any]]] = {
     "it was deleted while the operator was away, its program saved its work and exited with 0": (None, KILLED),
     "it was deleted while the operator was away, exit code 143": (None, KILLED),
     "it is gone, and nobody saw how its program ended": (None, {}),
+    "its Job was deleted with it while the operator was away, after it completed": (None, {"said": (DONE,)}),
+    "its Job was deleted with it while the operator was away, after it failed": (None, {"said": (FAILED,)}),
+    "its Job was deleted with it while the operator was away, after it was asked to end": (
+        None, {"said": (DONE, KILLING)}),
+    "its Job was deleted with it while the operator was away, and no Event says how it ended": (None, {}),
 }  # fmt: skip
 JOBS = CHILDREN | {
     "disrupted": {"job": job(failed=1, failed_reason="PodFailurePolicy")},
@@ -130,6 +140,7 @@ def test_what_happens_to_the_pod(row):
     known = {"type": "Running", "status": "True", "reason": "Running", "lastTransitionTime": stamp(NOW - 60)}
     status["conditions"] = [known]
     status["transitions"] = [{"status": status["state"], "time": stamp(NOW - 60)}]
+    status["attempts"] = [status["attempts"][0] | {"jobUid": "j-1"}]
     if facts.get("interrupted"):
         status["attempts"] = [status["attempts"][0] | {"interruptedBy": "DeletionByTaintManager"}]
     seen = Observed(pods=(one,) if one else (), fresh=True, said=facts.get("said", ()), **JOBS[child])

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
-from run_operator.children.kubelet_events import ENDED_POD, Said
+from run_operator.api.raw import stamp
+from run_operator.children.kubelet_events import ENDED_JOB, ENDED_POD, Said
 from run_operator.lifecycle.model import Observed
-from tests.support.builders import NOW, job, run
+from tests.support.builders import NOW, job, pod, run
 from tests.support.planning import condition, kinds, status_of, step
 
 KILLED = Said("Killing", "Stopping container main", 5.0, 0.0)
@@ -59,3 +62,74 @@ def test_a_deadline_that_is_over_is_no_interruption():
 def test_a_stop_asks_for_nothing():
     made = step(run(suspend=True, status=status_of("STOP")), Observed(COMPLETE, fresh=True, said=(KILLED,)))
     assert made.ask is None
+
+
+DONE = Said("Completed", "Job completed", 60.0, 0.0)
+EXHAUSTED = Said("BackoffLimitExceeded", "Job has reached the specified backoff limit", 60.0, 0.0)
+SAVED = Said("Killing", "Stopping container main", 65.0, 0.0)
+
+
+def robbed(state: str = "RUNNING") -> dict[str, Any]:
+    """The status of a Run whose Job was there."""
+    status = status_of(state)
+    return status | {"attempts": [status["attempts"][0] | {"jobUid": "j-1"}]}
+
+
+@pytest.mark.parametrize("state", ["PENDING", "RUNNING", "STOP"])
+@pytest.mark.parametrize("suspend", [False, True])
+@pytest.mark.parametrize(("said", "end"), [(DONE, "COMPLETED"), (EXHAUSTED, "ERROR")])
+def test_the_verdict_of_a_job_that_is_gone_is_in_its_events(state, suspend, said, end):
+    made = step(run(suspend=suspend, status=robbed(state)), Observed(fresh=True, said=(said,)))
+    assert (made.status["state"], kinds(made)) == (end, [])
+    assert made.status["completionTime"] == stamp(NOW - 60)
+    assert "nobody saw how its program ended" in made.status["message"]
+    assert made.ask == (ENDED_POD, "hello-", "hello", None)
+
+
+def test_the_uid_of_the_job_is_kept_with_the_first_write_that_matters():
+    made = step(run(status=status_of("PENDING")), Observed(job(active=1), (pod("Running"),)))
+    assert made.status["attempts"][-1]["jobUid"] == job().uid
+    again = step(run(status=status_of("PENDING")), Observed(job(active=1), (pod("Pending"),)), NOW - 95)
+    assert again.status is None or again.status["state"] == "PENDING"
+
+
+def test_without_an_event_of_the_job_the_next_attempt_begins():
+    made = step(run(status=robbed()), Observed(fresh=True))
+    assert made.ask == (ENDED_JOB, "j-1", "hello", None)
+    assert (made.status["state"], made.status["attempt"]) == ("PENDING", 2)
+
+
+def test_a_job_of_which_no_uid_is_known_is_not_asked_about():
+    assert step(run(status=status_of("RUNNING")), Observed(fresh=True)).ask is None
+
+
+@pytest.mark.parametrize(
+    ("state", "suspend", "end"), [("RUNNING", False, "PENDING"), ("STOP", True, "STOPPED")]
+)
+@pytest.mark.parametrize("said", [DONE, EXHAUSTED])
+def test_a_program_that_was_asked_to_end_has_not_done_its_work_whatever_its_job_said(
+    state, suspend, end, said
+):
+    made = step(run(suspend=suspend, status=robbed(state)), Observed(fresh=True, said=(said, SAVED)))
+    assert (made.status["state"], made.ask) == (end, None)
+
+
+def test_a_deadline_ends_programs_itself():
+    late = Said("DeadlineExceeded", "Job was active longer than specified deadline", 60.0, 0.0)
+    made = step(run(status=robbed()), Observed(fresh=True, said=(late, SAVED)))
+    assert condition(made, "Failed")["reason"] == "DeadlineExceeded"
+
+
+def test_a_pod_that_lives_on_is_ended_first():
+    made = step(
+        run(status=robbed()), Observed(None, (pod("Running", controller=None),), fresh=True, said=(DONE,))
+    )
+    assert (made.status["state"], made.ask) == ("STOP", None)
+
+
+def test_what_is_being_given_up_stays_so():
+    known = {"type": "Running", "status": "False", "reason": "PendingDeadlineExceeded", "message": "late"}
+    known["lastTransitionTime"] = stamp(NOW - 9)
+    status = robbed("STOP") | {"conditions": [known]}
+    made = step(run(status=status), Observed(fresh=True, said=(DONE,)))
+    assert condition(made, "Failed")["reason"] == "PendingDeadlineExceeded"
