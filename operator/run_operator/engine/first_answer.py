@@ -16,7 +16,7 @@ from run_operator.kube.backoff import Backoffs
 from run_operator.kube.client import Api
 from run_operator.kube.errors import ForbiddenError, ThrottledError, TransientError
 
-PATIENCE: Final = 120.0
+TIMEOUT: Final = 120.0
 """Seconds. Then the process ends."""
 LONGEST_DELAY: Final = 5.0
 
@@ -30,7 +30,7 @@ async def first_answer(api: Api, stop: asyncio.Event, ask: Callable[[], Awaitabl
 
     A denial counts when the API server is ready: one that has just started knows no roles yet.
     """
-    until = time.monotonic() + PATIENCE
+    until = time.monotonic() + TIMEOUT
     for delay in Backoffs(last=LONGEST_DELAY):
         try:
             return await ask()

@@ -69,6 +69,7 @@ class Operator:
         self._health = Health(time.monotonic, self._queue.oldest_age, settings.sweep_interval)
         self._stop = asyncio.Event()
         self._begin = asyncio.Event()
+        self._failure: BaseException | None = None
 
     async def run(self) -> None:
         """Work until SIGTERM or SIGINT.
@@ -124,6 +125,8 @@ class Operator:
             )
             if leadership.lost:
                 raise LeadershipLostError
+            if self._failure is not None:
+                raise self._failure
         finally:
             beating.cancel()
             await server.stop()
@@ -247,6 +250,8 @@ class Operator:
             background.append(_task("metric-batches", reporting.outside.work(self._begin)))
         if keeping is not None:
             background.append(_task("logs", keeping.work(self._begin)))
+        for part in (working, *background):
+            part.add_done_callback(self._part_ended)
         stopping = asyncio.create_task(self._stop.wait(), name="stopping")
         watching = _task("watching", streams.work())
         try:
@@ -266,6 +271,14 @@ class Operator:
             self._stop.set()
             streams.close()
             await watching
+
+    def _part_ended(self, part: asyncio.Task[None]) -> None:
+        """A part that dies leaves the others at work without it: the process ends, and starts again as a whole."""
+        if part.cancelled() or (error := part.exception()) is None:
+            return
+        log.error("%s has failed: the operator ends", part.get_name(), exc_info=error)
+        self._failure = error
+        self._stop.set()
 
     def _take_signals(self) -> None:
         """SIGTERM and SIGINT end the operator in order; a second one changes nothing."""

@@ -12,7 +12,7 @@ from run_operator.api.conditions import with_condition
 from run_operator.api.raw import mapping, mappings, newer
 from run_operator.api.runtime_object import ACCEPTED, RuntimeView
 from run_operator.kube.client import Api
-from run_operator.kube.errors import KubeError, NotFoundError
+from run_operator.kube.errors import FencedError, KubeError, NotFoundError
 from run_operator.kube.media_types import METADATA
 from run_operator.kube.resource import BY_KIND
 from run_operator.runtimes.definition import InvalidRuntimeError
@@ -72,7 +72,7 @@ class RuntimeReports:
             )
         except NotFoundError:
             return  # its DELETED event is on the way
-        except KubeError as error:
+        except (KubeError, FencedError) as error:
             log.warning("the status of %s is not written yet: %s", view.place, error)
             self._waiting.setdefault(view.uid, view)  # after all others
             await asyncio.sleep(PAUSE)

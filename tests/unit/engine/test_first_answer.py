@@ -44,8 +44,8 @@ async def test_a_denial_counts_when_it_is_ready():
         await asked(Starting(DENIED, ready=True))
 
 
-async def test_patience_has_an_end(monkeypatch):
-    monkeypatch.setattr(module, "PATIENCE", 0.0)
+async def test_the_timeout_ends_it(monkeypatch):
+    monkeypatch.setattr(module, "TIMEOUT", 0.0)
     with pytest.raises(TransientError):
         await asked(Starting(AWAY))
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import pytest
+
 from run_operator.api.runtime_object import RuntimeView
 from run_operator.engine import runtime_reports
 from run_operator.engine.runtime_reports import RuntimeReports, is_reported, reported
-from run_operator.kube.errors import TransientError
+from run_operator.kube.errors import FencedError, TransientError
 from tests.support.runtimes import runtime, widgets
 
 NOW = 1_800_000_000.0
@@ -51,10 +53,11 @@ def test_the_moment_of_the_change_stays_while_nothing_changes():
 
 
 class Writes:
-    """`failing`: names whose first write fails."""
+    """`failing`: names whose first write fails, with this error."""
 
-    def __init__(self, failing: set[str]) -> None:
+    def __init__(self, failing: set[str], error: Exception) -> None:
         self.failing = failing
+        self.error = error
         self.names: list[str] = []
         self.done = asyncio.Event()
 
@@ -64,12 +67,15 @@ class Writes:
             self.done.set()
         if name in self.failing:
             self.failing.discard(name)
-            raise TransientError("patch", 503, "later")
+            raise self.error
 
 
-async def test_each_is_written_once_and_one_that_fails_again_after_the_others(monkeypatch):
+@pytest.mark.parametrize(
+    "error", [TransientError("patch", 503, "later"), FencedError("patch: this replica is not the leader")]
+)
+async def test_each_is_written_once_and_one_that_fails_again_after_the_others(monkeypatch, error):
     monkeypatch.setattr(runtime_reports, "PAUSE", 0.0)
-    api: Any = Writes({"a"})
+    api: Any = Writes({"a"}, error)
     reports, begin = RuntimeReports(api, lambda: NOW), asyncio.Event()
     for name in ("a", "b"):
         reports.put(view(name))

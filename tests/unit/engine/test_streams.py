@@ -278,3 +278,13 @@ async def test_an_api_server_that_went_back_in_time_ends_the_operator(cluster):
     cluster.closed.set()
     with pytest.raises(RewoundError):
         await running
+
+
+async def test_a_part_that_dies_ends_the_operator(cluster, monkeypatch, caplog):
+    async def broken(*_: Any) -> bool:
+        raise ValueError("a mistake")
+
+    monkeypatch.setattr(resync.Resync, "synced", broken)
+    with pytest.raises(ValueError, match="a mistake"):
+        await operator().run()
+    assert "beginning has failed: the operator ends" in caplog.text
