@@ -90,7 +90,7 @@ def about_ended_pods(job: str) -> Question:
 
 
 def about_ended_job(uid: str, name: str) -> Question:
-    """What its controller said of the Job before it was deleted."""
+    """How the Job ended, before it was deleted, by the Event of its controller."""
     return Question(ENDED_JOB, uid, name)
 
 

@@ -49,7 +49,9 @@ def _over(ctx: Context, job: JobView, seen: JobOutcome) -> Plan | None:
         return finish.finished(ctx, seen)
     if not ctx.observed.fresh:
         return Plan(reread=True)
-    return None if _stopping(ctx) else unseen.finished(ctx, job, seen)
+    if _stopping(ctx) and (job.suspend or unseen.was_asked(ctx, job)):
+        return None
+    return unseen.finished(ctx, job, seen)
 
 
 def without_child(ctx: Context, leftover: JobView | None = None) -> Plan:

@@ -37,11 +37,14 @@ SLACK: Final = 60.0
 
 def finished(ctx: Context, job: JobView, seen: JobOutcome) -> Plan:
     """The end, unless an Event says that the program was asked to end: these Events are asked for first."""
-    verdict = job.condition("Complete") or job.condition("Failed")
-    decided = parse(job.completion_time) or (parse(verdict.time) if verdict else None)
-    if decided is not None and (killed := _killed(ctx, decided)) is not None:
+    if (killed := _killed_before_verdict(ctx, job)) is not None:
         return continuation.interrupted(ctx, job, _interruption(killed))
     return replace(finish.finished(ctx, seen), ask=None if ctx.observed.said else about_ended_pods(job.name))
+
+
+def was_asked(ctx: Context, job: JobView) -> bool:
+    """Whether an Event says that the program was asked to end before the verdict."""
+    return _killed_before_verdict(ctx, job) is not None
 
 
 def about_lost_job(ctx: Context) -> Question | None:
@@ -75,6 +78,12 @@ def _outcome(verdict: Said, decided: float) -> JobOutcome:
 
 def _ago(one: Said) -> float:
     return one.ago
+
+
+def _killed_before_verdict(ctx: Context, job: JobView) -> float | None:
+    verdict = job.condition("Complete") or job.condition("Failed")
+    decided = parse(job.completion_time) or (parse(verdict.time) if verdict else None)
+    return None if decided is None else _killed(ctx, decided)
 
 
 def _killed(ctx: Context, decided: float) -> float | None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from run_operator.api.raw import precise_stamp, stamp
-from run_operator.children.kubelet_events import JOB, POD, Question
+from run_operator.children.kubelet_events import JOB, POD, Question, about_ended_job
 from run_operator.engine.event_reader import KEPT, MOST_READ, MOST_SAID, NEW, PAUSE, EventReader
 from run_operator.kube.errors import ForbiddenError, KubeError
 from tests.support.builders import NOW
@@ -167,3 +167,18 @@ async def test_without_the_right_nothing_is_explained_and_not_asked_all_the_time
     events.error = ForbiddenError("list events", 403, "no")
     assert (await why(one, job("job-1")), await why(one, job("job-2"))) == ([], [])
     assert len(events.asked) == 1
+
+
+async def test_the_verdict_of_a_job_is_its_controllers():
+    """Others write Events about Jobs as well, and with the same words."""
+    reader, events, _ = reasons()
+    ours = {"source": {"component": "job-controller"}}
+    events.said = [
+        event("a", "Job completed", reason="Completed", **ours),
+        event("a", "created", reason="SuccessfulCreate", **ours),
+        event("b", "Job completed", reason="Completed", source={"component": "kueue"}),
+        event("c", "no more", reason="BackoffLimitExceeded", source={}, reportingComponent="job-controller"),
+    ]
+    found = {uid: await why(reader, about_ended_job(uid, "x")) for uid in "abc"}
+    assert found == {"a": ["Job completed"], "b": [], "c": ["no more"]}
+    assert "involvedObject.kind=Job" in events.asked[0]

@@ -59,9 +59,17 @@ def test_a_deadline_that_is_over_is_no_interruption():
     assert kinds(made) == []
 
 
-def test_a_stop_asks_for_nothing():
-    made = step(run(suspend=True, status=status_of("STOP")), Observed(COMPLETE, fresh=True, said=(KILLED,)))
-    assert made.ask is None
+@pytest.mark.parametrize("state", ["RUNNING", "STOP"])
+def test_a_stop_of_a_job_that_was_over_before_it_comes_too_late(state):
+    """The Job was never suspended: so it was not the stop that ended its pod."""
+    made = step(run(suspend=True, status=status_of(state)), Observed(COMPLETE, fresh=True))
+    assert (made.status["state"], made.ask) == ("COMPLETED", (ENDED_POD, "hello-", "hello", None))
+
+
+@pytest.mark.parametrize(("over", "said"), [(job(complete=True, suspend=True), ()), (COMPLETE, (KILLED,))])
+def test_a_stop_that_ended_the_pod_is_a_stop(over, said):
+    made = step(run(suspend=True, status=status_of("STOP")), Observed(over, fresh=True, said=said))
+    assert (made.status["state"], made.ask) == ("STOPPED", None)
 
 
 DONE = Said("Completed", "Job completed", 60.0, 0.0)
