@@ -3,16 +3,18 @@
 * Many new Runs: a status that can wait (`Plan.can_wait`) is written a little later. By then the Run is often RUNNING, and one
   write shows both.
 * Many stops: each Run says STOP at once, and its pods are ended a little later, for their end makes work.
+* A Job that somebody deletes each time it is made: it is made again ever later.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict, deque
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
+from run_operator.api.constants import ANNOTATION_ATTEMPT
 from run_operator.api.run import Key
-from run_operator.lifecycle.model import Plan, ScaleChild, SuspendChild
+from run_operator.lifecycle.model import CreateWorkload, Plan, ScaleChild, SuspendChild
 
 RATE: Final = 20.0
 """Statuses that can wait a second, in one namespace: a burst in another is not waited for."""
@@ -24,6 +26,21 @@ ANSWERS_FIRST: Final = 1.5
 """Seconds from STOP in the status to the end of the pods, in a burst."""
 MAX_REMEMBERED: Final = 1024
 """Namespaces."""
+AT_ONCE: Final = 3
+"""Times that the child of one attempt is made without a pause: the one before may still be going."""
+LONGEST_PAUSE: Final = 300.0
+"""Seconds between two later ones; the first pause is one second, each further one twice as long."""
+MAX_MADE: Final = 10_000
+"""Runs whose last child is remembered."""
+
+
+class _Made(NamedTuple):
+    """The child of an attempt."""
+
+    attempt: str
+    times: int
+    again_at: float
+    """When it may be made again."""
 
 
 class Pacing:
@@ -34,6 +51,7 @@ class Pacing:
         self._next: OrderedDict[str, float] = OrderedDict()
         self._promised: dict[Key, float] = {}
         self._changes: OrderedDict[str, deque[float]] = OrderedDict()
+        self._made: OrderedDict[Key, _Made] = OrderedDict()
 
     def changed(self, namespace: str) -> None:
         """Count a change that a person made to a Run of this namespace."""
@@ -64,12 +82,41 @@ class Pacing:
 
     def before_actions(self, key: Key, plan: Plan) -> float:
         """Seconds from the status of this plan to its actions: they come with the next look, which plans nothing else."""
+        if (attempt := _made_by(plan)) and (made := self._made.get(key)) and made.attempt == attempt:
+            return max(0.0, made.again_at - self._clock())
         answers = plan.status is not None and _ends_only(plan)
         return ANSWERS_FIRST if answers and self.is_burst(key.namespace) else 0.0
+
+    def carried_out(self, key: Key, plan: Plan) -> None:
+        """What the plan asks for was done."""
+        if not (attempt := _made_by(plan)):
+            return
+        known = self._made.get(key)
+        times = known.times + 1 if known and known.attempt == attempt else 1
+        pause = min(LONGEST_PAUSE, 2.0 ** min(times - AT_ONCE, 16)) if times >= AT_ONCE else 0.0
+        self._made[key] = _Made(attempt, times, self._clock() + pause)
+        self._made.move_to_end(key)
+        if len(self._made) > MAX_MADE:
+            self._made.popitem(last=False)
 
     def forget(self, key: Key) -> None:
         """Drop the Run's turn: it has another status to write, or is deleted."""
         self._promised.pop(key, None)
+
+
+def makes_child(plan: Plan) -> bool:
+    """Whether it makes the child of an attempt."""
+    return bool(_made_by(plan))
+
+
+def _made_by(plan: Plan) -> str:
+    """The uid of the Run and the attempt whose child the plan makes; empty for none."""
+    for action in plan.actions:
+        if isinstance(action, CreateWorkload):
+            metadata = action.workload.child["metadata"]
+            owner = next(iter(metadata.get("ownerReferences") or ()), {})
+            return f"{owner.get('uid')}/{(metadata.get('annotations') or {}).get(ANNOTATION_ATTEMPT)}"
+    return ""
 
 
 def _ends_only(plan: Plan) -> bool:

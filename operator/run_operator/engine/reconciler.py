@@ -15,12 +15,13 @@ from run_operator.api.run import NO_DEFAULTS, Key, Run
 from run_operator.engine import control_loop
 from run_operator.engine.event_recorder import EventRecorder
 from run_operator.engine.executor import Executor
-from run_operator.engine.pacing import Pacing
+from run_operator.engine.pacing import Pacing, makes_child
 from run_operator.engine.refusals import RefusedError
 from run_operator.engine.store import Store
 from run_operator.kube.errors import ForbiddenError, InvalidError, NotFoundError, TooLargeError
 from run_operator.lifecycle.explanation import explain
 from run_operator.lifecycle.model import Observed, Plan, Refusal, RunEvent
+from run_operator.lifecycle.start import CHILD_DELETED
 from run_operator.workloads.types import Options
 
 REFUSED_AGAIN: Final = 15.0
@@ -31,6 +32,11 @@ MOST_ASKED: Final = 2
 """Questions to Events for one decision: how the Job ended, and then whether its pod was asked to end."""
 LONGEST_WAIT: Final = 3600.0
 """Seconds until a Run is looked at, at most: timers do not notice that the clock was set."""
+
+DELETED_EACH_TIME: Final = (
+    "somebody, or a controller, deletes its Job or Deployment each time it is made: it is made again after ever longer "
+    "pauses, of five minutes at most"
+)
 
 log = logging.getLogger(__name__)
 
@@ -163,10 +169,13 @@ class Reconciler:
         for event in decision.events:
             self._recorder.record(run, event)
         if wait := self._pacing.before_actions(run.key, decision):
+            if makes_child(decision):
+                self._recorder.record(run, RunEvent("Warning", CHILD_DELETED, DELETED_EACH_TIME))
             return wait
         for action in decision.actions:
             for note in await self._executor.carry_out(run, action):
                 self._recorder.record(run, RunEvent("Warning", "NotApplied", note))
+        self._pacing.carried_out(run.key, decision)
         return 0.0
 
     async def _refused(self, key: Key, refusal: Refusal) -> float | None:

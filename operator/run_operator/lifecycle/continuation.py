@@ -31,6 +31,8 @@ SHORT: Final = 600.0
 PAUSE: Final = 10.0
 LONGEST_PAUSE: Final = 300.0
 """Seconds, at most. The pause before the next attempt doubles from PAUSE with each short interrupted attempt."""
+AT_ONCE: Final = {INTERRUPTED: 1, NOT_STARTED: 1, start.CHILD_DELETED: 3}
+"""How many in a row are followed without a pause. A person may delete a Job now and then; something that always does goes on."""
 
 
 def interrupted(ctx: Context, job: JobView, cut: Interruption) -> Plan:
@@ -70,13 +72,13 @@ def without_job(ctx: Context) -> Plan:
 
 
 def paused_until(ctx: Context) -> float | None:
-    """When the next attempt may begin after several interruptions in a row (seconds since the epoch); None: now."""
+    """When the next attempt may begin after several interruptions or losses of the Job in a row (seconds since the epoch); None: now."""
     entry = ctx.draft.last_attempt
-    ended = parse(entry.get("endTime"))
-    if ended is None or entry.get("reason") not in (INTERRUPTED, NOT_STARTED):
+    ended, at_once = parse(entry.get("endTime")), AT_ONCE.get(str(entry.get("reason")))
+    if ended is None or at_once is None:
         return None
-    row = _row(ctx.draft.current.get("attempts", ()))
-    pause = min(LONGEST_PAUSE, PAUSE * 2.0 ** (min(row, 9) - 2)) if row > 1 else 0.0
+    later = min(_row(ctx.draft.current.get("attempts", ())) - at_once, 9)
+    pause = min(LONGEST_PAUSE, PAUSE * 2.0 ** (later - 1)) if later > 0 else 0.0
     return ended + pause if ctx.now < ended + pause else None
 
 
@@ -153,7 +155,7 @@ def _row(attempts: Any) -> int:
     for entry in reversed(attempts):
         began, ended = parse(entry.get("startTime")), parse(entry.get("endTime"))
         short = began is not None and ended is not None and ended - began < SHORT
-        if entry.get("reason") not in (INTERRUPTED, NOT_STARTED) or not short:
+        if entry.get("reason") not in AT_ONCE or not short:
             break
         row += 1
     return row

@@ -15,9 +15,9 @@ from run_operator.children import DeploymentView, JobView
 from run_operator.lifecycle import deadlines, finish, orphans, stop
 from run_operator.lifecycle.context import Context
 from run_operator.lifecycle.model import Plan
+from run_operator.lifecycle.start import CHILD_DELETED as REASON
 from run_operator.workloads.builder import child_kind
 
-REASON: Final = "ChildDeleted"
 AGAIN: Final = 300.0
 """Seconds until the Run is looked at again."""
 

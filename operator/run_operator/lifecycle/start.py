@@ -28,6 +28,7 @@ from run_operator.workloads.types import Workload
 
 QUEUED: Final = "Queued"
 HELD: Final = "Suspended"
+CHILD_DELETED: Final = "ChildDeleted"
 STARTING: Final = "waiting for the pod to start"
 REPORT_AFTER: Final = 10.0
 """Seconds until an ordinary reason of a pod that starts (its image is pulled) is written to the status."""
@@ -167,8 +168,8 @@ def _adopt(ctx: Context, attempt: int, began: float | None) -> None:
 def record_loss(ctx: Context) -> None:
     """Record that the child is gone although nobody stopped the Run; the next attempt creates another one."""
     message = f"the {child_kind(ctx.run)} of attempt {ctx.draft.attempt} was deleted; set spec.suspend to stop a Run"
-    ctx.draft.end_attempt("ChildDeleted", message, None, None, ctx.now)
-    ctx.draft.event("ChildDeleted", message, warning=True)
+    ctx.draft.end_attempt(CHILD_DELETED, message, None, None, ctx.now)
+    ctx.draft.event(CHILD_DELETED, message, warning=True)
 
 
 def refused(ctx: Context, refusal: Refusal) -> Plan:

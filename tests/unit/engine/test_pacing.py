@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 
 from run_operator.api.run import Key
-from run_operator.engine.pacing import ANSWERS_FIRST, BURST, LONGEST, RATE, Pacing
-from run_operator.lifecycle.model import DeleteChild, Plan, ScaleChild, SuspendChild
+from run_operator.engine.pacing import ANSWERS_FIRST, AT_ONCE, BURST, LONGEST, RATE, Pacing
+from run_operator.lifecycle.model import CreateWorkload, DeleteChild, Plan, ScaleChild, SuspendChild
+from run_operator.workloads.builder import build
+from run_operator.workloads.types import Options
+from tests.support.builders import run
 
 LATER = Plan(status={"state": "PENDING"}, can_wait=True)
 
@@ -73,3 +78,33 @@ def test_in_a_burst_pods_are_ended_after_the_answers(plan, waits):
     for _ in range(BURST):
         pacing.changed("ml")
     assert pacing.before_actions(Key("ml", "a"), plan) == waits
+
+
+def creation(attempt: int = 1) -> Plan:
+    one = run()
+    return Plan(actions=(CreateWorkload(build(one, attempt, Options())),))
+
+
+def test_a_child_that_is_deleted_each_time_is_made_again_ever_later():
+    now, times = 0.0, []
+    pacing, key = Pacing(lambda: now), Key("ml", "hello")
+    while len(times) < 12:
+        now += pacing.before_actions(key, creation())
+        times.append(now)
+        pacing.carried_out(key, creation())
+    pauses = [later - earlier for earlier, later in itertools.pairwise(times)]
+    assert pauses[: AT_ONCE - 1] == [0.0] * (AT_ONCE - 1)
+    assert pauses[AT_ONCE - 1 :] == [1, 2, 4, 8, 16, 32, 64, 128, 256]
+
+
+def test_another_attempt_is_made_at_once():
+    pacing, key = Pacing(lambda: 0.0), Key("ml", "hello")
+    for _ in range(AT_ONCE):
+        pacing.carried_out(key, creation())
+    assert pacing.before_actions(key, creation()) == 1
+    assert pacing.before_actions(key, creation(2)) == 0
+
+
+def test_what_was_refused_was_not_made():
+    pacing, key = Pacing(lambda: 0.0), Key("ml", "hello")
+    assert [pacing.before_actions(key, creation()) for _ in range(9)] == [0] * 9

@@ -256,3 +256,32 @@ async def test_more_replicas_are_no_end_and_come_at_once_in_a_burst_too():
     parts: Any = (store, Noting(), Story(), lambda: NOW, Options())
     await Reconciler(*parts, pacing=in_a_burst()).reconcile(one.key)
     assert did == [ScaleChild("hello", "deployment-1", 3)]
+
+
+@pytest.mark.parametrize(
+    ("killed", "state"),
+    [((), "COMPLETED"), ((Said("Killing", "Stopping container main", 65, 0),), "PENDING")],
+)
+async def test_of_a_job_that_is_gone_it_is_asked_how_it_ended_and_then_whether_its_pod_was_asked_to(
+    killed, state
+):
+    asked: list[str] = []
+    wrote: list[Any] = []
+
+    class Asking(Hands):
+        async def reread(self, _: Run) -> Any:
+            return Observed(fresh=True)
+
+        async def why(self, _: Run, question: Question) -> Any:
+            asked.append(question.kind)
+            return killed if question.kind == "EndedPod" else (Said("Completed", "Job completed", 60, 0),)
+
+        async def write_status(self, _: Run, status: Any) -> None:
+            wrote.append(status)
+
+    entry = {"attempt": 1, "startTime": stamp(NOW - 90), "jobUid": "j"}
+    one = run(status={"state": "RUNNING", "attempt": 1, "startTime": stamp(NOW - 90), "attempts": [entry]})
+    made, _ = reconciler(one, Asking(), children=())
+    await made.reconcile(one.key)
+    assert asked == ["EndedJob", "EndedPod"]
+    assert wrote[-1]["state"] == state

@@ -103,6 +103,18 @@ def test_interruptions_in_quick_succession_are_followed_by_ever_longer_pauses():
     assert kinds(later) == [CreateWorkload]
 
 
+@pytest.mark.parametrize(("losses", "pause"), [(1, 0), (3, 0), (4, 10), (6, 40), (19, 300)])
+def test_jobs_that_are_deleted_one_after_the_other_are_followed_by_ever_longer_pauses(losses, pause):
+    began = [{"attempt": n, "startTime": stamp(NOW - 60)} for n in range(1, losses + 1)]
+    over = [entry | {"endTime": stamp(NOW), "reason": "ChildDeleted"} for entry in began[:-1]]
+    one = run(status=status_of("RUNNING", losses) | {"attempts": [*over, began[-1]]})
+    made = step(one, Observed(fresh=True))
+    assert (made.status["state"], made.status["attempt"]) == ("PENDING", losses if pause else losses + 1)
+    if pause:
+        assert made.wake_at == NOW + pause
+        assert f"attempt {losses + 1} begins at {stamp(NOW + pause)}" in made.status["message"]
+
+
 def test_a_resume_by_a_person_is_counted_from_the_beginning():
     status = status_of("STOPPED", attempts=[entry(endTime=stamp(NOW), reason="Interrupted", interruptedBy="X", retries=1)],
                        interruptions=7)  # fmt: skip
