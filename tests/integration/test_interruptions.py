@@ -246,3 +246,48 @@ def test_a_limit_range_below_the_added_tenth_refuses_nothing(operator, person):
     person.apply_run("x", "sleep", spec={"resources": {"mem": "1Gi"}})
     person.becomes("x", "RUNNING")
     assert pod_of(person, "x")["spec"]["containers"][0]["resources"]["limits"]["memory"] == "1Gi"
+
+
+def test_annotations_of_a_profile_reach_the_pods_and_win(operator, person):
+    text = "annotations: {prometheus.io/scrape: 'true', karpenter.sh/do-not-disrupt: 'false'}"
+    labels = {"run-operator.io/profiles": "true"}
+    person.apply(
+        {
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": {"name": "p", "labels": labels},
+            "data": {"short": text},
+        }
+    )
+    person.apply_run("x", "sleep", spec={"profile": "short"})
+    marks = pod_of(person, "x")["metadata"]["annotations"]
+    assert (marks["prometheus.io/scrape"], marks["karpenter.sh/do-not-disrupt"]) == ("true", "false")
+
+
+@pytest.mark.parametrize(("code", "state"), [(0, "COMPLETED"), (3, "ERROR")])
+@pytest.mark.parametrize("beside", [False, True])
+def test_a_clock_that_goes_backwards_makes_no_negative_duration(operator, person, code, state, beside):
+    """A node's runtime reads its clock twice, and each time is cut to a second."""
+    person.apply_run("x", "sleep")
+    person.becomes("x", "RUNNING")
+    pod = pod_of(person, "x")["metadata"]["name"]
+    ended = {
+        "exitCode": code,
+        "reason": "x",
+        "startedAt": "2026-01-01T00:00:01Z",
+        "finishedAt": "2026-01-01T00:00:00Z",
+    }
+    main = {
+        "name": "main",
+        "image": "x",
+        "imageID": "",
+        "ready": False,
+        "restartCount": 0,
+        "state": {"terminated": ended},
+    }
+    mesh = main | {"name": "mesh", "ready": True, "state": {"running": {"startedAt": "2026-01-01T00:00:00Z"}}}
+    phase = {} if beside else {"phase": "Failed" if code else "Succeeded"}
+    patch_status(person, pod, {"containerStatuses": [main, mesh] if beside else [main], **phase})
+    status = person.becomes("x", state)
+    assert "-" not in status["message"].partition("after ")[2].partition(" s")[0]
+    assert status["activeSeconds"] >= 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from typing import Any
 
 import pytest
@@ -304,3 +305,36 @@ def test_without_an_event_of_the_job_its_work_is_done_again(operator, person, tr
     operator.start()
     pod_of(person, "x", 2)
     assert person.becomes("x", "RUNNING")["attempts"][0]["reason"] == "ChildDeleted"
+
+
+def test_a_job_that_is_deleted_each_time_it_is_made_is_made_again_ever_later(operator, person):
+    """As a policy engine does that wants no such Jobs."""
+    person.apply_run("x", "sleep", spec={"node_selector": [{"key": "zone", "value": "nowhere"}]})
+    wait_for("its Job", lambda: person.get("job", "x"))
+
+    def deleted_again() -> list[str]:
+        person.kubectl("delete", "job", "x", "--ignore-not-found", "--wait=false")
+        return [text for text in events(person, "ChildDeleted") if "each time it is made" in text]
+
+    wait_for("the Event", deleted_again)
+    assert person.status("x")["attempt"] == 1
+    wait_for("its Job again", lambda: person.get("job", "x"))
+
+
+def runs(person: Person, attempt: int) -> bool:
+    status = person.status("x")
+    return status.get("attempt") == attempt and status["state"] == "RUNNING"
+
+
+@pytest.mark.parametrize("what", ["job", "deployment"])
+def test_attempts_whose_child_is_deleted_one_after_the_other_are_followed_by_pauses(operator, person, what):
+    person.apply_run("x", **({} if what == "job" else SERVE))
+    for attempt in range(1, 5):
+        wait_for("RUNNING", partial(runs, person, attempt))
+        person.kubectl("delete", what, "x")
+    status = wait_for(
+        "the pause", lambda: "attempt 5 begins at" in (s := person.status("x")).get("message", "") and s
+    )
+    assert (status["state"], status["attempt"]) == ("PENDING", 4)
+    assert {one["reason"] for one in status["attempts"]} == {"ChildDeleted"}
+    pod_of(person, "x", 5)

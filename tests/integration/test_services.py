@@ -87,3 +87,32 @@ def test_kubectl_scales_the_run_and_one_who_scales_the_deployment_is_named(opera
     person.kubectl("scale", "deployment", "echo", "--replicas=3")
     wait_for("the event", lambda: person.items("events", "--field-selector=reason=ReplicasReset"))
     wait_for("the Run's own number", lambda: person.get("deployment", "echo")["spec"]["replicas"] == 2)
+
+
+def autoscaled(person: Person, version: str, kind: str) -> None:
+    """An autoscaler that wants two pods, whatever they do."""
+    target = {"apiVersion": version, "kind": kind, "name": "echo"}
+    spec = {"scaleTargetRef": target, "minReplicas": 2, "maxReplicas": 3}
+    body = {
+        "apiVersion": "autoscaling/v2",
+        "kind": "HorizontalPodAutoscaler",
+        "metadata": {"name": "echo"},
+        "spec": spec,
+    }
+    person.apply(body)
+
+
+def test_an_autoscaler_of_the_run_scales_it(operator, person):
+    serve(person, "echo", spec={"replicas": 1})
+    person.becomes("echo", "RUNNING")
+    autoscaled(person, "run-operator.io/v1alpha1", "Run")
+    wait_for("two pods", lambda: person.status("echo").get("replicas") == 2)
+    assert person.get("run", "echo")["spec"]["spec"]["replicas"] == 2
+
+
+def test_an_autoscaler_of_the_deployment_is_corrected_and_told_where_to_scale(operator, person):
+    serve(person, "echo", spec={"replicas": 1})
+    person.becomes("echo", "RUNNING")
+    autoscaled(person, "apps/v1", "Deployment")
+    (event,) = wait_for("the event", lambda: person.items("events", "--field-selector=reason=ReplicasReset"))
+    assert "replicas" in event["message"]
