@@ -11,6 +11,7 @@ from typing import Any, Final
 from run_operator.api.conditions import with_condition
 from run_operator.api.raw import mapping, mappings, newer
 from run_operator.api.runtime_object import ACCEPTED, RuntimeView
+from run_operator.fairness import RoundRobin
 from run_operator.kube.client import Api
 from run_operator.kube.errors import FencedError, KubeError, NotFoundError
 from run_operator.kube.media_types import METADATA
@@ -23,7 +24,7 @@ INVALID: Final = "InvalidRuntime"
 SHARE: Final = 9
 """Factor: after a compilation the next one waits nine times as long, so that compiling takes at most a tenth of the time."""
 MOST: Final = 2000
-"""Runtimes that wait to be looked at. What does not fit is looked at when it is seen again."""
+"""Runtimes that wait to be looked at. Namespaces take turns; one that has the most gives up those that do not fit."""
 PAUSE: Final = 5.0
 """Seconds after a write that failed."""
 
@@ -37,16 +38,22 @@ class RuntimeReports:
         self._api = api
         self._wall = wall
         self._waiting: dict[str, RuntimeView] = {}
+        self._turns: RoundRobin[str] = RoundRobin()
         self._news = asyncio.Event()
 
     def put(self, view: RuntimeView) -> None:
         """Queue a Runtime that appeared or changed."""
         known = self._waiting.get(view.uid)
-        if (known is None and len(self._waiting) >= MOST) or is_reported(view):
+        if is_reported(view) or (known and not newer(view.resource_version, known.resource_version)):
             return
-        if known is None or newer(view.resource_version, known.resource_version):
-            self._waiting[view.uid] = view
-            self._news.set()
+        self._queue(view)
+
+    def _queue(self, view: RuntimeView) -> None:
+        self._waiting[view.uid] = view
+        self._turns.add(view.namespace, view.uid)
+        if len(self._waiting) > MOST and (given_up := self._turns.pop_excess()):
+            del self._waiting[given_up]
+        self._news.set()
 
     async def work(self, begin: asyncio.Event) -> None:
         """Work until cancelled; `begin`: set when this replica may write."""
@@ -54,8 +61,8 @@ class RuntimeReports:
         while True:
             await self._news.wait()
             self._news.clear()
-            while self._waiting:
-                view = self._waiting.pop(next(iter(self._waiting)))
+            while (uid := self._turns.pop()) is not None:
+                view = self._waiting.pop(uid)
                 try:
                     await self._report(view)
                 except Exception:
@@ -74,7 +81,8 @@ class RuntimeReports:
             return  # its DELETED event is on the way
         except (KubeError, FencedError) as error:
             log.warning("the status of %s is not written yet: %s", view.place, error)
-            self._waiting.setdefault(view.uid, view)  # after all others
+            if view.uid not in self._waiting:
+                self._queue(view)  # after all others
             await asyncio.sleep(PAUSE)
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any, Final
 
@@ -13,19 +14,48 @@ from run_operator.runtimes.expression import Compiler
 
 MOST: Final = 128
 """Runtimes that are kept compiled, about 100 KiB each."""
+Compiled = Definition | InvalidRuntimeError
 
 
-def definition(spec: Mapping[str, Any]) -> Definition:
-    """The compiled Runtime. Raises InvalidRuntimeError; the same spec gives the same answer without work."""
-    found = _checked(json.dumps(spec, sort_keys=True, separators=(",", ":")))
+class Memo:
+    """Compiled Runtimes by their text. When there are too many, the namespace with the most gives up its oldest."""
+
+    def __init__(self, compiled: Callable[[str], Compiled], most: int = MOST) -> None:
+        self._compiled = compiled
+        self._most = most
+        self._kept: dict[str, OrderedDict[str, Compiled]] = {}
+
+    def __len__(self) -> int:
+        return sum(map(len, self._kept.values()))
+
+    def get(self, namespace: str, text: str) -> Compiled:
+        """The compiled Runtime; compiled now if it is not kept."""
+        there = self._kept.setdefault(namespace, OrderedDict())
+        if text not in there and len(self) >= self._most:
+            largest = max(self._kept, key=lambda one: len(self._kept[one]))
+            self._kept[largest].popitem(last=False)
+        found = there.get(text) or self._compiled(text)
+        there[text] = found
+        there.move_to_end(text)
+        for emptied in [one for one, kept in self._kept.items() if not kept]:
+            del self._kept[emptied]
+        return found
+
+
+def definition(spec: Mapping[str, Any], namespace: str = "") -> Definition:
+    """The compiled Runtime. Raises InvalidRuntimeError; the same spec gives the same answer without work.
+
+    `namespace`: of a Runtime, empty for a ClusterRuntime.
+    """
+    found = _memo().get(namespace, json.dumps(spec, sort_keys=True, separators=(",", ":")))
     if isinstance(found, InvalidRuntimeError):
         raise InvalidRuntimeError(found.mistakes)
     return found
 
 
 def usable(spec: Mapping[str, Any], namespace: str) -> Definition:
-    """The same of an object; `namespace`: of a Runtime, empty for a ClusterRuntime. Raises InvalidRuntimeError."""
-    found = definition(spec)
+    """The same of an object. Raises InvalidRuntimeError."""
+    found = definition(spec, namespace)
     if found.resource and namespace:
         raise InvalidRuntimeError(
             ["spec.resource: only a ClusterRuntime can make objects of other operators"]
@@ -33,14 +63,18 @@ def usable(spec: Mapping[str, Any], namespace: str) -> Definition:
     return found
 
 
-@lru_cache(maxsize=MOST)
-def _checked(text: str) -> Definition | InvalidRuntimeError:
+def _checked(text: str) -> Compiled:
     try:
         return checked(json.loads(text), _compiler())
     except InvalidRuntimeError as error:
         return error
     except ImportError as error:
         return InvalidRuntimeError([f"cel-expr-python, which reads expressions, cannot be loaded: {error}"])
+
+
+@lru_cache(maxsize=1)
+def _memo() -> Memo:
+    return Memo(_checked)
 
 
 @lru_cache(maxsize=1)

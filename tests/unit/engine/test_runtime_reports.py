@@ -88,3 +88,25 @@ async def test_each_is_written_once_and_one_that_fails_again_after_the_others(mo
         await api.done.wait()
     working.cancel()
     assert api.names == ["a", "b", "a"]
+
+
+async def test_a_namespace_with_many_runtimes_does_not_keep_others_waiting(monkeypatch):
+    monkeypatch.setattr(runtime_reports, "MOST", 20)
+    monkeypatch.setattr(runtime_reports, "SHARE", 0)
+    api: Any = Writes(set())
+    reports, begin = RuntimeReports(api, lambda: NOW), asyncio.Event()
+    begin.set()
+    for number in range(50):
+        reports.put(of_namespace("flood", f"f{number}"))
+    reports.put(of_namespace("quiet", "q"))
+    working = asyncio.create_task(reports.work(begin))
+    async with asyncio.timeout(10):
+        await api.done.wait()
+    working.cancel()
+    assert "q" in api.names
+
+
+def of_namespace(namespace: str, name: str) -> RuntimeView:
+    raw = runtime(name)
+    raw["metadata"] |= {"namespace": namespace, "uid": f"{namespace}-{name}"}
+    return RuntimeView.from_object(raw)
