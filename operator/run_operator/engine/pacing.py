@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
 from run_operator.api.constants import ANNOTATION_ATTEMPT
+from run_operator.api.raw import mapping, mappings
 from run_operator.api.run import Key
 from run_operator.lifecycle.model import CreateWorkload, Plan, ScaleChild, SuspendChild
 
@@ -114,8 +115,8 @@ def _made_by(plan: Plan) -> str:
     for action in plan.actions:
         if isinstance(action, CreateWorkload):
             metadata = action.workload.child["metadata"]
-            owner = next(iter(metadata.get("ownerReferences") or ()), {})
-            return f"{owner.get('uid')}/{(metadata.get('annotations') or {}).get(ANNOTATION_ATTEMPT)}"
+            owner = next(iter(mappings(metadata.get("ownerReferences"))), {})
+            return f"{owner.get('uid')}/{mapping(metadata.get('annotations')).get(ANNOTATION_ATTEMPT)}"
     return ""
 
 

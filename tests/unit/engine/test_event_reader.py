@@ -172,7 +172,7 @@ async def test_without_the_right_nothing_is_explained_and_not_asked_all_the_time
 async def test_the_verdict_of_a_job_is_its_controllers():
     """Others write Events about Jobs as well, and with the same words."""
     reader, events, _ = reasons()
-    ours = {"source": {"component": "job-controller"}}
+    ours: dict[str, Any] = {"source": {"component": "job-controller"}}
     events.said = [
         event("a", "Job completed", reason="Completed", **ours),
         event("a", "created", reason="SuccessfulCreate", **ours),

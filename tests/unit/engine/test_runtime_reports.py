@@ -55,7 +55,7 @@ def test_the_moment_of_the_change_stays_while_nothing_changes():
 class Writes:
     """`failing`: names whose first write fails, with this error."""
 
-    def __init__(self, failing: set[str], error: Exception) -> None:
+    def __init__(self, failing: set[str], error: Exception | None = None) -> None:
         self.failing = failing
         self.error = error
         self.names: list[str] = []
@@ -67,7 +67,7 @@ class Writes:
             self.done.set()
         if name in self.failing:
             self.failing.discard(name)
-            raise self.error
+            raise self.error or ValueError("fails without an error")
 
 
 @pytest.mark.parametrize(

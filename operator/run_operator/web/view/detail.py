@@ -101,7 +101,7 @@ def summaries(status: JSON) -> list[dict[str, Any]]:
 
 
 def shown_event(one: JSON) -> dict[str, Any]:
-    """What the page shows of an Event. Whoever may write Events chooses the length of their texts."""
+    """What the page shows of an Event. Its author chooses how long its texts are."""
     return {
         "time": (text(one.get("lastTimestamp")) or text(one.get("eventTime")))[:MAX_WORD] or None,
         "type": text(one.get("type"))[:MAX_WORD],
