@@ -313,6 +313,8 @@ class Answer:
     status: int
     body: Any
     headers: Mapping[str, str] = field(default_factory=dict)
+    tenant: str = ""
+    """Whose share of all answers it is; empty for a short one, such as a refusal."""
 
 
 class DeniedError(Exception):

@@ -9,7 +9,9 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any, Final
 from urllib.parse import unquote
 
@@ -19,6 +21,7 @@ from run_operator.api.pod_contract import audience
 from run_operator.api.raw import JSON, mapping, text
 from run_operator.api.run import Run
 from run_operator.children.cluster_view import ClusterView
+from run_operator.http.places import Shares, TooManyWaitingError
 from run_operator.http.rate_limit import Buckets, Clock
 from run_operator.http.server import OK, Answer, DeniedError
 from run_operator.ingest.auth import Caller, PodOwnership, TokenReviewer, run_uid
@@ -118,7 +121,8 @@ class DhcoreApi:
         self._hurry = hurry
         self._ready = ready
         self._readings = Readings()
-        self._entities = EntityApi(api)
+        self._entities = EntityApi(api, limits.versions)
+        self._places = Shares(limits.sdk_requests, limits.sdk_requests_each, limits.sdk_requests_waiting)
         self._pods = Buckets(limits.sdk_rate, limits.pod_burst, clock, limits.remembered)
 
     async def answer(
@@ -139,6 +143,36 @@ class DhcoreApi:
     ) -> Answer:
         arrived = self._clock()
         run, caller, attempt = await self._caller(token, source)
+        async with self._place(run, method, path):
+            answer = await self._of_pod(run, caller, attempt, method, path, read, query, arrived)
+        return replace(answer, tenant=run.namespace)
+
+    @asynccontextmanager
+    async def _place(self, run: Run, method: str, path: str) -> AsyncIterator[None]:
+        """A place for this request: pods of a namespace share them. Metrics that are put wait for a commit, in no place."""
+        match = RUN.fullmatch(path)
+        if method == "PUT" and match is not None and match[3]:
+            yield
+            return
+        try:
+            async with self._places.place(run.namespace):
+                yield
+        except TooManyWaitingError as error:
+            raise DeniedError(
+                429, "the pods of this namespace send too many requests", retry_after=2
+            ) from error
+
+    async def _of_pod(
+        self,
+        run: Run,
+        caller: Caller,
+        attempt: int,
+        method: str,
+        path: str,
+        read: Read,
+        query: Mapping[str, str],
+        arrived: float,
+    ) -> Answer:
         if method == "GET" and path == AUTH:
             return Answer(OK, {})
         project = PROJECT.fullmatch(path)

@@ -8,6 +8,7 @@ by name: the author could have named them in the document as well. It lists none
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from collections.abc import Iterator, Mapping
@@ -61,10 +62,11 @@ class Named:
 
 
 class EntityApi:
-    """`api` has the operator's rights."""
+    """`api` has the operator's rights. `most`: bytes of all versions in one answer."""
 
-    def __init__(self, api: Api) -> None:
+    def __init__(self, api: Api, most: int) -> None:
         self._api = api
+        self._most = most
 
     async def answer(self, run: Run, attempt: int, method: str, path: str, query: Query, body: Any) -> Answer:
         """One request about entities, of a pod of this attempt. Raises DeniedError and the errors of `kube.errors`."""
@@ -142,10 +144,22 @@ class EntityApi:
             raise DeniedError(
                 403, f"a pod asks for {resource.plural} by name or by key; lists are for people"
             )
-        found = [raw async for raw in self._of_name(run, resource, name) if _of_project(run, raw)]
-        found.sort(key=_created, reverse=True)
-        documents: list[JSON] = [of_object(raw) for raw in found]
-        return documents if query.get("versions") == "all" else documents[:1]
+        every = query.get("versions") == "all"
+        found: list[JSON] = []
+        size = 0
+        async for raw in self._of_name(run, resource, name):
+            if not _of_project(run, raw):
+                continue
+            size += len(json.dumps(raw))
+            if every and size > self._most:
+                raise DeniedError(
+                    400, f"the versions of {name} have more than {self._most} bytes: name one by its key"
+                )
+            found.append(raw)
+            found.sort(key=_created, reverse=True)
+            if not every:
+                del found[1:]  # a thousand versions may be more than fits into memory
+        return [of_object(raw) for raw in found]
 
     async def _of_name(self, run: Run, resource: Resource, name: str) -> Any:
         seen = 0

@@ -12,7 +12,16 @@ from aiohttp import web
 
 from run_operator.api.results import MAX_BYTES as MAX_RESULTS
 from run_operator.api.run import Key
-from run_operator.http.server import Answer, Bodies, BodyError, DeniedError, Ports
+from run_operator.http.server import (
+    Answer,
+    Bodies,
+    BodyError,
+    ByteBudget,
+    DeniedError,
+    OverBudgetError,
+    Ports,
+    send,
+)
 from run_operator.ingest.dhcore_api import ROOT, DhcoreApi
 from run_operator.ingest.limits import IngestLimits
 from run_operator.ingest.metrics_api import MetricsApi
@@ -45,6 +54,7 @@ class IngestServer:
         self._limits = limits
         self._context = context
         self._bodies = Bodies(limits)
+        self._answers = ByteBudget(limits.answers, limits.answers_each)
         self._ports = Ports(self._handle, limits)
 
     async def start(self, host: str, port: int) -> int:
@@ -58,14 +68,17 @@ class IngestServer:
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         answer = await self._answered(request)
         self._counters.answered(answer.status)
-        response = web.Response(
-            status=answer.status,
-            body=json.dumps(answer.body).encode(),
-            content_type="application/json",
-            headers=answer.headers,
-        )
+        response = _response(answer)
         if answer.status >= 400 and not request.content.at_eof():  # noqa: PLR2004 - an error
             response.force_close()  # what is left of the body is not worth reading
+        try:
+            with self._answers.hold(response.content_length or 0, answer.tenant):
+                del answer  # only its bytes are held while the pod reads them
+                await send(request, response, self._limits.answer_time)
+        except OverBudgetError as error:
+            return _response(
+                DeniedError(503, f"{error}, and their answers are still being read", retry_after=2).answer
+            )
         return response
 
     async def _answered(self, request: web.BaseRequest) -> Answer:
@@ -110,3 +123,12 @@ class IngestServer:
             return await self._bodies.read(request, most)
         except BodyError as error:
             raise DeniedError(error.status, str(error), retry_after=error.retry_after) from error
+
+
+def _response(answer: Answer) -> web.Response:
+    return web.Response(
+        status=answer.status,
+        body=json.dumps(answer.body).encode(),
+        content_type="application/json",
+        headers=answer.headers,
+    )

@@ -86,7 +86,7 @@ def api() -> Api:
 
 
 async def ask(api: Any, of: Run, method: str, path: str, body: Any = None, **query: str) -> Any:
-    return (await EntityApi(api).answer(of, 1, method, f"{ROOT}/{path}", query, body)).body
+    return (await EntityApi(api, 50_000).answer(of, 1, method, f"{ROOT}/{path}", query, body)).body
 
 
 async def refused(api: Api, of: Run, method: str, path: str, body: Any = None, **query: str) -> int:
@@ -189,7 +189,7 @@ async def test_anything_else_is_refused(api, method, path, body, status):
 
 async def test_another_project_is_refused(api):
     with pytest.raises(DeniedError) as caught:
-        await EntityApi(api).answer(run("a"), 1, "GET", "/api/v1/-/q/dataitems/v1", {}, None)
+        await EntityApi(api, 50_000).answer(run("a"), 1, "GET", "/api/v1/-/q/dataitems/v1", {}, None)
     assert caught.value.answer.status == 403
 
 
@@ -216,3 +216,16 @@ async def test_a_run_makes_so_many_and_no_more(api):
         api.put(MODELS, {"kind": "Model", "metadata": metadata, "spec": document("m", f"m{i}")})
     assert await refused(api, run("mine"), "POST", "models", document("m", "one-more")) == 400
     assert (await ask(api, run("others"), "POST", "models", document("m", "theirs")))["id"] == "theirs"
+
+
+async def test_versions_of_any_size_are_not_held_at_once(api):
+    """A pod makes 200 of a megabyte, and asks for them by their name."""
+    for number in range(60):
+        spec = document("large", f"l{number}", metadata={"created": f"2026-01-01T00:00:{number:02}Z"})
+        spec["spec"] = {"path": "x" * 1_000}
+        metadata = {"name": f"l{number}", "namespace": "ml", "uid": f"l{number}"}
+        api.put(DATAITEMS, {"kind": "DataItem", "metadata": metadata, "spec": spec})
+    assert [one["id"] for one in (await ask(api, run("a"), "GET", "dataitems", name="large"))["content"]] == [
+        "l59"
+    ]
+    assert await refused(api, run("a"), "GET", "dataitems", name="large", versions="all") == 400

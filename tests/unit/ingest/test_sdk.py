@@ -237,3 +237,43 @@ async def test_a_program_reads_what_a_large_document_names(world):
     world.api.put(DATAITEMS, {"metadata": {"namespace": "ml", "name": "v1"}, "spec": item})
     code, found = await world.sdk("GET", "/api/v1/-/p/dataitems/v1")
     assert (code, found["name"]) == (200, "raw")
+
+
+async def test_answers_that_no_pod_reads_are_held_within_a_share():
+    """A program asks again and again for a large Run on connections that it does not read."""
+    limits = IngestLimits(answers_each=20_000_000, sdk_rate=1e6, pod_burst=1e6)
+    async with World(limits) as world:
+        world.add_run(spec={"image": "x" * 8_000_000})
+        writers = []
+        request = f"GET {RUN} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {world.token()}\r\n\r\n".encode()
+        for _ in range(2):
+            reader, writer = await asyncio.open_connection("127.0.0.1", world.port, limit=1024)
+            writer.write(request)
+            await reader.read(100)  # it has begun
+            writers.append(writer)
+        assert (await world.sdk("GET", RUN))[0] == 503
+        assert (await world.sdk("GET", "/api/auth"))[0] == 200
+        for writer in writers:
+            writer.transport.abort()
+        await world.until(lambda: world.ingest._server._answers.used == 0)
+        assert (await world.sdk("GET", RUN))[0] == 200
+
+
+async def test_pods_of_a_namespace_share_the_places_for_requests(monkeypatch):
+    limits = IngestLimits(
+        sdk_requests=2, sdk_requests_each=1, sdk_requests_waiting=1, sdk_rate=1e6, pod_burst=1e6
+    )
+    async with World(limits) as world:
+        held = asyncio.Event()
+        asked = world.api.get
+
+        async def slow(*where: object) -> object:
+            await held.wait()
+            return await asked(*where)
+
+        monkeypatch.setattr(world.api, "get", slow)
+        tasks = [asyncio.create_task(world.sdk("GET", RUN)) for _ in range(4)]
+        await world.until(lambda: sum(task.done() for task in tasks) == 2)
+        held.set()
+        codes = [(await task)[0] for task in tasks]
+        assert sorted(codes) == [200, 200, 429, 429], "one has its place, and one waits"
