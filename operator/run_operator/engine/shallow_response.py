@@ -28,7 +28,7 @@ class ShallowResponse(aiohttp.ClientResponse):
 
     async def json(self, **_: Any) -> Any:
         """The whole answer."""
-        return nesting.loads(nesting.cut(await self.read()))
+        return nesting.loads(await self.read())
 
 
 class _Lines:

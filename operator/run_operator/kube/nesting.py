@@ -13,6 +13,8 @@ import orjson
 
 DEEPEST: Final = 150
 """Levels that are read: fewer than what is written back may have."""
+FEW: Final = 600
+"""Opening brackets; any parser reads a text with no more. Events of usual objects have fewer, and are not looked through."""
 LEFT_OUT: Final = b"null"
 _TOKEN: Final = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[\[{\]}]', re.DOTALL)
 
@@ -41,7 +43,7 @@ def shallow(value: Any, deepest: int = DEEPEST) -> Any:
 
 def cut(payload: bytes, deepest: int = DEEPEST) -> bytes:
     """The same without what is nested deeper; itself where nothing is."""
-    if payload.count(b"[") + payload.count(b"{") <= deepest:
+    if payload.count(b"[") + payload.count(b"{") <= FEW:
         return payload
     kept: list[bytes] = []
     depth = start = 0
