@@ -63,6 +63,25 @@ def work():
     log_metric("final", 0.97)
 threading.Thread(target=work).start()
 """,
+    "a-generator": """
+def steps():
+    try:
+        yield
+    finally:
+        log_metric("final", 0.97)
+running = steps()
+next(running)
+log_metric("loss", 1)
+""",
+    "a-handler-of-the-log": """
+import logging
+class Last(logging.Handler):
+    def close(self):
+        log_metric("final", 0.97)
+        super().close()
+logging.getLogger().addHandler(Last())
+log_metric("loss", 1)
+""",
     "after-a-flush": """
 import atexit
 atexit.register(lambda: (log_metric("final", 0.97), flush()))
@@ -141,6 +160,8 @@ EXECS = {
     "execve": "os.execve(sys.executable, [sys.executable, *again], dict(os.environ))",
     "execvp": "os.execvp(sys.executable, [sys.executable, *again])",
     "execlpe": "os.execlpe(sys.executable, sys.executable, *again, dict(os.environ))",
+    "through-a-shell": "os.execvp('sh', ['sh', '-c', f'exec {sys.executable} {again[0]}'])",
+    "by-an-open-file": "os.execve(os.open(sys.executable, os.O_RDONLY), [sys.executable, *again], dict(os.environ))",
     "in-a-thread": "threading.Thread(target=os.execv, args=(sys.executable, [sys.executable, *again])).start(); time.sleep(60)",
 }
 

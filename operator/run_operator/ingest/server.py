@@ -89,8 +89,9 @@ class IngestServer:
             if path.startswith(ROOT):
                 most = self._limits.sdk_body
                 source, query = request.remote or "", dict(request.query)
+                method = "GET" if request.method == "HEAD" else request.method
                 return await self._sdk.answer(
-                    request.method, path, token, source, lambda: self._body(request, most), query
+                    method, path, token, source, lambda: self._body(request, most), query
                 )
             return await self._metrics(request, token)
         except Exception:

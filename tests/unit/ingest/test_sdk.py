@@ -45,6 +45,15 @@ async def test_a_program_reads_its_project_and_its_run(world):
     assert not {"suspend", "runPolicy"} & set(run)
 
 
+@pytest.mark.parametrize("path", [RUN, f"{RUN}/metrics", "/api/v1/projects/p", "/api/auth"])
+async def test_head_is_a_get_without_a_body(world, path):
+    headers = {"Authorization": f"Bearer {world.token()}"}
+    async with world.session.head(f"http://127.0.0.1:{world.port}{path}", headers=headers) as answer:
+        assert answer.status == 200
+        assert int(answer.headers["Content-Length"]) > 0
+        assert await answer.read() == b""
+
+
 async def test_metrics_are_in_the_cluster_when_the_program_gets_its_answer(world):
     for number in range(5):
         assert await log(world, number) == 200
