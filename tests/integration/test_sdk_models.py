@@ -15,6 +15,7 @@ from run_operator.document.entity import parse
 from run_operator.document.yaml_reader import Parsed
 from run_operator.gateway.sdk_models import readable
 from tests.support.gateway_process import LINES
+from tests.support.line_documents import written
 
 ODD = [
     1, 1.5, True, "odd text", "7", ["x"], [1], {"a": 1}, [{"name": 1}], [{"name": "a", "value": "b"}], "", "-1",
@@ -80,12 +81,6 @@ def test_whatever_a_field_holds_the_sdk_can_read_the_answer(line):
     assert not refused
 
 
-WRITER = """
-import json, sys, warnings
-warnings.simplefilter("ignore")
-from digitalhub.factory.entity import entity_factory
-print(json.dumps([entity_factory.build_entity_from_dict(one).to_dict() for one in json.load(sys.stdin)]))
-"""
 TEXTS = st.text(st.characters(codec="utf-8", exclude_categories=("C",)), min_size=1, max_size=8)
 NUMBERS = st.integers(1, 9)
 SPEC = st.fixed_dictionaries(
@@ -164,12 +159,3 @@ def test_an_export_of_one_line_loses_nothing_on_its_way_through_the_cluster_to_t
             before["kind"],
             before["project"],
         )
-
-
-def written(line: str, documents: list[dict]) -> list[dict]:
-    """As this line of the SDK writes them after reading them."""
-    done = subprocess.run(
-        [LINES[line], "-c", WRITER], input=json.dumps(documents), capture_output=True, text=True, check=True, timeout=100,
-        env={"DHCORE_ENDPOINT": "http://127.0.0.1:1"},
-    )  # fmt: skip
-    return list(json.loads(done.stdout))

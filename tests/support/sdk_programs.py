@@ -112,6 +112,10 @@ def metrics(name, run_id):
     found["last"] = run.metrics
     found["state"] = run.status.state
     found["bad"] = outcome(lambda: run.log_metric("n" * 200, 1))
+    run.log_metric("train/loss", 1)
+    found["slashes"] = run.refresh().metrics["train/loss"]
+    found["cut"] = outcome(lambda: run.log_metric("a?b", 1))
+    found["nameless"] = outcome(lambda: run.log_metric(".", 1))
     return found
 
 

@@ -207,7 +207,7 @@ def _manifest(place: Place, document: JSON) -> dict[str, Any]:
     if document.get("project") != place.project:
         raise bad(f"the document is of project {document.get('project')!r}, not of {place.project}")
     try:
-        found = parse(Parsed(dict(document), {}), EntityType(wanted))
+        found = parse(Parsed({"spec": {}, **document}, {}), EntityType(wanted))
         if found.type.value != wanted:
             raise bad(f"this is a {found.type.value} ({found.kind}), not a {wanted}")
         return manifest(found, namespace=place.namespace)

@@ -32,6 +32,13 @@ from run_operator.kube.resource import RUNS
 
 OPEN: Final = frozenset({"/.well-known/configuration"})
 """Paths that need no token, because the SDK sends none."""
+KEPT: Final = "projects, functions, tasks, runs, secrets, artifacts, data items, models and container images"
+OTHERS: Final = {
+    "workflows": f"this cluster keeps {KEPT}, but no workflows: the platform's own server has them",
+    "triggers": f"this cluster keeps {KEPT}, but no triggers: the platform's own server has them, and a CronJob can apply a Run",
+    "solr": "nothing is searched here: list_runs(project, q=...) finds a part of id, name, function or workflow",
+}
+"""What the platform's own server has, by the word in the path."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,10 +128,7 @@ class Routes:
             return await self._of_secrets(request, project, rest)
         resource = BY_PLURAL.get(plural) or MATERIALS.get(plural)
         if resource is None:
-            raise unsupported(
-                f"this cluster keeps projects, functions, tasks and runs, but no {plural[:40]}: the platform's own "
-                "server has them"
-            )
+            raise unsupported(OTHERS.get(plural) or f"this cluster keeps {KEPT}, but no {plural[:40]}")
         place = Place(resource, project, await self._projects.namespace(request.caller, project))
         match rest:
             case []:
@@ -201,10 +205,11 @@ class Routes:
                 return await materials.put_files(caller, place, entity_id, request.body)
             case "GET", ["metrics"]:
                 return await materials.metrics(caller, place, entity_id)
-            case "GET", ["metrics", name]:
-                return await materials.metric(caller, place, entity_id, name)
-            case "PUT", ["metrics", name]:
-                return await materials.put_metric(caller, place, entity_id, name, request.body)
+            case "GET", ["metrics", *name]:
+                return await materials.metric(caller, place, entity_id, _metric(request, name))
+            case "PUT", ["metrics", *name]:
+                key = _metric(request, name)
+                return await materials.put_metric(caller, place, entity_id, key, request.body)
         raise _no_method(request)
 
     async def _of_run(self, request: Request, place: Place, run_id: str, what: list[str]) -> Any:
@@ -220,9 +225,10 @@ class Routes:
                     return await logs(caller, place, raw, self._limits)
             case "GET", ["metrics"]:
                 return await self._metrics.all(caller, place, run_id)
-            case "GET", ["metrics", key]:
-                return await self._metrics.one(caller, place, run_id, key)
-            case "PUT", ["metrics", key]:
+            case "GET", ["metrics", *name]:
+                return await self._metrics.one(caller, place, run_id, _metric(request, name))
+            case "PUT", ["metrics", *name]:
+                key = _metric(request, name)
                 return await self._metrics.put(caller, place, run_id, key, request.body, request.arrived)
             case "POST", [action]:
                 raise bad(f"a run can be stopped and resumed; unknown action {action[:40]!r}")
@@ -237,6 +243,17 @@ def configuration() -> JSON:
         "dhcore_api_level": LEVEL,
         "k8s_resource_profiles": [],
     }
+
+
+def _metric(request: Request, parts: list[str]) -> str:
+    """The name in the rest of the path; the SDK writes it there as it is. Raises Problem for one that lost something."""
+    if request.parameters:
+        raise bad(
+            f"what follows the question mark in the name of the metric {'/'.join(parts)[:80]!r} did not arrive: use a name without ?"
+        )
+    if not parts:
+        raise bad("the metric has no name; a name of dots alone does not arrive either")
+    return "/".join(parts)
 
 
 def _no_method(request: Request) -> Problem:

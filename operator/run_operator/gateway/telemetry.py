@@ -129,7 +129,7 @@ def route(parts: tuple[str, ...]) -> str:  # noqa: PLR0911 - a table
             return "/api/v1/-/{project}/secrets/data"
         case ("api", "v1", "-", _, plural, *rest) if plural in PLURALS and len(rest) <= 1:
             return f"/api/v1/-/{{project}}/{plural}" + "/{id}" * len(rest)
-        case ("api", "v1", "-", _, plural, _, "metrics", _) if (plural, "metrics") in PARTS:
+        case ("api", "v1", "-", _, plural, _, "metrics", _, *_) if (plural, "metrics") in PARTS:
             return f"/api/v1/-/{{project}}/{plural}/{{id}}/metrics/{{name}}"
         case ("api", "v1", "-", _, plural, _, *rest) if (plural, "/".join(rest)) in PARTS:
             return f"/api/v1/-/{{project}}/{plural}/{{id}}/{'/'.join(rest)}"

@@ -81,7 +81,8 @@ def changes(sent: JSON, stored: JSON) -> str:
 
 ROOT: Final = "/api/"
 PROJECT: Final = re.compile(r"/api/v1/projects/([^/]+)")
-RUN: Final = re.compile(r"/api/v1/-/([^/]+)/runs/([^/]+)(?:/(metrics)(?:/([^/]+))?)?")
+RUN: Final = re.compile(r"/api/v1/-/([^/]+)/runs/([^/]+)(?:/(metrics)(?:/(.+))?)?")
+"""A metric's name may hold slashes: the SDK writes it into the path as it is."""
 AUTH: Final = "/api/auth"
 NOTHING: Final[Mapping[str, str]] = {}
 TRIES: Final = 5

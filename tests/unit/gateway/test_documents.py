@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 
 from run_operator.api.updates import changes
+from run_operator.gateway.entities import Place, _manifest
 from run_operator.gateway.entity_documents import entity
+from run_operator.kube.resource import FUNCTIONS
 
 RUN: dict[str, Any] = {
     "kind": "Run",
@@ -78,3 +80,11 @@ def test_the_first_metric_does_not_store_the_version_that_the_sdk_makes_up():
 def test_labels_are_added_and_nothing_else_is_lost():
     found = changes(SHOWN, {"metadata": {"labels": ["a"]}}, announcing=False)
     assert found == {"metadata": {**SHOWN["metadata"], "labels": ["a"]}}
+
+
+@pytest.mark.parametrize("spec", [{}, {"spec": {}}, {"spec": {"image": "i"}}])
+def test_an_entity_of_which_nothing_is_said_is_stored(spec):
+    """The generic entities of the SDK 0.16 leave an empty spec out."""
+    document = {"kind": "quantum", "project": "churn", "id": "x", "name": "q", **spec}
+    made = _manifest(Place(FUNCTIONS, "churn", "churn"), document)
+    assert made["spec"]["spec"] == spec.get("spec", {})

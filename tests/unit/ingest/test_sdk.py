@@ -64,6 +64,13 @@ async def test_metrics_are_in_the_cluster_when_the_program_gets_its_answer(world
     assert (await world.sdk("GET", RUN))[1]["status"]["metrics"]["acc"] == 0.5
 
 
+@pytest.mark.parametrize("key", ["train/loss", "a/b/c", "a b", "train/größe"])
+async def test_a_name_with_slashes_comes_as_the_sdk_sends_it(world, key):
+    assert await log(world, 0.5, key=key) == 200
+    assert world.status["metrics"] == {key: [0.5]}
+    assert await world.sdk("GET", f"{RUN}/metrics/{key}") == (200, [0.5])
+
+
 async def test_threads_and_pods_at_once_lose_nothing(world):
     world.add_pod("pod-2")
     tokens = [world.token(pod) for pod in ("pod-1", "pod-2")]
