@@ -35,6 +35,7 @@ from run_operator.engine.store import Store
 from run_operator.engine.streams import Streams, connections
 from run_operator.engine.workers import Workers
 from run_operator.http.probes import ProbeServer
+from run_operator.ingest.limits import IngestLimits
 from run_operator.kube import config
 from run_operator.kube.client import Api
 from run_operator.kube.errors import KubeError, NotFoundError
@@ -84,7 +85,8 @@ class Operator:
         api = Api(configuration, leadership.fence, self._metrics.requested, agent)
         # Commits of metrics are guarded by their own test, and tokens can be asked about by anybody: no lease is needed.
         recorder = EventRecorder(api, time.monotonic, time.time, self._metrics.event_dropped)
-        unfenced = Api(configuration, Unfenced(), self._metrics.requested, agent)
+        ingest = await config.load(IngestLimits().api_connections)
+        unfenced = Api(ingest, Unfenced(), self._metrics.requested, agent)
         reporting = self._reporting(unfenced, recorder)
         keeping = await self._keeping(agent, recorder)
         runtimes = RuntimeReports(api)

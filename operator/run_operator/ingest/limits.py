@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from run_operator.http.server import Bounds
+
+SPARE_CONNECTIONS: Final = 12
+"""For commits, Runs and pods that are read, and certificates."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +55,11 @@ class IngestLimits(Bounds):
     """Values in memory, of all Runs together: about 128 MiB."""
     forgotten_after: float = 300.0
     """Seconds that a Run whose metrics are all committed is held in memory after its last batch."""
+
+    @property
+    def api_connections(self) -> int:
+        """Connections to the API server: one for each request that may be under way, so that commits wait for nobody."""
+        return self.reviews + self.outside_workers + self.sdk_requests + SPARE_CONNECTIONS
 
 
 @dataclass(frozen=True, slots=True)
