@@ -6,6 +6,7 @@ import contextlib
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import ModuleType
 from typing import NamedTuple
 
 from click.testing import CliRunner
@@ -57,9 +58,10 @@ def call_runctl(
 
 @contextlib.contextmanager
 def _arguments(*given: str) -> Iterator[None]:
-    before = sys.argv
-    sys.argv = list(given)
+    """As a script is started: click reads the program's name from both of these."""
+    arguments, script = sys.argv, sys.modules["__main__"]
+    sys.argv, sys.modules["__main__"] = list(given), ModuleType("__main__")
     try:
         yield
     finally:
-        sys.argv = before
+        sys.argv, sys.modules["__main__"] = arguments, script
