@@ -112,7 +112,7 @@ def _object(kind: str, name: str) -> dict[str, Any]:
 
 
 def _trust(stage: Stage, host: str, authority: Path) -> None:
-    """Write down whom to trust, and wait until the gateway's certificate is good for the address."""
+    """Write the authority to a file, and wait until the gateway's certificate is good for the address."""
     deadline, problem = time.monotonic() + TIMEOUT, ""
     while time.monotonic() < deadline:
         wanted = ("get", "secret", SECRET, "-o", r"jsonpath={.data.ca\.crt}")

@@ -1,4 +1,4 @@
-"""Whom a notebook trusts: everybody it trusts already, and the gateway's authority."""
+"""Authorities that a notebook trusts: its own ones, and the gateway's."""
 
 from __future__ import annotations
 

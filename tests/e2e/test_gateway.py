@@ -27,9 +27,9 @@ def test_the_sdk_runs_a_program_and_reads_what_it_wrote(kubeconfig, person, tmp_
         found = user.run("logged", person.namespace, "echo one; echo zwö; sleep 2")
         assert (found["state"], found["logs"]) == ("COMPLETED", ["one\nzwö\n"])
         assert found["metrics"] == {"loss": [0.5]}
-        for wish in ("stop", "resume"):
-            assert found[wish].startswith("BadRequestError")
-            assert "COMPLETED already" in found[wish]
+        for desired in ("stop", "resume"):
+            assert found[desired].startswith("BadRequestError")
+            assert "COMPLETED already" in found[desired]
     assert not home.get("serviceaccount", "run-operator-gateway").get("secrets")
 
 

@@ -29,8 +29,8 @@ def pods(person: Person, name: str) -> list[str]:
     return [p["metadata"]["name"] for p in person.items("pods", f"--selector=run-operator.io/run={name}")]
 
 
-def suspend(person: Person, name: str, wish: bool) -> None:
-    assert not person.patch_run(name, {"spec": {"suspend": wish}}).returncode
+def suspend(person: Person, name: str, desired: bool) -> None:
+    assert not person.patch_run(name, {"spec": {"suspend": desired}}).returncode
 
 
 @pytest.mark.parametrize("kind", ["container+job", "container+deploy"])

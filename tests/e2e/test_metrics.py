@@ -40,8 +40,8 @@ def count(person: Person, name: str) -> int:
     return int(person.status(name).get("metricsInfo", {}).get("loss", {}).get("count", 0))
 
 
-def suspend(person: Person, name: str, wish: bool = True) -> None:
-    assert person.patch_run(name, {"spec": {"suspend": wish}}).returncode == 0
+def suspend(person: Person, name: str, desired: bool = True) -> None:
+    assert person.patch_run(name, {"spec": {"suspend": desired}}).returncode == 0
 
 
 def test_every_value_of_a_program_that_is_stopped_and_resumed_twice_counts_once(person):

@@ -10,8 +10,8 @@ COUNTER = REPOSITORY / "manifests" / "examples" / "counter.yaml"
 ECHO = "docker.io/hashicorp/http-echo:1.0"
 
 
-def suspend(person: Person, name: str, wish: bool = True) -> None:
-    done = person.patch_run(name, {"spec": {"suspend": wish}})
+def suspend(person: Person, name: str, desired: bool = True) -> None:
+    done = person.patch_run(name, {"spec": {"suspend": desired}})
     assert done.returncode == 0, done.stderr
 
 
@@ -107,11 +107,11 @@ def test_a_service_answers_again_at_the_same_address(person):
 def test_a_service_that_crashes_shows_it_and_is_not_torn_down(person):
     spec = {"args": ["-c", "exit 7"], "command": "sh", "service_ports": [{"port": 80}]}
     person.apply_run("crash", kind="container+serve", spec=spec)
-    told = wait_for(
+    reported = wait_for(
         "the crash",
         lambda: (s := person.status("crash")) and "exited with code 7" in s.get("message", "") and s,
     )
-    assert (told["state"], condition(told, "Running")["reason"]) == ("PENDING", "CrashLoopBackOff")
+    assert (reported["state"], condition(reported, "Running")["reason"]) == ("PENDING", "CrashLoopBackOff")
     assert person.items("deployments") != []
     suspend(person, "crash")
     person.becomes("crash", "STOPPED")

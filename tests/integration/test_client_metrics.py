@@ -21,7 +21,7 @@ from tests.support.metrics_pod import MetricsPod, published
 ONE = {"single_value": True}
 OVER = {"overwrite": True}
 TABLE: list[tuple[Any, dict[str, bool], list[Any]]] = [
-    # value, flags, and what becomes of: nothing, 1.0, [1.0]
+    # value, flags, and the result for: nothing, 1.0, [1.0]
     (2.0, {}, [[2.0], [1.0, 2.0], [1.0, 2.0]]),
     (2.0, OVER, [[2.0], [2.0], [2.0]]),
     (2.0, ONE, [2.0, 1.0, [1.0]]),
@@ -125,9 +125,7 @@ def test_without_the_right_it_says_what_to_bind_and_nobody_needs_the_right_to_pa
     theirs.close()
 
 
-def test_a_run_of_another_namespace_is_out_of_reach_and_the_reason_of_a_refusal_is_told(
-    operator, person, cluster
-):
+def test_a_run_of_another_namespace_is_out_of_reach_and_a_refusal_has_its_reason(operator, person, cluster):
     run = job(cluster, suspend=True)
     body = outside_batch.body(person.get("run", "x"), [{"k": "loss", "append": [1]}], "other")
     elsewhere = body | {"spec": body["spec"] | {"run": f"../../{person.namespace}/runs/x"}}

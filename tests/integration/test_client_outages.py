@@ -81,7 +81,7 @@ def test_a_run_deleted_and_made_again_while_nobody_looked_is_not_the_one_waited_
 def test_two_people_who_stop_and_resume_at_once_get_what_one_of_them_asked_for(operator, cluster, person):
     run = job(cluster)
     person.becomes("x", "RUNNING")
-    threads = [in_thread(wish) for wish in (run.stop, get_run("x", cluster=cluster).resume) * 3]
+    threads = [in_thread(desired) for desired in (run.stop, get_run("x", cluster=cluster).resume) * 3]
     for thread, _ in threads:
         thread.join(60)
     assert [came for _, came in threads] == [[None]] * 6

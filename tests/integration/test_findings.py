@@ -172,7 +172,7 @@ def test_f16_f18_nothing_that_a_program_or_a_client_chose_to_say_reaches_a_termi
 @pytest.mark.parametrize(
     "volume", ["name: [a]", "name: a\n  mount_path: {b: c}", "name: {a: b}\n  mount_path: /x"]
 )
-def test_f19_a_profile_of_any_shape_is_told_and_not_tried_for_ever(operator, person, volume):
+def test_f19_a_profile_of_any_shape_is_reported_and_not_tried_without_end(operator, person, volume):
     text = f"volumes:\n- volume_type: empty_dir\n  {volume}"
     metadata = {"name": "odd", "labels": {"run-operator.io/profiles": "true"}}
     person.apply({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"odd": text}})

@@ -97,8 +97,8 @@ def ask(stub: Stub, home: Path, *command: str) -> tuple[set[tuple[str, str]], st
         timeout=60,
     )
     found = stub.requests[0].headers if stub.requests else []
-    told = {(name.lower(), value) for name, value in found if name.lower().startswith(ASKS)}
-    return (told if stub.requests else {("nothing", "sent")}), done.stderr
+    reported = {(name.lower(), value) for name, value in found if name.lower().startswith(ASKS)}
+    return (reported if stub.requests else {("nothing", "sent")}), done.stderr
 
 
 def both(stub: Stub, home: Path) -> tuple[tuple[set[tuple[str, str]], str], tuple[set[tuple[str, str]], str]]:

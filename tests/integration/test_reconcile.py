@@ -113,18 +113,18 @@ def test_a_foreign_job_of_our_name_is_left_alone(operator, person):
 
 
 def test_a_job_deleted_by_hand_is_made_again_as_the_next_attempt(operator, person):
-    person.apply_run("robbed")
-    person.becomes("robbed", "RUNNING")
-    uid = person.get("job", "robbed")["metadata"]["uid"]
-    person.kubectl("delete", "job", "robbed")
+    person.apply_run("lost")
+    person.becomes("lost", "RUNNING")
+    uid = person.get("job", "lost")["metadata"]["uid"]
+    person.kubectl("delete", "job", "lost")
 
     def anew() -> bool:
-        job = person.get("job", "robbed")
+        job = person.get("job", "lost")
         return job is not None and job["metadata"]["uid"] != uid
 
     wait_for("a new Job", anew)
     status = wait_for(
-        "attempt 2", lambda: (s := person.status("robbed"))["attempt"] == 2 and s["state"] == "RUNNING" and s
+        "attempt 2", lambda: (s := person.status("lost"))["attempt"] == 2 and s["state"] == "RUNNING" and s
     )
     assert status["attempts"][0]["reason"] == "ChildDeleted"
 

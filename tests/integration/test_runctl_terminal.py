@@ -147,8 +147,8 @@ def test_ctrl_c_ends_an_apply_between_two_files(operator, person, runctl, tmp_pa
         finally:
             applying.kill()
     assert (applying.returncode, errors.strip()) == (130, "")
-    told_of = len((first + said).splitlines())
-    assert told_of <= len(person.items("runs")) <= told_of + 1 < 300
+    noted = len((first + said).splitlines())
+    assert noted <= len(person.items("runs")) <= noted + 1 < 300
 
 
 def test_a_terminal_that_cannot_show_a_letter_still_gets_the_rest(operator, person, runctl):

@@ -69,7 +69,7 @@ def test_a_kind_is_added_by_a_runtime_alone(operator, person):
     assert container(person, "one")["image"] == "example.org/echo:1"
 
 
-def test_a_wrong_expression_is_told_in_the_runtime_and_its_runs_wait_until_it_is_mended(operator, person):
+def test_a_wrong_expression_is_reported_in_the_runtime_and_its_runs_wait_until_it_is_mended(operator, person):
     wrong = runtime()["spec"]["document"]
     wrong["spec"]["args"] = ["fine", "${run.spec.txt}"]
     apply_runtime(person, document=wrong)
@@ -115,12 +115,12 @@ def test_every_export_runs_or_names_what_is_missing(operator, person):
             accepted(person, "True", "clusterruntime", raw["metadata"]["name"])
         runs = [manifest(found) for path in EXPORTS if (found := load(path.read_bytes())).type.value == "Run"]
         person.apply(runs)
-        told = {raw["metadata"]["name"]: (raw["spec"]["kind"], answered(person, raw)) for raw in runs}
+        reported = {raw["metadata"]["name"]: (raw["spec"]["kind"], answered(person, raw)) for raw in runs}
     finally:
         person.kubectl("delete", "clusterruntimes", "--all", "--wait=false")
-    assert len(told) > 25
-    assert [one for one in told.items() if one[1][1][1] == "UnsupportedKind"] == []
-    waiting = {kind: said for kind, (state, _, said) in told.values() if state == "CREATED"}
+    assert len(reported) > 25
+    assert [one for one in reported.items() if one[1][1][1] == "UnsupportedKind"] == []
+    waiting = {kind: said for kind, (state, _, said) in reported.values() if state == "CREATED"}
     for kind, said in waiting.items():
         assert any(
             what in said for what in ("needs a ClusterRuntime", "needs KubeAI", "apply the", "profile")
@@ -173,9 +173,9 @@ def test_a_run_becomes_an_object_of_another_operator(operator, person):
         person.patch_run("w", {"spec": {"runPolicy": {"pendingDeadlineSeconds": 600}}})  # looked at at once
         widget = wait_for("the object", lambda: person.get("widgets.example.org", "w"))
         assert widget["spec"] == {"size": 2}
-        told = json.dumps({"status": {"phase": "Up"}})
+        reported = json.dumps({"status": {"phase": "Up"}})
         person.kubectl(
-            "patch", "widgets.example.org", "w", "--subresource=status", "--type=merge", "-p", told
+            "patch", "widgets.example.org", "w", "--subresource=status", "--type=merge", "-p", reported
         )
         status = person.becomes("w", "RUNNING")
         assert (status["message"], status["service"]["url"]) == ("it is Up", "w.example.org:80")

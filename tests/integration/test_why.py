@@ -10,17 +10,17 @@ from tests.support.terminal import Terminal
 NOWHERE = {"node_selector": [{"key": "zone", "value": "nowhere"}]}
 
 
-def test_why_a_run_waits_is_told_by_runctl_and_by_the_operator(operator, person, runctl, tmp_path):
+def test_runctl_and_the_operator_say_why_a_run_waits(operator, person, runctl, tmp_path):
     person.apply_run("x", spec=NOWHERE)
     wait_for("its reason", lambda: "nodes are available" in str(person.status("x").get("message")))
-    told = runctl.says("why", "x")
+    reported = runctl.says("why", "x")
     for part in ("state: PENDING, attempt 1", "sees: Job x: attempt 1", "on no node yet", "waits for: "):
-        assert part in told
+        assert part in reported
     url = f"http://127.0.0.1:{operator.port}/debug/runs/{person.namespace}/x"
     with urllib.request.urlopen(url, timeout=10) as answer:
         page = answer.read().decode()
     assert "replica: leads" in page
-    assert [line for line in told.splitlines() if line.startswith("sees: Job")] == [
+    assert [line for line in reported.splitlines() if line.startswith("sees: Job")] == [
         line for line in page.splitlines() if line.startswith("sees: Job")
     ]
     viewer = Terminal(person.somebody(tmp_path / "viewer", "run-operator-view"))

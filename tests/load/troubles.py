@@ -49,7 +49,7 @@ class Troubles:
     async def strike(self, run: str) -> None:
         """One of them, by chance."""
         trouble = self._dice.choice(
-            [self.evicted, self.deleted, self.kept_by_a_sidecar, self.orphaned, self.robbed, self.refused]
+            [self.evicted, self.deleted, self.kept_by_a_sidecar, self.orphaned, self.lost, self.refused]
         )
         await self.suffer(trouble, run)
 
@@ -107,7 +107,7 @@ class Troubles:
         """A plain DELETE of the Job: its pods stay."""
         await self._delete_job(run, "orphan")
 
-    async def robbed(self, run: str) -> None:
+    async def lost(self, run: str) -> None:
         """The Job is deleted, and its pods with it."""
         await self._delete_job(run, "background")
 

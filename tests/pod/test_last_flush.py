@@ -17,7 +17,7 @@ WAITS = "runmetrics: the end: the last metrics wait for the operator ("
 UNSTORED = "not all metrics are known to be stored"
 LONG = "runmetrics.END_SECONDS = 300\n"
 """Longer than the deadline of any test: what ends, ends for another reason."""
-BRIEF = f"{LONG}runmetrics.FLUSH_SECONDS, runmetrics.TOLD_AFTER = 0.2, 3600\n"
+BRIEF = f"{LONG}runmetrics.FLUSH_SECONDS, runmetrics.REPORTED_AFTER = 0.2, 3600\n"
 
 
 def leaps(seconds: int) -> str:
@@ -31,7 +31,7 @@ def tell_and_leap(self, *said, tell=runmetrics.Recorder._tell_wait):
     tell(self, *said)
     clock.ahead = {seconds}
 runmetrics.time = clock = Clock()
-runmetrics.TOLD_AFTER, runmetrics.Recorder._tell_wait = 0.3, tell_and_leap
+runmetrics.REPORTED_AFTER, runmetrics.Recorder._tell_wait = 0.3, tell_and_leap
 """
 
 
@@ -137,7 +137,7 @@ def test_a_run_that_is_over_is_not_waited_for(program: Program, server: Server, 
     """Also if it was away before."""
     server.ingest.faults.append(answers(503))
     server.ingest.always = answers(status)
-    errors = program.run(f"{LONG}runmetrics.TOLD_AFTER = 3600\nlog_metric('loss', 1)", quiet=False)
+    errors = program.run(f"{LONG}runmetrics.REPORTED_AFTER = 3600\nlog_metric('loss', 1)", quiet=False)
     assert f"the operator answers {status}" in errors
     assert errors.count("\n") == 1
 
@@ -152,7 +152,7 @@ def test_the_wait_has_an_end(program: Program, server: Server):
 
 def test_a_persons_own_time_bounds_it(program: Program, server: Server):
     server.down()
-    code = f"{LONG}runmetrics.TOLD_AFTER = 0\nlog_metric('loss', 1)"
+    code = f"{LONG}runmetrics.REPORTED_AFTER = 0\nlog_metric('loss', 1)"
     errors = program.run(code, quiet=False, RUN_METRICS_FLUSH_TIMEOUT="0.4")
     assert f"{UNSTORED} after 0.4 s" in errors
     assert WAITS not in errors
@@ -229,8 +229,8 @@ def test_after_one_wait_in_vain_no_other_process_of_the_pod_waits_so_long(progra
             os.waitpid(child, 0)
     """)
     errors = program.run(leaps(200) + code, quiet=False)
-    told = [line for line in errors.splitlines() if UNSTORED in line]
-    assert [line.split(" s; every")[0].split()[-1] for line in told] == ["120", "0.2"]
+    reported = [line for line in errors.splitlines() if UNSTORED in line]
+    assert [line.split(" s; every")[0].split()[-1] for line in reported] == ["120", "0.2"]
     assert program.values("loss") == [0, 1]
     later = f"runmetrics.IN_VAIN_SECONDS = 0\n{A_MINUTE_LATER}log_metric('loss', 2)"
     process = program.start(later)
@@ -241,7 +241,7 @@ def test_after_one_wait_in_vain_no_other_process_of_the_pod_waits_so_long(progra
 
 
 def test_the_command_log_waits_too(program: Program, server: Server):
-    """Of its exit code nothing is said: it tells what became of the values."""
+    """Nothing about its exit code: only about the values."""
     server.down()
     process = command(program, "log", "loss=1")
     assert until_it_waits(process).endswith("for at most 120 s\n")

@@ -99,13 +99,13 @@ def serve(pod: Pod) -> Iterator[Any]:
 class TestEvent:
     def test_a_request_becomes_an_event(self, serve):
         served = serve(ECHO)
-        told = json.loads(served.ask("PUT", "/a/b%20c?x=1&y=&x=2", b"\x00\xff", X_Thing="t").body)
-        assert told["body"] == "\x00\xff"
-        assert (told["kind"], told["path"], told["method"]) == ("bytes", "/a/b c", "PUT")
-        assert told["fields"] == {"x": "2", "y": ""}
-        assert (told["size"], told["header"], told["trigger"]) == (2, "t", "http")
-        assert told["url"].endswith("/a/b c?x=1&y=&x=2")
-        assert {"Host", "X-Thing", "Content-Length"} <= set(told["headers"])
+        reported = json.loads(served.ask("PUT", "/a/b%20c?x=1&y=&x=2", b"\x00\xff", X_Thing="t").body)
+        assert reported["body"] == "\x00\xff"
+        assert (reported["kind"], reported["path"], reported["method"]) == ("bytes", "/a/b c", "PUT")
+        assert reported["fields"] == {"x": "2", "y": ""}
+        assert (reported["size"], reported["header"], reported["trigger"]) == (2, "t", "http")
+        assert reported["url"].endswith("/a/b c?x=1&y=&x=2")
+        assert {"Host", "X-Thing", "Content-Length"} <= set(reported["headers"])
 
     @pytest.mark.parametrize(
         ("content_type", "body", "kind"),

@@ -110,9 +110,11 @@ class World:
         self.limits = ArchiveLimits(**(QUICK | limits))
         counters = ArchiveTelemetry(self.registry)
         api: Any = self.api
-        shelf = LogStore(api, (None,), self.limits, counters, lambda uid, share: self.dropped.append(share))
+        logs_kept = LogStore(
+            api, (None,), self.limits, counters, lambda uid, share: self.dropped.append(share)
+        )
         writer = LogWriter(
-            api, shelf, self.store, self.limits, counters,
+            api, logs_kept, self.store, self.limits, counters,
             lambda run, reason, message: self.said.append(f"{reason} {message}"), time.time,
         )  # fmt: skip
         self.archiver = Archiver(
@@ -158,14 +160,14 @@ class World:
         )
 
     def pod(self, name: str = "p", phase: str = "Running", *, going: bool = False, **states: Any) -> None:
-        told = [
+        reported = [
             {"name": container, "state": state} for container, state in (states or {"main": RUNNING}).items()
         ]
         more = {"deletionTimestamp": "2026-01-01T00:00:30Z"} if going else {}
         raw = {
             "metadata": self.metadata(name, ownerReferences=owned_by("Job", "uid-x", "x"), **more),
             "spec": {"nodeName": "node"},
-            "status": {"phase": phase, "containerStatuses": told},
+            "status": {"phase": phase, "containerStatuses": reported},
         }  # fmt: skip
         self.store.put_child(PodView.from_object(raw))
 

@@ -17,7 +17,7 @@ START: Final = """\
 
 <!-- Written by `make docs` from the kinds of the platform and manifests/runtimes. -->
 
-What becomes of a Run of each kind of the platform. A kind that is not here runs too, with [a Runtime of your own](runtimes.md). What a
+How a Run of each kind of the platform is carried out. A kind that is not here runs too, with [a Runtime of your own](runtimes.md). What a
 Runtime does not use of a document is reported in the Run's condition `NotApplied`.
 
 | kind | here | as | how |

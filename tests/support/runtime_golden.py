@@ -24,7 +24,7 @@ class _Plain(yaml.SafeDumper):
 
 
 def objects(path: Path) -> str:
-    """What becomes of an example, without its profile."""
+    """The objects that an example becomes, without its profile."""
     raw = manifest(load(path.read_bytes()), namespace="ml")
     raw["metadata"]["uid"] = UID
     raw["spec"]["spec"] = {key: value for key, value in raw["spec"]["spec"].items() if key != "profile"}

@@ -34,7 +34,7 @@ def call(label):
 def until(question, deadline=60.0):
     end = time.monotonic() + deadline
     while not (answer := question()):
-        assert time.monotonic() < end, "waited in vain"
+        assert time.monotonic() < end, "waited too long"
         time.sleep(0.2)
     return answer
 

@@ -50,7 +50,7 @@ def texts(run):
 def until(question, deadline=60.0):
     end = time.monotonic() + deadline
     while not (answer := question()):
-        assert time.monotonic() < end, "waited in vain"
+        assert time.monotonic() < end, "waited too long"
         time.sleep(0.2)
     return answer
 
@@ -147,12 +147,12 @@ def append(name, run_id, count, first, at):
 
 
 def renewed(name, run_id):
-    """Logs until its token was renewed, which the SDK writes to a file, and once more."""
+    """Logs until its token was renewed, which the SDK writes to a file, and then again."""
     dh.get_project(name)
     run = dh.get_run(run_id, project=name)
     end, number = time.monotonic() + 90.0, 0
     while not (Path.home() / ".dhcore.ini").exists():
-        assert time.monotonic() < end, "waited in vain"
+        assert time.monotonic() < end, "waited too long"
         run.log_metric("loss", number)
         number += 1
     run.log_metric("loss", number)

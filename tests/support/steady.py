@@ -51,16 +51,16 @@ class Logger:
         self.sent = max(self.sent, seq)
         self._since.setdefault(seq, time.monotonic())
         try:
-            code, told = self._pod.post(
+            code, reported = self._pod.post(
                 {"writer": "steady", "seq": seq, "ops": [{"k": "value", "append": [seq]}]}
             )
         except (OSError, http.client.HTTPException):
             return seq
-        if "committed" in told:
-            self._heard(int(told["committed"]))
+        if "committed" in reported:
+            self._heard(int(reported["committed"]))
         if code in (200, 202):
-            return int(told["accepted"]) + 1
-        return int(told.get("expected", seq))
+            return int(reported["accepted"]) + 1
+        return int(reported.get("expected", seq))
 
     def _heard(self, committed: int) -> None:
         now = time.monotonic()

@@ -431,9 +431,9 @@ class World:
         if status["state"] in OVER:
             self._rule(not live, f"{status['state']} while a pod can write")
         known = status.get("attempt", 0)
-        untold = known or int(status["state"] == "CREATED")  # the first Job comes before its status
+        allowed = known or int(status["state"] == "CREATED")  # the first Job comes before its status
         for number in attempts if known or not self.lost else ():
-            self._rule(int(number) <= untold, "a pod of an attempt that is not recorded")
+            self._rule(int(number) <= allowed, "a pod of an attempt that is not recorded")
 
     def _store_status(self, status: dict[str, Any]) -> None:
         seen = {pod.uid for pod in self.seen[1]}

@@ -232,7 +232,7 @@ def _under_way(job: JobView, pods: Sequence[PodView], ending: Termination | None
     if newest is None:
         # A pod that is refused (quota, priority class) leaves no mark on the Job but an Event.
         advice = f"if none comes, kubectl describe job {job.name} says why"
-        text = f"waiting for the Job to make a pod ({advice}){again}"
+        text = f"waiting for the Job to create a pod ({advice}){again}"
         return JobOutcome("PENDING", "NoPod", text[:MAX_MESSAGE], ask=about_job(job))
     running = newest.at_work
     if running is not None:

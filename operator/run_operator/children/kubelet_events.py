@@ -102,7 +102,7 @@ def answer(question: Question, said: Sequence[Said]) -> PendingReason | None:
     if newest is None:
         return None
     text = " ".join(newest.message.removeprefix("Error creating: ").split())
-    return PendingReason(FAILED_CREATE, f"the Job can make no pod: {text}")
+    return PendingReason(FAILED_CREATE, f"the Job cannot create a pod: {text}")
 
 
 def _of_pod(name: str, said: Sequence[Said]) -> PendingReason | None:

@@ -106,7 +106,7 @@ def _reported_failure(deployment: DeploymentView, missing: Sequence[PodView]) ->
         said = " ".join(failure.message.split())[:MAX_TEXT]
         return PendingReason(FAILED_CREATE, f"the pods cannot be created: {said}")
     if not missing:
-        return PendingReason("NoPod", "waiting for the Deployment to make its pods")
+        return PendingReason("NoPod", "waiting for the Deployment to create its pods")
     oldest = missing[0]
     if any(c.state == "running" for c in oldest.facts.containers if not c.init):
         return PendingReason("NotReady", f"pod {oldest.name} runs, but nothing answers at its port yet")

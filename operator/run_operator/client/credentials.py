@@ -67,7 +67,7 @@ def check_user(what: str, user: Mapping[str, Any]) -> None:
         raise ClientError(f"{what} has auth-provider and exec: only one is allowed")
     if not user.get("as") and any(user.get(key) for key in ("as-uid", "as-groups", "as-user-extra")):
         raise ClientError(
-            f"{what} asks for groups, uid or extra fields of somebody, but has no 'as' that says of whom"
+            f"{what} asks for groups, uid or extra fields of somebody, but has no 'as' with the user's name"
         )
 
 

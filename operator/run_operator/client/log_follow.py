@@ -169,7 +169,7 @@ class _Stream:
             self._tell(line)
 
     def _may_try_again(self, error: BackendError) -> bool:
-        """The log is a courtesy: whatever becomes of it, the waiting goes on. False: it is given up, and noted."""
+        """Whatever happens to the log, the waiting goes on. False: the log is given up, which is noted."""
         self._failures += 1
         if self._closed.is_set():
             return False

@@ -20,7 +20,7 @@ MAX_BYTES: Final = 2 * 1024 * 1024
 """Last lines of one container, as on the platform."""
 TAIL: Final = 100_000
 """Lines of one container: the last ones."""
-PATIENCE: Final = 3.0
+SILENCE_ALLOWED: Final = 3.0
 """Seconds that the log of a pod that has just gone may take until it is kept."""
 RECENT: Final = 20.0
 """Seconds after the end of an attempt in which that is so; two clocks may differ by as much."""
@@ -99,7 +99,7 @@ def read(cluster: Cluster, name: str, attempt: int | None = None) -> list[Log]:
 
 def read_soon(cluster: Cluster, raw: Mapping[str, Any], attempt: int | None = None) -> list[Log]:
     """As `read`, of this Run; where there is nothing although an attempt ended just now, it is waited for a moment."""
-    name, until = text(mapping(raw.get("metadata")).get("name")), time.monotonic() + PATIENCE
+    name, until = text(mapping(raw.get("metadata")).get("name")), time.monotonic() + SILENCE_ALLOWED
     recent = just_ended(mapping(raw.get("status")), attempt, time.time())
     while not (found := read(cluster, name, attempt)) and recent and time.monotonic() < until:
         time.sleep(LOOK)

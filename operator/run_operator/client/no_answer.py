@@ -1,4 +1,4 @@
-"""What it means when no answer comes from the API server, in words: what was refused, by whom, and what to look at."""
+"""What it means when no answer comes from the API server, in words: what was refused, which program refused it, and what to look at."""
 
 from __future__ import annotations
 

@@ -138,7 +138,7 @@ class Run(Results):
         suspend: bool = False,
         **spec: Any,
     ) -> Run:
-        """Create and return a new Run of the same document, whatever became of this one.
+        """Create and return a new Run of the same document, whatever the state of this one.
 
         `name`: of its object, else one is made. `env`: variables that are other ones. `spec`: fields of the inner spec.
         """

@@ -51,7 +51,7 @@ def _suspend(cluster: Cluster, name: str, suspend: bool) -> dict[str, Any]:
             return raw
         version = raw["metadata"]["resourceVersion"]
         try:
-            # With the version, so that a Run that finishes meanwhile is not stopped in vain and in silence.
+            # With the version, so that a Run that finishes meanwhile is not stopped without effect and without a word.
             body = {"metadata": {"resourceVersion": version}, "spec": {"suspend": suspend}}
             return cluster.merge_patch(RUNS, name, body)
         except ConflictError:

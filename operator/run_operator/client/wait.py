@@ -20,7 +20,7 @@ from run_operator.client.watch import Deadline, RunWatch
 
 
 class Observer(Protocol):
-    """Whom `wait` tells. `line` and `denied` are called from other threads, never two at a time."""
+    """The observer of `wait`. `line` and `denied` are called from other threads, never two at a time."""
 
     def changed(self, raw: JSON) -> None:
         """The Run, at first and after every change."""

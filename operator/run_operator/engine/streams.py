@@ -180,8 +180,8 @@ class Streams:
 
 async def _ended(informing: asyncio.Task[None]) -> None:
     """Wait for the end of kopf, within KOPF_ENDS seconds. Raises the error by which it ended."""
-    for patience in (KOPF_ENDS, KOPF_CANCELLED):
-        await asyncio.wait((informing,), timeout=patience)
+    for longest in (KOPF_ENDS, KOPF_CANCELLED):
+        await asyncio.wait((informing,), timeout=longest)
         if informing.done():
             await informing
             return

@@ -52,7 +52,9 @@ class GatewaySettings:
     api_server: str = setting(
         "https://kubernetes.default.svc", "The API server, to which callers' tokens are passed on."
     )
-    api_ca: str | None = setting(None, "Whom to trust there (PEM).", type=click.Path(dir_okay=False))
+    api_ca: str | None = setting(
+        None, "The authority of the API server (PEM).", type=click.Path(dir_okay=False)
+    )
     bind_address: BindAddress = setting(
         BindAddress("", 8443), "Address of the HTTPS port.", type=BindAddressType()
     )
@@ -84,7 +86,7 @@ class GatewaySettings:
     ui_oidc_client_id: str = setting("", "Public client of the page at this provider (code flow with PKCE).")
     ui_oidc_scopes: str = setting("openid profile email", "What the page asks the provider for.")
     ui_oidc_ca: str | None = setting(
-        None, "Whom to trust at the provider (PEM), beside the system's.", type=click.Path(dir_okay=False)
+        None, "The authority of the provider (PEM), beside the system's.", type=click.Path(dir_okay=False)
     )
 
 

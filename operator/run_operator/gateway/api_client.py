@@ -205,7 +205,7 @@ class ApiClient:
             except (ForbiddenError, UnauthorizedError):  # both also from an API server that has just started
                 if sure or time.monotonic() - began > min(DENIED, self._timeout):
                     raise
-                sure = await self.api.ready()  # what is denied once more after this is denied
+                sure = await self.api.ready()  # a denial after this one counts
                 wait = 0.0 if sure else pause
             except (TransientError, ThrottledError) as error:
                 wait = error.retry_after if isinstance(error, ThrottledError) else pause

@@ -205,7 +205,7 @@ def entity(project: str, namespace: JSON) -> JSON:
     metadata = mapping(namespace.get("metadata"))
     try:
         saved = json.loads(text(mapping(metadata.get("annotations")).get(ANNOTATION)) or "{}")
-    except (ValueError, RecursionError):  # somebody's own handiwork
+    except (ValueError, RecursionError):  # edited by hand
         saved = {}
     saved = mapping(saved)
     created = text(metadata.get("creationTimestamp"))

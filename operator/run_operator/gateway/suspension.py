@@ -40,7 +40,7 @@ async def set_suspend(
         if why := refusal(raw, verb):
             raise bad(why)
         metadata = raw["metadata"]
-        # With the version, so that a Run that finishes meanwhile is not stopped in vain and in silence. Sent also
+        # With the version, so that a Run that finishes meanwhile is not stopped without effect and without a word. Sent also
         # where nothing changes: whether the caller may is for the API server to say.
         body = {
             "metadata": {"resourceVersion": metadata["resourceVersion"]},

@@ -107,7 +107,7 @@ class BatchLine:
         return batch.tries if batch else 0
 
     def failed(self, place: Place) -> int:
-        """It failed once more; how often by now."""
+        """Count a failure; returns how many there were."""
         batch = self._known.get(place.uid)
         if batch is None:
             return 1

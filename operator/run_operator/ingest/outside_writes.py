@@ -233,7 +233,7 @@ class OutsideWrites:
         raise DeniedError(503, "the operator has not seen this Run yet")
 
     async def _answer(self, place: Place, state: str, message: str, notes: Sequence[str] = ()) -> float:
-        """Say what became of it; returns how long that is kept."""
+        """Write the answer; returns how many seconds it is kept."""
         status: dict[str, object] = {"state": state, "message": printable(message)[:MAX_MESSAGE]}
         if notes:
             status["notes"] = [printable(one)[:MAX_MESSAGE] for one in notes]

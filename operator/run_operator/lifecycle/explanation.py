@@ -53,7 +53,7 @@ def _state(run: Run) -> str:
     attempt = run.status.get("attempt")
     parts = [str(said), f"attempt {attempt}" if attempt else "no attempt yet"]
     if run.status.get("observedGeneration") not in (None, run.generation):
-        parts.append("its latest change is not looked at yet")
+        parts.append("its latest change was not looked at yet")
     if run.suspend:
         parts.append("asked to be stopped")
     if run.deleting:
@@ -88,7 +88,7 @@ def _job(job: JobView) -> str:
 
 
 def _deployment(one: DeploymentView) -> str:
-    facts = [f"attempt {one.attempt}", f"{one.replicas} pods asked for, {one.facts.pods} there"]
+    facts = [f"attempt {one.attempt}", f"{one.replicas} pods desired, {one.facts.pods} there"]
     return ", ".join(facts + (["being deleted"] if one.deleting else []))
 
 
@@ -110,7 +110,7 @@ def _steps(run: Run, made: Plan) -> Iterator[str]:
     if made.status is not None:
         yield from _written(run.status, made.status)
     for event in made.events:
-        yield f"tell the Event {event.reason}: {event.message}"
+        yield f"record the Event {event.reason}: {event.message}"
     for action in made.actions:
         yield _ACTIONS[type(action)](action)
 
@@ -132,7 +132,7 @@ def _waits(run: Run, made: Plan) -> Iterator[str]:
     if state in FINAL:
         return
     if made.ask is not None:
-        yield f"what Events say of {made.ask.kind.removeprefix('Ended')} {made.ask.name}"
+        yield f"Events about {made.ask.kind.removeprefix('Ended')} {made.ask.name}"
     if state in _WAITS and not made.actions:
         yield _WAITS[state]
     elif status.get("message"):

@@ -18,7 +18,7 @@ from run_operator.lifecycle import (
     run_phase,
     start,
     stop,
-    unseen,
+    unseen_end,
 )
 from run_operator.lifecycle.context import Context
 from run_operator.lifecycle.model import Plan
@@ -49,21 +49,21 @@ def _over(ctx: Context, job: JobView, seen: JobOutcome) -> Plan | None:
         return finish.finished(ctx, seen)
     if not ctx.observed.fresh:
         return Plan(reread=True)
-    if _stopping(ctx) and (job.suspend or unseen.was_asked(ctx, job)):
+    if _stopping(ctx) and (job.suspend or unseen_end.was_asked(ctx, job)):
         return None
-    return unseen.finished(ctx, job, seen)
+    return unseen_end.finished(ctx, job, seen)
 
 
 def without_child(ctx: Context, leftover: JobView | None = None) -> Plan:
     """The step when the current attempt has no child; `leftover` is the Job of an earlier attempt."""
     if leftover is None and (done := program_end.without_job(ctx)):
         return done
-    question = None if leftover else unseen.about_lost_job(ctx)
+    question = None if leftover else unseen_end.about_lost_job(ctx)
     if question is None:
         return _onwards_without(ctx, leftover)
     if not ctx.observed.fresh:
         return Plan(reread=True)
-    if over := unseen.finished_without_job(ctx):
+    if over := unseen_end.finished_without_job(ctx):
         return over
     made = _onwards_without(ctx, leftover)
     return made if ctx.observed.said else replace(made, ask=question)

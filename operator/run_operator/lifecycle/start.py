@@ -132,7 +132,7 @@ def admitted(ctx: Context) -> None:
     draft.unpause()
     draft.suspended_by("")
     if conditions.is_true(draft.current.get("conditions", ()), conditions.QUEUED):
-        message = f"let in by queue {ctx.run.queue}"
+        message = f"admitted by queue {ctx.run.queue}"
         draft.condition(conditions.QUEUED, status=False, reason="Admitted", message=message)
 
 

@@ -105,10 +105,10 @@ class StatusBuilder:
         """Whether the status shows an address."""
         return bool(self._status.get("service"))
 
-    def suspended_by(self, whom: str) -> None:
+    def suspended_by(self, name: str) -> None:
         """Set what suspends the Run: `User`, `Queue`, `Other`; empty: nothing."""
-        if whom:
-            self._status["suspendedBy"] = whom
+        if name:
+            self._status["suspendedBy"] = name
         else:
             self._status.pop("suspendedBy", None)
 

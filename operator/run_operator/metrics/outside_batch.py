@@ -69,7 +69,7 @@ def from_object(raw: JSON) -> OutsideBatch:
 
 
 def is_answered(raw: JSON) -> bool:
-    """Whether the operator has said what became of it."""
+    """Whether the operator has answered it."""
     return bool(mapping(raw.get("status")).get("state"))
 
 

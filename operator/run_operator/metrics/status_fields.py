@@ -15,19 +15,19 @@ from run_operator.metrics.numbers import NotANumberError, Number, Value, numbers
 from run_operator.metrics.series import Aggregates, Series, Single
 
 
-def values(book: MetricSet) -> dict[str, Any]:
+def values(held: MetricSet) -> dict[str, Any]:
     """`status.metrics`: name to list or number."""
     return {
         key: list(metric.kept) if isinstance(metric, Series) else metric.value
-        for key, metric in book.metrics.items()
+        for key, metric in held.metrics.items()
     }
 
 
-def info(book: MetricSet) -> dict[str, dict[str, Any]]:
+def info(held: MetricSet) -> dict[str, dict[str, Any]]:
     """`status.metricsInfo`."""
     return {
         key: _of_series(metric) if isinstance(metric, Series) else _of_single(metric)
-        for key, metric in book.metrics.items()
+        for key, metric in held.metrics.items()
     }
 
 

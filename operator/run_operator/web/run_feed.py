@@ -70,7 +70,7 @@ class RunFeed:
         """An object was added or changed."""
         metadata = mapping(raw.get("metadata"))
         uid, version = text(metadata.get("uid")), text(metadata.get("resourceVersion"))
-        if self._versions.get(uid) == version:  # seen already: listed once more after a broken watch
+        if self._versions.get(uid) == version:  # seen already: listed again after a broken watch
             return
         self._versions[uid] = version
         self._keep(uid, encoded(row(raw)))

@@ -78,7 +78,7 @@ def deployment(run: Run, attempt: int, made: Pod, named: list[Port]) -> dict[str
         "spec": {
             "replicas": replicas(run.spec),
             "selector": {"matchLabels": {LABEL_RUN_UID: run.uid}},
-            # Pods of two attempts never live side by side, whatever becomes of the template.
+            # Pods of two attempts never live side by side, whatever happens to the template.
             "strategy": {"type": "Recreate"},
             "revisionHistoryLimit": 0,
             "template": _serving(made.template, named, run.translation.ready_path if run.translation else ""),

@@ -15,7 +15,7 @@ from tests.support.builders import NOW, job, pod
 @pytest.mark.parametrize(
     ("one", "pods", "progress", "reason", "said"),
     [
-        (job(), (), "PENDING", "NoPod", "waiting for the Job to make a pod"),
+        (job(), (), "PENDING", "NoPod", "waiting for the Job to create a pod"),
         (job(), (pod(waiting="ErrImagePull", message="not found"),), "PENDING", "ImagePullFailed", "not found"),
         (job(), (pod(waiting="CreateContainerConfigError", message='secret "s" not found'),), "PENDING",
          "SecretNotFound", 'secret "s" not found'),

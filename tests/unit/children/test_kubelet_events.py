@@ -1,4 +1,4 @@
-"""What Events tell of a Job or a pod: whom to ask about, and what of the answer is true still."""
+"""Events about a Job or a pod: when they are read, and which of them still count."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def test_a_long_story_is_reported_to_its_end():
 
 def test_a_job_has_the_words_of_its_newest_event():
     said = [Said("FailedCreate", "Error creating: new\nwords", 100, 0), Said("FailedCreate", "old", 200, 0)]
-    assert answer(about_job(job()), said) == ("FailedCreate", "the Job can make no pod: new words")
+    assert answer(about_job(job()), said) == ("FailedCreate", "the Job cannot create a pod: new words")
     assert answer(about_job(job()), []) is None
 
 

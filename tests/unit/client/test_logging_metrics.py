@@ -132,7 +132,7 @@ def test_it_is_waited_for_a_bounded_time(monkeypatch, lost):
     assert len(server.created) < 6
 
 
-def test_who_may_not_is_told_what_to_bind_or_that_a_quota_is_used_up():
+def test_a_refusal_names_the_role_to_bind_or_the_quota_that_is_used_up():
     server = Server(
         ForbiddenError("no"), ForbiddenError("exceeded quota: batches"), EntityNotExistsError("?")
     )

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from run_operator.client.cli import output
 from run_operator.client.cli.plot import chart, overlay
 from run_operator.client.cli.top import quantity
 from run_operator.client.text import visible
@@ -43,6 +44,38 @@ def test_a_falling_curve_falls():
 )
 def test_quantities(text, value):
     assert quantity(text) == pytest.approx(value)
+
+
+HEADER = ["NAME", "STATE", "REASON", "ATTEMPT", "AGE", "SUMMARY"]
+LOGGED = "accuracy 0.93125  epoch 12  learning_rate 0.0125  loss 0.126543"
+ROWS = [
+    ["train-churn-3f2a1", "RUNNING", "", "1", "5m", LOGGED],
+    ["waiting-5d11c", "PENDING", "CreateContainerConfigError", "1", "5m", ""],
+]
+"""A name as the client makes it, and the longest reason."""
+
+
+@pytest.mark.parametrize(
+    ("columns", "last"),
+    [(60, "5m"), (80, "5m"), (96, "accuracy..."), (130, "accuracy 0.93125  epoch 12  learning_rate 0.01..."), (200, LOGGED)],
+)  # fmt: skip
+def test_where_a_terminal_is_narrow_the_summary_gives_way_and_no_other_column(
+    monkeypatch, capsys, columns, last
+):
+    monkeypatch.setenv("COLUMNS", str(columns))
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setattr(output, "clever", lambda _: True)
+    output.table(HEADER, ROWS, ("MESSAGE", ["", ""]), "SUMMARY")
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[1].endswith(f" {last}")
+    assert all(cell in lines[2] for cell in ROWS[1])
+    assert max(map(len, lines)) <= max(columns, 75), "the other five need 75"
+
+
+def test_a_pipe_gets_the_whole_summary(monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "80")
+    output.table(HEADER, ROWS, ("MESSAGE", ["", ""]), "SUMMARY")
+    assert LOGGED in capsys.readouterr().out
 
 
 @given(st.text())

@@ -1,4 +1,4 @@
-"""engine/control_loop.py is what happens: events wake whom it says, actions write what it says, and nothing else writes."""
+"""engine/control_loop.py is what happens: events lead to looks at the Runs that it names, actions write what it says, and nothing else writes."""
 
 from __future__ import annotations
 
@@ -183,7 +183,7 @@ THINGS: dict[Any, Any] = {
 
 
 @pytest.mark.parametrize("resource", EVENTS, ids=lambda resource: resource.plural)
-def test_an_event_wakes_whom_the_table_says(resource):
+def test_an_event_wakes_the_runs_that_the_table_names(resource):
     woken: list[Key] = []
     store = Store(lambda key, _: woken.append(key))
     one = run(NAMING.get(resource), kind=KINDS.get(resource, "container+job:run"))

@@ -1,4 +1,4 @@
-"""Metrics of Runs in the operator: what is exported, what pods need first, and whom it concerns."""
+"""Metrics of Runs in the operator: what is exported, what pods need first, and which Runs it concerns."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What becomes of a key after each kind of failure."""
+"""What happens to a key after each kind of failure."""
 
 from __future__ import annotations
 

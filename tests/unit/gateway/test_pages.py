@@ -55,12 +55,12 @@ class Cluster:
                 yield {"metadata": one["metadata"]}
             return
         self.lists.append(0)
-        for one in self._told():
+        for one in self._listed():
             self.lists[-1] += 1
             await asyncio.sleep(0)
             yield one
 
-    def _told(self):
+    def _listed(self):
         for one in random.Random(4).sample(self.objects, len(self.objects)):
             yield one
         for one in self.objects[:2]:  # again, as after a restart of the API server

@@ -253,7 +253,7 @@ async def test_a_body_that_will_not_be_taken_is_refused_before_it_is_sent(gatewa
     assert b"100 Continue" not in answer
 
 
-async def test_a_body_is_read_only_of_somebody_whom_the_api_server_knows():
+async def test_a_body_is_read_only_after_the_api_server_has_named_its_sender():
     """However many strangers send half a body: there is room for those who are known."""
     half = "POST /api/v1/-/churn/runs HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer nobody\r\nContent-Length: 9000\r\n\r\n["
     limits = dataclasses.replace(LIMITS, bodies=10_000, body_time=5.0)

@@ -267,7 +267,7 @@ async def test_called_again_it_knows_what_it_had_reported():
 
 
 @pytest.mark.parametrize("found_by", ["the question before a watch", "a new list"])
-async def test_a_server_that_is_older_than_before_is_told_once_and_for_all(found_by):
+async def test_a_server_that_is_older_than_before_is_reported_once(found_by):
     """Its store was restored from a backup: a watch from a version to come would be silent without end."""
     end = watch() if found_by == "the question before a watch" else refused(410, "too old")
     made = World([page(10, "a"), watch(event("MODIFIED", pod("a", 30))), end, page(20, "a")])

@@ -22,7 +22,7 @@ def entry(**more):
     return {"attempt": 1, "startTime": stamp(NOW - 100)} | more
 
 
-def test_its_job_goes_as_soon_as_the_pod_is_asked_to_end_and_the_run_says_by_whom():
+def test_its_job_goes_as_soon_as_the_pod_is_asked_to_end_and_the_run_names_the_cause():
     going = pod("Running", disrupted="EvictionByEvictionAPI", **ASKED)
     made = step(run(status=status_of("RUNNING")), Observed(job(active=1), (going,)))
     assert kinds(made) == [DeleteChild]

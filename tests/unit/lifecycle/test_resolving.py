@@ -104,10 +104,10 @@ def test_a_resume_uses_what_the_first_attempt_was_started_with():
 def test_a_stopped_run_edited_to_name_what_is_not_there_says_so_and_resumes_when_it_comes():
     stopped = stopped_after(step(run(V1), function(image="one")).status, V1)
     other = V1 | {"function": "container://demo/bye"}
-    told = step(run(other, suspend=True, status=stopped), function(image="one"), job=job(suspend=True))
-    assert told.status["state"] == "STOPPED"
-    assert "it would have to wait: apply the Function container://demo/bye" in told.status["message"]
-    waits = step(run(other, status=told.status), function(), job=job(suspend=True))
+    reported = step(run(other, suspend=True, status=stopped), function(image="one"), job=job(suspend=True))
+    assert reported.status["state"] == "STOPPED"
+    assert "it would have to wait: apply the Function container://demo/bye" in reported.status["message"]
+    waits = step(run(other, status=reported.status), function(), job=job(suspend=True))
     assert (waits.status["state"], waits.status["attempt"], waits.actions) == ("STOPPED", 1, ())
     assert condition(waits, "Resolved")["status"] == "False"
     resumed = step(run(other, status=waits.status), function("b", "b", name="bye"), job=job(suspend=True))

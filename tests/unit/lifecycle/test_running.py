@@ -62,8 +62,8 @@ def test_a_claim_without_a_volume_is_reported_with_its_reason():
 
 
 def test_the_schedulers_trouble_with_its_own_records_is_left_out():
-    told = "0/1 nodes are available: node(s) had a volume node affinity conflict. not found"
-    made = step(run(status=status_of("PENDING")), Observed(job(), (pod(unschedulable=told),)))
+    reported = "0/1 nodes are available: node(s) had a volume node affinity conflict. not found"
+    made = step(run(status=status_of("PENDING")), Observed(job(), (pod(unschedulable=reported),)))
     assert made.status["message"].endswith("had a volume node affinity conflict")
 
 
@@ -137,7 +137,7 @@ def test_what_the_job_says_of_its_pod_is_reported_once():
     words = 'pods "x-" is forbidden:\n no PriorityClass with name missing was found'
     refused = Observed(job(), said=(Said("FailedCreate", words, 5, 0),))
     made = step(run(status=status_of("PENDING", startTime=stamp(NOW))), refused, NOW + 20)
-    text = 'the Job can make no pod: pods "x-" is forbidden: no PriorityClass with name missing was found'
+    text = 'the Job cannot create a pod: pods "x-" is forbidden: no PriorityClass with name missing was found'
     assert (condition(made, "Running")["reason"], made.status["message"]) == ("FailedCreate", text)
     assert ([event.reason for event in made.events], made.ask, made.wake_at) == (
         ["FailedCreate"],

@@ -43,7 +43,7 @@ def test_nothing_is_written_while_nothing_changes():
         (replica(None, waiting="ImagePullBackOff"), {}, "ImagePullFailed", "cannot be pulled"),
         (replica(None, waiting="", unschedulable="0/1 nodes"), {}, "Unschedulable", "0/1 nodes"),
         (replica(False), {}, "NotReady", "nothing answers at its port"),
-        (None, {}, "NoPod", "make its pods"),
+        (None, {}, "NoPod", "create its pods"),
         (None, {"deployment": deployment(failure="exceeded quota")}, "FailedCreate", "exceeded quota"),
         (replica(False, restarts=5, waiting="CrashLoopBackOff", last_exit=3), {}, "CrashLoopBackOff",
          "main exited with code 3; restarted 4 times or more"),

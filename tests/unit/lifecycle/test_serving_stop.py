@@ -1,4 +1,4 @@
-"""Stop and resume of a service, and what becomes of its address."""
+"""Stop and resume of a service, and its address meanwhile."""
 
 from __future__ import annotations
 

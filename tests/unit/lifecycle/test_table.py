@@ -65,8 +65,8 @@ def status_of(state: str) -> dict[str, Any]:
 
 
 def taken(row: list[str], make: Any) -> tuple[str, str]:
-    state, wish, child, pods, _, _ = row
-    one = make(suspend=wish == "stop", status=status_of(state))
+    state, desired, child, pods, _, _ = row
+    one = make(suspend=desired == "stop", status=status_of(state))
     made = plan(one, Observed(pods=PODS[pods], fresh=True, **CHILDREN[child]), NOW, Options())
     after = (made.status or one.status)["state"]
     words = "Deployment" if make is serve else "Job"

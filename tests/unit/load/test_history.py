@@ -26,8 +26,8 @@ def pod(phase: str = "Running", what: str = "MODIFIED") -> dict[str, Any]:
 
 
 def test_a_run_that_says_stopped_while_its_pod_can_write_breaks_a_rule():
-    told = judged([run("RUNNING"), pod(), run("STOPPED")])
-    assert told.broken == ["x: STOPPED while {'x-1': 1} can write"]
+    reported = judged([run("RUNNING"), pod(), run("STOPPED")])
+    assert reported.broken == ["x: STOPPED while {'x-1': 1} can write"]
     assert judged([run("RUNNING"), pod(), pod(what="DELETED"), run("STOPPED")]).broken == []
 
 

@@ -33,8 +33,8 @@ def everything() -> dict:
         ledger.take("a", Batch("a", seq, None, tuple(ops), end=False), 1, limits, 0.0, lambda _: False)
     full = Batch("a", 1, None, (Append("other", [0.1] * 1000), Put("new", 1)), end=True)
     ledger.take("a", full, 2, MetricLimits(budget=1024, fail=True), 0.0, lambda _: False)
-    told = {"fullResolution": "x", "lastCommitTime": "t"}
-    commit = ledger.commit("c", MetricLimits(), told)
+    reported = {"fullResolution": "x", "lastCommitTime": "t"}
+    commit = ledger.commit("c", MetricLimits(), reported)
     return {op["path"].removeprefix("/status/"): op["value"] for op in commit.operations if op["op"] == "add"}
 
 

@@ -99,8 +99,8 @@ def test_a_batch_is_taken_once_and_committed_once():
     again = take(ledger, "w", batch(1, 0.5))
     assert (again.accepted, again.settled) == (1, False)
     committed(ledger, cluster)
-    told = take(ledger, "w", batch(1, 0.5))
-    assert (told.committed, told.settled) == (1, True)
+    reported = take(ledger, "w", batch(1, 0.5))
+    assert (reported.committed, reported.settled) == (1, True)
     assert cluster.status["metrics"] == {"loss": [0.5]}
     assert cluster.status["metricsIngest"]["writers"] == {"w": 1}
     assert ledger.dirty_since is None
@@ -249,7 +249,7 @@ class ExactlyOnce(RuleBasedStateMachine):
 
     @rule(writer=st.sampled_from("ab"), at=st.sampled_from([0, 1]), back=st.integers(0, 3))
     def send(self, writer, at, back):
-        """From what the replica says it has; sometimes once more what was sent before."""
+        """From what the replica says it has; sometimes values again that were sent before."""
         ledger = self.replica(at)
         accepted = take(ledger, writer, Batch("w", None, None, (), end=False)).accepted
         seq = max(1, accepted + 1 - back)

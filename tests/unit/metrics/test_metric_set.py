@@ -22,16 +22,16 @@ def batch(*ops: Op) -> Batch:
 
 
 def start(value) -> MetricSet:
-    book = MetricSet()
+    held = MetricSet()
     if isinstance(value, list):
-        book.apply(batch(Replace("k", list(value))), PLENTY)
+        held.apply(batch(Replace("k", list(value))), PLENTY)
     elif value is not None:
-        book.apply(batch(Set("k", value, overwrite=True)), PLENTY)
-    return book
+        held.apply(batch(Set("k", value, overwrite=True)), PLENTY)
+    return held
 
 
 KEPT = "kept"
-TRUTH = [  # operation, then what becomes of: nothing, 1.0, [1.0]
+TRUTH = [  # operation, then the result for: nothing, 1.0, [1.0]
     (Append("k", [2.0]), [2.0], [1.0, 2.0], [1.0, 2.0]),
     (Append("k", [2.0, 3.0]), [2.0, 3.0], [1.0, 2.0, 3.0], [1.0, 2.0, 3.0]),
     (Append("k", []), [], [1.0], [1.0]),
@@ -48,56 +48,56 @@ TRUTH = [  # operation, then what becomes of: nothing, 1.0, [1.0]
 @pytest.mark.parametrize(("op", "from_nothing", "from_single", "from_list"), TRUTH)
 def test_the_truth_table(op, from_nothing, from_single, from_list):
     for before, after in ((None, from_nothing), (1.0, from_single), ([1.0], from_list)):
-        book = start(before)
-        book.apply(batch(op), PLENTY)
-        assert status_fields.values(book) == {"k": after}
+        held = start(before)
+        held.apply(batch(op), PLENTY)
+        assert status_fields.values(held) == {"k": after}
 
 
 @pytest.mark.parametrize("before", [1.0, [1.0]])
 def test_a_value_that_is_not_stored_is_counted_and_reported(before):
-    book = start(before)
-    notes = book.apply(batch(Set("k", 2.0, overwrite=False)), PLENTY)
+    held = start(before)
+    notes = held.apply(batch(Set("k", 2.0, overwrite=False)), PLENTY)
     assert "kept" in notes[0]
-    assert status_fields.info(book)["k"]["ignored"] == 1
+    assert status_fields.info(held)["k"]["ignored"] == 1
 
 
 def test_a_replaced_list_starts_again():
-    book = start([5.0, 7.0])
-    book.apply(batch(Replace("k", [1.0])), PLENTY)
-    told = status_fields.info(book)["k"]
-    assert (told["count"], told["min"], told["max"], told["sum"]) == (1, 1.0, 1.0, 1.0)
+    held = start([5.0, 7.0])
+    held.apply(batch(Replace("k", [1.0])), PLENTY)
+    reported = status_fields.info(held)["k"]
+    assert (reported["count"], reported["min"], reported["max"], reported["sum"]) == (1, 1.0, 1.0, 1.0)
 
 
 @pytest.mark.parametrize(("before", "length"), [(None, 1), (1.0, 0), ([1.0], 2)])
 def test_a_rewind_of_what_is_not_there_is_reported_and_changes_nothing(before, length):
-    book = start(before)
-    before = status_fields.values(book)
-    assert book.apply(batch(Truncate("k", length)), PLENTY)
-    assert status_fields.values(book) == before
+    held = start(before)
+    before = status_fields.values(held)
+    assert held.apply(batch(Truncate("k", length)), PLENTY)
+    assert status_fields.values(held) == before
 
 
 def test_a_program_without_a_checkpoint_truncates_to_nothing_without_a_word():
-    book = start(None)
-    assert not book.apply(batch(Truncate("k", 0)), PLENTY)
-    assert status_fields.values(book) == status_fields.values(start(None))
+    held = start(None)
+    assert not held.apply(batch(Truncate("k", 0)), PLENTY)
+    assert status_fields.values(held) == status_fields.values(start(None))
 
 
 def test_one_metric_too_many_is_refused_and_nothing_of_the_batch_is_stored():
-    book = MetricSet()
-    book.apply(batch(*(Put(f"k{i}", 1) for i in range(MAX_KEYS))), PLENTY)
+    held = MetricSet()
+    held.apply(batch(*(Put(f"k{i}", 1) for i in range(MAX_KEYS))), PLENTY)
     with pytest.raises(
         UnacceptableError, match="'more' does not fit: a Run has at most 64 metrics"
     ) as caught:
-        book.apply(batch(Put("k0", 2), Put("more", 1), Append("most", [1, 2]), Truncate("none", 1)), PLENTY)
-    assert (caught.value.more, book.refused) == ({"keys": ["more", "most"]}, 3)
-    assert status_fields.values(book)["k0"] == 1
+        held.apply(batch(Put("k0", 2), Put("more", 1), Append("most", [1, 2]), Truncate("none", 1)), PLENTY)
+    assert (caught.value.more, held.refused) == ({"keys": ["more", "most"]}, 3)
+    assert status_fields.values(held)["k0"] == 1
 
 
 def test_only_names_that_have_no_place_are_named():
-    book = MetricSet()
-    book.apply(batch(*(Put(f"k{i}", 1) for i in range(MAX_KEYS - 1))), PLENTY)
+    held = MetricSet()
+    held.apply(batch(*(Put(f"k{i}", 1) for i in range(MAX_KEYS - 1))), PLENTY)
     with pytest.raises(UnacceptableError) as caught:
-        book.apply(batch(Put("last", 2), Put("more", 1)), PLENTY)
+        held.apply(batch(Put("last", 2), Put("more", 1)), PLENTY)
     assert caught.value.more == {"keys": ["more"]}
 
 
@@ -113,18 +113,18 @@ def test_a_name_for_which_the_budget_has_no_room_is_refused():
 
 
 def test_the_largest_list_is_thinned_first_and_single_values_never():
-    book = MetricSet()
+    held = MetricSet()
     ops: list[Any] = [
         Append("long", [0.123456789] * 300),
         Append("short", [0.1, 0.2, 0.3]),
         Put("single", 0.987654321),
     ]
-    book.apply(batch(*ops), MetricLimits(budget=2048))
-    told = status_fields.info(book)
-    assert told["long"]["stride"] == 2
-    assert told["short"]["stride"] == 1
-    assert status_fields.values(book)["single"] == 0.987654321
-    assert told["long"]["count"] == 300
+    held.apply(batch(*ops), MetricLimits(budget=2048))
+    reported = status_fields.info(held)
+    assert reported["long"]["stride"] == 2
+    assert reported["short"]["stride"] == 1
+    assert status_fields.values(held)["single"] == 0.987654321
+    assert reported["long"]["count"] == 300
 
 
 class TestFail:
@@ -133,36 +133,36 @@ class TestFail:
     limits = MetricLimits(budget=1024, fail=True)
 
     def full(self) -> MetricSet:
-        book = MetricSet()
-        book.apply(batch(Append("loss", [0.123456789] * 70)), self.limits)
-        return book
+        held = MetricSet()
+        held.apply(batch(Append("loss", [0.123456789] * 70)), self.limits)
+        return held
 
     def test_what_does_not_fit_is_refused_and_counted(self):
-        book = self.full()
+        held = self.full()
         with pytest.raises(UnacceptableError, match="onLimit: Fail"):
-            book.apply(batch(Append("loss", [0.5] * 100)), self.limits)
-        told = status_fields.info(book)["loss"]
-        assert (told["count"], told["stride"], told["refused"], book.refused) == (70, 1, 100, 100)
+            held.apply(batch(Append("loss", [0.5] * 100)), self.limits)
+        reported = status_fields.info(held)["loss"]
+        assert (reported["count"], reported["stride"], reported["refused"], held.refused) == (70, 1, 100, 100)
 
     def test_the_rest_of_the_batch_is_stored(self):
-        book = self.full()
-        notes = book.apply(batch(Append("loss", [0.5] * 100), Set("acc", 0.9, overwrite=True)), self.limits)
+        held = self.full()
+        notes = held.apply(batch(Append("loss", [0.5] * 100), Set("acc", 0.9, overwrite=True)), self.limits)
         assert "100 values refused" in notes[0]
-        assert status_fields.values(book)["acc"] == 0.9
+        assert status_fields.values(held)["acc"] == 0.9
 
     def test_a_list_with_a_hole_cannot_come_about(self):
-        book = self.full()
+        held = self.full()
         with pytest.raises(UnacceptableError):
-            book.apply(batch(Append("loss", [0.5] * 100)), self.limits)
+            held.apply(batch(Append("loss", [0.5] * 100)), self.limits)
         with pytest.raises(UnacceptableError):
-            book.apply(batch(Append("loss", [1])), self.limits)
+            held.apply(batch(Append("loss", [1])), self.limits)
 
     def test_a_rewind_makes_room(self):
-        book = self.full()
+        held = self.full()
         with pytest.raises(UnacceptableError):
-            book.apply(batch(Append("loss", [0.5] * 100)), self.limits)
-        book.apply(batch(Truncate("loss", 2), Append("loss", [7])), self.limits)
-        assert status_fields.values(book)["loss"] == [0.123456789, 0.123456789, 7]
+            held.apply(batch(Append("loss", [0.5] * 100)), self.limits)
+        held.apply(batch(Truncate("loss", 2), Append("loss", [7])), self.limits)
+        assert status_fields.values(held)["loss"] == [0.123456789, 0.123456789, 7]
 
 
 value = st.one_of(
@@ -181,7 +181,7 @@ op = st.one_of(
 )
 
 
-def in_go(book: MetricSet) -> int:
+def in_go(held: MetricSet) -> int:
     """Bytes of the metrics as the API server writes them: encoding/json's rule for floats and its HTML escapes."""
 
     def number(value) -> str:
@@ -197,7 +197,7 @@ def in_go(book: MetricSet) -> int:
         return plain
 
     parts = []
-    for name, metric in status_fields.values(book).items():
+    for name, metric in status_fields.values(held).items():
         inner = f"[{','.join(map(number, metric))}]" if isinstance(metric, list) else number(metric)
         parts.append(f"{text(name)}:{inner}")
     return len(f"{{{','.join(parts)}}}".encode())
@@ -220,21 +220,21 @@ def _shortest(value: float, *, plain: bool) -> str:
 @settings(max_examples=200, deadline=None)
 @given(st.lists(st.lists(op, max_size=6), max_size=12), st.integers(2048, 8192), st.booleans())
 def test_the_budget_is_never_exceeded_whatever_the_mix(batches, budget, fail):
-    book = MetricSet()
+    held = MetricSet()
     limits = MetricLimits(budget, fail)
     for ops in batches:
         try:
-            book.apply(batch(*ops), limits)
+            held.apply(batch(*ops), limits)
         except UnacceptableError:
             assert fail
-        assert len(json.dumps(status_fields.values(book), separators=(",", ":"))) <= book.size <= budget
-        assert in_go(book) <= budget
+        assert len(json.dumps(status_fields.values(held), separators=(",", ":"))) <= held.size <= budget
+        assert in_go(held) <= budget
 
 
 @settings(max_examples=200, deadline=None)
 @given(st.lists(st.lists(op, max_size=6), max_size=12), st.data())
 def test_what_is_in_the_status_is_enough_to_go_on(batches, data):
-    """One book lives on, the other is read back from the status, as JSON, at random points: no difference."""
+    """One held lives on, the other is read back from the status, as JSON, at random points: no difference."""
     one, other = MetricSet(), MetricSet()
     limits = MetricLimits(2048)
     for ops in batches:
@@ -248,11 +248,11 @@ def test_what_is_in_the_status_is_enough_to_go_on(batches, data):
 
 
 def test_a_status_that_a_person_broke_is_read_as_far_as_it_makes_sense():
-    book = status_fields.restored(
+    held = status_fields.restored(
         {"a": [1, 2, 3], "b": "text", "c": [True], "d": 4, "e": [5]},
         {"a": {"stride": 3, "count": 3}, "d": "what", "e": {"stride": 1, "count": 1, "min": "x"}},
     )
-    assert status_fields.values(book) == {"a": [1, 2, 3], "d": 4, "e": [5]}
-    series = book.metrics["a"]
+    assert status_fields.values(held) == {"a": [1, 2, 3], "d": 4, "e": [5]}
+    series = held.metrics["a"]
     assert isinstance(series, Series)
     assert (series.stride, series.count, series.figures.total) == (1, 3, 6.0)

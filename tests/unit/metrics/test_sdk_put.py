@@ -288,7 +288,7 @@ def test_what_was_crossed_off_long_ago_makes_no_overwrite_an_append():
 
 
 def test_a_thinned_list_is_extended_by_what_follows_it():
-    """The reader got every second value, and the list was thinned once more meanwhile."""
+    """The reader got every second value, and the list was thinned again meanwhile."""
     store = Store({"m": [0, 2, 4, 6]})
     shown = store.get()["m"]
     store.metrics["m"] = [0, 4, 8]

@@ -26,9 +26,9 @@ step = st.one_of(st.lists(value, max_size=40), st.just("thin"), st.just("restart
 
 def restarted(series: Series) -> Series:
     """As after a restart of the operator: from the status, as JSON, alone."""
-    book = MetricSet({"k": series})
+    held = MetricSet({"k": series})
     again = status_fields.restored(
-        *json.loads(json.dumps([status_fields.values(book), status_fields.info(book)]))
+        *json.loads(json.dumps([status_fields.values(held), status_fields.info(held)]))
     )
     found = again.metrics["k"]
     assert isinstance(found, Series)

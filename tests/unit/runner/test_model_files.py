@@ -102,6 +102,6 @@ def test_the_files_of_an_entity(environ, tmp_path, monkeypatch):
         ("store://demo/model/sklearn/iris:v1", "--pod-api-url is not set"),
     ],
 )
-def test_what_cannot_be_fetched_is_told(source, said, environ, tmp_path: Path):
+def test_what_cannot_be_fetched_is_reported(source, said, environ, tmp_path: Path):
     with pytest.raises(RunnerError, match=said):
         model_files.provide([source, str(tmp_path)], environ)

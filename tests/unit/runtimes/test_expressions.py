@@ -74,7 +74,7 @@ def test_what_a_template_becomes(content, wanted, compiler):
     ],
     ids=lambda text: text[:40],
 )
-def test_what_is_wrong_is_told_with_its_place_before_any_run(text, said, compiler):
+def test_a_mistake_is_reported_with_its_place_before_any_run(text, said, compiler):
     made = Template({"args": ["fine", text]}, "spec.document.spec", compiler)
     (mistake,) = made.mistakes
     assert str(mistake).startswith("spec.document.spec.args[1]: ")
@@ -86,7 +86,7 @@ def test_the_column_is_that_within_the_expression(compiler):
     assert "(line 1, column 9)" in str(mistake)
 
 
-def test_what_a_value_does_not_have_is_told_when_it_is_rendered(compiler):
+def test_a_missing_field_of_a_value_is_reported_when_it_is_rendered(compiler):
     with pytest.raises(TemplateError, match=r"spec\.a: .*Key not found in map : \"nope\""):
         Template({"a": "${run.spec.nope}"}, "spec", compiler).render(VALUES)
 

@@ -122,8 +122,8 @@ def test_nothing_in_a_runtime_weakens_the_pod():
 def test_fields_that_it_does_not_use_are_named():
     one = echo(speed=3, image="other")
     found = resolve(one, catalog(runtime()), OPTIONS)
-    told = without_effect(found.run, one.spec)
-    assert [sentence.partition(" is not used")[0] for sentence in told] == [
+    reported = without_effect(found.run, one.spec)
+    assert [sentence.partition(" is not used")[0] for sentence in reported] == [
         "spec.spec.speed",
         "spec.spec.image",
     ]
@@ -138,7 +138,7 @@ def test_fields_that_it_does_not_use_are_named():
     ],
     ids=str,
 )  # fmt: skip
-def test_a_wrong_document_is_told_by_its_field(spec, said):
+def test_a_wrong_document_is_reported_with_its_field(spec, said):
     found = resolve(echo(**spec), catalog(runtime()), OPTIONS)
     with pytest.raises(InvalidSpecError) as caught:
         raise found.error or build(found.run, 1, OPTIONS) or AssertionError

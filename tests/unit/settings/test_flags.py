@@ -18,9 +18,9 @@ from run_operator.settings import Settings
 @pytest.fixture(autouse=True)
 def logged(monkeypatch) -> list[tuple[str, bool]]:
     """How logs were set up; for this process they are not."""
-    told = []
-    monkeypatch.setattr(logging, "configure", lambda level, *, as_json: told.append((level, as_json)))
-    return told
+    reported = []
+    monkeypatch.setattr(logging, "configure", lambda level, *, as_json: reported.append((level, as_json)))
+    return reported
 
 
 @dataclass(frozen=True)
@@ -49,8 +49,8 @@ def test_logs_are_set_up_first(logged):
 
 
 def test_the_help_says_all_there_is_to_know():
-    told = CliRunner().invoke(few, ["--help"], terminal_width=110).stdout
-    assert "Say them." in told
+    reported = CliRunner().invoke(few, ["--help"], terminal_width=110).stdout
+    assert "Say them." in reported
     for words in (
         "How many.",
         "env var: RUN_TEST_AT_ONCE",
@@ -58,7 +58,7 @@ def test_the_help_says_all_there_is_to_know():
         "1<=x<=9",
         "env var: RUN_TEST_LOG_LEVEL",
     ):
-        assert words in told
+        assert words in reported
 
 
 @pytest.mark.parametrize(

@@ -24,8 +24,8 @@ def status(values: list[Any], thinned: int = 0) -> dict[str, Any]:
     series.append(values)
     for _ in range(thinned):
         series.thin()
-    book = MetricSet({"loss": series})
-    return {"metrics": status_fields.values(book), "metricsInfo": status_fields.info(book)}
+    held = MetricSet({"loss": series})
+    return {"metrics": status_fields.values(held), "metricsInfo": status_fields.info(held)}
 
 
 @given(VALUES, st.integers(1, 400), st.integers(0, 4))

@@ -57,7 +57,7 @@ async def allowed(_: object = None) -> None:
     pass
 
 
-def told(viewer: Any) -> list[tuple[str, Any]]:
+def reported(viewer: Any) -> list[tuple[str, Any]]:
     """The events that the viewer would send now."""
     found = []
     for one in viewer.frames():
@@ -123,7 +123,7 @@ async def test_a_right_that_is_taken_away_ends_the_stream_of_its_viewer_alone():
         await until(viewer.wake.is_set)
         lost.set()
         await until(lambda: viewer.over)
-        assert told(viewer)[-1][1]["error"]["missing"] == "list runs in ml"
+        assert reported(viewer)[-1][1]["error"]["missing"] == "list runs in ml"
         assert not other.over
     await feeds.close()
 
@@ -140,7 +140,7 @@ async def test_nobodys_token_is_used_for_others_when_its_owner_has_gone():
     async with contextlib.AsyncExitStack() as stack:
         async with feeds.viewer("key", "ann", make, allowed):
             bobs = await stack.enter_async_context(feeds.viewer("key", "bob", make, allowed))
-        assert (bobs.over, [name for name, _ in told(bobs) if name == "problem"]) == (True, [])
+        assert (bobs.over, [name for name, _ in reported(bobs) if name == "problem"]) == (True, [])
         async with feeds.viewer("key", "bob", make, allowed) as again:
             assert not again.over
     await feeds.close()
@@ -152,12 +152,12 @@ async def test_what_the_api_server_says_reaches_the_viewer():
     viewer = feed.join()
     await feed.work()
     assert viewer.over
-    assert told(viewer) == [("problem", {"error": feed.problem.body["error"]})]
+    assert reported(viewer) == [("problem", {"error": feed.problem.body["error"]})]
     away = RunFeed(silent(error=TransientError("list runs", 0, "away")), "ml", QUICK)
     other = away.join()
     task = asyncio.create_task(away.work())
     await until(other.wake.is_set)
-    assert (told(other)[0][1]["error"]["reason"], other.over) == ("Unavailable", False)
+    assert (reported(other)[0][1]["error"]["reason"], other.over) == ("Unavailable", False)
     task.cancel()
 
 
@@ -167,13 +167,13 @@ def test_a_slow_viewer_gets_the_newest_row_of_each_run_in_bounded_frames():
     for version in range(50):
         for name in "abc":
             feed.put(run(name, version, message=f"at {version}" + " " * 300))
-    feed.put(run("b", 49))  # the same once more
+    feed.put(run("b", 49))  # the same again
     feed.drop("c")
-    events = told(viewer)
+    events = reported(viewer)
     rows = [row for name, data in events if name == "rows" for row in data]
     assert [(row["name"], row["message"].strip()) for row in rows] == [("a", "at 49"), ("b", "at 49")]
     assert [name for name, _ in events] == ["rows", "rows", "gone"], "a frame ends with the row that fills it"
-    assert told(feed.join())[0][0] == "rows", "who joins later gets all there is"
+    assert reported(feed.join())[0][0] == "rows", "who joins later gets all there is"
 
 
 def test_a_list_that_is_too_long_to_hold_ends_with_advice():
@@ -182,7 +182,7 @@ def test_a_list_that_is_too_long_to_hold_ends_with_advice():
     viewer = feed.join()
     for name in range(200):
         feed.put(run(f"run-{name}"))
-    told(viewer)
+    reported(viewer)
     assert feed.problem is not None
     assert (feed.problem.status, "choose a namespace" in str(feed.problem)) == (507, True)
 
@@ -191,20 +191,20 @@ async def test_the_details_of_a_run_come_again_only_when_more_than_a_value_chang
     feed = DetailFeed(silent(), "ml", "a", {"stop": None})
     viewer = feed.join()
     feed.put(run("a"))
-    assert [name for name, _ in told(viewer)] == ["detail"]
+    assert [name for name, _ in reported(viewer)] == ["detail"]
     logged = {"metrics": {"loss": [1.0]}, "metricsInfo": {"loss": {"count": 1, "stride": 1}}}
     feed.put(run("a", 2, **logged))
-    ((name, points),) = told(viewer)
+    ((name, points),) = reported(viewer)
     assert (name, points["loss"]["value"], points["loss"]["from"]) == ("metrics", [1.0], 0)
     thinned = {"metrics": {"loss": [1.0]}, "metricsInfo": {"loss": {"count": 2, "stride": 2}}}
     feed.put(run("a", 3, **thinned))
-    assert told(viewer) == [("metrics", {"loss": None})]
+    assert reported(viewer) == [("metrics", {"loss": None})]
     feed.put(run("a", 4, message="new", **thinned))
-    assert [name for name, _ in told(viewer)] == ["detail"]
+    assert [name for name, _ in reported(viewer)] == ["detail"]
     feed.set_rights({"stop": "patch runs"})
-    assert told(viewer)[0][1]["rights"] == {"stop": "patch runs"}
+    assert reported(viewer)[0][1]["rights"] == {"stop": "patch runs"}
     feed.drop("a")
-    assert (told(viewer), viewer.over) == ([("gone", {})], True)
+    assert (reported(viewer), viewer.over) == ([("gone", {})], True)
 
 
 async def test_a_feed_holds_what_is_shown_and_not_what_was_read():

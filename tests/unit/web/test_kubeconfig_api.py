@@ -36,7 +36,7 @@ class Login:
 
 
 async def api_server(request: web.BaseRequest) -> web.StreamResponse:
-    """Takes the new token alone, and repeats whom it is to take the caller for."""
+    """Takes the new token alone, and repeats the impersonated user."""
     if request.headers.get("Authorization") != "Bearer new":
         return web.json_response({"message": "Unauthorized", "reason": "Unauthorized"}, status=401)
     asked = [*request.headers.getall("Impersonate-User"), *request.headers.getall("Impersonate-Group")]

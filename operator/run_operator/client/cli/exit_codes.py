@@ -1,4 +1,4 @@
-"""How a verb ends: exit codes, errors on one line each, and what becomes of several Runs when one of them fails."""
+"""How a verb ends: exit codes, errors on one line each, and verbs for several Runs of which one fails."""
 
 from __future__ import annotations
 

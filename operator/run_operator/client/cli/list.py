@@ -199,7 +199,9 @@ def _table(chosen: _Chosen, wide: bool) -> bool:
     if not wide:
         _drop_own_names(header, rows, offset=int(all_namespaces))
     if rows:
-        shown.table((["NAMESPACE"] if all_namespaces else []) + header, rows, rest=("MESSAGE", messages))
+        shown.table(
+            (["NAMESPACE"] if all_namespaces else []) + header, rows, ("MESSAGE", messages), "SUMMARY"
+        )
     return bool(rows)
 
 

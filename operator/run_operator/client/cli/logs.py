@@ -29,7 +29,7 @@ def logs_command(
 ) -> None:
     """Show what the program wrote; with -f the Run's states too, on standard error.
 
-    Exit code 0 when all there is was shown, whatever became of the Run: runctl wait tells that by its own.
+    Exit code 0 when the whole log was shown, whatever the state of the Run: runctl wait has an exit code for that.
     """
     from run_operator.client.lookup import find
 

@@ -29,7 +29,7 @@ VERBS: Final[dict[str, tuple[str, str]]] = {
     "delete": ("suspend", "Delete Runs, with their pods and claims."),
     "metrics": ("metrics", "Show metrics; --plot: as a chart."),
     "runtimes": ("runtimes", "List the kinds that Runtimes stand for."),
-    "explain-runtime": ("runtimes", "Show what a kind takes, and what becomes of a document."),
+    "explain-runtime": ("runtimes", "Show the fields of a kind, and the objects that a document becomes."),
     "compare": ("compare", "Show Runs beside each other: parameters, metrics, a chart."),
     "export": ("export", "Write runs-<id>.yaml, with status and metrics."),
     "invoke": ("invoke", "Send a request to a Run's service."),

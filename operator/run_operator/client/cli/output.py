@@ -20,6 +20,8 @@ COLOURS: Final = {
 GAP: Final = "   "
 LEAST_REST: Final = 24
 """Characters in which a message still says something."""
+LEAST_ELASTIC: Final = 9
+"""The same of the last values of metrics: `loss 0.12`."""
 Rest = tuple[str, Sequence[str]]
 CLEAR: Final = "\r\x1b[2K"
 """To the beginning of the line, and empty it: for terminals that are `clever`."""
@@ -45,17 +47,33 @@ def state(name: str) -> str:
     return click.style(name, fg=COLOURS.get(name))
 
 
-def table(header: Sequence[str], rows: Sequence[Sequence[Any]], rest: Rest | None = None) -> None:
-    """Columns as wide as they need; the last one as long as it is; states in their colours.
+def table(
+    header: Sequence[str], rows: Sequence[Sequence[Any]], rest: Rest | None = None, elastic: str = ""
+) -> None:
+    """Print columns as wide as their cells, with states in their colours.
 
-    `rest`: one more column, cut to what a terminal has left; none where that is too little.
+    `elastic`: the column that is cut, or left out, where a terminal is too narrow for all of them. `rest`: one more
+    column, cut to the width that the terminal has left, and left out where that is too little.
     """
     cells = [[visible(cell) for cell in row] for row in rows]
+    if elastic in header and clever(sys.stdout):
+        header, cells = _fitted(header, cells, header.index(elastic))
     if rest is not None and any(rest[1]):
         header, cells = _with_rest(header, cells, rest)
     widths = [max(len(row[at]) for row in [list(header), *cells]) for at in range(len(header))]
     for row in [list(header), *cells]:
         echo(_line(row, widths))
+
+
+def _fitted(header: Sequence[str], cells: list[list[str]], at: int) -> tuple[Sequence[str], list[list[str]]]:
+    """Column `at` gets the width that the others leave; it is left out where that is too little."""
+    widths = [max(len(row[i]) for row in [list(header), *cells]) for i in range(len(header))]
+    left = shutil.get_terminal_size().columns - sum(widths) + widths[at] - len(GAP) * (len(widths) - 1)
+    if left >= widths[at]:
+        return header, cells
+    if left < LEAST_ELASTIC:
+        return [*header[:at], *header[at + 1 :]], [[*row[:at], *row[at + 1 :]] for row in cells]
+    return header, [[*row[:at], _cut(row[at], left), *row[at + 1 :]] for row in cells]
 
 
 def _with_rest(

@@ -95,7 +95,7 @@ def run_command(
 def rerun_command(
     run: str, namespace: str | None, context: str | None, kubeconfig: str | None, **given: Any
 ) -> None:
-    """Create a new Run of the same document, whatever became of the old one; wait for it as runctl run.
+    """Create a new Run of the same document, whatever the state of the old one; wait for it as runctl run.
 
     \u0008
     Example:

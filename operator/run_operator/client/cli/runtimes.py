@@ -1,4 +1,4 @@
-"""`runctl runtimes` and `runctl explain-runtime`: which kinds run here, and what becomes of a document."""
+"""`runctl runtimes` and `runctl explain-runtime`: which kinds run here, and the objects that a document becomes."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def runtimes_command(namespace: str | None, context: str | None, kubeconfig: str
     "-f",
     "--filename",
     type=click.Path(exists=True, dir_okay=False),
-    help="A document: show what becomes of it.",
+    help="A document: show the objects that it becomes.",
 )
 @click.option(
     "--function",

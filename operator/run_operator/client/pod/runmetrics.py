@@ -52,10 +52,10 @@ MEMORY_PART_BYTES, MEMORY_BYTES = 1 << 20, 8 << 20
 FLUSH_SECONDS, END_SECONDS = 10.0, 120.0
 """Seconds of a flush; of the last one, of a program that ends by itself while the endpoint is away: the pod, and with it the
 spool, may be gone right after. RUN_METRICS_FLUSH_TIMEOUT: both."""
-LOOK_SECONDS, TOLD_AFTER = 0.2, 2.0
+LOOK_SECONDS, REPORTED_AFTER = 0.2, 2.0
 """While the last flush waits: between two checks of the endpoint, and until a line on stderr."""
 IN_VAIN_SECONDS = 600.0
-"""After a process of this pod waited END_SECONDS in vain: so long no other one waits for longer than FLUSH_SECONDS."""
+"""Seconds after a process of this pod waited END_SECONDS without success, in which no other one waits longer than FLUSH_SECONDS."""
 BATCH_BYTES, BATCH_LINES, BATCH_OPS = 512 << 10, 10_000, 1000
 """Bytes of the spool's lines that become one batch: a body of about a third of these bytes."""
 CATCH_UP_PAUSE = 0.1
@@ -67,7 +67,7 @@ FIRST_PAUSE, LONGEST_PAUSE, LONGEST_PAUSE_IN_FLUSH, LONGEST_ASKED_PAUSE = 0.5, 3
 """Seconds between two attempts: the first, the longest, and the longest that the server may ask for."""
 POLLS, FLUSH_POLLS = (INTERVAL, LONGEST_PAUSE), (0.25, 2.0)
 """Seconds between two questions whether all is stored: the first and the longest pause; while somebody waits."""
-FAILURES_TOLD = 4
+FAILURES_REPORTED = 4
 """In a row."""
 REFUSALS_OF_A_KEY, REFUSALS, REFUSALS_OF_SHAPE, DENIALS = 3, 1000, 20, 3
 """In a row: until a key is no longer sent, until nothing is (also for as many keys; the third: after a 400), and
@@ -417,13 +417,13 @@ class Teller:
     MOST = 100
 
     def __init__(self) -> None:
-        self._told: set[str] = set()
+        self._printed: set[str] = set()
 
     def tell(self, text: str, last: bool = False) -> None:
         """Print one line, once; `last`: also beyond the limit."""
-        if text in self._told or (len(self._told) >= self.MOST and not last):
+        if text in self._printed or (len(self._printed) >= self.MOST and not last):
             return
-        self._told.add(text)
+        self._printed.add(text)
         line = "".join(c if c.isprintable() else "?" for c in f"runmetrics: {text[:500]}") + "\n"
         with contextlib.suppress(OSError):
             os.write(2, line.encode("utf-8", "replace"))
@@ -518,7 +518,7 @@ class Spool:
             self._file.close()
 
     def note_in_vain(self) -> None:
-        """For the other processes of this pod, by an empty file: the endpoint was waited for in vain."""
+        """For the other processes of this pod, by an empty file: the endpoint did not answer while this one waited."""
         with contextlib.suppress(OSError), _open(self._note, "ab"):
             os.utime(self._note)
 
@@ -911,7 +911,7 @@ class Sender:
         now = time.monotonic()
         self._wait_until = now + max(pause, least)
         self._wait_until_in_flush = now + max(min(pause, LONGEST_PAUSE_IN_FLUSH), least)
-        if self._failures == FAILURES_TOLD:
+        if self._failures == FAILURES_REPORTED:
             self._tell(f"the operator does not take metrics ({why}); they are sent later")
         return 0.01
 
@@ -1043,8 +1043,8 @@ class Recorder:
         self.sender = Sender(self.settings, self.spool, writer, self._tell) if self.settings.url else None
         self._queue: collections.deque[Entry] = collections.deque()
         self._weight = 0  # of values inside lists, about: for bounds only, so that a lost update is no harm
-        self._dropped = self._told_dropped = 0  # the first is the callers', the second the thread's
-        self._lost = self._told_wait = False
+        self._dropped = self._reported_dropped = 0  # the first is the callers', the second the thread's
+        self._lost = self._reported_wait = False
         self._closing_since = 0.0
         self._close_by: float | None = None
         self._bell: queue.SimpleQueue[None] = queue.SimpleQueue()
@@ -1122,7 +1122,7 @@ class Recorder:
             now, away = time.monotonic(), sender.away
             if away and longest > usual:
                 self._close_by = close_by = max(close_by, min(latest, now + usual))
-                if now - self._closing_since >= TOLD_AFTER:
+                if now - self._closing_since >= REPORTED_AFTER:
                     self._tell_wait(away, longest)
             if now >= close_by:
                 if close_by >= latest and longest > usual:
@@ -1131,9 +1131,9 @@ class Recorder:
         return True
 
     def _tell_wait(self, why: str, longest: float) -> None:
-        if self._told_wait:
+        if self._reported_wait:
             return
-        self._told_wait = True  # the reason may change, and it is one wait
+        self._reported_wait = True  # the reason may change, and it is one wait
         code = "" if __name__ == "__main__" else "; the program's exit code stays what it is"
         self._tell(
             f"the end: the last metrics wait for the operator ({why}), for at most {longest:g} s{code}",
@@ -1186,7 +1186,7 @@ class Recorder:
         self._rung = False
         while self._queue:
             entries = [self._queue.popleft() for _ in range(min(len(self._queue), WAKE_AT))]
-            if self._dropped > self._told_dropped:
+            if self._dropped > self._reported_dropped:
                 entries.append(self._loss())
             lines = to_lines((entry for entry in entries if entry[2] is not MARK), self.settings.attempt)
             if lines:
@@ -1206,7 +1206,7 @@ class Recorder:
 
     def _loss(self) -> Entry:
         dropped = self._dropped
-        count, self._told_dropped = dropped - self._told_dropped, dropped
+        count, self._reported_dropped = dropped - self._reported_dropped, dropped
         self._lost = True
         self._tell(f"values are logged faster than they can be written to {self.spool.files}; some are lost")
         return time.time(), "", LOST, count
