@@ -30,31 +30,14 @@ WORDS: Final = {
     "wish": "desired state, spec.suspend",
     "wishes": "desired state, spec.suspend",
     "patience": "timeout, grace, max_failures",
-    "whom": "which user, which caller",
-    "becomes of": "happens to, the result of",
-    "became of": "happened to, the result of",
-    "once more": "again",
     "ever after": "afterwards",
     "in vain": "without effect",
     "handiwork": "edit",
-    "robbed": "lost",
 }
 BANNED: Final = re.compile(rf"\b({'|'.join(WORDS)})\b", re.IGNORECASE)
 OPENING: Final = re.compile(r"(?:^|[.:;!?]\s+|\"\"\")(Of (?:a|an|the|each|several|all|what|pods|Runs) )")
-NAMES: Final = {
-    "book",
-    "shelf",
-    "keeper",
-    "homeless",
-    "patience",
-    "wish",
-    "wishes",
-    "told",
-    "untold",
-    "robbed",
-    "whom",
-}
-"""Parts of names of modules, classes, functions, parameters and attributes that docs/glossary.md replaces."""
+NAMES: Final = {"book", "shelf", "keeper", "homeless", "patience", "wish", "wishes"}
+"""Parts of names of modules, classes and functions that docs/glossary.md replaces."""
 
 
 def files() -> Iterator[Path]:
@@ -82,18 +65,11 @@ FSTRING_MIDDLE: Final = getattr(tokenize, "FSTRING_MIDDLE", -1)
 
 
 def names(path: Path) -> Iterator[tuple[int, str]]:
-    """The module's name, and every name that it defines or sets."""
+    """The module's name, and those of its classes and functions."""
     yield 1, path.stem
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        match node:
-            case ast.ClassDef(name=name) | ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
-                yield node.lineno, name
-            case (
-                ast.arg(arg=name)
-                | ast.Name(id=name, ctx=ast.Store())
-                | ast.Attribute(attr=name, ctx=ast.Store())
-            ):
-                yield node.lineno, name
+        if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            yield node.lineno, node.name
 
 
 def parts(name: str) -> set[str]:

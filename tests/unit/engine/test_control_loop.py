@@ -146,6 +146,7 @@ OTHERS = {
     "ingest/committer.py": "metrics in the status",
     "ingest/outside_writes.py": "MetricBatches: their answer and their end",
     "ingest/result_api.py": "results in the status",
+    "ingest/built_image.py": "the image in the Function that a Run has built it for",
     "ingest/entity_api.py": "entities that a pod makes",
 }
 

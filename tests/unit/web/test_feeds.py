@@ -214,7 +214,7 @@ async def test_a_feed_holds_what_is_shown_and_not_what_was_read():
     feed.put(large)
     assert feed.raw is not None
     assert len(encoded(feed.raw)) < 5000
-    ((_, shown),) = told(feed.join())
+    ((_, shown),) = reported(feed.join())
     assert len(shown["parameters"]["x"]) == 1000, "the viewer gets all of it"
     feed.drop("a")
 
