@@ -8,11 +8,13 @@ from typing import Final
 
 from aiohttp import web
 
-from run_operator.http.sockets import listening_socket
+from run_operator.http.server import Bounds, Ports
 
-BACKLOG: Final = 16
-LARGEST_BODY: Final = 1024
-"""Bytes; the body of a request is never read."""
+BOUNDS: Final = Bounds(connections=128)
+"""Anybody with a way to the port may open connections; the address with the most gives way, and that is no kubelet's."""
+DRAIN: Final = 1.0
+"""Seconds that requests under way get at the end."""
+DEBUG: Final = "/debug/"
 ELSEWHERE: Final = "403: only from the pod itself, as kubectl port-forward comes\n"
 PROMETHEUS: Final = {"Content-Type": "text/plain; version=0.0.4; charset=utf-8"}
 
@@ -46,37 +48,34 @@ class ProbeServer:
         self.debug: Callable[[str], Awaitable[Sequence[str] | None]] = _unknown
         """The lines of a page below /debug/, by the rest of its path; None: there is none. It tells of tenants, so only
         who may enter the pod is answered: the port itself knows no callers."""
-        self._runner: web.AppRunner | None = None
+        self._ports = Ports(self._answer, BOUNDS)
 
     async def listen(self, host: str, port: int) -> None:
         """Listen; an empty host is every address of both families. Raises OSError when the port is taken."""
-        app = web.Application(client_max_size=LARGEST_BODY)
-        app.router.add_get("/healthz", self._healthz)
-        app.router.add_get("/readyz", self._readyz)
-        app.router.add_get("/metrics", self._prometheus)
-        app.router.add_get("/debug/{page:.+}", self._debug)
-        self._runner = web.AppRunner(app, access_log=None)
-        await self._runner.setup()
-        await web.SockSite(self._runner, listening_socket(host, port, BACKLOG)).start()
+        await self._ports.listen(host, port, None)
 
     async def stop(self) -> None:
         """Close the port."""
-        if self._runner is not None:
-            await self._runner.cleanup()
+        await self._ports.close(DRAIN)
 
-    async def _healthz(self, _: web.Request) -> web.Response:
-        return _verdict(self._problems())
+    async def _answer(self, request: web.BaseRequest) -> web.Response:
+        if request.method not in ("GET", "HEAD"):
+            return web.Response(text="405: only GET\n", status=405)
+        match request.path:
+            case "/healthz":
+                return _verdict(self._problems())
+            case "/readyz":
+                return _verdict(self._unready() + self._problems(), self._notes())
+            case "/metrics":
+                return web.Response(body=self._metrics(), headers=PROMETHEUS)
+            case path if path.startswith(DEBUG):
+                return await self._debug(request, path.removeprefix(DEBUG))
+        return web.Response(text="404: Not Found\n", status=404)
 
-    async def _readyz(self, _: web.Request) -> web.Response:
-        return _verdict(self._unready() + self._problems(), self._notes())
-
-    async def _prometheus(self, _: web.Request) -> web.Response:
-        return web.Response(body=self._metrics(), headers=PROMETHEUS)
-
-    async def _debug(self, request: web.Request) -> web.Response:
+    async def _debug(self, request: web.BaseRequest, page: str) -> web.Response:
         if not _is_loopback(request.remote or ""):
             return web.Response(text=ELSEWHERE, status=403)
-        lines = await self.debug(request.match_info["page"])
+        lines = await self.debug(page)
         if lines is None:
             return web.Response(text="404: there is no such page\n", status=404)
         return web.Response(text="".join(f"{line}\n" for line in lines))

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
+from contextlib import suppress
 
 import aiohttp
 import pytest
 
+from run_operator.http import probes
 from run_operator.http.probes import ProbeServer, _is_loopback
 
 
@@ -51,3 +54,25 @@ async def test_a_page_is_shown_to_nobody_else(server):
 )  # fmt: skip
 def test_what_the_loopback_is(address, own):
     assert _is_loopback(address) is own
+
+
+async def test_connections_of_one_address_keep_no_probe_out(unused_tcp_port):
+    """The port knows no callers: a pod of anybody opens connections until there are no file descriptors."""
+    server = ProbeServer(lambda: b"", list)
+    port = unused_tcp_port
+    await server.listen("127.0.0.1", port)
+    most = probes.BOUNDS.connections
+    idle = [await asyncio.open_connection("127.0.0.1", port) for _ in range(most + 50)]
+    reader, writer = await asyncio.open_connection("127.0.0.1", port, local_addr=("127.0.0.2", 0))
+    writer.write(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+    async with asyncio.timeout(5):
+        assert await reader.readline() == b"HTTP/1.1 200 OK\r\n"
+    closed = 0
+    for one, _ in idle[: 50 + 1]:
+        with suppress(TimeoutError, ConnectionError):
+            async with asyncio.timeout(1):
+                closed += await one.read() == b""
+    assert closed >= 50, "the oldest of that address"
+    for _, one in [*idle, (reader, writer)]:
+        one.close()
+    await server.stop()
