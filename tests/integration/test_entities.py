@@ -16,10 +16,11 @@ import pytest
 from cluster.s3 import SECRET, secret
 from run_operator.document.entity import load
 from tests.support.gateway_process import GatewayProcess, SdkUser, account
-from tests.support.harness import REPOSITORY, Person
+from tests.support.harness import REPOSITORY, Person, wait_for
 from tests.support.s3_process import S3Process
 
 PROGRAMS = REPOSITORY / "tests" / "support" / "sdk_entity_programs.py"
+DRY = ("apply", "--dry-run=server", "-f", "-")
 USER_ROLES = REPOSITORY / "manifests" / "base" / "user-roles.yaml"
 
 
@@ -170,11 +171,29 @@ def test_without_a_store_an_upload_says_what_is_missing(person, user):
 
 def test_credentials_of_one_project_do_not_open_the_bucket_of_another(person, stored, s3):
     other = f"{person.namespace}-other"
-    s3.add_project(other)
+    theirs = s3.add_project(other)["AWS_SECRET_ACCESS_KEY"]
     stored.run("listed", person.namespace)
-    found = stored.run("of_another", person.namespace, other)
+    found = stored.run("of_another", person.namespace, other, theirs)
     assert (found.pop("own"), found.pop("buckets")) == (0, [person.namespace])
+    assert len(found) == 16
     assert all("403" in said or "AccessDenied" in said for said in found.values()), found
+
+
+def test_a_store_in_a_bucket_that_others_may_share_is_warned_of_when_it_is_configured(person):
+    person.kubectl("apply", "-f", str(REPOSITORY / "manifests" / "components" / "file-store" / "policy.yaml"))
+    shared, own = (
+        secret({"DHCORE_DEFAULT_FILES_STORE": store}, person.namespace)
+        for store in ("s3://all/churn", "s3://churn/")
+    )
+    warned = wait_for(
+        "the policy",
+        lambda: "Warning" in (said := person.kubectl(*DRY, stdin=json.dumps(shared)).stderr) and said,
+    )
+    assert "DHCORE_DEFAULT_FILES_STORE names a folder of a bucket" in warned
+    assert "a bucket for each project" in warned
+    assert "Warning" not in person.kubectl(*DRY, stdin=json.dumps(own)).stderr
+    other = shared | {"metadata": shared["metadata"] | {"name": "another"}}
+    assert "Warning" not in person.kubectl(*DRY, stdin=json.dumps(other)).stderr
 
 
 def test_credentials_are_for_those_who_may_read_secrets(gateway, s3, person, stored):

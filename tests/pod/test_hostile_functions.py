@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import os
+import signal
 import socket
 import threading
 import zipfile
@@ -175,3 +177,29 @@ def test_a_file_that_breaks_off_is_not_taken_for_whole(pod):
     with server(half) as (port, _):
         ended = pod.run({"source": f"http://127.0.0.1:{port}/main.py", "handler": "run"})
     assert ended.words == f"InvalidSource: http://127.0.0.1:{port}/main.py broke off after 20 of 100 bytes"
+
+
+@pytest.mark.parametrize("what", ["source", "requirements"])
+def test_a_stop_while_something_is_fetched_ends_it_at_once(pod, what):
+    asked, over = threading.Event(), threading.Event()
+
+    def silent(_: Any) -> None:
+        asked.set()
+        over.wait(30)
+
+    with server(silent) as (port, _):
+        address = f"http://127.0.0.1:{port}/"
+        if what == "source":
+            process = pod.start({"source": f"{address}main.py", "handler": "run"})
+        else:
+            variables = dict.fromkeys(("PIP_INDEX_URL", "UV_INDEX_URL"), address) | {
+                "PIP_CONFIG_FILE": os.devnull
+            }
+            process = pod.start("def run():\n    pass\n", requirements=["tinywheel"], environment=variables)
+        assert asked.wait(30)
+        process.send_signal(signal.SIGTERM)
+        ended = pod.ended(process)
+        over.set()
+    stage = "fetching the source" if what == "source" else "installing the requirements"
+    assert (ended.code, ended.words) == (143, f"stopped while {stage}")
+    assert "Traceback" not in ended.errors

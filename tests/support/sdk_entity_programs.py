@@ -149,18 +149,27 @@ def without_store(name):
     return outcome(lambda: project.log_artifact(name="file", kind="artifact", source="a.txt"))
 
 
-def of_another(name, other):
-    """What the credentials of one project do in the bucket of another: by the SDK and by hand."""
+THEIRS = "theirs/a.txt"
+
+
+def s3_client(access, secret):
+    keys = get_client().get_credentials_and_config()
+    return boto3.client(
+        "s3", endpoint_url=keys["AWS_ENDPOINT_URL"], region_name=keys["AWS_REGION"],
+        aws_access_key_id=access, aws_secret_access_key=secret,
+    )  # fmt: skip
+
+
+def of_another(name, other, secret):
+    """What the credentials of one project do in the bucket of another: by the SDK and by hand. `secret`: the other's."""
     project = dh.get_or_create_project(name)
     Path("a.txt").write_text("a")
     artifact = project.new_artifact(
         name="theirs", kind="artifact", path=f"s3://{other}/{other}/artifact/file/x/a.txt"
     )
     keys = get_client().get_credentials_and_config()
-    store = boto3.client(
-        "s3", endpoint_url=keys["AWS_ENDPOINT_URL"], region_name=keys["AWS_REGION"],
-        aws_access_key_id=keys["AWS_ACCESS_KEY_ID"], aws_secret_access_key=keys["AWS_SECRET_ACCESS_KEY"],
-    )  # fmt: skip
+    store = s3_client(keys["AWS_ACCESS_KEY_ID"], keys["AWS_SECRET_ACCESS_KEY"])
+    s3_client(other, secret).put_object(Bucket=other, Key=THEIRS, Body=b"theirs")
     policy = json.dumps({"Version": "2012-10-17", "Statement": [
         {"Effect": "Allow", "Principal": "*", "Action": "s3:*", "Resource": [f"arn:aws:s3:::{other}/*"]}]})  # fmt: skip
     return {
@@ -168,7 +177,16 @@ def of_another(name, other):
         "upload": outcome(lambda: artifact.upload("a.txt")),
         "download": outcome(artifact.as_file),
         "list": outcome(lambda: store.list_objects_v2(Bucket=other)),
+        "list_prefix": outcome(lambda: store.list_objects_v2(Bucket=other, Prefix=f"{other}/")),
+        "list_versions": outcome(lambda: store.list_object_versions(Bucket=other)),
+        "head_bucket": outcome(lambda: store.head_bucket(Bucket=other)),
+        "head": outcome(lambda: store.head_object(Bucket=other, Key=THEIRS)),
+        "get": outcome(lambda: store.get_object(Bucket=other, Key=THEIRS)),
+        "copy": outcome(lambda: store.copy_object(Bucket=name, Key="a", CopySource=f"{other}/{THEIRS}")),
         "put": outcome(lambda: store.put_object(Bucket=other, Key="a", Body=b"a")),
+        "multipart": outcome(lambda: store.create_multipart_upload(Bucket=other, Key="a")),
+        "delete_object": outcome(lambda: store.delete_object(Bucket=other, Key=THEIRS)),
+        "acl": outcome(lambda: store.put_bucket_acl(Bucket=other, ACL="public-read")),
         "delete": outcome(lambda: store.delete_bucket(Bucket=other)),
         "policy": outcome(lambda: store.put_bucket_policy(Bucket=other, Policy=policy)),
         "create": outcome(lambda: store.create_bucket(Bucket=f"{name}-2")),
