@@ -23,7 +23,7 @@ VERSIONS: Final = 1_000
 log = logging.getLogger(__name__)
 
 
-async def told_to_function(api: Api, run: Run, results: Results) -> None:
+async def put_into_function(api: Api, run: Run, results: Results) -> None:
     """Idempotent; nothing where the Run builds no image or its Function is not there. Raises the errors of `kube.errors`."""
     image = results.outputs.get(IMAGE)
     reference = _function(run) if image else None

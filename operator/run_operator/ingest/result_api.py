@@ -18,7 +18,7 @@ from run_operator.children.cluster_view import ClusterView
 from run_operator.http.rate_limit import Buckets, Clock
 from run_operator.http.server import OK, Answer, DeniedError
 from run_operator.ingest.auth import PodOwnership, TokenReviewer
-from run_operator.ingest.built_image import told_to_function
+from run_operator.ingest.built_image import put_into_function
 from run_operator.ingest.limits import IngestLimits
 from run_operator.ingest.open_attempt import check_open, check_sender, sender
 from run_operator.kube.client import Api
@@ -73,7 +73,7 @@ class ResultApi:
         results = _results(await read())
         for _ in range(TRIES):
             if (now := await self._stored(run, attempt, results)) is not None:
-                await told_to_function(self._api, now, results)
+                await put_into_function(self._api, now, results)
                 return Answer(OK, {})
         raise DeniedError(503, "others keep writing to this Run", retry_after=RETRY)
 

@@ -146,6 +146,7 @@ def full_status() -> dict[str, Any]:
     draft = StatusBuilder(run().with_defaults(PolicyDefaults(60, 60)), NOW)
     draft.begin_attempt()
     draft.replicas(1, "run-operator.io/run-uid=u")
+    draft.of_job("j")
     draft.interrupted("PodDeleted", 1, counts=True)
     draft.become(State.PENDING, "waiting")
     draft.condition(conditions.RUNNING, status=False, reason="Pending", message="m")

@@ -9,7 +9,7 @@ import pytest
 
 from run_operator.api.results import InvalidResultsError, Results
 from run_operator.api.run import Run
-from run_operator.ingest.built_image import told_to_function
+from run_operator.ingest.built_image import put_into_function
 from run_operator.kube.errors import ForbiddenError, KubeError
 
 IMAGE = "registry.example.org/demo-f@sha256:" + "a" * 64
@@ -51,7 +51,7 @@ def run(reference: str | None, kind: str = "container+build:run") -> Run:
 
 
 async def patched(api: Functions, one: Run, results: Results = RESULTS) -> list[str]:
-    await told_to_function(api, one, results)  # type: ignore[arg-type]
+    await put_into_function(api, one, results)  # type: ignore[arg-type]
     return [name for name, _ in api.patches]
 
 
