@@ -19,6 +19,7 @@ OPERATOR = "system:serviceaccount:run-operator:run-operator"
 RUNS = {"apiGroups": ["run-operator.io"], "resources": ["runs", "functions", "tasks"], "verbs": ["*"]}
 RULES: dict[str, list[dict[str, Any]]] = {
     "runner": [RUNS],
+    "starter": [RUNS | {"resources": ["runs"]}],
     "named": [
         RUNS,
         {"apiGroups": [""], "resources": ["secrets"], "resourceNames": ["db"], "verbs": ["get"]},
@@ -146,6 +147,22 @@ def test_the_author_of_a_run_must_hold_the_rights_that_it_uses(cast, spec, said)
     document = run_object("x", kind="container+deploy", spec=spec)
     assert said in cast.refusal("runner", document)
     assert cast.refusal("editor", document) == "", "who may edit could make such a pod in any case"
+
+
+@pytest.mark.parametrize(
+    ("kind", "task"),
+    [("container+build:run", None), ("container+run", "container+build://demo/t")],
+)
+def test_a_build_changes_no_function_that_its_author_may_not_change(cast, kind, task):
+    """With the image, every later Run of the Function would be the author's, with the Function's Secrets."""
+    document = run_object("x", kind="container+build", spec={"function": "container://demo/f", "image": None})
+    document["spec"]["kind"] = kind
+    if task:
+        document["spec"]["spec"]["task"] = task
+    assert "may not update Functions" in cast.refusal("starter", document)
+    assert cast.refusal("runner", document) == ""
+    del document["spec"]["spec"]["function"]
+    assert cast.refusal("starter", document) == "", "an image alone is nobody else's matter"
 
 
 def test_system_priorities_take_a_right_that_edit_does_not_give(cast):
