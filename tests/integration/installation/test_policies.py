@@ -384,6 +384,7 @@ SMUGGLED = [
     (f"{MAIN}.securityContext.allowPrivilegeEscalation", True, "privileges"),
     (f"{MAIN}.securityContext.capabilities.add", ["SYS_ADMIN"], "privileges"),
     (f"{MAIN}.securityContext.runAsUser", 0, "privileges"),
+    (f"{MAIN}.securityContext.seccompProfile", {"type": "Unconfined"}, "without a seccomp profile"),
     (f"{MAIN}.securityContext", None, "privileges"),
     (f"{MAIN}.ports", [{"containerPort": 80, "hostPort": 80}], "privileges"),
     (f"{POD}.initContainers", [{"name": "i", "image": "x"}], "privileges"),
