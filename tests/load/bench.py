@@ -2,7 +2,8 @@
 
 `bare` is the least Job there is; `same` is the very Job that the operator makes, applied by hand: what is missing to it
 is what the Run itself costs. With `--jobset` (`make bench-jobset`) the same number of JobSets too, made by JobSet's own
-manager. Machines differ and are noisy: the ratio, the writes and the CPU say something, the seconds little.
+manager. At the end: the CPU that the schema of `spec.spec` costs the API server. Machines differ and are noisy: the ratio,
+the writes and the CPU say something, the seconds little.
 """
 
 from __future__ import annotations
@@ -23,8 +24,9 @@ from run_operator.kube.resource import JOBS, RUNS
 from run_operator.workloads.builder import build
 from run_operator.workloads.types import Options
 from tests.load.jobset import JOBSETS, JobSetManager
+from tests.load.schema_cost import report
 from tests.load.stage import connected, cpu_seconds, perform, stage
-from tests.support.harness import OperatorProcess, Person, run_object
+from tests.support.harness import OperatorProcess, Person, cluster_name, run_object
 
 CONCURRENCY = 16
 DEADLINE = 300.0
@@ -201,6 +203,7 @@ def main() -> None:
         manager = JobSetManager(person, scratch / "jobset") if chosen.jobset else None
         bench = Bench(person, operator, manager and things.enter_context(manager))
         asyncio.run(bench.measure(chosen.count, chosen.rounds))
+        asyncio.run(report(person, cluster_name("bench"), chosen.count, chosen.rounds))
 
 
 if __name__ == "__main__":

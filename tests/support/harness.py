@@ -143,12 +143,18 @@ def kill_api_server(cluster: str, person: Person) -> None:
     wait_for(
         "the API server ready", lambda: not person.kubectl("get", "--raw", "/readyz", check=False).returncode
     )
+    os.kill(api_server_pid(cluster), signal.SIGKILL)
+
+
+def api_server_pid(cluster: str) -> int:
+    """The process of the cluster's API server. Raises LookupError when there is none."""
     state = State.load(Home(cluster))
     assert state is not None
     children = Path(f"/proc/{state.supervisor.pid}/task/{state.supervisor.pid}/children").read_text().split()
     for pid in map(int, children):
         if "kube-apiserver" in Path(f"/proc/{pid}/cmdline").read_text().partition("\0")[0]:
-            os.kill(pid, signal.SIGKILL)
+            return pid
+    raise LookupError(f"cluster {cluster} has no API server")
 
 
 @dataclass

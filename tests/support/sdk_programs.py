@@ -257,6 +257,10 @@ def listing_of(name):
     return [run.id for run in dh.list_runs(name)]
 
 
+def outcome_of_project(name):
+    return outcome(lambda: listing_of(name))
+
+
 def delete_project(name):
     answer = outcome(lambda: dh.delete_project(name))
     return deleted(answer) or answer

@@ -79,6 +79,11 @@ class GatewaySettings:
         multiple=True,
         callback=_pairs,
     )
+    creator_role: str = setting(
+        "",
+        "ClusterRole that a person gets in the namespace of a project that this person creates "
+        "(manifests/components/project-creators); empty: none.",
+    )
     ui_oidc_issuer: str = setting(
         "",
         "OIDC provider of the cluster, by which people sign in to the page /ui/; empty: with a token only.",
@@ -108,7 +113,7 @@ async def serve(settings: GatewaySettings) -> None:
     name = f"run-operator-gateway/{__version__}"
     api = Api(_configuration(settings.api_server, settings.api_ca), Unfenced(), counters.asked, name)
     probes = ProbeServer(counters.text, lambda: ["stopping"] if stop.is_set() else [])
-    routes = Routes(limits, dict(settings.projects), FileStore(settings.store_secret))
+    routes = Routes(limits, dict(settings.projects), FileStore(settings.store_secret), settings.creator_role)
     page = Site(Session("gateway", oidc=_oidc(settings)), WebLimits())
     server = GatewayServer(api, routes, limits, counters, page)
     fresh: list[asyncio.Task[None]] = []

@@ -20,6 +20,7 @@ from run_operator.document.entity import ID
 from run_operator.document.names import object_name
 from run_operator.gateway.api_client import ApiClient
 from run_operator.gateway.errors import Problem, bad, duplicated, missing, of_kube
+from run_operator.gateway.project_creators import ProjectCreators, creator_of
 from run_operator.gateway.project_namespaces import (
     AmbiguousProjectError,
     Claim,
@@ -42,10 +43,11 @@ _LABEL: Final = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 
 
 class Projects:
-    """`mapped`: project to namespace, by an administrator. `most`: answers remembered."""
+    """`mapped`: project to namespace, by an administrator. `most`: answers remembered. `creator_role`: see `project_creators`."""
 
-    def __init__(self, mapped: Mapping[str, str], most: int) -> None:
+    def __init__(self, mapped: Mapping[str, str], most: int, creator_role: str = "") -> None:
         self._mapped = mapped
+        self._creators = ProjectCreators(creator_role)
         self._most = most
         self._known: OrderedDict[tuple[str, str], tuple[float, str]] = OrderedDict()
 
@@ -68,16 +70,17 @@ class Projects:
         return entity(project, await _namespace(caller, namespace))
 
     async def create(self, caller: ApiClient, document: JSON) -> JSON:
-        """A new namespace, if the caller may make one."""
+        """A new namespace, if the caller may create one, and the creator's rights in it."""
         project = _name(document)
         namespace = _named(project)
+        creator = await self._creators.annotations(caller)
         body = {
             "apiVersion": "v1",
             "kind": "Namespace",
             "metadata": {
                 "name": namespace,
                 "labels": {LABEL_PROJECT: project},
-                "annotations": {ANNOTATION: _stored(document), MADE_HERE: "gateway"},
+                "annotations": {ANNOTATION: _stored(document), MADE_HERE: "gateway", **creator},
             },
         }
         try:
@@ -86,11 +89,15 @@ class Projects:
                 raise duplicated(f"project {project} is there already (namespace {there})")
             raw = await caller.create(NAMESPACES, "", body)
         except AlreadyExistsError as error:
-            raise await self._taken(caller, project, namespace) from error
+            raw = await _namespace(caller, namespace)
+            half_made = bool(creator) and creator_of(raw) in creator.values() and label_of(raw) == project
+            if not half_made or await self._may_list(caller, namespace):
+                raise await self._taken(caller, project, namespace) from error
         except ForbiddenError as error:
             raise _may_not_create(project, namespace, error) from error
         except KubeError as error:
             raise of_kube(error, f"project {project} cannot be created") from error
+        await self._creators.bind(caller, raw, self._may_list)
         self._known.pop((caller.identity.digest, project), None)
         return entity(project, raw)
 

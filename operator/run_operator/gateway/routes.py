@@ -73,9 +73,11 @@ def parts_of(raw_path: str) -> tuple[str, ...]:
 class Routes:
     """The routes of one process. They hold caches and bounds, but no state that may not be lost."""
 
-    def __init__(self, limits: GatewayLimits, mapped: Mapping[str, str], store: FileStore) -> None:
+    def __init__(
+        self, limits: GatewayLimits, mapped: Mapping[str, str], store: FileStore, creator_role: str = ""
+    ) -> None:
         self._limits = limits
-        self._projects = Projects(mapped, limits.remembered)
+        self._projects = Projects(mapped, limits.remembered, creator_role)
         lists = Shares(limits.lists, limits.lists_each, limits.lists_waiting)
         self._logs = Shares(limits.logs_at_once, limits.logs_each, limits.lists_waiting)
         self._entities = Entities(limits.remembered, lists)

@@ -146,8 +146,14 @@ def _sources(spec: Mapping[str, Any], options: Options, program: Program | None)
 
 
 def _command(spec: Mapping[str, Any]) -> tuple[list[str], list[str]]:
-    """The command: one program name, as on the platform; no shell splits it."""
+    """The command: one program name, as on the platform; no shell splits it. Raises InvalidSpecError."""
     command = fields.text(spec, "command")
+    first, _, rest = (command or "").strip().partition(" ")
+    if command and rest and "/" not in first:
+        raise InvalidSpecError(
+            f"{fields.ROOT}.command",
+            f"{command[:80]!r} is not the name of a program: write {first[:40]} as command, and the rest as a list in args",
+        )
     return [command] if command else [], fields.texts(spec, "args")
 
 

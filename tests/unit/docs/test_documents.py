@@ -44,7 +44,7 @@ def test_commands_exist(path):
     text = path.read_text()
     targets = set(re.findall(r"^([a-z0-9-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     assert set(re.findall(r"(?:`|^|current )make ([a-z0-9-]+)", text, re.MULTILINE)) <= targets
-    for folder in re.findall(r"apply -k ([a-z/]+)", text):
+    for folder in re.findall(r"apply -k ([a-z/-]+)", text):
         assert (ROOT / folder / "kustomization.yaml").exists(), folder
     for group, shown in (
         (runctl, r"(?:^\$? ?|`)runctl ([a-z-]+)\b"),

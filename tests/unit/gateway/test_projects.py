@@ -8,8 +8,8 @@ import pytest
 
 from run_operator.gateway.errors import Problem
 from run_operator.gateway.projects import Projects
-from run_operator.kube.errors import ForbiddenError, NotFoundError
-from run_operator.kube.resource import NAMESPACES
+from run_operator.kube.errors import AlreadyExistsError, ForbiddenError, NotFoundError
+from run_operator.kube.resource import NAMESPACES, ROLE_BINDINGS, RUNS, SELF_REVIEWS
 
 LABEL = "run-operator.io/project"
 
@@ -101,6 +101,76 @@ async def test_a_project_that_has_a_namespace_gets_no_second_one():
     with pytest.raises(Problem, match=r"Duplicated entity.*namespace team-a"):
         await Projects({}, 10).create(cluster, {"name": "churn"})  # type: ignore[arg-type]
     assert not cluster.created
+
+
+class Creator(Cluster):
+    """A person who may create namespaces, and whose RoleBinding has effect after some looks."""
+
+    def __init__(self, *there: dict, looks: int = 2, refuses: bool = False) -> None:
+        super().__init__(*there, lists=False, reads=True)
+        self.looks, self.refuses = looks, refuses
+        self.bound: list[dict] = []
+
+    async def create(self, resource, where, body):
+        if resource is SELF_REVIEWS:
+            return {"status": {"userInfo": {"username": "ann"}}}
+        if resource is ROLE_BINDINGS:
+            if self.refuses:
+                raise ForbiddenError("create rolebindings", 403, "no")
+            self.bound.append({"where": where, **body})
+            return body
+        if body["metadata"]["name"] in self.there:
+            raise AlreadyExistsError("create", 409, "there")
+        self.there[body["metadata"]["name"]] = body
+        return body
+
+    async def all(self, resource, where, *, labels="", page_size=1, fields=""):
+        if resource is RUNS:
+            self.looks -= bool(self.bound)
+            self.runs = (where,) if self.bound and self.looks < 1 else ()
+        async for one in super().all(resource, where, labels=labels):
+            yield one
+
+
+async def test_the_creator_of_a_project_gets_the_role_and_an_answer_when_it_has_effect():
+    cluster = Creator()
+    await Projects({}, 10, "edit").create(cluster, {"name": "churn"})  # type: ignore[arg-type]
+    annotations = cluster.there["churn"]["metadata"]["annotations"]
+    assert annotations["run-operator.io/project-creator"] == "ann"
+    (bound,) = cluster.bound
+    assert (bound["where"], bound["roleRef"]["name"], bound["subjects"][0]["name"]) == (
+        "churn",
+        "edit",
+        "ann",
+    )
+    assert cluster.looks < 1, "a list at once finds the rights"
+
+
+async def test_without_a_role_nobody_is_bound():
+    cluster = Creator()
+    await Projects({}, 10).create(cluster, {"name": "churn"})  # type: ignore[arg-type]
+    assert not cluster.bound
+
+
+async def test_a_project_that_was_left_half_made_is_finished_for_its_creator_and_nobody_else():
+    half = namespace("churn", 1, "churn")
+    half["metadata"]["annotations"] = {"run-operator.io/project-creator": "ann"}
+    cluster = Creator(half)
+    await Projects({}, 10, "edit").create(cluster, {"name": "churn"})  # type: ignore[arg-type]
+    assert cluster.bound
+    half["metadata"]["annotations"] = {"run-operator.io/project-creator": "bob"}
+    other = Creator(half)
+    with pytest.raises(Problem):
+        await Projects({}, 10, "edit").create(other, {"name": "churn"})  # type: ignore[arg-type]
+    assert not other.bound
+
+
+async def test_who_may_not_bind_the_role_reads_what_the_administrator_does():
+    with pytest.raises(
+        Problem,
+        match="kubectl create rolebinding run-operator-project-creator -n churn --clusterrole=edit --user=ann",
+    ):
+        await Projects({}, 10, "edit").create(Creator(refuses=True), {"name": "churn"})  # type: ignore[arg-type]
 
 
 async def test_projects_are_listed_as_they_are_found():

@@ -14,7 +14,7 @@ from run_operator.api.exported import manifest
 from run_operator.api.run import Run
 from run_operator.document.entity import load
 from run_operator.workloads.builder import MAX_SPEC, build
-from run_operator.workloads.fields import WorkloadError
+from run_operator.workloads.fields import InvalidSpecError, WorkloadError
 from run_operator.workloads.types import Options
 from tests.support.builders import UID, run
 
@@ -34,6 +34,16 @@ def of_export(name: str):
     raw = manifest(load((EXPORTS / name).read_bytes()), namespace="ml")
     raw["metadata"]["uid"] = UID
     return build(Run.from_object(raw), 1, Options())
+
+
+def test_a_command_line_is_refused_before_a_pod_is_made_of_it():
+    with pytest.raises(
+        InvalidSpecError,
+        match=r"spec\.spec\.command: .* write python3 as command, and the rest as a list in args",
+    ):
+        built({"command": "python3 train.py --lr 0.1"})
+    for program in ("python3", "/opt/my programs/train", "./a b"):
+        assert main_of(built({"command": program}))["command"] == [program]
 
 
 def test_command_is_one_program_and_args_are_as_they_are():
