@@ -61,7 +61,7 @@ def test_an_export_has_the_permissions_of_any_new_file_and_replaces_a_link_not_i
 
 def test_readers_never_see_half_a_file(tmp_path):
     path, over, seen = tmp_path / "runs-a.yaml", threading.Event(), set()
-    documents.write_document(path, {"n": 0, "fill": ["x" * 50] * 2000})
+    documents.write_document(path, {"n": 0, "fill": ["x" * 50] * 500})
 
     def read() -> None:
         while not over.is_set():
@@ -70,7 +70,7 @@ def test_readers_never_see_half_a_file(tmp_path):
     reader = threading.Thread(target=read)
     reader.start()
     for _ in range(20):
-        documents.write_document(path, {"n": 1, "fill": ["x" * 50] * 2000})
+        documents.write_document(path, {"n": 1, "fill": ["x" * 50] * 500})
     over.set()
     reader.join()
     assert len(seen) == 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ OF_PROMETHEUS = {"process_resident_memory_bytes", "process_cpu_seconds_total"}
 """The process has these by the library's own names."""
 
 
+@cache
 def metrics() -> set[str]:
     """All names under which a sample can be found."""
     found = set(OF_PROMETHEUS)
