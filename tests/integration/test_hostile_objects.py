@@ -1,0 +1,71 @@
+"""Objects that one team makes to harm the processes that all share: on a real API server, which takes them."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.harness import OperatorProcess, Person
+
+DEPTHS = (700, 2000)
+
+
+@pytest.fixture
+def stranger(kubeconfig) -> Iterator[Person]:
+    """Somebody who may do everything in a namespace of their own; its name comes first in every order."""
+    one = Person(kubeconfig, f"a-{uuid.uuid4().hex[:10]}")
+    one.kubectl("create", "namespace", one.namespace)
+    yield one
+    one.kubectl("delete", "namespace", one.namespace, "--wait=false")
+
+
+def create(person: Person, folder: Path, plural: str, text: str) -> None:
+    """As it is: no client could write it."""
+    path = folder / f"{uuid.uuid4().hex}.json"
+    path.write_text(text)
+    url = f"/apis/run-operator.io/v1alpha1/namespaces/{person.namespace}/{plural}"
+    person.kubectl("create", "--raw", url, "-f", str(path))
+
+
+def nested(depth: int, *, maps: bool) -> str:
+    return ('{"a":' if maps else "[") * depth + "1" + ("}" if maps else "]") * depth
+
+
+def deep(plural: str, kind: str, spec: dict, depth: int, *, maps: bool) -> tuple[str, str]:
+    """An object with a place for anything, and something deep in it."""
+    name = f"deep-{depth}-{int(maps)}"
+    body = {"apiVersion": "run-operator.io/v1alpha1", "kind": kind, "metadata": {"name": name}}
+    return plural, json.dumps(body | {"spec": spec}).replace('"HERE"', nested(depth, maps=maps))
+
+
+DOCUMENT = {"project": "p", "id": "deep", "name": "deep"}
+DEEP = [
+    deep(plural, kind, spec, depth, maps=maps)
+    for maps in (False, True)
+    for depth in DEPTHS
+    for plural, kind, spec in (
+        ("runs", "Run", DOCUMENT | {"kind": "container+job:run", "spec": {"x": "HERE"}}),
+        ("functions", "Function", DOCUMENT | {"kind": "container", "spec": {"x": "HERE"}}),
+        ("tasks", "Task", DOCUMENT | {"kind": "container+job", "spec": {"x": "HERE"}}),
+        ("metricbatches", "MetricBatch", {"run": "deep-700-0", "ops": [{"k": "x", "set": "HERE"}]}),
+    )
+]
+
+
+@pytest.mark.timeout(240)
+def test_objects_nested_deeper_than_parsers_read_stop_nobody(alone, kubeconfig, person, stranger, tmp_path):
+    """The API server takes thousands of levels, Python's parser and orjson about one thousand.
+
+    The first lists of an operator that starts are in tests/unit/engine/test_deep_objects.py.
+    """
+    operator = OperatorProcess(kubeconfig, tmp_path / "log")
+    operator.start()
+    for plural, text in DEEP:
+        create(stranger, tmp_path, plural, text)
+    person.apply_run("beside")
+    person.becomes("beside", "RUNNING")
+    operator.kill()
