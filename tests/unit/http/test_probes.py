@@ -73,6 +73,6 @@ async def test_connections_of_one_address_keep_no_probe_out(unused_tcp_port):
             async with asyncio.timeout(1):
                 closed += await one.read() == b""
     assert closed >= 50, "the oldest of that address"
-    for _, one in [*idle, (reader, writer)]:
-        one.close()
+    for _, open_one in [*idle, (reader, writer)]:
+        open_one.close()
     await server.stop()

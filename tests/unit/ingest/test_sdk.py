@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 
@@ -283,7 +284,7 @@ async def test_pods_of_a_namespace_share_the_places_for_requests(monkeypatch):
         held = asyncio.Event()
         asked = world.api.get
 
-        async def slow(*where: object) -> object:
+        async def slow(*where: Any) -> object:
             await held.wait()
             return await asked(*where)
 
