@@ -91,22 +91,24 @@ def wait(
     name: str,
     *,
     observer: Observer | None = None,
-    timeout: float | None = None,
+    timeout: float | Deadline | None = None,
     uid: str = "",
     until: Callable[[JSON], bool] | None = None,
     lines: Callable[[JSON], bool] | None = None,
 ) -> JSON:
     """The Run at the moment `until` is true of it: for jobs and builds the end, for services readiness, or a stop.
 
-    `lines`: whether to tell the program's lines; by default, of everything but services.
+    `lines`: whether to tell the program's lines; by default, of everything but services. `timeout`: seconds from now, or
+    a deadline that several share.
 
     Raises what `RunWatch` raises. Interrupting it (Ctrl-C) leaves the Run alone.
     """
     arrived, telling = until or settled, lines or with_lines
+    deadline = timeout if isinstance(timeout, Deadline) else Deadline(timeout)
     locked = _Locked(observer) if observer else None
     follower = LogFollower(cluster, name, locked.line, locked.denied, locked.note) if locked else None
     try:
-        with contextlib.closing(iter(RunWatch(cluster, name, Deadline(timeout), uid))) as changes:
+        with contextlib.closing(iter(RunWatch(cluster, name, deadline, uid))) as changes:
             for raw in changes:
                 if locked and follower:
                     if telling(raw):

@@ -44,6 +44,7 @@ def test_what_is_not_used_is_noted(tmp_path):
     ("kind", "text", "said"),
     [
         ("nobody+serve", None, "no Runtime stands for nobody+serve"),
+        ("container+job", None, "container+job is built in: docs/fields.md says what it takes"),
         ("echo+serve", "a: [", "is no YAML"),
         (
             "echo+serve",

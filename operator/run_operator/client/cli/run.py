@@ -136,6 +136,7 @@ def _policy(given: dict[str, Any]) -> dict[str, Any]:
 
 
 def _submit(body: dict[str, Any], place: tuple[str | None, ...], given: dict[str, Any]) -> None:
+    from run_operator.client.errors import EntityAlreadyExistsError
     from run_operator.client.run import Run
     from run_operator.document.known_fields import not_used
     from run_operator.kube.resource import RUNS
@@ -155,7 +156,16 @@ def _submit(body: dict[str, Any], place: tuple[str | None, ...], given: dict[str
             f"-o {given['output']} goes with --dry-run; runctl get shows a Run that is there"
         )
     cluster = connect(*place)
-    run = Run.from_object(cluster.create(RUNS, body), cluster)
+    name = body["metadata"]["name"]
+    try:
+        run = Run.from_object(cluster.create(RUNS, body), cluster)
+    except EntityAlreadyExistsError as error:
+        raise EntityAlreadyExistsError(
+            f"there is a run {name} in the namespace {cluster.namespace} already: take another --name, or delete it first "
+            f"(runctl delete {name})",
+            status=error.status,
+            reason=error.reason,
+        ) from error
     if given["output"] == "name":
         click.echo(f"run.run-operator.io/{run.object_name}")
     else:

@@ -89,11 +89,14 @@ def _explained(
 ) -> tuple[str, tuple[str, ...]]:
     """What to print. Raises ClickException."""
     from run_operator.client.documents import object_of
+    from run_operator.document.known_fields import USED
     from run_operator.document.yaml_writer import write
     from run_operator.runtimes.explain import ExplainError, counting, fields_of, objects_of
 
     view = counting(found, label, namespace)
     if view is None:
+        if label in USED:
+            raise click.ClickException(f"{label} is built in: docs/fields.md says what it takes")
         raise click.ClickException(
             f"no Runtime stands for {label}; runctl runtimes lists those of the cluster"
         )

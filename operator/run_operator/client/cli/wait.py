@@ -18,6 +18,7 @@ from run_operator.client.cli.options import (
 
 if TYPE_CHECKING:
     from run_operator.client.run import Run
+    from run_operator.client.watch import Deadline
 
 
 @click.command("wait")
@@ -51,15 +52,14 @@ def wait_command(
     deadline, several = Deadline(timeout), Several()
     runs = the_runs(cluster, names, selector, several, project)
     for run in runs:
-        left = None if timeout is None else deadline.left(timeout)
         with several.each():
-            raw = _wait(run, quiet=quiet, lines=len(runs) == 1 and not no_logs, timeout=left)
+            raw = _wait(run, quiet=quiet, lines=len(runs) == 1 and not no_logs, timeout=deadline)
             if raw["status"].get("state") == State.ERROR:
                 several.failed(FAILED)
     several.end()
 
 
-def _wait(run: Run, *, quiet: bool, lines: bool, timeout: float | None) -> Any:
+def _wait(run: Run, *, quiet: bool, lines: bool, timeout: Deadline) -> Any:
     from run_operator.client import wait
     from run_operator.client.cli.progress import Live
 
