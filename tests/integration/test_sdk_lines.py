@@ -16,6 +16,8 @@ from typing import Any
 import pytest
 import yaml
 
+from run_operator.api.exported import manifest
+from run_operator.document.entity import load
 from tests.support.gateway_process import LINES, GatewayProcess, SdkUser, account
 from tests.support.harness import REPOSITORY, Person, wait_for
 from tests.support.recorder import Recorder
@@ -200,6 +202,19 @@ def test_a_kind_that_nobody_knows_is_kept_and_starts_nothing(operator, gateway, 
     )
     assert found["imported"] == ["_generic+anneal:run", "r1", spec["anything"]]
     assert not person.items("jobs,pods,deployments,services")
+
+
+@pytest.mark.timeout(180)
+def test_a_run_from_before_0_14_breaks_no_list(operator, gateway, person, token, tmp_path, line):
+    file = REPOSITORY / "tests" / "data" / "exports" / "legacy-0.13-container-serve.yaml"
+    made = manifest(load(file.read_bytes()), suspend=True)
+    person.apply(made)
+    found = SdkUser(gateway.endpoint, token, tmp_path, line).run("earlier", person.namespace, "legacy-serve")
+    assert found["listed"] == [["legacy-serve", "container+serve:run"]]
+    assert found["of_kind"] == [1, 0]
+    spec = {key: value for key, value in made["spec"]["spec"].items() if value is not False}
+    assert found["spec"].items() >= spec.items()
+    assert person.get("run", "legacy-serve")["spec"]["kind"] == "container+run"
 
 
 @pytest.mark.timeout(180)

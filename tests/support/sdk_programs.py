@@ -209,6 +209,16 @@ def imported(name, file):
     return {"id": run.id, "name": run.metadata.name, "state": becomes(run, "RUNNING")}
 
 
+def earlier(name, run_id):
+    """A Run of a kind of before 0.14, in lists and alone."""
+    project = dh.get_project(name)
+    return {
+        "listed": [[run.id, run.kind] for run in project.list_runs()],
+        "of_kind": [len(project.list_runs(kind=f"container+{action}:run")) for action in ("serve", "job")],
+        "spec": dh.get_run(run_id, project=name).to_dict()["spec"],
+    }
+
+
 def generic(name, run_id):
     """What the SDK makes of kinds for which it has no plug-in."""
     dh.get_project(name)
