@@ -27,6 +27,7 @@ SELECTED: Final = (
     "run-operator-profiles",
     "run-operator-runtimes",
     "run-operator-status",
+    "run-operator-steps",
 )
 """Policies about Runs: with a list of namespaces, of these."""
 OVERLAY: Final = (

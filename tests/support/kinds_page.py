@@ -9,6 +9,7 @@ from typing import Any, Final
 from run_operator.document.kinds import RUNTIMES, Kind
 from run_operator.runtimes.missing import FOLDER, SHIPPED, missing
 from run_operator.workloads.builder import SUPPORTED
+from run_operator.workloads.pipeline_kinds import STEPS
 from tests.support.runtimes import ROOT, shipped
 
 PAGE: Final = ROOT / "docs" / "kinds.md"
@@ -71,7 +72,7 @@ def _spec(label: str) -> dict[str, Any]:
 
 
 def _word(child: str) -> str:
-    return "service" if child == "Deployment" else "job"
+    return {"Deployment": "service", STEPS: "Runs, one for each step"}.get(child, "job")
 
 
 if __name__ == "__main__":

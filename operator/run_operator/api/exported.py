@@ -11,13 +11,13 @@ from run_operator.api.constants import API_VERSION, LABEL_PROJECT
 from run_operator.api.raw import JSON, mapping, text
 from run_operator.document.entity import Entity
 from run_operator.document.errors import DocumentError, NotAnExportError
-from run_operator.document.kinds import MATERIAL, NAMED, EntityType, of_run
+from run_operator.document.kinds import MATERIAL, NAMED, WORKFLOWS, EntityType, of_run
 from run_operator.document.names import object_name
 
 ORDER: Final = ("kind", "metadata", "spec", "status", "user", "project", "id", "name", "key", "extensions")
 """The order of keys, as the SDK writes them."""
 _MATERIAL: Final = frozenset(one.value for one in MATERIAL)
-_NAMED: Final = frozenset(one.value.lower() for one in NAMED)
+_NAMED: Final = frozenset({"workflow", *(one.value.lower() for one in NAMED)})
 
 
 def of_object(raw: JSON) -> dict[str, Any]:
@@ -37,9 +37,16 @@ def of_object(raw: JSON) -> dict[str, Any]:
     if "spec" in found and kind.endswith(":run") and not mapping(found["spec"]).get("task"):
         rest = {key: value for key, value in found["spec"].items() if key != "task"}
         found["spec"] = {"task": default_task(kind, found["project"], found["id"]), **rest}
-    entity = str(raw.get("kind") or EntityType.RUN.value).lower()
+    entity = entity_word(raw)
     found.setdefault("key", entity_key(entity, str(found.get("project", "")), found))
     return {key: found[key] for key in ORDER if key in found}
+
+
+def entity_word(raw: JSON) -> str:
+    """What the platform calls an object's document: run, function, workflow and so on."""
+    if raw.get("kind") == EntityType.FUNCTION.value and mapping(raw.get("spec")).get("kind") in WORKFLOWS:
+        return "workflow"
+    return str(raw.get("kind") or EntityType.RUN.value).lower()
 
 
 def id_of(raw: JSON) -> str:

@@ -271,7 +271,7 @@ class ResolvedPart:
             uid=view.uid,
             generation=view.generation,
             id=view.id if is_function else "",
-            function="" if is_function else text(view.spec.get("function")),
+            function="" if is_function else text(view.spec.get("function") or view.spec.get("workflow")),
             spec=passed_on(view.spec),
         )
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field, replace
 from typing import Final, NamedTuple
 
 from run_operator.api.conditions import FINAL, state_of
-from run_operator.api.constants import KUEUE_PREFIX, KUEUE_QUEUE
+from run_operator.api.constants import GROUP, KUEUE_PREFIX, KUEUE_QUEUE, RUN_KIND
 from run_operator.api.end_mark import EndMark
 from run_operator.api.exported import id_of, project_of
 from run_operator.api.policy import DeadlinePolicy, PolicyDefaults, RunPolicy
-from run_operator.api.raw import JSON, is_large, mapping, number, parse, text
+from run_operator.api.raw import JSON, is_large, mapping, mappings, number, parse, text
 from run_operator.api.results import RESULT_FIELDS
 from run_operator.api.translation import Translation
 
@@ -56,7 +56,7 @@ GITOPS: Final = {
     "applyset.kubernetes.io/part-of": "kubectl apply --applyset",
 }
 """Labels and annotations of GitOps tools on the objects that they apply."""
-BULKY: Final = ("resolved",)
+BULKY: Final = ("resolved", "nodes")
 """Status fields that the store does not hold if they are large."""
 NO_METRICS: Final = MetricsState()
 NO_DEFAULTS: Final = PolicyDefaults()
@@ -100,6 +100,8 @@ class Run:
     """The exported status of a Run whose function ran elsewhere; else empty."""
     defaults: PolicyDefaults = NO_DEFAULTS
     """Fields of the policy that come from an administrator's default."""
+    pipeline: str = ""
+    """The uid of the Run that this one is a step of, which is its controller; empty: it is of its own."""
     translation: Translation | None = None
     """What a Runtime made of the document; never read from the object."""
     is_whole: bool = True
@@ -179,10 +181,19 @@ class Run:
             metrics=_metrics(status),
             end_mark=EndMark.of(metadata),
             declared_by=_declared_by(metadata),
+            pipeline=_pipeline(metadata),
             exported=mapping(spec.get("status"))
             if mapping(spec.get("spec")).get("local_execution") is True
             else {},
         ).with_defaults(PolicyDefaults.from_object(mapping(status.get("policyDefaults"))))
+
+
+def _pipeline(metadata: JSON) -> str:
+    for owner in mappings(metadata.get("ownerReferences")):
+        is_run = owner.get("kind") == RUN_KIND and text(owner.get("apiVersion")).startswith(f"{GROUP}/")
+        if owner.get("controller") is True and is_run:
+            return text(owner.get("uid"))
+    return ""
 
 
 def _declared_by(metadata: JSON) -> str:

@@ -32,6 +32,8 @@ RUNTIMES: Final[dict[str, tuple[str, ...]]] = {
     "servicegraph": ("serve",),
 }
 """The platform's runtimes with their actions. Other kinds of the same form are accepted too."""
+WORKFLOWS: Final = frozenset({"hera", "kfp"})
+"""Runtimes whose executables are workflows: the platform's word for a Function that is a pipeline."""
 
 _WORD: Final = r"[a-z0-9_][a-z0-9_-]*"
 """The platform's own kinds have no underscores; `_generic` is the SDK's word for one that it does not know."""

@@ -46,6 +46,20 @@ USED: Final[dict[str, frozenset[str]]] = {
     "python+build": _PYTHON_BUILD,
     "openinference+build": _PYTHON_BUILD,
     "guardrail+build": _PYTHON_BUILD,
+    "hera+build": (_PYTHON - {"inputs", "init_parameters"}) | {"build"},
+    "hera+pipeline": frozenset(
+        {
+            "source",
+            "build",
+            "image",
+            "parameters",
+            "requirements",
+            "envs",
+            "resources",
+            "profile",
+            "run_as_user",
+        }
+    ),
 }
 """Used fields by `<runtime>+<action>`. Other kinds are not checked."""
 PLATFORM: Final = frozenset(

@@ -24,7 +24,7 @@ from run_operator.kube.resource import (
 )  # fmt: skip
 from run_operator.lifecycle import model, plan
 
-ITSELF: Final = "the Run itself"
+ITSELF: Final = "the Run itself, and the pipeline that it is a step of"
 ITS_OWNER: Final = "the Run that owns it"
 ITS_USERS: Final = "the Runs whose last plan looked for it"
 
@@ -55,5 +55,6 @@ WRITES: Final[dict[type[model.Action], tuple[tuple[str, Resource], ...]]] = {
     model.DeleteCustom: (("delete", OF_ANOTHER),),
     model.MarkFinished: (("patch", RUNS),),
     model.DeleteRun: (("delete", RUNS),),
+    model.CreateRun: (("create", RUNS),), model.SuspendRun: (("patch", RUNS),),  # steps of a pipeline
 }  # fmt: skip
 """The writes of each action of a plan: method of the client, and kind."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 from run_operator.api.constants import ANNOTATION_FINISHED, LABEL_RUN_UID, RUN_KIND
 from run_operator.api.custom_object import CustomKind, CustomObject
@@ -16,6 +16,7 @@ from run_operator.children.kubelet_events import Question, Said
 from run_operator.engine.custom_objects import CustomObjects
 from run_operator.engine.event_reader import EventReader
 from run_operator.engine.refusals import RefusedError, refusals
+from run_operator.engine.step_runs import StepRuns
 from run_operator.engine.store import Store
 from run_operator.engine.watched_kinds import CHILDREN, REFERRED, Child
 from run_operator.ingest.configmap import NotOursError, is_same
@@ -43,6 +44,7 @@ from run_operator.kube.resource import (
 )
 from run_operator.lifecycle.model import (
     Action,
+    CreateRun,
     CreateService,
     CreateWorkload,
     DeleteChild,
@@ -58,10 +60,12 @@ from run_operator.lifecycle.model import (
     ScaleChild,
     SetDeadline,
     SuspendChild,
+    SuspendRun,
 )
 from run_operator.lifecycle.observation import observed, owned_and_orphans
 from run_operator.workloads.builder import child_kind, is_built_in
 from run_operator.workloads.memory_limit import MemoryCeiling, within
+from run_operator.workloads.pipeline_kinds import STEPS
 from run_operator.workloads.types import Workload
 from run_operator.workloads.volumes import shortcomings
 
@@ -87,6 +91,8 @@ class Executor:
         self._reasons = EventReader(api)
         self._ceiling = ceiling
         self._custom = CustomObjects(api)
+        self.steps: Final = StepRuns(api, store)
+        """The Runs of pipelines' steps."""
 
     async def write_status(self, run: Run, status: Mapping[str, Any]) -> Run:
         """Replace the status, only if the Run is still the version that was decided about (ConflictError)."""
@@ -131,10 +137,8 @@ class Executor:
                 await self._delete(PODS, run, name, uid)
             case DeleteReplicaSet(name, uid):
                 await self._delete_replica_set(run, name, uid)
-            case MarkFinished(uid, value):
-                await self._mark_finished(run, uid, value)
-            case DeleteRun(uid):
-                await self._delete(RUNS, run, run.name, uid)
+            case MarkFinished() | DeleteRun() | CreateRun() | SuspendRun():
+                await self._change_run(run, action)
             case SuspendChild() | SetDeadline() | ScaleChild() | CreateService() | PatchService():
                 await self._change(run, action)
         return notes
@@ -148,6 +152,16 @@ class Executor:
         notes = await self._provide(run, workload)
         await self._create(run, await self._within_limits(run, workload))
         return notes
+
+    async def _change_run(self, run: Run, action: MarkFinished | DeleteRun | CreateRun | SuspendRun) -> None:
+        """An action on the Run itself, or on one of its steps."""
+        match action:
+            case MarkFinished(uid, value):
+                await self._mark_finished(run, uid, value)
+            case DeleteRun(uid):
+                await self._delete(RUNS, run, run.name, uid)
+            case CreateRun() | SuspendRun():
+                await self.steps.change(run, action)
 
     async def _change(
         self,
@@ -181,7 +195,9 @@ class Executor:
             found = self._api.list_objects(resource, namespace=run.namespace, selector=selector)
             children += [CHILDREN[resource](raw) async for raw in found]
         children = owned_and_orphans(children, run)
-        return observed(children, catalog=self._store.catalog, fresh=True, gone=self._store.gone(run))
+        steps = [one async for one in self.steps.of(run)] if child_kind(run) == STEPS else []
+        gone = self._store.gone(run)
+        return observed(children, catalog=self._store.catalog, fresh=True, gone=gone, steps=steps)
 
     async def whole(self, run: Run) -> Run | None:
         """The Run with all of its document, as the API server has it now; None: it is gone."""
@@ -326,6 +342,8 @@ class Executor:
 
 def _children_of(run: Run) -> tuple[Resource, ...]:
     """Kinds of the Run's children: Job or Deployment; both where a Runtime decides."""
+    if child_kind(run) == STEPS:
+        return ()
     if not is_built_in(run):
         return JOBS, DEPLOYMENTS, SERVICES, PODS
     return (JOBS, PODS) if child_kind(run) == JOBS.kind else (DEPLOYMENTS, SERVICES, PODS)

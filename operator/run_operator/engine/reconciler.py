@@ -149,6 +149,11 @@ class Reconciler:
                 observed = replace(observed, custom=await self._executor.look(run, decision.look))
                 decision = self._plan(run, observed)
                 continue
+            if decision.returned:
+                found = await self._executor.steps.returned(run, decision.returned)
+                observed = replace(observed, returned={**observed.returned, **found})
+                decision = self._plan(run, observed)
+                continue
             if decision.load is None:
                 return decision
             view = await self._executor.load(decision.load)

@@ -86,6 +86,8 @@ class Store:
         self._keys: dict[str, Key] = {}
         self._children: dict[Group, dict[str, Child]] = {}
         self._groups: dict[str, Group] = {}
+        self._steps: dict[Group, set[Key]] = {}
+        """Runs of steps, by namespace and uid of their pipeline."""
         self._gone: dict[str, PodView] = {}
         self._followers = ReferenceIndex()
         self.catalog: Final = Catalog()
@@ -135,8 +137,13 @@ class Store:
     def observed(self, run: Run, refusal: Refusal | None = None) -> Observed:
         """The children of the Run, as the streams reported them."""
         held = self._children.get((run.namespace, run.uid), {}).values()
+        steps = [self._runs[key] for key in self._steps.get((run.namespace, run.uid), ())]
         return observed(
-            owned_and_orphans(held, run), refusal=refusal, gone=self.gone(run), catalog=self.catalog
+            owned_and_orphans(held, run),
+            refusal=refusal,
+            gone=self.gone(run),
+            catalog=self.catalog,
+            steps=steps,
         )
 
     def gone(self, run: Run) -> tuple[PodView, ...]:
@@ -161,14 +168,19 @@ class Store:
             return
         if own and (old is None or old.uid != run.uid):
             return  # it was deleted while the answer was on its way
+        if old is not None and (old.uid != run.uid or old.pipeline != run.pipeline):
+            self._no_step(old)
         if old is not None and old.uid != run.uid:
             self._forget(old.uid)
         self._runs[run.key] = run
         self._keys[run.uid] = run.key
-        if own:
-            return
-        if old is None or old.uid != run.uid or old.generation != run.generation or old.status != run.status:
-            self._wake(run.key, old is None or old.generation != run.generation)
+        is_new = old is None or old.uid != run.uid
+        if run.pipeline:
+            self._steps.setdefault((run.namespace, run.pipeline), set()).add(run.key)
+        if is_new or _differs(old, run):
+            self._wake_group((run.namespace, run.pipeline))
+            if not own:
+                self._wake(run.key, old is None or old.generation != run.generation)
 
     def advance(self, before: Run, after: Run) -> None:
         """A commit of metrics, which tested the version of `before`, changed it to `after`.
@@ -184,8 +196,10 @@ class Store:
         if run is not None and run.uid == uid:
             del self._runs[key]
             self._forget(uid)
+            self._no_step(run)
             self._followers.follow(key, ())
             self._wake(key, False)
+            self._wake_group((run.namespace, run.pipeline))
 
     def put_child(self, child: Child, *, own: bool = False) -> None:
         """A child of a Run appeared or changed; `own` as for `put_run`."""
@@ -246,6 +260,13 @@ class Store:
         children = {child.uid for child in self._all() if PLURALS[type(child)] == plural}
         return children | {view.uid for view in self.catalog if _plural(view) == plural}
 
+    def _no_step(self, run: Run) -> None:
+        group = run.namespace, run.pipeline
+        keys = self._steps.get(group, set())
+        keys.discard(run.key)
+        if not keys:
+            self._steps.pop(group, None)
+
     def _forget(self, uid: str) -> None:
         self._keys.pop(uid, None)
         self._gone.pop(uid, None)
@@ -286,6 +307,11 @@ class Store:
 
 
 _NONE: Final[Group] = ("", "")
+
+
+def _differs(old: Run | None, run: Run) -> bool:
+    """Whether something of it changed that decisions depend on."""
+    return old is None or old.generation != run.generation or old.status != run.status
 
 
 def _plural(view: Referred) -> str:

@@ -9,12 +9,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from run_operator.api.exported import id_of, manifest
+from run_operator.api.exported import entity_word, id_of, manifest
 from run_operator.api.raw import JSON, mapping, text
 from run_operator.api.run_state import is_shown
 from run_operator.api.updates import changes
 from run_operator.document.entity import ID, parse
 from run_operator.document.errors import DocumentError
+from run_operator.document.kinds import WORKFLOWS as PIPELINES
 from run_operator.document.kinds import EntityType
 from run_operator.document.names import object_name
 from run_operator.document.yaml_reader import Parsed
@@ -26,7 +27,12 @@ from run_operator.gateway.shares import Shares, turn
 from run_operator.kube.errors import AlreadyExistsError, KubeError, NotFoundError
 from run_operator.kube.resource import FUNCTIONS, RUNS, TASKS, Resource
 
-BY_PLURAL: Final[Mapping[str, Resource]] = {one.plural: one for one in (FUNCTIONS, TASKS, RUNS)}
+WORKFLOWS: Final = "workflows"
+"""Kept as Functions: what the platform calls a workflow is one of a kind whose Runs are pipelines."""
+BY_PLURAL: Final[Mapping[str, Resource]] = {
+    **{one.plural: one for one in (FUNCTIONS, TASKS, RUNS)},
+    WORKFLOWS: FUNCTIONS,
+}
 CASCADING: Final = (FUNCTIONS, TASKS)
 """Types for which `cascade` counts. The content of an artifact or a model stays in its store."""
 DELETING: Final = 30.0
@@ -42,10 +48,25 @@ class Place:
     resource: Resource
     project: str
     namespace: str
+    of_workflows: bool = False
+    """Only Functions that are workflows; else only those that are none."""
+
+    @property
+    def word(self) -> str:
+        """What one entity there is called."""
+        return "workflow" if self.of_workflows else self.resource.kind.lower()
 
     def of(self, entity_id: str) -> str:
         """`run x of project y`, for messages."""
-        return f"{self.resource.kind.lower()} {entity_id[:80]} of project {self.project}"
+        return f"{self.word} {entity_id[:80]} of project {self.project}"
+
+    def holds(self, raw: JSON) -> bool:
+        """Whether the object is one of these."""
+        return self.holds_kind(text(mapping(raw.get("spec")).get("kind")))
+
+    def holds_kind(self, kind: str) -> bool:
+        """Whether a document of this kind is one of these."""
+        return self.resource is not FUNCTIONS or (kind in PIPELINES) == self.of_workflows
 
 
 class Entities:
@@ -65,7 +86,7 @@ class Entities:
             names = dict.fromkeys((object_name(entity_id), self._names.get((place, entity_id), "")))
             for name in filter(None, names):
                 raw = await _get(caller, place, name)
-                if raw is not None and _is(raw, entity_id):
+                if raw is not None and _is(raw, entity_id) and place.holds(raw):
                     break
             else:
                 raw = await self._searched(caller, place, entity_id)
@@ -146,7 +167,7 @@ class Entities:
 
     async def _cascade(self, caller: ApiClient, place: Place, raw: JSON) -> None:
         """Delete the runs, then the tasks, then the function, so that a partial deletion leaves no reference to a missing object."""
-        reference, field = _reference(raw), "function" if place.resource is FUNCTIONS else "task"
+        reference, field = _reference(raw), place.word
         for resource in (RUNS, TASKS) if place.resource is FUNCTIONS else (RUNS,):
             there = Place(resource, place.project, place.namespace)
             names = lambda spec: mapping(spec.get("spec")).get(field) == reference  # noqa: E731
@@ -160,7 +181,7 @@ class Entities:
                 return [
                     {"metadata": _named(raw), "spec": {"id": id_of(raw)}}
                     async for raw in caller.all(place.resource, place.namespace)
-                    if wanted(mapping(raw.get("spec")))
+                    if wanted(mapping(raw.get("spec"))) and place.holds(raw)
                 ]
         except KubeError as error:
             raise of_kube(
@@ -178,7 +199,7 @@ class Entities:
         """The name of the object with this id, by a search: its name may be any."""
         async with turn(self._shares, caller):
             async for raw in caller.all(place.resource, place.namespace):
-                if _is(raw, entity_id):
+                if _is(raw, entity_id) and place.holds(raw):
                     self._names[place, entity_id] = str(raw["metadata"]["name"])
                     if len(self._names) > self._most:
                         self._names.popitem(last=False)
@@ -210,9 +231,12 @@ def _manifest(place: Place, document: JSON) -> dict[str, Any]:
         found = parse(Parsed({"spec": {}, **document}, {}), EntityType(wanted))
         if found.type.value != wanted:
             raise bad(f"this is a {found.type.value} ({found.kind}), not a {wanted}")
-        return manifest(found, namespace=place.namespace)
+        made = manifest(found, namespace=place.namespace)
     except DocumentError as error:
         raise bad(f"that is no {wanted}: {error}") from error
+    if not place.holds(made):
+        raise bad(f"this is a {entity_word(made)} ({found.kind}), not a {place.word}")
+    return made
 
 
 def check_same(place: Place, shown: JSON, document: JSON) -> None:

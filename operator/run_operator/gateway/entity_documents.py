@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from run_operator.api.conditions import FINAL, State, state_of
 from run_operator.api.earlier_documents import of_today
-from run_operator.api.exported import entity_key, id_of, of_object
+from run_operator.api.exported import entity_key, entity_word, id_of, of_object
 from run_operator.api.filters import changed_at, name_of
 from run_operator.api.raw import JSON, mapping, parse, precise_stamp, stamp, text
 from run_operator.api.run_state import state_shown
@@ -41,7 +41,7 @@ def entity(raw: JSON, project: str, *, whole: bool = False) -> dict[str, Any]:
     found["id"] = shown_id(raw)
     found["name"] = name_of(found)
     found["metadata"] = _metadata(raw, found, project)
-    return {**found, "project": project, "key": entity_key(text(raw.get("kind")).lower(), project, found)}
+    return {**found, "project": project, "key": entity_key(entity_word(raw), project, found)}
 
 
 def for_sdk(raw: JSON, project: str, *, whole: bool = False) -> dict[str, Any]:

@@ -88,6 +88,8 @@ class Found:
 
     def _is_of_the_kind(self, document: JSON) -> bool:
         """The server selected by the kind that was applied; that of a Run from before 0.14 is said by its task."""
+        if not self._place.holds_kind(text(document.get("kind"))):
+            return False
         asked = self._asked.kind
         return not earlier_kind(asked) or document.get("kind") == asked
 

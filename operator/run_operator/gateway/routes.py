@@ -13,7 +13,7 @@ from run_operator.api.raw import JSON, mapping, text
 from run_operator.gateway.api_client import ApiClient
 from run_operator.gateway.api_level import LEVEL
 from run_operator.gateway.authentication import review
-from run_operator.gateway.entities import BY_PLURAL, Entities, Place
+from run_operator.gateway.entities import BY_PLURAL, WORKFLOWS, Entities, Place
 from run_operator.gateway.errors import Problem, bad, unsupported
 from run_operator.gateway.file_store import FileStore
 from run_operator.gateway.limits import GatewayLimits
@@ -32,9 +32,10 @@ from run_operator.kube.resource import RUNS
 
 OPEN: Final = frozenset({"/.well-known/configuration"})
 """Paths that need no token, because the SDK sends none."""
-KEPT: Final = "projects, functions, tasks, runs, secrets, artifacts, data items, models and container images"
+KEPT: Final = (
+    "projects, functions, workflows, tasks, runs, secrets, artifacts, data items, models and container images"
+)
 OTHERS: Final = {
-    "workflows": f"this cluster keeps {KEPT}, but no workflows: the platform's own server has them",
     "triggers": f"this cluster keeps {KEPT}, but no triggers: the platform's own server has them, and a CronJob can apply a Run",
     "solr": "nothing is searched here: list_runs(project, q=...) finds a part of id, name, function or workflow",
 }
@@ -131,7 +132,8 @@ class Routes:
         resource = BY_PLURAL.get(plural) or MATERIALS.get(plural)
         if resource is None:
             raise unsupported(OTHERS.get(plural) or f"this cluster keeps {KEPT}, but no {plural[:40]}")
-        place = Place(resource, project, await self._projects.namespace(request.caller, project))
+        namespace = await self._projects.namespace(request.caller, project)
+        place = Place(resource, project, namespace, plural == WORKFLOWS)
         match rest:
             case []:
                 return await self._of_all(request, place)

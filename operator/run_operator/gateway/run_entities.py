@@ -6,6 +6,7 @@ from typing import Final
 
 from run_operator.api.raw import JSON, mapping, text
 from run_operator.document.errors import DocumentError
+from run_operator.document.kinds import WORKFLOWS
 from run_operator.document.merge import merge
 from run_operator.document.names import Reference
 from run_operator.gateway.api_client import ApiClient
@@ -56,7 +57,9 @@ class RunEntities:
     async def _referred(self, caller: ApiClient, place: Place, spec: JSON) -> tuple[JSON, JSON]:
         """The inner specs of Function and Task, if they exist."""
         task = await self._spec(caller, place, TASKS, spec.get("task"))
-        own = spec.get("function") or task.get("function")
+        own = next(
+            filter(None, (one.get(key) for one in (spec, task) for key in ("function", "workflow"))), None
+        )
         return await self._spec(caller, place, FUNCTIONS, own), task
 
     async def _spec(self, caller: ApiClient, place: Place, resource: Resource, reference: object) -> JSON:
@@ -69,7 +72,8 @@ class RunEntities:
             entity_id is None or found.project != place.project
         ):  # the latest version is for the operator to find
             return {}
-        there = Place(resource, place.project, place.namespace)
+        of_workflows = resource is FUNCTIONS and found.kind in WORKFLOWS
+        there = Place(resource, place.project, place.namespace, of_workflows)
         try:
             raw = await self._entities.raw(caller, there, entity_id)
         except Problem as problem:

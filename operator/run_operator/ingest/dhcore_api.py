@@ -27,6 +27,9 @@ from run_operator.http.server import OK, Answer, DeniedError
 from run_operator.ingest.auth import Caller, PodOwnership, TokenReviewer, run_uid
 from run_operator.ingest.entity_api import PATH as ENTITY
 from run_operator.ingest.entity_api import EntityApi
+from run_operator.ingest.function_api import KINDS as ASKING
+from run_operator.ingest.function_api import PATH as FUNCTION
+from run_operator.ingest.function_api import FunctionApi
 from run_operator.ingest.limits import IngestLimits
 from run_operator.ingest.metrics_api import MetricsApi
 from run_operator.ingest.open_attempt import check_sender
@@ -124,6 +127,7 @@ class DhcoreApi:
         self._readings = Readings()
         self._entities = EntityApi(api, limits.versions)
         self._places = Shares(limits.sdk_requests, limits.sdk_requests_each, limits.sdk_requests_waiting)
+        self._functions = FunctionApi(api)
         self._pods = Buckets(limits.sdk_rate, limits.pod_burst, clock, limits.remembered)
 
     async def answer(
@@ -184,6 +188,10 @@ class DhcoreApi:
         if secret is not None and method == "GET":
             self._check(run, unquote(secret[1]))
             return secrets(await self._whole(run), secret[2], query)
+        functions = FUNCTION.fullmatch(path)
+        if functions is not None and method == "GET" and run.kind in ASKING:
+            self._check(run, unquote(functions[1]))
+            return Answer(OK, await self._functions.read(run, functions[2], query))
         if ENTITY.fullmatch(path):
             body = _json(await read()) if method in ("POST", "PUT") else None
             return await self._entities.answer(await self._whole(run), attempt, method, path, query, body)

@@ -14,6 +14,7 @@ from run_operator.api.run import Run
 from run_operator.children import DeploymentView, JobView, PodView
 from run_operator.lifecycle.model import (
     Action,
+    CreateRun,
     CreateService,
     CreateWorkload,
     DeleteChild,
@@ -29,6 +30,7 @@ from run_operator.lifecycle.model import (
     ScaleChild,
     SetDeadline,
     SuspendChild,
+    SuspendRun,
 )
 
 NOTHING: Final = "nothing: the status says all there is"
@@ -71,9 +73,11 @@ def _seen(observed: Observed) -> Iterator[str]:
         yield f"Service {one.name}"
     for pod in (*observed.pods, *observed.gone):
         yield f"pod {pod.name} of attempt {pod.attempt}: {_pod(pod)}"
+    for step in observed.steps:
+        yield f"Run {step.name} of a step: {_state(step)}"
     for said in observed.said:
         yield f"Event {said.reason}, {said.ago:.0f} s ago: {said.message}"
-    if not (observed.job or observed.deployment or observed.pods):
+    if not (observed.job or observed.deployment or observed.pods or observed.steps):
         yield "no Job, no Deployment and no pod of it"
 
 
@@ -105,6 +109,8 @@ def _steps(run: Run, made: Plan) -> Iterator[str]:
     """The actions of the plan, in order."""
     if made.reread:
         yield "read its children from the API server, since what is known of them may be old, and decide again"
+    if made.returned:
+        yield f"read what its steps returned ({', '.join(made.returned)}), and decide again"
     if made.load is not None:
         yield f"read {made.load.name} in full, and decide again"
     if made.status is not None:
@@ -157,4 +163,6 @@ _ACTIONS: Final[dict[type[Action], Callable[[Any], str]]] = {
     DeleteReplicaSet: lambda one: f"delete ReplicaSet {one.name}",
     MarkFinished: lambda _: "mark the Run as finished, in an annotation",
     DeleteRun: lambda _: "delete the Run: its time to live is over",
+    CreateRun: lambda one: f"create Run {one.body['metadata']['name']}",
+    SuspendRun: lambda one: f"{'stop' if one.suspend else 'resume'} Run {one.name}",
 }

@@ -8,6 +8,7 @@ from typing import Any
 
 from run_operator.api.custom_object import CustomKind, CustomObject
 from run_operator.api.references import Catalog, Referred
+from run_operator.api.run import Run
 from run_operator.api.want import Want
 from run_operator.children import DeploymentView, JobView, PodView, ServiceView
 from run_operator.children.kubelet_events import Question, Said
@@ -43,6 +44,10 @@ class Observed:
     """The Run's object of another operator; None: it was not read."""
     said: tuple[Said, ...] = ()
     """Events about the object that the plan asked about; empty: there are none, or nothing was asked."""
+    steps: tuple[Run, ...] = ()
+    """The Runs that a pipeline has made."""
+    returned: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """By the name of such a Run: its whole status, where the plan asked for it."""
     uncommitted: bool = False
     """Whether the ingest has taken metrics of the Run that are not in its status yet."""
 
@@ -143,6 +148,20 @@ class DeleteRun:
 
 
 @dataclass(frozen=True, slots=True)
+class CreateRun:
+    """Create the Run of a pipeline's step. An existing one of ours is fine."""
+
+    body: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class SuspendRun(OnObject):
+    """Stop or resume the Run of a step."""
+
+    suspend: bool
+
+
+@dataclass(frozen=True, slots=True)
 class DeleteCustom:
     """Delete the Run's object of another operator, in the foreground: after everything it owns."""
 
@@ -165,6 +184,8 @@ Action = (
     | DeleteReplicaSet
     | MarkFinished
     | DeleteRun
+    | CreateRun
+    | SuspendRun
 )
 
 
@@ -196,6 +217,8 @@ class Plan:
     """The plan has nothing else: read the Run's object of this kind into `Observed.custom` and decide again."""
     load: Referred | None = None
     """The plan has nothing else: read the document of this object into `Observed.catalog` and decide again."""
+    returned: tuple[str, ...] = ()
+    """Nothing else is in this plan: decide again with what these Runs of a pipeline returned in `Observed.returned`."""
     ask: Question | None = None
     """A Job that makes no pod, or a pod that its node does not start: read its Events into `Observed.said` and decide again."""
     wants: tuple[Want, ...] = ()

@@ -21,6 +21,7 @@ def observed(
     fresh: bool = False,
     refusal: Refusal | None = None,
     gone: tuple[PodView, ...] = (),
+    steps: Iterable[Run] = (),
 ) -> Observed:
     """The children by kind. The Job or Deployment is the one that is not being deleted; there is at most one such."""
     found = list(children)
@@ -35,6 +36,7 @@ def observed(
         refusal=refusal,
         gone=gone,
         catalog=catalog,
+        steps=tuple(sorted(steps, key=lambda one: one.name)),
     )
 
 

@@ -22,6 +22,7 @@ from run_operator.lifecycle import (
     job,
     mending,
     not_applied,
+    pipeline,
     program_end,
     resolution,
     restored,
@@ -35,6 +36,7 @@ from run_operator.resolution.resolve import Resolution
 from run_operator.workloads.builder import child_kind
 from run_operator.workloads.custom import CHILD as CUSTOM_CHILD
 from run_operator.workloads.fields import UnresolvedError, WorkloadError
+from run_operator.workloads.pipeline_kinds import STEPS
 from run_operator.workloads.types import Options
 
 LOOKED_AT_AGAIN: Final = 300.0
@@ -77,12 +79,13 @@ def _decided(ctx: Context) -> Plan:
     if is_final and not mending.is_mended(ctx):
         return finish.after_the_end(ctx, *restored.marks(ctx))
     if observed.refusal:
-        return start.refused(ctx, observed.refusal)
+        turn = pipeline.refused if child_kind(run) == STEPS else start.refused
+        return turn(ctx, observed.refusal)
     if is_final:
         mending.reopen(ctx)
     ctx = resolution.resolved(ctx)
     try:
-        is_first = ctx.is_new and child_kind(ctx.run) != CUSTOM_CHILD
+        is_first = ctx.is_new and child_kind(ctx.run) not in (CUSTOM_CHILD, STEPS)
         return first_attempt.begin(ctx) if is_first else _next_step(not_applied.reported(ctx))
     except UnresolvedError as error:
         return resolution.wait(ctx, error)
@@ -104,6 +107,8 @@ def _next_step(ctx: Context) -> Plan:
             return restored.shown(ctx)
     if program_end.is_decided(ctx):
         return program_end.end(ctx)
+    if child_kind(ctx.run) == STEPS:
+        return pipeline.step(ctx)
     if child_kind(ctx.run) == CUSTOM_CHILD:
         return custom_resource.step(ctx)
     child = ctx.observed.deployment if child_kind(ctx.run) == "Deployment" else ctx.observed.job

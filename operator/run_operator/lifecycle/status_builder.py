@@ -89,6 +89,10 @@ class StatusBuilder:
         if len(kept) < len(self._status.get("conditions", ())):
             self._status["conditions"] = kept
 
+    def nodes(self, steps: list[dict[str, Any]]) -> None:
+        """The steps of a pipeline."""
+        self._status["nodes"] = steps
+
     def pods(self, summaries: list[dict[str, Any]]) -> None:
         """Set the short pod summary."""
         self._status["pods"] = summaries

@@ -25,7 +25,7 @@ from run_operator.api.run import Run
 from run_operator.api.translation import Translation
 from run_operator.api.want import Want, runtime_wants
 from run_operator.document.errors import DocumentError, InvalidReferenceError
-from run_operator.document.kinds import of_run
+from run_operator.document.kinds import WORKFLOWS, of_run
 from run_operator.document.merge import merge
 from run_operator.document.names import Reference
 from run_operator.resolution.profile import apply, profile_spec
@@ -33,8 +33,9 @@ from run_operator.resolution.runtime_choice import chosen, compiled, origin
 from run_operator.runtimes.definition import Definition
 from run_operator.runtimes.translate import translated
 from run_operator.workloads import fields
-from run_operator.workloads.builder import builder
+from run_operator.workloads.builder import builder, child_kind
 from run_operator.workloads.fields import InvalidSpecError, UnresolvedError, UnsupportedError, WorkloadError
+from run_operator.workloads.pipeline_kinds import STEPS
 from run_operator.workloads.types import Options
 
 MAX_NAMED: Final = 3
@@ -87,7 +88,8 @@ def resolve(run: Run, catalog: Catalog, options: Options) -> Resolution:
         essential = ()  # a Runtime says what it is
     except WorkloadError:
         return Resolution(run)  # it cannot be built anyway, and building says why
-    if essential and run.spec.get(essential[0]) and not run.spec.get("profile"):
+    says_it_all = essential and (run.spec.get(essential[0]) or _is_built(run))
+    if says_it_all and not run.spec.get("profile"):
         return Resolution(run)
     lookup = _Lookup(run, catalog, options, essential)
     try:
@@ -128,7 +130,7 @@ class _Lookup:
         run, function, task, runtime = self.run, None, None, None
         if not self.essential:
             runtime = self._runtime(recorded.runtime)
-        if any(not run.spec.get(name) for name in self.essential):
+        if any(not run.spec.get(name) for name in self.essential) and not _is_built(run):
             function, task = self._function_and_task(recorded)
             run = replace(run, spec=self._merged(function, task))
         if runtime is not None and self.definition is not None:
@@ -169,7 +171,7 @@ class _Lookup:
 
     def _function_and_task(self, recorded: ResolvedRecord) -> tuple[ResolvedPart, ResolvedPart]:
         """Both; a recorded one is used while the Run still names it."""
-        own = fields.text(self.run.spec, "function")
+        own = fields.text(self.run.spec, "function") or self._workflow()
         task = _kept(recorded.task, fields.text(self.run.spec, "task") or "")
         if task is None or not (task.name or _kept(recorded.function, own)):
             task = self._task(needed=not own)
@@ -178,6 +180,11 @@ class _Lookup:
             what = f"Task {_short(task.reference)} (object {task.name})"
             raise InvalidSpecError(f"{fields.ROOT}.function", f"is missing, and the {what} names none either")
         return _kept(recorded.function, asked) or self._function(asked), task
+
+    def _workflow(self) -> str:
+        """The Function that a pipeline names: on the platform it is a workflow."""
+        runtime = of_run(self.run.kind, fields.text(self.run.spec, "task")).runtime
+        return (fields.text(self.run.spec, "workflow") or "") if runtime in WORKFLOWS else ""
 
     def _merged(self, function: ResolvedPart, task: ResolvedPart | None) -> dict[str, object]:
         spec = merge(task.spec if task else {}, self.run.spec, function.spec)
@@ -254,6 +261,11 @@ class _Lookup:
     def _apply(self, what: str, text: str, file: str, entity_id: str) -> str:
         command = f"runctl manifest {file}-{entity_id}.yaml | kubectl apply -n {self.run.namespace} -f -"
         return f"apply the {what} {_short(text)} to this namespace: {command}"
+
+
+def _is_built(run: Run) -> bool:
+    """A pipeline whose document holds the workflow needs nothing else."""
+    return child_kind(run) == STEPS and bool(mapping(run.spec.get("build")).get("base64"))
 
 
 def _kept(recorded: ResolvedPart | None, asked: object) -> ResolvedPart | None:

@@ -1,4 +1,4 @@
-"""`job` runs a function once, `serve` answers requests with it, `fetch` brings files, `build` and `push` make an image."""
+"""Run a function (`job`, `serve`), write a workflow, `fetch` files, or make an image (`build`, `push`)."""
 
 from __future__ import annotations
 
@@ -114,6 +114,8 @@ class Runner:
             enter(sys.argv[2:])
         elif action in ("build", "push"):
             self._image(action)
+        elif action == "workflow":
+            self._workflow()
         else:
             self._job()
         return 0
@@ -124,8 +126,10 @@ class Runner:
             report.end(error.reason, error.message)
         return error.code
 
-    def prepared(self, more: Sequence[str] = ()) -> Prepared:
-        """Source, requirements (and what else is needed) and module. Raises RunnerError."""
+    def prepared(
+        self, more: Sequence[str] = (), before: Callable[[Document], None] = lambda _: None
+    ) -> Prepared:
+        """Source, requirements (and what else is needed) and module; `before` it is imported. Raises RunnerError."""
         document = read(os.environ.get(ENV_DOCUMENT, DOCUMENT))
         folder = working_folder()
         self.stage = "fetching the source"
@@ -134,6 +138,7 @@ class Runner:
         self._require([*document.requirements, *more])
         os.chdir(folder)
         os.environ[ENV_FILE] = file or ""
+        before(document)
         return self.again()
 
     def again(self) -> Prepared:
@@ -201,6 +206,16 @@ class Runner:
             place(document.source, folder, os.environ)
         self.stage = "building the image"
         image_maker.build(order, folder, self._started)
+
+    def _workflow(self) -> None:
+        from . import workflow_build
+
+        prepared = self.prepared(workflow_build.PACKAGES, workflow_build.prepare)
+        self.stage = "running the handler"
+        found = workflow_build.build(prepared.functions.handler)
+        self.stage = "storing the results"
+        returned.check(found, {})
+        report.send(prepared.document.report, found, {})
 
     def _require(self, requirements: Sequence[str]) -> None:
         """Before what the image has, and for child processes too."""

@@ -58,6 +58,12 @@ def send(
 
 def _put(report: Report, body: bytes) -> tuple[int, str]:
     """Status and words of the answer; status 0: there was none."""
+    status, said = exchange(report, "PUT", report.url, body)
+    return status, "" if 200 <= status < 300 else said  # noqa: PLR2004 - HTTP
+
+
+def exchange(report: Report, method: str, url: str, body: bytes | None = None) -> tuple[int, str]:
+    """One request to the operator: status, and the body or what an error says; status 0: there was no answer."""
     import http.client
     import ssl
     import urllib.error
@@ -68,14 +74,14 @@ def _put(report: Report, body: bytes) -> tuple[int, str]:
             token = file.read().strip()
         context = ssl.create_default_context(cafile=report.authority_file)
         request = urllib.request.Request(  # noqa: S310 - the operator's address
-            report.url, data=body, method="PUT",
+            url, data=body, method=method,
             headers={"Authorization": f"Bearer {token}", "Content-Type": "application/json"},
         )  # fmt: skip
         opener = urllib.request.build_opener(
             urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context)
         )
         with opener.open(request, timeout=NETWORK_SECONDS) as answer:
-            return answer.status, ""
+            return answer.status, answer.read().decode(errors="replace")
     except urllib.error.HTTPError as error:
         return error.code, _words(error)
     except (http.client.HTTPException, OSError, ValueError) as error:

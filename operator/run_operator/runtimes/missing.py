@@ -29,14 +29,11 @@ SHIPPED: Final[dict[str, str]] = {
     "flower-client+build": "flower",
 }
 """The kinds that a file of manifests/runtimes makes run."""
-_ARGO: Final = (
-    "its pipeline is a Workflow of Argo Workflows, and the operator makes Jobs and Deployments alone; run the pipeline's steps "
+_KFP: Final = (
+    "its workflow is written for Kubeflow Pipelines; write it with hera, whose pipelines run here (docs/pipelines.md), or run its steps "
     "as Runs of their own"
 )
-COMPONENTS: Final[dict[str, str]] = {
-    "hera": _ARGO,
-    "kfp": _ARGO,
-}
+COMPONENTS: Final[dict[str, str]] = {"kfp": _KFP}
 """By runtime: what else it would take."""
 HOW_TO: Final = "docs/runtimes.md says how to write one"
 REASON: Final = "RuntimeNotFound"

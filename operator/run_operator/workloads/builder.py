@@ -19,6 +19,7 @@ from run_operator.workloads.fields import InvalidSpecError, UnsupportedError, Wo
 from run_operator.workloads.image_build import ImageBuild
 from run_operator.workloads.job import ContainerJob
 from run_operator.workloads.mistakes import all_mistakes
+from run_operator.workloads.pipeline_kinds import Pipeline, WorkflowBuild
 from run_operator.workloads.python import PythonJob, PythonServe
 from run_operator.workloads.service import service
 from run_operator.workloads.types import Builder, Options, Pod, Workload
@@ -31,6 +32,8 @@ BUILDERS: Final[tuple[Builder, ...]] = (
     PythonServe(),
     ImageBuild(("container+build",), "base_image"),
     ImageBuild(("python+build", "openinference+build", "guardrail+build"), "source"),
+    WorkflowBuild(),
+    Pipeline(),
 )
 OF_DOCKERFILE: Final = ImageBuild(("container+build",), "source")
 """Builder of documents that hold their Dockerfile."""

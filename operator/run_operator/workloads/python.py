@@ -24,7 +24,7 @@ MAX_DOCUMENT: Final = 900 * 1024
 SCHEMES: Final = ("git+https", "git+http", "zip+https", "zip+http", "zip+s3", "https", "http", "s3")
 """Schemes of the sources that the runner fetches."""
 HANDED: Final = (
-    "task", "function", "source", "requirements", "inputs", "parameters", "init_parameters", "python_version",
+    "task", "function", "workflow", "source", "requirements", "inputs", "parameters", "init_parameters", "python_version",
 )  # fmt: skip
 """Fields of the spec that the runner gets; the other fields concern the pod."""
 GRACE_LEFT: Final = 3
@@ -73,8 +73,8 @@ class PythonServe:
         return deployment(run, attempt, pod, self.ports(run))
 
 
-def program(run: Run, options: Options, action: str) -> Program:
-    """The runner for this Run. Raises WorkloadError."""
+def program(run: Run, options: Options, action: str, default_python: str = "") -> Program:
+    """The runner for this Run. `default_python`: of a kind whose documents name no version. Raises WorkloadError."""
     if options.ingest_url is None:
         raise UnsupportedError(
             "UnsupportedKind",
@@ -85,15 +85,20 @@ def program(run: Run, options: Options, action: str) -> Program:
         fields.texts(run.spec, "requirements")
     command = ("python3", "-u", names.RUNNER_FILE, action)
     content = document(run, options.ingest_url)
-    return Program(_image(run.spec, options), command, content, installs=bool(run.spec.get("requirements")))
+    return Program(
+        _image(run.spec, options, default_python),
+        command,
+        content,
+        installs=bool(run.spec.get("requirements")),
+    )
 
 
-def _image(spec: Mapping[str, Any], options: Options) -> str:
+def _image(spec: Mapping[str, Any], options: Options, default_python: str) -> str:
     """The image: the Run's own, else the function's base image, else the operator's for this version of Python."""
     for field in ("image", "base_image"):
         if name := fields.text(spec, field):
             return image(name, field)
-    version = fields.text(spec, "python_version") or ""
+    version = fields.text(spec, "python_version") or default_python
     if found := options.python_images.get(version):
         return found
     problem = (

@@ -11,6 +11,7 @@ import pytest
 
 from run_operator.api.run import Run
 from run_operator.workloads.builder import SUPPORTED, build
+from run_operator.workloads.pipeline_kinds import STEPS
 from run_operator.workloads.types import ImageBuilding, Options
 from tests.support.harness import Person, run_object, wait_for
 from tests.support.runtimes import runtime
@@ -398,7 +399,48 @@ def test_the_operators_account_makes_nothing_but_restricted_children_of_runs(cas
     assert said in cast.refusal("operator", changed(document, path, value))
 
 
-@pytest.mark.parametrize("kind", sorted(SUPPORTED))
+def step(person: Person, **spec: Any) -> dict[str, Any]:
+    document = run_object("p-1", spec=spec)
+    owner = {
+        "apiVersion": "run-operator.io/v1alpha1",
+        "kind": "Run",
+        "name": "p",
+        "uid": "0b4d3c1e",
+        "controller": True,
+    }
+    document["metadata"] |= {"namespace": person.namespace, "ownerReferences": [owner]}
+    return document
+
+
+def test_the_operator_alone_makes_a_run_a_step_of_another(cast, person):
+    assert cast.refusal("operator", step(person)) == ""
+    for name in ("runner", "editor"):
+        assert "only the operator makes a Run a step of another one" in cast.refusal(name, step(person))
+    mine = step(person)
+    del mine["metadata"]["ownerReferences"]
+    assert cast.refusal("runner", mine) == ""
+    person.apply(mine)
+    assert "only the operator makes a Run a step" in cast.refusal("editor", step(person), "apply")
+
+
+def test_the_operators_account_makes_steps_and_changes_no_document(cast, person):
+    alone = step(person)
+    del alone["metadata"]["ownerReferences"]
+    assert "the operator makes no Runs but the steps of pipelines" in cast.refusal("operator", alone)
+    said = cast.refusal("operator", step(person, secrets=["db"]))
+    assert "the author may not get Secret db" in said
+    person.apply_run("theirs", suspend=True)
+    other = json.dumps({"spec": {"spec": {"command": "id"}}})
+    stop = json.dumps({"spec": {"suspend": False}})
+    for patch, answer in ((stop, ""), (other, "the operator does not change the document of a Run")):
+        done = person.kubectl(
+            "patch", "run", "theirs", "--type=merge", "-p", patch, "--dry-run=server", f"--as={OPERATOR}", check=False,
+        )  # fmt: skip
+        assert answer in done.stderr
+        assert bool(answer) == bool(done.returncode)
+
+
+@pytest.mark.parametrize("kind", sorted(kind for kind, one in SUPPORTED.items() if one.child_kind != STEPS))
 def test_what_the_operator_makes_is_allowed(cast, person, kind):
     volumes = [
         {"volume_type": volume, "name": volume.replace("_", "-"), "mount_path": f"/{volume}"}

@@ -107,6 +107,8 @@ ACTIONS: dict[type[model.Action], tuple[model.Action, ...]] = {
     model.DeleteCustom: (model.DeleteCustom(ANOTHERS, "hello", "u"),),
     model.MarkFinished: (model.MarkFinished("u", "{}"),),
     model.DeleteRun: (model.DeleteRun("u"),),
+    model.CreateRun: (model.CreateRun({"kind": "Run", "metadata": {"name": "hello-1"}}),),
+    model.SuspendRun: (model.SuspendRun("hello-1", "u", suspend=True),),
 }
 
 
@@ -132,6 +134,7 @@ async def test_a_status_is_written_as_the_table_says():
 
 OTHERS = {
     "engine/executor.py": "what plans ask for",
+    "engine/step_runs.py": "the Runs of pipelines' steps that plans ask for",
     "engine/custom_objects.py": "objects of other operators that plans ask for",
     "engine/event_recorder.py": "Events",
     "engine/runtime_reports.py": "the status of Runtimes",

@@ -1,0 +1,36 @@
+"""What a step may say about its Run: as much as somebody may who has the right to create Runs and no other.
+
+The operator creates the Runs of steps, so nobody else's rights are looked at. What takes a right of its author (a Secret, a claim, a node)
+is in the Function, which was checked when it was written, or it is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from run_operator.document.merge import is_empty
+
+FORBIDDEN: Final = (
+    "secrets", "volumes", "node_selector", "tolerations", "affinity", "priority_class", "runtime_class", "service_type",
+)  # fmt: skip
+"""These take rights."""
+IDENTITY: Final = ("task", "function", "workflow", "source", "build")
+"""These say what the step is, which its function does."""
+DROPPED: Final = ("local_execution", "wait")
+"""As the platform does."""
+
+
+def checked(fields: dict[str, Any]) -> str:
+    """Why a step cannot have these fields; empty: it can. What is dropped is gone afterwards."""
+    for name in DROPPED:
+        fields.pop(name, None)
+    for name in (*FORBIDDEN, *IDENTITY):
+        if not is_empty(fields.get(name)):
+            return f"{name} cannot be set by a step: write it into the function"
+    return ""
+
+
+def used(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Those that say something."""
+    return {name: value for name, value in fields.items() if not is_empty(value)}
