@@ -152,17 +152,12 @@ def test_the_tutorial_about_etl_runs_up_to_its_pipeline(person, python_runtime, 
 
 
 @pytest.mark.timeout(900)
-def test_the_tutorial_about_scikit_learn_runs_with_its_pipeline(person, python_runtime, store):
+def test_the_tutorial_about_scikit_learn_runs_up_to_its_model_server(person, python_runtime, store):
     name_index(person, serve_wheels(person, downloaded("numpy<2")))
     found = notebook(person, "sklearn", "sklearn_functions")
     log = found.pop("log")
     assert found == {
-        "states": ["COMPLETED"] * 4,
-        "message": "all 2 steps have ended",
-        "steps": [["prepare-data", "Succeeded"], ["train-classifier", "Succeeded"]],
-        "built": True,
-        "kinds": ["WorkflowHera", 2],
-        "versions": 2,
+        "states": ["COMPLETED", "COMPLETED"],
         "dataset": [569, 31],
         "model": ["sklearn", "breast_cancer_classifier", "breast_cancer_classifier.pkl"],
         "metrics": ["accuracy", "f1_score", "precision", "recall"],

@@ -46,7 +46,7 @@ def refused(ctx: Context, refusal: Refusal) -> Plan:
     """The API server said no to the Run of a step: for good, or for now."""
     message = f"a step cannot be started: {refusal.message}"
     if refusal.final:
-        return _given_up(ctx, Verdict(REFUSED, message))
+        return _seal(ctx, Verdict(REFUSED, message), _live(ctx))
     if ctx.run.status.get("message") != message:
         ctx.draft.event(refusal.reason, message, warning=True)
     ctx.draft.become(ctx.draft.state, message)
@@ -134,12 +134,17 @@ def _stopping(ctx: Context) -> Plan:
 def _given_up(ctx: Context, verdict: Verdict) -> Plan:
     live = _live(ctx)
     if live:
-        ctx.draft.become(State.STOP, verdict.message)
-        ctx.draft.condition(conditions.RUNNING, status=False, reason=verdict.reason, message=verdict.message)
-        return ctx.decided(*_suspended(live))
+        return _seal(ctx, verdict, live)
     if not ctx.observed.fresh:
         return Plan(reread=True)
     return finish.impossible(ctx, verdict.reason, verdict.message)
+
+
+def _seal(ctx: Context, verdict: Verdict, live: list[Run]) -> Plan:
+    """Keep the verdict until all steps have ended."""
+    ctx.draft.become(State.STOP, verdict.message)
+    ctx.draft.condition(conditions.RUNNING, status=False, reason=verdict.reason, message=verdict.message)
+    return ctx.decided(*_suspended(live), wake_at=None if live else ctx.now)
 
 
 def _live(ctx: Context) -> list[Run]:

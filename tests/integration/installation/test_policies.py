@@ -430,6 +430,10 @@ def test_the_operators_account_makes_steps_and_changes_no_document(cast, person)
     said = cast.refusal("operator", step(person, secrets=["db"]))
     assert "the author may not get Secret db" in said
     person.apply_run("theirs", suspend=True)
+    stopped = json.dumps({"status": {"state": "STOPPED"}})
+    person.kubectl(
+        "patch", "run", "theirs", "--subresource=status", "--type=merge", "-p", stopped, f"--as={OPERATOR}"
+    )
     other = json.dumps({"spec": {"spec": {"command": "id"}}})
     stop = json.dumps({"spec": {"suspend": False}})
     for patch, answer in ((stop, ""), (other, "the operator does not change the document of a Run")):

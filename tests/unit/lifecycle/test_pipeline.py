@@ -281,6 +281,16 @@ def test_a_step_that_the_api_server_refuses_is_told(final, state):
         assert (world.state[0], world.status["reason"]) == ("ERROR", "StepRefused")
 
 
+def test_a_refusal_is_kept_before_anything_is_read_again():
+    world = World(workflow([task("a")]))
+    world.look()
+    made = plan(
+        world.run, Observed(refusal=Refusal("NameConflict", "p-1 exists", final=True)), NOW, Options()
+    )
+    assert (made.reread, made.wake_at) == (False, NOW)
+    assert (made.status["state"], made.status["reason"]) == ("STOP", "StepRefused")
+
+
 def test_a_workflow_that_is_not_understood_makes_nothing():
     document = chain()
     document["spec"]["serviceAccountName"] = "admin"
