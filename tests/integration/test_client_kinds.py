@@ -45,7 +45,9 @@ def test_what_a_kind_does_not_have_is_said(operator, cluster):
 
 def test_what_kinds_that_do_not_run_yet_would_have_is_refused_with_the_reason(operator, cluster, person):
     key = "store://demo/artifact/artifact/a:1"
-    build = job(cluster, "b", kind="container+build:run", task="container+build://demo/t", base_image="b")
+    build = job(
+        cluster, "b", kind="container+build:run", task="container+build://demo/t", base_image="b", image=None
+    )
     train = job(cluster, "p", kind="dbt+transform:run", task="dbt+transform://demo/t", inputs={"data": key})
     for name, reason in (("b", "BuilderMissing"), ("p", "RuntimeNotFound")):
         wait_for(reason, lambda one=name, why=reason: person.status(one).get("reason") == why)
