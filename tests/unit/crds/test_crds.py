@@ -14,14 +14,19 @@ from run_operator.api import conditions
 from run_operator.api.conditions import State
 from run_operator.api.exported import KEPT
 from run_operator.api.policy import DeadlinePolicy, PolicyDefaults, RunPolicy
+from run_operator.api.raw import stamp
 from run_operator.api.references import ResolvedPart, ResolvedRecord
 from run_operator.api.results import Results
 from run_operator.api.seal import Seal
 from run_operator.children.pod_summary import MAX_PODS, summaries
 from run_operator.children.service_address import summary
+from run_operator.lifecycle.model import Observed
+from run_operator.lifecycle.plan import plan
 from run_operator.lifecycle.status_builder import MAX_ATTEMPTS, MAX_TRANSITIONS, StatusBuilder
+from run_operator.workloads.types import Options
 from tests.support import fields_page
 from tests.support.builders import NOW, replica, run, service
+from tests.support.workflows import build, chain
 from tests.support.world import World
 
 Schema = dict[str, Any]
@@ -141,6 +146,27 @@ def test_the_lists_are_as_long_as_the_operator_makes_them():
     assert {name: STATUS["properties"][name]["maxItems"] for name in lists} == lists
 
 
+def nodes_of_a_pipeline() -> list[dict[str, Any]]:
+    """One step that handed something on, and one that failed."""
+    one = run({"build": build(chain()), "parameters": {"url": "x"}}, kind="hera+pipeline:run", name="p")
+    ended = {
+        "state": "COMPLETED",
+        "firstStartTime": "2026-11-29T10:00:00Z",
+        "completionTime": "2026-11-29T10:01:00Z",
+    }
+    steps = (
+        run(name="p-1", status=ended),
+        run(name="p-2", status={"state": "ERROR", "message": "exit code 1"}),
+    )
+    seen = Observed(
+        steps=steps, returned={"p-1": {"outputs": {"dataset": "store://demo/dataitem/table/d:1"}}}
+    )
+    begun = one.with_status({"state": "RUNNING", "attempt": 1, "startTime": stamp(NOW)})
+    status = plan(begun, seen, NOW, Options()).status
+    assert status is not None
+    return list(status["nodes"])
+
+
 def full_status() -> dict[str, Any]:
     """A status in which everything is said that can be said."""
     draft = StatusBuilder(run().with_defaults(PolicyDefaults(60, 60)), NOW)
@@ -155,6 +181,7 @@ def full_status() -> dict[str, Any]:
     draft.completed_at(NOW + 6)
     draft.pods(summaries([replica(last_exit=3)]))
     draft.service(summary(service(type="NodePort", ports=[{"name": "port80", "port": 80, "targetPort": 1, "nodePort": 30001}])))  # fmt: skip
+    draft.nodes(nodes_of_a_pipeline())
     part = ResolvedPart(reference="r", name="n", uid="u", spec={"image": "i"})
     function = dataclasses.replace(part, id="v1", generation=2)
     task = dataclasses.replace(part, function="container://demo/hello", generation=2)
