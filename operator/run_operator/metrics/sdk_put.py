@@ -169,7 +169,8 @@ def meaning(key: str, value: Any, stored: Metric, readings: Sequence[Reading], n
     readings = sorted(readings, key=_knowledge)
     if isinstance(value, list):
         if (base := _base(key, value, readings)) is not None:
-            more = value[_look(base, key).length :]
+            # Where nothing is stored any more, such as after an overwrite with [], the list's beginning is not there to be extended.
+            more = value[_look(base, key).length :] if stored is not None and stored != [] else value
             return Meaning({"k": key, "append": more}, _answered(readings, base), base.number)
         if (stranger := _stranger(key, stored, readings, now)) is not None:
             return Meaning({"k": key, "append": value}, _answered(readings, stranger))

@@ -233,6 +233,19 @@ def test_a_reading_of_long_ago_makes_no_overwrite_an_append(later, expected):
     assert store.metrics["m"] == expected
 
 
+def test_what_begins_like_a_list_that_is_not_stored_any_more_is_stored_whole():
+    """An overwrite with an empty list, and soon an overwrite with a list that begins like the old one."""
+    store = Store({"m": [1]})
+    list(Run(store, seen=True).log("m", [], OVERWRITE))
+    list(Run(store, seen=True).log("m", [1, 2], OVERWRITE))
+    assert store.metrics["m"] == [1, 2]
+    store = Store({"m": [1]})
+    begun = store.get()["m"]
+    list(Run(store, seen=True).log("m", [], OVERWRITE))
+    store.put("m", [*begun, 2])
+    assert store.metrics["m"] == [1, 2]
+
+
 def test_who_announced_itself_has_seen_nothing_however_late_it_writes():
     store = Store()
     store.announce()
