@@ -120,8 +120,11 @@ class Pod:
         return self.ended(self.start(source, **spec))
 
     def ended(self, process: subprocess.Popen[str]) -> Ended:
-        """The end of a process."""
-        out, errors = process.communicate(timeout=60)
+        """The end of a process, which is killed if it does not come to it."""
+        try:
+            out, errors = process.communicate(timeout=60)
+        finally:
+            process.kill()
         words = self.folder / "words"
         return Ended(process.returncode, out, errors, words.read_text() if words.exists() else "")
 

@@ -45,6 +45,18 @@ class TestProcesses:
         assert (ended.code, ended.words) == (0, ""), ended
         assert ingest.received == [{"results": {"output_0": 14}, "outputs": {}}]
 
+    def test_no_end_of_a_process_that_has_just_begun_is_lost(self, pod, ingest):
+        """Python drops signals that a child gets while it sets itself up; each fork of these gets one about then."""
+        code = (
+            "import os, signal, time\ndef run():\n    for _ in range(300):\n        child = os.fork()\n"
+            "        if not child:\n            time.sleep(60)\n            os._exit(0)\n"
+            "        os.kill(child, signal.SIGTERM)\n        ended = os.waitpid(child, 0)[1]\n"
+            "        if ended != signal.SIGTERM:\n            return ended\n    return 'all ended'\n"
+        )
+        ended = pod.run(code)
+        assert (ended.code, ended.words) == (0, ""), ended
+        assert ingest.received[0]["results"] == {"output_0": "all ended"}
+
     @pytest.mark.parametrize("end", ["sys.exit(3)", "raise ValueError('of the child')", "return 2"])
     def test_a_process_that_the_function_forks_reports_nothing(self, pod, ingest, end):
         code = (

@@ -26,6 +26,7 @@ from .errors import (
     Stopped,
     last_line,
 )
+from .forks import guard
 from .handler import Functions, load
 from .masking import without_secrets
 from .mlflow_run import AddOnImport
@@ -82,6 +83,7 @@ class Runner:
     def main(self, action: str) -> int:
         """The exit code. Whatever the function does, the last line is the operator's to read."""
         signal.signal(signal.SIGTERM, self._stop)
+        guard(self._stop)
         code = self._ended(action)
         if os.getpid() != self._pid:  # a process that the function forked: it reports nothing
             os._exit(code)
