@@ -13,8 +13,8 @@ from typing import Any, Final
 
 from run_operator.runtimes.expression_bounds import has_loop, problems
 
-VARIABLES: Final = ("run", "function", "project", "settings", "object")
-"""What an expression may use; `object` only where a custom resource is read."""
+VARIABLES: Final = ("run", "func", "project", "settings", "object")
+"""What an expression may use; `object` only where a custom resource is read. CEL reserves the word function."""
 MAX_TEXT: Final = 8 * 1024
 """Characters of one text that an expression gets."""
 MAX_ENTRIES: Final = 100

@@ -27,7 +27,7 @@ def state_of_object(spec: Mapping[str, Any], run: Run, raw: Mapping[str, Any]) -
     """`spec`: of the ClusterRuntime that the Run was started with. Never raises."""
     values = {
         "run": {"name": run.name, "namespace": run.namespace, "id": run.id, "kind": run.kind},
-        "function": {}, "project": {"name": run.project}, "settings": mapping(spec.get("settings")),
+        "func": {}, "project": {"name": run.project}, "settings": mapping(spec.get("settings")),
         "object": object_value(raw),
     }  # fmt: skip
     try:

@@ -81,7 +81,7 @@ def variables(run: Run, definition: Definition) -> dict[str, Any]:
             "name": run.name, "namespace": run.namespace, "id": run.id, "kind": run.kind,
             "service": service_name(run), "activeDeadlineSeconds": run.policy.active_deadline, "spec": spec,
         },
-        "function": _function(run.spec),
+        "func": _function(run.spec),
         "project": {"name": run.project},
         "settings": definition.settings,
         "object": {"metadata": {"name": run.name}, "status": {}},

@@ -7,11 +7,13 @@ from typing import Any
 
 import pytest
 
+from cluster.paths import REPOSITORY
 from run_operator.runtimes.expression import (
     MAX_ENTRIES,
     MAX_LOOP_TEXT,
     MAX_SECONDS,
     MAX_TEXT,
+    VARIABLES,
     Compiler,
     ExpressionError,
     bounded,
@@ -21,7 +23,7 @@ from run_operator.runtimes.template import MAX_EXPRESSIONS, Template, TemplateEr
 
 VALUES = {
     "run": {"name": "r", "spec": {"path": "s3://b/m", "args": ["--x"], "count": 2, "off": False}},
-    "function": {}, "project": {"name": "demo"}, "settings": {"image": "i"}, "object": {},
+    "func": {}, "project": {"name": "demo"}, "settings": {"image": "i"}, "object": {},
 }  # fmt: skip
 
 
@@ -102,6 +104,12 @@ def test_a_template_has_bounded_expressions_and_depth(compiler):
     for _ in range(30):
         deep = [deep]
     assert "levels deep" in str(Template(deep, "spec", compiler).mistakes[0])
+
+
+@pytest.mark.parametrize("name", VARIABLES)
+def test_every_variable_can_be_used_and_is_in_the_docs(name, compiler):
+    compiler.compile(f"{name}.name == 'x'")
+    assert f"`{name}`" in (REPOSITORY / "docs" / "runtimes.md").read_text()
 
 
 @pytest.mark.parametrize(
