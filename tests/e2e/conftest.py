@@ -17,9 +17,15 @@ from tests.support.harness import REPOSITORY, Person, cluster_down, cluster_name
 NAME = cluster_name("e2e")
 
 
+DEADLINE = 300
+"""Seconds of a test: the first one waits for the cluster, with the operator rolled out in it."""
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         item.add_marker(pytest.mark.pods)
+        if not item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(DEADLINE))
 
 
 @pytest.fixture(scope="session")
@@ -31,7 +37,7 @@ def kubeconfig() -> Iterator[Path]:
     someone.install_crds()
     someone.kubectl("apply", "-k", str(REPOSITORY / "manifests" / "overlays" / "demo"))
     build_images_at(someone, path.parent)
-    someone.kubectl("rollout", "status", "deployment/run-operator", "--timeout=90s")
+    someone.kubectl("rollout", "status", "deployment/run-operator", "--timeout=110s")
     yield path
     cluster_down(NAME)
 

@@ -72,7 +72,7 @@ def said(raw: JSON, document: JSON) -> list[str]:
     """Which fields a PUT of an artifact and the like changes: `status`, `spec.path`, `metadata.labels`."""
     shown = of_object(raw)
     changed, status = changes(shown, document, announcing=False), reported(document)
-    if status is not None and not _within(status, mapping(mapping(raw.get("spec")).get("status"))):
+    if status is not None and not _within(status, mapping(shown.get("status"))):
         changed["status"] = status
     found = []
     for part, value in changed.items():
