@@ -312,12 +312,11 @@ def test_a_job_that_is_deleted_each_time_it_is_made_is_made_again_ever_later(ope
     person.apply_run("x", "sleep", spec={"node_selector": [{"key": "zone", "value": "nowhere"}]})
     wait_for("its Job", lambda: person.get("job", "x"))
 
-    def deleted_again() -> list[str]:
+    def pauses() -> bool:
         person.kubectl("delete", "job", "x", "--ignore-not-found", "--wait=false")
-        return [text for text in events(person, "ChildDeleted") if "each time it is made" in text]
+        return "begins at" in str(person.status("x").get("message"))
 
-    wait_for("the Event", deleted_again)
-    assert person.status("x")["attempt"] == 1
+    wait_for("a pause, with its end", pauses)
     wait_for("its Job again", lambda: person.get("job", "x"))
 
 
