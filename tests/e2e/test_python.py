@@ -104,8 +104,7 @@ class TestExports:
             "the task", lambda: condition(person.status(minimal), "Resolved").get("reason") == "TaskNotFound"
         )
         build = apply_export(person, "python-build-full")
-        wait_for("the builder", lambda: person.status(build).get("reason") == "RuntimeNotFound")
-        assert "needs a ClusterRuntime that builds images" in person.status(build)["message"]
+        wait_for("the function", lambda: person.status(build).get("reason") == "FunctionNotFound")
 
     def test_one_of_the_old_line_runs(self, person, python_runtime):
         changes = {"local_execution: true": "local_execution: false", "  - numpy<2\n": "  - numpy\n"}
