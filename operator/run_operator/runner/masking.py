@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 IN_ADDRESS = re.compile(r"(?<=://)[^/\s]*@")
 SECRET_NAME = re.compile(r"SECRET|TOKEN|PASSW|CREDENTIAL|PRIVATE|API_?KEY|ACCESS_KEY", re.IGNORECASE)
-NO_SECRET = ("_FILE", "_PATH", "_EXPIRATION")
+NO_SECRET = ("_FILE", "_PATH", "_EXPIRATION", "_ID")
 SHORTEST = 8
 """Characters of a value that is looked for: a shorter one is a part of many words."""
 
