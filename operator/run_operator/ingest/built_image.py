@@ -18,13 +18,16 @@ from run_operator.kube.resource import FUNCTIONS
 
 ACTION: Final = "build"
 VERSIONS: Final = 1_000
-"""Of one Function that are looked at."""
+"""Versions of one Function that are read, at most."""
 
 log = logging.getLogger(__name__)
 
 
 async def put_into_function(api: Api, run: Run, results: Results) -> None:
-    """Idempotent; nothing where the Run builds no image or its Function is not there. Raises the errors of `kube.errors`."""
+    """Write the image into the Function. Idempotent; does nothing if the Run builds no image, or if its Function does not exist.
+
+    Raises the errors of `kube.errors`.
+    """
     image = results.outputs.get(IMAGE)
     reference = _function(run) if image else None
     if reference is None:
@@ -38,11 +41,8 @@ async def put_into_function(api: Api, run: Run, results: Results) -> None:
     ]
     try:
         await api.json_patch(FUNCTIONS, run.namespace, found.name, operations)
-    except (
-        InvalidError,
-        NotFoundError,
-        ForbiddenError,
-    ) as error:  # changed or deleted meanwhile, or a policy says no
+    except (InvalidError, NotFoundError, ForbiddenError) as error:
+        # It was changed or deleted meanwhile, or a policy refuses it.
         log.warning(
             "the Function of a build was not given its image", extra={"run": run.name, "error": str(error)}
         )

@@ -235,13 +235,7 @@ class Runner:
         self._child = process
 
     def _stop(self, number: int, _: FrameType | None) -> None:
-        """SIGTERM: the child ends, and this process as if its program had called sys.exit."""
-        if (
-            os.getpid() != self._pid
-        ):  # a process that the function forked, which ends as if there were no runner
-            signal.signal(number, signal.SIG_DFL)
-            os.kill(os.getpid(), number)
-            return
+        """SIGTERM: the installer ends, and this process as if its program had called sys.exit. Forked processes: `forks.py`."""
         if self._child is not None and self._child.poll() is None:
             self._child.terminate()
         report.end("", f"stopped while {self.stage}")
