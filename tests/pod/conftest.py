@@ -1,4 +1,4 @@
-"""A stand-in for the ingest, and programs that log to it."""
+"""Stand-ins for the ingest, programs that log to one, and pods of Python functions that report to the other."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.pod.functions import Ingest, Pod
 from tests.pod.programs import Program
 from tests.pod.standin import Server
 
@@ -28,3 +29,15 @@ def program(tmp_path: Path, server: Server) -> Program:
 def lonely(tmp_path: Path) -> Program:
     """Outside a Run."""
     return Program(tmp_path / "pod" / "spool", {})
+
+
+@pytest.fixture
+def ingest(tmp_path: Path) -> Iterator[Ingest]:
+    one = Ingest(tmp_path / "ingest")
+    yield one
+    one.close()
+
+
+@pytest.fixture
+def pod(tmp_path: Path, ingest: Ingest) -> Pod:
+    return Pod(tmp_path / "pod", ingest)

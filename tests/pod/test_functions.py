@@ -15,20 +15,8 @@ from typing import Any
 
 import pytest
 
-from tests.pod.functions import Ingest, Pod, files_served
+from tests.pod.functions import files_served
 from tests.support.wheel_index import index, wheel, written
-
-
-@pytest.fixture
-def ingest(tmp_path: Path) -> Iterator[Ingest]:
-    one = Ingest(tmp_path / "ingest")
-    yield one
-    one.close()
-
-
-@pytest.fixture
-def pod(tmp_path: Path, ingest: Ingest) -> Pod:
-    return Pod(tmp_path / "pod", ingest)
 
 
 def archive(files: dict[str, str], **more: Any) -> bytes:

@@ -11,24 +11,11 @@ import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.pod.functions import Ingest, Pod, files_served
-
-
-@pytest.fixture
-def ingest(tmp_path: Path) -> Iterator[Ingest]:
-    one = Ingest(tmp_path / "ingest")
-    yield one
-    one.close()
-
-
-@pytest.fixture
-def pod(tmp_path: Path, ingest: Ingest) -> Pod:
-    return Pod(tmp_path / "pod", ingest)
+from tests.pod.functions import files_served
 
 
 class TestProcesses:
