@@ -109,12 +109,13 @@ def test_the_documents_part_wins_and_the_operators_part_stays():
 def test_nothing_in_a_runtime_weakens_the_pod():
     spec = {
         "image": "x", "service_ports": [{"port": 80}], "securityContext": {"privileged": True}, "hostNetwork": True,
-        "serviceAccountName": "admin", "volumes": [],
+        "serviceAccountName": "admin", "automountServiceAccountToken": True, "volumes": [],
     }  # fmt: skip
     pod = built(echo(), runtime(document={"kind": "container+serve:run", "spec": spec})).child["spec"][
         "template"
     ]["spec"]
     assert not {"hostNetwork", "serviceAccountName", "hostPID"} & set(pod)
+    assert pod["automountServiceAccountToken"] is False
     assert pod["securityContext"]["runAsNonRoot"] is True
     assert "privileged" not in pod["containers"][0]["securityContext"]
 
