@@ -20,6 +20,7 @@ from typing import Any
 from urllib.parse import parse_qs, unquote, urlencode, urlsplit
 
 from run_operator.web.headers import content_policy
+from run_operator.web.view.series_answer import series_answer
 from tests.support.page_samples import Json, detail, row, series
 
 STATIC = Path(__file__).parents[2] / "operator" / "run_operator" / "web" / "static"
@@ -41,6 +42,8 @@ class World:
         self.metric_names = (names + [f"layer_{at:04d}/norm" for at in range(max(0, metrics - 6))])[:metrics]
         self.points = points
         self.buckets = True
+        self.stored: Json | None = None
+        """A Run as the API server has it: its series are answered by the code of the real server."""
         self.details: dict[str, Json] = {}
         self.comparison: Json | None = None
         self.logs = "".join(f"epoch {at}: loss {2 / (at + 1):.4f} \x1b[32mok\x1b[0m\n" for at in range(400))
@@ -160,11 +163,18 @@ class _Handler(BaseHTTPRequestHandler):
         elif rest == ["stream"]:
             self._stream_run(name)
         elif rest == ["metrics"]:
-            self._json({"series": [self.world.series_of(name, metric) for metric in query["name"]]})
+            self._json(self._series(name, query))
         elif rest == ["logs"]:
             self._send(self.world.logs.encode(), "text/plain; charset=utf-8")
         else:
             self._json(found)
+
+    def _series(self, name: str, query: dict[str, list[str]]) -> Json:
+        if self.world.stored is None:
+            return {"series": [self.world.series_of(name, metric) for metric in query["name"]]}
+        first, last = (int(query[one][0]) if one in query else None for one in ("from", "to"))
+        points = int(query["points"][0])
+        return series_answer(self.world.stored, query["name"], time.time(), points, first or 0, last)
 
     def _session(self) -> None:
         answer: Json = {"mode": self.world.mode, "version": "0", "oidc": None, "namespace": "research"}

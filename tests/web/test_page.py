@@ -302,6 +302,38 @@ def test_curves_are_drawn_by_every_axis(browser, world, address):
         browser.wait(pixels)
 
 
+CURVE = ".chart[aria-label^='loss']"
+
+
+def test_who_zooms_in_sees_all_that_is_kept(browser, world, address):
+    """A point in the middle of the first picture stands for eight values; one of them is a spike."""
+    values = [at % 7 for at in range(30_000)]
+    values[15_003] = 900
+    info = {"kind": "List", "count": len(values), "stride": 1, "max": 900, "maxIndex": 15_003}
+    world.stored = {
+        "status": {"state": "RUNNING", "metrics": {"loss": values}, "metricsInfo": {"loss": info}}
+    }
+    world.metric_names = ["loss"]
+    go(browser, address, run_place(world, 0, "?tab=metrics"))
+    browser.wait_for("Thinned; the band keeps every peak. Zoom in for finer points.", f"{CURVE} .note")
+    assert "from 0 to 900" in browser.run(f"return document.querySelector({CURVE!r}).ariaLabel")
+    browser.run(f"document.querySelector({CURVE + ' .plot'!r}).focus()")
+    for _ in range(8):
+        browser.press("+")
+    browser.wait_for("Every value is drawn: nothing finer is kept.", f"{CURVE} .note")
+    assert "from 0 to 900" in browser.run(f"return document.querySelector({CURVE!r}).ariaLabel")
+    browser.press("0")
+    browser.wait_for("Zoom in for finer points.", f"{CURVE} .note")
+    info["stride"] = 2
+    values[:] = values[::2]
+    go(browser, address, run_place(world, 0, "?tab=metrics"))
+    browser.wait_for("Zoom in for finer points.", f"{CURVE} .note")
+    browser.run(f"document.querySelector({CURVE + ' .plot'!r}).focus()")
+    for _ in range(8):
+        browser.press("+")
+    browser.wait_for("The Run keeps every 2nd value", f"{CURVE} .note")
+
+
 def test_a_link_keeps_the_picture(browser, world, address):
     go(browser, address, run_place(world, 0, "?tab=metrics&x=active&smooth=0.5&logy=1"))
     browser.wait_for("0.50", "output")

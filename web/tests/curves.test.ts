@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { appended, pausesAfter, shades, sortedByX, xValues } from "../src/logic/axes";
+import { pausesAfter, shades, sortedByX, xValues } from "../src/logic/axes";
 import { band } from "../src/logic/bands";
 import { type ChartOptions, chartData, colourOf } from "../src/logic/chart_data";
 import { shownRange } from "../src/logic/outliers";
 import { smooth } from "../src/logic/smoothing";
 import type { Series } from "../src/server/types";
-import { paused } from "./samples";
+import { generator, paused } from "./samples";
 
 const PLAIN: ChartOptions = { axis: "step", smoothing: 0, logX: false, logY: false, clip: false };
 const line = (series: Series, group?: string) => ({ label: "a", colour: colourOf(0), series, ...(group === undefined ? {} : { group }) });
@@ -125,21 +125,3 @@ test("far values do not decide the range when they are clipped", () => {
   assert.deepEqual(shownRange([values], true), [0, 0.99]);
   assert.equal(shownRange([[null]], true), null);
 });
-
-test("new points go behind the known ones, once", () => {
-  const { points } = paused();
-  const news = { step: [19, 20], wall: [1119, 1120], active: [19, 20], value: [1, null] };
-  const joined = appended(points, news);
-  assert.deepEqual([joined.step.length, joined.value[20], joined.wall[20]], [21, null, 1120]);
-  const buckets = appended({ ...points, min: [...points.value], max: [...points.value] }, { ...news, value: [1, 8] });
-  assert.deepEqual([buckets.min?.[20], buckets.max?.[20]], [8, 8]);
-});
-
-/** Numbers that look random and are the same each time. */
-function generator(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state * 1664525 + 1013904223) % 2 ** 32;
-    return state / 2 ** 32;
-  };
-}

@@ -61,3 +61,12 @@ export function attempt(number: number, phases: [string, number, number | null][
     phases: phases.map(([phase, from, to]) => ({ phase, from: time(from), to: to === null ? null : time(to) })),
   };
 }
+
+/** Numbers that look random and are the same each time. */
+export function generator(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state * 1664525 + 1013904223) % 2 ** 32;
+    return state / 2 ** 32;
+  };
+}

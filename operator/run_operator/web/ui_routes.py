@@ -41,6 +41,7 @@ MAIN: Final = "main"
 """The container of the program."""
 ALL: Final = "*"
 MAX_ATTEMPT: Final = 1_000_000
+MAX_STEP: Final = 2**32
 
 Enter = Callable[[web.BaseRequest], Awaitable[ApiClient]]
 Stream = Callable[[ApiClient], Awaitable[web.StreamResponse]]
@@ -80,11 +81,11 @@ class UiRequest:
         """A parameter that may be repeated."""
         return list(self.request.query.getall(name, []))
 
-    def number(self, name: str, default: int, most: int) -> int:
-        """A number. Raises RefusedError for other texts, and for a number that is too large."""
+    def number(self, name: str, default: int, most: int, least: int = 1) -> int:
+        """A number. Raises RefusedError for other texts, and for a number out of range."""
         found = self.one(name) or str(default)
-        if not found.isascii() or not found.isdecimal() or len(found) > 9 or not 1 <= int(found) <= most:  # noqa: PLR2004
-            raise bad(f"{name} must be a number from 1 to {most}")
+        if not found.isascii() or not found.isdecimal() or len(found) > 10 or not least <= int(found) <= most:  # noqa: PLR2004
+            raise bad(f"{name} must be a number from {least} to {most}")
         return int(found)
 
     def namespace(self) -> str | None:
@@ -200,8 +201,11 @@ class UiRoutes:
                 if len(names) > MAX_NAMES:
                     raise bad(f"name at most {MAX_NAMES} metrics")
                 points = asked.number("points", MAX_POINTS, MAX_POINTS)
+                first, last = (
+                    asked.number(one, end, MAX_STEP, 0) for one, end in (("from", 0), ("to", MAX_STEP))
+                )
                 raw = await reading.run(caller, namespace, name)
-                return 200, series_answer(raw, names, time.time(), points)
+                return 200, series_answer(raw, names, time.time(), points, first, last)
             case "GET", ["logs", "sources"]:
                 return 200, {"items": await sources(caller, namespace, name)}
             case "POST", ["stop"]:

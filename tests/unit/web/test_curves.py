@@ -47,6 +47,25 @@ def test_the_drawn_maximum_is_the_logged_one(values, points, thinned):
     assert all(0 <= step < max(1, len(values)) for step in found.step)
 
 
+@given(VALUES, st.integers(1, 400), st.integers(0, 4), st.integers(0, 300), st.integers(0, 300))
+def test_a_part_is_drawn_with_every_value_that_is_stored_of_it(values, points, thinned, first, last):
+    held = status(values, thinned)
+    found = curve(held, "loss", points, first, last)
+    assert found is not None
+    info, stride = held["metricsInfo"]["loss"], 2**thinned
+    places = range(-(-first // stride), last // stride + 1)
+    stored = [held["metrics"]["loss"][at] for at in places if at < len(held["metrics"]["loss"])]
+    for drawn, key, choose in ((found.most, "max", max), (found.least, "min", min)):
+        within = [one for one in stored if one is not None]
+        if key in info and info[f"{key}Index"] // stride in places[: len(stored)]:
+            within.append(info[key])
+        shown = [one for one in (found.value if drawn is None else drawn) if one is not None]
+        assert choose(shown, default=None) == choose(within, default=None)
+    assert len(found.value) <= points
+    assert all(first <= step <= last for step in found.step)
+    assert found.joined == 1 or len(stored) > points
+
+
 @given(VALUES)
 def test_a_series_that_is_complete_is_drawn_as_it_is(values):
     found = curve(status(values), "loss")

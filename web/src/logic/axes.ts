@@ -1,4 +1,4 @@
-import type { AttemptSpan, Points, Series } from "../server/types";
+import type { AttemptSpan, Series } from "../server/types";
 
 /** What runs along the bottom of a chart: one of these, or `metric:NAME`. */
 export type Axis = "step" | "relative" | "wall" | "active" | `metric:${string}`;
@@ -102,22 +102,4 @@ function activeBefore(attempts: readonly AttemptSpan[], attempt: AttemptSpan, no
     sum += Math.max(0, (one.toWall ?? now) - one.fromWall);
   }
   return sum;
-}
-
-/** New points behind the known ones. Where both were buckets before, a new point is its own least and greatest. */
-export function appended(points: Points, news: Points): Points {
-  const last = points.step[points.step.length - 1] ?? -Infinity;
-  const keep = news.step.map((step) => step > last);
-  const pick = <T>(column: readonly T[]): T[] => column.filter((_, at) => keep[at]);
-  const joined: Points = {
-    step: [...points.step, ...pick(news.step)],
-    wall: [...points.wall, ...pick(news.wall)],
-    active: [...points.active, ...pick(news.active)],
-    value: [...points.value, ...pick(news.value)],
-  };
-  if (points.min && points.max) {
-    joined.min = [...points.min, ...pick(news.min ?? news.value)];
-    joined.max = [...points.max, ...pick(news.max ?? news.value)];
-  }
-  return joined;
 }

@@ -3,9 +3,11 @@ import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import type uPlot from "uplot";
 import { type Shade, isTime } from "../logic/axes";
 import { type ChartData, type ChartOptions, type Line, chartData } from "../logic/chart_data";
+import { depth } from "../logic/closer";
 import { csv } from "../logic/csv";
 import { svg } from "../logic/drawing";
 import { number } from "../logic/format";
+import type { Range } from "../logic/outliers";
 import { download } from "./files";
 import { makePlot, pan, showAll, xText, zoom } from "./plot";
 import { Store, useMedia, useSize, useStore } from "./store";
@@ -20,12 +22,14 @@ interface ChartProps {
   problem: string | null;
   /** A legend beside one line says nothing: the title names it. */
   legend: boolean;
+  /** The part of x that the person looks at; null: all. */
+  onRange?: (range: Range | null) => void;
 }
 
 const HEIGHT = 200;
 
 /** One chart with its title, legend, notes and exports. */
-export function Chart({ title, lines, shades, options, link, problem, legend }: ChartProps): JSX.Element {
+export function Chart({ title, lines, shades, options, link, problem, legend, onRange }: ChartProps): JSX.Element {
   const [box, setBox] = useState<HTMLElement | null>(null);
   const { width } = useSize(box);
   const plot = useRef<uPlot | null>(null);
@@ -33,11 +37,23 @@ export function Chart({ title, lines, shades, options, link, problem, legend }: 
   const place = useMemo(() => new Store<number | null>(null), []);
   const dark = useMedia("(prefers-color-scheme: dark)");
   const data = useMemo(() => chartData(lines, options), [lines, options]);
+  const [range, setRange] = useState<Range | null>(null);
+  const seen = useRef<{ axis: string; range: Range | null }>({ axis: options.axis, range: null });
+  const look = (next: Range | null): void => {
+    const old = seen.current.range;
+    seen.current = { axis: options.axis, range: next };
+    if (old?.[0] === next?.[0] && old?.[1] === next?.[1]) return;
+    setRange(next);
+    onRange?.(next);
+  };
   const shape = JSON.stringify([options, data.columns, data.bands, shades.length, dark, link]);
 
   useEffect(() => {
     if (!box || width === 0 || data.x.length === 0) return undefined;
-    const made = makePlot(box, data, { ...options, width, height: HEIGHT, shades, link, onPlace: (at) => place.set(at) });
+    // Another smoothing is the same place; another axis is not.
+    const part = seen.current.axis === options.axis ? seen.current.range : null;
+    const made = makePlot(box, data, { ...options, width, height: HEIGHT, shades, link, range: part, onPlace: (at) => place.set(at), onRange: look });
+    look(part);
     plot.current = made;
     const stop = listen(box, made);
     return () => {
@@ -76,7 +92,7 @@ export function Chart({ title, lines, shades, options, link, problem, legend }: 
         />
         {over && legend && <Tip data={data} options={options} place={place} plot={plot} />}
       </div>
-      <Legend data={data} options={options} place={place} named={legend} />
+      <Legend data={data} options={options} place={place} named={legend} notes={notesOf(lines, data, options, range !== null)} />
     </figure>
   );
 }
@@ -91,7 +107,7 @@ function useFresh(plot: { current: uPlot | null }, data: ChartData): void {
     const zoomed = before.length > 0 && (min !== before[0] || max !== before[before.length - 1]);
     if (now.series.length !== data.y.length + 1) return;
     now.setData([data.x, ...data.y] as uPlot.AlignedData, !zoomed);
-    if (zoomed) now.redraw();
+    if (zoomed && typeof min === "number" && typeof max === "number") now.setScale("x", { min, max });
   }, [data]);
 }
 
@@ -147,14 +163,14 @@ interface LegendProps {
   options: ChartOptions;
   place: Store<number | null>;
   named: boolean;
+  notes: readonly string[];
 }
 
 /** Under the chart: x, the values of a few lines there (the tip beside the pointer names them), and what has to be known of the picture. */
-function Legend({ data, options, place, named }: LegendProps): JSX.Element {
+function Legend({ data, options, place, named, notes }: LegendProps): JSX.Element {
   const at = useStore(place);
   const mains = mainsOf(data);
   const x = at === null ? null : (data.x[at] ?? null);
-  const notes = notesOf(data, options);
   const few = mains.length <= VALUES;
   return (
     <div class="legend">
@@ -237,9 +253,11 @@ const PEAKS = {
   hidden: "Thinned and smoothed: single peaks are not seen.",
 };
 
-function notesOf(data: ChartData, options: ChartOptions): string[] {
+function notesOf(lines: readonly Line[], data: ChartData, options: ChartOptions, zoomed: boolean): string[] {
   const notes: string[] = [];
+  const kept = depth(lines.map((line) => line.series), zoomed);
   if (data.thinned) notes.push(PEAKS[data.peaks]);
+  if (kept) notes.push(kept);
   const first = data.special[0];
   if (first) notes.push(`${data.special.length} × not a number, the first ${first.value} at ${xText(first.x, options)}.`);
   if (isTime(options.axis)) notes.push("Times are estimated.");

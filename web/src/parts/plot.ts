@@ -2,6 +2,7 @@ import uPlot from "uplot";
 import type { Shade } from "../logic/axes";
 import type { ChartData, ChartOptions, Column } from "../logic/chart_data";
 import { number, span } from "../logic/format";
+import type { Range } from "../logic/outliers";
 
 /** A chart on its canvas: uPlot, with shaded attempts, marks of values that are no numbers, and panning. */
 
@@ -13,6 +14,10 @@ export interface PlotOptions extends ChartOptions {
   link: string;
   /** Which place of the data is under the pointer; null: none. */
   onPlace: (at: number | null) => void;
+  /** Which part of x is seen; null: all. */
+  onRange: (range: Range | null) => void;
+  /** What is seen of x at the beginning; null: all. */
+  range: Range | null;
 }
 
 /** Thin lines are drawn several times faster. */
@@ -24,7 +29,7 @@ export function makePlot(element: HTMLElement, data: ChartData, options: PlotOpt
   const [ink, grid] = [colour("--muted"), colour("--line-soft")];
   const log = (on: boolean): Partial<uPlot.Scale> => (on ? { distr: 3, log: 10 } : { distr: 1 });
   const clipped = options.clip ? data.yRange : null;
-  return new uPlot(
+  const made = new uPlot(
     {
       width: options.width,
       height: options.height,
@@ -66,12 +71,24 @@ export function makePlot(element: HTMLElement, data: ChartData, options: PlotOpt
       hooks: {
         drawClear: [(plot) => drawShades(plot, options.shades, colour("--shade"))],
         draw: [(plot) => drawNames(plot, options.shades, ink), (plot) => drawSpecial(plot, data)],
+        setScale: [(plot, key) => key === "x" && options.onRange(partOf(plot))],
         setCursor: [(plot) => options.onPlace(plot.cursor.idx ?? null)],
       },
     },
     [data.x, ...data.y] as uPlot.AlignedData,
     element,
   );
+  if (options.range) made.setScale("x", { min: options.range[0], max: options.range[1] });
+  return made;
+}
+
+/** The part of x that is seen; null: all of it. */
+export function partOf(plot: uPlot): Range | null {
+  const { min, max } = plot.scales.x as { min?: number | null; max?: number | null };
+  const x = plot.data[0];
+  const [first, last] = [x[0], x[x.length - 1]];
+  if (typeof min !== "number" || typeof max !== "number" || first === undefined || last === undefined) return null;
+  return min > first || max < last ? [min, max] : null;
 }
 
 export function xText(value: number | null, options: Pick<ChartOptions, "axis">): string {

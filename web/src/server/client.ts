@@ -1,3 +1,4 @@
+import type { Span } from "../logic/closer";
 import type { Comparison, Detail, Problem, Row, Series, Session } from "./types";
 
 /** The server refused; `message` is a sentence, `missing` the right that the person lacks. */
@@ -46,8 +47,15 @@ export class Client {
     return this.json(runPath(namespace, name), signal ? { signal } : {});
   }
 
-  async metrics(namespace: string, name: string, metrics: readonly string[], signal?: AbortSignal): Promise<Series[]> {
-    const query = metrics.map((one) => `name=${encodeURIComponent(one)}`).join("&");
+  /** Series in at most so many points each; `span`: only these steps, with points as fine as they are kept. */
+  async metrics(
+    namespace: string,
+    name: string,
+    metrics: readonly string[],
+    { points, span, signal }: { points: number; span?: Span; signal?: AbortSignal },
+  ): Promise<Series[]> {
+    const names = metrics.map((one) => `name=${encodeURIComponent(one)}`).join("&");
+    const query = `${names}&points=${points}${span ? `&from=${span.from}&to=${span.to}` : ""}`;
     const answer = await this.json<{ series: Series[] }>(
       `${runPath(namespace, name)}/metrics?${query}`,
       signal ? { signal } : {},

@@ -1,6 +1,6 @@
 import { Store } from "../parts/store";
 import { type Client, sentence } from "./client";
-import { type Curve, MetricsSource } from "./metrics_source";
+import { type Curve, MetricsSource, POINTS_OF_COMPARED } from "./metrics_source";
 import type { Comparison } from "./types";
 
 /** Several Runs side by side. It is read again while somebody looks, for some may be running. */
@@ -15,8 +15,12 @@ export class CompareSource {
   ) {
     this.sources = runs.map((run) => {
       const [namespace = "", name = ""] = run.split("/");
-      return new MetricsSource(client, namespace, name);
+      return new MetricsSource(client, namespace, name, POINTS_OF_COMPARED);
     });
+  }
+
+  source(at: number): MetricsSource | null {
+    return this.sources[at] ?? null;
   }
 
   curve(at: number, metric: string): Store<Curve> | null {

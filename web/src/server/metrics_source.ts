@@ -1,3 +1,4 @@
+import type { Span } from "../logic/closer";
 import { Store } from "../parts/store";
 import { type Client, sentence } from "./client";
 import type { Series } from "./types";
@@ -6,7 +7,13 @@ export interface Curve {
   series: Series | null;
   /** Why there is none; null: it is on its way. */
   problem: string | null;
+  /** How often it was read. */
+  read: number;
 }
+
+/** Points of a curve; where more are kept, a part is read again when somebody zooms in. */
+export const POINTS_OF_RUN = 4_000;
+export const POINTS_OF_COMPARED = 1_500;
 
 const AT_ONCE = 16;
 const WAIT_FOR_MORE = 30;
@@ -28,13 +35,14 @@ export class MetricsSource {
     private readonly client: Client,
     private readonly namespace: string,
     private readonly name: string,
+    private readonly points = POINTS_OF_RUN,
   ) {}
 
   curve(name: string): Store<Curve> {
     const known = this.curves.get(name);
     if (known) return known;
     if (this.curves.size >= KEPT) this.forgetOldest();
-    const made = new Store<Curve>({ series: null, problem: null });
+    const made = new Store<Curve>({ series: null, problem: null, read: 0 });
     this.curves.set(name, made);
     this.want(name);
     return made;
@@ -44,14 +52,14 @@ export class MetricsSource {
   change(name: string, to: (series: Series) => Series | null): void {
     const curve = this.curves.get(name);
     if (!curve) return;
-    const series = curve.value.series;
+    const { series, read } = curve.value;
     const next = series ? to(series) : null;
     if (!next) {
       this.want(name);
       return;
     }
     this.grown.add(name);
-    curve.set({ series: next, problem: null });
+    curve.set({ series: next, problem: null, read });
   }
 
   /**
@@ -67,6 +75,12 @@ export class MetricsSource {
       clearInterval(this.renewal);
       this.renewal = null;
     };
+  }
+
+  /** A part of these curves, with points as fine as they are kept. */
+  closer(names: readonly string[], span: Span, signal: AbortSignal): Promise<Series[]> {
+    const both = AbortSignal.any([signal, this.closing.signal]);
+    return this.client.metrics(this.namespace, this.name, names, { points: this.points, span, signal: both });
   }
 
   private renew(): void {
@@ -107,16 +121,21 @@ export class MetricsSource {
 
   private async read(names: string[]): Promise<void> {
     try {
-      const found = await this.client.metrics(this.namespace, this.name, names, this.closing.signal);
+      const found = await this.client.metrics(this.namespace, this.name, names, {
+        points: this.points,
+        signal: this.closing.signal,
+      });
       for (const name of names) {
         const series = found.find((one) => one.name === name) ?? null;
-        this.curves.get(name)?.set({ series, problem: series ? null : "The Run has no values of this metric." });
+        const curve = this.curves.get(name);
+        const problem = series ? null : "The Run has no values of this metric.";
+        curve?.set({ series, problem, read: curve.value.read + 1 });
       }
     } catch (error) {
       if (this.closing.signal.aborted) return;
       for (const name of names) {
         const curve = this.curves.get(name);
-        if (curve && !curve.value.series) curve.set({ series: null, problem: sentence(error) });
+        if (curve && !curve.value.series) curve.set({ series: null, problem: sentence(error), read: curve.value.read });
       }
     }
   }

@@ -1,10 +1,10 @@
-import { appended } from "../logic/axes";
+import { grown } from "../logic/live";
 import { type Page, setLink } from "../parts/page";
 import { Store } from "../parts/store";
 import { sentence, runPath } from "./client";
 import { MetricsSource } from "./metrics_source";
 import { follow } from "./stream";
-import type { Detail, Points, Problem, Verb } from "./types";
+import type { Detail, News, Problem, Verb } from "./types";
 
 /** One Run, live: its detail, and the curves that somebody looks at. */
 export class RunSource {
@@ -51,10 +51,8 @@ export class RunSource {
       this.problem.set(null);
       this.gone.set(false);
     } else if (event === "metrics") {
-      for (const [name, points] of Object.entries(JSON.parse(data) as Record<string, Points | null>)) {
-        this.metrics.change(name, (series) =>
-          points === null ? null : { ...series, points: appended(series.points, points) },
-        );
+      for (const [name, points] of Object.entries(JSON.parse(data) as Record<string, News | null>)) {
+        this.metrics.change(name, (series) => (points === null ? null : grown(series, points)));
       }
     } else if (event === "gone") {
       this.gone.set(true);

@@ -108,6 +108,14 @@ export interface Points {
   max?: (number | null)[];
 }
 
+/** What a stream tells of a metric: points behind those that are known, and the figures of all values. */
+export interface News extends Omit<Points, "min" | "max"> {
+  min?: number | null;
+  max?: number | null;
+  count?: number;
+  special?: { step: number; value: string }[];
+}
+
 export interface AttemptSpan {
   number: number;
   fromStep: number | null;
@@ -123,6 +131,11 @@ export interface Series {
   points: Points;
   /** True: the server thinned the series; min and max hold every spike. */
   buckets: boolean;
+  /** Values that were logged; steps between two that are kept. */
+  count?: number;
+  stride?: number;
+  /** Kept values of one point: above 1, a part of the series can be read with finer points. */
+  joined?: number;
   attempts: AttemptSpan[];
   special: { step: number; value: string }[];
 }

@@ -9,6 +9,7 @@ import { useSeen } from "../parts/seen";
 import { useSize, useStore } from "../parts/store";
 import type { RunSource } from "../server/run_source";
 import type { Detail } from "../server/types";
+import { useCloser } from "./use_closer";
 
 /** All metrics of a Run as charts. Only those that are seen are mounted and read. */
 export function ChartsTab({ page, source, detail, query }: { page: Page; source: RunSource; detail: Detail; query: URLSearchParams }): JSX.Element {
@@ -67,13 +68,16 @@ export function RunChart({ source, name, options }: { source: RunSource; name: s
   const { series } = curve;
   const byTime = isTime(options.axis);
   useEffect(() => (byTime ? source.metrics.lookByTime(name) : undefined), [source, name, byTime]);
-  const lines = useMemo(
-    () => (series ? [{ label: name, colour: colourOf(0), series, other: other.series ?? undefined }] : []),
-    [series, other, name],
-  );
+  const along = options.axis.startsWith("metric:") ? otherName : null;
+  const closer = useCloser(useMemo(() => [{ source: source.metrics, name, other: along }], [source, name, along]), options.axis);
+  const lines = useMemo(() => {
+    if (!series) return [];
+    const by = other.series ? closer.of(0, otherName, other.series) : undefined;
+    return [{ label: name, colour: colourOf(0), series: closer.of(0, name, series), other: by }];
+  }, [series, other, name, closer.found]);
   const parts = useMemo(() => (series ? shades(series, options.axis) : []), [series, options.axis]);
   return (
-    <Chart title={name} lines={lines} shades={parts} options={options} link={`run ${options.axis}`} problem={curve.problem} legend={false} />
+    <Chart title={name} lines={lines} shades={parts} options={options} link={`run ${options.axis}`} problem={curve.problem} legend={false} onRange={closer.look} />
   );
 }
 

@@ -15,6 +15,7 @@ import { CompareSource } from "../server/compare_source";
 import type { Curve } from "../server/metrics_source";
 import type { Comparison } from "../server/types";
 import { ChartGrid } from "./charts";
+import { useCloser } from "./use_closer";
 import { Parallel } from "./parallel";
 import { Scatter } from "./scatter";
 
@@ -174,18 +175,29 @@ function CompareChart({ source, comparison, name, options, looks, band }: Compar
       for (const stop of stops) stop?.();
     };
   }, [source, name, otherName]);
+  const origins = useMemo(
+    () =>
+      comparison.runs.flatMap((_, at) => {
+        const from = comparison.metrics[name]?.[at] ? source.source(at) : null;
+        return from ? [{ source: from, name, other: otherName, at }] : [];
+      }),
+    [comparison, source, name, otherName],
+  );
+  const closer = useCloser(origins, options.axis);
   const lines = useMemo(() => {
     const found: Line[] = [];
     comparison.runs.forEach((row, at) => {
       const series = source.curve(at, name)?.value.series;
       if (!series || !comparison.metrics[name]?.[at]) return;
-      const other = otherName ? (source.curve(at, otherName)?.value.series ?? undefined) : undefined;
-      const line: Line = { label: row.title, colour: looks.colours[at] ?? "", series, other };
+      const place = origins.findIndex((one) => one.at === at);
+      const along = otherName ? (source.curve(at, otherName)?.value.series ?? undefined) : undefined;
+      const other = along && otherName ? closer.of(place, otherName, along) : undefined;
+      const line: Line = { label: row.title, colour: looks.colours[at] ?? "", series: closer.of(place, name, series), other };
       found.push(band ? { ...line, group: looks.groups[at] ?? "" } : line);
     });
     return found;
-  }, [version, comparison, looks, band, name, otherName]);
-  return <Chart title={name} lines={lines} shades={NONE} options={options} link={`compare ${options.axis}`} problem={null} legend />;
+  }, [version, origins, closer.found, looks, band]);
+  return <Chart title={name} lines={lines} shades={NONE} options={options} link={`compare ${options.axis}`} problem={null} legend onRange={closer.look} />;
 }
 
 const NONE: readonly never[] = [];

@@ -40,6 +40,8 @@ class Curve:
     """Values that were logged."""
     stride: int
     """Steps between two kept values."""
+    joined: int = 1
+    """Kept values of one point; above 1 a part of the curve can be read finer."""
 
     @property
     def bucketed(self) -> bool:
@@ -47,8 +49,13 @@ class Curve:
         return self.least is not None
 
 
-def curve(status: JSON, name: str, points: int = MAX_POINTS) -> Curve | None:
-    """A metric in at most that many points; None where there is none of that name."""
+def curve(
+    status: JSON, name: str, points: int = MAX_POINTS, first: int = 0, last: int | None = None
+) -> Curve | None:
+    """A metric in at most that many points; None where there is none of that name.
+
+    `first` and `last` are the steps of a part, both included. None: to the end.
+    """
     metrics = mapping(status.get("metrics"))
     if name not in metrics:
         return None
@@ -62,36 +69,36 @@ def curve(status: JSON, name: str, points: int = MAX_POINTS) -> Curve | None:
     values = [_value(one) for one in found]
     stride = max(1, number(info.get("stride")))
     count = max(len(values), number(info.get("count")))
-    special = [at * stride for at, value in enumerate(values) if value is None]
-    size = -(-len(values) // max(1, min(points, MAX_POINTS)))
-    if size <= 1 and stride == 1:
-        return Curve(list(range(len(values))), values, None, None, special[:MAX_SPECIAL], count, 1)
-    return _bucketed(values, info, max(1, size), stride, special[:MAX_SPECIAL], count)
+    begin = -(-first // stride)
+    part = values[begin : None if last is None else last // stride + 1]
+    special = [(begin + at) * stride for at, value in enumerate(part) if value is None][:MAX_SPECIAL]
+    size = max(1, -(-len(part) // max(1, min(points, MAX_POINTS))))
+    if size == 1 and stride == 1:
+        return Curve(list(range(begin, begin + len(part))), part, None, None, special, count, 1)
+    step, last_ones, least, most = _buckets(part, info, size, stride, begin)
+    return Curve(step, last_ones, least, most, special, count, stride, size)
 
 
-def _bucketed(
-    values: Sequence[Value], info: JSON, size: int, stride: int, special: list[int], count: int
-) -> Curve:
-    """Buckets of `size` kept values; the extremes that `metricsInfo` knows are in the bucket of their step."""
-    step: list[int] = []
-    last: list[Value] = []
-    least: list[Value] = []
-    most: list[Value] = []
-    for start in range(0, len(values), size):
-        part = values[start : start + size]
-        finite = [one for one in part if one is not None]
-        step.append((start + len(part) - 1) * stride)
-        last.append(part[-1])
-        least.append(min(finite, default=None))
-        most.append(max(finite, default=None))
-    if last:
-        for extremes, key, choose in ((least, "min", min), (most, "max", max)):
-            known = _value(info.get(key))
-            if known is not None:
-                at = min(len(last) - 1, number(info.get(f"{key}Index")) // (size * stride))
-                there = extremes[at]
-                extremes[at] = known if there is None else choose(there, known)
-    return Curve(step, last, least, most, special, count, stride)
+def _buckets(
+    values: Sequence[Value], info: JSON, size: int, stride: int, begin: int
+) -> tuple[list[int], list[Value], list[Value], list[Value]]:
+    """Steps, last, least and greatest of buckets of `size` kept values, the first of which has the place `begin`.
+
+    The extremes that `metricsInfo` knows are in the bucket of their step.
+    """
+    starts = range(0, len(values), size)
+    parts = [values[start : start + size] for start in starts]
+    finite = [[one for one in part if one is not None] for part in parts]
+    least: list[Value] = [min(part, default=None) for part in finite]
+    most: list[Value] = [max(part, default=None) for part in finite]
+    for extremes, key, choose in ((least, "min", min), (most, "max", max)):
+        known = _value(info.get(key))
+        at = number(info.get(f"{key}Index")) // stride - begin
+        if known is not None and 0 <= at < len(values):
+            there = extremes[at // size]
+            extremes[at // size] = known if there is None else choose(there, known)
+    step = [(begin + start + len(part) - 1) * stride for start, part in zip(starts, parts, strict=True)]
+    return step, [part[-1] for part in parts], least, most
 
 
 def special_of(found: Curve) -> list[dict[str, Any]]:

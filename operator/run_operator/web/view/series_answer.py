@@ -13,13 +13,20 @@ MAX_NAMES: Final = 64
 """Metrics of one answer: as many as a Run has."""
 
 
-def series_answer(raw: JSON, names: Sequence[str], now: float, points: int = MAX_POINTS) -> dict[str, Any]:
-    """The series of the named metrics, or of all. An unknown name is left out."""
+def series_answer(
+    raw: JSON,
+    names: Sequence[str],
+    now: float,
+    points: int = MAX_POINTS,
+    first: int = 0,
+    last: int | None = None,
+) -> dict[str, Any]:
+    """The series of the named metrics, or of all, from step `first` to `last`. An unknown name is left out."""
     metadata, status = mapping(raw.get("metadata")), mapping(raw.get("status"))
     created = parse(metadata.get("creationTimestamp"))
     times = LoggedTimes(status, created, now)
     wanted = list(dict.fromkeys(names or mapping(status.get("metrics"))))[:MAX_NAMES]
-    found = [(name, one) for name in wanted if (one := curve(status, name, points)) is not None]
+    found = [(name, one) for name in wanted if (one := curve(status, name, points, first, last)) is not None]
     return {"series": [_series(name, one, times) for name, one in found], "timesEstimated": True}
 
 
@@ -38,6 +45,7 @@ def _series(name: str, found: Curve, times: LoggedTimes) -> dict[str, Any]:
         "buckets": found.bucketed,
         "count": found.count,
         "stride": found.stride,
+        "joined": found.joined,
         "attempts": times.of_attempts(found.count),
         "special": special_of(found),
     }
