@@ -30,7 +30,8 @@ def test_what_becomes_of_a_document():
     assert done.exit_code == 0, done.output
     service, deployment = yaml.safe_load_all(done.stdout)
     assert (service["kind"], deployment["kind"]) == ("Service", "Deployment")
-    assert deployment["spec"]["template"]["spec"]["containers"][0]["command"] == ["mlserver"]
+    program = deployment["spec"]["template"]["spec"]["containers"][0]
+    assert "exec mlserver start /shared/model" in program["args"][1]
 
 
 def test_what_is_not_used_is_noted(tmp_path):
