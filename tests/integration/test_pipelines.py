@@ -90,6 +90,23 @@ def test_a_stop_reaches_the_steps_and_a_resume_goes_on_with_the_rest(operator, p
     assert person.status("other")["state"] == "RUNNING"
 
 
+def test_runctl_says_why_a_pipeline_and_its_step_wait(operator, person, runctl):
+    functions(person, "prepare", "train")
+    begin(person, chain(), url="https://example.org/a.csv")
+    end(person, "p-1", dataset=KEY)
+    person.becomes("p-2", "RUNNING")
+    wait_for("its count", lambda: "1 of 2" in person.status("p")["message"])
+    said = runctl.says("why", "p")
+    assert "sees: Run p-1: COMPLETED, attempt 1, step prepare of a pipeline\n" in said
+    assert "sees: Run p-2: RUNNING, attempt 1, step train of a pipeline: " in said
+    assert "next: nothing" in said
+    assert "waits for: 1 of 2 steps have ended; under way: train" in said
+    assert "sees: Job p-2: attempt 1" in runctl.says("why", "p-2")
+    end(person, "p-2")
+    person.becomes("p", "COMPLETED")
+    assert "state: COMPLETED" in runctl.says("why", "p")
+
+
 def test_a_step_that_cannot_be_run_is_the_end_and_says_which(operator, person):
     functions(person, "a", "b")
     begin(

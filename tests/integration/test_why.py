@@ -5,6 +5,7 @@ from __future__ import annotations
 import urllib.request
 
 from tests.support.harness import wait_for
+from tests.support.runtimes import runtime
 from tests.support.terminal import Terminal
 
 NOWHERE = {"node_selector": [{"key": "zone", "value": "nowhere"}]}
@@ -35,3 +36,12 @@ def test_a_function_that_is_missing_is_named(operator, person, runctl):
     )  # fmt: skip
     wait_for("its wait", lambda: person.status("x").get("message"))
     assert "waits for: Function container://demo/f" in runctl.says("why", "x")
+
+
+def test_a_runtime_is_part_of_what_runctl_sees(operator, person, runctl):
+    person.apply(runtime("echo", namespace=person.namespace) | {"metadata": {"name": "echo"}})
+    person.apply_run("x", kind="echo+serve", spec={"image": None, "function": "echo://demo/f:v1"})
+    wait_for("its Function", lambda: person.status("x").get("reason") == "FunctionNotFound")
+    said = runctl.says("why", "x")
+    assert "waits for: Function echo://demo/f" in said
+    assert "needs a Runtime" not in said

@@ -40,7 +40,8 @@ class Cluster(Transport):
 
     def get(self, resource: Resource, name: str, subresource: str | None = None) -> dict[str, Any]:
         """One object."""
-        return self.json("GET", resource.path(self.namespace, name, subresource))
+        namespace = self.namespace if resource.is_namespaced else None
+        return self.json("GET", resource.path(namespace, name, subresource))
 
     def create(self, resource: Resource, body: JSON, *, dry_run: bool = False) -> dict[str, Any]:
         """POST; EntityAlreadyExistsError when the name is taken. `dry_run`: everything but storing it."""

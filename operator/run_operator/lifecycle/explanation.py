@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 from run_operator.api.conditions import FINAL, State, state_of
-from run_operator.api.raw import stamp
+from run_operator.api.constants import LABEL_STEP
+from run_operator.api.raw import mappings, stamp, text
 from run_operator.api.run import Run
 from run_operator.children import DeploymentView, JobView, PodView
 from run_operator.lifecycle.model import (
@@ -43,6 +44,7 @@ _WAITS: Final = {
 def explain(run: Run, observed: Observed, made: Plan) -> list[str]:
     """Lines `key: value`; a key may occur several times."""
     lines = [("state", _state(run)), *(("sees", line) for line in _seen(observed))]
+    lines += [("sees", line) for line in _not_begun(run)]
     lines += [("next", line) for line in _steps(run, made)] or [("next", NOTHING)]
     lines += [("waits for", line) for line in _waits(run, made)]
     if made.wake_at is not None:
@@ -60,6 +62,8 @@ def _state(run: Run) -> str:
         parts.append("asked to be stopped")
     if run.deleting:
         parts.append("being deleted")
+    if run.pipeline:
+        parts.append(f"step {run.labels.get(LABEL_STEP) or run.name} of a pipeline")
     return ", ".join(parts)
 
 
@@ -74,11 +78,24 @@ def _seen(observed: Observed) -> Iterator[str]:
     for pod in (*observed.pods, *observed.gone):
         yield f"pod {pod.name} of attempt {pod.attempt}: {_pod(pod)}"
     for step in observed.steps:
-        yield f"Run {step.name} of a step: {_state(step)}"
+        said = step.status.get("message") if state_of(step.status.get("state")) != State.COMPLETED else ""
+        yield f"Run {step.name}: {_state(step)}" + (f": {said}" if said else "")
     for said in observed.said:
         yield f"Event {said.reason}, {said.ago:.0f} s ago: {said.message}"
     if not (observed.job or observed.deployment or observed.pods or observed.steps):
         yield "no Job, no Deployment and no pod of it"
+
+
+def _not_begun(run: Run) -> Iterator[str]:
+    """Steps of a pipeline that have no Run yet."""
+    nodes = mappings(run.status.get("nodes"))
+    titles = {node.get("name"): text(node.get("display_name")) for node in nodes}
+    for node in nodes:
+        if not node.get("run_id"):
+            before = ", ".join(titles.get(name, name) for name in node.get("after") or ())
+            yield f"step {text(node.get('display_name'))}: no Run yet" + (
+                f"; it comes after {before}" if before else ""
+            )
 
 
 def _job(job: JobView) -> str:
@@ -139,7 +156,7 @@ def _waits(run: Run, made: Plan) -> Iterator[str]:
         return
     if made.ask is not None:
         yield f"Events about {made.ask.kind.removeprefix('Ended')} {made.ask.name}"
-    if state in _WAITS and not made.actions:
+    if state in _WAITS and not made.actions and not (state == State.RUNNING and status.get("nodes")):
         yield _WAITS[state]
     elif status.get("message"):
         yield str(status["message"])

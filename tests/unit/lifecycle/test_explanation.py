@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import get_args
 
 import pytest
 
+from run_operator.api.constants import LABEL_STEP
 from run_operator.api.references import Catalog
 from run_operator.lifecycle import explanation
 from run_operator.lifecycle.explanation import NOTHING, explain
 from run_operator.lifecycle.model import Action, Observed
 from tests.support.builders import job, pod, run, serve
 from tests.support.planning import running, seen, status_of, step
+from tests.support.workflows import build, task, workflow
 
 
 def lines_of(one, observed: Observed | None = None) -> list[str]:
@@ -36,6 +39,24 @@ def test_a_run_that_waits_for_a_function_names_it():
     one = run({"task": "container+job://demo/t", "function": "container://demo/f:v1"})
     lines = lines_of(one, Observed(catalog=Catalog()))
     assert any(line.startswith("waits for: Function container://demo/f") for line in lines)
+
+
+def test_a_pipeline_names_its_steps_what_they_say_and_which_have_no_run_yet():
+    encoded = build(workflow([task("a"), task("b", "a")]))
+    one = run(
+        {"task": "hera+pipeline://demo/t", "build": encoded},
+        kind="hera+pipeline:run",
+        status=status_of("RUNNING"),
+    )
+    nodes = step(one, Observed(fresh=True)).status["nodes"]
+    waits = status_of("PENDING") | {"message": "no node has room"}
+    first = run(name="hello-1", status=waits)
+    first = replace(first, pipeline=one.uid, labels={LABEL_STEP: "a"})
+    lines = lines_of(
+        replace(one, status={**one.status, "nodes": nodes}), Observed(steps=(first,), fresh=True)
+    )
+    assert "sees: Run hello-1: PENDING, attempt 1, step a of a pipeline: no node has room" in lines
+    assert "sees: step b: no Run yet; it comes after a" in lines
 
 
 def test_where_nothing_is_to_be_done_it_says_so():
