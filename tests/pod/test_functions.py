@@ -52,6 +52,21 @@ class TestResults:
         assert pod.run(code, parameters={"x": 3}).code == 0
         assert ingest.received[0]["results"] == {"output_0": 3}
 
+    def test_numbers_of_numpy_are_numbers(self, pod, ingest):
+        code = "import numpy as np\ndef run():\n    return np.int64(3), {'a': [np.float32(0.5), np.bool_(True)]}\n"
+        ended = pod.run(code)
+        if "No module named 'numpy'" in ended.words:
+            pytest.skip("this Python has no numpy")
+        assert ended.code == 0, ended
+        assert ingest.received[0]["results"] == {"output_0": 3, "output_1": {"a": [0.5, True]}}
+
+    @pytest.mark.parametrize("word", ["def", "async def"])
+    def test_a_generator_is_no_result(self, pod, ingest, word):
+        ended = pod.run(f"{word} run():\n    yield 1\n")
+        assert ended.words.startswith(
+            "InvalidResult: the result 'output_0' is a generator, of which nothing has run"
+        )
+
     def test_nothing_returned_is_nothing_sent(self, pod, ingest):
         assert pod.run("def run():\n    print('done')\n") == (0, "done\n", "", "")
         assert ingest.received == []
@@ -104,6 +119,27 @@ class TestArguments:
         ended = pod.run(code, handler="main:gr\u00f6\u00dfe", parameters={"l\u00e4nge": 3})
         assert ended.code == 0, ended
         assert ingest.received[0]["results"] == {"output_0": {"\u9762\u7a4d": 6}}
+
+    def test_the_command_line_is_that_of_a_program_without_arguments(self, pod, ingest):
+        code = (
+            "import argparse, sys\ndef run():\n    parser = argparse.ArgumentParser()\n"
+            "    parser.add_argument('--rate', default=0.5)\n    return parser.parse_args().rate, sys.argv[0][-8:]\n"
+        )
+        assert pod.run(code).code == 0
+        assert list(ingest.received[0]["results"].values()) == [0.5, "/main.py"]
+
+    def test_a_method_that_is_named_by_its_class(self, pod, ingest):
+        ended = pod.run(
+            "class Model:\n    def fit(self, x):\n        return x\n",
+            handler="Model.fit",
+            parameters={"x": 1},
+        )
+        assert "missing a required argument: 'self'; it is a method: make an object" in ended.words
+
+    def test_an_init_function_that_is_a_coroutine(self, pod, ingest):
+        code = "async def init(context):\n    context.seed = 7\ndef run(context):\n    return context.seed\n"
+        assert pod.run(code, init_function="init").code == 0
+        assert ingest.received[0]["results"] == {"output_0": 7}
 
     def test_parameters_defaults_context_and_event(self, pod, ingest):
         code = (

@@ -207,6 +207,16 @@ class TestWorkers:
         assert json.loads(served.ask().body) == [5, 1]
         assert json.loads(served.ask().body) == [5, 1, 1]
 
+    @pytest.mark.parametrize("workers", ["1", "2"])
+    def test_an_init_function_may_be_a_coroutine(self, serve, workers):
+        served = serve(
+            "import asyncio\nasync def init(context):\n    await asyncio.sleep(0)\n    context.n = 7\n"
+            "def run(context):\n    return context.n\n",
+            init_function="init",
+            environment={"RUN_SERVE_WORKERS": workers},
+        )
+        assert served.ask().body == b"7"
+
     def test_one_event_at_a_time(self, serve):
         served = serve(
             "import threading, time\nbusy = []\n"

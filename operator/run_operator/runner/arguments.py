@@ -30,9 +30,16 @@ def compose(
         name = getattr(handler, "__name__", "handler")
         raise RunnerError(
             INVALID_ARGUMENTS,
-            f"{name}{signature} cannot be called with {', '.join(sorted(given)) or 'nothing'}: {error}",
+            f"{name}{signature} cannot be called with {', '.join(sorted(given)) or 'nothing'}: {error}{_hint(signature)}",
         ) from error
     return given
+
+
+def _hint(signature: inspect.Signature) -> str:
+    """What to do about a method that was named by its class."""
+    if next(iter(signature.parameters), "") != "self":
+        return ""
+    return "; it is a method: make an object of its class in the module (model = Model()) and name that one's (model.method)"
 
 
 def compose_init(init: Callable[..., Any], parameters: Mapping[str, Any], context: Any) -> dict[str, Any]:

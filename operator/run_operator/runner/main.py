@@ -149,6 +149,7 @@ class Runner:
         self.stage = "importing the handler"
         sys.meta_path.insert(0, AddOnImport())
         file = os.environ.get(ENV_FILE) or None
+        sys.argv[:] = [os.path.join(os.getcwd(), file or "")]  # a function that parses arguments finds none
         functions = load(document.handler, document.init_function, os.getcwd(), file)
         return Prepared(document, functions, sdk.Session(document))
 
@@ -163,7 +164,7 @@ class Runner:
         if init is not None:
             self.stage = "running the init function"
             given = arguments.compose_init(init, prepared.document.init_parameters, context)
-            guarded(lambda: init(**given), INIT_FAILED, "the init function")
+            guarded(lambda: awaited(init(**given)), INIT_FAILED, "the init function")
         return context
 
     def _job(self) -> None:
@@ -279,14 +280,19 @@ def is_decorated(handler: Callable[..., Any]) -> bool:
 
 
 def awaited(value: Any) -> Any:
-    """What a coroutine returns; any other value as it is."""
+    """What a coroutine returns, in an event loop of its own; any other value as it is."""
     from inspect import iscoroutine
 
     if not iscoroutine(value):
         return value
     import asyncio
 
-    return asyncio.run(value)
+    outer = asyncio._get_running_loop()  # noqa: SLF001 - one of several servers imports the function in its loop
+    asyncio._set_running_loop(None)  # noqa: SLF001
+    try:
+        return asyncio.run(value)
+    finally:
+        asyncio._set_running_loop(outer)  # noqa: SLF001
 
 
 def collected(session: sdk.Session, value: Any, *, named: bool) -> tuple[dict[str, Any], dict[str, str]]:

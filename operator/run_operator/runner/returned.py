@@ -43,8 +43,18 @@ def is_json(values: list[Any]) -> bool:
 
 
 def plain_results(values: list[Any]) -> dict[str, Any]:
-    """Values by the names they get where the handler gives none."""
-    return {f"output_{i}": value for i, value in enumerate(values)}
+    """Values by the names they get where the handler gives none. Numbers of numpy become Python's."""
+    return {f"output_{i}": _native(value, MAX_DEPTH) for i, value in enumerate(values)}
+
+
+def _native(value: Any, depth: int) -> Any:
+    if type(value).__module__ == "numpy" and getattr(value, "ndim", 1) == 0:
+        return value.item()
+    if depth and type(value) is dict:
+        return {key: _native(inner, depth - 1) for key, inner in value.items()}
+    if depth and type(value) in (list, tuple):
+        return [_native(inner, depth - 1) for inner in value]
+    return value
 
 
 def check(results: Mapping[str, Any], outputs: Mapping[str, Any]) -> None:
@@ -106,6 +116,12 @@ def _size(name: str, value: Any, left: int, depth: int) -> int:
             raise RunnerError(INVALID_RESULT, f"the result {name!r} holds a map whose keys are not all texts")
         return _sum(name, value.keys(), left, depth) + _sum(name, value.values(), left, depth)
     kind = f"{type(value).__module__}.{type(value).__qualname__}"
+    if kind in ("builtins.generator", "builtins.async_generator"):
+        raise RunnerError(
+            INVALID_RESULT,
+            f"the result {name!r} is a generator, of which nothing has run: a job returns its values, as return list(...); "
+            "a served function may yield",
+        )
     raise RunnerError(
         INVALID_RESULT,
         f"the result {name!r} is a {kind}, which is not JSON: return numbers, texts, lists and maps; "
