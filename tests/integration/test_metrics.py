@@ -7,10 +7,12 @@ import math
 import os
 import subprocess
 import sys
+import time
 
 import pytest
 
 from run_operator.api.pod_contract import audience, path
+from run_operator.api.raw import parse
 from tests.support.harness import condition, wait_for
 from tests.support.metrics_pod import MetricsPod, published, running_pod, token
 
@@ -44,6 +46,12 @@ def test_a_logged_list_is_printed_as_a_plain_list_within_seconds(person, logging
     assert printed(person, "train", ".status.metrics.loss") == "[0.5,1,2.25,1e-7,1e+22,null]"
     assert pod.poll() == {"accepted": 1, "committed": 1, "notes": []}
     status = person.status("train")
+    arrivals = status["metricsInfo"]["loss"].pop("arrivals")
+    assert (arrivals["counts"], arrivals["seconds"][-1] - arrivals["seconds"][0]) == (
+        [0, 6],
+        pytest.approx(2),
+    )
+    assert abs((parse(arrivals["since"]) or 0) - time.time()) < 60
     assert status["metricsInfo"]["loss"] == {
         "kind": "List", "count": 6, "stride": 1, "min": 1e-7, "minIndex": 3, "max": 1e22, "maxIndex": 4,
         "sum": 1e22, "sumRest": pytest.approx(3.7500001), "nonFinite": 1, "firstNonFinite": 5,

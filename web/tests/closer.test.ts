@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type ChartOptions, chartData, colourOf } from "../src/logic/chart_data";
-import { depth, spanOf, spliced } from "../src/logic/closer";
+import { depth, spanOf, spliced, timesOf } from "../src/logic/closer";
 import type { Series } from "../src/server/types";
 import { generator, paused } from "./samples";
 
@@ -74,4 +74,12 @@ test("a chart says whether there is more than is drawn", () => {
   assert.equal(depth([kept], false), "");
   assert.ok(/^Every value is drawn/.test(depth([kept], true)));
   assert.ok(/every 4th value .* nothing finer/.test(depth([{ ...kept, stride: 4 }], true)));
+});
+
+test("a chart by time says whose times are estimated", () => {
+  const series = answer([1, 2, 3, 4], 1);
+  assert.ok(/^Times are estimated/.test(timesOf([series])));
+  assert.ok(/^Times are estimated/.test(timesOf([{ ...series, estimated: 4 }, { ...series, estimated: 0 }])));
+  assert.ok(/came in.$/.test(timesOf([{ ...series, estimated: 0 }])));
+  assert.ok(/first 2 values/.test(timesOf([{ ...series, estimated: 2 }, { ...series, estimated: 0 }])));
 });

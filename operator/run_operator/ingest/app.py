@@ -83,7 +83,7 @@ class Ingest:
         limits, clock, counters = limits or IngestLimits(), time.monotonic, IngestTelemetry(registry)
         me = secrets.token_hex(6)
         self._endpoint = endpoint
-        ledgers = self._ledgers = Sessions(api, directory, limits, clock, where)
+        ledgers = self._ledgers = Sessions(api, directory, limits, clock, time.time, where)
         committer = self._committer = Committer(
             api, directory, ledgers, counters, pace or Pace(), clock, time.time, me, settled, where
         )

@@ -88,7 +88,7 @@ class Session:
 
 
 class Sessions:
-    """Bounded by the values held; `clock` is monotonic seconds."""
+    """Bounded by the values held; `clock` is monotonic seconds, `wall` seconds since the epoch."""
 
     def __init__(
         self,
@@ -96,9 +96,11 @@ class Sessions:
         directory: ClusterView,
         limits: IngestLimits,
         clock: Clock,
+        wall: Clock,
         where: Callable[[Run], str],
     ) -> None:
         self._where = where
+        self._wall = wall
         self._api = api
         self._directory = directory
         self._limits = limits
@@ -137,7 +139,7 @@ class Sessions:
 
     def reload(self, entry: Session, raw: JSON) -> None:
         """Read the Run again, because another replica wrote it. The writers send again what is missing in it."""
-        entry.ledger = RunLedger(entry.ledger.uid, raw.get("status") or {})
+        entry.ledger = self._ledger(entry.ledger.uid, raw)
         entry.doubts.clear()
         entry.overtaken()
 
@@ -163,12 +165,15 @@ class Sessions:
             raise DeniedError(503, "the API server cannot be asked about the Run", retry_after=2) from error
         if (raw.get("metadata") or {}).get("uid") != run.uid:
             raise DeniedError(404, f"Run {run.name} was deleted; another one has its name now")
-        ledger = RunLedger(run.uid, raw.get("status") or {})
+        ledger = self._ledger(run.uid, raw)
         entry = Session(
             run.key, ledger, rest_bytes(raw), self._clock(), where=self._where(Run.from_object(raw))
         )
         self._entries[run.uid] = entry
         return entry
+
+    def _ledger(self, uid: str, raw: JSON) -> RunLedger:
+        return RunLedger(uid, raw.get("status") or {}, self._wall() - self._clock())
 
     def _make_room(self, namespace: str) -> None:
         """Drop committed sessions of the namespace that holds the most, the least recently used first.

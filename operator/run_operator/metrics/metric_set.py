@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from run_operator.metrics.arrivals import room
 from run_operator.metrics.numbers import LONGEST, Value, key_bytes, text_bytes
 from run_operator.metrics.protocol import Append, Batch, Op, Put, Replace, Set, Truncate, UnacceptableError
 from run_operator.metrics.series import Series, Single
@@ -46,8 +47,8 @@ class MetricSet:
         """Bytes of all metrics as one JSON object; an upper bound."""
         return 2 + sum(key_bytes(key) + metric.size for key, metric in self.metrics.items())
 
-    def apply(self, batch: Batch, limits: MetricLimits) -> list[str]:
-        """Apply all operations in order; returns notes for the sender.
+    def apply(self, batch: Batch, limits: MetricLimits, now: float | None = None) -> list[str]:
+        """Apply all operations in order; returns notes for the sender. `now`: see `Series.append`.
 
         Raises UnacceptableError; then only the counts of refused values have changed.
         """
@@ -59,7 +60,7 @@ class MetricSet:
             note = self._refused(op, limits) if limits.fail else None
             if note is None:
                 stored += 1
-                note = self._apply(op)
+                note = self._apply(op, now)
             if note and len(notes) < MAX_NOTES:
                 notes.append(note)
         if batch.ops and not stored:
@@ -82,6 +83,13 @@ class MetricSet:
             size -= largest.size
             largest.thin()
             size += largest.size
+
+    def fit_arrivals(self, budget: int) -> int:
+        """Keep as many samples of when values came in as there is room for; returns their number."""
+        lists = [one for one in self.metrics.values() if isinstance(one, Series)]
+        for series in lists:
+            series.arrivals.fit(room(budget, len(lists)))
+        return sum(len(series.arrivals) for series in lists)
 
     def _check_room(self, ops: Sequence[Op], limits: MetricLimits) -> None:
         """Refuse new names that do not fit even if every list were thinned to one value.
@@ -134,19 +142,19 @@ class MetricSet:
             return LONGEST + text_bytes(values) - there.size
         return LONGEST + text_bytes(there.fresh(values) if isinstance(there, Series) else values)
 
-    def _apply(self, op: Op) -> str | None:
+    def _apply(self, op: Op, now: float | None) -> str | None:
         there = self.metrics.get(op.key)
         match op:
             case Append(key, values):
-                self._list(key, there).append(values)
+                self._list(key, there).append(values, now)
             case Replace(key, values):
                 series = Series(ignored=there.ignored if there else 0)
-                series.append(values)
+                series.append(values, now)
                 self.metrics[key] = series
             case Put(key, value) if there is None:
                 self.metrics[key] = Single(value)
             case Put(key, value):
-                self._list(key, there).append([value])
+                self._list(key, there).append([value], now)
             case Set():
                 return self._set(op, there)
             case Truncate(key, length):

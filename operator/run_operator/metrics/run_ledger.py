@@ -25,6 +25,8 @@ from run_operator.metrics.watermarks import Watermarks
 LEAST_BUDGET: Final = 1024
 INFO_BYTES: Final = 250
 """Approximate size of one entry in `metricsInfo`."""
+SAMPLE_BYTES: Final = 14
+"""The same of one sample of when values came in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +57,11 @@ class Commit:
 
 
 class RunLedger:
-    """Built from the status of a Run. One event loop owns it; times are seconds of one clock."""
+    """Built from the status of a Run. One event loop owns it; times are seconds of one clock, which began at `epoch`."""
 
-    def __init__(self, uid: str, status: JSON) -> None:
+    def __init__(self, uid: str, status: JSON, epoch: float = 0.0) -> None:
         self.uid = uid
+        self._epoch = epoch
         self._watermarks = Watermarks.restored(_map(status.get("metricsIngest")))
         self._metrics = status_fields.restored(_map(status.get("metrics")), _map(status.get("metricsInfo")))
         self._metrics.refused = self._watermarks.refused
@@ -106,7 +109,10 @@ class RunLedger:
     @property
     def values(self) -> int:
         """Number of values held: a measure of memory."""
-        return sum(len(getattr(metric, "kept", ())) + 1 for metric in self._metrics.metrics.values())
+        return sum(
+            len(getattr(metric, "kept", ())) + len(getattr(metric, "arrivals", ())) + 1
+            for metric in self._metrics.metrics.values()
+        )
 
     def accepted(self, writer: str | None) -> int:
         """The number of the writer's last accepted batch; 0 if there is none."""
@@ -152,6 +158,7 @@ class RunLedger:
         budget = max(LEAST_BUDGET, limits.budget // self._squeeze)
         self._metrics.fit(budget)
         size = self._metrics.size
+        samples = self._metrics.fit_arrivals(budget)
         ingest = {
             **self._watermarks.to_status(),
             **extra,
@@ -174,7 +181,8 @@ class RunLedger:
             {"op": "add", "path": f"/status/{name}", "value": value} for name, value in status.items()
         ]
         writers = dict(self._watermarks.writers)
-        about = size + INFO_BYTES * len(self._metrics.metrics) + sum(len(name) + 8 for name in writers)
+        info = INFO_BYTES * len(self._metrics.metrics) + SAMPLE_BYTES * samples
+        about = size + info + sum(len(name) + 8 for name in writers)
         return Commit(operations, commit_id, writers, self._revision, metrics, about, self._state(commit_id))
 
     def landed(self, commit: Commit, sent_at: float) -> None:
@@ -209,7 +217,7 @@ class RunLedger:
     def _apply(self, batch: Batch, limits: MetricLimits, now: float) -> list[str]:
         refused = self._metrics.refused
         try:
-            notes = self._metrics.apply(batch, limits)
+            notes = self._metrics.apply(batch, limits, self._epoch + now)
         except RefusedBatchError:
             if self._metrics.refused != refused:
                 self._touch(now)  # the count of refused values is stored too

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from math import fsum
 
+from run_operator.metrics.arrivals import Arrivals
 from run_operator.metrics.numbers import LONGEST, Number, Value, text_bytes
 
 
@@ -85,6 +86,7 @@ class Series:
     """Number of values refused at the budget (`onLimit: Fail`); after the first one the list does not grow."""
     ignored: int = 0
     """Number of `set` values that were not stored because the metric existed."""
+    arrivals: Arrivals = field(default_factory=Arrivals)
     _bytes: int = 0
 
     @classmethod
@@ -106,8 +108,10 @@ class Series:
         """The values that an append would keep."""
         return list(values[(-self.count) % self.stride :: self.stride])
 
-    def append(self, values: Sequence[Value]) -> None:
-        """Append values."""
+    def append(self, values: Sequence[Value], now: float | None = None) -> None:
+        """Append values, which came in at this time (seconds since the epoch) if that is known."""
+        if now is not None:
+            self.arrivals.note(self.count, self.count + len(values), now)
         kept = self.fresh(values)
         self.figures.add(values, self.count)
         self.count += len(values)
@@ -131,6 +135,7 @@ class Series:
             return
         self.kept = self.kept[: -(-length // self.stride)]
         self.count = length
+        self.arrivals.truncate(length)
         self.rewinds += 1
         self.refused = 0
         self._bytes = text_bytes(self.kept)

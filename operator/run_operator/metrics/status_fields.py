@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from run_operator.api.raw import JSON, pointer
+from run_operator.metrics.arrivals import Arrivals
 from run_operator.metrics.metric_set import Metric, MetricSet
 from run_operator.metrics.numbers import NotANumberError, Number, Value, numbers
 from run_operator.metrics.series import Aggregates, Series, Single
@@ -67,6 +68,7 @@ def _of_series(series: Series) -> dict[str, Any]:
         "ignored": series.ignored,
     }
     entry |= {name: value for name, value in rare.items() if value}
+    entry |= {"arrivals": series.arrivals.to_status()} if series.arrivals.counts else {}
     return entry if series.exact else entry | {"exact": False}
 
 
@@ -91,6 +93,8 @@ def _series(kept: list[Value], entry: JSON) -> Series:
     series.refused = _count(entry, "refused")
     series.ignored = _count(entry, "ignored")
     series.exact = entry.get("exact") is not False
+    arrivals = Arrivals.restored(entry.get("arrivals"))
+    series.arrivals = arrivals if arrivals.counts and arrivals.counts[-1] == count else Arrivals()
     return series
 
 

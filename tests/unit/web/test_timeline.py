@@ -68,6 +68,22 @@ def test_active_time_skips_the_pause_between_attempts():
     assert series["attempts"][1]["fromActive"] == 28.0
 
 
+def test_times_at_which_values_came_in_are_those_of_the_curve():
+    arrivals = {"since": "2026-11-29T10:00:00Z", "counts": [0, 2, 2, 3], "seconds": [6, 8, 63, 65]}
+    info = {"count": 4, "stride": 1, "arrivals": arrivals | {"counts": [1, 3, 3, 4]}}
+    raw = {"metadata": {"creationTimestamp": at(0)}, "status": STATUS | {"metricsInfo": {"loss": info}}}
+    (series,) = series_answer(raw, ["loss"], now=CREATED + 95)["series"]
+    # The first value came in before the first sample: it ran for 4 s until then.
+    assert series["estimated"] == 1
+    assert [one - CREATED for one in series["points"]["wall"]] == [6.0, 7.0, 8.0, 65.0]
+    assert series["points"]["active"] == [4.0, 5.0, 6.0, 31.0]
+    spans = [(one["number"], one["fromStep"], one["toStep"]) for one in series["attempts"]]
+    assert spans == [(1, 0, 2), (2, 3, 3)]
+    none = STATUS | {"metrics": {"loss": [1.0]}, "metricsInfo": {"loss": {"count": 1, "arrivals": arrivals}}}
+    (first,) = series_answer(raw | {"status": none}, ["loss"], now=CREATED + 95)["series"]
+    assert [(one["number"], one["fromStep"]) for one in first["attempts"]] == [(1, 0), (2, None)]
+
+
 def test_a_run_of_which_nothing_is_known():
     assert attempts({}, None) == []
     raw = {"metadata": {}, "status": {"metrics": {"a": [1]}}}

@@ -3,7 +3,7 @@ import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import type uPlot from "uplot";
 import { type Shade, isTime } from "../logic/axes";
 import { type ChartData, type ChartOptions, type Line, chartData } from "../logic/chart_data";
-import { depth } from "../logic/closer";
+import { depth, timesOf } from "../logic/closer";
 import { csv } from "../logic/csv";
 import { svg } from "../logic/drawing";
 import { number } from "../logic/format";
@@ -260,7 +260,7 @@ function notesOf(lines: readonly Line[], data: ChartData, options: ChartOptions,
   if (kept) notes.push(kept);
   const first = data.special[0];
   if (first) notes.push(`${data.special.length} × not a number, the first ${first.value} at ${xText(first.x, options)}.`);
-  if (isTime(options.axis)) notes.push("Times are estimated.");
+  if (isTime(options.axis)) notes.push(timesOf(lines.map((line) => line.series)));
   if (options.clip) notes.push("Far values are outside of the picture.");
   return notes;
 }

@@ -58,13 +58,13 @@ export class MetricsSource {
       this.want(name);
       return;
     }
-    this.grown.add(name);
+    if (next.estimated !== 0) this.grown.add(name);
     curve.set({ series: next, problem: null, read });
   }
 
   /**
-   * Somebody looks at the curve by time. The times of values are estimates that shift as more values come: a curve
-   * that grew is read again, now and then.
+   * Somebody looks at the curve by time. Estimated times shift as more values come: a curve that has some and grew is read
+   * again, now and then.
    */
   lookByTime(name: string): () => void {
     this.timed.add(name);

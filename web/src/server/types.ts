@@ -136,6 +136,8 @@ export interface Series {
   stride?: number;
   /** Kept values of one point: above 1, a part of the series can be read with finer points. */
   joined?: number;
+  /** Values, from the first on, whose times nobody knows: they are spread evenly. */
+  estimated?: number;
   attempts: AttemptSpan[];
   special: { step: number; value: string }[];
 }

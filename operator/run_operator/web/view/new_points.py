@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 from run_operator.api.raw import JSON, mapping, number, parse
 from run_operator.web.view.curves import NOT_FINITE
 from run_operator.web.view.detail import summaries
-from run_operator.web.view.timeline import LoggedTimes
+from run_operator.web.view.logged_times import RunTimes
 
 MOST: Final = 2000
 """New points of one metric; the page reads the series again where there are more."""
@@ -42,7 +42,7 @@ def new_points(raw: JSON, before: Cursor, now: float) -> dict[str, Any]:
     if not changed:
         return {}
     created = parse(mapping(raw.get("metadata")).get("creationTimestamp"))
-    times = LoggedTimes(status, created, now)
+    run = RunTimes(status, created, now)
     figures = {one["name"]: one for one in summaries(status)}
     found: dict[str, Any] = {}
     for name in changed:
@@ -54,13 +54,13 @@ def new_points(raw: JSON, before: Cursor, now: float) -> dict[str, Any]:
             continue
         values = [one if type(one) in (float, int) else None for one in metrics[name][known.kept :]]
         steps = [at * seen.stride for at in range(known.kept, seen.kept)]
-        active = times.active(steps, seen.logged)
+        times = run.of(name, seen.logged)
         special = [
             {"step": step, "value": NOT_FINITE}
             for step, one in zip(steps, values, strict=True)
             if one is None
         ]
-        points = {"step": steps, "wall": times.wall(active), "active": active, "value": values}
+        points = {"step": steps, "wall": times.wall(steps), "active": times.active(steps), "value": values}
         found[name] = summary | points | {"from": known.logged, "special": special}
     return found
 

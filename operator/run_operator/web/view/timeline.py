@@ -1,15 +1,13 @@
-"""The attempts of a Run over time: when it waited, ran, was stopped, and when its values were logged."""
+"""The attempts of a Run over time: when it waited, ran, was stopped."""
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import ceil
 from typing import Any, Final
 
 from run_operator.api.conditions import FINAL, QUEUED, State, find, state_of
-from run_operator.api.raw import JSON, mapping, mappings, number, parse, precise_stamp, text
+from run_operator.api.raw import JSON, mappings, number, parse, precise_stamp, text
 
 PHASES: Final[Mapping[State, str]] = {
     State.CREATED: "pending",
@@ -144,78 +142,3 @@ def _outcome(entry: JSON, status: JSON, is_last: bool) -> str:
     if text(entry.get("reason")) == "Suspended":
         return "stopped"
     return "completed" if text(entry.get("reason")) in COMPLETIONS else "failed"
-
-
-class LoggedTimes:
-    """When each step was logged.
-
-    The status keeps no time of single values: they are spread evenly over the time in which the program ran, up to the last
-    commit. That is an estimate, and the answer says so.
-    """
-
-    def __init__(self, status: JSON, created: float | None, now: float) -> None:
-        ingest = mapping(status.get("metricsIngest"))
-        end = parse(ingest.get("lastCommitTime")) or parse(status.get("completionTime")) or now
-        spans = [
-            (one.since, min(end, one.until if one.until is not None else now))
-            for one in phases(status, created)
-            if one.name == "running"
-        ]
-        self._spans = [(since, until) for since, until in spans if until > since]
-        self._attempts = [
-            (number(one.get("attempt")), parse(one.get("startTime")) or 0.0)
-            for one in mappings(status.get("attempts"))
-        ]
-        self._goes_on = state_of(status.get("state")) == State.RUNNING
-        self._offsets = [0.0]
-        for since, until in self._spans:
-            self._offsets.append(self._offsets[-1] + until - since)
-
-    @property
-    def total(self) -> float:
-        """Seconds in which the program ran."""
-        return self._offsets[-1]
-
-    def active(self, steps: Sequence[int], count: int) -> list[float]:
-        """Seconds in which the program had run when each of these steps was logged."""
-        each = self.total / max(1, count)
-        return [round((step + 1) * each, 3) for step in steps]
-
-    def wall(self, active: Sequence[float]) -> list[float | None]:
-        """The times of these steps, in seconds since the epoch."""
-        return [self._moment(one) for one in active]
-
-    def of_attempts(self, count: int) -> list[dict[str, Any]]:
-        """For each attempt that ran, the range of its values among all logged ones."""
-        each = self.total / max(1, count)
-        found = []
-        for place, (attempt, began) in enumerate(self._attempts):
-            ended = self._attempts[place + 1][1] if place + 1 < len(self._attempts) else float("inf")
-            own = [
-                at
-                for at, (since, _) in enumerate(self._spans)
-                if (place == 0 or since >= began - 0.5) and since < ended - 0.5
-            ]
-            if not own or not each:
-                continue
-            first, last = self._offsets[own[0]], self._offsets[own[-1] + 1]
-            goes_on = self._goes_on and own[-1] == len(self._spans) - 1
-            found.append(
-                {
-                    "number": attempt,
-                    "fromStep": min(count - 1, max(0, ceil(first / each - 1e-9))),
-                    "toStep": min(count - 1, max(0, ceil(last / each - 1e-9) - 1)),
-                    "fromWall": round(self._spans[own[0]][0], 3),
-                    "toWall": None if goes_on else round(self._spans[own[-1]][1], 3),
-                    "fromActive": round(first, 3),
-                    "toActive": round(last, 3),
-                }
-            )
-        return found
-
-    def _moment(self, active: float) -> float | None:
-        if not self._spans:
-            return None
-        place = min(len(self._spans) - 1, max(0, bisect_right(self._offsets, active - 1e-6) - 1))
-        since, until = self._spans[place]
-        return round(min(until, since + active - self._offsets[place]), 3)
