@@ -118,6 +118,9 @@ bench-web: $(STAMP) ## What the page's server costs with 20 viewers of a thousan
 bench-memory: $(STAMP) ## What the operator holds beside many Runs and large Functions
 	@$(BIN)/python -m tests.load.bench_memory
 
+test-memory: $(STAMP) ## The memory of gateway and operator beside 500 Functions of a megabyte
+	@LARGE_FUNCTIONS=500 $(BIN)/python -m pytest -q tests/integration/test_gateway_memory.py
+
 bench-neighbours: $(STAMP) ## A namespace that floods, and what another one feels of it
 	@$(BIN)/python -m tests.load.bench_neighbours
 

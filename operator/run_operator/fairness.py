@@ -61,10 +61,16 @@ class RoundRobin(Generic[T]):
         self._took(tenant, line)
         return item
 
-    def pop_excess(self) -> T | None:
-        """The oldest item of the tenant that has the most: what goes when there is no room."""
-        tenant = max(self._lines, key=lambda one: len(self._lines[one]), default=None)
-        if tenant is None:
+    def pop_excess(self, newest: Hashable = None) -> T | None:
+        """What goes when there is no room: the oldest item of the tenant that has the most.
+
+        `newest`: who needs the room. It loses its own where it has its share or more, so that a flood pays for itself without a
+        look at all the others.
+        """
+        tenant = newest
+        if len(self._lines.get(newest, ())) * len(self._lines) < max(1, self._size):
+            tenant = max(self._lines, key=lambda one: len(self._lines[one]), default=None)
+        if tenant not in self._lines:
             return None
         line = self._lines[tenant]
         item, _ = line.popitem(last=False)

@@ -7,10 +7,10 @@ Events; a later Event of the Run sends the earlier ones first. Best effort, boun
 from __future__ import annotations
 
 import asyncio
+import heapq
 import logging
-from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from run_operator.api.constants import API_VERSION, MANAGED_BY, RUN_KIND
@@ -37,11 +37,21 @@ class _Line:
     uid: str
     namespace: str
     body: Mapping[str, Any]
+
+
+@dataclass(slots=True, eq=False)
+class _Waiting:
+    """The Events of one Run that are not due yet: they go together, so they stay in their order."""
+
     due: float
+    lines: dict[_Line, None] = field(default_factory=dict)
 
 
 class EventRecorder:
-    """Writes Events one after the other. `monotonic` and `wall` are clocks in seconds."""
+    """Writes Events one after the other. `monotonic` and `wall` are clocks in seconds.
+
+    What one Event costs does not depend on how many wait: they are found by Run and by namespace, and in the order of their time.
+    """
 
     def __init__(
         self,
@@ -54,14 +64,17 @@ class EventRecorder:
         self._monotonic = monotonic
         self._wall = wall
         self._dropped = dropped
-        self._later: list[_Line] = []
+        self._queued: RoundRobin[_Line] = RoundRobin()
         self._due: RoundRobin[_Line] = RoundRobin()
+        self._waiting: dict[str, _Waiting] = {}
+        self._times: list[tuple[float, int, str]] = []
+        """A heap of (due, number, uid). An entry whose Run has another time by now, or none, is stale."""
         self._written: RoundRobin[tuple[str, str, str]] = RoundRobin()
         self._changed = asyncio.Event()
         self._count = 0
 
     def __len__(self) -> int:
-        return len(self._later) + len(self._due)
+        return len(self._queued)
 
     def record(self, run: Run, event: RunEvent) -> None:
         """Queue one Event; the same Event of the same Run is written once."""
@@ -70,18 +83,15 @@ class EventRecorder:
             return
         self._written.add(run.namespace, identity)
         while len(self._written) > MAX_REMEMBERED:
-            self._written.pop_excess()
+            self._written.pop_excess(run.namespace)
         if len(self) >= MAX_QUEUED:
-            self._make_room()
+            self._make_room(run.namespace)
             self._dropped()
         delay = DELAYS.get(event.reason, 0.0) if event.type == "Normal" else 0.0
-        now = self._monotonic()
-        for line in self._later:
-            if line.uid == run.uid:
-                line.due = min(line.due, now + delay)
         self._count += 1
-        body = _body(run, event, self._wall(), self._count)
-        self._later.append(_Line(run.uid, run.namespace, body, now + delay))
+        line = _Line(run.uid, run.namespace, _body(run, event, self._wall(), self._count))
+        self._queued.add(run.namespace, line)
+        self._wait_until(self._monotonic() + delay, line)
         self._changed.set()
 
     async def work(self) -> None:
@@ -100,31 +110,54 @@ class EventRecorder:
         while (line := self._due.pop()) is not None:
             await self._write(line)
 
+    def _wait_until(self, due: float, line: _Line) -> None:
+        """Add an Event to those of its Run; all of them wait as long as the one that waits least."""
+        waiting = self._waiting.get(line.uid)
+        if waiting is None or due < waiting.due:
+            waiting = self._waiting.setdefault(line.uid, _Waiting(due))
+            waiting.due = due
+            heapq.heappush(self._times, (due, self._count, line.uid))
+            if len(self._times) > 2 * MAX_QUEUED:  # stale ones, while a write lasts long
+                self._times = [(one.due, 0, uid) for uid, one in self._waiting.items()]
+                heapq.heapify(self._times)
+        waiting.lines[line] = None
+
+    def _next(self) -> float | None:
+        """When the next Events are due."""
+        while self._times:
+            due, _, uid = self._times[0]
+            waiting = self._waiting.get(uid)
+            if waiting is not None and waiting.due == due:
+                return due
+            heapq.heappop(self._times)
+        return None
+
     def _sort_out(self, now: float) -> None:
         """Put Events that are due into the turns of their namespaces."""
-        if not any(line.due <= now for line in self._later):
-            return
-        for line in self._later:
-            if line.due <= now:
+        while (due := self._next()) is not None and due <= now:
+            for line in self._waiting.pop(heapq.heappop(self._times)[2]).lines:
                 self._due.add(line.namespace, line)
-        self._later = [line for line in self._later if line.due > now]
 
-    def _make_room(self) -> None:
-        """Drop the oldest Event of the namespace that has the most."""
-        most = Counter(line.namespace for line in (*self._due, *self._later)).most_common(1)[0][0]
-        if self._due.pop(skipped=lambda namespace: namespace != most) is None:
-            self._later.remove(next(line for line in self._later if line.namespace == most))
+    def _make_room(self, namespace: str) -> None:
+        """Drop the oldest Event of this namespace where it has its share, otherwise of the one that has the most."""
+        line = self._queued.pop_excess(namespace)
+        if line is None or self._due.discard(line.namespace, line):
+            return
+        waiting = self._waiting[line.uid]
+        del waiting.lines[line]
+        if not waiting.lines:
+            del self._waiting[line.uid]
 
     async def _wait(self) -> None:
-        now = self._monotonic()
-        first = min((line.due - now for line in self._later), default=None)
+        due = self._next()
         try:
-            async with asyncio.timeout(None if first is None else max(0.0, first)):
+            async with asyncio.timeout(None if due is None else max(0.0, due - self._monotonic())):
                 await self._changed.wait()
         except TimeoutError:
             return
 
     async def _write(self, line: _Line) -> None:
+        self._queued.discard(line.namespace, line)
         try:
             await self._api.create(EVENTS, line.namespace, line.body)
         except (KubeError, FencedError) as error:

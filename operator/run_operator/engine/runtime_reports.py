@@ -51,7 +51,7 @@ class RuntimeReports:
     def _queue(self, view: RuntimeView) -> None:
         self._waiting[view.uid] = view
         self._turns.add(view.namespace, view.uid)
-        if len(self._waiting) > MOST and (given_up := self._turns.pop_excess()):
+        if len(self._waiting) > MOST and (given_up := self._turns.pop_excess(view.namespace)):
             del self._waiting[given_up]
         self._news.set()
 

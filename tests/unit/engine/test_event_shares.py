@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import sys
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -67,3 +70,91 @@ async def test_control_characters_reach_no_event():
     recorder.record(of("quiet"), warning("\x1b[2Jbad"))
     await recorder.flush()
     assert written.events == [("quiet", "\N{REPLACEMENT CHARACTER}[2Jbad")]
+
+
+def started(text: str) -> RunEvent:
+    return RunEvent("Normal", "Started", text)
+
+
+def steps(work: Callable[[], None]) -> int:
+    """Lines of Python that it takes: a measure that no other process changes."""
+    count = 0
+
+    def traced(*_: object) -> Any:
+        nonlocal count
+        count += 1
+        return traced
+
+    before = sys.gettrace()
+    sys.settrace(traced)
+    try:
+        work()
+    finally:
+        sys.settrace(before)
+    return count
+
+
+def test_one_event_costs_the_same_however_many_wait():
+    costs = []
+    for waiting in (10, MAX_QUEUED - 10, MAX_QUEUED + 10):  # the last one has to make room
+        recorder, _ = made()
+        for number in range(waiting):
+            recorder.record(replace(of("flood"), uid=f"uid-{number}"), started(f"{number}"))
+        costs.append(steps(lambda recorder=recorder: recorder.record(of("flood"), started("one more"))))
+    assert max(costs) < costs[0] + 60
+
+
+async def test_a_run_that_comes_to_its_end_takes_its_earlier_events_along_in_their_order():
+    now = [0.0]
+    written = Written()
+    api: Any = written
+    recorder = EventRecorder(api, lambda: now[0], lambda: 0.0, lambda: None)
+    recorder.record(of("quiet"), started("first"))
+    recorder.record(of("other"), started("waits"))
+    working = asyncio.create_task(recorder.work())
+    await turned()
+    assert written.events == []
+    recorder.record(of("quiet"), warning("second"))
+    await turned()
+    assert written.events == [("quiet", "first"), ("quiet", "second")]
+    now[0] = 20.0
+    recorder.record(of("quiet"), warning("third"))
+    await turned()
+    assert ("other", "waits") in written.events[2:]
+    assert len(recorder) == 0
+    working.cancel()
+
+
+async def turned() -> None:
+    """The worker has done what it could."""
+    for _ in range(20):
+        await asyncio.sleep(0)
+
+
+async def test_an_event_that_made_room_is_not_written_and_leaves_no_trace():
+    recorder, written = made()
+    for number in range(MAX_QUEUED + 5):
+        recorder.record(replace(of("flood"), uid=f"uid-{number}"), started(f"{number}"))
+    await recorder.flush()
+    assert [text for _, text in written.events] == [str(number) for number in range(5, MAX_QUEUED + 5)]
+    assert len(recorder) == 0
+
+
+async def test_two_that_flood_leave_each_other_half():
+    recorder, written = made()
+    for number in range(MAX_QUEUED):
+        recorder.record(of("first"), warning(f"{number}"))
+    for number in range(MAX_QUEUED):
+        recorder.record(of("second"), warning(f"{number}"))
+    await recorder.flush()
+    assert [place for place, _ in written.events].count("first") == MAX_QUEUED / 2
+
+
+def test_what_is_kept_of_times_is_bounded_while_nothing_is_written():
+    now = [1e6]
+    api: Any = Written()
+    recorder = EventRecorder(api, lambda: now[0], lambda: 0.0, lambda: None)
+    for number in range(5 * MAX_QUEUED):
+        now[0] -= 1.0  # each is due before all others
+        recorder.record(of("flood"), warning(f"{number}"))
+    assert len(recorder._times) <= 2 * MAX_QUEUED

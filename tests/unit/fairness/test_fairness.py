@@ -47,6 +47,14 @@ def test_without_room_the_one_who_has_the_most_loses_its_oldest():
     assert [line.pop_excess() for _ in range(2)] == ["flood0", "flood1"]
 
 
+def test_who_needs_the_room_and_has_its_share_loses_its_own():
+    line = filled(flood=4, other=5, quiet=1)
+    assert line.pop_excess("flood") == "flood0"
+    assert line.pop_excess("quiet") == "other0", "the quiet one has less than its share"
+    assert line.pop_excess("nobody") == "other1"
+    assert RoundRobin[str]().pop_excess("nobody") is None
+
+
 def test_who_used_the_least_goes_first():
     used = Expenses()
     used.charge("flood", 1_000_000)
