@@ -46,11 +46,16 @@ ifdef AREA
 test: $(STAMP) ## Everything that has to pass; AREA=workloads: the unit tests of one room
 	@$(BIN)/python -m pytest tests/unit/$(AREA) -q
 else
-test: lint test-unit test-pod test-web test-integration test-e2e
+test: lint test-unit stories test-pod test-web test-integration test-e2e
 endif
 
+# Compiled modules are kept also where the environment asks for none: they are half of the time until the first test.
+test-unit stories test-pod test-integration: export PYTHONDONTWRITEBYTECODE :=
 test-unit: $(STAMP) ## Pure rooms and the command line: seconds, no cluster
 	@$(BIN)/python -m pytest tests/unit -q $(WORKERS)
+
+stories: $(STAMP) ## All examples and stories of the random tests; `make test-unit` plays a fifth
+	@ALL_STORIES=1 $(BIN)/python -m pytest tests/unit -q -m "hypothesis or stories" $(WORKERS)
 
 test-pod: $(STAMP) ## What runs inside pods, in real processes: a minute, no cluster
 	@$(BIN)/python -m pytest tests/pod -q $(WORKERS)

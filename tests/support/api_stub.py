@@ -216,6 +216,7 @@ class _Listener(ThreadingHTTPServer):
 
 
 class _Handler(BaseHTTPRequestHandler):
+    disable_nagle_algorithm = True  # else an answer waits 40 ms for an acknowledgement
     protocol_version = "HTTP/1.1"
     stub: Stub
 

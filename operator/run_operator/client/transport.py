@@ -78,6 +78,8 @@ DEADLINE: Final = 20.0
 CONNECT: Final = 5.0
 """Seconds until a connection stands."""
 READ_TRIES: Final = 4
+FIRST_PAUSE: Final = 0.2
+"""Seconds before the second try; each further pause is twice as long."""
 LONGEST_PAUSE: Final = 10.0
 MAX_ANSWER: Final = 256 * 1024 * 1024
 MAX_LINE: Final = 8 * 1024 * 1024
@@ -214,7 +216,7 @@ class Transport:
             except errors.UnavailableError as error:
                 if attempt == READ_TRIES - 1 or not _again(method, error, until):
                     raise
-                time.sleep(max(error.retry_after, random.uniform(0.5, 1.0) * 0.2 * 2**attempt))  # noqa: S311 - jitter
+                time.sleep(max(error.retry_after, random.uniform(0.5, 1.0) * FIRST_PAUSE * 2**attempt))  # noqa: S311 - jitter
         raise AssertionError("unreachable: the last try returns or raises")
 
     def once(

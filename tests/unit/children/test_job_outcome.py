@@ -10,6 +10,7 @@ from run_operator.children import JobView, PodView
 from run_operator.children.job_outcome import observe
 from run_operator.children.pod_summary import summaries
 from tests.support.builders import NOW, job, pod
+from tests.support.examples import examples
 
 
 @pytest.mark.parametrize(
@@ -105,7 +106,7 @@ JSON = st.recursive(
 )  # fmt: skip
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(st.dictionaries(st.sampled_from(["metadata", "status", "spec"]), JSON, max_size=3))
 def test_odd_objects_never_break_a_reading(raw):
     seen = (PodView.from_object(raw), PodView.from_object(raw))

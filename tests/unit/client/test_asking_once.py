@@ -214,8 +214,8 @@ VERBS = {
     "why": (["why", "x"], 8),
     "metrics": (["metrics", "x"], 2),
     "export": (["export", "x", "-d", "."], 1),
-    "wait -q": (["wait", "-q", "x", "--timeout", "1"], 3),
-    "wait": (["wait", "x", "--timeout", "1"], 6),
+    "wait -q": (["wait", "-q", "x", "--timeout", "500ms"], 3),
+    "wait": (["wait", "x", "--timeout", "500ms"], 6),
 }
 
 

@@ -24,6 +24,7 @@ def stub() -> Iterator[Stub]:
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(log_follow, "PAUSE", 0.01)
+    monkeypatch.setattr(log_follow, "LONGEST_PAUSE", 0.05)
 
 
 class Listener:

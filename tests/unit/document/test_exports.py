@@ -20,6 +20,7 @@ from run_operator.document.kinds import RUNTIMES, EntityType, of_run
 from run_operator.document.names import MAX_NAME, Reference, object_name
 from run_operator.document.yaml_reader import MAX_BYTES, Parsed, read
 from run_operator.document.yaml_writer import write
+from tests.support.examples import examples
 
 EXPORTS = sorted((Path(__file__).parents[2] / "data" / "exports").glob("*.yaml"))
 GOOD = b"kind: container+job:run\nproject: p\nid: a\nspec:\n  task: container+job://p/t\n"
@@ -222,7 +223,7 @@ FRAGMENTS = st.lists(
 ).map("".join)  # fmt: skip
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(400), deadline=None)
 @given(JSON)
 def test_what_the_sdk_writes_every_reader_takes_for_the_same_value_after_conversion(value):
     """Folded and escaped texts, aliases of what occurs twice, keys of any kind."""
@@ -239,7 +240,7 @@ def test_an_anchor_that_stands_twice_is_refused_as_pyyaml_does(text):
         read(text.encode())
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=examples(1000), deadline=None)
 @given(FRAGMENTS)
 def test_what_is_read_at_all_is_read_as_pyyaml_reads_it(text):
     with suppress(errors.DocumentError):
@@ -247,19 +248,19 @@ def test_what_is_read_at_all_is_read_as_pyyaml_reads_it(text):
         assert exactly(value) == exactly(yaml.load(text, SdkLoader))  # noqa: S506 - a safe one
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(400), deadline=None)
 @given(JSON)
 def test_whatever_is_written_pyyaml_reads_back(value):
     assert exactly(yaml.safe_load(write(value))) == exactly(value)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(400), deadline=None)
 @given(JSON)
 def test_whatever_is_written_a_yaml_1_2_reader_reads_back(value):
     assert exactly(yaml_1_2(write(value))) == exactly(value)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(400), deadline=None)
 @given(
     st.binary(max_size=300) | st.text(alphabet="{}[]:,&*!|>'\"#-? \nab1.e%@`", max_size=120).map(str.encode)
 )
@@ -271,7 +272,7 @@ def test_arbitrary_bytes_end_in_a_document_error_or_not_at_all(data):
 IDS = st.from_regex(r"[a-zA-Z0-9._+-]{1,80}", fullmatch=True)
 
 
-@settings(max_examples=500)
+@settings(max_examples=examples(500))
 @given(IDS)
 def test_names_are_dns_labels(entity_id):
     made = object_name(entity_id)

@@ -94,6 +94,5 @@ async def test_one_object_does_not_end_the_streams_of_all(address):
         async with asyncio.timeout(30):
             await there.wait()
     finally:
-        stop.set()
+        following.cancel()  # to set `stop` would have kopf wait for the stub's tasks
         await asyncio.wait((following,), timeout=15)
-        following.cancel()

@@ -9,7 +9,8 @@ from dataclasses import replace
 from typing import Any
 
 from run_operator.api.run import Run
-from run_operator.engine.event_recorder import MAX_QUEUED, MAX_REMEMBERED, EventRecorder
+from run_operator.engine import event_recorder
+from run_operator.engine.event_recorder import EventRecorder
 from run_operator.lifecycle.model import RunEvent
 from tests.support.builders import run
 
@@ -45,20 +46,22 @@ async def test_one_line_of_another_namespace_waits_for_one_of_a_flood():
     assert ("quiet", "mine") in written.events[:2]
 
 
-async def test_a_flood_loses_its_own_lines():
+async def test_a_flood_loses_its_own_lines(monkeypatch):
+    monkeypatch.setattr(event_recorder, "MAX_QUEUED", 50)
     recorder, written = made()
     recorder.record(of("quiet"), warning("mine"))
-    for number in range(MAX_QUEUED + 100):
+    for number in range(150):
         recorder.record(of("flood"), warning(f"{number}"))
-    assert len(recorder) == MAX_QUEUED
+    assert len(recorder) == 50
     await recorder.flush()
     assert ("quiet", "mine") in written.events
 
 
-async def test_a_flood_does_not_make_others_lines_new_again():
+async def test_a_flood_does_not_make_others_lines_new_again(monkeypatch):
+    monkeypatch.setattr(event_recorder, "MAX_REMEMBERED", 50)
     recorder, written = made()
     recorder.record(of("quiet"), warning("mine"))
-    for number in range(MAX_REMEMBERED + 100):
+    for number in range(150):
         recorder.record(of("flood"), warning(f"{number}"))
     recorder.record(of("quiet"), warning("mine"))
     await recorder.flush()

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import Any
 
 import pytest
 
 from run_operator.engine import first_answer as module
 from run_operator.engine.first_answer import first_answer
+from run_operator.kube.backoff import Backoffs
 from run_operator.kube.errors import ForbiddenError, KubeError, ThrottledError, TransientError
 
 DENIED = ForbiddenError("list runs", 403, "no")
@@ -35,7 +37,8 @@ async def asked(server: Any, stop: asyncio.Event | None = None) -> str:
     return await first_answer(server, stop or asyncio.Event(), server.ask)
 
 
-async def test_it_is_asked_again_until_it_answers():
+async def test_it_is_asked_again_until_it_answers(monkeypatch):
+    monkeypatch.setattr(module, "Backoffs", partial(Backoffs, 0.001))
     assert await asked(Starting(AWAY, ThrottledError("list runs", "later", 0.0), DENIED)) == "answer"
 
 

@@ -33,7 +33,7 @@ class Old(BaseHTTPRequestHandler):
 @pytest.fixture
 def kubeconfig(tmp_path: Path) -> Iterator[Path]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), Old)
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     named = {"cluster": {"server": f"http://127.0.0.1:{server.server_port}"}, "name": "c"}
     context = {"context": {"cluster": "c", "user": "u"}, "name": "x"}

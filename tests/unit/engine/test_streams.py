@@ -17,11 +17,13 @@ from typing import Any
 
 import aiohttp
 import pytest
+from kopf._core.reactor import running
 
 from run_operator.engine import kopf_streams, resync, streams
 from run_operator.engine.operator import Operator
 from run_operator.engine.watched_kinds import WATCHED
 from run_operator.flags import BindAddress
+from run_operator.kube import reflector
 from run_operator.kube.reflector import RewoundError
 from run_operator.kube.resource import Resource
 from run_operator.settings import Settings
@@ -65,6 +67,7 @@ class ApiServer(ThreadingHTTPServer):
 
 
 class Handler(BaseHTTPRequestHandler):
+    disable_nagle_algorithm = True
     server: ApiServer
 
     def do_GET(self) -> None:
@@ -139,10 +142,26 @@ class Handler(BaseHTTPRequestHandler):
         """Be quiet."""
 
 
+@pytest.fixture(autouse=True)
+def _brief(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pauses that no test here measures are short; among them kopf's own wait for tasks that it does not know."""
+    monkeypatch.setattr(streams, "BACKOFF", (0.05,))
+    monkeypatch.setattr(streams, "DISCOVERY_PAUSE", 0.05)
+    monkeypatch.setattr(reflector, "UNKNOWN", 0.1)
+    wait = running.aiotasks.wait
+
+    async def briefly(tasks: Any, **options: Any) -> Any:
+        if options.get("timeout") == 5:
+            options["timeout"] = 0.2
+        return await wait(tasks, **options)
+
+    monkeypatch.setattr(running.aiotasks, "wait", briefly)
+
+
 @pytest.fixture
 def cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ApiServer]:
     server = ApiServer()
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     named = {"cluster": {"server": f"http://127.0.0.1:{server.server_port}"}, "name": "c"}
     context = {"context": {"cluster": "c", "user": "u"}, "name": "x"}
@@ -179,13 +198,13 @@ async def test_workers_go_on_when_the_streams_are_opened_again(cluster, monkeypa
     monkeypatch.setattr(
         resync, "GRACE", 1.0
     )  # less, and a busy machine opens them again before they were open
-    running = asyncio.create_task(operator().run())
+    working = asyncio.create_task(operator().run())
     await until(lambda: len(cluster.watching) >= len(WATCHED))
     cluster.runs, cluster.still = [LATE], True
     await until(lambda: [path for path in cluster.writes if "/runs/" in path])
     assert cluster.writes[-1].endswith("/runs/late/status")
     os.kill(os.getpid(), signal.SIGTERM)
-    await running
+    await working
 
 
 @pytest.mark.parametrize("missing", ["tasks", "functions"])
@@ -194,7 +213,7 @@ async def test_runs_go_on_without_a_kind_that_they_may_refer_to_and_the_probe_sa
 ):
     cluster.unknown = {missing}
     cluster.runs = [LATE]
-    running = asyncio.create_task(operator(unused_tcp_port).run())
+    working = asyncio.create_task(operator(unused_tcp_port).run())
     await until(lambda: [path for path in cluster.writes if "/runs/" in path])
     async with aiohttp.ClientSession() as person:
         ready = await asked(person, unused_tcp_port, "readyz", f"{missing}.run-operator.io is missing")
@@ -205,7 +224,7 @@ async def test_runs_go_on_without_a_kind_that_they_may_refer_to_and_the_probe_sa
         cluster.unknown = set()
         await until(lambda: missing in cluster.watching)
     os.kill(os.getpid(), signal.SIGTERM)
-    await running
+    await working
 
 
 async def asked(person: aiohttp.ClientSession, port: int, page: str, words: str) -> aiohttp.ClientResponse:
@@ -222,13 +241,13 @@ async def test_a_signal_ends_the_workers_first_and_leaves_kopf_nothing_to_wait_f
     cluster, caplog, unused_tcp_port
 ):
     caplog.set_level(logging.DEBUG, "kopf")
-    running = asyncio.create_task(operator(unused_tcp_port).run())
+    working = asyncio.create_task(operator(unused_tcp_port).run())
     await until(lambda: len(cluster.watching) >= len(WATCHED))
     async with aiohttp.ClientSession() as probe:  # its connection stays open, as a scraper's
         async with probe.get(f"http://127.0.0.1:{unused_tcp_port}/healthz") as answer:
             assert answer.status == 200
         os.kill(os.getpid(), signal.SIGTERM)
-        await running
+        await working
     assert [text for text in caplog.messages if text.startswith("Hung tasks")] == [
         "Hung tasks stopping is skipped: no tasks given."
     ]
@@ -236,11 +255,11 @@ async def test_a_signal_ends_the_workers_first_and_leaves_kopf_nothing_to_wait_f
 
 async def test_a_stream_that_fails_is_opened_again(cluster, caplog):
     cluster.odd = b'{"type": "ADDED", "object": {}}\n'
-    running = asyncio.create_task(operator().run())
+    working = asyncio.create_task(operator().run())
     await until(lambda: cluster.watching.count("jobs") > 1 and cluster.watching.count("runs") > 0)
     assert "a watch stream failed" in caplog.text
     os.kill(os.getpid(), signal.SIGTERM)
-    await running
+    await working
 
 
 async def test_a_kopf_that_does_not_end_is_left_behind_and_another_one_started(cluster, caplog, monkeypatch):
@@ -261,23 +280,23 @@ async def test_a_kopf_that_does_not_end_is_left_behind_and_another_one_started(c
                 await over.wait()
 
     monkeypatch.setattr(kopf_streams, "run", stubborn)
-    running = asyncio.create_task(operator().run())
+    working = asyncio.create_task(operator().run())
     await until(lambda: "runs" in cluster.watching)
     assert "kopf does not end" in caplog.text
     over.set()
     await left[0]
     os.kill(os.getpid(), signal.SIGTERM)
-    await running
+    await working
     assert closing[0] is not closing[1]  # or the one that was left behind would close the other one's streams
 
 
 async def test_an_api_server_that_went_back_in_time_ends_the_operator(cluster):
-    running = asyncio.create_task(operator().run())
+    working = asyncio.create_task(operator().run())
     await until(lambda: len(cluster.watching) >= len(WATCHED))
     cluster.version = "0"
     cluster.closed.set()
     with pytest.raises(RewoundError):
-        await running
+        await working
 
 
 async def test_a_part_that_dies_ends_the_operator(cluster, monkeypatch, caplog):

@@ -17,6 +17,7 @@ from run_operator.kube.lease import (
     LeaseConflictError,
     LeaseUnavailableError,
 )
+from tests.support.examples import examples
 
 
 @dataclass
@@ -137,7 +138,7 @@ def test_of_two_that_take_it_at_once_one_leads():
 EVENTS = st.sampled_from(["a", "b", "c", "release a", "release b", "wait", "wait long", "down", "up"])
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(st.lists(EVENTS, max_size=60))
 def test_never_two_replicas_may_write_at_once(events):
     server, clock = Server(), Clock()

@@ -26,6 +26,7 @@ from tests.support.builders import (
     service,
     task,
 )
+from tests.support.examples import examples
 from tests.support.planning import condition
 
 V1 = {"task": "container+job://demo/t", "function": "container://demo/hello:v1"}
@@ -195,7 +196,7 @@ ARRIVALS = {
 }
 
 
-@settings(max_examples=100)
+@settings(max_examples=examples(100))
 @given(
     order=st.permutations(["run", "function", "task", "profile"]),
     suspends=st.lists(st.booleans(), max_size=4),

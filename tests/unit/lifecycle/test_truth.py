@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from run_operator.lifecycle.model import CreateWorkload, Observed, RestartChild, ScaleChild
 from tests.support.builders import deployment, job, pod, replica, run, serve, service
+from tests.support.examples import examples
 from tests.support.planning import kinds, status_of, step
 
 JOBS = st.one_of(
@@ -45,7 +46,7 @@ SERVICES = st.builds(
 )
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=examples(500), deadline=None)
 @given(
     jobs=JOBS, pods=PODS, state=STATES, suspend=st.booleans(), fresh=st.booleans(), attempt=st.integers(0, 2)
 )
@@ -68,7 +69,7 @@ def test_whatever_is_seen_the_truth_rules_hold(jobs, pods, state, suspend, fresh
         assert counted
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(events=st.lists(st.tuples(JOBS, PODS), max_size=6), suspend=st.booleans())
 def test_whatever_the_order_of_events_the_end_is_the_same_and_settles(events, suspend):
     last = Observed(job(complete=True), (pod("Succeeded", exit_code=0),), fresh=True)
@@ -90,7 +91,7 @@ def test_whatever_the_order_of_events_the_end_is_the_same_and_settles(events, su
     assert step(run(status=made.status), last).status is None
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=examples(500), deadline=None)
 @given(
     seen=SERVICES,
     state=st.sampled_from(["CREATED", "PENDING", "RUNNING", "STOP", "STOPPED", "ERROR"]),

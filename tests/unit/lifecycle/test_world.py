@@ -11,9 +11,10 @@ from collections.abc import Callable
 
 import pytest
 
+from tests.support.examples import ALL, examples
 from tests.support.world import BrokenRuleError, World
 
-STORIES = 800
+STORIES = examples(800)
 STEPS = 60
 NAMED = 0.3
 """How many Runs name a Function."""
@@ -80,6 +81,8 @@ def tell(seed: int) -> str:
     return str(world.run["status"]["state"])
 
 
+@pytest.mark.stories
 def test_the_truth_rules_hold_in_every_story():
     ends = {tell(seed) for seed in range(STORIES)}
-    assert ends >= {"STOPPED", "RUNNING", "COMPLETED", "ERROR"}  # the stories go somewhere
+    assert ends >= {"STOPPED", "RUNNING", "COMPLETED"}  # the stories go somewhere
+    assert "ERROR" in ends or not ALL  # the first one that fails is the 163rd

@@ -24,6 +24,7 @@ from run_operator.metrics.protocol import (
 )
 from run_operator.metrics.run_ledger import RunLedger
 from run_operator.metrics.watermarks import MAX_WRITERS
+from tests.support.examples import examples
 
 LIMITS = MetricLimits()
 
@@ -294,4 +295,4 @@ class ExactlyOnce(RuleBasedStateMachine):
 
 
 TestExactlyOnce = ExactlyOnce.TestCase
-TestExactlyOnce.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+TestExactlyOnce.settings = settings(max_examples=examples(150), stateful_step_count=40, deadline=None)

@@ -13,6 +13,7 @@ from run_operator.metrics import status_fields
 from run_operator.metrics.metric_set import MAX_KEYS, MetricLimits, MetricSet
 from run_operator.metrics.protocol import Append, Batch, Op, Put, Replace, Set, Truncate, UnacceptableError
 from run_operator.metrics.series import Series
+from tests.support.examples import examples
 
 PLENTY = MetricLimits()
 
@@ -217,7 +218,7 @@ def _shortest(value: float, *, plain: bool) -> str:
     return f"{sign}{whole}{fraction.ljust(shift, '0')}"
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(st.lists(st.lists(op, max_size=6), max_size=12), st.integers(2048, 8192), st.booleans())
 def test_the_budget_is_never_exceeded_whatever_the_mix(batches, budget, fail):
     held = MetricSet()
@@ -231,7 +232,7 @@ def test_the_budget_is_never_exceeded_whatever_the_mix(batches, budget, fail):
         assert in_go(held) <= budget
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(st.lists(st.lists(op, max_size=6), max_size=12), st.data())
 def test_what_is_in_the_status_is_enough_to_go_on(batches, data):
     """One held lives on, the other is read back from the status, as JSON, at random points: no difference."""

@@ -12,6 +12,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from run_operator.metrics.sdk_put import LIFE, MOST, READERS, SOON, Readings, meaning
+from tests.support.examples import examples
 
 APPEND, OVERWRITE, SINGLE = (False, False), (True, False), (False, True)
 
@@ -119,7 +120,7 @@ THREADS = st.lists(
 
 @pytest.mark.parametrize("together", [True, False], ids=["one reader", "a reader each"])
 @pytest.mark.parametrize("before", BEFORE)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(threads=THREADS, turns=st.lists(st.integers(0, 3), max_size=80), equal=st.booleans())
 @example([(0, [("a", 0)], False), (0, [("a", 0)], False)], [], True)
 @example([(0, [("a", 0)], False), (1, [("a", 0)], False)], [], False)
@@ -152,7 +153,7 @@ CALLS = st.one_of(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(
     calls=st.lists(st.tuples(st.sampled_from("ab"), CALLS), max_size=12), fresh=st.sets(st.integers(0, 11))
 )

@@ -14,6 +14,7 @@ from run_operator.metrics import status_fields
 from run_operator.metrics.metric_set import MetricSet
 from run_operator.metrics.numbers import NotANumberError, numbers
 from run_operator.metrics.series import Series
+from tests.support.examples import examples
 
 value = st.one_of(
     st.none(),
@@ -35,7 +36,7 @@ def restarted(series: Series) -> Series:
     return found
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(st.lists(step, max_size=25))
 def test_the_list_is_always_every_strideth_value(steps):
     series, logged = Series(), []
@@ -54,7 +55,7 @@ def test_the_list_is_always_every_strideth_value(steps):
         assert series.count == len(logged)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(st.lists(st.one_of(st.lists(value, max_size=40), st.sampled_from(["thin", "restart"])), max_size=20))
 def test_the_figures_are_exact_however_thin_the_list(steps):
     series, logged = Series(), []

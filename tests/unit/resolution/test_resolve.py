@@ -14,6 +14,7 @@ from run_operator.resolution.resolve import Resolution, resolve
 from run_operator.workloads.fields import InvalidSpecError, UnresolvedError
 from run_operator.workloads.types import Options
 from tests.support.builders import UID, function, profiles, run, task
+from tests.support.examples import examples
 
 SEAL = Options().seal
 
@@ -210,7 +211,7 @@ VALUES = st.sampled_from([None, {}, "", "a", ["b"], {"c": None}, 1])
 FIELDS = st.dictionaries(st.sampled_from(["image", "command", "args", "source", "envs", "profile"]), VALUES)
 
 
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 @given(FIELDS, FIELDS, FIELDS, st.permutations(range(3)))
 def test_whatever_they_hold_in_whatever_order_they_come_the_outcome_is_the_same(
     own, of_task, of_function, order

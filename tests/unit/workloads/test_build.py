@@ -17,6 +17,7 @@ from run_operator.workloads.builder import MAX_SPEC, build
 from run_operator.workloads.fields import InvalidSpecError, WorkloadError
 from run_operator.workloads.types import Options
 from tests.support.builders import UID, run
+from tests.support.examples import examples
 
 EXPORTS = Path(__file__).parents[2] / "data" / "exports"
 TASK = {"task": "container+job://demo/t", "image": "busybox:1.36"}
@@ -269,7 +270,7 @@ ENTRY = st.fixed_dictionaries(
 VALUE = st.one_of(JSON, st.lists(ENTRY, max_size=2), ENTRY)
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(400), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.dictionaries(st.sampled_from(FIELDS), VALUE, max_size=5))
 def test_arbitrary_specs_are_built_or_refused_and_never_break(spec):
     try:
