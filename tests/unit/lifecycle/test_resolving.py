@@ -69,6 +69,19 @@ def test_it_starts_when_the_function_is_there_and_stores_what_it_starts_with():
     assert made.wants == ()
 
 
+@pytest.mark.parametrize("attempt", [0, 1])
+def test_an_attempt_that_its_builder_cannot_begin_is_not_counted(attempt):
+    spec = {"task": "container+build://demo/t", "function": V1["function"]}
+    status = step(run(spec, kind="container+build:run")).status
+    if attempt:
+        status |= {"state": "STOPPED", "attempt": 1, "attempts": [{"attempt": 1}]}
+    for _ in range(2):
+        one = run(spec, kind="container+build:run", status=status)
+        status = step(one, function(spec={"base_image": "python:3.12"}), fresh=True).status or status
+    assert (status["state"], status.get("attempt", 0)) == ("STOPPED" if attempt else "CREATED", attempt)
+    assert status["reason"] == "BuilderMissing"
+
+
 def test_a_run_with_an_image_gets_no_condition_and_no_record():
     made = step(run(), function(), job=job())
     assert condition(made, "Resolved") == {}
