@@ -10,7 +10,7 @@ from typing import Any
 
 from run_operator.api.run import Run
 from run_operator.engine import event_recorder
-from run_operator.engine.event_recorder import EventRecorder
+from run_operator.engine.event_recorder import MAX_QUEUED, EventRecorder
 from run_operator.lifecycle.model import RunEvent
 from tests.support.builders import run
 
