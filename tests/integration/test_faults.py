@@ -25,6 +25,7 @@ def fragile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
         cluster_down(NAME)
 
 
+@pytest.mark.timeout(3 * SETTLE)  # it may have to settle, and then the values
 @pytest.mark.parametrize("name", FAULTS)
 def test_a_fault_leaves_nothing_stuck_doubled_or_lost(fragile: Scene, name: str):
     fault, _, seconds = FAULTS[name]

@@ -267,6 +267,13 @@ def endure(scene: Scene, inflict: Callable[[], None], settle: float, crowd: int 
 
     `crowd`: so many Runs that do nothing.
     """
+    try:
+        return _endured(scene, inflict, settle, crowd)
+    finally:
+        scene.person.kubectl("delete", "runs", "--all", check=False)
+
+
+def _endured(scene: Scene, inflict: Callable[[], None], settle: float, crowd: int) -> Figures:
     person = scene.person
     idle = [run_object(f"crowd-{number}", suspend=True) for number in range(crowd)]
     person.apply([*idle, *(run_object(name) for name in ("stays", "stops", "goes"))])
@@ -290,7 +297,6 @@ def endure(scene: Scene, inflict: Callable[[], None], settle: float, crowd: int 
         for one in working:
             one.result()
     values, held_up = person.status("stays").get("metrics", {}).get("value", []), starter.held_up()
-    person.kubectl("delete", "runs", "--all")
     return Figures(
         held_up,
         logger.longest,

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import aiohttp
@@ -145,11 +145,11 @@ async def run(
 ) -> None:
     """Keep the streams open until `stop` is set. Raises the error by which kopf itself ends.
 
-    When a part of kopf ends, `stop` is set: kopf may then wait for the others without end. kopf takes the process's signals; `take_signals` is called to take them back. When kopf ends it waits for every
-    task it does not know from its own start, 5 s, and then cancels it.
+    When a part of kopf ends, `stop` is set: kopf may then wait for the others without end. kopf takes the process's
+    signals; `take_signals` is called to take them back. When kopf ends, it waits for its own tasks for 5 s, and cancels
+    those that are left.
     """
     logging.getLogger("kopf.objects").setLevel(logging.WARNING)
-    spared = asyncio.all_tasks()
     tasks = await kopf.spawn_tasks(
         registry=handlers,
         settings=settings(),
@@ -163,7 +163,22 @@ async def run(
     take_signals()
     for task in tasks:
         task.add_done_callback(lambda _: stop.set())
-    await kopf.run_tasks(tasks, ignored=spared)
+    await kopf.run_tasks(tasks, ignored=_OthersTasks())
+
+
+class _OthersTasks(Collection[asyncio.Task[Any]]):
+    """All tasks that kopf did not make. kopf cancels at its end what is not in here, also what began after its start."""
+
+    def __contains__(self, task: object) -> bool:
+        coroutine: Any = task.get_coro() if isinstance(task, asyncio.Task) else None
+        frame = getattr(coroutine, "cr_frame", None)
+        return frame is None or not str(frame.f_globals.get("__name__")).startswith("kopf.")
+
+    def __iter__(self) -> Iterator[asyncio.Task[Any]]:
+        return (task for task in asyncio.all_tasks() if task in self)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
 
 
 def _watch(handlers: kopf.OperatorRegistry, resource: Resource, handler: Handler) -> None:

@@ -120,7 +120,6 @@ class Streams:
     async def _opened(self) -> None:
         """Keep the streams open until they shall be closed, or until one of them ends by itself."""
         close = self._close
-        # Tasks made before kopf starts are spared by it when it ends.
         following = [asyncio.create_task(one.work(), name=f"following {one}") for one in self._reflectors]
         for task in following:
             task.add_done_callback(lambda _: close.set())
@@ -179,9 +178,15 @@ class Streams:
 
 
 async def _ended(informing: asyncio.Task[None]) -> None:
-    """Wait for the end of kopf, within KOPF_ENDS seconds. Raises the error by which it ended."""
+    """Wait for the end of kopf, within KOPF_ENDS seconds. Raises the error by which it ended.
+
+    The cancellation of a kopf that took too long is no error: it would end the operator.
+    """
     for longest in (KOPF_ENDS, KOPF_CANCELLED):
         await asyncio.wait((informing,), timeout=longest)
+        if informing.cancelled():
+            log.warning("kopf was cancelled, because it did not end within %g s", KOPF_ENDS)
+            return
         if informing.done():
             await informing
             return

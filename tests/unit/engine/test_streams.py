@@ -17,7 +17,7 @@ from typing import Any
 
 import aiohttp
 import pytest
-from kopf._core.reactor import running
+from kopf._cogs.aiokits import aiotasks
 
 from run_operator.engine import kopf_streams, resync, streams
 from run_operator.engine.operator import Operator
@@ -148,14 +148,14 @@ def _brief(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(streams, "BACKOFF", (0.05,))
     monkeypatch.setattr(streams, "DISCOVERY_PAUSE", 0.05)
     monkeypatch.setattr(reflector, "UNKNOWN", 0.1)
-    wait = running.aiotasks.wait
+    wait = aiotasks.wait
 
     async def briefly(tasks: Any, **options: Any) -> Any:
         if options.get("timeout") == 5:
             options["timeout"] = 0.2
         return await wait(tasks, **options)
 
-    monkeypatch.setattr(running.aiotasks, "wait", briefly)
+    monkeypatch.setattr(aiotasks, "wait", briefly)
 
 
 @pytest.fixture
@@ -288,6 +288,55 @@ async def test_a_kopf_that_does_not_end_is_left_behind_and_another_one_started(c
     os.kill(os.getpid(), signal.SIGTERM)
     await working
     assert closing[0] is not closing[1]  # or the one that was left behind would close the other one's streams
+
+
+async def test_a_kopf_that_ends_too_late_is_cancelled_and_the_operator_goes_on(cluster, caplog, monkeypatch):
+    """An answer 410 to a watch is an error that ends kopf, and its other parts may be waiting for credentials."""
+    monkeypatch.setattr(streams, "KOPF_ENDS", 0.1)
+    kopf, late = kopf_streams.run, []
+
+    async def ends_late(*arguments: Any) -> None:
+        if late:
+            await kopf(*arguments)
+            return
+        late.append(True)
+        arguments[2].set()
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(kopf_streams, "run", ends_late)
+    working = asyncio.create_task(operator().run())
+    await until(lambda: "runs" in cluster.watching or working.done())
+    assert not working.done()
+    assert "kopf was cancelled" in caplog.text
+    os.kill(os.getpid(), signal.SIGTERM)
+    await working
+
+
+async def test_tasks_that_began_after_kopf_outlive_it(cluster, monkeypatch):
+    """Commits, workers of a new leader, files for pods: kopf would cancel them as its own when it ends."""
+    ended, end, ends = asyncio.Event(), asyncio.Event(), kopf_streams.run
+
+    async def run(handlers: Any, names: Any, stop: Any, *more: Any) -> None:
+        async def stopped() -> None:
+            await end.wait()
+            stop.set()
+
+        stopping = asyncio.create_task(stopped())
+        with suppress(Exception):
+            await ends(handlers, names, stop, *more)
+        await stopping
+        ended.set()
+
+    monkeypatch.setattr(kopf_streams, "run", run)
+    working = asyncio.create_task(operator().run())
+    await until(lambda: "runs" in cluster.watching)
+    others = asyncio.create_task(asyncio.Event().wait(), name="others")
+    end.set()
+    await ended.wait()
+    assert not others.done()
+    others.cancel()
+    os.kill(os.getpid(), signal.SIGTERM)
+    await working
 
 
 async def test_an_api_server_that_went_back_in_time_ends_the_operator(cluster):
