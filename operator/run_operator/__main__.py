@@ -43,7 +43,7 @@ def main(settings: Settings) -> None:
 
 async def _operate(settings: Settings) -> None:
     # Events and requests make thousands of objects a second, and hardly any cycles: looking for some after every 700 costs
-    # a tenth of the operator's CPU. What is imported by now stays anyway.
+    # a tenth of the operator's CPU. Modules that are imported by now stay anyway.
     gc.freeze()
     gc.set_threshold(20_000, 20, 20)
     await Operator(settings).run()

@@ -62,7 +62,7 @@ class RoundRobin(Generic[T]):
         return item
 
     def pop_excess(self, newest: Hashable = None) -> T | None:
-        """What goes when there is no room: the oldest item of the tenant that has the most.
+        """The item that goes when there is no room: the oldest one of the tenant that has the most.
 
         `newest`: who needs the room. It loses its own where it has its share or more, so that a flood pays for itself without a
         look at all the others.
@@ -84,7 +84,7 @@ class RoundRobin(Generic[T]):
 
 
 class Expenses:
-    """Who has used how much (bytes, requests): the one who used the least goes first.
+    """The usage of each tenant (bytes, requests): the one that used the least goes first.
 
     Start-time fair queueing: a tenant that comes back after a while begins where the others are now, so that idle time
     is no credit.
@@ -110,7 +110,7 @@ class Expenses:
 
 
 def share(whole: int, tenants: int) -> int:
-    """What each of so many gets at least."""
+    """The share of `whole` that each of so many tenants gets at least."""
     return whole // max(1, tenants)
 
 

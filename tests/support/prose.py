@@ -36,6 +36,12 @@ WORDS: Final = {
 }
 BANNED: Final = re.compile(rf"\b({'|'.join(WORDS)})\b", re.IGNORECASE)
 OPENING: Final = re.compile(r"(?:^|[.:;!?]\s+|\"\"\")(Of (?:a|an|the|each|several|all|what|pods|Runs) )")
+RIDDLE: Final = re.compile(
+    r"(?:^|(?<=[.:;!?])\s+|(?<=^\"\"\")|(?<=^#\s))((?:What|Who|Whose|Whom|Whatever|Which|Of)\b)(?![^.]*\?)"
+)
+"""A sentence of a docstring or a comment whose subject is a clause (`What it holds is acceptable.`), or elided (`Of a Run.`)."""
+OURS: Final = (Path(__file__).resolve(), ROOT / "tests/unit/docs/test_prose.py")
+"""Files that hold the words as examples."""
 NAMES: Final = {"book", "shelf", "keeper", "homeless", "patience", "wish", "wishes"}
 """Parts of names of modules, classes and functions that docs/glossary.md replaces."""
 
@@ -46,7 +52,7 @@ def files() -> Iterator[Path]:
         path = ROOT / place
         found = [path] if path.is_file() else sorted(path.rglob("*"))
         for one in found:
-            if one.suffix in (".md", ".yaml", ".py") and one != Path(__file__):
+            if one.suffix in (".md", ".yaml", ".py") and one.resolve() not in OURS:
                 yield one
 
 
@@ -62,6 +68,16 @@ def texts(path: Path) -> Iterator[tuple[int, str]]:
 
 
 FSTRING_MIDDLE: Final = getattr(tokenize, "FSTRING_MIDDLE", -1)
+
+
+def explanations(path: Path) -> Iterator[tuple[int, str]]:
+    """Lines of a program's docstrings and comments."""
+    for token in tokenize.generate_tokens(io.StringIO(path.read_text(encoding="utf-8")).readline):
+        if token.type == tokenize.COMMENT or (
+            token.type == tokenize.STRING and token.string.startswith('"""')
+        ):
+            for number, line in enumerate(token.string.splitlines(), token.start[0]):
+                yield number, line.strip()
 
 
 def names(path: Path) -> Iterator[tuple[int, str]]:
@@ -87,9 +103,17 @@ def findings() -> Iterator[str]:
             for match in OPENING.finditer(text):
                 yield f"{where}:{line}: a sentence begins with {match[1].strip()!r}: put the subject first"
         if path.suffix == ".py":
-            for line, name in names(path):
-                for word in parts(name) & NAMES:
-                    yield f"{where}:{line}: the name {name} has {word!r}: docs/glossary.md has the word"
+            yield from of_program(path, where)
+
+
+def of_program(path: Path, where: str) -> Iterator[str]:
+    """One line for each place that only a program can have: names, and sentences about the code of the package."""
+    for line, text in explanations(path) if where.startswith("operator/") else ():
+        for match in RIDDLE.finditer(text):
+            yield f"{where}:{line}: a sentence begins with {match[1]!r}: begin with a noun or a verb"
+    for line, name in names(path):
+        for word in parts(name) & NAMES:
+            yield f"{where}:{line}: the name {name} has {word!r}: docs/glossary.md has the word"
 
 
 def main() -> int:

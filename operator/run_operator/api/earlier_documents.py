@@ -33,7 +33,7 @@ def of_today(document: JSON) -> dict[str, Any]:
 
 
 def earlier_kind(kind: str) -> str:
-    """What the same Runs were called before 0.14; empty where `kind` is none of today's."""
+    """The kinds that the same Runs had before 0.14; empty for a kind that does not exist today."""
     runtime, plus, action = kind.partition("+")
     return f"{runtime}{EARLIER}" if plus and action.endswith(":run") else ""
 

@@ -1,7 +1,7 @@
 """The end of a Run as an annotation. A restored backup has the annotation, but no status.
 
 Everybody who may change the metadata of a Run can write it. So it has one effect only: a Run that was never started is not
-started. Who can do that could as well suspend or delete the Run.
+started. The same right allows to suspend or delete the Run.
 """
 
 from __future__ import annotations

@@ -43,7 +43,7 @@ def of_object(raw: JSON) -> dict[str, Any]:
 
 
 def entity_word(raw: JSON) -> str:
-    """What the platform calls an object's document: run, function, workflow and so on."""
+    """The platform's word for an object's document: run, function, workflow and so on."""
     if raw.get("kind") == EntityType.FUNCTION.value and mapping(raw.get("spec")).get("kind") in WORKFLOWS:
         return "workflow"
     return str(raw.get("kind") or EntityType.RUN.value).lower()

@@ -56,7 +56,7 @@ DEFAULT_TERMINATION_TIMEOUT: Final = 300
 
 
 class DeadlinePolicy(StrEnum):
-    """What `activeDeadlineSeconds` counts."""
+    """The time that `activeDeadlineSeconds` counts."""
 
     CUMULATIVE = "Cumulative"
     """The active time of all attempts together; the time while the Run is stopped does not count."""

@@ -46,7 +46,7 @@ class EntityView:
 
     @property
     def wants(self) -> frozenset[Want]:
-        """What it answers to."""
+        """The names by which it is found."""
         last = self.title if self.what == "Function" else self.id
         return frozenset({Want(self.what, self.namespace, f"{self.kind}://{self.project}/{last}")})
 
@@ -103,7 +103,7 @@ class ProfilesView:
 
     @property
     def wants(self) -> frozenset[Want]:
-        """What it answers to."""
+        """The names by which it is found."""
         return frozenset(Want("Profile", self.namespace, name) for name in self.texts)
 
     @classmethod

@@ -67,7 +67,7 @@ class Results:
 
 
 def _is_image(name: str, value: str) -> bool:
-    """What a build says it has made."""
+    """Whether a result is the image that a build reports."""
     return name == IMAGE and BY_DIGEST.fullmatch(value) is not None
 
 

@@ -68,7 +68,7 @@ class Run:
 
     `spec` is the *inner* spec of the exported document (`.spec.spec`); `status` is the operator's own
     status (`.status`), never the one the export carried (`.spec.status`). The LARGE_FIELDS are not in it: they
-    are large, change every few seconds and decide nothing. What is needed of them is in `metrics`.
+    are large, change every few seconds and decide nothing. `metrics` has the part that decisions need.
     """
 
     namespace: str
@@ -103,7 +103,7 @@ class Run:
     pipeline: str = ""
     """The uid of the Run that this one is a step of, which is its controller; empty: it is of its own."""
     translation: Translation | None = None
-    """What a Runtime made of the document; never read from the object."""
+    """The result of a Runtime for the document; never read from the object."""
     is_whole: bool = True
     """False: `spec` or what was resolved is left out; the API server has it."""
 

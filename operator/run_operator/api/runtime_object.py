@@ -51,7 +51,7 @@ class RuntimeView:
 
     @property
     def wants(self) -> frozenset[Want]:
-        """What it answers to."""
+        """The names by which it is found."""
         return frozenset(Want("Runtime", self.namespace, kind) for kind in self.kinds)
 
     def slim(self) -> RuntimeView:

@@ -1,4 +1,4 @@
-"""What a Runtime adds to a Run, beside the spec that is built."""
+"""The additions of a Runtime to a Run, beside the spec that is built."""
 
 from __future__ import annotations
 

@@ -69,7 +69,7 @@ def material_update(raw: JSON, document: JSON) -> list[JSON]:
 
 
 def said(raw: JSON, document: JSON) -> list[str]:
-    """Which fields a PUT of an artifact and the like changes: `status`, `spec.path`, `metadata.labels`."""
+    """The fields that a PUT of an artifact and the like changes: `status`, `spec.path`, `metadata.labels`."""
     shown = of_object(raw)
     changed, status = changes(shown, document, announcing=False), reported(document)
     if status is not None and not _within(status, mapping(shown.get("status"))):

@@ -47,7 +47,7 @@ class Interruption(NamedTuple):
 
 
 def interruption(pod: PodView) -> Interruption | None:
-    """What ended this pod, or is ending it; None for a pod that goes on, or whose program ended by itself."""
+    """The interruption that ended this pod, or is ending it; None for a pod that goes on, or whose program ended by itself."""
     disrupted = _disruption(pod)
     if not _asked(pod, disrupted):
         return None

@@ -39,7 +39,7 @@ class JobOutcome:
     ask: Question | None = None
     """Where only Events say why it is PENDING."""
     interruption: Interruption | None = None
-    """What ended the pod, if the program did not end by itself."""
+    """The interruption that ended the pod, if the program did not end by itself."""
     kept_by: tuple[str, ...] = ()
     """For ENDING: containers beside the program that still run, and keep the pod."""
     sidecars_only: bool = False
@@ -68,7 +68,7 @@ def observe(job: JobView, pods: Sequence[PodView]) -> JobOutcome:
 def _interruption(
     job: JobView, complete: ConditionView | None, failed: ConditionView | None, pods: Sequence[PodView]
 ) -> Interruption | None:
-    """What ended the newest pod, unless this Job did, because it is suspended, deleted or out of time.
+    """The interruption that ended the newest pod; None if the Job did, because it is suspended, deleted or out of time.
 
     A success of a suspended Job does not count if the program was asked to end.
     """

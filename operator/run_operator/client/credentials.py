@@ -1,4 +1,4 @@
-"""What a kubeconfig says of who asks: every field is obeyed as kubectl does, or refused by name. Nothing is left out in silence."""
+"""Credentials of a kubeconfig. Each field is obeyed as by kubectl or refused by name; no field is ignored silently."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ class TokenFile:
 
 
 class ExecPlugin:
-    """A command that logs in, as kubectl runs it. What it answers is kept until its end, or until it is refused.
+    """A command that logs in, as kubectl runs it. Its answer is kept until it expires, or until the API server refuses it.
 
     May be shared by threads. Raises ClientError.
     """

@@ -38,7 +38,7 @@ def new_document(
     spec: JSON,
     name: str | None = None,
 ) -> dict[str, Any]:
-    """What the SDK makes of the arguments of `new_run`. Raises ValueError for an id that is no slug."""
+    """The document that the SDK makes of the arguments of `new_run`. Raises ValueError for an id that is no slug."""
     if run_id is not None and not SLUG.fullmatch(run_id):
         raise ValueError(f"Invalid ID: {run_id}. Must pass slugified ID.")
     chosen = run_id or uuid.uuid4().hex
@@ -54,7 +54,7 @@ def new_document(
 
 
 def object_of(data: bytes, *, suspend: bool = False) -> dict[str, Any]:
-    """What to apply of a file: of an export its manifest, and a manifest of our kinds as it is. Raises DocumentError."""
+    """The object to apply for a file: an export becomes a manifest, and a manifest of our kinds stays as it is. Raises DocumentError."""
     parsed = read(data)
     value = parsed.value
     if (

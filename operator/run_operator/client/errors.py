@@ -1,4 +1,4 @@
-"""What the client raises. Names are the original SDK's where it has one; every text says what to do next."""
+"""Exceptions of the client. They have the original SDK's names where it has one; each text tells what to do next."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class UnavailableError(BackendError):
 
 
 class EntityError(Exception):
-    """What is asked for is impossible with this Run, or this file is none."""
+    """The request is impossible for this Run, or the file is no document."""
 
 
 class UnsupportedError(EntityError):

@@ -28,7 +28,7 @@ _STRAY_PERCENT: Final = re.compile("%(?![0-9A-Fa-f]{2})")
 
 @dataclass(frozen=True, slots=True)
 class ServiceAnswer:
-    """What a service answered; the names are those of `requests.Response`."""
+    """The answer of a service; the names are those of `requests.Response`."""
 
     status_code: int
     headers: Mapping[str, str]
@@ -96,7 +96,7 @@ def invoke(
 
 
 def _refused_by_the_proxy(answer: ServiceAnswer) -> str:
-    """What the API server says in place of the service; empty for an answer of the service."""
+    """The API server's message if it answered in place of the service; else empty."""
     if answer.ok or not answer.content.startswith(b'{"kind":"Status","apiVersion":"v1"'):
         return ""
     try:
@@ -106,7 +106,7 @@ def _refused_by_the_proxy(answer: ServiceAnswer) -> str:
 
 
 def path_below(base: str, url: str | None) -> str:
-    """What comes after the service's own URL, as it is sent; `/` at least. Raises EntityError for a URL of anything else."""
+    """The path and query after the service's own URL, as they are sent; `/` at least. Raises EntityError for another URL."""
     if url is None:
         return "/"
     tail = url[len(base) :]

@@ -36,9 +36,9 @@ class Access:
     namespace: str
     inside: bool
     headers: tuple[tuple[str, str], ...] = ()
-    """Of every request: whose rights are asked for, where the kubeconfig says `as`."""
+    """Headers of each request: the impersonated user, where the kubeconfig has `as`."""
     login: credentials.ExecPlugin | credentials.TokenFile | None = None
-    """What may have newer credentials when the API server refuses these."""
+    """The source of newer credentials, for when the API server refuses these."""
 
 
 def load(
@@ -135,7 +135,7 @@ def _from_file(configuration: Any, file: str, context: str | None, namespace: st
 def _login(
     configuration: Any, who: str, user: Mapping[str, Any], folder: Path, cluster: Mapping[str, Any]
 ) -> credentials.ExecPlugin | credentials.TokenFile | None:
-    """What the Kubernetes client does in another way than kubectl: a token in a file, and a plugin."""
+    """The login by a token file or a plugin, which the Kubernetes client does in another way than kubectl."""
     login: credentials.ExecPlugin | credentials.TokenFile
     if user.get("tokenFile"):
         path = folder / Path(str(user["tokenFile"])).expanduser()
@@ -199,7 +199,7 @@ def _names(merged: KubeConfigMerger, what: str) -> list[str]:
 
 @contextlib.contextmanager
 def _complaints() -> Iterator[list[str]]:
-    """What the Kubernetes client only logs, and then goes on without credentials: a login command that fails."""
+    """Collect warnings of the Kubernetes client: it only logs a login command that fails, and goes on without credentials."""
     said: list[str] = []
 
     class Listener(logging.Handler):

@@ -49,7 +49,7 @@ log = logging.getLogger(__name__)
 
 
 class Container:
-    """What the status of a pod says of one of its containers."""
+    """The status of one container of a pod."""
 
     def __init__(self, status: JSON) -> None:
         self.name = text(status.get("name"))
@@ -103,7 +103,7 @@ class _Stream:
         self._begin()
 
     def changed(self, container: Container) -> None:
-        """What the pod says now: a container that began again is followed again."""
+        """Take the container's present status; a container that started again is followed again."""
         with self._turn:
             self._newest = container
             if self.alive or not self._began_again():
@@ -169,7 +169,7 @@ class _Stream:
             self._tell(line)
 
     def _may_try_again(self, error: BackendError) -> bool:
-        """Whatever happens to the log, the waiting goes on. False: the log is given up, which is noted."""
+        """Whether to try again after an error. False: the log is given up, which is noted; the wait for the Run goes on."""
         self._failures += 1
         if self._closed.is_set():
             return False

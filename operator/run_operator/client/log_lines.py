@@ -60,7 +60,7 @@ class ContainerLog:
         yield from self._lines({"follow": "true"})
 
     def previous(self) -> Iterator[LogLine]:
-        """What is left of the container's life before this one."""
+        """The lines that are left of the container's previous start."""
         yield from self._lines({"previous": "true"})
 
     def rest(self) -> Iterator[LogLine]:

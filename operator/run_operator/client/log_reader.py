@@ -1,4 +1,4 @@
-"""What the program of a Run wrote: the logs of its pods, and of pods that are gone what the operator kept."""
+"""The output of a Run's program: the logs of its pods, and the RunLogs of pods that are gone."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class Log(str):
 
     @property
     def text(self) -> str:
-        """What the container wrote."""
+        """The output of the container."""
         return str(self)
 
 
@@ -75,10 +75,10 @@ class LogLine:
 
 
 def read(cluster: Cluster, name: str, attempt: int | None = None) -> list[Log]:
-    """All there are, the oldest attempt and pod first, init containers before the others.
+    """All logs of a Run, the oldest attempt and pod first, init containers before the others.
 
-    Of pods that are there their logs, of the others what the operator kept. Where neither is of a container, it wrote
-    nothing, or its log is lost (the Event LogsNotKept says so).
+    Live pods give their logs, RunLogs those of pods that are gone. A container without either wrote nothing, or its log
+    is lost (the Event LogsNotKept reports it).
     """
     live = []
     for pod in pods(cluster, name, attempt):
@@ -137,7 +137,7 @@ def split(text_: str) -> list[str]:
 
 
 def kept(cluster: Cluster, name: str, attempt: int | None = None) -> list[tuple[str, Log]]:
-    """What the operator kept, each with the time its container was started; empty where the cluster knows no RunLogs."""
+    """The RunLogs of a Run, each with its container's start time; empty where the cluster has no RunLogs."""
     found = []
     with contextlib.suppress(EntityNotExistsError):
         for page in cluster.list(RUN_LOGS, labels=_labels(name, attempt)):

@@ -18,7 +18,7 @@ from run_operator.kube.resource import RUNS
 _KEY: Final = re.compile(r"store://(?P<project>[^/]+)/run/(?P<kind>[^/]+)/(?P<id>[^/:]+)(?::[^/]*)?")
 
 _TYPE: Final = re.compile(r"runs?(\.run-operator\.io)?/")
-"""What `-o name` prints before a name."""
+"""The prefix of a name that `-o name` prints."""
 
 LABEL: Final = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 

@@ -40,7 +40,7 @@ def checked(key: object, value: object) -> Metric:
 
 
 def all_checked(metrics: object) -> dict[str, Metric]:
-    """Of `log_metrics`. Raises ValueError."""
+    """The checked values of `log_metrics`, by name. Raises ValueError."""
     if not isinstance(metrics, Mapping):
         raise ValueError(INVALID_METRICS)  # noqa: TRY004 - wrong values are one class of error
     return {key: checked(key, value) for key, value in metrics.items()}
@@ -81,14 +81,14 @@ def log_all(cluster: Cluster, name: str, uid: str, values: Mapping[str, Metric],
 
 
 def op(key: str, value: Metric, overwrite: bool, single_value: bool) -> dict[str, Any]:
-    """What `log_metric` means, as an operation of the ingest."""
+    """`log_metric` as an operation of the ingest."""
     if single_value and not isinstance(value, list):
         return {"k": key, "set": value, "overwrite": overwrite}
     return {"k": key, "replace" if overwrite else "append": value if isinstance(value, list) else [value]}
 
 
 def op_of_many(key: str, value: Metric, overwrite: bool) -> dict[str, Any]:
-    """What `log_metrics` means for one of them."""
+    """One value of `log_metrics` as an operation of the ingest."""
     if isinstance(value, list):
         return op(key, value, overwrite, False)
     return {"k": key, "set": value, "overwrite": True} if overwrite else {"k": key, "put": value}

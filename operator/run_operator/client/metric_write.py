@@ -98,7 +98,7 @@ class _Call:
                 return
 
     def _answer(self, batch: str) -> JSON:
-        """What the operator says of the batch; nothing where it is stored as it was given, and so is gone."""
+        """The operator's notes about the batch; empty when it was stored as given, and so deleted."""
         pause = FIRST_PAUSE
         while True:
             try:

@@ -1,4 +1,4 @@
-"""What it means when no answer comes from the API server, in words: what was refused, which program refused it, and what to look at."""
+"""Messages for a missing answer of the API server: the failure, the program that caused it, and what to check."""
 
 from __future__ import annotations
 

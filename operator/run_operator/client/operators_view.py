@@ -1,6 +1,6 @@
 """The operator's own plan for a Run, made on this side from what the caller may read. Writes nothing, needs no new right.
 
-What the caller may not read is left out and said: the plan is then made as if it were not there.
+Objects that the caller may not read are left out, with a note: the plan is made as if they did not exist.
 """
 
 from __future__ import annotations

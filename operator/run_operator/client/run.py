@@ -28,8 +28,8 @@ from run_operator.kube.resource import RUNS
 class Run(Results):
     """One execution of a function.
 
-    What a method changes is in the cluster at once; the attributes are as of the last `save`, `refresh` or
-    `wait`. All methods raise BackendError (or what is derived from it) when the cluster refuses or does not answer.
+    Methods change the cluster at once; the attributes are as of the last `save`, `refresh` or `wait`. All methods raise
+    BackendError, or a class derived from it, when the cluster refuses or does not answer.
     """
 
     def __init__(self, document: Mapping[str, Any], cluster: Cluster, name: str = "", uid: str = "") -> None:
@@ -156,7 +156,7 @@ class Run(Results):
     def logs(
         self, follow: bool = False, attempt: int | None = None, *, as_entity: bool = False
     ) -> list[Log] | Iterator[LogLine]:
-        """What the programs wrote: a Log for each container of each pod, the oldest first.
+        """The output of the programs: a Log for each container of each pod, the oldest first.
 
         `attempt`: of this one only. For pods that are gone it is what the operator kept: the end, at least 256 KiB unless
         an admin says otherwise (`Log.kept`, `Log.truncated`). `follow`: the lines as they come instead, until the Run has

@@ -1,4 +1,4 @@
-"""What only some kinds of Runs have."""
+"""Fields that only some kinds of Runs have."""
 
 from __future__ import annotations
 

@@ -120,7 +120,7 @@ class ResourceWatch:
                     raise
                 self._longest = LONGEST_ANSWERED_PAUSE if error.status else LONGEST_PAUSE
                 self._asked_to_wait = error.retry_after
-                # Who was away has forgotten what it knew: a list at once, instead of a watch that is refused first.
+                # A server that was away has forgotten old versions: list at once, instead of a watch that it refuses.
                 self._failed(relist=self._failures > 0 and not error.status)
             yield Change(ROUND, [])
             self._pause()

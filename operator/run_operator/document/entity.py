@@ -23,7 +23,7 @@ _REQUIRED_OF_A_RUN: Final = ("kind", "spec")
 """Its id may be its name alone, and its project is then that of the namespace."""
 _KEY: Final = re.compile(r"store://[^/]+/([a-z]+)/")
 _ENTITIES: Final = frozenset({"run", "task", "function", "workflow"})
-"""What the platform calls those of its entities whose type shows in the kind."""
+"""The platform's words for those of its entities whose type shows in the kind."""
 _MATERIAL: Final = {one.value.lower(): one for one in MATERIAL}
 """The others: their kinds (table, sklearn) look like those of Functions, so the key or the caller tells."""
 _WORDS: Final[dict[type, str]] = {str: "a text", dict: "a map", list: "a list"}

@@ -45,7 +45,7 @@ _MATERIAL: Final = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9._-]*")
 
 
 class EntityType(Enum):
-    """What a document describes."""
+    """The type of object that a document describes."""
 
     RUN = "Run"
     TASK = "Task"
@@ -66,7 +66,7 @@ NAMED: Final = MATERIAL | {EntityType.FUNCTION}
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """What a Run does."""
+    """The parts of a Run's kind."""
 
     runtime: str
     action: str

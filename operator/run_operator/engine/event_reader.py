@@ -33,7 +33,7 @@ FIELDS: Final = {
     ENDED_JOB: "involvedObject.kind=Job,reason!=SuccessfulCreate,reason!=SuccessfulDelete,reason!=FailedCreate",
 }
 CONTROLLER: Final = "job-controller"
-"""Who gives the verdict of a Job. Others write Events about Jobs too, queues for example."""
+"""The source of a Job's verdict. Others write Events about Jobs too, queues for example."""
 KEPT: Final = 30.0
 """Seconds for which an answer is used for the Jobs and pods in it."""
 NEW: Final = 5.0

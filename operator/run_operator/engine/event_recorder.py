@@ -50,7 +50,7 @@ class _Waiting:
 class EventRecorder:
     """Writes Events one after the other. `monotonic` and `wall` are clocks in seconds.
 
-    What one Event costs does not depend on how many wait: they are found by Run and by namespace, and in the order of their time.
+    The cost of one Event does not depend on how many wait: they are found by Run and by namespace, and in the order of their time.
     """
 
     def __init__(

@@ -89,7 +89,7 @@ class Pacing:
         return ANSWERS_FIRST if answers and self.is_burst(key.namespace) else 0.0
 
     def carried_out(self, key: Key, plan: Plan) -> None:
-        """What the plan asks for was done."""
+        """Note that the plan's actions were carried out."""
         if not (attempt := _made_by(plan)):
             return
         known = self._made.get(key)

@@ -26,7 +26,7 @@ from run_operator.workloads.metadata import child_name
 
 
 class ReferenceIndex:
-    """Which Runs refer to which objects. Its size is bounded: each Run follows the objects that its last decision looked up."""
+    """An index from objects to the Runs that refer to them. Its size is bounded: each Run follows the objects that its last decision looked up."""
 
     def __init__(self) -> None:
         self._of_run: dict[Key, tuple[Want, ...]] = {}
@@ -91,7 +91,7 @@ class Store:
         self._gone: dict[str, PodView] = {}
         self._followers = ReferenceIndex()
         self.catalog: Final = Catalog()
-        """What Runs refer to; changed through this store only."""
+        """The objects that Runs refer to; changed through this store only."""
         self.listener: Listener | None = None
 
     def __len__(self) -> int:

@@ -51,7 +51,7 @@ class Identity:
 
     @property
     def tenant(self) -> str:
-        """Whose share a request is: a person's own, or that of the namespace, which makes ServiceAccounts at will."""
+        """The share that a request uses: that of the person, or that of the namespace for its ServiceAccounts, which are easily made."""
         return f"namespace {self.namespace}" if self.namespace else self.owner
 
 

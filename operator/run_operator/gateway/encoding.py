@@ -11,9 +11,9 @@ from run_operator.kube.nesting import shallow
 
 
 def encoded(body: Any) -> bytes:
-    """As bytes; what orjson has no word for, such as numbers of more than 64 bits, in the slow way.
+    """The body as JSON bytes; values that orjson does not know, such as numbers of more than 64 bits, in the slow way.
 
-    What is nested more deeply than orjson writes is left out.
+    Values that are nested more deeply than orjson writes are left out.
     """
     try:
         return orjson.dumps(body)

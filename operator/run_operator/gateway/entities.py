@@ -53,7 +53,7 @@ class Place:
 
     @property
     def word(self) -> str:
-        """What one entity there is called."""
+        """The word for one entity of this kind."""
         return "workflow" if self.of_workflows else self.resource.kind.lower()
 
     def of(self, entity_id: str) -> str:

@@ -27,7 +27,7 @@ DOCUMENTS_PAGE: Final = 8
 
 
 class LargeLists:
-    """Which places are large, and what is known of the objects there."""
+    """Remembers large places and summaries of their objects."""
 
     def __init__(self, limits: GatewayLimits) -> None:
         self._limits = limits
@@ -38,7 +38,7 @@ class LargeLists:
         return self._summaries.is_large(place)
 
     async def found(self, caller: ApiClient, place: Place, asked: Query, fields: Sequence[str]) -> Found:
-        """What matches. Raises Problem, or the errors of `kube.errors`."""
+        """The matching objects. Raises Problem, or the errors of `kube.errors`."""
         reading = self._summaries.reading(place)
         there = await self._there(caller, place, fields)
         found = Found(place, asked, self._limits.held)

@@ -1,4 +1,4 @@
-"""What of a list is asked for: the parameters that the SDK sends."""
+"""The query of a list: the parameters that the SDK sends."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ MAX_PAGE: Final = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """What of a list is asked for. `size` 0: as many as an answer may hold."""
+    """The query of a list. `size` 0: as many as an answer may hold."""
 
     wanted: Mapping[str, str]
     kind: str = ""

@@ -1,4 +1,4 @@
-"""What a list keeps of the documents it looks at: a few words of each, and so many bytes of whole ones as it may."""
+"""Rows of a list: a few words of each document, and whole documents up to a number of bytes."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Row:
 
 
 class Found:
-    """What matches, and of the documents so many bytes as may be held."""
+    """The matching rows, and whole documents up to `most` bytes."""
 
     def __init__(self, place: Place, asked: Query, most: int) -> None:
         self._place = place

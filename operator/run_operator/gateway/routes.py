@@ -39,7 +39,7 @@ OTHERS: Final = {
     "triggers": f"this cluster keeps {KEPT}, but no triggers: the platform's own server has them, and a CronJob can apply a Run",
     "solr": "nothing is searched here: list_runs(project, q=...) finds a part of id, name, function or workflow",
 }
-"""What the platform's own server has, by the word in the path."""
+"""Calls that only the platform's own server has, by the word in the path."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -173,7 +173,7 @@ class LogSource:
 
 
 def _slim(pod: JSON) -> JSON:
-    """What is read of a pod here: anybody may make many with a Run's label, and each as large as an object may be."""
+    """The part of a pod that is read here. Anybody may make many large pods with a Run's label."""
     metadata, status = mapping(pod.get("metadata")), mapping(pod.get("status"))
     shown: dict[str, Any] = {"phase": status.get("phase")}
     for key in ("initContainerStatuses", "containerStatuses"):

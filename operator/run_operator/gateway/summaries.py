@@ -1,7 +1,7 @@
 """The few words of large documents by which lists are filtered and sorted, kept by object and version.
 
 A list of large objects reads their metadata, which is little, and whole documents only of objects that have changed since
-somebody read them here. Who is shown a summary has just been given the metadata of that very object by the API server: that
+somebody read them here. A caller that is shown a summary has just read the metadata of that object from the API server, which
 takes the same right.
 """
 

@@ -261,7 +261,7 @@ class _Bounded(web.Server):
 
 
 def surplus(new: T, origin: Mapping[T, str], idle: Mapping[T, bool]) -> T:
-    """Which connection to close: one of an address that has the most, so that nobody's flood closes those of others.
+    """The connection to close: one of an address that has the most, so that a flood closes no connection of others.
 
     `origin`: the address of each connection, the oldest first. `idle`: those without a request, and whether each has had
     one. First idle ones that never had a request, then other idle ones, then the new one; where it is of an address with
@@ -314,7 +314,7 @@ class Answer:
     body: Any
     headers: Mapping[str, str] = field(default_factory=dict)
     tenant: str = ""
-    """Whose share of all answers it is; empty for a short one, such as a refusal."""
+    """The namespace or caller whose share of all answers it uses; empty for a short one, such as a refusal."""
 
 
 class DeniedError(Exception):

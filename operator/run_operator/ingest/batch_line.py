@@ -1,6 +1,6 @@
-"""Which MetricBatches wait for a worker, within bounds: people make as many as the cluster takes, memory holds some.
+"""MetricBatches that wait for a worker, within bounds: people make as many as the cluster takes, memory holds some.
 
-A bounded number of each namespace is known, and a bounded number of all. What is more stays in the cluster: its namespace `lacks`
+A bounded number of each namespace is known, and a bounded number of all. Further ones stay in the cluster: their namespace `lacks`
 it, and is looked through again when there is room. A batch that is known already changes nothing, however often it is edited.
 """
 

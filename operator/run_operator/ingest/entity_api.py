@@ -41,7 +41,7 @@ PATH: Final = re.compile(
 LABEL: Final = f"{GROUP}/produced-by"
 """On an entity: the uid of the Run that made it. Beside it LABEL_ATTEMPT says in which attempt."""
 LABELLED: Final = frozenset({"metadata.labels", "metadata.description"})
-"""What a pod changes of an entity that its Run's document names."""
+"""The fields that a pod changes of an entity that its Run's document names."""
 MOST: Final = 200
 """Entities of one kind that one Run may create."""
 MOST_FILES: Final = 10_000
@@ -185,7 +185,7 @@ class EntityApi:
         return raw
 
     async def _writable(self, run: Run, resource: Resource, entity_id: str, part: str, body: Any) -> JSON:
-        """What the Run has made; of what its document names, labels, description and metrics are."""
+        """The entity to change: one that the Run has made, or labels, description and metrics of one that its document names."""
         raw = await self._readable(run, resource, entity_id)
         if _is_own(run, raw):
             return raw

@@ -73,7 +73,7 @@ def _is_shown(run: Run, raw: JSON) -> bool:
 
 
 def _shown(raw: JSON) -> dict[str, Any]:
-    """What names it, and nothing of what is inside."""
+    """Its name and key, without its content."""
     found = of_object(raw)
     document = {key: found[key] for key in ("kind", "project", "id", "name")}
     created = mapping(found.get("metadata")).get("created")

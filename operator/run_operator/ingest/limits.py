@@ -41,12 +41,12 @@ class IngestLimits(Bounds):
     sdk_requests: int = 32
     """Requests of the SDK at once, but for metrics: each may hold an object of 1.5 MB as text and as values."""
     sdk_requests_each: int = 12
-    """Of these, requests of the pods of one namespace."""
+    """The share of these for requests of the pods of one namespace."""
     sdk_requests_waiting: int = 256
     answers: int = 67_108_864
     """Bytes of answers that are being sent."""
     answers_each: int = 16_777_216
-    """Of these, answers to the pods of one namespace."""
+    """The share of these for answers to the pods of one namespace."""
     versions: int = 4_194_304
     """Bytes of all versions of an entity in one answer."""
     outside_workers: int = 16

@@ -112,7 +112,7 @@ class Api:
         return any(entry.get("name") == resource.plural for entry in answer.get("resources") or ())
 
     async def public_keys(self) -> list[JSON]:
-        """What service account tokens are signed with, as JWKs; ForbiddenError where the cluster does not show them."""
+        """The public keys of service account tokens, as JWKs. Raises ForbiddenError where the cluster does not show them."""
         answer = await self._request("get", TOKEN_REVIEWS, JWKS, deadline=READ_DEADLINE, accept=JWKS_TYPE)
         return [key for key in answer.get("keys") or () if isinstance(key, dict)]
 

@@ -1,4 +1,4 @@
-"""What a list may be asked for."""
+"""The options of a list."""
 
 from __future__ import annotations
 

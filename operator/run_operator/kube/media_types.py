@@ -1,4 +1,4 @@
-"""What the API server reads and answers."""
+"""Media types of requests and answers of the API server."""
 
 from __future__ import annotations
 

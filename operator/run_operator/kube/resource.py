@@ -25,7 +25,7 @@ from run_operator.api.constants import (
 )
 
 _PART: Final = re.compile(r"[^/?#%\\\s\x00-\x1f\x7f]+")
-"""What Kubernetes takes as a name of anything, and a little more."""
+"""Names that Kubernetes takes for any object, and a few more."""
 
 
 @dataclass(frozen=True, slots=True)

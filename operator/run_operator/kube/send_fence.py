@@ -1,6 +1,6 @@
 """The last question to the fence, when the bytes of a write go out.
 
-A write may wait for a connection, or be frozen with its process. What was allowed when it began can be forbidden by then.
+A write may wait for a connection, or be frozen with its process. By then it may be forbidden, although it was allowed when it began.
 """
 
 from __future__ import annotations

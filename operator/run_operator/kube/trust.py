@@ -15,7 +15,7 @@ def _nobody() -> None:
 
 
 class Trust:
-    """The CA file of a connection pool. What was trusted before stays trusted until the process ends."""
+    """The CA file of a connection pool. Authorities that were trusted before stay trusted until the process ends."""
 
     def __init__(self, path: str | None, context: ssl.SSLContext) -> None:
         self._path = Path(path) if path else None

@@ -70,7 +70,7 @@ def without_child(ctx: Context, leftover: JobView | None = None) -> Plan:
 
 
 def _onwards_without(ctx: Context, leftover: JobView | None) -> Plan:
-    """Whatever the end of the child was, nobody knows it."""
+    """The end of the child is not known."""
     interrupted = leftover is None and continuation.is_interrupted(ctx)
     if leftover is None and not interrupted and not ctx.run.suspend and _had_child(ctx):
         if not ctx.observed.fresh:

@@ -1,4 +1,4 @@
-"""What the operator knows of the cluster when it decides about one Run."""
+"""The operator's knowledge of the cluster when it decides about one Run."""
 
 from __future__ import annotations
 
@@ -222,4 +222,4 @@ class Plan:
     ask: Question | None = None
     """A Job that makes no pod, or a pod that its node does not start: read its Events into `Observed.said` and decide again."""
     wants: tuple[Want, ...] = ()
-    """What this decision looked up: decide again when one of them appears, changes or is deleted."""
+    """The objects that this decision looked up: decide again when one of them appears, changes or is deleted."""

@@ -164,7 +164,7 @@ def _suspended(live: list[Run]) -> list[Action]:
 
 
 def _resumed(ctx: Context) -> list[Action]:
-    """What a stop of the pipeline has stopped."""
+    """The steps that a stop of the pipeline has stopped."""
     held = [one for one in ctx.observed.steps if one.suspend and not one.deleting]
     return [
         SuspendRun(one.name, one.uid, suspend=False)

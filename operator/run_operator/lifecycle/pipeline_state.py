@@ -28,13 +28,13 @@ MAX_MESSAGE: Final = 512
 
 @dataclass(slots=True)
 class Progress:
-    """What is known of all steps."""
+    """The state of all steps."""
 
     total: int
     nodes: list[dict[str, Any]] = field(default_factory=list)
     """For the status."""
     outputs: dict[str, Mapping[str, str]] = field(default_factory=dict)
-    """What the steps that have ended hand on."""
+    """The values that ended steps hand on."""
     ready: list[Step] = field(default_factory=list)
     under_way: list[str] = field(default_factory=list)
     """Titles."""
@@ -85,7 +85,7 @@ def progress(ctx: Context, workflow: Workflow) -> Progress | Plan:
 
 
 def _count(ctx: Context, found: Progress, step: Step, run: Run | None, known: Mapping[str, Any]) -> None:
-    """One step. What was recorded of one that ended counts, whether its Run is still there or not."""
+    """One step. The record of an ended step counts, whether its Run is still there or not."""
     node = _node(step, run, known)
     if known.get("state") == ENDED:
         values = {text(one.get("name")): text(one.get("value")) for one in mappings(known.get("outputs"))}

@@ -1,4 +1,4 @@
-"""What to do next with one Run: a pure function of the Run, its children and the clock.
+"""The next step of one Run: a pure function of the Run, its children and the clock.
 
 The plan follows from what is there now, whatever event led to it. The truth rules of
 docs/architecture.md are kept in this room and nowhere else; docs/lifecycle.md is its table, and tested against it.

@@ -56,7 +56,7 @@ def forgery(ctx: Context, attempt: int) -> tuple[RunEvent, ...]:
 
 
 class ResolutionOutcome(NamedTuple):
-    """What a stopped Run reports about the objects that it refers to."""
+    """The report of a stopped Run about the objects that it refers to."""
 
     text: str = ""
     """Added to the Run's message; empty when nothing is missing."""

@@ -48,7 +48,7 @@ def was_asked(ctx: Context, job: JobView) -> bool:
 
 
 def about_lost_job(ctx: Context) -> Question | None:
-    """What to ask about the Job of the current attempt, which was there; None: its end is known, or is still to come."""
+    """The question about the current attempt's Job, which was there; None: its end is known, or is still to come."""
     uid = ctx.draft.last_attempt.get("jobUid")
     known = ctx.draft.ended or continuation.is_interrupted(ctx) or deadlines.sealed(ctx)
     if not uid or known or ctx.observed.live_pods:

@@ -1,4 +1,4 @@
-"""Which containers are in progress and which are done, so that each log is kept once."""
+"""The containers in progress and those that are done, so that each log is kept once."""
 
 from __future__ import annotations
 

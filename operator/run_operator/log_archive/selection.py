@@ -1,4 +1,4 @@
-"""Which containers are kept, and whether they are read or followed."""
+"""The containers whose logs are kept, and whether they are read or followed."""
 
 from __future__ import annotations
 

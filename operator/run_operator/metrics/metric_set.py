@@ -26,7 +26,7 @@ Metric = Series | Single
 
 @dataclass(frozen=True, slots=True)
 class MetricLimits:
-    """What a Run may put into its status."""
+    """Bounds on the metrics in a Run's status."""
 
     budget: int = 65_536
     """Bytes of `status.metrics` in JSON."""

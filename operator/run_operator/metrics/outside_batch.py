@@ -54,7 +54,7 @@ def body(run: JSON, ops: Sequence[JSON], token: str) -> dict[str, Any]:
 
 
 def from_object(raw: JSON) -> OutsideBatch:
-    """What the operator reads of it. Raises RefusedBatchError."""
+    """The part of it that the operator reads. Raises RefusedBatchError."""
     metadata, spec = mapping(raw.get("metadata")), mapping(raw.get("spec"))
     ops, run = spec.get("ops"), text(spec.get("run"))
     if not _NAME.fullmatch(run):
@@ -80,13 +80,13 @@ def refusal(raw: JSON) -> str:
 
 
 def notes(raw: JSON) -> list[str]:
-    """What was stored differently."""
+    """Notes about values that were stored differently."""
     found = mapping(raw.get("status")).get("notes")
     return [str(one) for one in found] if isinstance(found, list) else []
 
 
 def advice(namespace: str, refused: str) -> str:
-    """What helps somebody who may create none, by the API server's own words."""
+    """Advice for a caller that may create none, by the words of the API server."""
     if "quota" in refused:
         return "The operator deletes those that are stored: try again in a moment"
     return (

@@ -1,4 +1,4 @@
-"""What a PUT of a metric means: the SDK always sends the whole list, for an append and for an overwrite. Pure.
+"""The meaning of a PUT of a metric: the SDK always sends the whole list, for an append and for an overwrite. Pure.
 
 The SDK reads a metric, changes it and sends it back. Two programs that do so at the same time would overwrite each
 other. The gateway and the ingest therefore remember what they showed (readings) and compare.

@@ -1,4 +1,4 @@
-"""What every process of ours says of itself to Prometheus: memory, CPU, open files, version."""
+"""Metrics of a process itself, which each of ours has: memory, CPU, open files, version."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""What a step may say about its Run: as much as somebody may who has the right to create Runs and no other.
+"""The fields of a step's Run that a workflow may set: those that need the right to create Runs and no other.
 
-The operator creates the Runs of steps, so nobody else's rights are looked at. What takes a right of its author (a Secret, a claim, a node)
-is in the Function, which was checked when it was written, or it is refused.
+The operator creates the Runs of steps, so nobody else's rights are checked then. A field that needs a right of its author (a Secret, a
+claim, a node) is in the Function, which was checked when it was written, or it is refused.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ DROPPED: Final = ("local_execution", "wait")
 
 
 def checked(fields: dict[str, Any]) -> str:
-    """Why a step cannot have these fields; empty: it can. What is dropped is gone afterwards."""
+    """The reason why a step cannot have these fields; empty if it can. Removes the dropped ones."""
     for name in DROPPED:
         fields.pop(name, None)
     for name in (*FORBIDDEN, *IDENTITY):

@@ -72,7 +72,7 @@ def step_run(run: Run, step: Step, workflow: Workflow, outputs: Outputs) -> dict
 
 
 def parameters(run: Run, workflow: Workflow) -> dict[str, str]:
-    """What the Run gives, else the workflow's defaults. Raises InvalidSpecError."""
+    """The values that the Run gives, else the workflow's defaults. Raises InvalidSpecError."""
     given = run.spec.get("parameters") or {}
     if not isinstance(given, Mapping):
         raise InvalidSpecError("spec.spec.parameters", "must be a map")

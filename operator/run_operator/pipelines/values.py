@@ -30,7 +30,7 @@ def named(value: Any) -> Iterator[str]:
 
 
 def filled(value: Any, resolve: Resolve) -> Any:
-    """The value with a text in place of each placeholder. What is put in is never read as JSON, nor as a placeholder."""
+    """The value with a text in place of each placeholder. An inserted text is never read as JSON or as a placeholder."""
     if isinstance(value, str):
         return PLACEHOLDER.sub(lambda match: resolve(match[1].strip()), value)
     if isinstance(value, Mapping):

@@ -1,7 +1,7 @@
 """A workflow as the platform's hera runtime writes it, made a list of steps; each step runs one function.
 
 It is a document of Argo Workflows, of which a small part is used: one DAG or list of steps, whose templates are containers that run
-`step.py` with a function and its arguments. Whatever else it says is refused by name: an author's document makes no pods of its own here.
+`step.py` with a function and its arguments. Other templates are refused by name: an author's document makes no pods of its own here.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ PARALLEL: Final = 10
 _KEY: Final = re.compile(r"store://([^/]+)/function/([^/]+)/([^/]+)")
 _PREFIX: Final = re.compile(r"(?:dag|step)-op-")
 _SUFFIX: Final = re.compile(r"-[0-9a-f]{8}")
-"""What the SDK puts around the name of a step."""
+"""The pattern that the SDK puts around the name of a step."""
 _NAME: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9_-]{0,126}[A-Za-z0-9])?")
 
 
 class InvalidPipelineError(WorkloadError):
-    """What is wrong, and where."""
+    """The problem and its place."""
 
     def __init__(self, where: str, problem: str) -> None:
         super().__init__(INVALID, f"{where}: {problem}")
@@ -62,13 +62,13 @@ class Step:
 
     @property
     def run_kind(self) -> str:
-        """Of its Run."""
+        """The kind of its Run."""
         return f"{self.function.kind}+{self.action}:run"
 
 
 @dataclass(frozen=True, slots=True)
 class Workflow:
-    """What a pipeline does."""
+    """The steps of a pipeline."""
 
     steps: tuple[Step, ...]
     parameters: Mapping[str, str | None]

@@ -1,4 +1,4 @@
-"""What a handler and an init function are called with, composed as the platform does it."""
+"""The arguments of a handler and of an init function, composed as the platform does it."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def compose(
 
 
 def _hint(signature: inspect.Signature) -> str:
-    """What to do about a method that was named by its class."""
+    """Advice for a method that was named by its class; empty for others."""
     if next(iter(signature.parameters), "") != "self":
         return ""
     return "; it is a method: make an object of its class in the module (model = Model()) and name that one's (model.method)"

@@ -1,4 +1,4 @@
-"""What the operator hands to the runner: one JSON file with the Run and where its results go."""
+"""The runner's input from the operator: one JSON file with the Run and the address for its results."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 MAX_BYTES = 512 << 20
-"""Of one file that is fetched."""
+"""Most bytes of one fetched file."""
 SECONDS = 30.0
 """Without a byte, until a connection is given up."""
 ALL_SECONDS = 600.0

@@ -1,4 +1,4 @@
-"""What ends a function, as one reason and one line."""
+"""Errors that end a function: one reason and one line each."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def last_line(error: BaseException) -> str:
 
 
 def _what_to_do(error: BaseException) -> str:
-    """What most people forget, where the error shows it."""
+    """Advice for common mistakes that the error shows; empty for others."""
     if isinstance(error, ModuleNotFoundError):
         return ": add its package to requirements, or the module to the source"
     trace = error.__traceback__

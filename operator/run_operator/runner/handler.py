@@ -21,7 +21,7 @@ KNOWN = 8
 
 
 class Functions(NamedTuple):
-    """What the source holds."""
+    """The content of the source."""
 
     handler: Callable[..., Any]
     init: Callable[..., Any] | None

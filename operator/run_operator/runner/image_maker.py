@@ -1,6 +1,6 @@
 """`build` makes an image of a Containerfile and its context, `push` brings it to a registry: two containers of one pod.
 
-Only `push` has the registry's credentials. What the author of a Containerfile lets run in `build` cannot reach them.
+Only `push` has the registry's credentials. Commands of a Containerfile, which run in `build`, cannot reach them.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ PROGRESS = re.compile(
     r"subprocess exited with status|error building at STEP|Error: (error )?building at STEP|Getting image source|"
     r"Copying (blob|config)|Trying to pull|Writing manifest|Storing signatures"
 )
-"""What is no reason of a failure."""
+"""Lines of the output that are no reason of a failure."""
 LOGGED = re.compile(r'time="[^"]*" level=\w+ msg="(.*)"')
 EXIT_STATUS = re.compile(r"exit status \d+$")
 UNAUTHORIZED = re.compile(
@@ -51,7 +51,7 @@ Started = Callable[[Any], None]
 
 
 class Order(NamedTuple):
-    """What the operator wants to be built, from its document."""
+    """The image to build, from the operator's document."""
 
     containerfile: str
     files: Mapping[str, str]
@@ -161,7 +161,7 @@ def _folder() -> str:
 
 
 def _environment(folder: str, plain_http: str, secrets: str) -> dict[str, str]:
-    """Of this container only what says where programs are and how the network is reached: the Containerfile sees no variables."""
+    """PATH and the proxies of this container, and no other variable: the Containerfile sees none of them."""
     passed = {
         name: value for name, value in os.environ.items() if name == "PATH" or name.upper().endswith("_PROXY")
     }
@@ -197,7 +197,7 @@ def _certificates(flag: str, secrets: str) -> list[str]:
 
 
 def _installer(environ: Mapping[str, str]) -> str:
-    """What a shell reads before it installs requirements."""
+    """Shell lines that export the installer's variables, to be read before requirements are installed."""
     chosen = sorted((name, value) for name, value in environ.items() if INSTALLER.fullmatch(name))
     return "".join(f"export {name}={shlex.quote(value)}\n" for name, value in chosen)
 

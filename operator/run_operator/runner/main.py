@@ -81,7 +81,7 @@ class Runner:
         self._pid = os.getpid()
 
     def main(self, action: str) -> int:
-        """The exit code. Whatever the function does, the last line is the operator's to read."""
+        """The exit code. The last line is for the operator, however the function ends."""
         signal.signal(signal.SIGTERM, self._stop)
         guard(self._stop)
         code = self._ended(action)
@@ -280,7 +280,7 @@ def is_decorated(handler: Callable[..., Any]) -> bool:
 
 
 def awaited(value: Any) -> Any:
-    """What a coroutine returns, in an event loop of its own; any other value as it is."""
+    """The result of a coroutine, run in an event loop of its own; any other value as it is."""
     from inspect import iscoroutine
 
     if not iscoroutine(value):

@@ -51,7 +51,7 @@ def add(names: MutableMapping[str, Any]) -> None:
 
 
 def from_mlflow_run(run_id: str) -> dict[str, Any]:
-    """What `log_model(kind="mlflow")` takes, of the model `model` of a run of MLflow."""
+    """Arguments of `log_model(kind="mlflow")` for the model `model` of a run of MLflow."""
     import mlflow
 
     run = mlflow.get_run(run_id)
@@ -69,7 +69,7 @@ def from_mlflow_run(run_id: str) -> dict[str, Any]:
 
 
 def get_mlflow_model_metrics(run_id: str) -> dict[str, float]:
-    """What a run of MLflow has logged last."""
+    """The last values that a run of MLflow has logged, by name."""
     import mlflow
 
     return dict(mlflow.get_run(run_id).data.metrics)

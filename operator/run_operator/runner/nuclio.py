@@ -141,7 +141,7 @@ def context(worker: int, more: Mapping[str, Callable[[], Any]]) -> Any:
 
 
 def job_event(run: Mapping[str, Any]) -> Any:
-    """What a job's handler gets as its event: the whole Run, as on the platform."""
+    """The event of a job's handler: the whole Run, as on the platform."""
     return Event(
         body=dict(run), content_type="application/json", method="POST", path="/", _id=str(run.get("id", "")),
         trigger=Trigger("job", "job"), timestamp=dt.datetime.now(dt.timezone.utc), headers={},

@@ -24,7 +24,7 @@ KEPT_LINES, KEPT_BYTES = 6, 1200
 def install(requirements: Sequence[str], folder: str, started: Callable[[Any], None]) -> bool:
     """Install into the folder with uv, else with pip; False: the image has all of it already.
 
-    What the image brings is seen after the folder, so a version that is asked for wins. `started` gets the process of
+    Python looks into the folder before the image, so a version that is asked for wins. `started` gets the process of
     the installer, so that a stop can end it. Raises RunnerError.
     """
     if not requirements or all(_satisfied(line) for line in requirements):

@@ -1,4 +1,4 @@
-"""What a handler returned, as results that a Run's status can hold."""
+"""Return values of a handler as results that a Run's status can hold."""
 
 from __future__ import annotations
 

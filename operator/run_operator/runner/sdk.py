@@ -1,4 +1,4 @@
-"""What the DigitalHub SDK does where it is in the image: the project, the Run, inputs as entities, outputs as artifacts.
+"""The work of the DigitalHub SDK, where the image has it: the project, the Run, inputs as entities, outputs as artifacts.
 
 It is imported only when a function needs it: that takes seconds, and most functions need none of it.
 """
@@ -35,7 +35,7 @@ def has_store() -> bool:
 
 
 class Entities(NamedTuple):
-    """What the SDK knows of this Run."""
+    """The SDK's objects of this Run."""
 
     project: Any
     run: Any

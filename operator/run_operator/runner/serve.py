@@ -28,7 +28,7 @@ SERVER = ["uvicorn"]
 
 
 def needed() -> list[str]:
-    """What the server needs that the image does not have."""
+    """Requirements of the server that the image lacks."""
     return [name for name in SERVER if importlib.util.find_spec(name) is None]
 
 

@@ -25,7 +25,7 @@ class Threads:
             threading.Thread(target=self._work, name=f"handler-{i}", daemon=True).start()
 
     def call(self, function: Callable[[], Any]) -> asyncio.Future[Any]:
-        """What the function returns or raises, once a thread has called it. Of one event loop alone."""
+        """Call the function in a thread; returns its result or raises its exception. For one event loop alone."""
         if self._loop is None:
             self._loop = asyncio.get_running_loop()
         future = self._loop.create_future()

@@ -1,6 +1,6 @@
 """A program in a user namespace of its own, in which the user of the pod is root and nobody else exists: `in-namespace PROGRAM ...`.
 
-It takes no capability, no setuid program and no range of subordinate users, so the pod may forbid them all. What it does take are the
+It takes no capability, no setuid program and no range of subordinate users, so the pod may forbid them all. It does take the
 system calls `unshare` and `mount`, which the default seccomp profile of most container runtimes refuses.
 
 In such a namespace the kernel allows no `setgroups`, since the groups of the one user could be a reason to deny him things. buildah

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from .document import Document, Report
 
 PACKAGES = ("digitalhub-runtime-hera", "hera")
-"""What such a function imports; installed where the image lacks them."""
+"""Imports of such a function; installed where the image lacks them."""
 RESULT = "workflow"
 STEP_IMAGE = "DHCORE_WORKFLOW_IMAGE"
 """The platform's variable with the image of a step. Here a step is a Run, and its image that of its function; the SDK wants a value."""
@@ -91,7 +91,7 @@ def build(handler: Callable[..., Any]) -> dict[str, str]:
 
 
 def _cause(error: BaseException) -> BaseException:
-    """What happened, under the SDK's own words for it."""
+    """The first cause of an exception, which the SDK wraps in its own."""
     while error.__cause__ is not None:
         error = error.__cause__
     return error

@@ -48,7 +48,7 @@ class Definition:
     document: Template
     """The inner spec of that document, or the spec of that object."""
     state: Template
-    """What the object says of the Run."""
+    """The Run's state, read from the object."""
     files: Template
     readiness: Template
 

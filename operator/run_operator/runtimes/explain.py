@@ -1,4 +1,4 @@
-"""What would be made of a document, without a cluster: for people who write Runtimes."""
+"""Translates a document without a cluster: for people who write Runtimes."""
 
 from __future__ import annotations
 

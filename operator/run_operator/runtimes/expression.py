@@ -1,7 +1,7 @@
 """One CEL expression: compiled within bounds, evaluated within bounds.
 
 The library checks names and types when it compiles, and gives up an evaluation after ten thousand steps of loops.
-`expression_bounds` says what is not compiled at all. What a value is read into is bounded here.
+`expression_bounds` refuses some before they are compiled. The size of their values is bounded here.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any, Final
 from run_operator.runtimes.expression_bounds import has_loop, problems
 
 VARIABLES: Final = ("run", "func", "project", "settings", "object")
-"""What an expression may use; `object` only where a custom resource is read. CEL reserves the word function."""
+"""Variables of an expression; `object` exists only where a custom resource is read. CEL reserves the word function."""
 MAX_TEXT: Final = 8 * 1024
 """Characters of one text that an expression gets."""
 MAX_ENTRIES: Final = 100
@@ -35,7 +35,7 @@ Values = Mapping[str, Any]
 
 
 class ExpressionError(Exception):
-    """What is wrong, in a sentence without the place of the expression."""
+    """The problem, in a sentence without the place of the expression."""
 
 
 class Given:

@@ -1,4 +1,4 @@
-"""Which calls an expression may hold: none whose result can grow far beyond what it is given.
+"""Calls that an expression may hold: none whose result can grow far beyond its arguments.
 
 The authors of Runtimes are people of one namespace, and the operator evaluates for all. The library bounds the steps of a
 loop and nothing else: two calls of `replace` make gigabytes of one kilobyte. So the source is read before it is compiled.
@@ -19,7 +19,7 @@ MAX_PATTERN: Final = 100
 MAX_SEPARATOR: Final = 16
 """Characters between two texts that are joined."""
 LOOPS: Final = frozenset({"all", "exists", "exists_one", "map", "filter", "split"})
-"""What goes through the entries of a list, or makes one of a text. One of them in an expression."""
+"""Calls that go through the entries of a list, or split a text into one. An expression may have one of them."""
 CALLS: Final = LOOPS | {
     "bool", "charAt", "contains", "double", "duration", "dyn", "endsWith", "has", "indexOf", "int", "join", "lastIndexOf",
     "lowerAscii", "matches", "replace", "size", "startsWith", "string", "substring", "timestamp", "trim", "type", "uint",
@@ -35,7 +35,7 @@ _JOIN: Final = re.compile(r"\bjoin\s*\(\s*(?:\x00(\d+)\x00\s*)?\)")
 
 
 def problems(source: str) -> Iterator[str]:
-    """What is wrong, a sentence each without its subject."""
+    """The problems, each a sentence without its subject."""
     if len(source) > MAX_LENGTH:
         yield f"has {len(source)} characters; at most {MAX_LENGTH} are allowed"
         return
@@ -75,7 +75,7 @@ def has_loop(source: str) -> bool:
 
 
 def _of_loops(bare: str) -> Iterator[str]:
-    """What a loop does at each of its steps makes no long text of many."""
+    """Problems of loops: a step of a loop may not join texts, which could make a very long one."""
     for found in _CALL.finditer(bare):
         if found[1] in LOOPS and "join" in _CALL.findall(_inside(bare, found.end())):
             yield "has a join inside of a loop: join what the loop gives"

@@ -59,7 +59,7 @@ class FieldRule:
         return SAMPLES[self.type] if self.default is None else self.default
 
     def problem(self) -> str:
-        """What is wrong with the rule itself; empty: nothing."""
+        """The problem of the rule itself; empty if there is none."""
         if self.type not in SAMPLES:
             return f"type {self.type[:40]!r} is not known; use one of {', '.join(SAMPLES)}"
         for word, value in (("default", self.default), ("example", self.example)):
@@ -68,7 +68,7 @@ class FieldRule:
         return ""
 
     def value(self, spec: Mapping[str, Any], name: str) -> Any:
-        """What counts for this document; None: nothing. Raises InvalidSpecError."""
+        """The value that counts for this document; None for no value. Raises InvalidSpecError."""
         given = spec.get(name)
         if is_empty(given):
             return self.default

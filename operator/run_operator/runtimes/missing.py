@@ -1,4 +1,4 @@
-"""What a Run says of a kind that no Runtime stands for: what has to be applied, or why nothing would help."""
+"""The message of a Run whose kind has no Runtime: the object to apply, or why no object would help."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an object of another operator says of its Run, by the expressions of the ClusterRuntime."""
+"""The state of a Run, read from an object of another operator by the expressions of the ClusterRuntime."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def state_of_object(spec: Mapping[str, Any], run: Run, raw: Mapping[str, Any]) -
 
 
 def object_value(raw: Mapping[str, Any]) -> dict[str, Any]:
-    """What expressions see of an object: its name and its status."""
+    """The part of an object that expressions see: its name and its status."""
     name = text(mapping(raw.get("metadata")).get("name"))
     return {"metadata": {"name": name}, "status": _trimmed(mapping(raw.get("status")))}
 

@@ -72,7 +72,7 @@ class Template:
         return _rendered(self._content, self._activation(values), self.place)
 
     def trials(self, values: Values) -> Iterator[TemplateError]:
-        """What goes wrong with these values, text by text."""
+        """The errors with these values, one for each text that fails."""
         given = self._activation(values)
         for place, text in _texts(self._content, self.place):
             try:

@@ -65,7 +65,7 @@ def translated(run: Run, definition: Definition, runtime: Mapping[str, str]) -> 
 
 
 def variables(run: Run, definition: Definition) -> dict[str, Any]:
-    """What expressions see. Raises InvalidSpecError for a field of the wrong type, or one that is too large."""
+    """The values that expressions see. Raises InvalidSpecError for a field of the wrong type, or one that is too large."""
     spec: dict[str, Any] = {}
     for name, rule in definition.rules.items():
         value = rule.value(run.spec, name)

@@ -181,7 +181,7 @@ class _Events:
 
 
 class DetailViewer(FeedViewer):
-    """What one stream still has to send."""
+    """Messages that one stream still has to send."""
 
     def __init__(self, feed: DetailFeed) -> None:
         super().__init__()

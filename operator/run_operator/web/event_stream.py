@@ -64,7 +64,7 @@ def _too_many(message: str) -> RefusedError:
 
 
 class Viewer(Protocol):
-    """What one stream still has to send."""
+    """Messages that one stream still has to send."""
 
     wake: asyncio.Event
     """Set when there is something to send."""

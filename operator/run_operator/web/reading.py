@@ -53,7 +53,7 @@ class Reading:
     async def runs(
         self, caller: ApiClient, keys: Iterable[tuple[str, str]], keep: Callable[[JSON], T]
     ) -> list[T]:
-        """What is kept of each of several Runs, in their order: all of them may be more than fits into memory."""
+        """The kept part of each of several Runs, in their order. Whole Runs could exceed the memory."""
         gate = asyncio.Semaphore(AT_ONCE)
 
         async def one(namespace: str, name: str) -> T:
@@ -63,7 +63,7 @@ class Reading:
         return list(await asyncio.gather(*(one(*key) for key in keys)))
 
     async def events(self, caller: ApiClient, raw: JSON) -> tuple[list[dict[str, Any]], list[str]]:
-        """What is shown of the Events of a Run, and a note if the viewer may not see them."""
+        """The shown part of a Run's Events, and a note if the viewer may not see them."""
         metadata = mapping(raw.get("metadata"))
         namespace, fields = text(metadata.get("namespace")), f"involvedObject.uid={metadata.get('uid')}"
         try:

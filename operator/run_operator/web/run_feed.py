@@ -128,7 +128,7 @@ class RunFeed:
 
 
 class RowsViewer(FeedViewer):
-    """What one stream still has to send: names of rows, not rows. A slow viewer gets the newest state of each."""
+    """Names of the rows that one stream still has to send. A slow viewer gets the newest state of each."""
 
     def __init__(self, feed: RunFeed, largest: int) -> None:
         super().__init__()

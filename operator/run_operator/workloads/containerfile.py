@@ -40,7 +40,7 @@ _HEREDOC: Final = re.compile(r"<<-?[\"']?([A-Za-z_]\w*)")
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """What the builder gets."""
+    """The input of the builder."""
 
     containerfile: str
     files: Mapping[str, str] = field(default_factory=dict)

@@ -12,7 +12,7 @@ from run_operator.workloads.service import Port
 from run_operator.workloads.types import Options, Pod
 
 CHILD: Final = "Resource"
-"""What `child_kind` says of it."""
+"""Its value of `child_kind`."""
 
 
 class CustomResource:

@@ -114,7 +114,7 @@ def _recipe(run: Run, options: Options) -> Recipe:
 
 
 def _check_bases(recipe: Recipe, options: Options) -> None:
-    """What a Containerfile is made from comes from where images of pods come from. Raises WorkloadError."""
+    """Check that the base images of a Containerfile come from allowed registries. Raises WorkloadError."""
     for base in bases(recipe.containerfile) if options.allowed_registries else ():
         if "$" in base:
             problem = f"{base[:80]!r} is a variable, and this cluster allows images of some registries alone: name the image"
@@ -170,7 +170,7 @@ def _logins(secret: str) -> list[dict[str, Any]]:
 
 
 def _more_rights(building: ImageBuilding) -> dict[str, Any]:
-    """What the administrator allows beyond what every container has."""
+    """Rights that the administrator allows beyond those of every container."""
     rights: dict[str, Any] = {}
     kind, _, profile = building.seccomp_profile.partition("/")
     if building.seccomp_profile:

@@ -1,4 +1,4 @@
-"""What a pod needs to report metrics: the module, a token for this Run, a folder for the spool, and an address."""
+"""The parts that a pod needs to report metrics: the module, a token for this Run, a folder for the spool, an address."""
 
 from __future__ import annotations
 

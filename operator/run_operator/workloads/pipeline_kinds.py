@@ -14,7 +14,7 @@ from run_operator.workloads.service import Port
 from run_operator.workloads.types import Options, Pod
 
 STEPS: Final = "Steps"
-"""What `child_kind` says of a pipeline."""
+"""The value of `child_kind` of a pipeline."""
 PYTHON: Final = "PYTHON3_12"
 """Where the document names no image: newer than any workflow needs."""
 

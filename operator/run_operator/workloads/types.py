@@ -103,7 +103,7 @@ class Workload:
     needs: tuple[dict[str, Any], ...] = ()
     """Claims and config maps, to be created before the child."""
     warnings: tuple[str, ...] = ()
-    """What of the document is not applied, one line each."""
+    """Fields of the document that are not applied, one line each."""
     custom: CustomKind | None = None
     """The kind of `child`, where it is of another operator."""
 

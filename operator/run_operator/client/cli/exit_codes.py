@@ -55,7 +55,7 @@ def say(text: str) -> None:
 
 
 def text_of(error: Exception) -> str:
-    """What happened, and to which file, without the number of the error and the words of the original SDK."""
+    """The error as one line: its text and its file, without the number of the error and the words of the original SDK."""
     from run_operator.client.errors import NO_ENTITY
 
     if isinstance(error, OSError) and error.strerror:

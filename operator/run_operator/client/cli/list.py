@@ -23,7 +23,7 @@ FORMATS: Final = click.Choice(["table", "wide", "name", "json", "yaml"])
 OWN_NAME: Final = "Run-Name"
 """The column with the name in the document: the SDK gives a Run one beside its id since 0.16."""
 WORDS: Final = ("name", "state", "created")
-"""What --sort takes beside metrics."""
+"""Values of --sort beside names of metrics."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class _Chosen:
 
     @property
     def none(self) -> str:
-        """What is said where there are none."""
+        """The line that is printed when there are no Runs."""
         where = "in any namespace" if self.everywhere else f"in the namespace {self.cluster.namespace}"
         narrow = self.labels or self.project or self.kind or self.state
         return f"no Runs {where}" + (" that match" if narrow else "")

@@ -147,6 +147,6 @@ def _never_fail_for_a_letter() -> None:
 
 
 def _forget_output() -> None:
-    """What nobody reads any more must not fail once again at the interpreter's end."""
+    """Discard the rest of the output, so that a closed pipe does not fail again when the interpreter ends."""
     if sys.stdout is not None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -65,7 +65,7 @@ def manifest_command(
 
 @dataclass
 class _Batch:
-    """What came of the inputs so far."""
+    """The results of the inputs so far."""
 
     namespace: str | None
     name: str | None

@@ -53,8 +53,8 @@ def metrics_command(
 ) -> None:
     """Show the metrics of a Run, or some of them, or those of several Runs. An empty value stands for NaN or infinity.
 
-    What is no metric of the first Run is the name of another Run. Written to files, metrics are not shown too, unless
-    --plot asks for it.
+    An argument that is no metric of the first Run is the name of another Run. Metrics that go to files are not shown too,
+    unless --plot asks for it.
     """
     if plot and output != "table":
         raise click.UsageError(f"--plot draws, -o {output} does not: choose one of them")

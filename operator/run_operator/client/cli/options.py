@@ -1,4 +1,4 @@
-"""What many verbs have in common: which cluster, which Runs, which output."""
+"""Options that many verbs share: the cluster, the Runs, the output."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `runctl wait` shows: lines for every change, and on a terminal one more that lives below them."""
+"""The output of `runctl wait`: a line for each change, and on a terminal a status line below them."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class Live:
             self._draw()
 
     def note(self, said: str) -> None:
-        """What of the lines is not shown."""
+        """Print a note about lines that are not shown."""
         with self._lock:
             self._print(visible(said), sys.stderr)
             self._draw()

@@ -21,7 +21,7 @@ FORMATS: Final = click.Choice(["yaml", "json", "name"])
 
 
 def _common(command: Any) -> Any:
-    """What both verbs can be asked for."""
+    """Add the options that both verbs share."""
     options: list[Callable[[Any], Any]] = [
         click.option("-e", "--env", multiple=True, metavar="NAME=VALUE", help="A variable; repeatable."),
         click.option("--name", help="Of the Run; else one is made."),
@@ -191,7 +191,7 @@ def _follow(run: Run) -> int:
 
 
 def _goes_on(run: Run) -> bool:
-    """What Ctrl-C means is asked on a terminal; elsewhere, and by another Ctrl-C, the Run is left alone."""
+    """Ask on a terminal what Ctrl-C means. Elsewhere, and after a second Ctrl-C, the Run is left alone."""
     name = run.object_name
     answer = "leave"
     if sys.stdin is not None and sys.stdin.isatty():

@@ -87,7 +87,7 @@ def explain_runtime_command(
 def _explained(
     label: str, found: list[Mapping[str, Any]], namespace: str, filename: str | None, function: str | None
 ) -> tuple[str, tuple[str, ...]]:
-    """What to print. Raises ClickException."""
+    """The text to print. Raises ClickException."""
     from run_operator.client.documents import object_of
     from run_operator.document.known_fields import USED
     from run_operator.document.yaml_writer import write

@@ -1,1 +1,1 @@
-"""What runs inside the pods of a Run. Nothing in here may need more than Python 3.8 and its standard library."""
+"""Code that runs inside the pods of a Run. It needs Python 3.8 and its standard library, and nothing else."""

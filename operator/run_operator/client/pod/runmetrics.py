@@ -4,7 +4,7 @@ One file, standard library only, Python 3.8 and newer: the operator mounts it in
 microseconds and never waits for the network; a value that is not a number raises ValueError, nothing else does. Two
 threads do the rest: one writes every value to a file (the spool), one reads the spool and sends it in numbered
 batches, so that each value arrives exactly once whatever is cut off, restarted or down. Outside a Run the file is all
-there is. What a person wants to know is in docs/runmetrics.md.
+there is. docs/runmetrics.md is its manual.
 
 Why there are hardly any locks: a signal handler and a forked child may find any lock taken by nobody. A caller only
 touches a deque, a SimpleQueue and plain attributes, whose operations are atomic.
@@ -44,7 +44,7 @@ CROWDED_AT, FULL_AT = 50_000, 250_000
 STUCK_AFTER = 1.0
 """Seconds without progress after which nobody waits for the spool."""
 PART_BYTES = 16 << 20
-"""Of one file of the spool; then the next one begins."""
+"""Bytes of one file of the spool; then the next file begins."""
 FOLDER_BYTES = 256 << 20
 """Bytes of all files of this pod in the folder; beyond it a process deletes its own oldest. RUN_METRICS_FOLDER_LIMIT."""
 MEMORY_PART_BYTES, MEMORY_BYTES = 1 << 20, 8 << 20
@@ -80,7 +80,7 @@ MAX_LINE = 1 << 20
 """Bytes of a line in a file that is watched."""
 
 APPEND, PUT, SET, RESET, REPLACE, TRUNCATE = "append", "put", "set", "reset", "replace", "truncate"
-"""What a value does to its metric; RESET is a `set` with overwrite. The names are also those of the spool's lines."""
+"""Operations on a metric; RESET is a `set` with overwrite. The lines of the spool use the same names."""
 MARK, LOST = "mark", "lost"
 INVALID_VALUE = "Invalid metric value. Must be a list of floats or ints or a float or an int."
 INVALID_KEY = "Invalid metric key. Must be a text of 1 to 128 printable characters."
@@ -224,7 +224,7 @@ def _number(value: Any, float32: bool = False) -> float | int:
 
 
 def _plain(value: Any) -> float | int:
-    """Of numpy's, torch's and other people's numbers."""
+    """The Python number of a numpy, torch or similar scalar."""
     for method in ("tolist", "item"):
         if hasattr(value, method):
             value = getattr(value, method)()
@@ -371,7 +371,7 @@ def _op(key: str, what: str, values: list[Any], record: Mapping[str, Any]) -> di
 
 
 class Settings(NamedTuple):
-    """What the environment says. Times in seconds."""
+    """Settings from the environment. Times in seconds."""
 
     url: str
     token_file: str
@@ -600,7 +600,7 @@ class Spool:
 
 
 class Answer(NamedTuple):
-    """What the server said."""
+    """The answer of the ingest."""
 
     status: int
     retry_after: float
@@ -613,7 +613,7 @@ class Answer(NamedTuple):
 
     @property
     def notes(self) -> list[str]:
-        """What it wants people to know."""
+        """Notes for people; at most 20."""
         found = self.body.get("notes")
         return [str(note) for note in found[:20]] if isinstance(found, list) else []
 
@@ -624,7 +624,7 @@ class Answer(NamedTuple):
 
 
 FAILURES = (OSError, http.client.HTTPException, ValueError)
-"""What a request may raise: the network, the token file, the certificate, an answer that is no HTTP."""
+"""Exceptions of a request: the network, the token file, the certificate, an answer that is no HTTP."""
 
 
 class Endpoint:
@@ -834,7 +834,7 @@ class Sender:
         return self._goodbye()
 
     def _batch(self, start: int, lines: Sequence[bytes]) -> Batch | None:
-        """Of these lines, or of as many as fit; None if nothing of them is to be sent."""
+        """A batch of these lines, or of as many as fit; None if there is nothing to send."""
         ops, used = to_ops(lines, self._skipped)
         stop = start + sum(map(len, lines[:used]))
         self._cut = stop
@@ -930,7 +930,7 @@ class Sender:
         return self._go_on_from(accepted + 1)
 
     def _praise(self, batch: Batch) -> None:
-        """What it holds is acceptable."""
+        """Note that the ingest accepts the metrics of this batch."""
         self._refusals = 0
         self._lines = min(self._lines * 2, self._most_lines)
         for op in batch.ops or ():
@@ -1032,7 +1032,7 @@ class Mark:
 
 
 class Recorder:
-    """What one process logs: the queue the callers fill, and the two threads behind it."""
+    """The recorder of one process: the queue that callers fill, and the two threads behind it."""
 
     def __init__(self) -> None:
         self.settings = Settings.from_environment()
@@ -1240,7 +1240,7 @@ class Recorder:
 
 
 class LateRecorder(Recorder):
-    """What is logged while the interpreter ends, after the last flush: nothing comes later that could send it.
+    """The recorder while the interpreter ends, after the last flush: no later flush could send its values.
 
     So each call sends its own value, as the only batch of a new writer. No thread can be started
     any more; all calls have the time of one flush together.
@@ -1353,7 +1353,7 @@ def _hook() -> None:
 
 
 class _Default:
-    """What handles SIGTERM where the program does not; everybody else sees SIG_DFL in its place.
+    """The handler of SIGTERM where the program has none; other code sees SIG_DFL in its place.
 
     Trainers and servers look at what is there: they call an earlier handler from their own, put theirs only where the
     default is, or put the earlier one back. They must find what they would find without this module. Python makes a
@@ -1504,16 +1504,16 @@ def _end_worker() -> None:
 
 
 def _stop_taking() -> None:
-    """What is logged from now on is late."""
+    """Send further values as late ones."""
     global _ended, _ready
     _ended, _ready = True, None
 
 
 def _close_timeout(settings: Settings) -> float:
-    """Seconds for the last flush at most: many only where a SIGTERM would cut them short, and none has come before.
+    """Most seconds for the last flush: many only where a SIGTERM would cut them short, and none has come before.
 
-    Of a program with a handler of its own nobody can tell: it may end because of one, and then its grace period counts.
-    Ctrl-C, or an image's STOPSIGNAL, is somebody who waits as well.
+    A program with a handler of its own may end because of a SIGTERM, which this module does not see: it gets few. So does
+    one that ends by Ctrl-C or an image's STOPSIGNAL, because a person waits for it.
     """
     heeded = _heed()  # without a handler the first process of a container is deaf
     interrupted = getattr(sys, "last_type", None) is KeyboardInterrupt

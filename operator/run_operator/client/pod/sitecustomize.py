@@ -3,8 +3,8 @@
 The SDK wants a token in its environment, but the pod's is in a file that is renewed while the program runs, and the
 operator's certificate authority is known to this pod alone. So, where the operator set DHCORE_ENDPOINT and nobody else set
 credentials, the environment gets a stand-in for the token, and requests to that one address, made by the library
-`requests`, get the real one, the right authority and no proxy. All other requests stay as they are. Whatever goes wrong
-here, the program goes on; a `sitecustomize` of the image's own is run as if this one were not there.
+`requests`, get the real one, the right authority and no proxy. All other requests stay as they are. After any error
+here the program goes on; a `sitecustomize` of the image's own is run as if this one were not there.
 
 Every Python of an image reads this file, those of its system tools too: it has the syntax of all of them, from 2.7 on.
 """
@@ -86,7 +86,7 @@ class OnImport:
 
     def find_spec(self, name, path=None, target=None):
         # type: (str, Any, Any) -> Any
-        """Of any other module: no answer, which is what the next finder is for."""
+        """None for any other module: the next finder answers."""
         if name != PATCHED:
             return None
         sys.meta_path.remove(self)

@@ -19,7 +19,7 @@ MAX_PATH: Final = 512
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """What is kept of one Run: a hundred whole ones may be more than fits into memory."""
+    """The kept part of one Run, because a hundred whole ones could exceed the memory."""
 
     row: dict[str, Any]
     leaves: dict[str, Any]
@@ -29,7 +29,7 @@ class Compared:
 
 
 def compared(raw: JSON) -> Compared:
-    """Of one Run."""
+    """The kept part of one Run."""
     leaves: dict[str, Any] = {}
     left_out = 0
     for path, value in flat(mapping(mapping(raw.get("spec")).get("spec"))):

@@ -26,7 +26,7 @@ LONG: Final = ("resolved", "results", "outputs")
 
 
 def of_document(raw: JSON) -> dict[str, Any]:
-    """What the author wrote, and what became of it: as long as the API server lets it be."""
+    """The author's document and its results. Its size is only bounded by the API server."""
     status = mapping(raw.get("status"))
     inner = mapping(mapping(raw.get("spec")).get("spec"))
     document = {key: value for key, value in of_object(raw).items() if key != "status"}
@@ -44,7 +44,7 @@ def of_document(raw: JSON) -> dict[str, Any]:
 
 
 def of_now(raw: JSON) -> dict[str, Any]:
-    """What happens to the Run. Reads no more of it than `without_document` keeps."""
+    """The Run's state and history. Reads no more fields than `without_document` keeps."""
     metadata, status = mapping(raw.get("metadata")), mapping(raw.get("status"))
     namespace, name = text(metadata.get("namespace")), text(metadata.get("name"))
     url = service_url(status)
@@ -61,7 +61,7 @@ def of_now(raw: JSON) -> dict[str, Any]:
 def beside(
     events: Sequence[Mapping[str, Any]], rights: Mapping[str, str | None], notes: Sequence[str]
 ) -> dict[str, Any]:
-    """What is read apart from the Run.
+    """Data that is read apart from the Run.
 
     `events`: what `newest` gives. `rights`: action to the right that is missing, None where it is there. `notes`: what could
     not be read, and why.
@@ -101,7 +101,7 @@ def summaries(status: JSON) -> list[dict[str, Any]]:
 
 
 def shown_event(one: JSON) -> dict[str, Any]:
-    """What the page shows of an Event. Its author chooses how long its texts are."""
+    """The part of an Event that the page shows. Its author chooses the length of its texts."""
     return {
         "time": (text(one.get("lastTimestamp")) or text(one.get("eventTime")))[:MAX_WORD] or None,
         "type": text(one.get("type"))[:MAX_WORD],
