@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from pathlib import Path
 
@@ -31,3 +32,12 @@ def test_a_file_is_short_enough_to_read_at_once():
         if lines > LONGEST and str(path) not in MOUNTED_AS_ONE_FILE:
             too_long[str(path)] = lines
     assert too_long == {}
+
+
+def test_the_table_of_where_to_add_names_files_that_there_are():
+    text = (PACKAGE.parents[1] / "CONTRIBUTING.md").read_text()
+    table = text.partition("## Where to add")[2].partition("\n## ")[0]
+    named = set(re.findall(r"`([a-z_/]+/[a-z_]+\.(?:py|yaml))`", table))
+    places = (PACKAGE, PACKAGE.parents[1])
+    assert len(named) > 20
+    assert {name for name in named if not any((place / name).exists() for place in places)} == set()
