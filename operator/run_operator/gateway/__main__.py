@@ -8,7 +8,6 @@ import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 import click
 from kubernetes.aio.client import Configuration
@@ -28,9 +27,6 @@ from run_operator.web.limits import WebLimits
 from run_operator.web.oidc import OidcProvider, OidcSettings, check_issuer
 from run_operator.web.site import Site
 from run_operator.web.ui_routes import Session
-
-CONNECTIONS: Final = 64
-"""To the API server, at most."""
 
 
 def _pairs(
@@ -157,7 +153,8 @@ def _configuration(server: str, authority: str | None) -> Configuration:
     """Without credentials: what the gateway has none of it cannot use by mistake."""
     configuration = Configuration(host=server.rstrip("/"))
     configuration.ssl_ca_cert = authority
-    configuration.connection_pool_maxsize = CONNECTIONS
+    # Places are what is shared, by caller. Here nobody may have to wait for a connection that somebody else's stream has.
+    configuration.connection_pool_maxsize = GatewayLimits().api_connections + WebLimits().api_connections
     configuration.client_session_kwargs = {"trust_env": False}
     return configuration
 

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from run_operator.http.server import Bounds
+
+SPARE_CONNECTIONS: Final = 64
+"""For reviews of tokens, which come before all places."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,3 +62,8 @@ class GatewayLimits(Bounds):
     """Bytes at the end of one container's log, as on the platform."""
     all_logs: int = 8_388_608
     """Most bytes of one answer."""
+
+    @property
+    def api_connections(self) -> int:
+        """Connections to the API server: two for each request under way (metrics have places of their own), some for reviews."""
+        return 4 * self.requests + 2 * (self.lists + self.logs_at_once) + SPARE_CONNECTIONS

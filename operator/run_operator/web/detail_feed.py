@@ -107,6 +107,11 @@ class DetailFeed:
             self._written = self._document[:-1] + b"," + encoded(now)[1:]
         return self._written
 
+    @property
+    def size_each(self) -> int:
+        """Bytes of the detail, for each of those who look at it."""
+        return (len(self._document) + len(self._written)) // max(1, len(self._viewers))
+
     def join(self) -> DetailViewer:
         """Add a viewer, which gets the whole detail first."""
         viewer = DetailViewer(self)
@@ -189,6 +194,11 @@ class DetailViewer(FeedViewer):
         self._revision = -1
         self._shown = b""
         self._cursor: Cursor | None = None
+
+    @property
+    def size(self) -> int:
+        """See `FeedViewer`."""
+        return self._feed.size_each
 
     def frames(self) -> Iterator[bytes]:
         """The detail if it has changed, and new points of metrics."""

@@ -1,11 +1,9 @@
-"""Server-Sent Events to one viewer, with bounds: places, pings, a longest duration, and an end for a viewer that does not read."""
+"""Server-Sent Events to one viewer, with bounds: pings, a longest duration, and an end for a viewer that does not read."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
-from collections import Counter
 from collections.abc import Iterator
 from typing import Any, Final, Protocol
 
@@ -14,6 +12,7 @@ from aiohttp import web
 from run_operator.gateway.encoding import encoded
 from run_operator.web.errors import RefusedError
 from run_operator.web.limits import WebLimits
+from run_operator.web.stream_places import StreamPlace
 
 PING: Final = b": ping\n\n"
 LOOK: Final = 2.0
@@ -34,35 +33,6 @@ EXPIRED: Final = frame("expired", {})
 """The frame after which the page opens the stream again."""
 
 
-class Places:
-    """The number of streams under way, bounded in all and for each viewer."""
-
-    def __init__(self, limits: WebLimits) -> None:
-        self._limits = limits
-        self._of: Counter[str] = Counter()
-
-    @contextlib.contextmanager
-    def place(self, viewer: str) -> Iterator[None]:
-        """Hold a place. Raises RefusedError 429."""
-        if self._of[viewer] >= self._limits.streams_each:
-            raise _too_many(
-                f"you have {self._limits.streams_each} streams open; close other tabs of this page"
-            )
-        if self._of.total() >= self._limits.streams:
-            raise _too_many("this server has as many viewers as it may have; try again in a minute")
-        self._of[viewer] += 1
-        try:
-            yield
-        finally:
-            self._of[viewer] -= 1
-            if not self._of[viewer]:
-                del self._of[viewer]
-
-
-def _too_many(message: str) -> RefusedError:
-    return RefusedError(429, "TooManyStreams", message, retry_after=10.0)
-
-
 class Viewer(Protocol):
     """Messages that one stream still has to send."""
 
@@ -75,6 +45,10 @@ class Viewer(Protocol):
     @property
     def over(self) -> bool:
         """Whether the stream has ended, so that the page opens it again."""
+
+    @property
+    def size(self) -> int:
+        """Bytes that are held for this viewer."""
 
     def refuse(self, problem: RefusedError) -> None:
         """End the stream with an error: this viewer may not see the objects any more."""
@@ -90,9 +64,10 @@ class EventStream:
         self._response.content_type = "text/event-stream"
         self._response.charset = "utf-8"
 
-    async def serve(self, viewer: Viewer, stopped: asyncio.Event) -> web.StreamResponse:
-        """Send frames until the viewer goes or is too slow, the time is over, or the server stops."""
+    async def serve(self, viewer: Viewer, place: StreamPlace, stopped: asyncio.Event) -> web.StreamResponse:
+        """Send frames until the viewer goes or is too slow, the place is needed, the time is over, or the server stops."""
         limits = self._limits
+        place.ends_by(viewer.refuse)
         until, quiet_since = time.monotonic() + limits.stream, time.monotonic()
         try:
             await self._within(self._response.prepare(self._request))
@@ -102,6 +77,7 @@ class EventStream:
                     for one in viewer.frames():
                         await self._within(self._response.write(one))
                         quiet_since = time.monotonic()
+                    place.hold(viewer.size)
                     await _woken(stopped, stopped, limits.batch)
                 elif time.monotonic() - quiet_since > limits.ping:
                     await self._within(self._response.write(PING))

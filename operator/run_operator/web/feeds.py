@@ -57,6 +57,8 @@ class Feeds:
     def __init__(self, limits: WebLimits) -> None:
         self._limits = limits
         self._shared: dict[Hashable, _Shared] = {}
+        self._lingering: dict[Hashable, _Shared] = {}
+        """Watches without a viewer; the longest without one first."""
 
     def __len__(self) -> int:
         return len(self._shared)
@@ -84,6 +86,9 @@ class Feeds:
             if not shared.viewers.total():
                 loop = asyncio.get_running_loop()
                 shared.leaving = loop.call_later(self._limits.linger, self._forget, key, shared)
+                self._lingering[key] = shared
+                if len(self._lingering) > self._limits.lingering:
+                    self._forget(*next(iter(self._lingering.items())))
             elif not shared.viewers[shared.owner]:
                 shared.feed.end()  # nobody's token is used for others when its owner has gone
 
@@ -100,18 +105,12 @@ class Feeds:
             self._forget(key, shared)
             shared = None
         if shared is None:
-            if len(self._shared) >= self._limits.feeds:
-                raise RefusedError(
-                    429,
-                    "TooManyStreams",
-                    "this server follows as much as it may; try again in a minute",
-                    retry_after=10.0,
-                )
             feed = make()
             shared = self._shared[key] = _Shared(feed, asyncio.create_task(feed.work(), name="feed"), owner)
         if shared.leaving is not None:
             shared.leaving.cancel()
             shared.leaving = None
+            self._lingering.pop(key, None)
         return shared
 
     async def _recheck(self, feed: Any, viewer: Viewer, check: Callable[[Any], Awaitable[None]]) -> None:
@@ -127,6 +126,10 @@ class Feeds:
 
     def _forget(self, key: Hashable, shared: _Shared) -> None:
         shared.task.cancel()
+        if shared.leaving is not None:
+            shared.leaving.cancel()
+        if self._lingering.get(key) is shared:
+            del self._lingering[key]
         with contextlib.suppress(KeyError):
             if self._shared[key] is shared:
                 del self._shared[key]

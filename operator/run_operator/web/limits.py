@@ -16,11 +16,13 @@ class WebLimits:
     streams: int = 200
     """Streams (lists, Runs, logs) at once."""
     streams_each: int = 32
-    """The same, of one viewer."""
+    """The same, of one viewer. One with less than others finds a place."""
+    held: int = 67_108_864
+    """Bytes that all streams hold: rows and details."""
     lists: int = 4
     """Lists that are read from the API server at once, for live lists; each may hold some pages of 8 MiB for a moment."""
-    feeds: int = 100
-    """Watches of the API server at once."""
+    lingering: int = 8
+    """Watches that stay open without a viewer."""
     feed: int = 33_554_432
     """Bytes of rows in one list: about 30,000 Runs."""
     stream: float = 600.0
@@ -62,6 +64,13 @@ class WebLimits:
     """Last bytes of one container."""
     all_logs: int = 8_388_608
     """Last bytes of an answer with logs."""
+    followed: int = 8
+    """Containers that one stream follows; each takes a connection to the API server."""
     logs_at_once: int = 8
     logs_each: int = 2
     logs_waiting: int = 16
+
+    @property
+    def api_connections(self) -> int:
+        """Connections to the API server: those of all streams, so that no request waits for a stream to end."""
+        return max(2, self.followed) * (self.streams + self.lingering) + 2 * self.requests + self.logs_at_once

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any, Final
 
 from aiohttp import web
@@ -21,6 +21,7 @@ from run_operator.kube.resource import PODS, RUN_LOGS
 from run_operator.web.errors import of_problem
 from run_operator.web.limits import WebLimits
 from run_operator.web.rights import LOGS
+from run_operator.web.stream_places import StreamPlace
 from run_operator.web.view.safe_text import SafeLines, safe
 
 PIECES: Final = 64
@@ -45,7 +46,12 @@ class LogAnswer:
         self._source = LogSource(caller, namespace, name, f"run {name}", limits, wanted)
 
     async def send(
-        self, request: web.BaseRequest, headers: dict[str, str], shares: Shares, stopped: asyncio.Event
+        self,
+        request: web.BaseRequest,
+        headers: dict[str, str],
+        shares: Shares,
+        place: StreamPlace,
+        stopped: asyncio.Event,
     ) -> web.StreamResponse:
         """Send the logs. Raises RefusedError before anything was sent."""
         try:
@@ -58,16 +64,24 @@ class LogAnswer:
             (pod, container)
             for pod, container in started(pods)
             if self._wanted.ended and self._wanted.container in ("", container) and is_running(pod, container)
-        ]
+        ][: self._limits.followed]
         response = web.StreamResponse(headers=headers | {"X-Log-Note": _note(found, running)})
         response.content_type, response.charset = "text/plain", "utf-8"
         try:
             await self._within(response.prepare(request))
+            place.hold(sum(len(one.content) for one in found))
             for one in found:
                 head = _head(one.attempt, one.pod, one.container) if len(found) + len(running) > 1 else b""
                 await self._within(response.write(head + await _made_safe(one.content)))
+            place.hold(0)
             if running:
-                await self._follow(request, response, running, stopped, with_heads=bool(found))
+                await self._follow(
+                    request,
+                    response,
+                    running,
+                    lambda: stopped.is_set() or place.problem is not None,
+                    with_heads=bool(found),
+                )
             await self._within(response.write_eof())
         except TimeoutError:
             if request.transport is not None:
@@ -81,7 +95,7 @@ class LogAnswer:
         request: web.BaseRequest,
         response: web.StreamResponse,
         running: Sequence[tuple[JSON, str]],
-        stopped: asyncio.Event,
+        ended: Callable[[], bool],
         *,
         with_heads: bool,
     ) -> None:
@@ -94,7 +108,7 @@ class LogAnswer:
         last = None if with_heads or len(running) > 1 else 0
         until = asyncio.get_running_loop().time() + self._limits.stream
         try:
-            while not stopped.is_set() and asyncio.get_running_loop().time() < until:
+            while not ended() and asyncio.get_running_loop().time() < until:
                 try:
                     at, piece = await asyncio.wait_for(pieces.get(), LOOK)
                 except TimeoutError:

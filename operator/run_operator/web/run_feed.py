@@ -104,6 +104,11 @@ class RunFeed:
         """Remove a viewer."""
         self._viewers.discard(viewer)
 
+    @property
+    def size_each(self) -> int:
+        """Bytes of the rows, for each of those who look at them."""
+        return self._size // max(1, len(self._viewers))
+
     def _keep(self, uid: str, written: bytes) -> None:
         """Rendered once for all viewers, and at once: a Run may have a megabyte, and its row has a few kilobytes."""
         self._size += len(written) - len(self._rows.get(uid, b""))
@@ -137,6 +142,11 @@ class RowsViewer(FeedViewer):
         self._changed: dict[str, None] = {}
         self._gone: dict[str, None] = {}
         self._sync = False
+
+    @property
+    def size(self) -> int:
+        """See `FeedViewer`."""
+        return self._feed.size_each
 
     def changed(self, uid: str) -> None:
         """A row is new or has changed."""

@@ -21,7 +21,7 @@ from run_operator.gateway.run_logs import TAIL, Selection
 from run_operator.gateway.shares import Shares, turn
 from run_operator.web.detail_feed import DetailFeed
 from run_operator.web.errors import RefusedError, bad, not_found
-from run_operator.web.event_stream import EventStream, Places
+from run_operator.web.event_stream import EventStream
 from run_operator.web.feeds import Feeds
 from run_operator.web.limits import WebLimits
 from run_operator.web.log_answer import LogAnswer, sources
@@ -29,6 +29,7 @@ from run_operator.web.oidc import OidcProvider
 from run_operator.web.reading import Reading
 from run_operator.web.rights import GET, LIST, WATCH
 from run_operator.web.run_feed import RunFeed
+from run_operator.web.stream_places import StreamPlaces
 from run_operator.web.view.comparing import compared, comparison
 from run_operator.web.view.curves import MAX_POINTS
 from run_operator.web.view.detail import beside, of_document, of_now
@@ -101,7 +102,7 @@ class UiRoutes:
         self._session = session
         self._limits = limits
         self._feeds = Feeds(limits)
-        self._places = Places(limits)
+        self._places = StreamPlaces(limits)
         self._logs = Shares(limits.logs_at_once, limits.logs_each, limits.logs_waiting)
         self._requests = Shares(limits.requests, limits.requests_each, limits.requests_waiting)
         self._reading = Reading(limits, session.through)
@@ -226,7 +227,7 @@ class UiRoutes:
 
         # Shared by all who may list and watch these Runs: a row says nothing about who looks at it.
         key = "runs", namespace
-        with self._places.place(caller.identity.tenant):
+        with self._places.place(caller.identity.tenant) as place:
             async with self._feeds.viewer(
                 key,
                 caller.identity.digest,
@@ -234,7 +235,7 @@ class UiRoutes:
                 check,
             ) as viewer:
                 return await EventStream(asked.request, asked.headers, self._limits).serve(
-                    viewer, self._stopped
+                    viewer, place, self._stopped
                 )
 
     async def _detail_stream(
@@ -248,21 +249,21 @@ class UiRoutes:
         rights = await self._reading.rights(caller, namespace, name)
         # By token: what a viewer may do is a part of it.
         key = "run", caller.identity.digest, namespace, name
-        with self._places.place(caller.identity.tenant):
+        with self._places.place(caller.identity.tenant) as place:
             async with self._feeds.viewer(
                 key, caller.identity.digest, lambda: DetailFeed(caller.api, namespace, name, rights), check
             ) as viewer:
                 return await EventStream(asked.request, asked.headers, self._limits).serve(
-                    viewer, self._stopped
+                    viewer, place, self._stopped
                 )
 
     async def _logs_stream(
         self, asked: UiRequest, caller: ApiClient, namespace: str, name: str, wanted: Selection
     ) -> web.StreamResponse:
         await self._reading.run(caller, namespace, name)
-        with self._places.place(caller.identity.tenant):
+        with self._places.place(caller.identity.tenant) as place:
             answer = LogAnswer(caller, namespace, name, wanted, self._limits)
-            return await answer.send(asked.request, asked.headers, self._logs, self._stopped)
+            return await answer.send(asked.request, asked.headers, self._logs, place, self._stopped)
 
 
 def _selection(asked: UiRequest) -> Selection:

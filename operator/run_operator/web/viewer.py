@@ -20,6 +20,11 @@ class FeedViewer:
         """Nothing more comes."""
         return self._ended
 
+    @property
+    def size(self) -> int:
+        """Bytes that are held for it; those of a feed are shared by its viewers."""
+        return 0
+
     def report(self, problem: RefusedError) -> None:
         """Report a problem that may be temporary."""
         self._reported = problem

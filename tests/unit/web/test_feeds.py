@@ -13,12 +13,11 @@ from run_operator.gateway.encoding import encoded
 from run_operator.kube.errors import ForbiddenError, TransientError
 from run_operator.web.detail_feed import DetailFeed
 from run_operator.web.errors import RefusedError
-from run_operator.web.event_stream import Places
 from run_operator.web.feeds import Feeds
 from run_operator.web.limits import WebLimits
 from run_operator.web.run_feed import RunFeed
 
-QUICK = WebLimits(recheck=0.01, linger=0.01, feeds=2, frame=300)
+QUICK = WebLimits(recheck=0.01, linger=0.01, frame=300)
 
 
 def run(name: str, version: int = 1, **status: Any) -> dict[str, Any]:
@@ -86,10 +85,19 @@ async def test_viewers_of_one_key_share_a_watch_and_others_do_not():
         ):
             await until(lambda: api.lists == 2)
             assert len(feeds) == 2
-            with pytest.raises(RefusedError, match="as much as it may"):
-                async with feeds.viewer(("runs", "third"), "ann", make, allowed):
-                    pass
     await until(lambda: not len(feeds))
+    await feeds.close()
+
+
+async def test_watches_without_a_viewer_are_few_however_fast_somebody_opens_and_leaves_them():
+    limits = WebLimits(linger=60, lingering=2)
+    feeds = Feeds(limits)
+    for number in range(10):
+        async with feeds.viewer(number, "ann", lambda: RunFeed(silent(), "ml", limits), allowed):
+            assert len(feeds) <= 3
+    assert len(feeds) == 2
+    async with feeds.viewer(9, "ann", lambda: RunFeed(silent(), "ml", limits), allowed):
+        assert len(feeds) == 2, "the one that is left was joined"
     await feeds.close()
 
 
@@ -217,14 +225,3 @@ async def test_a_feed_holds_what_is_shown_and_not_what_was_read():
     ((_, shown),) = reported(feed.join())
     assert len(shown["parameters"]["x"]) == 1000, "the viewer gets all of it"
     feed.drop("a")
-
-
-def test_places_are_given_back():
-    places = Places(WebLimits(streams=3, streams_each=2))
-    with places.place("ann"), places.place("ann"):
-        with pytest.raises(RefusedError, match="you have 2 streams open"), places.place("ann"):
-            pass
-        with places.place("bob"), pytest.raises(RefusedError, match="as many viewers"), places.place("eve"):
-            pass
-    with places.place("ann"):
-        pass
