@@ -10,6 +10,7 @@ import pytest
 
 from run_operator.api.run import Run
 from run_operator.children import Controller, ServiceView
+from run_operator.children.ownership import FOREIGN, proof
 from run_operator.engine.store import Store
 from run_operator.lifecycle.plan import plan
 from run_operator.workloads.types import Options
@@ -53,6 +54,21 @@ def test_a_child_of_another_namespace_does_not_count_whatever_it_claims(make):
 def test_a_child_without_the_runs_controller_reference_does_not_count(make, owner):
     one = run()
     assert list(filed(one, replace(make(), controller=owner)).children(one)) == []
+
+
+@pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS.keys())
+def test_the_proof_itself_ends_at_the_border_of_the_namespace(make):
+    """The ingest asks for it without the store, which files by namespace too."""
+    one = run()
+    known = {owner.uid: owner.controller for owner in (job(), deployment())}
+    assert proof(replace(make(), namespace="other"), one, known) == FOREIGN
+
+
+def test_a_pod_needs_the_label_of_the_run_beside_its_owners():
+    """Admission lets the controllers of Jobs and Deployments alone set it."""
+    one, known = run(), {job().uid: job().controller}
+    assert proof(pod("Running"), one, known).is_own
+    assert proof(replace(pod("Running"), run_uid="another"), one, known) == FOREIGN
 
 
 def test_a_pod_of_a_job_that_is_not_the_runs_does_not_count():
