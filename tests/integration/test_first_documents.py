@@ -121,5 +121,13 @@ def test_kubectl_warns_at_once_where_the_policies_are_installed(person):
     assert "spec.spec.colour is not used by container+job" in shown
     assert "nothing" not in shown
     assert "mean replicas" not in shown
+    build = document(
+        {"base_image": "x", "image": "y", "dockerfile": "FROM x"}, "container+build:run", suspend=True
+    )
+    shown = person.kubectl(
+        "create", "-f", "-", stdin=json.dumps(build | {"metadata": {"generateName": "odd-"}})
+    ).stderr
+    assert "spec.spec.image is not used by container+build; did you mean base_image?" in shown
+    assert "did you mean instructions?" in shown
     clean = json.dumps(document(GOOD, suspend=True))
     assert "Warning" not in person.kubectl("apply", "-f", "-", stdin=clean).stderr

@@ -7,7 +7,7 @@ import textwrap
 from pathlib import Path
 from typing import Final
 
-from run_operator.document.known_fields import PLATFORM, SPEC_HINTS, USED
+from run_operator.document.known_fields import OF_A_KIND, PLATFORM, SPEC_HINTS, USED
 
 FILE: Final = Path(__file__).parents[2] / "manifests" / "components" / "policies" / "fields.yaml"
 
@@ -46,10 +46,18 @@ spec:
         variables.kind in variables.used
         ? object.spec.spec.filter(key, !(key in variables.used[variables.kind]) && object.spec.spec[key] != null)
         : []
+    - name: kindHints
+      expression: >-
+        @KIND_HINTS@
+    - name: words
+      expression: >-
+        variables.kind in variables.kindHints ? variables.kindHints[variables.kind] : {}
     - name: sentences
       expression: >-
         variables.unknown.map(key, 'spec.spec.' + key + ' is not used by ' + variables.kind
-          + (key.lowerAscii().replace('_', '') in variables.hints && variables.hints[key.lowerAscii().replace('_', '')] != key
+          + (key.lowerAscii().replace('_', '') in variables.words
+             ? '; did you mean ' + variables.words[key.lowerAscii().replace('_', '')] + '?'
+             : key.lowerAscii().replace('_', '') in variables.hints && variables.hints[key.lowerAscii().replace('_', '')] != key
              ? '; did you mean ' + variables.hints[key.lowerAscii().replace('_', '')] + '?' : ''))
   validations:
     - expression: "size(variables.unknown) == 0"
@@ -70,7 +78,11 @@ def text() -> str:
     """The whole file."""
     used = {kind: sorted(fields | PLATFORM) for kind, fields in USED.items()}
     spelled = {field.replace("_", ""): field for field in sorted(set().union(*USED.values()))}
-    return TEXT.replace("@USED@", _cel(used)).replace("@HINTS@", _cel(spelled | SPEC_HINTS))
+    written = {"@USED@": used, "@HINTS@": spelled | SPEC_HINTS, "@KIND_HINTS@": OF_A_KIND}
+    found = TEXT
+    for place, value in written.items():
+        found = found.replace(place, _cel(value))
+    return found
 
 
 def _cel(value: object) -> str:

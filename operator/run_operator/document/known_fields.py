@@ -97,7 +97,26 @@ SPEC_HINTS: Final[dict[str, str]] = {
     "activedeadlineseconds": f"{_POLICY}.activeDeadlineSeconds",
     "ttlsecondsafterfinished": f"{_POLICY}.ttlSecondsAfterFinished",
     "terminationgraceperiodseconds": f"{_POLICY}.terminationGracePeriodSeconds",
+    "restartpolicy": f"{_POLICY}.backoffLimit", "spec": "its fields one level higher",
+    "workingdir": "command: sh, and cd in its args",
+    "parallelism": "a Run for each", "completions": "a Run for each",
+    "imagepullsecrets": "imagePullSecrets of the ServiceAccount default of the namespace",
 }  # fmt: skip
+_OF_PYTHON: Final[dict[str, str]] = {
+    "params": "parameters", "args": "parameters", "arguments": "parameters", "kwargs": "parameters",
+    "command": "source.handler", "entrypoint": "source.handler", "initfunction": "source.init_function",
+    "packages": "requirements", "dependencies": "requirements",
+}  # fmt: skip
+_OF_BUILDS: Final[dict[str, str]] = {
+    "dockerfile": "instructions", "containerfile": "instructions", "run": "instructions", "steps": "instructions",
+    "command": "instructions", "commands": "instructions", "from": "base_image", "image": "base_image",
+    "requirements": "a RUN line in instructions", "packages": "a RUN line in instructions",
+}  # fmt: skip
+OF_A_KIND: Final[dict[str, dict[str, str]]] = {
+    **{kind: _OF_PYTHON for kind in USED if kind.startswith("python+")},
+    **{kind: _OF_BUILDS for kind in USED if kind.endswith("+build") and kind != "hera+build"},
+}
+"""What counts for a kind before SPEC_HINTS."""
 _OF_A_VOLUME: Final[dict[str, str]] = {
     "type": "volume_type", "path": "mount_path", "size": "spec.size", "storage": "spec.size",
     "sizelimit": "spec.size_limit", "medium": "spec.medium", "claimname": "spec.claimName", "claim": "spec.claimName",
@@ -112,6 +131,7 @@ _OF_A_VOLUME_SPEC: Final[dict[str, str]] = {
 HINTS: Final[dict[str, dict[str, str]]] = {
     "volumes": _OF_A_VOLUME,
     **dict.fromkeys(VOLUME_SPEC, _OF_A_VOLUME_SPEC),
+    **{kind: SPEC_HINTS | words for kind, words in OF_A_KIND.items()},
     "envs": {"valuefrom": "secrets", "key": "name"},
     "source": {"file": "source", "filename": "source", "path": "source", "name": "source", "content": "code"},
     "service_ports": {"containerport": "target_port", "targetport": "target_port"},
@@ -147,12 +167,16 @@ def not_used(document: Mapping[str, Any]) -> list[str]:
         return []
 
 
-def right_word(key: str, known: Collection[str], place: str = "") -> str:
-    """`; did you mean envs?`, or an empty text. `place`: a key of HINTS; empty: the inner spec itself."""
+def right_word(key: str, known: Collection[str], place: str = "", *, of_the_kind: bool = False) -> str:
+    """`; did you mean envs?`, or an empty text. `place`: a key of HINTS; empty: the inner spec itself.
+
+    `of_the_kind`: only what OF_A_KIND says of this kind.
+    """
     plain = key.lower().replace("_", "")
+    hints = OF_A_KIND.get(place, {}) if of_the_kind else HINTS.get(place, SPEC_HINTS)
     words = {word.lower().replace("_", ""): word for word in sorted(known)}
     near = difflib.get_close_matches(plain, words, n=1, cutoff=0.75)
-    meant = words.get(plain) or HINTS.get(place, SPEC_HINTS).get(plain) or (words[near[0]] if near else "")
+    meant = words.get(plain) or hints.get(plain) or (words[near[0]] if near else "")
     return f"; did you mean {meant}?" if meant else ""
 
 
@@ -163,6 +187,7 @@ def _unused(kind: str, spec: Spec, used: frozenset[str]) -> Iterator[str]:
             others = _others(kind, key)
             yield (
                 f"{path} is not used by {kind}, only by {others}"
+                + right_word(key, (), kind, of_the_kind=True)
                 if others
                 else _sentence(path, kind, key, used)
             )

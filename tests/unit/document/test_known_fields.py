@@ -110,6 +110,33 @@ def test_every_field_that_is_used_is_declared_in_the_schema():
         assert set(DECLARED[name]["items"]["properties"]) == known
 
 
+@pytest.mark.parametrize(
+    ("kind", "key", "meant"),
+    [
+        ("python+job", "params", "parameters"),
+        ("python+job", "args", "parameters"),
+        ("python+serve", "init_function", "source.init_function"),
+        ("python+job", "command", "source.handler"),
+        ("container+job", "params", "envs or args"),
+        ("container+job", "restartPolicy", "spec.runPolicy.backoffLimit"),
+        ("container+build", "dockerfile", "instructions"),
+        ("container+build", "from", "base_image"),
+        ("container+build", "image", "base_image"),
+        ("container+build", "requirements", "a RUN line in instructions"),
+    ],
+)
+def test_a_kind_has_right_words_of_its_own(kind, key, meant):
+    (sentence,) = unused(kind, {key: "x"})
+    assert sentence.startswith(f"spec.spec.{key} is not used by {kind}")
+    assert sentence.endswith(f"; did you mean {meant}?")
+
+
+def test_a_field_of_another_kind_alone_is_told_without_a_word_that_is_not_better():
+    assert unused("container+job", {"replicas": 2}) == [
+        "spec.spec.replicas is not used by container+job, only by container+serve, container+deploy"
+    ]
+
+
 def test_hints_are_written_as_they_are_looked_up():
     for place, hints in HINTS.items():
         for word in hints:
