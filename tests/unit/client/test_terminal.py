@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from run_operator.client.cli import output
+from run_operator.client.cli.list import GIVING_WAY
 from run_operator.client.cli.plot import chart, overlay
 from run_operator.client.cli.top import quantity
 from run_operator.client.text import visible
@@ -65,16 +66,47 @@ def test_where_a_terminal_is_narrow_the_summary_gives_way_and_no_other_column(
     monkeypatch.setenv("COLUMNS", str(columns))
     monkeypatch.setenv("NO_COLOR", "1")
     monkeypatch.setattr(output, "clever", lambda _: True)
-    output.table(HEADER, ROWS, ("MESSAGE", ["", ""]), "SUMMARY")
+    output.table(HEADER, ROWS, ("MESSAGE", ["", ""]), ["SUMMARY"])
     lines = capsys.readouterr().out.splitlines()
     assert lines[1].endswith(f" {last}")
     assert all(cell in lines[2] for cell in ROWS[1])
     assert max(map(len, lines)) <= max(columns, 72), "the other five need 72"
 
 
+UUID = "3f2a1c9e-5d11-4c5d-9a55-0f3b2a7c8d90"
+"""The name of a Run that the SDK made."""
+
+
+@pytest.mark.parametrize(
+    ("name", "own_name", "shown"),
+    [
+        ("train-churn-3f2a1", "", "NAME STATE REASON ATTEMPT AGE"),
+        (UUID, "", "NAME STATE REASON"),
+        (UUID, "train-churn", "NAME RUN-NAME STATE REASON"),
+        (UUID, "train-churn-with-a-long-name", "NAME RUN-NAME STATE"),
+    ],
+)
+def test_on_80_columns_every_run_has_one_line_with_its_names_and_its_state(
+    monkeypatch, capsys, name, own_name, shown
+):
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setattr(output, "clever", lambda _: True)
+    own = [["RUN-NAME"], [own_name]] if own_name else [[], []]
+    header = ["NAME", *own[0], *HEADER[1:]]
+    row = [name, *own[1], "COMPLETED", "CreateContainerConfigError", "1", "5m", LOGGED]
+    output.table(header, [row], ("MESSAGE", [""]), GIVING_WAY)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split() == shown.split()
+    assert max(map(len, lines)) <= 80
+    assert lines[1].startswith(name)
+    assert "COMPLETED" in lines[1]
+    assert own_name in lines[1]
+
+
 def test_a_pipe_gets_the_whole_summary(monkeypatch, capsys):
     monkeypatch.setenv("COLUMNS", "80")
-    output.table(HEADER, ROWS, ("MESSAGE", ["", ""]), "SUMMARY")
+    output.table(HEADER, ROWS, ("MESSAGE", ["", ""]), ["SUMMARY"])
     assert LOGGED in capsys.readouterr().out
 
 

@@ -22,6 +22,8 @@ FORMATS: Final = click.Choice(["table", "wide", "name", "json", "yaml"])
 
 OWN_NAME: Final = "Run-Name"
 """The column with the name in the document: the SDK gives a Run one beside its id since 0.16."""
+GIVING_WAY: Final = ("SUMMARY", "ATTEMPT", "AGE", "REASON")
+"""On a narrow terminal, in this order; NAME, RUN-NAME and STATE never do."""
 WORDS: Final = ("name", "state", "created")
 """Values of --sort beside names of metrics."""
 
@@ -200,7 +202,7 @@ def _table(chosen: _Chosen, wide: bool) -> bool:
         _drop_own_names(header, rows, offset=int(all_namespaces))
     if rows:
         shown.table(
-            (["NAMESPACE"] if all_namespaces else []) + header, rows, ("MESSAGE", messages), "SUMMARY"
+            (["NAMESPACE"] if all_namespaces else []) + header, rows, ("MESSAGE", messages), GIVING_WAY
         )
     return bool(rows)
 

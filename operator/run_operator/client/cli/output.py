@@ -48,16 +48,20 @@ def state(name: str) -> str:
 
 
 def table(
-    header: Sequence[str], rows: Sequence[Sequence[Any]], rest: Rest | None = None, elastic: str = ""
+    header: Sequence[str],
+    rows: Sequence[Sequence[Any]],
+    rest: Rest | None = None,
+    elastic: Sequence[str] = (),
 ) -> None:
     """Print columns as wide as their cells, with states in their colours.
 
-    `elastic`: the column that is cut, or left out, where a terminal is too narrow for all of them. `rest`: one more
-    column, cut to the width that the terminal has left, and left out where that is too little.
+    `elastic`: the columns that are cut, or left out, where a terminal is too narrow for all of them, the first one
+    first. `rest`: one more column, cut to the width that the terminal has left, and left out where that is too little.
     """
     cells = [[visible(cell) for cell in row] for row in rows]
-    if elastic in header and clever(sys.stdout):
-        header, cells = _fitted(header, cells, header.index(elastic))
+    for title in elastic if clever(sys.stdout) else ():
+        if title in header:
+            header, cells = _fitted(header, cells, header.index(title))
     if rest is not None and any(rest[1]):
         header, cells = _with_rest(header, cells, rest)
     widths = [max(len(row[at]) for row in [list(header), *cells]) for at in range(len(header))]
