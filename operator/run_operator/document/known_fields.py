@@ -116,7 +116,7 @@ OF_A_KIND: Final[dict[str, dict[str, str]]] = {
     **{kind: _OF_PYTHON for kind in USED if kind.startswith("python+")},
     **{kind: _OF_BUILDS for kind in USED if kind.endswith("+build") and kind != "hera+build"},
 }
-"""What counts for a kind before SPEC_HINTS."""
+"""Right words of one kind; they come before SPEC_HINTS."""
 _OF_A_VOLUME: Final[dict[str, str]] = {
     "type": "volume_type", "path": "mount_path", "size": "spec.size", "storage": "spec.size",
     "sizelimit": "spec.size_limit", "medium": "spec.medium", "claimname": "spec.claimName", "claim": "spec.claimName",
