@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import datetime as dt
+import ipaddress
 import json
 import ssl
 import threading
@@ -12,8 +13,10 @@ from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
+import yaml
 
 from run_operator.pki.ca import CertificateAuthority
 from tests.support.harness import Person, condition, wait_for
@@ -153,8 +156,10 @@ class Injector(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def injector(person: Person, tmp_path: Path) -> Iterator[Any]:
-    """On this machine, which the API server of the cluster reaches at the near end of its veth pair."""
-    host = "10.245.255.1"
+    """On this machine, which the API server of the cluster reaches at the near end of the cluster's own veth pair."""
+    server_url = yaml.safe_load(person.kubeconfig.read_text())["clusters"][0]["cluster"]["server"]
+    far_end = ipaddress.ip_interface(f"{urlsplit(server_url).hostname}/30")
+    host = str(next(one for one in far_end.network.hosts() if one != far_end.ip))
     now = dt.datetime.now(dt.UTC)
     authority = CertificateAuthority.create(now)
     (tmp_path / "both.pem").write_bytes(authority.issue([host], now))
