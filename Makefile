@@ -70,7 +70,7 @@ web: $(PAGE_STAMP) ## Check and build the page of Runs into the package
 	@cd web && npm run --silent types && npm test --silent && npm run --silent build
 
 binaries: $(STAMP) ## Build Kubernetes and what else the tests of a control plane start, once
-	@$(BIN)/python -m cluster build etcd kubernetes kwok helm
+	@$(BIN)/python -m cluster build etcd kubernetes kwok helm oidc
 
 test-web: $(PAGE_STAMP) binaries ## The page: its logic in node, then stories in a real browser
 	@$(BIN)/python -m cluster.prerequisites --page
@@ -119,6 +119,11 @@ bench-client: $(STAMP) ## How soon wait returns, and what a list of a thousand R
 
 bench-web: $(STAMP) ## What the page's server costs with 20 viewers of a thousand Runs
 	@$(BIN)/python -m tests.load.bench_web
+
+bench-page: $(STAMP) ## What a person waits for in a real browser, then what the server costs, beside the goals
+	@$(BIN)/python -m cluster.prerequisites --page
+	@$(BIN)/python -m tests.load.bench_page
+	@$(BIN)/python -m tests.load.bench_web --seconds 10
 
 bench-memory: $(STAMP) ## What the operator holds beside many Runs and large Functions
 	@$(BIN)/python -m tests.load.bench_memory

@@ -28,7 +28,7 @@ LDFLAGS: Final = {
 TAGS: Final = {"containerd": "no_btrfs,no_devmapper,no_zfs"}
 MODULES: Final = SOURCE / "go"
 MODULE_NAMES: Final = tuple(sorted(path.parent.name for path in MODULES.glob("*/go.mod")))
-BESIDE: Final = frozenset({"helm", "jobset"})
+BESIDE: Final = frozenset({"helm", "jobset", "oidc"})
 """Programs that no cluster runs: tests and benches start them."""
 
 

@@ -24,7 +24,10 @@ FLAGS = (
 )  # fmt: skip
 ELEMENT = "element-6066-11e4-a52e-4f735466cecf"
 DEADLINE = 20.0
-KEYS = {"Enter": "\ue007", "Escape": "\ue00c", "Tab": "\ue004"}
+KEYS = {
+    "Enter": "\ue007", "Escape": "\ue00c", "Tab": "\ue004", "Delete": "\ue017",
+    "Left": "\ue012", "Up": "\ue013", "Right": "\ue014", "Down": "\ue015",
+}  # fmt: skip
 
 
 class BrowserError(Exception):
@@ -102,6 +105,19 @@ class Browser:
         value = KEYS.get(key, key)
         keys = [{"type": "keyDown", "value": value}, {"type": "keyUp", "value": value}]
         self.call("POST", "actions", {"actions": [{"type": "key", "id": "keys", "actions": keys}]})
+
+    def drag(self, start: tuple[float, float], end: tuple[float, float]) -> None:
+        """Presses the pointer at one place of the view and lets it go at another."""
+        (x, y), (to_x, to_y) = ((round(one), round(two)) for one, two in (start, end))
+        moves = [
+            {"type": "pointerMove", "x": x, "y": y},
+            {"type": "pointerDown", "button": 0},
+            {"type": "pointerMove", "x": (x + to_x) // 2, "y": (y + to_y) // 2, "duration": 20},
+            {"type": "pointerMove", "x": to_x, "y": to_y, "duration": 20},
+            {"type": "pointerUp", "button": 0},
+        ]
+        pointer = {"type": "pointer", "id": "mouse", "actions": moves}
+        self.call("POST", "actions", {"actions": [pointer]})
 
     def resize(self, width: int, height: int) -> None:
         """The size of the page itself, not of the window around it."""

@@ -6,12 +6,13 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import base64
 import hashlib
 import json
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -20,6 +21,7 @@ from typing import Any
 from urllib.parse import parse_qs, unquote, urlencode, urlsplit
 
 from run_operator.web.headers import content_policy
+from run_operator.web.oidc import OidcProvider
 from run_operator.web.view.series_answer import series_answer
 from tests.support.page_samples import Json, detail, row, series
 
@@ -49,6 +51,9 @@ class World:
         self.logs = "".join(f"epoch {at}: loss {2 / (at + 1):.4f} \x1b[32mok\x1b[0m\n" for at in range(400))
         self.mode = "loopback"
         self.provider = False
+        self.oidc: OidcProvider | None = None
+        """A provider elsewhere, asked by the code of the real server."""
+        self.accepts: Callable[[str], bool] = lambda token: token == TOKEN
         self.challenge = ""
         self.changes = threading.Condition()
         self.version = 0
@@ -140,7 +145,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._static(parts[1:])
         elif parts[2:] == ["session"]:
             self._session()
-        elif self.headers.get("Authorization") != f"Bearer {TOKEN}":
+        elif not self._is_known():
             self._json(
                 {"error": {"reason": "Unauthorized", "message": "This token is not known.", "missing": None}},
                 401,
@@ -178,21 +183,26 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _session(self) -> None:
         answer: Json = {"mode": self.world.mode, "version": "0", "oidc": None, "namespace": "research"}
+        if self.world.oidc is not None:
+            answer["oidc"], answer["oidcProblem"] = asyncio.run(self.world.oidc.session())
         if self.world.provider:
             here = f"http://{self.headers['Host']}"
             places = {"authorizationEndpoint": f"{here}/authorize", "tokenEndpoint": f"{here}/token"}
             answer["oidc"] = places | {
                 "issuer": here,
                 "clientId": "runs",
-                "scopes": "openid groups",
-                "problem": None,
+                "scopes": ["openid", "groups"],
             }
-        if self.headers.get("Authorization") == f"Bearer {TOKEN}":
+        if self._is_known():
             answer["user"] = {"name": "ada", "groups": []}
         elif "Authorization" in self.headers:
             self._json(UNKNOWN, 401)
             return
         self._json(answer)
+
+    def _is_known(self) -> bool:
+        scheme, _, token = self.headers.get("Authorization", "").partition(" ")
+        return scheme == "Bearer" and self.world.accepts(token)
 
     def _authorize(self, query: dict[str, list[str]]) -> None:
         """What a provider does when the person has agreed."""
@@ -274,7 +284,9 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(status)
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(body)))
-        self.send_header("Content-Security-Policy", content_policy())
+        self.send_header(
+            "Content-Security-Policy", content_policy(self.world.oidc.origins if self.world.oidc else ())
+        )
         self.end_headers()
         self.wfile.write(body)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.support.browser import chromium
+from tests.support.page_server import World, page_server
 
 
 @pytest.fixture(scope="session")
@@ -24,3 +25,16 @@ def browser(window):
     assert [
         line for line in window.log() if "Failed to load resource" not in line and "net::ERR" not in line
     ] == []
+
+
+@pytest.fixture
+def world():
+    """A dozen Runs with six metrics each."""
+    return World(runs=12, metrics=6)
+
+
+@pytest.fixture
+def address(world):
+    """Where the page with these Runs is."""
+    with page_server(world) as address:
+        yield address

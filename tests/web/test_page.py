@@ -6,32 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.page_server import TOKEN, World, page_server
+from tests.support.page_server import TOKEN, page_server
+from tests.support.page_tour import go, run_place
 
 AXE = Path(__file__).parents[2] / "web" / "node_modules" / "axe-core" / "axe.min.js"
 HOSTILE = '<img src=x onerror="window.harmed=1"><script>window.harmed=1</script>'
-
-
-@pytest.fixture
-def world():
-    return World(runs=12, metrics=6)
-
-
-@pytest.fixture
-def address(world):
-    with page_server(world) as address:
-        yield address
-
-
-def go(browser, address, place="#/runs"):
-    """Opens the page as `runctl ui` does, then goes to the place."""
-    browser.open(f"{address}#token={TOKEN}")
-    browser.wait_for("12 Runs")
-    browser.run("location.hash = arguments[0]", place)
-
-
-def run_place(world, at=0, query=""):
-    return f"#/runs/research/{world.rows[at]['name']}{query}"
 
 
 def test_the_token_leaves_the_address_at_once(browser, address):
@@ -215,39 +194,6 @@ def test_a_lost_server_is_reported_and_comes_back(browser, world):
         browser.wait_for("changed-meanwhile")
 
 
-def test_who_is_signed_out_reads_why_and_can_sign_in_again(browser, world, address):
-    world.mode = "gateway"
-    browser.open(address)
-    browser.write("#token", "wrong")
-    browser.click("Sign in", "button[type=submit]")
-    browser.wait_for("This token is not known.", "[role=alert]")
-    browser.write("#token", TOKEN)
-    browser.click("Sign in", "button[type=submit]")
-    browser.wait_for("12 Runs")
-    assert browser.run("return [sessionStorage.length, localStorage.length, document.cookie]") == [0, 0, ""]
-    browser.click("Sign out")
-    browser.wait_for("You have signed out.")
-
-
-def test_a_person_signs_in_with_the_provider_and_comes_back_to_the_same_view(browser, world, address):
-    world.mode, world.provider = "gateway", True
-    browser.open(f"{address}#/runs?state=ERROR")
-    browser.click("Sign in with 127.0.0.1")
-    browser.wait_for("1 of 12 Runs")
-    assert world.challenge
-    assert browser.run("return [location.search, location.hash, sessionStorage.length]") == [
-        "",
-        "#/runs?state=ERROR",
-        0,
-    ]
-
-
-def test_an_answer_of_the_provider_that_nobody_asked_for_is_refused(browser, world, address):
-    world.mode, world.provider = "gateway", True
-    browser.open(f"{address}?code=c1&state=forged")
-    browser.wait_for("This answer of the provider is not for this page", "[role=alert]")
-
-
 def test_what_may_not_be_done_names_the_missing_right(browser, world, address):
     name = world.rows[0]["name"]
     world.details[name] = world.detail_of(name)
@@ -315,7 +261,7 @@ def test_who_zooms_in_sees_all_that_is_kept(browser, world, address):
     }
     world.metric_names = ["loss"]
     go(browser, address, run_place(world, 0, "?tab=metrics"))
-    browser.wait_for("Thinned; the band keeps every peak. Zoom in for finer points.", f"{CURVE} .note")
+    browser.wait_for("Thinned: the band keeps every peak. Zoom in for finer points.", f"{CURVE} .note")
     assert "from 0 to 900" in browser.run(f"return document.querySelector({CURVE!r}).ariaLabel")
     browser.run(f"document.querySelector({CURVE + ' .plot'!r}).focus()")
     for _ in range(8):

@@ -248,8 +248,8 @@ function nearby(values: readonly (number | null | undefined)[], at: number): num
 }
 
 const PEAKS = {
-  band: "Thinned; the band keeps every peak.",
-  line: "Thinned; the lines keep every peak.",
+  band: "Thinned: the band keeps every peak.",
+  line: "Thinned: the lines keep every peak.",
   hidden: "Thinned and smoothed: single peaks are not seen.",
 };
 

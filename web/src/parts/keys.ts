@@ -30,5 +30,6 @@ export const SHORTCUTS: readonly (readonly [string, string])[] = [
   ["g", "back to the list"],
   ["1 2 3 4", "overview, charts, log, document of a Run"],
   ["In a chart: ← → + − 0", "move, zoom, show all; also Shift and drag, Ctrl and the wheel, drag to select"],
+  ["Tab, then ← → ↑ ↓", "in parallel coordinates and scatter: from Run to Run; on an axis ↑ ↓ + − draw a range, Delete removes it"],
   ["Esc", "close a dialog"],
 ];

@@ -54,6 +54,7 @@ export function makePlot(element: HTMLElement, data: ChartData, options: PlotOpt
           size: options.axis === "wall" ? 36 : 24,
           gap: 4,
           font: "11px system-ui, sans-serif",
+          ...(isSpan(options) ? { incrs: SPANS, space: 72 } : {}),
           ...(options.axis === "wall" ? {} : { values: (_: uPlot, places: number[]) => places.map((one) => xText(one, options)) }),
         },
         {
@@ -89,6 +90,17 @@ export function partOf(plot: uPlot): Range | null {
   const [first, last] = [x[0], x[x.length - 1]];
   if (typeof min !== "number" || typeof max !== "number" || first === undefined || last === undefined) return null;
   return min > first || max < last ? [min, max] : null;
+}
+
+/** Steps of an axis of time that read well, in seconds. */
+const SPANS = [
+  ...[0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 2, 5, 10, 15, 30],
+  ...[60, 3600].flatMap((unit) => [1, 2, 5, 10, 15, 20, 30].map((count) => count * unit)),
+  ...[1, 2, 5, 10, 20, 50, 100].map((days) => days * 86400),
+].sort((a, b) => a - b);
+
+function isSpan({ axis, logX }: ChartOptions): boolean {
+  return (axis === "relative" || axis === "active") && !logX;
 }
 
 export function xText(value: number | null, options: Pick<ChartOptions, "axis">): string {

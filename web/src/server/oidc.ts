@@ -20,7 +20,7 @@ export async function goToProvider(oidc: Oidc): Promise<void> {
     response_type: "code",
     client_id: oidc.clientId,
     redirect_uri: returnAddress(),
-    scope: oidc.scopes || "openid",
+    scope: oidc.scopes.join(" ") || "openid",
     state: kept.state,
     code_challenge: await challenge(kept.verifier),
     code_challenge_method: "S256",
@@ -43,7 +43,7 @@ export async function tokenOfCode(oidc: Oidc): Promise<string> {
   const refusal = query.get("error_description") ?? query.get("error");
   if (refusal) throw new Error(`The provider refused to sign you in: ${refusal}.`);
   if (!kept || query.get("state") !== kept.state) throw new Error("This answer of the provider is not for this page. Sign in again.");
-  if (!oidc.tokenEndpoint) throw new Error(`The provider cannot be asked for a token: ${oidc.problem ?? "its address is not known"}.`);
+  if (!oidc.tokenEndpoint) throw new Error("The provider cannot be asked for a token: its address is not known.");
   const response = await fetch(oidc.tokenEndpoint, {
     method: "POST",
     credentials: "omit",

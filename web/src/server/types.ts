@@ -147,6 +147,8 @@ export interface Session {
   version: string;
   namespace: string | null;
   oidc: Oidc | null;
+  /** Why nobody can sign in with the provider now, in a sentence; null: everybody can, or there is none. */
+  oidcProblem?: string | null;
   user?: { name: string; groups: string[] };
 }
 
@@ -155,9 +157,7 @@ export interface Oidc {
   clientId: string;
   authorizationEndpoint: string | null;
   tokenEndpoint: string | null;
-  scopes: string;
-  /** Why nobody can sign in with it now; null: everybody can. */
-  problem: string | null;
+  scopes: string[];
 }
 
 export interface MetricSummary {

@@ -36,7 +36,7 @@ export function ChartsTab({ page, source, detail, query }: { page: Page; source:
   );
 }
 
-const CARD = 274;
+const CARD = 282;
 
 /** Charts in as many columns as there is room for. */
 export function ChartGrid({ names, chart }: { names: readonly string[]; chart: (name: string) => JSX.Element }): JSX.Element {

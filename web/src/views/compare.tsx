@@ -3,6 +3,7 @@ import { useEffect, useMemo, useState } from "preact/hooks";
 import { type ChartOptions, type Line, colourOf } from "../logic/chart_data";
 import { best, differs, lessIsBetter } from "../logic/compare";
 import { type Cell, csv } from "../logic/csv";
+import { axesOf, looksText, parseLooks, within } from "../logic/dimensions";
 import { number, plain } from "../logic/format";
 import { listAddress, runAddress } from "../logic/route";
 import { Check, Choice, StateMark } from "../parts/bits";
@@ -61,10 +62,13 @@ function Compared({ page, source, comparison, query }: ComparedProps): JSX.Eleme
   const options = useMemo(() => optionsOf(query), [query]);
   const colourBy = query.get("colour") ?? "";
   const band = query.has("band");
-  const looks = useMemo(() => looksOf(comparison, colourBy), [comparison, colourBy]);
+  const colours = useMemo(() => looksOf(comparison, colourBy), [comparison, colourBy]);
   const words = query.get("metric")?.toLowerCase() ?? "";
   const shown = useMemo(() => metrics.filter((name) => name.toLowerCase().includes(words)), [metrics, words]);
   const mainMetric = mainOf(comparison, query.get("by"), metrics);
+  const looks = useMemo(() => parseLooks(query.get("axes")), [query]);
+  const axes = useMemo(() => axesOf(comparison, mainMetric, looks), [comparison, mainMetric, looks]);
+  const inside = useMemo(() => within(axes, looks, comparison.runs.length), [axes, looks, comparison]);
   const curves = useMemo(() => {
     const found = shown.filter((name) => (comparison.metrics[name] ?? []).some(Boolean));
     return [...found.filter((name) => name === mainMetric), ...found.filter((name) => name !== mainMetric)];
@@ -88,7 +92,7 @@ function Compared({ page, source, comparison, query }: ComparedProps): JSX.Eleme
         </div>
       </header>
       <div class="panel">
-        <Tables page={page} comparison={comparison} colours={looks.colours} mainMetric={mainMetric} />
+        <Tables page={page} comparison={comparison} colours={colours.colours} mainMetric={mainMetric} words={words} />
         <section aria-label="Curves">
           <div class="settings sticky">
             <input
@@ -109,13 +113,20 @@ function Compared({ page, source, comparison, query }: ComparedProps): JSX.Eleme
           </div>
           <ChartGrid
             names={curves}
-            chart={(name) => <CompareChart source={source} comparison={comparison} name={name} options={options} looks={looks} band={band && colourBy !== ""} />}
+            chart={(name) => <CompareChart source={source} comparison={comparison} name={name} options={options} looks={colours} band={band && colourBy !== ""} />}
           />
         </section>
         {comparison.runs.length > 1 && (
           <div class="two">
-            <Parallel comparison={comparison} colours={looks.colours} metric={mainMetric} />
-            <Scatter page={page} comparison={comparison} colours={looks.colours} metric={mainMetric} query={query} />
+            <Parallel
+              comparison={comparison}
+              colours={colours.colours}
+              axes={axes}
+              looks={looks}
+              inside={inside}
+              onLook={(name, look) => refine(page, { axes: looksText({ ...looks, [name]: look }) })}
+            />
+            <Scatter page={page} comparison={comparison} colours={colours.colours} metric={mainMetric} query={query} inside={inside} />
           </div>
         )}
       </div>
@@ -212,15 +223,19 @@ interface TablesProps {
   comparison: Comparison;
   colours: readonly string[];
   mainMetric: string;
+  /** What the names of the metrics have to hold. */
+  words: string;
 }
 
 const SHOWN_METRICS = 60;
 
 /** A column for each Run; parameters that differ are marked, and so is the best by a metric. */
-function Tables({ page, comparison, colours, mainMetric }: TablesProps): JSX.Element {
+function Tables({ page, comparison, colours, mainMetric, words }: TablesProps): JSX.Element {
   const [all, setAll] = useState(false);
   const { runs, parameters, metrics } = comparison;
   const names = Object.keys(metrics).sort();
+  const chosen = names.filter((name) => name !== mainMetric && name.toLowerCase().includes(words));
+  const rows = mainMetric ? [mainMetric, ...chosen] : chosen;
   const wanted = lessIsBetter(mainMetric) ? "least" : "greatest";
   const winner = best(comparison, mainMetric, wanted);
   const listed = Object.entries(parameters).filter(([, values]) => all || runs.length === 1 || differs(values));
@@ -263,7 +278,7 @@ function Tables({ page, comparison, colours, mainMetric }: TablesProps): JSX.Ele
                 ))}
               </tr>
             ))}
-            {names.slice(0, SHOWN_METRICS).map((name) => (
+            {rows.slice(0, SHOWN_METRICS).map((name) => (
               <tr key={`m ${name}`} class="metric">
                 <th scope="row">
                   {name} <small>last (min … max)</small>
@@ -287,7 +302,7 @@ function Tables({ page, comparison, colours, mainMetric }: TablesProps): JSX.Ele
           </tbody>
         </table>
       </div>
-      {names.length > SHOWN_METRICS && <p class="hint">{names.length - SHOWN_METRICS} more metrics are in the CSV file.</p>}
+      {rows.length > SHOWN_METRICS && <p class="hint">{rows.length - SHOWN_METRICS} more metrics: filter them by name below; all are in the CSV file.</p>}
     </section>
   );
 }

@@ -1,10 +1,11 @@
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
-import { dimension } from "../logic/compare";
+import { dimension } from "../logic/dimensions";
 import { plain } from "../logic/format";
 import { runAddress } from "../logic/route";
-import { Choice } from "../parts/bits";
+import { Check, Choice } from "../parts/bits";
 import { type Page, refine } from "../parts/page";
+import { useRoving } from "../parts/roving";
 import { useSize } from "../parts/store";
 import type { Comparison } from "../server/types";
 
@@ -17,16 +18,22 @@ interface ScatterProps {
   colours: readonly string[];
   metric: string;
   query: URLSearchParams;
+  /** Whether each Run is within the ranges of the parallel coordinates. */
+  inside: readonly boolean[];
 }
 
 /** A point for each Run: one value against another, parameters and last values alike. */
-export function Scatter({ page, comparison, colours, metric, query }: ScatterProps): JSX.Element {
+export function Scatter({ page, comparison, colours, metric, query, inside }: ScatterProps): JSX.Element {
   const [box, setBox] = useState<HTMLElement | null>(null);
   const { width } = useSize(box);
   const names = [...Object.keys(comparison.parameters), ...Object.keys(comparison.metrics)];
   const [xName, yName] = [query.get("sx") ?? names[0] ?? "", query.get("sy") ?? metric];
   const [xValues, yValues] = [valuesOf(comparison, xName), valuesOf(comparison, yName)];
-  const [xAxis, yAxis] = [dimension(xName, xValues), dimension(yName, yValues)];
+  const [logX, logY] = [query.has("slx"), query.has("sly")];
+  const [xAxis, yAxis] = [dimension(xName, xValues, { log: logX }), dimension(yName, yValues, { log: logY })];
+  const known = comparison.runs.flatMap((_, at) => (typeof xAxis.at[at] === "number" && typeof yAxis.at[at] === "number" ? [at] : []));
+  const order = known.sort((a, b) => (xAxis.at[a] as number) - (xAxis.at[b] as number));
+  const roving = useRoving(comparison.runs.length, order);
   const x = (part: number): number => LEFT + 8 + part * (width - LEFT - RIGHT - 16);
   const y = (part: number): number => HEIGHT - BOTTOM - 8 - part * (HEIGHT - TOP - BOTTOM - 16);
   return (
@@ -35,10 +42,13 @@ export function Scatter({ page, comparison, colours, metric, query }: ScatterPro
       <div class="settings">
         <Choice label="x" value={xName} options={names} onChoose={(sx) => refine(page, { sx })} />
         <Choice label="y" value={yName} options={names} onChoose={(sy) => refine(page, { sy })} />
+        {xAxis.loggable && <Check label="log x" on={logX} onChange={(on) => refine(page, { slx: on ? "1" : null })} />}
+        {yAxis.loggable && <Check label="log y" on={logY} onChange={(on) => refine(page, { sly: on ? "1" : null })} />}
+        {order.length < comparison.runs.length && <span class="muted">{comparison.runs.length - order.length} Runs have no value here.</span>}
       </div>
       <div ref={setBox}>
         {width > 0 && (
-          <svg class="scatter" width={width} height={HEIGHT} aria-label={`${yName} against ${xName}`}>
+          <svg class="scatter" width={width} height={HEIGHT} role="group" aria-label={`${yName} against ${xName}`}>
             <path class="frame" d={`M${LEFT} ${TOP}V${HEIGHT - BOTTOM}H${width - RIGHT}`} />
             {xAxis.ticks.map((tick) => (
               <text key={tick.text} x={x(tick.at)} y={HEIGHT - 6} text-anchor="middle">
@@ -55,7 +65,7 @@ export function Scatter({ page, comparison, colours, metric, query }: ScatterPro
               if (typeof px !== "number" || typeof py !== "number") return null;
               const words = `${row.title}: ${xName} ${plain(xValues[at])}, ${yName} ${plain(yValues[at])}`;
               return (
-                <a key={row.uid} href={runAddress(row.namespace, row.name)} aria-label={words}>
+                <a key={row.uid} href={runAddress(row.namespace, row.name)} aria-label={words} {...roving(at)} class={inside[at] ? "" : "out"}>
                   <circle cx={x(px)} cy={y(py)} r="5" fill={colours[at] ?? ""}>
                     <title>{words}</title>
                   </circle>

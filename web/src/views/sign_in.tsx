@@ -35,6 +35,11 @@ export function SignIn({ page, onToken }: { page: Page; onToken: (token: string)
         </p>
       )}
       {!local && session?.oidc && <Provider oidc={session.oidc} />}
+      {!local && session?.oidcProblem && (
+        <p class="problem calm" role="status">
+          There is no sign-in with the cluster's provider now: {session.oidcProblem}. A token works meanwhile; a reload of the page tries again.
+        </p>
+      )}
       {!local && (
         <form onSubmit={(event) => void enter(event)}>
           <label for="token">A token of Kubernetes</label>
@@ -59,13 +64,6 @@ export function SignIn({ page, onToken }: { page: Page; onToken: (token: string)
 }
 
 function Provider({ oidc }: { oidc: Oidc }): JSX.Element {
-  if (oidc.problem || !oidc.authorizationEndpoint) {
-    return (
-      <p class="hint">
-        {hostOf(oidc.issuer)} cannot sign you in now: {oidc.problem ?? "its address is not known"}.
-      </p>
-    );
-  }
   return (
     <p>
       <button type="button" class="button main" onClick={() => void goToProvider(oidc)}>

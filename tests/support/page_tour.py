@@ -1,0 +1,24 @@
+"""Where tests of the page go."""
+
+from __future__ import annotations
+
+from tests.support.browser import Browser
+from tests.support.page_server import TOKEN, World
+
+
+def go(browser: Browser, address: str, place: str = "#/runs") -> None:
+    """Opens the page as `runctl ui` does, then goes to the place."""
+    browser.open(f"{address}#token={TOKEN}")
+    browser.wait_for("12 Runs")
+    browser.run("location.hash = arguments[0]", place)
+
+
+def run_place(world: World, at: int = 0, query: str = "") -> str:
+    """The address of one Run."""
+    return f"#/runs/research/{world.rows[at]['name']}{query}"
+
+
+def compare_place(world: World, runs: int, query: str = "") -> str:
+    """The address of the first Runs beside each other."""
+    names = "&".join(f"run=research/{row['name']}" for row in world.rows[:runs])
+    return f"#/compare?{names}{query}"
