@@ -97,14 +97,14 @@ class Ingest:
         service = MetricsApi(
             directory, tokens, members, ledgers, counters, limits, clock, committer.changed, ready
         )
+        results = ResultApi(api, directory, tokens, members, limits, clock, time.time, ready)
         sdk = DhcoreApi(
-            api, directory, tokens, members, ledgers, service, limits, clock, committer.hurry, ready
+            api, directory, tokens, members, ledgers, service, results, limits, clock, committer.hurry, ready
         )
         self.outside: Final = OutsideWrites(
             api, directory, ledgers, counters, limits, clock, committer.hurry, members.gone
         )
         """Takes metrics that people log from outside of pods; only in the leading replica."""
-        results = ResultApi(api, directory, tokens, members, limits, clock, time.time, ready)
         self._server = IngestServer(service, results, sdk, counters, limits, self.certificates.context)
         self._tasks: list[asyncio.Task[None]] = []
 

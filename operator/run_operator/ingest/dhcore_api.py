@@ -33,6 +33,7 @@ from run_operator.ingest.function_api import FunctionApi
 from run_operator.ingest.limits import IngestLimits
 from run_operator.ingest.metrics_api import MetricsApi
 from run_operator.ingest.open_attempt import check_sender
+from run_operator.ingest.result_api import ResultApi
 from run_operator.ingest.secret_api import PATH as SECRETS
 from run_operator.ingest.secret_api import secrets
 from run_operator.ingest.sessions import OvertakenError, Session, Sessions
@@ -109,6 +110,7 @@ class DhcoreApi:
         members: PodOwnership,
         ledgers: Sessions,
         service: MetricsApi,
+        results: ResultApi,
         limits: IngestLimits,
         clock: Clock,
         hurry: Callable[[Session], None],
@@ -120,6 +122,7 @@ class DhcoreApi:
         self._members = members
         self._ledgers = ledgers
         self._service = service
+        self._results = results
         self._limits = limits
         self._clock = clock
         self._hurry = hurry
@@ -210,7 +213,7 @@ class DhcoreApi:
             found = await (self._metrics(run, caller, name) if match[3] else self._run(run))
             return Answer(OK, found)
         if match[3] is None:
-            return await self._saved(run, caller, await read())
+            return await self._saved(run, caller, attempt, await read())
         if name is None:
             raise DeniedError(405, "metrics are put one by one")
         return await self._put(run, caller, attempt, name, await read(), arrived)
@@ -257,14 +260,20 @@ class DhcoreApi:
             )
         return raw
 
-    async def _saved(self, run: Run, caller: Caller, body: bytes) -> Answer:
-        """Answer a PUT of the Run, which the SDK sends before its first metric. Raises DeniedError if it would change anything."""
+    async def _saved(self, run: Run, caller: Caller, attempt: int, body: bytes) -> Answer:
+        """Answer a PUT of the Run, which the SDK sends before its first metric, and the platform's own programs with their results.
+
+        Raises DeniedError if it would change anything else.
+        """
         sent, raw = _json(body), await self._raw(run)
         sent, stored = sent if isinstance(sent, dict) else {}, run_entity(raw)
         if changed := changes(sent, stored):
             raise DeniedError(403, f"{changed} of run {run.id} is not changed: {ONLY}")
-        if mapping(sent.get("status")).get("metrics") == {}:
+        status = mapping(sent.get("status"))
+        if status.get("metrics") == {}:
             self._readings.announced(caller.uid, self._clock())
+        if await self._results.saved(run, attempt, status, stored["status"]):
+            stored = run_entity(await self._raw(run))
         return Answer(OK, stored)
 
     async def _metrics(self, run: Run, caller: Caller, name: str | None) -> Any:

@@ -29,6 +29,7 @@ from run_operator.kube.resource import RUNS
 TRIES: Final = 5
 """Tries of one patch, while the same Run is changed."""
 RETRY: Final = 2.0
+SAVED: Final = ("results", "outputs")
 
 
 class ResultApi:
@@ -70,11 +71,25 @@ class ResultApi:
         if wait := self._pods.take(caller.uid):
             raise DeniedError(429, "this pod sends too many requests", retry_after=wait)
         attempt = await self._members.attempt(run, caller)
-        results = _results(await read())
+        await self._store(run, attempt, _results(await read()))
+        return Answer(OK, {})
+
+    async def saved(self, run: Run, attempt: int, sent: JSON, stored: JSON) -> bool:
+        """Store what the program saved with the status of its Run; whether there was anything new.
+
+        So do the platform's own programs (dbt and others). Raises DeniedError or the errors of `kube.errors`.
+        """
+        found = {name: mapping(sent.get(name)) or mapping(stored.get(name)) for name in SAVED}
+        if all(found[name] == mapping(stored.get(name)) for name in SAVED):
+            return False
+        await self._store(run, attempt, _checked(found))
+        return True
+
+    async def _store(self, run: Run, attempt: int, results: Results) -> None:
         for _ in range(TRIES):
             if (now := await self._stored(run, attempt, results)) is not None:
                 await put_into_function(self._api, now, results)
-                return Answer(OK, {})
+                return
         raise DeniedError(503, "others keep writing to this Run", retry_after=RETRY)
 
     async def _stored(self, run: Run, attempt: int, results: Results) -> Run | None:
@@ -89,7 +104,7 @@ class ResultApi:
         now = Run.from_object(raw)
         check_open(run, now, attempt, "results")
         fields = results.status_fields(attempt, stamp(self._wall()))
-        if all(mapping(raw.get("status")).get(name) == fields[name] for name in ("results", "outputs")):
+        if all(mapping(raw.get("status")).get(name) == fields[name] for name in SAVED):
             return now  # sent again because its answer was lost
         try:
             answer = await self._api.json_patch(
@@ -106,11 +121,16 @@ class ResultApi:
 
 def _results(body: bytes) -> Results:
     try:
-        return Results.read(json.loads(body, parse_constant=_refuse))
-    except InvalidResultsError as error:
-        raise DeniedError(422, str(error)) from error
+        return _checked(json.loads(body, parse_constant=_refuse))
     except (ValueError, RecursionError) as error:
         raise DeniedError(400, "the body is not JSON") from error
+
+
+def _checked(value: Any) -> Results:
+    try:
+        return Results.read(value)
+    except InvalidResultsError as error:
+        raise DeniedError(422, str(error)) from error
 
 
 def _refuse(name: str) -> Any:

@@ -72,6 +72,27 @@ async def test_a_name_with_slashes_comes_as_the_sdk_sends_it(world, key):
     assert await world.sdk("GET", f"{RUN}/metrics/{key}") == (200, [0.5])
 
 
+async def test_a_program_of_the_platform_saves_its_results_with_its_run(world):
+    _, document = await world.sdk("GET", RUN)
+    made = {"results": {"rows": 5}, "outputs": {"table": "store://p/dataitem/table/t:1"}}
+    document["status"] |= {"state": "COMPLETED", **made}
+    code, answer = await world.sdk("PUT", RUN, document)
+    assert (code, answer["status"]["outputs"], answer["status"]["state"]) == (200, made["outputs"], "RUNNING")
+    assert {name: world.status[name] for name in made} == made
+    assert world.status["resultsInfo"]["attempt"] == 1
+    assert await log(world, 0.5) == 200
+    assert {name: world.status[name] for name in made} == made
+    assert world.status["metrics"] == {"loss": [0.5]}
+
+
+@pytest.mark.parametrize("wrong", [{"outputs": {"table": "x"}}, {"results": {"a/b": 1}}])
+async def test_results_that_no_status_can_hold_are_refused_as_those_of_functions(world, wrong):
+    _, document = await world.sdk("GET", RUN)
+    document["status"] |= wrong
+    assert (await world.sdk("PUT", RUN, document))[0] == 422
+    assert not {"results", "outputs"} & set(world.status)
+
+
 async def test_threads_and_pods_at_once_lose_nothing(world):
     world.add_pod("pod-2")
     tokens = [world.token(pod) for pod in ("pod-1", "pod-2")]
