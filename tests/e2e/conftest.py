@@ -7,6 +7,7 @@ import subprocess
 import sys
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -62,14 +63,21 @@ def python_runtime(kubeconfig: Path) -> None:
     subprocess.run(command, cwd=REPOSITORY, check=True)
 
 
-@pytest.fixture
-def person(kubeconfig: Path) -> Iterator[Person]:
+@contextmanager
+def newcomer(kubeconfig: Path) -> Iterator[Person]:
+    """A person with a namespace of their own."""
     name = f"t-{uuid.uuid4().hex[:10]}"
     one = Person(kubeconfig, name)
     one.kubectl("create", "namespace", name)
     one.kubectl("label", "namespace", name, "pod-security.kubernetes.io/enforce=restricted")
     yield one
     one.kubectl("delete", "namespace", name, "--wait=false")
+
+
+@pytest.fixture
+def person(kubeconfig: Path) -> Iterator[Person]:
+    with newcomer(kubeconfig) as one:
+        yield one
 
 
 def manifest(path: Path) -> str:

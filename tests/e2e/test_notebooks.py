@@ -1,4 +1,14 @@
-"""Tutorials of the platform in a pod of the cluster, as in its own notebooks: nothing but the SDK's variables says where they are."""
+"""Tutorials of the platform in a pod of the cluster, from their first cell to their last, pipeline and model server included.
+
+As in its own notebooks, nothing but the SDK's variables says where they are. What differs from there:
+
+* a few rows of the same shape in place of the city's download (s1-etl);
+* the SDK of the notebook and the packages that a function asks for come from a wheel index in the cluster;
+* MLServer is that of its wheels (requirements/mlserver.lock), under the name of the image that the shipped ClusterRuntime names;
+* Debian's Python 3.11 for the tutorials' PYTHON3_10, as the cluster has one Python.
+
+Not here: s2-dbt, s4-mlflow to s10, which need a database, GPUs, KubeAI, or packages of a gigabyte (docs/kinds.md).
+"""
 
 from __future__ import annotations
 
@@ -8,16 +18,26 @@ import io
 import json
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.e2e.conftest import NAME
+from cluster.full import load_images
+from cluster.paths import Home
+from tests.e2e.conftest import NAME, newcomer
 from tests.support.gateway_process import account
 from tests.support.harness import REPOSITORY, Person, wait_for
 from tests.support.index_pod import name_index, serve_wheels
+from tests.support.mlserver_image import mlserver_image
+from tests.support.stand_in_packages import TIKA, stand_ins
 from tests.support.wheel_index import downloaded
+
+pytestmark = pytest.mark.timeout(900)
+"""The first test waits for images and for all notebooks to begin."""
 
 NOTEBOOKS = REPOSITORY / "tests" / "support" / "notebooks"
 HOURS = [f"{hour:02}:00-{hour + 1:02}:00" for hour in range(24)]
@@ -79,52 +99,69 @@ def pod(
     }  # fmt: skip
 
 
-def notebook(person: Person, name: str, functions: str, **variables: str) -> dict[str, Any]:
-    """Run the program in a pod with the image of Python functions, which has the SDK; what its last line says.
+MORE = ("digitalhub-runtime-modelserve==0.15.0", "digitalhub-runtime-container==0.15.3")
+"""What a person installs beside the SDK to have kinds of model servers and containers."""
+RUN = """
+import os, runpy, shutil, subprocess, sys
+os.makedirs("/tmp/work/src")
+os.chdir("/tmp/work")
+for name in os.listdir("/files"):
+    if name not in ("notebook.py", "ca.crt") and not name.startswith("."):
+        shutil.copy(f"/files/{name}", "src")
+command = "uv pip install -q --no-deps --target /tmp/more".split()
+subprocess.run([sys.executable, "-m", *command, *os.environ["MORE"].split()], check=True)
+sys.path.append("/tmp/more")
+runpy.run_path("/files/notebook.py", run_name="__main__")
+"""
 
-    `functions`: the program's file src/functions.py.
+
+def begin(person: Person, name: str, **variables: str) -> None:
+    """Run a notebook in a pod with the image of Python functions, which has the SDK, beside an index of its own.
+
+    `name`: of the program; NAME_functions.py is its file src/functions.py, NAME_pipeline.py its src/pipeline.py and so on.
     """
-    program = (NOTEBOOKS / f"{name}.py").read_text()
-    files = {"functions.py": (NOTEBOOKS / f"{functions}.py").read_text()}
+    give_a_store(person)
+    name_index(person, serve_wheels(person, {**downloaded("numpy<2", *MORE), **stand_ins()}))
     home = Person(person.kubeconfig, "run-operator")
     authority = base64.b64decode(home.get("secret", "run-operator-gateway-tls")["data"]["ca.crt"]).decode()
-    person.apply(config_map("notebook", {"ca.crt": authority, "notebook.py": program, **files}))
+    files = {path.name.removeprefix(f"{name}_"): path.read_text() for path in NOTEBOOKS.glob(f"{name}_*")}
+    program = {"ca.crt": authority, "notebook.py": (NOTEBOOKS / f"{name}.py").read_text()}
+    person.apply(config_map("notebook", files | program))
     known = {
         "PROJECT": person.namespace, "HOME": "/tmp",  # noqa: S108 - of the pod
         "DHCORE_ENDPOINT": "https://run-operator-gateway.run-operator.svc:8443", "REQUESTS_CA_BUNDLE": "/files/ca.crt",
-        "DHCORE_ACCESS_TOKEN": account(person, "notebook", "edit"), **variables,
+        "DHCORE_ACCESS_TOKEN": account(person, "notebook", "edit"), "MORE": " ".join(MORE), **variables,
     }  # fmt: skip
-    script = (
-        "import os, runpy, shutil; os.makedirs('/tmp/work/src'); os.chdir('/tmp/work'); "
-        "shutil.copy('/files/functions.py', 'src'); runpy.run_path('/files/notebook.py', run_name='__main__')"
-    )
-    command = ["python3", "-W", "ignore", "-c", script]
-    store = {"envFrom": [{"secretRef": {"name": "run-operator-store"}}]}
-    person.apply(
-        pod("notebook", "run-operator.local/python-runtime:3.10", command, "notebook", known, **store)
-    )
+    given = ("run-operator-store", "run-operator-requirements")
+    secrets = {"envFrom": [{"secretRef": {"name": one}} for one in given]}
+    command = ["python3", "-W", "ignore", "-c", RUN]
+    image = "run-operator.local/python-runtime:3.10"
+    person.apply(pod("notebook", image, command, "notebook", known, **secrets))
+
+
+def found_by(person: Person) -> dict[str, Any]:
+    """What the last line of the person's notebook says, once it has run to its end."""
     phase = wait_for(
         "the notebook",
         lambda: (
             (found := person.get("pod", "notebook")["status"]["phase"]) in ("Succeeded", "Failed") and found
         ),
-        420,
+        600,
     )
     said = person.kubectl("logs", "notebook").stdout
-    runs = [one.get("status", {}).get("message") for one in person.items("runs")]
+    runs = {one["metadata"]["name"]: one.get("status", {}).get("message") for one in person.items("runs")}
     assert phase == "Succeeded", f"{said[-3000:]}\n{runs}"
     return json.loads(said.splitlines()[-1])
 
 
-@pytest.fixture
-def store(person: Person) -> None:
+def give_a_store(person: Person) -> None:
     """A bucket, a user and the Secret of the person's project."""
     command = [sys.executable, "-m", "cluster", "store", "--name", NAME, person.namespace]
     subprocess.run(command, cwd=REPOSITORY, check=True, timeout=120)
 
 
-@pytest.mark.timeout(900)
-def test_the_tutorial_about_etl_runs_up_to_its_pipeline(person, python_runtime, store):
+def serve_data(person: Person) -> str:
+    """The address of the city's data, as the cluster has it."""
     person.apply(config_map("data", {"data.csv": data_set()}))
     serve = ["python3", "-m", "http.server", "--directory", "/files", "8000"]
     person.apply(pod("data", "docker.io/library/python:3.12-slim", serve, "data", {}))
@@ -133,42 +170,99 @@ def test_the_tutorial_about_etl_runs_up_to_its_pipeline(person, python_runtime, 
         service | {"spec": {"selector": {"app": "data"}, "ports": [{"port": 80, "targetPort": 8000}]}}
     )
     person.kubectl("wait", "--for=condition=Ready", "pod/data", "--timeout=60s")
-    address = f"http://data.{person.namespace}.svc/data.csv"
-    found = notebook(person, "etl", "etl_functions", DATA_URL=address)
+    return f"http://data.{person.namespace}.svc/data.csv"
+
+
+BEGUN = ("sklearn", "etl", "tutorials", "person")
+
+
+@pytest.fixture(scope="module")
+def notebooks(kubeconfig: Path, python_runtime: None) -> Iterator[dict[str, Person]]:
+    """All of them, begun side by side: a notebook waits most of its time, five seconds each time it looks."""
+    load_images(Home(NAME), [mlserver_image()])
+    with ExitStack() as stack:
+        people = {name: stack.enter_context(newcomer(kubeconfig)) for name in BEGUN}
+        home = people["sklearn"]
+        home.kubectl("apply", "-f", str(REPOSITORY / "manifests" / "runtimes" / "sklearnserve.yaml"))
+        begin(people["sklearn"], "sklearn")
+        address = serve_data(people["etl"])
+        begin(people["etl"], "etl", DATA_URL=address)
+        begin(people["tutorials"], "tutorials", TIKA=TIKA, DOCUMENT=address)
+        begin(people["person"], "person")
+        yield people
+        home.kubectl("delete", "clusterruntime", "sklearnserve")
+
+
+def steps(person: Person, pipeline: str) -> dict[str, tuple[str, str]]:
+    """By the name of a step: its state for the pipeline, and that of its Run."""
+    nodes = person.status(pipeline)["nodes"]
+    return {one["display_name"]: (one["state"], person.status(one["run_id"])["state"]) for one in nodes}
+
+
+def test_the_tutorial_about_etl_runs_to_its_end(notebooks):
+    person = notebooks["etl"]
+    found = found_by(person)
+    pipeline = found.pop("pipeline")
     assert found == {
-        "states": ["COMPLETED", "COMPLETED", "COMPLETED", "RUNNING"],
+        "states": ["COMPLETED", "COMPLETED", "COMPLETED", "RUNNING", "COMPLETED", "COMPLETED"],
         "spire": LOOPS,
         "measures": DAYS * LOOPS * 24,
         "page": [5, 10, DAYS * LOOPS * 24, 10],
         "relationships": ["produced_by"],
     }
-    names = sorted(one["spec"]["name"] for one in person.items("dataitems"))
-    assert names == ["dataset", "dataset-measures", "dataset-spire", "url-data-item"]
-    assert {
-        one["spec"]["status"]["state"]
+    assert steps(person, pipeline) == {
+        "download-data": ("Succeeded", "COMPLETED"),
+        "process-spire": ("Succeeded", "COMPLETED"),
+        "process-measures": ("Succeeded", "COMPLETED"),
+        "api": ("Succeeded", "RUNNING"),
+    }
+    tables = Counter(
+        (one["spec"]["name"], one["spec"]["status"]["state"])
         for one in person.items("dataitems")
         if one["spec"]["name"] != "url-data-item"
-    } == {"READY"}
+    )
+    assert tables == dict.fromkeys(
+        [("dataset", "READY"), ("dataset-measures", "READY"), ("dataset-spire", "READY")], 2
+    ), "once by the cells, once by the pipeline"
 
 
-@pytest.mark.timeout(900)
-def test_the_tutorial_about_scikit_learn_runs_up_to_its_model_server(person, python_runtime, store):
-    name_index(person, serve_wheels(person, downloaded("numpy<2")))
-    found = notebook(person, "sklearn", "sklearn_functions")
-    log = found.pop("log")
+def test_the_tutorial_about_scikit_learn_runs_to_its_end(notebooks):
+    person = notebooks["sklearn"]
+    found = found_by(person)
+    log, pipeline = found.pop("log"), found.pop("pipeline")
     assert found == {
-        "states": ["COMPLETED", "COMPLETED"],
+        "states": ["COMPLETED", "COMPLETED", "RUNNING", "COMPLETED", "COMPLETED"],
         "dataset": [569, 31],
         "model": ["sklearn", "breast_cancer_classifier", "breast_cancer_classifier.pkl"],
         "metrics": ["accuracy", "f1_score", "precision", "recall"],
+        "prediction": ["model", "predict", [2, 1]],
     }
     assert "installing numpy<2" in log
+    assert steps(person, pipeline) == {
+        "prepare-data": ("Succeeded", "COMPLETED"),
+        "train-classifier": ("Succeeded", "COMPLETED"),
+    }
+    assert len(person.items("models")) == 2
 
 
-@pytest.mark.timeout(900)
-def test_a_person_runs_watches_stops_and_resumes_a_function(person, python_runtime, store):
-    found = notebook(person, "person", "person_functions")
+def test_functions_of_more_tutorials_run(notebooks):
+    found = found_by(notebooks["tutorials"])
     assert found == {
+        "forecast": ["model", ["mae", "mape", "smape"], 24, ["date", "value"]],
+        "validation": [False, ["INVALID"], False],
+        "extract": f"<html>{len(data_set().encode())} bytes of text/html</html>",
+        "tuned": [
+            "huggingface",
+            ["checkpoint-1/model.safetensors", "config.json"],
+            {"loss": [1.0, 0.5, 1 / 3], "epoch": [0, 1, 2]},
+            {"loss": [1.0, 0.5, 1 / 3], "epoch": [0, 1, 2]},
+            ["token False hf_1"],  # the value comes as a variable, and in no other way
+        ],
+    }
+
+
+def test_a_person_runs_watches_stops_and_resumes_a_function(notebooks):
+    assert found_by(notebooks["person"]) == {
         "state": "COMPLETED",
         "results": {"size": 3},
         "outputs": ["sklearn", "classifier"],

@@ -29,6 +29,8 @@ def function(
     """A Run of this code, as an export has it."""
     encoded = base64.b64encode(code.encode()).decode()
     source = {"source": "main.py", "handler": handler, "base64": encoded, "lang": "python"}
+    if "init_function" in spec:
+        source["init_function"] = spec.pop("init_function")
     inner = {
         "task": f"{kind.removesuffix(':run')}://demo/task",
         "source": source,

@@ -1,4 +1,4 @@
-# The cells of the tutorial s1-etl of the platform (scc-digitalhub/digitalhub-tutorials, Apache-2.0) up to its pipeline. Two lines differ:
+# The cells of the tutorial s1-etl of the platform (scc-digitalhub/digitalhub-tutorials, Apache-2.0). Two lines differ:
 # the name of the project, and the address of the data.
 import json
 import os
@@ -60,14 +60,16 @@ api_func = project.new_function(
 
 run_serve_model = api_func.run("serve", init_parameters={"dataitem": di_meas.key}, wait=True)
 
-from io import StringIO
-
 import pandas as pd
 
 svc_url = f"http://{run_serve_model.status.service['url']}/?page=5&size=10"
 res = run_serve_model.invoke(url=svc_url).json()
-rdf = pd.read_json(StringIO(res["data"]), orient="records")
+rdf = pd.read_json(res["data"], orient="records")
 rdf.head()
+
+workflow = project.new_workflow(name="pipeline", kind="hera", code_src="src/pipeline.py", handler="pipeline")
+build_run = wf_run = workflow.run("build", wait=True)
+wf_run = workflow.run("pipeline", parameters={"url": di.key}, wait=True)
 
 # What the test looks at.
 print(
@@ -75,11 +77,12 @@ print(
         {
             "states": [
                 one.refresh().status.state
-                for one in (run, process_run, process_measures_run, run_serve_model)
+                for one in (run, process_run, process_measures_run, run_serve_model, build_run, wf_run)
             ],
             "spire": len(process_run.output("dataset-spire").as_df()),
             "measures": len(di_meas.as_df()),
             "page": [res["page"], res["size"], res["total"], len(rdf)],
+            "pipeline": wf_run.id,
             "relationships": [one["type"] for one in dataset_di.metadata.relationships],
         }
     )
