@@ -29,6 +29,16 @@ def installed(kubeconfig: Path) -> Person:
 
 
 @pytest.fixture
+def empty(installed: Person) -> Iterator[Person]:
+    """Without the operator, and without its CRDs; both are there again afterwards."""
+    installed.kubectl("delete", "-k", str(REPOSITORY / "manifests" / "base"), "--ignore-not-found")
+    installed.kubectl("delete", "-k", str(REPOSITORY / "crds"), "--ignore-not-found")
+    yield installed
+    installed.install_crds()
+    installed.kubectl("apply", "-k", str(REPOSITORY / "manifests" / "base"))
+
+
+@pytest.fixture
 def overlay(tmp_path: Path) -> Iterator[Path]:
     """An empty folder beside the overlays of the repository, for a kustomization of a test's own."""
     folder = REPOSITORY / "manifests" / "overlays" / f"test-{tmp_path.name}"

@@ -8,20 +8,10 @@ import shutil
 import subprocess
 from pathlib import Path
 
-import pytest
-
-from tests.support.harness import REPOSITORY, Person
+from tests.support.harness import REPOSITORY
 
 HANDBOOK = REPOSITORY / "docs" / "operations.md"
 BLOCKS = re.findall(r"```console\n(.*?)```", HANDBOOK.read_text(), re.DOTALL)
-
-
-@pytest.fixture
-def empty(installed: Person) -> Person:
-    """Without the operator, and without its CRDs."""
-    installed.kubectl("delete", "-k", str(REPOSITORY / "manifests" / "base"), "--ignore-not-found")
-    installed.kubectl("delete", "-k", str(REPOSITORY / "crds"), "--ignore-not-found")
-    return installed
 
 
 def test_the_handbook_can_be_followed_from_its_beginning_to_its_end(empty, tmp_path: Path):
@@ -46,5 +36,3 @@ def test_the_handbook_can_be_followed_from_its_beginning_to_its_end(empty, tmp_p
         assert empty.kubectl("get", "runs", check=False).returncode, "uninstalled to the end"
     finally:
         empty.kubectl("delete", "namespace", "team-a", "ml-system", "--wait=false", "--ignore-not-found")
-        empty.install_crds()
-        empty.kubectl("apply", "-k", str(REPOSITORY / "manifests" / "base"))
