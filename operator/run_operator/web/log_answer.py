@@ -64,8 +64,10 @@ class LogAnswer:
             (pod, container)
             for pod, container in started(pods)
             if self._wanted.ended and self._wanted.container in ("", container) and is_running(pod, container)
-        ][: self._limits.followed]
-        response = web.StreamResponse(headers=headers | {"X-Log-Note": _note(found, running)})
+        ]
+        left = running[self._limits.followed :]
+        running = running[: self._limits.followed]
+        response = web.StreamResponse(headers=headers | {"X-Log-Note": note(found, running, len(left))})
         response.content_type, response.charset = "text/plain", "utf-8"
         try:
             await self._within(response.prepare(request))
@@ -192,10 +194,11 @@ def _name(pod: JSON) -> str:
     return text(mapping(pod.get("metadata")).get("name"))
 
 
-def _note(found: Sequence[Written], running: Sequence[object]) -> str:
-    """A text for a header: one line of ASCII."""
+def note(found: Sequence[Written], running: Sequence[object], left: int) -> str:
+    """A text for a header: one line of ASCII. `left`: running containers that are not followed, because they are too many."""
     cut = [f"{one.pod} {one.container}" for one in found if one.is_cut]
-    said = f"only the end is shown of {', '.join(cut)}" if cut else ""
+    said = [f"{left} more running containers are not followed; choose a container"] if left else []
+    said += [f"only the end is shown of {', '.join(cut)}"] if cut else []
     if not found and not running:
-        said = "nothing was written, or nothing is kept of it"
-    return said.encode("ascii", "replace").decode()[:MAX_NOTE]
+        said = ["nothing was written, or nothing is kept of it"]
+    return "; ".join(said).encode("ascii", "replace").decode()[:MAX_NOTE]
