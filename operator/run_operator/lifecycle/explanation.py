@@ -43,7 +43,8 @@ _WAITS: Final = {
 
 def explain(run: Run, observed: Observed, made: Plan) -> list[str]:
     """Lines `key: value`; a key may occur several times."""
-    lines = [("state", _state(run)), *(("sees", line) for line in _seen(observed))]
+    lines = [("state", _state(run)), *(("said", line) for line in _said(run))]
+    lines += [("sees", line) for line in _seen(observed)]
     lines += [("sees", line) for line in _not_begun(run)]
     lines += [("next", line) for line in _steps(run, made)] or [("next", NOTHING)]
     lines += [("waits for", line) for line in _waits(run, made)]
@@ -65,6 +66,13 @@ def _state(run: Run) -> str:
     if run.pipeline:
         parts.append(f"step {run.labels.get(LABEL_STEP) or run.name} of a pipeline")
     return ", ".join(parts)
+
+
+def _said(run: Run) -> Iterator[str]:
+    """The operator's last message: it may know of Events that a person's client does not read, such as a full quota."""
+    message, reason = text(run.status.get("message")), text(run.status.get("reason"))
+    if message:
+        yield message + (f" ({reason})" if reason else "")
 
 
 def _seen(observed: Observed) -> Iterator[str]:

@@ -35,6 +35,13 @@ def test_a_pod_that_waits_is_shown_with_its_reason():
     assert any(line.startswith("sees: pod hello-x of attempt 1: Pending") for line in lines)
 
 
+def test_the_last_message_is_shown_because_it_may_tell_of_events():
+    full = 'the Job cannot create a pod: pods "x" is forbidden: exceeded quota: compute'
+    one = run(status=status_of("PENDING") | {"message": full, "reason": "FailedCreate"})
+    lines = lines_of(one, Observed(job=job(active=1), fresh=True))
+    assert lines[1] == f"said: {full} (FailedCreate)"
+
+
 def test_a_run_that_waits_for_a_function_names_it():
     one = run({"task": "container+job://demo/t", "function": "container://demo/f:v1"})
     lines = lines_of(one, Observed(catalog=Catalog()))
