@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import time
 from typing import Final
@@ -69,17 +70,20 @@ def prepare() -> Stage:
     return stage
 
 
+def _established(stage: Stage) -> str:
+    """Something once the API server serves Runs. `kubectl wait` fails for a CRD that has no conditions yet, so they are read."""
+    conditions = stage.run(
+        "get", "crd/runs.run-operator.io", "-o", "jsonpath={.status.conditions}", namespace=""
+    )
+    found = {one["type"]: one["status"] for one in json.loads(conditions or "null") or ()}
+    return "served" if found.get("Established") == "True" else ""
+
+
 def install(stage: Stage, gateway: str | None, *, restart: bool) -> None:
     """The way a user would: one kustomization, then wait for the Deployments. `gateway`: its address from outside."""
     with step("installing the operator (kubectl apply -k crds; kubectl apply -k manifests/overlays/demo)"):
         stage.run("apply", "-k", str(REPOSITORY / "crds"), namespace="")
-        stage.run(
-            "wait",
-            "--for=jsonpath={.status.conditions[?(@.type=='Established')].status}=True",
-            "crd/runs.run-operator.io",
-            "--timeout=30s",
-            namespace="",
-        )
+        stage.until("the CRD of Runs", lambda: _established(stage))
         stage.run("apply", "-k", str(REPOSITORY / "manifests" / "overlays" / "demo"), namespace="")
         if gateway is not None:
             sdk.name_gateway(stage, gateway)

@@ -12,7 +12,7 @@ import yaml
 from cluster.build import MODULES, build, go
 from cluster.pki import Authority
 from run_operator.kube.resource import Resource
-from tests.support.harness import ESTABLISHED, Person, free_port, wait_until_ready
+from tests.support.harness import Person, free_port, wait_until_ready
 
 JOBSETS: Final = Resource("jobset.x-k8s.io", "v1alpha2", "jobsets", "JobSet")
 MODULE: Final = "sigs.k8s.io/jobset"
@@ -41,7 +41,7 @@ class JobSetManager:
         authority.server("tls", ["127.0.0.1"])
         program, source = build("jobset") / "jobset", _source()
         self._person.kubectl("apply", "--server-side", "-f", str(source / "crd" / "bases"))
-        self._person.kubectl("wait", ESTABLISHED, "crd", "--all", "--timeout=30s")
+        self._person.established("crd", "--all")
         log_file = self._scratch / "manager.log"
         with log_file.open("ab") as log:
             command = [

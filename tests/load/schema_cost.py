@@ -16,7 +16,7 @@ from kubernetes.aio.client import Configuration
 
 from run_operator.kube import config
 from tests.load.stage import cpu_seconds
-from tests.support.harness import ESTABLISHED, EXPORTS, REPOSITORY, Person, api_server_pid, run_object
+from tests.support.harness import EXPORTS, REPOSITORY, Person, api_server_pid, run_object
 
 PLAIN = "plainruns"
 GROUP = "/apis/run-operator.io/v1alpha1"
@@ -74,7 +74,7 @@ class DryRuns:
 async def report(person: Person, cluster: str, count: int, rounds: int) -> None:
     """Print a line for each document: the CPU of its creation with the schema, and what of it is the schema's."""
     person.kubectl("apply", "--server-side", "-f", "-", stdin=json.dumps(without_schema()))
-    person.kubectl("wait", ESTABLISHED, f"crd/{PLAIN}.run-operator.io", "--timeout=30s")
+    person.established(f"crd/{PLAIN}.run-operator.io")
     runs = DryRuns(await config.load(1), cluster, person.namespace)
     exported = yaml.safe_load((EXPORTS / "python-job-full.yaml").read_text())
     whole = {

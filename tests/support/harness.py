@@ -25,8 +25,6 @@ from cluster.state import State
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 EXPORTS = REPOSITORY / "tests" / "data" / "exports"
-ESTABLISHED = "--for=jsonpath={.status.conditions[?(@.type=='Established')].status}=True"
-"""For `kubectl wait`. `condition=Established` fails for a CRD that has no conditions yet."""
 CRDS = tuple(
     f"crd/{name}.run-operator.io"
     for name in (
@@ -207,7 +205,12 @@ class Person:
     def install_crds(self) -> None:
         """Our kinds, and wait until the API server serves them."""
         self.kubectl("apply", "-k", str(REPOSITORY / "crds"))
-        self.kubectl("wait", ESTABLISHED, *CRDS, "--timeout=30s")
+        self.established(*CRDS)
+
+    def established(self, *crds: str) -> None:
+        """Wait until the API server serves these kinds. `kubectl wait` fails for a CRD that has no conditions yet."""
+        command = ("wait", "--for=condition=Established", *crds, "--timeout=10s")
+        wait_for(", ".join(crds), lambda: not self.kubectl(*command, check=False).returncode)
 
     def end_pod(self, pod: str) -> None:
         """Report that its program ended well, in the place of the kubelet that a fake node does not have."""

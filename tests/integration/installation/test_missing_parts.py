@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import pytest
 import yaml
 
-from tests.support.harness import ESTABLISHED, REPOSITORY, OperatorProcess, Person, account_of, wait_for
+from tests.support.harness import REPOSITORY, OperatorProcess, Person, account_of, wait_for
 
 FOLDERS = ("crds", "manifests/base", "manifests/base/rights", "manifests/components/policies")
 APART = ("Kustomization", "Component", "Namespace", "ServiceAccount", "Deployment")
@@ -58,7 +58,7 @@ def apply_all(admin: Person, part: Part | None = None) -> None:
     if part is None or part.kind == CRD:
         admin.kubectl("apply", "-k", str(REPOSITORY / "crds"))
         crds = [f"crd/{one.name}" for one in PARTS if one.kind == CRD]
-        admin.kubectl("wait", ESTABLISHED, *crds, "--timeout=30s")
+        admin.established(*crds)
     if part is None or part.kind != CRD:
         admin.kubectl("apply", "-k", str(REPOSITORY / "manifests" / "base"))
 
