@@ -7,7 +7,7 @@ As in its own notebooks, nothing but the SDK's variables says where they are. Wh
 * MLServer is that of its wheels (requirements/mlserver.lock), under the name of the image that the shipped ClusterRuntime names;
 * Debian's Python 3.11 for the tutorials' PYTHON3_10, as the cluster has one Python.
 
-Not here: s2-dbt, s4-mlflow to s10, which need a database, GPUs, KubeAI, or packages of a gigabyte (docs/kinds.md).
+Not here: s2-dbt, s4-mlflow to s10, which need a database, GPUs, KubeAI, or packages of a gigabyte (docs/runtimes.md).
 """
 
 from __future__ import annotations
@@ -36,8 +36,10 @@ from tests.support.mlserver_image import mlserver_image
 from tests.support.stand_in_packages import TIKA, stand_ins
 from tests.support.wheel_index import downloaded
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = pytest.mark.timeout(1800)
 """The first test waits for images and for all notebooks to begin."""
+LONGEST = 1200
+"""Seconds for a notebook: four of them run side by side, and install packages for each of their functions."""
 
 NOTEBOOKS = REPOSITORY / "tests" / "support" / "notebooks"
 HOURS = [f"{hour:02}:00-{hour + 1:02}:00" for hour in range(24)]
@@ -144,9 +146,9 @@ def found_by(person: Person) -> dict[str, Any]:
     phase = wait_for(
         "the notebook",
         lambda: (
-            (found := person.get("pod", "notebook")["status"]["phase"]) in ("Succeeded", "Failed") and found
+            (found := person.poll("pod", "notebook")["status"]["phase"]) in ("Succeeded", "Failed") and found
         ),
-        600,
+        LONGEST,
     )
     said = person.kubectl("logs", "notebook").stdout
     runs = {one["metadata"]["name"]: one.get("status", {}).get("message") for one in person.items("runs")}

@@ -22,6 +22,7 @@ import yaml
 from cluster.build import build
 from cluster.paths import Home
 from cluster.state import State
+from tests.support.quick_reads import plain_read
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 EXPORTS = REPOSITORY / "tests" / "data" / "exports"
@@ -185,6 +186,11 @@ class Person:
         done = self.kubectl("get", *arguments, "-o", "json", "--ignore-not-found")
         return json.loads(done.stdout) if done.stdout.strip() else None
 
+    def poll(self, *arguments: str) -> Any:
+        """As `get`, for a question that is asked again and again: without a process each time where that is possible."""
+        answer = plain_read(self.kubeconfig, self.namespace, arguments)
+        return answer[0] if answer else self.get(*arguments)
+
     def items(self, kinds: str, *arguments: str) -> list[Any]:
         """All objects of these kinds in the namespace."""
         found = self.get(kinds, *arguments)
@@ -254,10 +260,14 @@ class Person:
     def becomes(self, name: str, state: str, deadline: float = DEADLINE) -> dict[str, Any]:
         """Wait for the Run's state; returns the status."""
         try:
-            wait_for(f"run {name} {state}", lambda: self.status(name).get("state") == state, deadline)
+            wait_for(f"run {name} {state}", lambda: _state_of(self.poll("run", name)) == state, deadline)
         except WaitedInVainError as error:
             raise AssertionError(f"{error}; it is {json.dumps(self.status(name), indent=1)}") from error
         return self.status(name)
+
+
+def _state_of(run: dict[str, Any] | None) -> Any:
+    return (run or {}).get("status", {}).get("state")
 
 
 def run_object(
