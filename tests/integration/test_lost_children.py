@@ -167,11 +167,13 @@ def test_a_pod_deleted_on_a_node_that_does_not_answer_is_reported_and_its_deadli
     assert condition(person.becomes("x", "STOPPED"), "Suspended")["reason"] == "PodTerminationTimeout"
 
 
+@pytest.mark.timeout(200)
 def test_a_run_goes_on_elsewhere_when_its_dead_node_is_deleted(operator, person, node):
+    """The cluster's collector of pods looks every 20 s, and lets a node be missing for 40 s before it believes it."""
     pod = on_dead_node(person, "x", node)
     delete(person, pod)
     person.kubectl("delete", "node", node)
-    wait_for("the next attempt", lambda: person.status("x").get("attempt") == 2)
+    wait_for("the next attempt", lambda: person.status("x").get("attempt") == 2, 150)
 
 
 def test_a_job_deleted_in_the_foreground_on_a_dead_node_says_what_it_waits_for_and_its_deadline_holds(

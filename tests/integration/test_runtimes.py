@@ -123,7 +123,8 @@ def test_every_export_runs_or_names_what_is_missing(operator, person):
     waiting = {kind: said for kind, (state, _, said) in reported.values() if state == "CREATED"}
     for kind, said in waiting.items():
         assert any(
-            what in said for what in ("needs a ClusterRuntime", "needs KubeAI", "apply the", "profile")
+            what in said
+            for what in ("needs a ClusterRuntime", "needs KubeAI", "needs a registry", "apply the", "profile")
         ), (
             kind,
             said,
