@@ -145,7 +145,7 @@ def test_a_build_is_stopped_and_resumed(builder, registry):
     suspend(builder, "slow", True)
     status = builder.becomes("slow", "STOPPED")
     assert condition(status, "Suspended")["status"] == "True"
-    assert not builder.items("pods")
+    wait_for("the end of its pod", lambda: not builder.items("pods"))
     suspend(builder, "slow", False)
     wait_for("the second attempt", lambda: builder.status("slow").get("attempt") == 2)
     builder.becomes("slow", "RUNNING", 120)

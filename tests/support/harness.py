@@ -260,14 +260,10 @@ class Person:
     def becomes(self, name: str, state: str, deadline: float = DEADLINE) -> dict[str, Any]:
         """Wait for the Run's state; returns the status."""
         try:
-            wait_for(f"run {name} {state}", lambda: _state_of(self.poll("run", name)) == state, deadline)
+            wait_for(f"run {name} {state}", lambda: self.status(name).get("state") == state, deadline)
         except WaitedInVainError as error:
             raise AssertionError(f"{error}; it is {json.dumps(self.status(name), indent=1)}") from error
         return self.status(name)
-
-
-def _state_of(run: dict[str, Any] | None) -> Any:
-    return (run or {}).get("status", {}).get("state")
 
 
 def run_object(
