@@ -146,9 +146,10 @@ def found_by(person: Person) -> dict[str, Any]:
     phase = wait_for(
         "the notebook",
         lambda: (
-            (found := person.poll("pod", "notebook")["status"]["phase"]) in ("Succeeded", "Failed") and found
+            (found := person.get("pod", "notebook")["status"]["phase"]) in ("Succeeded", "Failed") and found
         ),
         LONGEST,
+        every=1.0,
     )
     said = person.kubectl("logs", "notebook").stdout
     runs = {one["metadata"]["name"]: one.get("status", {}).get("message") for one in person.items("runs")}

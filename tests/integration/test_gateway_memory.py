@@ -14,8 +14,8 @@ import pytest
 
 from run_operator import Cluster
 from run_operator.kube.resource import FUNCTIONS
-from tests.support.gateway_process import GatewayProcess, account, most_memory
-from tests.support.harness import REPOSITORY, OperatorProcess, Person
+from tests.support.gateway_process import GatewayProcess, account, most_memory, own_gateway
+from tests.support.harness import OperatorProcess
 
 MANY = int(os.environ.get("LARGE_FUNCTIONS", "60"))
 """Functions; `make test-memory` has 500 of them."""
@@ -26,12 +26,8 @@ OPERATORS_MOST = 250 * 1024 * 1024
 
 @pytest.fixture
 def gateway(kubeconfig: Path, tmp_path: Path) -> Iterator[GatewayProcess]:
-    """One of its own: what it needed at most is asked."""
-    Person(kubeconfig).kubectl("apply", "-f", str(REPOSITORY / "manifests" / "base" / "user-roles.yaml"))
-    one = GatewayProcess(kubeconfig, tmp_path)
-    one.start()
-    yield one
-    assert one.stop() == 0
+    with own_gateway(kubeconfig, tmp_path) as one:
+        yield one
 
 
 def ask(url: str, token: str) -> Any:

@@ -12,8 +12,8 @@ import pytest
 
 from run_operator import Cluster
 from run_operator.kube.resource import RUNS
-from tests.support.gateway_process import GatewayProcess, account
-from tests.support.harness import REPOSITORY, Person, run_object
+from tests.support.gateway_process import GatewayProcess, account, own_gateway
+from tests.support.harness import Person, run_object
 from tests.support.web_viewer import Viewer
 
 STREAMS = 32
@@ -25,12 +25,8 @@ SOON = 5.0
 
 @pytest.fixture
 def gateway(kubeconfig: Path, tmp_path: Path) -> Iterator[GatewayProcess]:
-    """One of its own: what it needed at most is asked."""
-    Person(kubeconfig).kubectl("apply", "-f", str(REPOSITORY / "manifests" / "base" / "user-roles.yaml"))
-    one = GatewayProcess(kubeconfig, tmp_path)
-    one.start()
-    yield one
-    assert one.stop() == 0
+    with own_gateway(kubeconfig, tmp_path) as one:
+        yield one
 
 
 @pytest.mark.timeout(120)

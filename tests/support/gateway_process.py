@@ -9,6 +9,8 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -150,3 +152,13 @@ def account(person: Person, name: str, *roles: str) -> str:
 def at(seconds: float) -> float:
     """A moment so far from now."""
     return time.time() + seconds
+
+
+@contextmanager
+def own_gateway(kubeconfig: Path, folder: Path) -> Iterator[GatewayProcess]:
+    """One of the test's own, because its memory or its connections are measured. It has to end well."""
+    Person(kubeconfig).kubectl("apply", "-f", str(REPOSITORY / "manifests" / "base" / "user-roles.yaml"))
+    one = GatewayProcess(kubeconfig, folder)
+    one.start()
+    yield one
+    assert one.stop() == 0

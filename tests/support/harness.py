@@ -22,7 +22,6 @@ import yaml
 from cluster.build import build
 from cluster.paths import Home
 from cluster.state import State
-from tests.support.quick_reads import plain_read
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 EXPORTS = REPOSITORY / "tests" / "data" / "exports"
@@ -49,8 +48,8 @@ class WaitedInVainError(AssertionError):
     """Something did not come true in time."""
 
 
-def wait_for(what: str, question: Callable[[], Any], deadline: float = DEADLINE) -> Any:
-    """The first true answer; the last answer is reported when none comes."""
+def wait_for(what: str, question: Callable[[], Any], deadline: float = DEADLINE, every: float = 0.05) -> Any:
+    """The first true answer to a question that is asked each `every` seconds. Raises WaitedInVainError."""
     until = time.monotonic() + deadline
     while True:
         answer = question()
@@ -58,7 +57,7 @@ def wait_for(what: str, question: Callable[[], Any], deadline: float = DEADLINE)
             return answer
         if time.monotonic() > until:
             raise WaitedInVainError(f"{what}: not within {deadline:g} s")
-        time.sleep(0.05)
+        time.sleep(every)
 
 
 def wait_until_ready(what: str, process: subprocess.Popen[bytes], port: int, log: Path) -> None:
@@ -185,11 +184,6 @@ class Person:
         """`kubectl get ... -o json`, or None when there is nothing."""
         done = self.kubectl("get", *arguments, "-o", "json", "--ignore-not-found")
         return json.loads(done.stdout) if done.stdout.strip() else None
-
-    def poll(self, *arguments: str) -> Any:
-        """As `get`, for a question that is asked again and again: without a process each time where that is possible."""
-        answer = plain_read(self.kubeconfig, self.namespace, arguments)
-        return answer[0] if answer else self.get(*arguments)
 
     def items(self, kinds: str, *arguments: str) -> list[Any]:
         """All objects of these kinds in the namespace."""

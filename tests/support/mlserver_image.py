@@ -14,7 +14,7 @@ from cluster.paths import REPOSITORY, cache
 
 LOCK = REPOSITORY / "requirements" / "mlserver.lock"
 REFERENCE = "docker.io/seldonio/mlserver:1.6.0-sklearn"
-"""Of manifests/runtimes/sklearnserve.yaml."""
+"""The image that manifests/runtimes/sklearnserve.yaml names."""
 PROGRAM = b"#!/usr/bin/python3\nfrom mlserver.cli import main\nmain()\n"
 
 
