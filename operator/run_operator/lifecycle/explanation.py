@@ -43,11 +43,13 @@ _WAITS: Final = {
 
 def explain(run: Run, observed: Observed, made: Plan) -> list[str]:
     """Lines `key: value`; a key may occur several times."""
-    lines = [("state", _state(run)), *(("said", line) for line in _said(run))]
+    waits = list(_waits(run, made))
+    said = text(run.status.get("message"))
+    lines = [("state", _state(run)), *(("said", line) for line in _said(run) if said not in waits)]
     lines += [("sees", line) for line in _seen(observed)]
     lines += [("sees", line) for line in _not_begun(run)]
     lines += [("next", line) for line in _steps(run, made)] or [("next", NOTHING)]
-    lines += [("waits for", line) for line in _waits(run, made)]
+    lines += [("waits for", line) for line in waits]
     if made.wake_at is not None:
         lines.append(("looks again", f"at {stamp(made.wake_at)}, or when one of these changes"))
     return [f"{key}: {value}" for key, value in lines]

@@ -42,6 +42,15 @@ def test_the_last_message_is_shown_because_it_may_tell_of_events():
     assert lines[1] == f"said: {full} (FailedCreate)"
 
 
+def test_a_message_that_is_waited_for_is_shown_once():
+    there = Observed(job=job(active=1), fresh=True)
+    message = step(run(status=status_of("PENDING")), there).status["message"]
+    one = run(status=status_of("PENDING") | {"message": message})
+    lines = lines_of(one, there)
+    shown = [line for line in lines if line in (f"said: {message}", f"waits for: {message}")]
+    assert shown == [f"waits for: {message}"]
+
+
 def test_a_run_that_waits_for_a_function_names_it():
     one = run({"task": "container+job://demo/t", "function": "container://demo/f:v1"})
     lines = lines_of(one, Observed(catalog=Catalog()))
