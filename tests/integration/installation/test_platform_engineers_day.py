@@ -13,9 +13,18 @@ from typing import Any, Final
 
 import pytest
 
-from tests.support.harness import REPOSITORY, OperatorProcess, Person, account_of
+from tests.support.harness import (
+    REPOSITORY,
+    OperatorProcess,
+    Person,
+    account_of,
+    cluster_down,
+    cluster_name,
+    cluster_up,
+)
 from tests.support.walkthrough import follow
 
+NAME: Final = cluster_name("day")
 NAMESPACE: Final = "ml-system"
 DAY: Final = REPOSITORY / "docs" / "days" / "platform-engineer.md"
 OURS: Final = "RUN_OPERATOR_"
@@ -74,30 +83,36 @@ class Kubelet(threading.Thread):
 
 
 @pytest.fixture
-def kubelet(empty: Person, tmp_path: Path) -> Iterator[Kubelet]:
-    one = Kubelet(empty, tmp_path)
+def new_cluster() -> Iterator[Person]:
+    """It never had the CRDs.
+
+    Where they were removed and came back, the quota controller counts Runs in its old cache: its watch failed meanwhile, and
+    it waits before it lists again. It writes what it counted when a pod ends, and looks again after five minutes.
+    """
+    kubeconfig = cluster_up(NAME, "control-plane")
+    yield Person(kubeconfig)
+    cluster_down(NAME)
+
+
+@pytest.fixture
+def kubelet(new_cluster: Person, tmp_path: Path) -> Iterator[Kubelet]:
+    one = Kubelet(new_cluster, tmp_path)
     one.start()
     yield one
     one.end()
 
 
 @pytest.mark.timeout(400)
-def test_the_platform_engineers_day_can_be_followed(empty: Person, kubelet: Kubelet, tmp_path: Path):
+def test_the_platform_engineers_day_can_be_followed(new_cluster: Person, kubelet: Kubelet, tmp_path: Path):
     checkout = tmp_path / "run-operator"
     for folder in PARTS:
         shutil.copytree(REPOSITORY / folder, checkout / folder)
     (checkout / "manifests" / "overlays" / "day").mkdir()
     environment = os.environ | {
-        "KUBECONFIG": str(empty.kubeconfig),
+        "KUBECONFIG": str(new_cluster.kubeconfig),
         "PATH": os.pathsep.join(
-            (str(Path(sys.executable).parent), str(Path(empty.program).parent), os.environ["PATH"])
+            (str(Path(sys.executable).parent), str(Path(new_cluster.program).parent), os.environ["PATH"])
         ),
     }
-    try:
-        assert follow(DAY, checkout, environment)
-        assert len(kubelet.served) == 2, "once installed, once after the restore"
-    finally:
-        kubelet.end()
-        empty.kubectl(
-            "delete", "namespace", "team-a", "team-b", NAMESPACE, "--wait=false", "--ignore-not-found"
-        )
+    assert follow(DAY, checkout, environment)
+    assert len(kubelet.served) == 2, "once installed, once after the restore"
