@@ -162,6 +162,8 @@ EXECS = {
     "execlpe": "os.execlpe(sys.executable, sys.executable, *again, dict(os.environ))",
     "through-a-shell": "os.execvp('sh', ['sh', '-c', f'exec {sys.executable} {again[0]}'])",
     "by-an-open-file": "os.execve(os.open(sys.executable, os.O_RDONLY), [sys.executable, *again], dict(os.environ))",
+    "below-the-library": "import posix; posix.execve(sys.executable, [sys.executable, *again], dict(os.environ))",
+    "by-a-name-of-its-own": "execv(sys.executable, [sys.executable, *again])",
     "in-a-thread": "threading.Thread(target=os.execv, args=(sys.executable, [sys.executable, *again])).start(); time.sleep(60)",
 }
 
@@ -169,6 +171,7 @@ EXECS = {
 @pytest.mark.parametrize("replaces", EXECS.values(), ids=EXECS)
 def test_a_program_that_replaces_itself_loses_nothing(program: Program, server: Server, replaces: str):
     program.run(f"""
+        from os import execv
         done = int(os.environ.get("ROUND", "0"))
         for i in range(5):
             log_metric("a", 5 * done + i)

@@ -158,12 +158,35 @@ def test_it_has_the_syntax_of_every_python_also_of_those_that_this_machine_has_n
             assert not any(given), node.name
 
 
+AGENT = """
+import os, sys
+print("by an agent")
+path = [folder for folder in sys.path if folder != os.path.dirname(os.path.abspath(__file__))]
+if sys.version_info < (3, 5):
+    import imp
+    try:
+        found = imp.find_module("sitecustomize", path)
+    except ImportError:
+        pass
+    else:
+        imp.load_module("sitecustomize", *found)
+else:
+    from importlib.machinery import PathFinder
+    from importlib.util import module_from_spec
+    spec = PathFinder.find_spec("sitecustomize", path)
+    if spec is not None:
+        spec.loader.exec_module(module_from_spec(spec))
+"""
+"""Runs the next one, as that of New Relic does."""
+
+
 @pytest.mark.parametrize("python", PYTHONS, ids=os.path.basename)
 def test_any_python_starts_as_if_the_module_were_not_there(tmp_path: Path, python: str):
     """With the image's own module, with one that fails, with none; and in a process that it starts itself."""
-    ours, good, bad = tmp_path / "ours", tmp_path / "good", tmp_path / "bad"
-    for folder in (ours, good, bad):
+    ours, good, bad, agent = (tmp_path / name for name in ("ours", "good", "bad", "agent"))
+    for folder in (ours, good, bad, agent):
         folder.mkdir()
+    (agent / "sitecustomize.py").write_text(AGENT)
     (ours / "sitecustomize.py").write_text(SITE.read_text())
     (good / "sitecustomize.py").write_text("import sys; sys.stdout.write('by the image %s\\n' % __name__)\n")
     (bad / "sitecustomize.py").write_text("raise ImportError('a mistake of the image')\n")
@@ -183,6 +206,8 @@ def test_any_python_starts_as_if_the_module_were_not_there(tmp_path: Path, pytho
         return done.returncode, done.stdout, done.stderr
 
     assert seen(ours) == seen(tmp_path / "nowhere")
+    for before, after in ([agent], []), ([agent], [good]), ([], [agent]), ([], [agent, good]):
+        assert seen(*before, ours, *after) == seen(*before, *after), (before, after)
     assert seen(ours, good) == seen(good)
     assert "by the image sitecustomize" in seen(ours, good)[1]
     assert bool(seen(ours, bad)[2]) == bool(seen(bad)[2])

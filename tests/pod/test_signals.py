@@ -122,6 +122,38 @@ def test_a_program_that_waits_for_the_signal_itself_gets_it(program: Program, se
     assert process.returncode == 0
 
 
+@pytest.mark.parametrize("chain", [False, True])
+def test_a_handler_below_python_stays_though_python_shows_none(program: Program, server: Server, chain: bool):
+    """As of faulthandler, of a JVM in the process, of a library in C."""
+    process = program.start(f"""
+        import faulthandler
+        faulthandler.register(signal.SIGTERM, chain={chain})
+        log_metric("a", 1)
+        flush()
+        os.kill(os.getpid(), signal.SIGTERM)
+        print("goes on")
+    """)
+    out, errors = process.communicate(timeout=60)
+    assert "most recent call first" in errors
+    assert (out, process.returncode) == (("", -signal.SIGTERM) if chain else ("goes on\n", 0))
+    assert server.ingest.metrics() == {"a": [1]}
+
+
+def test_a_handler_below_python_that_came_later_is_followed_by_the_last_values(
+    program: Program, server: Server
+):
+    process = program.start("""
+        import faulthandler
+        log_metric("a", 1)
+        faulthandler.register(signal.SIGTERM, chain=True)
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(60)
+    """)
+    assert "most recent call first" in process.communicate(timeout=60)[1]
+    assert process.returncode == -signal.SIGTERM
+    assert server.ingest.metrics() == {"a": [1]}
+
+
 RESTORES = {
     "restored": "signal.signal(signal.SIGTERM, earlier)",
     "default": "signal.signal(signal.SIGTERM, signal.SIG_DFL)",
@@ -168,6 +200,31 @@ def test_no_other_signal_is_touched(program: Program, server: Server):
         signal.signal(signal.SIGUSR1, lambda *_: log_metric("a", 2))
         signal.raise_signal(signal.SIGUSR1)
         assert signal.signal(signal.SIGUSR1, signal.SIG_DFL) is not signal.SIG_DFL
+    """)
+    assert server.ingest.metrics() == {"a": [1, 2]}
+
+
+def test_a_worker_finds_no_wake_up_descriptor_and_keeps_its_own(program: Program, server: Server):
+    """Where the module has one itself, trio warned of it; and a child that such a worker forks keeps the worker's own."""
+    program.run("""
+        import multiprocessing
+        def work():
+            log_metric("a", 1)
+            reader, writer = os.pipe()
+            os.set_blocking(writer, False)
+            assert signal.set_wakeup_fd(writer) == -1
+            child = os.fork()
+            if child == 0:
+                os._exit(signal.set_wakeup_fd(-1) != writer)
+            assert os.waitpid(child, 0)[1] == 0
+            assert signal.set_wakeup_fd(-1, warn_on_full_buffer=True) == writer
+            assert runmetrics._signal.set_wakeup_fd(-1) == runmetrics._wakeup[1]
+            log_metric("a", 2)
+        if __name__ == "__main__":
+            worker = multiprocessing.get_context("fork").Process(target=work)
+            worker.start()
+            worker.join()
+            assert worker.exitcode == 0
     """)
     assert server.ingest.metrics() == {"a": [1, 2]}
 

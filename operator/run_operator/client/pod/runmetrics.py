@@ -1338,8 +1338,8 @@ def _hook() -> None:
             os.register_at_fork(before=_hold, after_in_parent=_release, after_in_child=_start_child)
         atexit.register(_end)
         signal.signal = _heeding(signal.signal)  # type: ignore[assignment]
-        for name in ("execv", "execve"):  # the others of their kind call these two
-            setattr(os, name, _ending(getattr(os, name)))
+        signal.set_wakeup_fd = _waking(signal.set_wakeup_fd)
+        _hook_exec()
     if _hooked == os.getpid():
         return
     _hooked = os.getpid()
@@ -1386,9 +1386,20 @@ def _is_heeded() -> bool:
 def _heed() -> bool:
     """Handle SIGTERM where nobody does, as far as this thread may; the answer: it is handled here."""
     with contextlib.suppress(ValueError):  # not the main thread
-        if not _dying and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+        if not _dying and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL and not _is_taken():
             _signal.signal(signal.SIGTERM, _default)
     return _is_heeded()
+
+
+def _is_taken() -> bool:
+    """Whether a handler below Python has SIGTERM: of faulthandler, a JVM, a library in C. Python shows it as the default."""
+    if _is_heeded():
+        return False
+    with contextlib.suppress(OSError), open("/proc/self/status", "rb") as file:
+        for line in file:
+            if line.startswith(b"SigCgt:"):
+                return bool(int(line.split()[1], 16) >> (signal.SIGTERM - 1) & 1)
+    return False
 
 
 def _heeding(change: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
@@ -1402,6 +1413,34 @@ def _heeding(change: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
         return before
 
     return changing
+
+
+def _waking(change: Callable[..., int]) -> Callable[..., int]:
+    """`signal.set_wakeup_fd`. The pipe of `_insist` gives way to a program's own, which finds none, and comes back after it."""
+
+    @functools.wraps(change)
+    def changing(fd: int, **named: Any) -> int:
+        ours = -1 if _wakeup is None else _wakeup[1]
+        before = change(fd, **named)
+        if fd == -1 and ours != -1:
+            change(ours, warn_on_full_buffer=False)
+        return -1 if before == ours else before
+
+    return changing
+
+
+def _hook_exec() -> None:
+    """Every module that has the two functions has the new ones: `os`, `posix`, and who says `from os import execv`."""
+    originals = {
+        name: getattr(os, name) for name in ("execv", "execve")
+    }  # others of their kind call these two
+    for name, original in originals.items():
+        replacing = _ending(original)
+        for module in list(sys.modules.values()):
+            if (
+                type(module) is type(sys) and vars(module).get(name) is original
+            ):  # a lazy one is of another type
+                setattr(module, name, replacing)
 
 
 def _ending(execute: Callable[..., Any]) -> Callable[..., Any]:
@@ -1476,11 +1515,13 @@ def _forget() -> None:
     """In a forked child: it is a writer of its own, from its first call on, and untouched until then."""
     global _wakeup, _recorder, _late, _ready, _ended, _starting  # noqa: PLW0603 - as above
     if _wakeup is not None:
+        ends, _wakeup = _wakeup, None
         with contextlib.suppress(ValueError, OSError):
-            signal.set_wakeup_fd(-1)
-        for end in _wakeup:
+            before = signal.set_wakeup_fd(-1)
+            if before != ends[1]:  # the program's own
+                signal.set_wakeup_fd(before)
+        for end in ends:
             os.close(end)
-        _wakeup = None
     parents, _recorder, _late, _ready, _ended = (_recorder, _late), None, None, None, False
     _starting = threading.RLock()
     for recorder in filter(None, parents):

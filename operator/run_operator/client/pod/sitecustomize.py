@@ -24,6 +24,7 @@ CREDENTIALS = (
     "DHCORE_ACCESS_TOKEN", "DHCORE_PERSONAL_ACCESS_TOKEN", "DHCORE_REFRESH_TOKEN", "DHCORE_USER", "DHCORE_PASSWORD",
 )  # fmt: skip
 PATCHED = "requests.sessions"
+NOTES = "run_operator_sitecustomize"
 OK = 200
 
 
@@ -134,45 +135,80 @@ def install(environ):
         sys.meta_path.insert(0, OnImport(patch))
 
 
-def run_the_other(here):
-    # type: (str) -> None
-    """Run the `sitecustomize` that this one hides, if there is one. Python prints what it raises."""
-    folders = [path for path in sys.path if os.path.abspath(path or os.curdir) != here]
-    if sys.version_info < (3, 5):
-        run_the_other_by_imp(folders)
-        return
-    for finder in sys.meta_path:
-        spec = finder.find_spec("sitecustomize", folders) if hasattr(finder, "find_spec") else None
-        if spec is not None and spec.loader is not None and spec.origin != __file__:
-            from importlib.util import module_from_spec
+def notes():
+    # type: () -> Any
+    """What has to outlive this file, for another `sitecustomize` may run it a second time."""
+    if NOTES not in sys.modules:
+        kept = type(sys)(NOTES)
+        vars(kept)["ran"] = []
+        sys.modules[NOTES] = kept
+    return sys.modules[NOTES]
 
-            module = module_from_spec(spec)
-            sys.modules["sitecustomize"] = module
-            spec.loader.exec_module(module)
+
+def run_the_other(here, ran):
+    # type: (str, list[str]) -> None
+    """Run the `sitecustomize` that this one hides, if there is one. Python prints what it raises.
+
+    Those of earlier folders have run: they are the ones that run this file as the next. `ran`: folders of those that run
+    from here, and may also look for a next one.
+    """
+    places = [os.path.abspath(path or os.curdir) for path in sys.path]
+    for place in places[places.index(here) + 1 if here in places else 0 :]:
+        if place == here or place in ran:
+            continue
+        run = found_by_imp(place) if sys.version_info < (3, 5) else found(place)
+        if run:
+            ran.append(place)
+            run()
             return
 
 
-def run_the_other_by_imp(folders):
+def found(folder):
+    # type: (str) -> Callable[[], None] | None
+    """The one in that folder, to be run; None: there is none."""
+    for finder in sys.meta_path:
+        spec = finder.find_spec("sitecustomize", [folder]) if hasattr(finder, "find_spec") else None
+        if spec is not None and spec.loader is not None and spec.origin != __file__:
+            return lambda: load(spec)
+    return None
+
+
+def load(spec):
     # type: (Any) -> None
+    """Run the module as Python would."""
+    from _frozen_importlib import module_from_spec  # importlib.util imports much in some Pythons
+
+    module = module_from_spec(spec)
+    sys.modules["sitecustomize"] = module
+    spec.loader.exec_module(module)
+
+
+def found_by_imp(folder):
+    # type: (str) -> Callable[[], None] | None
     """The same with what old Pythons have for it."""
     import imp
 
     try:
-        file, path, kind = imp.find_module("sitecustomize", folders)
+        file, path, kind = imp.find_module("sitecustomize", [folder])
     except ImportError:
-        return
-    ours = sys.modules.pop("sitecustomize")
-    sys.modules["run_operator_sitecustomize"] = ours  # a module that nobody holds is emptied while it runs
-    try:
-        imp.load_module("sitecustomize", file, path, kind)  # type: ignore[arg-type]
-    finally:
-        if file:
-            file.close()
+        return None
+
+    def run():
+        # type: () -> None
+        notes().ours = sys.modules.pop("sitecustomize")  # a module that nobody holds is emptied while it runs
+        try:
+            imp.load_module("sitecustomize", file, path, kind)  # type: ignore[arg-type]
+        finally:
+            if file:
+                file.close()
+
+    return run
 
 
 if __name__ == "sitecustomize":
-    try:  # noqa: SIM105 - contextlib is no cheap import
-        install(os.environ)
-    except Exception:  # noqa: BLE001, S110 - the program does not know of us, and need not suffer
-        pass
-    run_the_other(os.path.dirname(os.path.abspath(__file__)))
+    if NOTES not in sys.modules:
+        try:  # noqa: SIM105 - contextlib is no cheap import
+            install(os.environ)
+        except Exception:  # noqa: BLE001, S110 - the program does not know of us, and need not suffer
+            pass
+    run_the_other(os.path.dirname(os.path.abspath(__file__)), notes().ran)
