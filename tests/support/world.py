@@ -92,6 +92,8 @@ class World:
         self.catalog = Catalog()
         self.images: set[str] = set()
         self.lost = False
+        self.unread = False
+        """The status was lost, and no decision was stored since."""
         self.done = False
         """Whether a program came to a good end by itself, asked by nobody to end."""
         self.gone: tuple[PodView, ...] = ()
@@ -150,7 +152,7 @@ class World:
         """Somebody wipes the status (`kubectl replace --subresource=status`, a restore of a backup)."""
         self.run["status"] = {"state": "CREATED"}
         self.images.clear()  # what it was started with is forgotten too
-        self.lost = True
+        self.lost = self.unread = True
         self._touch(self.run)
         self.look()  # a person is slower than a stream is late
 
@@ -182,6 +184,9 @@ class World:
             if job["metadata"].get("deletionTimestamp"):
                 if not any(pod["job"] == uid for pod in self.pods.values()):
                     del self.jobs[uid]
+                    # Without status, Job and pods nothing is left that tells of its end. An operator that decided
+                    # while the Job was still there has to have read its verdict.
+                    self.won = self.won and not self.unread
                 continue
             if "known" not in job:
                 continue
@@ -369,6 +374,7 @@ class World:
         steps = [] if decision.status is None else [decision.status]
         for step in [*steps, *decision.actions][:writes]:
             self._carry_out(step)
+        self.unread = self.unread and not writes
         self.check()
         if writes > len(steps) + len(decision.actions):
             self._waits(decision)
