@@ -137,7 +137,7 @@ def install(environ):
 
 def notes():
     # type: () -> Any
-    """What has to outlive this file, for another `sitecustomize` may run it a second time."""
+    """State that outlives this file: another `sitecustomize` may run it a second time."""
     if NOTES not in sys.modules:
         kept = type(sys)(NOTES)
         vars(kept)["ran"] = []
