@@ -11,6 +11,7 @@ from run_operator.children import JobView
 from run_operator.lifecycle import deadlines, resolution
 from run_operator.lifecycle.context import Context, record_stop
 from run_operator.lifecycle.model import DeleteChild, Plan, SuspendChild
+from run_operator.lifecycle.no_pod_left import Answer, no_pod_left
 from run_operator.lifecycle.start import next_attempt
 from run_operator.workloads.builder import validate
 from run_operator.workloads.fields import WorkloadError
@@ -31,8 +32,11 @@ def stop(ctx: Context, job: JobView) -> Plan:
     if not job.suspend and not job.over:
         ending(ctx, "asked the Job to end its pods")
         return ctx.decided(SuspendChild(job.name, job.uid))
-    if ctx.writers or job.busy(len(ctx.lost)) or not (job.condition("Suspended") or job.decided):
+    ended = no_pod_left(ctx, job)
+    if ended is Answer.NO:
         return await_pods(ctx)
+    if ended is Answer.UNKNOWN:
+        return Plan(reread=True)
     if ctx.run.suspend:
         return stopped(ctx, leftover=job)
     return next_attempt(ctx, leftover=job)

@@ -35,6 +35,55 @@ def test_stopped_waits_for_the_jobs_own_count_too(ending):
     assert made.status["state"] == "STOP"
 
 
+LATE = job(suspend=True, terminating=1)
+"""Its pod has ended; its controller has not counted that yet."""
+ASKED = pod("Failed", exit_code=143, due=NOW + 20, grace=30)
+STOPPING = run(suspend=True, status=status_of("STOP"))
+
+
+def test_a_list_of_the_pods_proves_the_stop_before_the_job_has_counted_them():
+    assert step(STOPPING, Observed(LATE, (ASKED,))).reread
+    made = step(STOPPING, Observed(LATE, (ASKED,), fresh=True))
+    assert (made.status["state"], made.status["attempts"][0]["exitCode"]) == ("STOPPED", 143)
+
+
+def test_the_list_shows_a_pod_that_the_streams_have_not_shown_yet():
+    made = step(STOPPING, Observed(LATE, (ASKED, pod("Running", name="other")), fresh=True))
+    assert made.status["state"] == "STOP"
+
+
+@pytest.mark.parametrize(
+    "pods",
+    [
+        pytest.param((pod("Succeeded", exit_code=0),), id="its program did its work"),
+        pytest.param((pod("Failed", exit_code=3),), id="its program failed by itself"),
+        pytest.param((), id="nobody saw it"),
+        pytest.param((pod("Failed", exit_code=3), ASKED), id="one before it failed, and is not counted"),
+    ],
+)
+def test_the_jobs_verdict_is_awaited_where_the_stop_did_not_surely_end_the_program(pods):
+    made = step(STOPPING, Observed(LATE, pods, fresh=True))
+    assert made.status is None or made.status["state"] == "STOP"
+
+
+def test_an_announced_verdict_is_awaited():
+    announced = job(suspend=True, terminating=1, target=True)
+    assert step(STOPPING, Observed(announced, (ASKED,), fresh=True)).status["state"] == "STOP"
+
+
+def test_a_resume_right_after_the_stop_asks_for_such_a_list_too():
+    resumed = run(status=status_of("STOPPED"))
+    assert step(resumed, Observed(LATE, (ASKED,))).reread
+    made = step(resumed, Observed(LATE, (ASKED,), fresh=True))
+    assert (made.status["attempt"], kinds(made)) == (2, [DeleteChild, CreateWorkload])
+
+
+def test_a_stopped_run_asks_for_no_list_again_while_its_job_still_counts():
+    done = step(STOPPING, Observed(LATE, (ASKED,), fresh=True)).status
+    again = step(run(suspend=True, status=done), Observed(LATE, (ASKED,)))
+    assert (again.status, again.reread) == (None, False)
+
+
 def test_a_stop_works_while_the_image_cannot_be_pulled():
     seen = Observed(job(active=1), (pod(waiting="ErrImagePull"),))
     assert kinds(step(run(suspend=True, status=status_of("PENDING")), seen)) == [SuspendChild]

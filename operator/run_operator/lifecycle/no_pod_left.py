@@ -1,0 +1,47 @@
+"""Whether a suspended Job has no pod any more that can write.
+
+The Job counts its pods once a second, so that its own count says so a second late. One list of the pods is as good a proof: the
+Job controller reports `Suspended` only when it knows all pods that it made, and makes none afterwards. A list that was read
+after that report, and in which every pod has ended, shows all of them.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+
+from run_operator.api.conditions import State
+from run_operator.children import JobView
+from run_operator.children.interruption import interruption
+from run_operator.lifecycle.context import Context
+
+
+class Answer(Enum):
+    """UNKNOWN: the watch streams show no pod, and a list from the API server decides."""
+
+    YES = "yes"
+    NO = "no"
+    UNKNOWN = "unknown"
+
+
+def no_pod_left(ctx: Context, job: JobView) -> Answer:
+    """The answer about the Job of the current attempt; pods that count as lost are no writers."""
+    suspended = job.condition("Suspended")
+    if ctx.writers or not (suspended or job.decided):
+        return Answer.NO
+    if not job.busy(len(ctx.lost)):
+        return Answer.YES
+    if not suspended or job.decided or not _was_asked(ctx, job):
+        return Answer.NO
+    if ctx.observed.fresh or (ctx.run.suspend and ctx.draft.state == State.STOPPED):
+        return Answer.YES
+    return Answer.UNKNOWN
+
+
+def _was_asked(ctx: Context, job: JobView) -> bool:
+    """Whether the stop ended the newest pod. A program that ended by itself gets the Job's verdict, which comes with its count."""
+    mine = sorted(
+        (pod for pod in ctx.witnesses if pod.attempt == job.attempt), key=lambda p: (p.created, p.name)
+    )
+    if not mine or interruption(mine[-1]) is None:
+        return False
+    return sum(interruption(pod) is None for pod in mine) <= job.facts.failed
