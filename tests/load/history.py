@@ -138,10 +138,10 @@ class Judge:
         labels, name = pod["metadata"].get("labels", {}), pod["metadata"]["name"]
         run, attempt = labels.get(LABEL_RUN), int(labels.get(LABEL_ATTEMPT, 0))
         pods = self.live.setdefault(str(run), {})
+        self._program(str(run), pod)
         if pod.get("spec", {}).get("nodeName") == DEAD:
             pods.pop(name, None)  # given up after its time, as the policy of these Runs says
             return
-        self._program(str(run), pod)
         ended = what == "DELETED" or pod.get("status", {}).get("phase") in ("Succeeded", "Failed")
         if ended:
             pods.pop(name, None)

@@ -46,3 +46,12 @@ def test_a_pod_that_is_put_on_the_dead_node_is_given_up():
     dead = pod()
     dead["object"]["spec"]["nodeName"] = DEAD
     assert judged([run("RUNNING"), pod("Pending"), dead, run("STOPPED")]).broken == []
+
+
+def test_a_program_that_ended_on_the_dead_node_did_its_work():
+    dead = pod()
+    dead["object"]["spec"]["nodeName"] = DEAD
+    assert judged([run("RUNNING"), dead, run("COMPLETED")]).broken
+    ended = {"name": "main", "state": {"terminated": {"exitCode": 0}}}
+    dead["object"]["status"]["containerStatuses"] = [ended]
+    assert judged([run("RUNNING"), dead, run("COMPLETED")]).broken == []
