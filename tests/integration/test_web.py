@@ -103,6 +103,12 @@ def test_runs_beside_each_other(operator, person, viewer, cluster):
     assert [row["name"] for row in found["runs"]] == ["b", "a"]
     assert found["parameters"]["envs.LR"] == ["0.2", "0.1"]
     assert [one["last"] for one in found["metrics"]["loss"]] == [0.2, 0.1]
+    assert found["lost"] == []
+    gone = f"{person.namespace}/gone"
+    found = viewer.get(f"api/compare?{keys}&run={gone}")
+    assert [row["name"] for row in found["runs"]] == ["b", "a"]
+    assert [one["run"] for one in found["lost"]] == [gone]
+    assert viewer.ask("GET", f"api/compare?run={gone}").status == 404
 
 
 def test_who_lacks_a_right_reads_which_one(operator, gateway, person):

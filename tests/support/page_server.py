@@ -55,6 +55,8 @@ class World:
         """A provider elsewhere, asked by the code of the real server."""
         self.accepts: Callable[[str], bool] = lambda token: token == TOKEN
         self.challenge = ""
+        self.refusals: list[int] = []
+        """Statuses of the answers to the next requests for the list."""
         self.changes = threading.Condition()
         self.version = 0
         self.serving = True
@@ -89,8 +91,13 @@ class World:
         if self.comparison is not None:
             return self.comparison
         rows = [one for name in names for one in self.rows if one["name"] == name]
+        lost = [name for name in names if all(one["name"] != name for one in rows)]
         count = range(len(rows))
         return {
+            "lost": [
+                {"run": f"research/{name}", "message": f"run {name} cannot be read: not found"}
+                for name in lost
+            ],
             "runs": rows,
             "parameters": {
                 "learning_rate": [0.0001 * (1 + at % 4) for at in count],
@@ -152,6 +159,9 @@ class _Handler(BaseHTTPRequestHandler):
             )
         elif parts[2:] == ["namespaces"]:
             self._json({"items": ["research"], "all": True})
+        elif parts[2:] == ["runs", "stream"] and self.world.refusals:
+            refusal = {"reason": "Refused", "message": "It is refused for now.", "missing": None}
+            self._json({"error": refusal}, self.world.refusals.pop(0))
         elif parts[2:] == ["runs", "stream"]:
             self._stream_runs()
         elif parts[2:] == ["compare"]:

@@ -43,7 +43,7 @@ def test_a_person_signs_in_with_the_provider_and_comes_back_to_the_same_view(bro
     assert world.challenge
     assert browser.run("return [location.search, location.hash, sessionStorage.length]") == [
         "",
-        "#/runs?state=ERROR",
+        "#/runs?state=ERROR&ns=research",
         0,
     ]
 
@@ -97,7 +97,7 @@ def test_a_person_signs_in_with_a_real_provider(browser, world, address, provide
     assert (claims[0]["iss"], claims[0]["aud"]) == (provider, ["runs"])
     assert browser.run("return [location.search, location.hash, sessionStorage.length]") == [
         "",
-        "#/runs?state=ERROR",
+        "#/runs?state=ERROR&ns=research",
         0,
     ]
 

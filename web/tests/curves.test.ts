@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { pausesAfter, shades, sortedByX, xValues } from "../src/logic/axes";
-import { band } from "../src/logic/bands";
+import { type Spread, band, student } from "../src/logic/bands";
 import { type ChartOptions, chartData, colourOf } from "../src/logic/chart_data";
-import { shownRange } from "../src/logic/outliers";
+import { dimension } from "../src/logic/dimensions";
+import { quantile, shownRange } from "../src/logic/outliers";
 import { smooth } from "../src/logic/smoothing";
 import type { Series } from "../src/server/types";
 import { generator, paused } from "./samples";
@@ -108,14 +109,48 @@ test("lines that do not share their x are drawn over one x", () => {
   assert.equal(data.y[1]?.[1], 20);
 });
 
+/** Lines without buckets. */
+const group = (main: (number | null | undefined)[][]) => ({ main, min: main, max: main });
+const rounded = (column: readonly (number | null)[]) => column.map((one) => one && Math.round(one * 1000) / 1000);
+
 test("a group is its mean between its least and greatest line", () => {
-  assert.deepEqual(band([[1, 3], [3, 5, 7]]), { mean: [2, 4, 7], min: [1, 3, 7], max: [3, 5, 7] });
-  assert.deepEqual(band([[1, undefined, 3], [1, 1, 1]]).mean, [1, 1, 2]);
+  assert.deepEqual(band(group([[1, 3], [3, 5, 7]]), "range"), { middle: [2, 4, 7], low: [1, 3, 7], high: [3, 5, 7] });
+  assert.deepEqual(band(group([[1, undefined, 3], [1, 1, 1]]), "range").middle, [1, 1, 2]);
   const low = paused();
   low.points.value = low.points.value.map(() => 0);
   const data = chartData([line(paused(), "g"), line(low, "g")], PLAIN);
   assert.deepEqual(data.columns.map((column) => column.role), ["edge", "edge", "main"]);
   assert.deepEqual([data.y[0]?.[0], data.y[1]?.[0], data.y[2]?.[0]], [20, 0, 10]);
+});
+
+test("the band is a standard deviation, an interval of the mean, or the middle half", () => {
+  const lines = group([[2], [4], [4], [4], [5], [5], [7], [9]]);
+  const edges = (spread: Spread) => [band(lines, spread)].map(({ low, middle, high }) => rounded([low, middle, high].flat()))[0];
+  assert.deepEqual(edges("sd"), [2.862, 5, 7.138]);
+  assert.deepEqual(edges("ci"), [3.212, 5, 6.788]); // 5 ± 2.365 · 2.138 / √8
+  assert.deepEqual(edges("median"), [2, 4.5, 9]);
+  assert.deepEqual(edges("quartiles"), [4, 4.5, 5.5]);
+  assert.deepEqual(band(group([[3]]), "ci"), { middle: [3], low: [3], high: [3] });
+  assert.deepEqual(band(group([[null]]), "sd"), { middle: [null], low: [null], high: [null] });
+});
+
+test("Student's t goes on beyond its table without a step", () => {
+  assert.equal(student(0), 0);
+  assert.deepEqual([31, 60, 120, 1e9].map((one) => Math.round(student(one) * 100) / 100), [2.04, 2, 1.98, 1.96]);
+});
+
+test("the greatest numbers there are have a mean, a band, and a place in a picture", () => {
+  const huge = Number.MAX_VALUE;
+  assert.deepEqual(band(group([[huge], [huge]]), "sd"), { middle: [huge], low: [huge], high: [huge] });
+  assert.deepEqual(band(group([[huge], [-huge]]), "range"), { middle: [0], low: [-huge], high: [huge] });
+  assert.equal(quantile([-huge, huge], 0.5), 0);
+  assert.deepEqual(dimension("m", [huge, 0, -huge]).at, [1, 0.5, 0]);
+});
+
+test("a lower edge below 0 goes down to what a logarithmic axis can show", () => {
+  const flat = (value: number): Series => ({ ...paused(), points: { ...paused().points, value: paused().points.step.map(() => value) } });
+  const data = chartData([line(flat(1), "g"), line(flat(100), "g")], { ...PLAIN, logY: true, spread: "sd" });
+  assert.deepEqual([data.y[1]?.[0], data.y[2]?.[0], data.peaks], [50.5, 50.5, "hidden"]);
 });
 
 test("far values do not decide the range when they are clipped", () => {

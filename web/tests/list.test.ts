@@ -1,11 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { choices, matcher } from "../src/logic/filter";
+import { type Wanted, choices, matcher as matcherAt } from "../src/logic/filter";
 import { NEWEST_FIRST, formatOrder, lines, ordered, parseOrder } from "../src/logic/order";
 import { NO_ROWS, onlyRows, withRows, withoutRows } from "../src/logic/rows";
 import { seen } from "../src/logic/window";
 import { row } from "./samples";
 
+const NOW = Date.parse("2026-01-01T03:00:00Z");
+const matcher = (wanted: Wanted) => matcherAt(wanted, NOW);
 const NOTHING = { text: "", project: "", kind: "", state: "", label: "" };
 
 test("every word has to be in a row, and a refused one must not", () => {
@@ -14,6 +16,30 @@ test("every word has to be in a row, and a refused one must not", () => {
   assert.ok(!matcher({ ...NOTHING, text: "train disk" })(one));
   assert.ok(!matcher({ ...NOTHING, text: "train -memory" })(one));
   assert.ok(matcher({ ...NOTHING, text: "team=x" })(one));
+});
+
+test("a query names fields, compares numbers and times, and turns each around", () => {
+  const one = row({
+    title: "Train-A",
+    state: "ERROR",
+    attempt: 2,
+    reason: "OOMKilled",
+    message: "too much memory",
+    started: "2026-01-01T01:00:00Z",
+    metric: { name: "loss", last: 0.25, spark: [] },
+  });
+  const fits = (text: string): boolean => matcher({ ...NOTHING, text })(one);
+  for (const text of ["state:error", "state:stopped,error", "name:train reason:oom", "loss<0.3", "loss<=.25 metric>2e-1", "attempt>=2"]) assert.ok(fits(text), text);
+  for (const text of ["state:running", "-state:error", "loss>0.3", "accuracy<1", "attempt>2", "project:train", "duration<1h"]) assert.ok(!fits(text), text);
+  assert.ok(fits("duration>=2h age>179min age<1d -loss>1"));
+  assert.ok(fits('"much memory"') && !fits('"memory much"') && fits('message:"much memory"'));
+  assert.ok(fits("python://churn") && !fits("constructor:x") && !fits("a<b"));
+});
+
+test("a Run that stops is found by the word that the page shows, and by that of kubectl", () => {
+  const one = row({ state: "STOP" });
+  assert.ok(["state:stop", "state:stopping"].every((text) => matcher({ ...NOTHING, text })(one)));
+  assert.ok(!matcher({ ...NOTHING, text: "state:stopped" })(one));
 });
 
 test("menus and labels are conditions of their own", () => {

@@ -59,6 +59,17 @@ test("what is searched is found across colours and marked", () => {
   assert.equal(pieces.map((piece) => piece.text).join(""), "abcdef");
 });
 
+test("a log bomb is few elements, and searched without delay", () => {
+  const log = new LogLines();
+  log.read(`${"\x1b[31ma\x1b[32ma".repeat(1000)}\n${"a".repeat(9_999)}\n`);
+  const [coloured, long] = log.lines;
+  assert.equal(coloured?.pieces.length, 201);
+  assert.equal(coloured?.pieces.map((piece) => piece.text).join(""), coloured?.text);
+  const pieces = marked(long?.pieces ?? [], "a");
+  assert.equal(pieces.filter((piece) => piece.hit).length, 200);
+  assert.equal(pieces.map((piece) => piece.text).join(""), long?.text);
+});
+
 test("a CSV file quotes what has to be, and no text becomes a formula", () => {
   assert.equal(csv([["a,b", 'say "x"', 1, null], ["=1+1", "-x", true, 0.5]]), '"a,b","say ""x""",1,\r\n\'=1+1,\'-x,true,0.5\r\n');
 });
@@ -127,10 +138,12 @@ test("a picture as SVG holds texts as texts, and gaps as gaps", () => {
     xLabel: "step",
     x: [0, 1, 2, 3],
     lines: [{ label: '"&', colour: "#123456", y: [1, undefined, null, 2] }],
+    bands: [{ colour: "#abcdef", high: [2, 2, null, 2, 2], low: [1, 1, 1, 1, 1] }],
     xRange: [0, 3],
     yRange: [1, 2],
   });
+  assert.equal(/<path d="([^"]*)" fill="#abcdef"/.exec(text)?.[1]?.match(/Z/g)?.length, 1);
   assert.ok(text.includes("&lt;script&gt;") && !text.includes("<script>") && text.includes("&quot;&amp;"));
   assert.equal(text.match(/stroke="#123456"/g)?.length, 1);
-  assert.equal(/<path d="(M[^"]*)" fill/.exec(text)?.[1]?.match(/M/g)?.length, 2);
+  assert.equal(/<path d="(M[^"]*)" stroke="#123456"/.exec(text)?.[1]?.match(/M/g)?.length, 2);
 });

@@ -8,6 +8,7 @@ import time
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import aclosing, asynccontextmanager
+from http import HTTPStatus
 from typing import Any, Final, TypeVar
 
 from run_operator.api.raw import JSON, mapping, text
@@ -24,6 +25,8 @@ from run_operator.web.view.detail import MAX_EVENTS, newest, shown_event
 MAX_NAMESPACES: Final = 5000
 T = TypeVar("T")
 
+LOST: Final = (HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND)
+"""Answers about one Run that say nothing about the others of a comparison."""
 AT_ONCE: Final = 4
 """Runs of a comparison that are read at the same time."""
 
@@ -52,15 +55,33 @@ class Reading:
 
     async def runs(
         self, caller: ApiClient, keys: Iterable[tuple[str, str]], keep: Callable[[JSON], T]
-    ) -> list[T]:
-        """The kept part of each of several Runs, in their order. Whole Runs could exceed the memory."""
+    ) -> tuple[list[T], dict[str, str]]:
+        """The kept part of each of several Runs, in their order, and why others are not there.
+
+        Whole Runs could exceed the memory. Raises RefusedError if none of them can be read.
+        """
         gate = asyncio.Semaphore(AT_ONCE)
 
-        async def one(namespace: str, name: str) -> T:
+        async def one(namespace: str, name: str) -> T | RefusedError:
             async with gate:
-                return keep(await self.run(caller, namespace, name))
+                try:
+                    return keep(await self.run(caller, namespace, name))
+                except RefusedError as error:
+                    if error.status not in LOST:
+                        raise
+                    return error
 
-        return list(await asyncio.gather(*(one(*key) for key in keys)))
+        keys = list(keys)
+        answers = await asyncio.gather(*(one(*key) for key in keys))
+        found = [one for one in answers if not isinstance(one, RefusedError)]
+        lost = {
+            f"{namespace}/{name}": one
+            for (namespace, name), one in zip(keys, answers, strict=True)
+            if isinstance(one, RefusedError)
+        }
+        if lost and not found:
+            raise next(iter(lost.values()))
+        return found, {key: str(one) for key, one in lost.items()}
 
     async def events(self, caller: ApiClient, raw: JSON) -> tuple[list[dict[str, Any]], list[str]]:
         """The shown part of a Run's Events, and a note if the viewer may not see them."""

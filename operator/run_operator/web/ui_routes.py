@@ -185,7 +185,8 @@ class UiRoutes:
         if not 1 <= len(keys) <= self._limits.compared:
             raise bad(f"name 1 to {self._limits.compared} Runs, each as run=NAMESPACE/NAME")
         places = [_place(*key.partition("/")[::2]) for key in keys]
-        return comparison(await self._reading.runs(caller, places, compared))
+        found, lost = await self._reading.runs(caller, places, compared)
+        return comparison(found) | {"lost": [{"run": run, "message": why} for run, why in lost.items()]}
 
     async def _of_run(
         self, asked: UiRequest, caller: ApiClient, namespace: str, name: str, rest: list[str]

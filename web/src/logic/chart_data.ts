@@ -1,7 +1,7 @@
 import uPlot from "uplot";
 import type { Series } from "../server/types";
 import { type Axis, pausesAfter, sortedByX, xValues } from "./axes";
-import { band } from "./bands";
+import { type Band, type Spread, SPREAD_WORDS, band } from "./bands";
 import { type Range, shownRange } from "./outliers";
 import { smooth } from "./smoothing";
 
@@ -12,6 +12,8 @@ export interface ChartOptions {
   logX: boolean;
   logY: boolean;
   clip: boolean;
+  /** How lines of one group become one. */
+  spread?: Spread;
 }
 
 /** A line as a view asks for it. */
@@ -21,8 +23,10 @@ export interface Line {
   series: Series;
   /** The series whose values are x, where the axis is a metric. */
   other?: Series | undefined;
-  /** Lines of one group become their mean with a band around it. */
+  /** Lines of one group become one line with a band around it. */
   group?: string;
+  /** Which of the patterns of strokes it has; 0: none. */
+  dash?: number;
 }
 
 /** A column as the chart draws it. */
@@ -34,6 +38,8 @@ export interface Column {
    * of the line before it, which is drawn through its peaks.
    */
   role: "main" | "raw" | "edge" | "told";
+  /** Which of the patterns of strokes it has; 0: none. */
+  dash?: number;
 }
 
 export interface ChartData {
@@ -67,7 +73,7 @@ export function chartData(lines: readonly Line[], options: ChartOptions): ChartD
   const flat = tables.flatMap((table) => table.columns);
   const data: ChartData = {
     x: joined.x,
-    columns: flat.map(({ label, colour, role }) => ({ label, colour, role })),
+    columns: flat.map(({ y: _, ...column }) => column),
     y: joined.y,
     bands: [],
     thinned: lines.some((line) => line.series.buckets),
@@ -76,7 +82,7 @@ export function chartData(lines: readonly Line[], options: ChartOptions): ChartD
     xRange: null,
     yRange: null,
   };
-  const shown = grouped ? withBands(data, lines) : data;
+  const shown = grouped ? withBands(data, lines, options) : data;
   flatBands(shown);
   shown.xRange = shown.x.length ? [shown.x[0] as number, shown.x[shown.x.length - 1] as number] : null;
   shown.yRange = rangeOfColumns(shown, options.clip);
@@ -95,10 +101,10 @@ function tableOf(line: Line, options: ChartOptions, way: "few" | "many" | "group
     });
   const value = pick(points.value);
   const columns: Table["columns"] = [];
-  const { label, colour } = line;
+  const { label, colour, dash } = line;
   const broken = withPauses(x, order, pauses);
   const add = (role: Column["role"], y: (number | null)[]): void => {
-    columns.push({ label, colour, role, y: broken.pick(y) });
+    columns.push({ label, colour, role, y: broken.pick(y), ...(dash ? { dash } : {}) });
   };
   const [max, min] = line.series.buckets && points.max && points.min ? [pick(points.max), pick(points.min)] : [null, null];
   if (way === "many" && max && min && !(options.smoothing > 0)) {
@@ -169,18 +175,19 @@ function strictlyAscending(x: readonly number[]): boolean {
 
 interface Group {
   colour: string;
+  dash: number;
   max: ChartData["y"];
   min: ChartData["y"];
   main: ChartData["y"];
 }
 
-/** Columns of one group become three: greatest, least, mean. The peaks of thinned lines count. */
-function withBands(data: ChartData, lines: readonly Line[]): ChartData {
+/** Columns of one group become three: the upper and the lower edge of its band, and its middle. */
+function withBands(data: ChartData, lines: readonly Line[], options: ChartOptions): ChartData {
   const groups = new Map<string, Group>();
   let at = 0;
   for (const line of lines) {
     const name = line.group ?? line.label;
-    const group = groups.get(name) ?? { colour: line.colour, max: [], min: [], main: [] };
+    const group = groups.get(name) ?? { colour: line.colour, dash: line.dash ?? 0, max: [], min: [], main: [] };
     groups.set(name, group);
     const edges = data.columns[at]?.role === "edge";
     const main = data.y[at + (edges ? 2 : 0)] ?? [];
@@ -189,14 +196,23 @@ function withBands(data: ChartData, lines: readonly Line[]): ChartData {
     group.main.push(main);
     at += edges ? 3 : 1;
   }
+  const spread = options.spread ?? "range";
   const columns: Column[] = [];
   const y: ChartData["y"] = [];
-  for (const [name, { colour, max, min, main }] of groups) {
+  for (const [name, { colour, dash, ...group }] of groups) {
     columns.push({ label: name, colour, role: "edge" }, { label: name, colour, role: "edge" });
-    columns.push({ label: `${name} (mean of ${main.length})`, colour, role: "main" });
-    y.push(band(max).max, band(min).min, band(main).mean);
+    columns.push({ label: `${name} (${SPREAD_WORDS[spread].middle} of ${group.main.length})`, colour, role: "main", dash });
+    const found = band(group, spread);
+    y.push(found.high, options.logY ? above(found) : found.low, found.middle);
   }
-  return { ...data, columns, y };
+  // The band of all values has the peaks of thinned lines in it, and another one has not.
+  return { ...data, columns, y, peaks: spread === "range" || spread === "median" ? "band" : "hidden" };
+}
+
+/** A lower edge that a logarithmic axis cannot show goes down to the least value that it can. */
+function above({ low, middle }: Band): (number | null)[] {
+  const least = middle.reduce<number>((found, value) => (value !== null && value > 0 ? Math.min(found, value) : found), Infinity);
+  return low.map((value) => (value === null || value > 0 ? value : Number.isFinite(least) ? least : null));
 }
 
 function flatBands(data: ChartData): void {

@@ -21,3 +21,8 @@ export function best(comparison: Comparison, metric: string, wanted: "least" | "
 export function lessIsBetter(metric: string): boolean {
   return /loss|err|mae|mse|rmse|perplex|latency|time|seconds|_ms$/i.test(metric);
 }
+
+/** The name of a metric among those of the parameters: programs log the learning rate that is a parameter of theirs. */
+export function metricLabel(comparison: Comparison, metric: string): string {
+  return comparison.parameters[metric] ? `${metric} (metric)` : metric;
+}

@@ -1,6 +1,7 @@
 import type { Comparison } from "../server/types";
-import { differs } from "./compare";
+import { differs, metricLabel } from "./compare";
 import { plain } from "./format";
+import { between, part } from "./scale";
 
 /** Axes of pictures in which each Run is one line or one point. */
 export interface Dimension {
@@ -56,13 +57,13 @@ function numeric(name: string, values: readonly unknown[], known: readonly numbe
   const numbers = log ? above : known;
   const of = (value: number): number => (log ? Math.log(value) : value);
   const [low, high] = [of(Math.min(...numbers)), of(Math.max(...numbers))];
-  const scale = (value: number): number => (high === low ? 0.5 : (of(value) - low) / (high - low));
+  const scale = (value: number): number => (high === low ? 0.5 : part(of(value), low, high));
   const back = (value: number): number => (log ? Math.exp(value) : value);
-  const ticks = high === low ? [back(low)] : [back(low), back((low + high) / 2), back(high)];
+  const ticks = high === low ? [back(low)] : [back(low), back(between(low, high, 0.5)), back(high)];
   return {
     name,
     at: values.map((value) => (typeof value === "number" && !(log && value <= 0) ? scale(value) : null)),
-    ticks: ticks.map((value) => ({ at: scale(value), text: plain(value) })),
+    ticks: ticks.map((value) => ({ at: scale(value), text: plain(Number(value.toPrecision(3))) })),
     loggable: above.length > 0,
   };
 }
@@ -74,7 +75,9 @@ export function axesOf(comparison: Comparison, metric: string, looks: AxisLooks)
   const names = Object.keys(comparison.parameters).filter((name) => differs(comparison.parameters[name] ?? []));
   const axes = names.slice(0, MOST_AXES - 1).map((name) => dimension(name, comparison.parameters[name] ?? [], looks[name]));
   const last = comparison.metrics[metric]?.map((one) => one?.last ?? null);
-  return last ? [...axes, dimension(metric, last, looks[metric])] : axes;
+  if (!last) return axes;
+  const name = metricLabel(comparison, metric);
+  return [...axes, dimension(name, last, looks[name])];
 }
 
 /** Whether each Run is within all ranges that the person has drawn. A Run without a value there is not. */
@@ -116,7 +119,7 @@ export function looksText(looks: AxisLooks): string | null {
 }
 
 export function parseLooks(text: string | null): AxisLooks {
-  const looks: Record<string, AxisLook> = {};
+  const looks = Object.create(null) as Record<string, AxisLook>;
   try {
     for (const [name, found] of Object.entries(JSON.parse(text ?? "{}") as Record<string, unknown>)) {
       if (!Array.isArray(found)) continue;
@@ -125,7 +128,7 @@ export function parseLooks(text: string | null): AxisLooks {
       looks[name] = { log: log === 1, flip: flip === 1, ...brush };
     }
   } catch {
-    return {};
+    // None are kept of an address that somebody has cut off.
   }
   return looks;
 }

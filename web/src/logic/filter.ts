@@ -1,4 +1,5 @@
 import type { Row } from "../server/types";
+import { queryTest } from "./query";
 
 /** What the person asked to see; an empty string is no condition. */
 export interface Wanted {
@@ -10,20 +11,15 @@ export interface Wanted {
   label: string;
 }
 
-/** Each word of the text has to be in the row; a word after `-` must not be. */
-export function matcher(wanted: Wanted): (row: Row) => boolean {
-  const words = wanted.text.toLowerCase().split(/\s+/).filter(Boolean);
-  const refused = words.filter((word) => word.length > 1 && word.startsWith("-")).map((word) => word.slice(1));
-  const asked = words.filter((word) => !(word.length > 1 && word.startsWith("-")));
+/** All conditions of the text hold (see `query.ts`), and those of the menus. */
+export function matcher(wanted: Wanted, now: number): (row: Row) => boolean {
+  const asked = queryTest(wanted.text, now);
   const labels = wanted.label.split(",").map((one) => one.trim()).filter(Boolean).map(labelTest);
   return (row) => {
     if (wanted.project && row.project !== wanted.project) return false;
     if (wanted.kind && row.kind !== wanted.kind) return false;
     if (wanted.state && row.state !== wanted.state) return false;
-    if (!labels.every((test) => test(row.labels))) return false;
-    if (words.length === 0) return true;
-    const text = searchable(row);
-    return asked.every((word) => text.includes(word)) && !refused.some((word) => text.includes(word));
+    return labels.every((test) => test(row.labels)) && asked(row);
   };
 }
 
@@ -32,12 +28,6 @@ function labelTest(condition: string): (labels: Record<string, string>) => boole
   if (at < 0) return (labels) => Object.hasOwn(labels, condition);
   const [key, value] = [condition.slice(0, at), condition.slice(at + 1)];
   return (labels) => Object.hasOwn(labels, key) && labels[key] === value;
-}
-
-function searchable(row: Row): string {
-  const labels = Object.entries(row.labels).map(([key, value]) => `${key}=${value}`);
-  const parts = [row.title, row.name, row.namespace, row.project, row.kind, row.function, row.state, row.reason];
-  return [...parts, row.message, row.user, ...labels].filter(Boolean).join("\n").toLowerCase();
 }
 
 /** The values that a column has, each once, in order; for the menus of the filter. */

@@ -7,6 +7,9 @@ export interface LogLine {
 
 const MOST_LINES = 100_000;
 const LONGEST_LINE = 10_000;
+/** A line in which each letter has a colour of its own would be thousands of elements: the rest of it is plain. */
+const MOST_PIECES = 200;
+const MOST_MARKS = 200;
 
 /** Lines of a log as its pieces come. It keeps the last hundred thousand, and counts what it dropped. */
 export class LogLines {
@@ -39,9 +42,14 @@ export class LogLines {
   private add(line: string): void {
     let shown = lastWritten(line);
     if (shown.length > LONGEST_LINE) shown = `${shown.slice(0, LONGEST_LINE)} … (${shown.length} characters)`;
-    const pieces = this.ansi.line(shown);
-    this.lines.push({ pieces, text: withoutAnsi(shown) });
+    this.lines.push({ pieces: few(this.ansi.line(shown)), text: withoutAnsi(shown) });
   }
+}
+
+function few(pieces: Piece[]): Piece[] {
+  if (pieces.length <= MOST_PIECES) return pieces;
+  const rest = pieces.slice(MOST_PIECES).map((piece) => piece.text).join("");
+  return [...pieces.slice(0, MOST_PIECES), { text: rest, classes: "" }];
 }
 
 /** Places of the lines that hold the text, whatever its case. */
@@ -55,29 +63,34 @@ export function found(lines: readonly LogLine[], text: string): number[] {
   return places;
 }
 
-/** Cuts pieces where the text begins and ends, so that it can be marked. */
+/** Cuts pieces where the text begins and ends, so that it can be marked; of very many places the first are. */
 export function marked(pieces: readonly Piece[], text: string): (Piece & { hit: boolean })[] {
-  const whole = pieces.map((piece) => piece.text).join("");
-  const hits: [number, number][] = [];
-  const wanted = text.toLowerCase();
-  const lower = whole.toLowerCase();
-  if (wanted && lower.length === whole.length) {
-    for (let at = lower.indexOf(wanted); at >= 0; at = lower.indexOf(wanted, at + wanted.length)) {
-      hits.push([at, at + wanted.length]);
-    }
-  }
-  const cuts = new Set(hits.flat());
+  const hits = placesOf(pieces.map((piece) => piece.text).join(""), text);
   const result: (Piece & { hit: boolean })[] = [];
-  let at = 0;
+  let [at, next] = [0, 0];
   for (const piece of pieces) {
-    let from = 0;
-    for (let place = 1; place <= piece.text.length; place += 1) {
-      if (place < piece.text.length && !cuts.has(at + place)) continue;
-      const start = at + from;
-      result.push({ ...piece, text: piece.text.slice(from, place), hit: hits.some(([a, b]) => start >= a && start < b) });
-      from = place;
+    const end = at + piece.text.length;
+    let from = at;
+    while (from < end) {
+      const [begin, stop] = hits[next] ?? [Infinity, Infinity];
+      const hit = from >= begin;
+      const to = Math.min(end, hit ? stop : begin);
+      result.push({ ...piece, text: piece.text.slice(from - at, to - at), hit });
+      if (to === stop) next += 1;
+      from = to;
     }
-    at += piece.text.length;
+    at = end;
   }
   return result;
+}
+
+function placesOf(whole: string, text: string): [number, number][] {
+  const [lower, wanted] = [whole.toLowerCase(), text.toLowerCase()];
+  const places: [number, number][] = [];
+  // Of few letters the small one is longer: then the places are not those of the whole.
+  if (!wanted || lower.length !== whole.length) return places;
+  for (let at = lower.indexOf(wanted); at >= 0 && places.length < MOST_MARKS; at = lower.indexOf(wanted, at + wanted.length)) {
+    places.push([at, at + wanted.length]);
+  }
+  return places;
 }

@@ -1,3 +1,5 @@
+import { between } from "./scale";
+
 export type Range = [low: number, high: number];
 
 /** The range that shows all values, or, clipped, all but the far ones on both sides. Null: there is no value. */
@@ -21,5 +23,5 @@ export function quantile(ascending: readonly number[], part: number): number {
   const at = (ascending.length - 1) * part;
   const below = ascending[Math.floor(at)] as number;
   const above = ascending[Math.ceil(at)] as number;
-  return below + (above - below) * (at - Math.floor(at));
+  return between(below, above, at - Math.floor(at));
 }

@@ -1,6 +1,7 @@
 import type { ComponentChildren, JSX } from "preact";
 import { useLayoutEffect, useRef } from "preact/hooks";
 import { stateWord } from "../logic/format";
+import { part } from "../logic/scale";
 import type { Row } from "../server/types";
 
 /** Small things that several views show. */
@@ -18,7 +19,7 @@ export function Spark({ row }: { row: Row }): JSX.Element | null {
   const known = values.filter((value): value is number => value !== null);
   if (known.length < 2) return null;
   const [low, high] = [Math.min(...known), Math.max(...known)];
-  const y = (value: number): number => (high === low ? 9 : 16 - ((value - low) / (high - low)) * 14);
+  const y = (value: number): number => (high === low ? 9 : 16 - part(value, low, high) * 14);
   let path = "";
   let pen = false;
   values.forEach((value, at) => {

@@ -2,11 +2,13 @@ import type { JSX } from "preact";
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import type uPlot from "uplot";
 import { type Shade, isTime } from "../logic/axes";
+import { SPREAD_WORDS } from "../logic/bands";
 import { type ChartData, type ChartOptions, type Line, chartData } from "../logic/chart_data";
 import { depth, timesOf } from "../logic/closer";
 import { csv } from "../logic/csv";
 import { svg } from "../logic/drawing";
 import { number } from "../logic/format";
+import { dashOf } from "../logic/looks";
 import type { Range } from "../logic/outliers";
 import { download } from "./files";
 import { makePlot, pan, showAll, xText, zoom } from "./plot";
@@ -173,7 +175,7 @@ function Legend({ data, options, place, named, notes }: LegendProps): JSX.Elemen
   const x = at === null ? null : (data.x[at] ?? null);
   const few = mains.length <= VALUES;
   return (
-    <div class="legend">
+    <div class={few && mains.length > 1 ? "legend full" : "legend"}>
       <span>{x === null ? "last" : `${axisName(options.axis)} ${xText(x, options)}`}</span>
       {few &&
         mains.map(({ column, index }) => (
@@ -250,12 +252,13 @@ function nearby(values: readonly (number | null | undefined)[], at: number): num
 const PEAKS = {
   band: "Thinned: the band keeps every peak.",
   line: "Thinned: the lines keep every peak.",
-  hidden: "Thinned and smoothed: single peaks are not seen.",
+  hidden: "Thinned: single peaks are not seen in such lines.",
 };
 
 function notesOf(lines: readonly Line[], data: ChartData, options: ChartOptions, zoomed: boolean): string[] {
   const notes: string[] = [];
   const kept = depth(lines.map((line) => line.series), zoomed);
+  if (options.spread) notes.push(`Band: ${SPREAD_WORDS[options.spread].band}.`);
   if (data.thinned) notes.push(PEAKS[data.peaks]);
   if (kept) notes.push(kept);
   const first = data.special[0];
@@ -321,13 +324,14 @@ function svgOf(title: string, data: ChartData, options: ChartOptions, plot: uPlo
     const { min, max } = (plot?.scales[key] ?? {}) as { min?: number | null; max?: number | null };
     return [min ?? otherwise?.[0] ?? 0, max ?? otherwise?.[1] ?? 1];
   };
-  const lines = data.columns.flatMap((column, at) =>
-    column.role === "main" ? [{ label: column.label, colour: column.colour, y: data.y[at] ?? [] }] : [],
+  const lines = data.columns.flatMap(({ label, colour, role, dash = 0 }, at) =>
+    role === "main" || role === "raw" ? [{ label, colour, y: data.y[at] ?? [], dash: dashOf(dash), pale: role === "raw" }] : [],
   );
+  const bands = data.bands.map(({ high, low, colour }) => ({ colour, high: data.y[high] ?? [], low: data.y[low] ?? [] }));
   const { axis, logX, logY } = options;
   const xRange = shown("x", data.xRange);
   const yRange = shown("y", data.yRange);
-  return svg({ title, xLabel: axisName(axis), x: data.x, lines, xRange, yRange, logX, logY });
+  return svg({ title, xLabel: axisName(axis), x: data.x, lines, bands, xRange, yRange, logX, logY });
 }
 
 /** The canvas with its background and title, as a picture. */

@@ -1,7 +1,8 @@
 import uPlot from "uplot";
 import type { Shade } from "../logic/axes";
 import type { ChartData, ChartOptions, Column } from "../logic/chart_data";
-import { number, span } from "../logic/format";
+import { moment, number, span } from "../logic/format";
+import { dashOf } from "../logic/looks";
 import type { Range } from "../logic/outliers";
 
 /** A chart on its canvas: uPlot, with shaded attempts, marks of values that are no numbers, and panning. */
@@ -34,7 +35,7 @@ export function makePlot(element: HTMLElement, data: ChartData, options: PlotOpt
       width: options.width,
       height: options.height,
       legend: { show: false },
-      padding: [10, 14, 0, 0],
+      padding: [10, options.axis === "wall" ? 20 : 14, 0, 0],
       focus: { alpha: 1 },
       cursor: {
         sync: { key: options.link, scales: ["x", null] },
@@ -55,7 +56,7 @@ export function makePlot(element: HTMLElement, data: ChartData, options: PlotOpt
           gap: 4,
           font: "11px system-ui, sans-serif",
           ...(isSpan(options) ? { incrs: SPANS, space: 72 } : {}),
-          ...(options.axis === "wall" ? {} : { values: (_: uPlot, places: number[]) => places.map((one) => xText(one, options)) }),
+          values: options.axis === "wall" ? CLOCK : (_: uPlot, places: number[]) => places.map((one) => xText(one, options)),
         },
         {
           stroke: ink,
@@ -67,7 +68,7 @@ export function makePlot(element: HTMLElement, data: ChartData, options: PlotOpt
           values: (_: uPlot, places: number[]) => places.map((one) => (one === null ? "" : number(one))),
         },
       ],
-      series: [{}, ...data.columns.map((column) => seriesOf(column.role, column.colour, data.columns.length > MANY ? 1 : 1.5))],
+      series: [{}, ...data.columns.map((column) => seriesOf(column, data.columns.length > MANY ? 1 : 1.5))],
       bands: data.bands.map(({ high, low, colour: fill }) => ({ series: [high + 1, low + 1], fill: faded(fill, 0.16) })),
       hooks: {
         drawClear: [(plot) => drawShades(plot, options.shades, colour("--shade"))],
@@ -99,6 +100,16 @@ const SPANS = [
   ...[1, 2, 5, 10, 20, 50, 100].map((days) => days * 86400),
 ].sort((a, b) => a - b);
 
+/** Times as everywhere on the page: from which step on, the text, and what is added where a year, a day or a minute begins. */
+const DAY = "\n{YYYY}-{MM}-{DD}";
+const CLOCK: uPlot.Axis.Values = [
+  [365 * 86400, "{YYYY}", null, null, null, null, null, null, 1],
+  [86400, "{MM}-{DD}", "\n{YYYY}", null, null, null, null, null, 1],
+  [60, "{HH}:{mm}", DAY, null, DAY, null, null, null, 1],
+  [1, "{HH}:{mm}:{ss}", DAY, null, DAY, null, null, null, 1],
+  [0.001, ":{ss}.{fff}", `${DAY} {HH}:{mm}`, null, `${DAY} {HH}:{mm}`, null, "\n{HH}:{mm}", null, 1],
+];
+
 function isSpan({ axis, logX }: ChartOptions): boolean {
   return (axis === "relative" || axis === "active") && !logX;
 }
@@ -106,12 +117,12 @@ function isSpan({ axis, logX }: ChartOptions): boolean {
 export function xText(value: number | null, options: Pick<ChartOptions, "axis">): string {
   if (value === null) return "";
   if (options.axis === "relative" || options.axis === "active") return span(value * 1000);
-  if (options.axis === "wall") return new Date(value * 1000).toLocaleString();
+  if (options.axis === "wall") return moment(new Date(value * 1000).toISOString());
   return number(value);
 }
 
-function seriesOf(role: Column["role"], colour: string, width: number): uPlot.Series {
-  const base: uPlot.Series = { spanGaps: false, points: { show: false } };
+function seriesOf({ role, colour, dash = 0 }: Column, width: number): uPlot.Series {
+  const base: uPlot.Series = { spanGaps: false, points: { show: false }, dash: [...dashOf(dash)] };
   if (role === "told") return { ...base, show: false };
   if (role === "edge") return { ...base, width: 0 };
   if (role === "raw") return { ...base, stroke: faded(colour, 0.3), width: 1 };

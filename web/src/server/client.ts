@@ -63,9 +63,11 @@ export class Client {
     return answer.series;
   }
 
-  compare(runs: readonly string[], signal?: AbortSignal): Promise<Comparison> {
+  async compare(runs: readonly string[], signal?: AbortSignal): Promise<Comparison> {
     const query = runs.map((one) => `run=${encodeURIComponent(one)}`).join("&");
-    return this.json(`api/compare?${query}`, signal ? { signal } : {});
+    const found = await this.json<Comparison>(`api/compare?${query}`, signal ? { signal } : {});
+    // An address may ask for any name, such as `constructor`, and finds what the Runs have or nothing.
+    return { ...found, parameters: bare(found.parameters), metrics: bare(found.metrics) };
   }
 
   stop(namespace: string, name: string): Promise<Row> {
@@ -125,6 +127,11 @@ async function problemOf(response: Response): Promise<Problem> {
     // Not JSON: a proxy answered.
   }
   return { reason: response.statusText, message: `The server answered with status ${response.status}.`, missing: null };
+}
+
+/** Without the names that every object has. */
+function bare<T>(record: Record<string, T>): Record<string, T> {
+  return Object.assign(Object.create(null) as Record<string, T>, record);
 }
 
 export function runPath(namespace: string, name: string): string {

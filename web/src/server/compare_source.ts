@@ -1,30 +1,31 @@
 import { Store } from "../parts/store";
 import { type Client, sentence } from "./client";
 import { type Curve, MetricsSource, POINTS_OF_COMPARED } from "./metrics_source";
-import type { Comparison } from "./types";
+import type { Comparison, Row } from "./types";
 
 /** Several Runs side by side. It is read again while somebody looks, for some may be running. */
 export class CompareSource {
   readonly comparison = new Store<Comparison | null>(null);
   readonly problem = new Store<string | null>(null);
-  private readonly sources: MetricsSource[];
+  private readonly sources: ReadonlyMap<string, MetricsSource>;
 
   constructor(
     private readonly client: Client,
     readonly runs: readonly string[],
   ) {
-    this.sources = runs.map((run) => {
+    const made = (run: string): MetricsSource => {
       const [namespace = "", name = ""] = run.split("/");
       return new MetricsSource(client, namespace, name, POINTS_OF_COMPARED);
-    });
+    };
+    this.sources = new Map(runs.map((run) => [run, made(run)]));
   }
 
-  source(at: number): MetricsSource | null {
-    return this.sources[at] ?? null;
+  source(row: Row | undefined): MetricsSource | null {
+    return (row && this.sources.get(`${row.namespace}/${row.name}`)) ?? null;
   }
 
-  curve(at: number, metric: string): Store<Curve> | null {
-    return this.sources[at]?.curve(metric) ?? null;
+  curve(row: Row | undefined, metric: string): Store<Curve> | null {
+    return this.source(row)?.curve(metric) ?? null;
   }
 
   /** Reads now, and every `period` milliseconds while a Run is not final. */
@@ -37,7 +38,7 @@ export class CompareSource {
         const grown = this.comparison.value !== null;
         this.comparison.set(found);
         this.problem.set(null);
-        if (grown) found.runs.forEach((row, at) => row.state === "RUNNING" && this.sources[at]?.refresh());
+        if (grown) for (const row of found.runs) if (row.state === "RUNNING") this.source(row)?.refresh();
       } catch (error) {
         if (closing.signal.aborted) return;
         this.problem.set(sentence(error));
@@ -49,7 +50,7 @@ export class CompareSource {
     return () => {
       closing.abort();
       clearTimeout(timer);
-      for (const source of this.sources) source.close();
+      for (const source of this.sources.values()) source.close();
     };
   }
 }

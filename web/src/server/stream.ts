@@ -16,6 +16,9 @@ const LONGEST_PAUSE = 8_000;
 /** The server sends something every 15 s; a stream that is silent for longer is dead. */
 const SILENCE = 40_000;
 
+/** Answers that another try may change: too many requests, and a list that has changed meanwhile. */
+const AGAIN = new Set([410, 429]);
+
 /** Keeps a stream of events open until it is closed. */
 export function follow(client: Client, path: string, handlers: Handlers): () => void {
   const closing = new AbortController();
@@ -31,7 +34,7 @@ async function keepOpen(client: Client, path: string, handlers: Handlers, closed
       if (heard) pause = FIRST_PAUSE;
     } catch (error) {
       if (closed.aborted) return;
-      if (error instanceof Refused && error.status !== 429 && error.status < 500) {
+      if (error instanceof Refused && !AGAIN.has(error.status) && error.status < 500) {
         handlers.onRefused(error);
         return;
       }

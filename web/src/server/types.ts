@@ -170,6 +170,9 @@ export interface Comparison {
   runs: Row[];
   parameters: Record<string, (string | number | boolean | null)[]>;
   metrics: Record<string, (MetricSummary | null)[]>;
+  parametersLeftOut?: number;
+  /** Runs that were asked for and cannot be read, and why. */
+  lost?: { run: string; message: string }[];
 }
 
 export interface Problem {

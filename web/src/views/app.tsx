@@ -3,6 +3,7 @@ import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { moment } from "../logic/format";
 import { listAddress } from "../logic/route";
 import { Choice, Dialog } from "../parts/bits";
+import { Boundary } from "../parts/boundary";
 import { SHORTCUTS, useKeys } from "../parts/keys";
 import { type Page, refine } from "../parts/page";
 import { useStore } from "../parts/store";
@@ -33,7 +34,7 @@ export function App({ page, onToken, onSignOut }: { page: Page; onToken: (token:
       <TopBar page={page} onHelp={() => setHelp(true)} onSignOut={onSignOut} />
       <Lost page={page} />
       <main id="main" tabIndex={-1}>
-        <View page={page} />
+        <Shown page={page} />
       </main>
       <Notice page={page} />
       {help && (
@@ -57,6 +58,15 @@ export function App({ page, onToken, onSignOut }: { page: Page; onToken: (token:
 function toMain(event: Event): void {
   event.preventDefault();
   document.getElementById("main")?.focus();
+}
+
+function Shown({ page }: { page: Page }): JSX.Element {
+  const place = useStore(page.place);
+  return (
+    <Boundary what="This view" again={place}>
+      <View page={page} />
+    </Boundary>
+  );
 }
 
 function View({ page }: { page: Page }): JSX.Element {

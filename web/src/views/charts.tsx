@@ -2,6 +2,7 @@ import type { JSX } from "preact";
 import { useEffect, useMemo, useState } from "preact/hooks";
 import { isTime, shades } from "../logic/axes";
 import { type ChartOptions, colourOf } from "../logic/chart_data";
+import { Boundary } from "../parts/boundary";
 import { Chart } from "../parts/chart";
 import { ChartSettings, optionsOf } from "../parts/chart_settings";
 import { type Page, refine } from "../parts/page";
@@ -51,7 +52,9 @@ export function ChartGrid({ names, chart }: { names: readonly string[]; chart: (
         <div class={`charts in-${columns}`} style={{ transform: `translateY(${view.before}px)` }}>
           {names.slice(view.first * columns, view.last * columns).map((name) => (
             <div key={name} class="chart-cell">
-              {chart(name)}
+              <Boundary what="This chart" again={chart}>
+                {chart(name)}
+              </Boundary>
             </div>
           ))}
         </div>

@@ -1,17 +1,17 @@
 import type { JSX } from "preact";
-import { useState } from "preact/hooks";
 import { download } from "../parts/files";
+import { type Page, refine } from "../parts/page";
 import type { Detail } from "../server/types";
 
 /** The document as it was written, and what was made of it. */
-export function DocumentTab({ detail }: { detail: Detail }): JSX.Element {
-  const [which, setWhich] = useState<"document" | "resolved">("document");
+export function DocumentTab({ page, detail, query }: { page: Page; detail: Detail; query: URLSearchParams }): JSX.Element {
+  const which = query.get("as") === "resolved" ? "resolved" : "document";
   const text = which === "document" ? detail.document : (detail.resolved ?? "Nothing was resolved yet: the Run has not started.");
   return (
     <section aria-label="Document">
       <div class="settings">
         {(["document", "resolved"] as const).map((one) => (
-          <button key={one} type="button" class="button" aria-pressed={which === one} onClick={() => setWhich(one)}>
+          <button key={one} type="button" class="button" aria-pressed={which === one} onClick={() => refine(page, { as: one === "resolved" ? one : null })}>
             {one === "document" ? "As written" : "As resolved"}
           </button>
         ))}

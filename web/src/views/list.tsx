@@ -12,6 +12,8 @@ import { useMedia, useNow, useStore } from "../parts/store";
 import type { RunsSource } from "../server/runs_source";
 import type { Row } from "../server/types";
 
+const MOST_COMPARED = 100;
+
 /** All Runs of a namespace, live. */
 export function ListView({ page, source, query }: { page: Page; source: RunsSource; query: URLSearchParams }): JSX.Element {
   const rows = useStore(source.rows);
@@ -26,19 +28,27 @@ export function ListView({ page, source, query }: { page: Page; source: RunsSour
     if (section.current) section.current.scrollTop = page.scrolled;
   }, []);
   useEffect(() => source.open(), [source]);
+  // A link shows another person the Runs of the same namespace, whatever that person's own is.
+  useEffect(() => {
+    if (!query.has("ns")) refine(page, { ns: source.namespace || "*" });
+  }, [page, source, query]);
 
   const all = useMemo(() => [...rows.byUid.values()], [rows]);
-  // Durations of running Runs grow: only that order depends on the time.
-  const instant = order.column === "duration" ? Math.floor(now / 5000) : 0;
+  // Durations of running Runs grow: only that order, and a query for a time, depend on the time.
+  const timed = order.column === "duration" || /duration|age/i.test(query.get("q") ?? "");
+  const instant = timed ? Math.floor(now / 5000) : 0;
   const shown = useMemo(() => {
     const get = (key: string): string => query.get(key) ?? "";
     const wanted = { text: get("q"), project: get("project"), kind: get("kind"), state: get("state"), label: get("label") };
-    return ordered(all.filter(matcher(wanted)), order, Date.now());
+    return ordered(all.filter(matcher(wanted, Date.now())), order, Date.now());
   }, [all, query, order, instant]);
   const list = useMemo(() => lines(shown, grouped, closed), [shown, grouped, closed]);
   const compare = (): void => {
     const runs = all.filter((row) => chosen.has(row.uid)).map((row) => `${row.namespace}/${row.name}`);
-    if (runs.length > 0) location.hash = compareAddress(runs.slice(0, 100));
+    if (runs.length > MOST_COMPARED) {
+      page.notice.set({ text: `${runs.length} Runs are chosen, and ${MOST_COMPARED} can be compared: these are the first of them.`, bad: true });
+    }
+    if (runs.length > 0) location.hash = compareAddress(runs.slice(0, MOST_COMPARED));
   };
 
   return (
@@ -111,7 +121,8 @@ function Filters({ page, rows, query }: { page: Page; rows: readonly Row[]; quer
         type="search"
         id="filter"
         aria-label="Filter by text"
-        placeholder="Filter: words, -without"
+        placeholder="Words, -without, loss<0.3"
+        title="Words that a Run holds; -word leaves out; state:error,stopped for one field; loss<0.3, attempt>1, duration>2h, age<1d compare"
         value={query.get("q") ?? ""}
         onInput={(event) => refine(page, { q: event.currentTarget.value })}
       />

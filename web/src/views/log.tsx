@@ -32,7 +32,7 @@ export function LogTab({ page, detail, query }: { page: Page; detail: Detail; qu
   const missing = detail.rights.logs ?? null;
   const log = useLog(page, row.namespace, row.name, attempt, container, open);
   const [text, setText] = useState(query.get("find") ?? "");
-  const [only, setOnly] = useState(false);
+  const only = query.has("only");
   const [follow, setFollow] = useState(true);
   const hits = useMemo(() => found(log.lines.lines, text), [log, text]);
   const save = async (): Promise<void> => {
@@ -68,7 +68,7 @@ export function LogTab({ page, detail, query }: { page: Page; detail: Detail; qu
             {hits.length} line{hits.length === 1 ? "" : "s"}
           </span>
         )}
-        <Check label="only these" on={only} onChange={setOnly} />
+        <Check label="only these" on={only} onChange={(on) => refine(page, { only: on ? "1" : null })} />
         <Check label="follow" on={follow} onChange={setFollow} />
         <button type="button" class="button" onClick={() => void save()}>
           Download
@@ -82,7 +82,7 @@ export function LogTab({ page, detail, query }: { page: Page; detail: Detail; qu
       )}
       {missing !== null && <p class="hint">Of pods that run you may see no lines: {missing} is missing.</p>}
       {log.note !== null && <p class="hint">{log.note}</p>}
-      {log.lines.dropped > 0 && <p class="hint">The first {log.lines.dropped} lines are not shown. The download has them.</p>}
+      {log.lines.dropped > 0 && <p class="hint">The first {log.lines.dropped} lines that were read are no longer here: the page holds the last 100,000.</p>}
       <LogText log={log} text={text} places={only && text !== "" ? hits : null} hits={hits} follow={follow} onFollow={setFollow} />
     </section>
   );

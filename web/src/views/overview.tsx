@@ -92,8 +92,8 @@ function Events({ events }: { events: readonly RunEvent[] }): JSX.Element {
   const newest = [...events].sort((a, b) => ((a.time ?? "") < (b.time ?? "") ? 1 : -1)).slice(0, SHOWN_EVENTS);
   return (
     <ol class="events">
-      {newest.map((event) => (
-        <li key={`${event.time} ${event.reason} ${event.message}`} class={event.type === "Warning" ? "warn" : ""}>
+      {newest.map((event, at) => (
+        <li key={`${at} ${event.time}`} class={event.type === "Warning" ? "warn" : ""}>
           <time dateTime={event.time ?? ""} title={moment(event.time)}>
             {age(event.time, now)}
           </time>

@@ -69,7 +69,7 @@ export function RunView({ page, namespace, name, query }: { page: Page; namespac
             {tab === "overview" && <Overview page={page} source={source} detail={detail} />}
             {tab === "metrics" && <ChartsTab page={page} source={source} detail={detail} query={query} />}
             {tab === "log" && <LogTab page={page} detail={detail} query={query} />}
-            {tab === "document" && <DocumentTab detail={detail} />}
+            {tab === "document" && <DocumentTab page={page} detail={detail} query={query} />}
           </div>
         </>
       )}

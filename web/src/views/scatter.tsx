@@ -1,5 +1,6 @@
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
+import { metricLabel } from "../logic/compare";
 import { dimension } from "../logic/dimensions";
 import { plain } from "../logic/format";
 import { runAddress } from "../logic/route";
@@ -26,8 +27,8 @@ interface ScatterProps {
 export function Scatter({ page, comparison, colours, metric, query, inside }: ScatterProps): JSX.Element {
   const [box, setBox] = useState<HTMLElement | null>(null);
   const { width } = useSize(box);
-  const names = [...Object.keys(comparison.parameters), ...Object.keys(comparison.metrics)];
-  const [xName, yName] = [query.get("sx") ?? names[0] ?? "", query.get("sy") ?? metric];
+  const names = [...Object.keys(comparison.parameters), ...Object.keys(comparison.metrics).map((name) => metricLabel(comparison, name))];
+  const [xName, yName] = [query.get("sx") ?? names[0] ?? "", query.get("sy") ?? metricLabel(comparison, metric)];
   const [xValues, yValues] = [valuesOf(comparison, xName), valuesOf(comparison, yName)];
   const [logX, logY] = [query.has("slx"), query.has("sly")];
   const [xAxis, yAxis] = [dimension(xName, xValues, { log: logX }), dimension(yName, yValues, { log: logY })];
@@ -80,5 +81,6 @@ export function Scatter({ page, comparison, colours, metric, query, inside }: Sc
 }
 
 function valuesOf(comparison: Comparison, name: string): unknown[] {
-  return comparison.parameters[name] ?? comparison.metrics[name]?.map((one) => one?.last ?? null) ?? comparison.runs.map(() => null);
+  const metric = Object.keys(comparison.metrics).find((one) => metricLabel(comparison, one) === name) ?? "";
+  return comparison.parameters[name] ?? comparison.metrics[metric]?.map((one) => one?.last ?? null) ?? comparison.runs.map(() => null);
 }

@@ -36,7 +36,10 @@ export function Timeline({ attempts }: { attempts: readonly Attempt[] }): JSX.El
               ))}
             </span>
             <span class="lane-text">
-              {segments.map((segment) => `${segment.phase} ${span(segment.milliseconds)}`).join(", ") || "not started"}
+              {segments.map((segment, index) => (
+                <span key={segment.phase + segment.from}>{`${segment.phase} ${span(segment.milliseconds)}${index < segments.length - 1 ? "," : ""}`}</span>
+              ))}
+              {segments.length === 0 && "not started"}
               {attempt.exitCode !== null && <b class={attempt.state === "failed" ? "bad" : ""}> exit {attempt.exitCode}</b>}
             </span>
             <Ending attempt={attempt} />
