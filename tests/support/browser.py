@@ -6,6 +6,7 @@ The few calls that the tests need are a page of code; Selenium would bring ten p
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import shutil
 import socket
@@ -17,6 +18,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from cryptography.x509 import load_pem_x509_certificate
 
 FLAGS = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
@@ -162,8 +166,13 @@ def _call(method: str, url: str, body: Any) -> Any:
 
 
 @contextmanager
-def chromium(folder: Path, *, width: int = 1280, height: int = 800) -> Iterator[Browser]:
-    """A browser with an empty profile in the folder. Files that the page gives go there too."""
+def chromium(
+    folder: Path, *, width: int = 1280, height: int = 800, trusted: Path | None = None
+) -> Iterator[Browser]:
+    """A browser with an empty profile in the folder. Files that the page gives go there too.
+
+    `trusted`: the certificate of one server that no authority of the system has signed.
+    """
     driver, binary = shutil.which("chromedriver"), shutil.which("chromium")
     if not driver or not binary:
         raise BrowserError("chromium and chromedriver are missing; run: make prerequisites-web")
@@ -177,7 +186,12 @@ def chromium(folder: Path, *, width: int = 1280, height: int = 800) -> Iterator[
         _wait_for_driver(address, process)
         options = {
             "binary": binary,
-            "args": [*FLAGS, f"--user-data-dir={folder / 'profile'}", f"--window-size={width},{height}"],
+            "args": [
+                *FLAGS,
+                f"--user-data-dir={folder / 'profile'}",
+                f"--window-size={width},{height}",
+                *([f"--ignore-certificate-errors-spki-list={_pin(trusted)}"] if trusted else []),
+            ],
             "prefs": {"download.default_directory": str(folder)},
         }
         wanted = {
@@ -195,6 +209,13 @@ def chromium(folder: Path, *, width: int = 1280, height: int = 800) -> Iterator[
     finally:
         process.terminate()
         process.wait(10)
+
+
+def _pin(certificate: Path) -> str:
+    """The digest of its public key."""
+    key = load_pem_x509_certificate(certificate.read_bytes()).public_key()
+    encoded = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    return base64.b64encode(hashlib.sha256(encoded).digest()).decode()
 
 
 def _wait_for_driver(address: str, process: subprocess.Popen[bytes]) -> None:

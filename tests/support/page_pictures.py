@@ -19,7 +19,7 @@ SIZE: Final = (1280, 760)
 
 
 def main() -> None:
-    """Three pictures: the list, one Run, a comparison."""
+    """The list, one Run, a comparison, and groups of Runs."""
     PICTURES.mkdir(exist_ok=True)
     world = World(runs=48, metrics=6, now=datetime.now(UTC) - timedelta(minutes=2))
     width, height = SIZE
@@ -38,6 +38,13 @@ def main() -> None:
         browser.run("location.hash = arguments[0]", f"#/compare?{names}&smooth=0.85")
         browser.wait("return document.querySelectorAll('.u-over').length >= 3")
         _save(browser, "compare")
+        names = "&".join(f"run=research/{row['name']}" for row in world.rows[:16])
+        looks = "colour=learning_rate&band=sd&smooth=0.6"
+        browser.run("location.hash = arguments[0]", f"#/compare?{names}&{looks}")
+        browser.wait("return document.querySelectorAll('.key span').length === 4")
+        browser.run("document.querySelector('[aria-label=Curves]').scrollIntoView()")
+        browser.wait("return document.querySelectorAll('.u-over').length >= 3")
+        _save(browser, "groups")
 
 
 def _save(browser: Browser, name: str) -> None:

@@ -74,10 +74,26 @@ def row(at: int, now: datetime, **changes: Any) -> Json:
     }
 
 
+def _shape(name: str, part: float, speed: float) -> tuple[float, float]:
+    """Where the curve is after this part of it, and how much it jumps about there."""
+    if "learning_rate" in name:
+        return 0.0003 * (1 - part), 0
+    if "loss" in name:
+        return 2.1 * math.exp(-4 * speed * part) + 0.25, 1.4 - part
+    return 0.93 - 0.55 * math.exp(-5 * speed * part), 1.4 - part
+
+
 def series(
-    name: str, count: int, *, seed: int, attempts: list[Json], buckets: bool, gap: bool = False
+    name: str,
+    count: int,
+    *,
+    seed: int,
+    attempts: list[Json],
+    buckets: bool,
+    gap: bool = False,
+    speed: float = 1,
 ) -> Json:
-    """A curve over all attempts: a loss that falls, an accuracy that rises."""
+    """A curve over all attempts: a loss that falls, an accuracy that rises, a learning rate."""
     rng = random.Random(f"{name} {seed}")
     each = count // len(attempts)
     step, wall, active, low, high, special, spans = [], [], [], [], [], [], []
@@ -97,19 +113,19 @@ def series(
         for i in range(each):
             at = place * each + i
             part = at / max(1, count)
-            base = 2.1 * math.exp(-4 * part) + 0.25 if "loss" in name else 0.93 - 0.55 * math.exp(-5 * part)
-            noise = rng.gauss(0, 0.05) * (1.4 - part)
+            base, jump = _shape(name, part, speed)
+            noise = rng.gauss(0, 0.05) * jump
             step.append(at)
             wall.append(attempt["from"] + length * i / each)
             active.append(done + length * i / each)
-            here = round(base + noise, 5)
+            here = float(f"{base + noise:.5g}")
             if gap and count // 3 <= at < count // 3 + max(1, count // 60):
                 special.append({"step": at, "value": "NaN"})
                 value.append(None)
             else:
                 value.append(here)
-            low.append(round(here - abs(rng.gauss(0, 0.05)), 5))
-            high.append(round(here + abs(rng.gauss(0, 0.08)), 5))
+            low.append(round(here - abs(rng.gauss(0, 0.05)) * min(1, jump), 7))
+            high.append(round(here + abs(rng.gauss(0, 0.08)) * min(1, jump), 7))
         done += length
     points: Json = {"step": step, "wall": wall, "active": active, "value": value}
     if buckets:

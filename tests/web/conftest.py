@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import pytest
 
+from cluster.pki import Authority
 from tests.support.browser import chromium
 from tests.support.page_server import World, page_server
 
 
 @pytest.fixture(scope="session")
-def window(tmp_path_factory):
-    with chromium(tmp_path_factory.mktemp("browser")) as browser:
+def certified(tmp_path_factory):
+    """The folder with ca.crt, provider.crt and provider.key: of a provider on this machine, which the browser takes."""
+    authority = Authority(tmp_path_factory.mktemp("provider"))
+    authority.server("provider", ["localhost"])
+    return authority.folder
+
+
+@pytest.fixture(scope="session")
+def window(tmp_path_factory, certified):
+    with chromium(tmp_path_factory.mktemp("browser"), trusted=certified / "provider.crt") as browser:
         yield browser
 
 

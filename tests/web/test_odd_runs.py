@@ -75,9 +75,7 @@ def test_an_address_that_somebody_made_up_shows_what_there_is(browser, world, ad
     assert FAULT not in browser.text()
     browser.run("location.hash = arguments[0]", run_place(world, 0, "?tab=x&x=metric:constructor&attempt=-1"))
     browser.wait_for("Attempts")
-    browser.run(
-        "location.hash = arguments[0]", run_place(world, 0, "?tab=log&attempt=1e9&container=..%2F..")
-    )
+    browser.run("location.hash = arguments[0]", run_place(world, 0, "?tab=log&attempt=1e9&container=..%2F.."))
     browser.wait_for("epoch 399")
     browser.run("location.hash = '#/runs?sort=-nothing&q=\"&group=x&state=constructor'")
     browser.wait_for("0 of 12 Runs")

@@ -4,11 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import os
-import socket
-import subprocess
-import time
-import urllib.request
 
 import pytest
 from cryptography.exceptions import InvalidSignature
@@ -16,8 +11,9 @@ from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicNumbers
 from cryptography.hazmat.primitives.hashes import SHA256
 
-from cluster.build import build
 from run_operator.web.oidc import OidcProvider, OidcSettings
+from tests.support.harness import free_port
+from tests.support.oidc_provider import answer, oidc_provider, sign_in
 from tests.support.page_server import TOKEN
 
 
@@ -69,17 +65,8 @@ def test_who_finds_no_button_of_the_provider_reads_why(browser, world, address):
 @pytest.fixture
 def provider(address):
     """A provider of a certified library, which knows the page as a public client; gives its issuer."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
-    environment = os.environ | {"PORT": str(port), "REDIRECT_URI": address}
-    process = subprocess.Popen([build("oidc") / "oidc"], env=environment, stderr=subprocess.DEVNULL)
-    try:
-        issuer = f"http://localhost:{port}/"
-        _answer(f"{issuer}.well-known/openid-configuration")
+    with oidc_provider(free_port(), address) as issuer:
         yield issuer
-    finally:
-        process.terminate()
-        process.wait(10)
 
 
 def test_a_person_signs_in_with_a_real_provider(browser, world, address, provider):
@@ -88,11 +75,7 @@ def test_a_person_signs_in_with_a_real_provider(browser, world, address, provide
     claims = []
     world.accepts = lambda token: claims.append(_claims(token, provider)) or True
     browser.open(f"{address}#/runs?state=ERROR")
-    browser.click("Sign in with localhost")
-    browser.wait("return document.querySelector('input[name=password]')")
-    browser.write("input[name=username]", "test-user@localhost")
-    browser.write("input[name=password]", "verysecure")
-    browser.click("Login", "button, input[type=submit]")
+    sign_in(browser)
     browser.wait_for("1 of 12 Runs")
     assert (claims[0]["iss"], claims[0]["aud"]) == (provider, ["runs"])
     assert browser.run("return [location.search, location.hash, sessionStorage.length]") == [
@@ -105,7 +88,7 @@ def test_a_person_signs_in_with_a_real_provider(browser, world, address, provide
 def _claims(token, issuer):
     """As an API server checks them. Raises InvalidSignature."""
     head, body, signature = token.split(".")
-    found = _answer(_answer(f"{issuer}.well-known/openid-configuration")["jwks_uri"])["keys"]
+    found = answer(answer(f"{issuer}.well-known/openid-configuration")["jwks_uri"])["keys"]
     key = next(one for one in found if one["kid"] == json.loads(_bytes(head))["kid"])
     e, n = (int.from_bytes(_bytes(key[part]), "big") for part in "en")
     RSAPublicNumbers(e, n).public_key().verify(
@@ -118,22 +101,9 @@ def _bytes(part):
     return base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))
 
 
-def _answer(address, deadline=10.0):
-    """JSON, as soon as there is somebody who answers."""
-    end = time.monotonic() + deadline
-    while True:
-        try:
-            with urllib.request.urlopen(address, timeout=5) as answer:  # noqa: S310
-                return json.load(answer)
-        except OSError:
-            if time.monotonic() > end:
-                raise
-            time.sleep(0.02)
-
-
 def test_a_forged_token_would_be_noticed(provider):
     head = base64.urlsafe_b64encode(
-        json.dumps({"kid": _answer(f"{provider}keys")["keys"][0]["kid"]}).encode()
+        json.dumps({"kid": answer(f"{provider}keys")["keys"][0]["kid"]}).encode()
     ).decode()
     with pytest.raises(InvalidSignature):
         _claims(f"{head.rstrip('=')}.e30.c2ln", provider)

@@ -6,7 +6,7 @@ export type Spread = (typeof SPREADS)[number];
 
 export const SPREAD_WORDS: Record<Spread, { choice: string; middle: string; band: string }> = {
   range: { choice: "mean, min–max", middle: "mean", band: "from the least to the greatest value" },
-  sd: { choice: "mean ± σ", middle: "mean", band: "one standard deviation (n − 1) on each side" },
+  sd: { choice: "mean ± σ", middle: "mean", band: "one standard deviation (n - 1) on each side" },
   ci: { choice: "mean, 95 % interval", middle: "mean", band: "the 95 % interval of the mean, by Student's t" },
   median: { choice: "median, min–max", middle: "median", band: "from the least to the greatest value" },
   quartiles: { choice: "median, quartiles", middle: "median", band: "the middle half of the values" },

@@ -298,7 +298,7 @@ function ChartMenu({ title, data, options, plot }: MenuProps): JSX.Element {
   const save = (what: string): void => {
     if (what === "png") void png(plot.current, title);
     if (what === "csv") {
-      const head = [options.axis, ...mains.map(({ column, at }) => named(data, column.label, at))];
+      const head = [options.axis, ...mains.map(({ column, at }) => named(data, options, column.label, at))];
       download(`${title}.csv`, csv([head, ...data.x.map((x, row) => [x, ...mains.map(({ at }) => data.y[at]?.[row])])]), "text/csv");
     }
     if (what === "svg") download(`${title}.svg`, svgOf(title, data, options, plot.current), "image/svg+xml");
@@ -314,9 +314,10 @@ function ChartMenu({ title, data, options, plot }: MenuProps): JSX.Element {
   );
 }
 
-function named(data: ChartData, label: string, at: number): string {
+function named(data: ChartData, options: ChartOptions, label: string, at: number): string {
   if (data.columns[at]?.role !== "edge") return label;
-  return `${label} ${data.bands.some((band) => band.high === at) ? "max" : "min"}`;
+  const [high, low] = options.spread ? ["upper", "lower"] : ["max", "min"];
+  return `${label} ${data.bands.some((band) => band.high === at) ? high : low}`;
 }
 
 function svgOf(title: string, data: ChartData, options: ChartOptions, plot: uPlot | null): string {
