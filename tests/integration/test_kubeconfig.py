@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import pytest
 import yaml
 
 from cluster.build import build
+from cluster.pki import Authority
 from run_operator.client import credentials
 from tests.support.api_stub import Stub
 
@@ -61,6 +63,26 @@ REFUSED: dict[str, dict[str, Any]] = {
     "exec-version": {"exec": LOGIN | {"apiVersion": "client.authentication.k8s.io/v9"}},
     "exec-Always": {"exec": LOGIN | {"interactiveMode": "Always"}},
     "client-certificate": {"client-certificate": "nowhere.crt", "client-key": "nowhere.key"},
+}
+
+
+REACHED: dict[str, dict[str, Any]] = {
+    "certificate-authority": {"certificate-authority": "ca.crt"},
+    "certificate-authority-data": {"certificate-authority-data": "of-the-file"},
+    "tls-server-name": {"tls-server-name": "localhost", "certificate-authority": "ca.crt"},
+    "insecure-skip-tls-verify": {"insecure-skip-tls-verify": True},
+    "disable-compression": {"disable-compression": True, "certificate-authority": "ca.crt"},
+    "extensions": {"extensions": [{"name": "x", "extension": {}}], "certificate-authority": "ca.crt"},
+    "server-with-a-path": {"server": "/k8s/clusters/c-1", "certificate-authority": "ca.crt"},
+}
+UNREACHED: dict[str, dict[str, Any]] = {
+    "no-authority": {},
+    "another-authority": {"certificate-authority-data": "another"},
+    "authority-that-is-gone": {"certificate-authority": "nowhere.crt"},
+    "tls-server-name": {"tls-server-name": "elsewhere.test", "certificate-authority": "ca.crt"},
+    "insecure-with-an-authority": {"insecure-skip-tls-verify": True, "certificate-authority": "ca.crt"},
+    "insecure-false": {"insecure-skip-tls-verify": False},
+    "proxy-url": {"proxy-url": "http://127.0.0.1:9", "certificate-authority": "ca.crt"},
 }
 
 
@@ -130,6 +152,46 @@ def test_what_kubectl_refuses_is_refused(stub: Stub, home: Path, fields: dict[st
     assert said.startswith("runctl: ")
     assert said.count("\n") == 1
     assert ("get it from your admin" in said) == ("installHint" in str(fields))
+
+
+def cluster(home: Path, fields: dict[str, Any]) -> None:
+    """The cluster of the kubeconfig, with these fields alone beside its server; `ca.crt` is beside it."""
+    path = home / "stub-kubeconfig"
+    document = yaml.safe_load(path.read_text())
+    known = document["clusters"][0]["cluster"]
+    Authority(home / "other")
+    (home / "ca.crt").write_bytes((home / "pki" / "ca.crt").read_bytes())
+    files = {"of-the-file": home / "ca.crt", "another": home / "other" / "ca.crt"}
+    given = {name: base64.b64encode(file.read_bytes()).decode() for name, file in files.items()}
+    found = {
+        key: given.get(value, value) if isinstance(value, str) else value for key, value in fields.items()
+    }
+    found["server"] = known["server"] + found.get("server", "")
+    document["clusters"][0]["cluster"] = found
+    document["users"][0]["user"] = {"token": "t"}
+    path.write_text(yaml.safe_dump(document))
+
+
+@pytest.mark.parametrize("fields", REACHED.values(), ids=REACHED)
+def test_a_cluster_is_reached_as_by_kubectl(stub: Stub, home: Path, fields: dict[str, Any]):
+    cluster(home, fields)
+    (theirs, _), (ours, said) = both(stub, home)
+    assert ours == theirs == {("authorization", "Bearer t")}, said
+
+
+@pytest.mark.parametrize("fields", UNREACHED.values(), ids=UNREACHED)
+def test_a_cluster_that_kubectl_does_not_trust_or_reach_gets_nothing(
+    stub: Stub, home: Path, fields: dict[str, Any]
+):
+    cluster(home, fields)
+    (theirs, _), (ours, said) = both(stub, home)
+    assert ours == theirs == {("nothing", "sent")}
+    assert said.startswith("runctl: ")
+
+
+def test_every_field_of_a_cluster_has_a_case():
+    tried = str(REACHED) + str(UNREACHED)
+    assert {field for field in credentials.CLUSTER_FIELDS if f"'{field}'" not in tried} == set()
 
 
 def test_every_field_of_a_user_and_of_a_plugin_has_a_case():

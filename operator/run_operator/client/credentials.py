@@ -51,6 +51,14 @@ def check(what: str, given: Mapping[str, Any], known: frozenset[str]) -> None:
             raise ClientError(f"{what} has the field {key!r}, which is not known here; remove it")
 
 
+def check_cluster(what: str, cluster: Mapping[str, Any]) -> None:
+    """Raises ClientError for what kubectl refuses as well: credentials go to no server that is to be verified and is not."""
+    check(what, cluster, CLUSTER_FIELDS)
+    named = [key for key in ("certificate-authority", "certificate-authority-data") if cluster.get(key)]
+    if cluster.get("insecure-skip-tls-verify") and named:
+        raise ClientError(f"{what} has insecure-skip-tls-verify and {named[0]}: only one is allowed")
+
+
 def check_user(what: str, user: Mapping[str, Any]) -> None:
     """Raises ClientError for what kubectl refuses as well, and for what is not supported here."""
     check(what, user, USER_FIELDS)

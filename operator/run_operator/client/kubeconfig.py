@@ -106,7 +106,7 @@ def _from_file(configuration: Any, file: str, context: str | None, namespace: st
     user, folder = _entry(merged, "users", chosen.get("user")) if chosen.get("user") else ({}, Path())
     cluster, beside = _entry(merged, "clusters", chosen.get("cluster"))
     credentials.check(f"the chosen context of {file}", chosen, credentials.CONTEXT_FIELDS)
-    credentials.check(f"the cluster {chosen.get('cluster')!r} of {file}", cluster, credentials.CLUSTER_FIELDS)
+    credentials.check_cluster(f"the cluster {chosen.get('cluster')!r} of {file}", cluster)
     credentials.check_user(who, user)
     proxy = str(cluster.get("proxy-url") or "")
     if proxy and not proxy.startswith(("http://", "https://")):

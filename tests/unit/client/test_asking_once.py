@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from run_operator.client import log_follow, wait, watch
+from run_operator.client.cli import main
 from run_operator.client.errors import (
     EntityNotExistsError,
     RunDeletedError,
@@ -203,6 +204,12 @@ def test_runs_that_are_waited_for_together_share_the_time_that_was_asked_for(stu
 
 VERBS = {
     "list": (["list"], 1),
+    "get": (["get", "x"], 1),
+    "apply": (["apply", "runs-y.yaml"], 1),
+    "invoke": (["invoke", "x"], 1),
+    "version": (["version"], 2),
+    "runtimes": (["runtimes"], 2),
+    "explain-runtime": (["explain-runtime", "a+b"], 2),
     "logs": (["logs", "x"], 4),
     "stop": (["stop", "x"], 3),
     "resume": (["resume", "x"], 2),
@@ -219,6 +226,15 @@ VERBS = {
 }
 
 
+ASK_NOBODY = {"manifest", "completion"}
+ELSEWHERE = {"ui", "run"}
+"""The page's streams are counted in tests/unit/web; `run` is an apply and a wait."""
+
+
+def test_every_verb_is_counted():
+    assert {arguments[0] for arguments, _ in VERBS.values()} | ASK_NOBODY | ELSEWHERE == set(main.VERBS)
+
+
 @pytest.mark.parametrize("user", ["token", "plugin"])
 @pytest.mark.parametrize(("arguments", "most"), VERBS.values(), ids=VERBS)
 def test_each_verb_asks_a_few_times_and_logs_in_once(
@@ -232,6 +248,7 @@ def test_each_verb_asks_a_few_times_and_logs_in_once(
         "apiVersion": "client.authentication.k8s.io/v1", "interactiveMode": "Never", "command": sys.executable,
         "args": ["-c", PLUGIN, str(calls)],
     }  # fmt: skip
+    (tmp_path / "runs-y.yaml").write_text("{kind: container+job:run, project: p, id: y, spec: {image: i}}")
     path = stub.kubeconfig(tmp_path, **({"token": "t"} if user == "token" else {"exec": plugin}))
     call_runctl(
         *arguments, "--kubeconfig", path, folder=tmp_path, variables={"KUBECONFIG": "", "NO_COLOR": "1"}

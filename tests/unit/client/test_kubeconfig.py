@@ -144,6 +144,11 @@ def change(path: Path, kind: str, **fields: Any) -> str:
     [
         ("user", {"act-as": "x"}, "has the field 'act-as', which is not known here"),
         ("cluster", {"tls-min-version": "1.3"}, "has the field 'tls-min-version'"),
+        (
+            "cluster",
+            {"insecure-skip-tls-verify": True, "certificate-authority-data": "eA=="},
+            "insecure-skip-tls-verify and certificate-authority-data: only one",
+        ),
         ("context", {"tenant": "x"}, "has the field 'tenant'"),
         ("user", {"exec": {"command": "x", "policy": "y"}, "token": ""}, "has the field 'policy'"),
         ("user", {"as-groups": ["g"]}, "has no 'as' with the user's name"),
