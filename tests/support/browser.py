@@ -100,8 +100,9 @@ class Browser:
         self.call("POST", f"element/{found[ELEMENT]}/click", {})
 
     def write(self, selector: str, text: str) -> None:
+        """As a person does who has marked what is there."""
         found = self.call("POST", "element", {"using": "css selector", "value": selector})
-        self.call("POST", f"element/{found[ELEMENT]}/clear", {})
+        self.run("arguments[0].select()", found)
         self.call("POST", f"element/{found[ELEMENT]}/value", {"text": text})
 
     def press(self, key: str) -> None:

@@ -43,8 +43,8 @@ def test_groups_have_a_colour_a_stroke_a_chart_and_a_band(browser, world, addres
     browser.run(CHOOSE, "Charts", "batch_size")
     browser.wait_for("batch_size = 96", ".charts")
     assert browser.run(TITLES)[:3] == [f"loss, batch_size = {size}" for size in (32, 64, 96)]
-    place = browser.run("return location.hash")
-    assert "colour=learning_rate&dash=optimizer&band=sd&chart=batch_size" in place
+    looks = "colour=learning_rate&dash=optimizer&band=sd&chart=batch_size"
+    browser.wait("return location.hash.includes(arguments[0])", looks)
 
 
 def test_runs_are_found_by_a_query(browser, world, address):

@@ -8,7 +8,7 @@ from urllib.parse import quote
 import pytest
 
 from tests.support.page_server import TOKEN, World, page_server
-from tests.support.page_tour import compare_place, go, run_place
+from tests.support.page_tour import compare_place, complaints, go, run_place
 
 FAULT = "cannot be shown"
 NODES = "return document.querySelectorAll('*').length"
@@ -162,6 +162,16 @@ def test_long_names_stay_in_their_places(browser, world, address):
         browser.wait_for(text, "main")
         browser.wait("return !document.body.innerText.includes('Loading')")
         assert browser.run(WIDE) == [], place
+    assert complaints(browser) == {}
+    browser.run("location.hash = arguments[0]", run_place(world))
+    browser.wait_for("long-", ".lane-end")
+    assert complaints(browser) == {}
+    tabs = "return document.querySelector('.tabs').getBoundingClientRect().bottom"
+    assert browser.run(tabs) <= 740, "what is wrong with the Run, and its parts, are not in the first screen"
+    browser.run("location.hash = arguments[0]", f"#/compare?{_names(world)}&colour={long}")
+    browser.wait_for("Scatter")
+    assert browser.run("return document.querySelector('.key').clientHeight") < 100
+    assert browser.run("return document.querySelector('tr.differs th').clientHeight") < 100
 
 
 WIDE = """
@@ -180,9 +190,31 @@ def test_a_list_that_is_refused_for_now_is_asked_for_again(browser, world, addre
     assert world.refusals == []
 
 
+def test_who_drags_a_slider_for_long_has_the_last_place_in_the_address(browser, world, address):
+    """A browser ignores a new address that follows hundreds of others."""
+    go(browser, address, run_place(world, 0, "?tab=metrics"))
+    browser.wait(f"{CHARTS} >= 2")
+    browser.run("""
+        const slider = document.querySelector('[type=range]');
+        for (let at = 0; at < 600; at += 1) {
+            slider.value = (at % 90) / 100;
+            slider.dispatchEvent(new Event('input', {bubbles: true}));
+        }
+    """)
+    browser.wait_for("0.59", "output")
+    browser.wait("return location.hash.endsWith('smooth=0.59')")
+    browser.run("location.hash = arguments[0]", run_place(world, 1))
+    browser.wait_for("Attempts")
+    assert "smooth" not in browser.run("return location.hash")
+
+
 def test_a_link_says_whose_namespace_it_shows(browser, world, address):
     go(browser, address)
     browser.wait("return location.hash.includes('ns=research')")
     browser.run("location.hash = '#/runs?ns=elsewhere&state=ERROR'")
     browser.wait("return document.querySelector('.top select').value === 'elsewhere'")
     assert browser.run("return location.hash") == "#/runs?ns=elsewhere&state=ERROR"
+    browser.open(f"{address}#/runs?ns=research&state=ERROR")
+    browser.click(world.rows[5]["title"], ".c-title a")
+    browser.click("Runs", "a.back")
+    browser.wait_for("1 of 12 Runs")

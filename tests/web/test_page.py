@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from tests.support.page_server import TOKEN, page_server
-from tests.support.page_tour import go, run_place
+from tests.support.page_tour import complaints, go, run_place
 
-AXE = Path(__file__).parents[2] / "web" / "node_modules" / "axe-core" / "axe.min.js"
 HOSTILE = '<img src=x onerror="window.harmed=1"><script>window.harmed=1</script>'
 
 
@@ -34,7 +31,7 @@ def test_filters_order_and_groups_are_in_the_address(browser, world, address):
     go(browser, address)
     browser.write("#filter", world.rows[3]["title"])
     browser.wait_for("1 of 12 Runs")
-    assert f"q={world.rows[3]['title']}" in browser.run("return location.hash")
+    browser.wait("return location.hash.includes(arguments[0])", f"q={world.rows[3]['title']}")
     browser.run("location.hash = '#/runs?state=ERROR&group=function&sort=title'")
     browser.wait_for("1 of 12 Runs")
     assert browser.run("return document.querySelectorAll('.row.group').length") == 1
@@ -125,16 +122,6 @@ def show(browser, world, place):
     )
     browser.wait_for({"list": "12 Runs", "compare": "Scatter"}.get(place, "By"), "main")
     browser.wait("return !document.body.innerText.includes('Loading')")
-
-
-def complaints(browser, **options):
-    if not browser.run("return 'axe' in window"):
-        browser.run(AXE.read_text())
-    script = "axe.run(document, arguments[0]).then((result) => done(result.violations), (error) => done(String(error)))"
-    return {
-        one["id"]: [node["html"][:200] for node in one["nodes"][:3]]
-        for one in browser.run_async(script, options)
-    }
 
 
 def test_axe_has_no_complaint(browser, world, address):

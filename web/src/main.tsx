@@ -1,6 +1,5 @@
 import { render } from "preact";
-import { parsePlace } from "./logic/route";
-import { type Page, makePage, setLink } from "./parts/page";
+import { type Page, makePage, setLink, show } from "./parts/page";
 import { forgetForTab, keepForTab, keptForTab, tokenOfAddress } from "./server/arrival";
 import { Unreachable, sentence } from "./server/client";
 import { isBack, tokenOfCode } from "./server/oidc";
@@ -24,7 +23,7 @@ async function begin(page: Page, arrived: string | null): Promise<void> {
   } else if (session.oidc && isBack()) {
     try {
       const token = await tokenOfCode(session.oidc);
-      page.place.set(parsePlace(location.hash));
+      show(page, location.hash);
       await signIn(page, token);
     } catch (error) {
       page.signedOut.set(sentence(error));

@@ -128,7 +128,9 @@ export function Facts({ facts }: { facts: readonly (readonly [string, ComponentC
       {facts.map(([name, value]) => (
         <div key={name}>
           <dt>{name}</dt>
-          <dd>{value}</dd>
+          <dd class="clamp" title={typeof value === "string" ? value : ""}>
+            {value}
+          </dd>
         </div>
       ))}
     </dl>

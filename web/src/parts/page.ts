@@ -1,6 +1,7 @@
 import { type Place, parsePlace } from "../logic/route";
 import { Client } from "../server/client";
 import type { Session } from "../server/types";
+import { writeAddress } from "./address";
 import { Store } from "./store";
 
 /** What all views share: the connection, the session, and where the person is. */
@@ -42,16 +43,21 @@ export function makePage(): Page {
     notice: new Store<Notice | null>(null),
   };
   page.client.onSignedOut = (why) => page.signedOut.set(why);
-  page.place.listen(() => {
-    if (page.place.value.view === "list") page.list.set(location.hash || "#/runs");
-  });
   addEventListener("hashchange", () => {
     const place = parsePlace(location.hash);
     const asked = place.view === "list" ? place.query.get("ns") : null;
     if (asked !== null) page.namespace.set(asked === "*" ? "" : asked);
-    page.place.set(place);
+    show(page, location.hash);
   });
+  show(page, location.hash);
   return page;
+}
+
+/** The view of this address. The list is remembered as the person left it. */
+export function show(page: Page, hash: string): void {
+  const place = parsePlace(hash);
+  if (place.view === "list") page.list.set(hash || "#/runs");
+  page.place.set(place);
 }
 
 /** Notes that the stream is lost or back. */
@@ -72,6 +78,7 @@ export function refine(page: Page, changes: Record<string, string | null>): void
     else query.delete(key);
   }
   const text = query.toString().replaceAll("%2F", "/").replaceAll("%3A", ":");
-  history.replaceState(null, "", (path || "#/runs") + (text ? `?${text}` : ""));
-  page.place.set(parsePlace(location.hash));
+  const hash = (path || "#/runs") + (text ? `?${text}` : "");
+  writeAddress(hash);
+  show(page, hash);
 }

@@ -103,7 +103,7 @@ function Key({ looks }: { looks: Looks }): JSX.Element | null {
   return (
     <p class="key">
       {looks.key.slice(0, KEY_TEXTS).map(({ text, colour, dash }) => (
-        <span key={`${colour} ${text}`}>
+        <span key={`${colour} ${text}`} title={text}>
           <svg width="26" height="8" aria-hidden="true">
             <path d="M0 4H26" stroke={colour ?? "currentColor"} stroke-width="2" stroke-dasharray={colour === null ? dashOf(dash).join(" ") : ""} />
           </svg>{" "}

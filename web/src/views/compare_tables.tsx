@@ -62,7 +62,9 @@ export function Tables({ page, comparison, colours, mainMetric, words, all }: Ta
             </tr>
             {listed.map(([name, values]) => (
               <tr key={`p ${name}`} class={runs.length > 1 && differs(values) ? "differs" : ""}>
-                <th scope="row">{name}</th>
+                <th scope="row" title={name}>
+                  <span class="clamp">{name}</span>
+                </th>
                 {values.map((value, at) => (
                   <td key={runs[at]?.uid ?? at}>{plain(value)}</td>
                 ))}
@@ -70,8 +72,10 @@ export function Tables({ page, comparison, colours, mainMetric, words, all }: Ta
             ))}
             {rows.slice(0, SHOWN_METRICS).map((name) => (
               <tr key={`m ${name}`} class="metric">
-                <th scope="row">
-                  {name} <small>last (min … max)</small>
+                <th scope="row" title={name}>
+                  <span class="clamp">
+                    {name} <small>last (min … max)</small>
+                  </span>
                 </th>
                 {(metrics[name] ?? []).map((one, at) => (
                   <td key={runs[at]?.uid ?? at}>

@@ -2,6 +2,7 @@ import type { JSX } from "preact";
 import { useMemo } from "preact/hooks";
 import { age, moment, number, plain } from "../logic/format";
 import type { Page } from "../parts/page";
+import { useScroller } from "../parts/scroller";
 import { useNow } from "../parts/store";
 import type { RunSource } from "../server/run_source";
 import type { Condition, Detail, RunEvent } from "../server/types";
@@ -68,11 +69,12 @@ function singles(detail: Detail): Record<string, unknown> {
 
 function Values({ title, values }: { title: string; values: Record<string, unknown> }): JSX.Element | null {
   const entries = Object.entries(values);
+  const scroller = useScroller();
   if (entries.length === 0) return null;
   return (
     <section class="card">
       <h2>{title}</h2>
-      <dl class="values">
+      <dl class="values" ref={scroller}>
         {entries.map(([name, value]) => (
           <div key={name}>
             <dt>{name}</dt>
@@ -88,10 +90,11 @@ const SHOWN_EVENTS = 50;
 
 function Events({ events }: { events: readonly RunEvent[] }): JSX.Element {
   const now = useNow(5000);
+  const scroller = useScroller();
   if (events.length === 0) return <p class="hint">There are none: Kubernetes keeps Events for an hour.</p>;
   const newest = [...events].sort((a, b) => ((a.time ?? "") < (b.time ?? "") ? 1 : -1)).slice(0, SHOWN_EVENTS);
   return (
-    <ol class="events">
+    <ol class="events" ref={scroller}>
       {newest.map((event, at) => (
         <li key={`${at} ${event.time}`} class={event.type === "Warning" ? "warn" : ""}>
           <time dateTime={event.time ?? ""} title={moment(event.time)}>
@@ -109,9 +112,10 @@ function Events({ events }: { events: readonly RunEvent[] }): JSX.Element {
 
 function Conditions({ conditions }: { conditions: readonly Condition[] }): JSX.Element {
   const now = useNow(5000);
+  const scroller = useScroller();
   if (conditions.length === 0) return <p class="hint">There are none yet.</p>;
   return (
-    <ol class="events conditions">
+    <ol class="events conditions" ref={scroller}>
       {conditions.map((one) => (
         <li key={one.type}>
           <time dateTime={one.time ?? ""} title={moment(one.time ?? null)}>

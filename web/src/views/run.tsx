@@ -6,6 +6,7 @@ import { listAddress } from "../logic/route";
 import { Action, Facts, SafeLink, StateMark } from "../parts/bits";
 import { useKeys } from "../parts/keys";
 import { type Page, refine } from "../parts/page";
+import { useScroller } from "../parts/scroller";
 import { useNow, useStore } from "../parts/store";
 import { Refused, sentence } from "../server/client";
 import { RunSource } from "../server/run_source";
@@ -110,7 +111,9 @@ function Head({ page, source, detail, gone }: HeadProps): JSX.Element {
         <span aria-hidden="true" class="muted">
           /
         </span>
-        <h1>{row.title}</h1>
+        <h1 class="clamp" title={row.title}>
+          {row.title}
+        </h1>
         <StateMark state={row.state} />
         <Buttons page={page} source={source} detail={detail} gone={gone} />
       </div>
@@ -123,10 +126,11 @@ function Head({ page, source, detail, gone }: HeadProps): JSX.Element {
 /** What is wrong, or how it stands, in one sentence. */
 function Verdict({ detail }: { detail: Detail }): JSX.Element | null {
   const { row } = detail;
+  const scroller = useScroller();
   if (!row.reason && !row.message) return null;
   const kind = row.state === "ERROR" ? "bad" : row.reason && row.state !== "COMPLETED" ? "warn" : "calm";
   return (
-    <p class={`verdict ${kind}`}>
+    <p class={`verdict ${kind}`} ref={scroller}>
       {row.reason && <b>{row.reason}</b>} {row.message}
     </p>
   );

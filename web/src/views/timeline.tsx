@@ -1,6 +1,7 @@
 import type { JSX } from "preact";
 import { moment, span } from "../logic/format";
 import { lanes } from "../logic/timeline";
+import { useScroller } from "../parts/scroller";
 import { useNow } from "../parts/store";
 import { StateMark } from "../parts/bits";
 import type { Attempt } from "../server/types";
@@ -64,7 +65,11 @@ function Ending({ attempt }: { attempt: Attempt }): JSX.Element {
   if (words) parts.push(words);
   if (attempt.pod) parts.push(`pod ${attempt.pod}`);
   if (attempt.started) parts.push(`from ${moment(attempt.started)}`);
-  return <span class="lane-end">{parts.join(" · ")}</span>;
+  return (
+    <span class="lane-end" ref={useScroller()}>
+      {parts.join(" · ")}
+    </span>
+  );
 }
 
 function percent(part: number): string {
