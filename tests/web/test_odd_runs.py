@@ -137,6 +137,29 @@ def test_a_log_of_fifty_megabytes_and_a_bomb_of_colours(browser, world, address)
     assert browser.run(NODES) < 2000
 
 
+def test_very_many_parameters_and_projects_are_few_elements(browser, world, address):
+    many = {f"parameter-{at:05d}": "x" * 300 for at in range(3000)}
+    row = world.rows[0]
+    world.details[row["name"]] = world.detail_of(row["name"]) | {"parameters": many | {"long": "y" * 500_000}}
+    go(browser, address, run_place(world))
+    browser.wait_for("And 2801 more.", "#panel")
+    assert browser.run(NODES) < 2000
+    runs = [row | {"uid": f"u{at}", "name": f"r{at}", "title": f"r{at}"} for at in range(100)]
+    parameters = {f"p{at}": list(range(100)) for at in range(500)}
+    world.comparison = {"runs": runs, "parameters": parameters, "metrics": {}}
+    browser.run("location.hash = '#/compare?run=research/r0'")
+    browser.wait_for("440 more parameters are in the CSV file.")
+    browser.wait_for("Scatter")
+    assert browser.run(NODES) < 12_000
+    world.rows += [
+        row | {"uid": f"u{at}", "name": f"r{at}", "project": f"project-{at}"} for at in range(1000)
+    ]
+    world.changed()
+    browser.press("g")
+    browser.wait_for("1012 Runs")
+    assert browser.run(NODES) < 2000
+
+
 def test_long_names_stay_in_their_places(browser, world, address):
     """On a phone; every text as long as the server lets it be."""
     long = "long-" * 200

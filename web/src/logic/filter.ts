@@ -30,6 +30,9 @@ function labelTest(condition: string): (labels: Record<string, string>) => boole
   return (labels) => Object.hasOwn(labels, key) && labels[key] === value;
 }
 
+/** A menu of more is no help: a person writes what is looked for. */
+const MOST_CHOICES = 300;
+
 /** The values that a column has, each once, in order; for the menus of the filter. */
 export function choices(rows: Iterable<Row>, of: (row: Row) => string | null): string[] {
   const found = new Set<string>();
@@ -37,5 +40,5 @@ export function choices(rows: Iterable<Row>, of: (row: Row) => string | null): s
     const value = of(row);
     if (value) found.add(value);
   }
-  return [...found].sort();
+  return [...found].sort().slice(0, MOST_CHOICES);
 }

@@ -19,6 +19,7 @@ interface TablesProps {
 }
 
 const SHOWN_METRICS = 60;
+const SHOWN_PARAMETERS = 60;
 
 /** A column for each Run; parameters that differ are marked, and so is the best by a metric. */
 export function Tables({ page, comparison, colours, mainMetric, words, all }: TablesProps): JSX.Element {
@@ -60,7 +61,7 @@ export function Tables({ page, comparison, colours, mainMetric, words, all }: Ta
                 </td>
               ))}
             </tr>
-            {listed.map(([name, values]) => (
+            {listed.slice(0, SHOWN_PARAMETERS).map(([name, values]) => (
               <tr key={`p ${name}`} class={runs.length > 1 && differs(values) ? "differs" : ""}>
                 <th scope="row" title={name}>
                   <span class="clamp">{name}</span>
@@ -96,6 +97,7 @@ export function Tables({ page, comparison, colours, mainMetric, words, all }: Ta
           </tbody>
         </table>
       </div>
+      {listed.length > SHOWN_PARAMETERS && <p class="hint">{listed.length - SHOWN_PARAMETERS} more parameters are in the CSV file.</p>}
       {(comparison.parametersLeftOut ?? 0) > 0 && <p class="hint">{comparison.parametersLeftOut} more parameters are not compared: the documents have too many.</p>}
       {rows.length > SHOWN_METRICS && <p class="hint">{rows.length - SHOWN_METRICS} more metrics: filter them by name below; all are in the CSV file.</p>}
     </section>

@@ -67,6 +67,10 @@ function singles(detail: Detail): Record<string, unknown> {
   return Object.fromEntries(found.slice(0, 200).map((metric) => [metric.name, number(metric.last)]));
 }
 
+/** A document may hold as many parameters as the API server takes, each as long as it likes. */
+const SHOWN_VALUES = 200;
+const SHOWN_LETTERS = 2_000;
+
 function Values({ title, values }: { title: string; values: Record<string, unknown> }): JSX.Element | null {
   const entries = Object.entries(values);
   const scroller = useScroller();
@@ -75,15 +79,20 @@ function Values({ title, values }: { title: string; values: Record<string, unkno
     <section class="card">
       <h2>{title}</h2>
       <dl class="values" ref={scroller}>
-        {entries.map(([name, value]) => (
+        {entries.slice(0, SHOWN_VALUES).map(([name, value]) => (
           <div key={name}>
-            <dt>{name}</dt>
-            <dd>{plain(value)}</dd>
+            <dt>{shortened(name)}</dt>
+            <dd>{shortened(plain(value))}</dd>
           </div>
         ))}
       </dl>
+      {entries.length > SHOWN_VALUES && <p class="hint">And {entries.length - SHOWN_VALUES} more.</p>}
     </section>
   );
+}
+
+function shortened(text: string): string {
+  return text.length > SHOWN_LETTERS ? `${text.slice(0, SHOWN_LETTERS)} … (${text.length} characters)` : text;
 }
 
 const SHOWN_EVENTS = 50;
