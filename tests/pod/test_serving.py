@@ -47,11 +47,9 @@ class Served:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
-        more = {
-            "RUN_SERVE_PORT": str(self.port),
-            "RUN_SERVE_HOST": "127.0.0.1",
-            **spec.pop("environment", {}),
-        }
+        environment = {"RUN_SERVE_PORT": str(self.port), "RUN_SERVE_HOST": "127.0.0.1"}
+        given = environment | spec.pop("environment", {})
+        more = {name: value for name, value in given.items() if value is not None}
         self.pod = pod
         self.process = pod.start(code, "serve", environment=more, **spec)
         self.lines: list[str] = []
@@ -65,8 +63,15 @@ class Served:
                     return
             time.sleep(0.02)
 
-    def ask(self, method: str = "GET", path: str = "/", body: bytes | None = None, **headers: str) -> Reply:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+    def ask(
+        self,
+        method: str = "GET",
+        path: str = "/",
+        body: bytes | None = None,
+        address: str = "127.0.0.1",
+        **headers: str,
+    ) -> Reply:
+        connection = http.client.HTTPConnection(address, self.port, timeout=30)
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         connection.request(method, path, body, named)
         answer = connection.getresponse()
@@ -251,6 +256,15 @@ class TestWorkers:
         )
         assert served.ask("GET", "/x").status == 500
         assert served.ask().body == b"fine"
+
+    @pytest.mark.parametrize("workers", ["1", "2"])
+    @pytest.mark.parametrize("address", ["127.0.0.1", "::1"])
+    def test_it_is_reached_by_ipv4_and_by_ipv6(self, serve, workers, address):
+        served = serve(
+            "def run(event):\n    return 'fine'\n",
+            environment={"RUN_SERVE_HOST": None, "RUN_SERVE_WORKERS": workers},
+        )
+        assert served.ask(address=address).body == b"fine"
 
     def test_several_processes(self, serve):
         served = serve(

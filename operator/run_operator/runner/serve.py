@@ -6,6 +6,7 @@ import importlib.util
 import inspect
 import os
 import signal
+import socket
 import sys
 from typing import TYPE_CHECKING, Any, Callable
 
@@ -39,7 +40,7 @@ def serve(runner: Any) -> int:
     import uvicorn
 
     settings: dict[str, Any] = {
-        "host": os.environ.get("RUN_SERVE_HOST", "0.0.0.0"),  # noqa: S104 - the pod's own address is not known
+        "host": os.environ.get("RUN_SERVE_HOST") or _any_host(workers),
         "port": _number("RUN_SERVE_PORT", PORT, 65535),
         "lifespan": "off",
         "access_log": False,
@@ -63,6 +64,16 @@ def serve(runner: Any) -> int:
     except SystemExit as error:
         raise RunnerError(SERVER_FAILED, f"the server could not listen on port {settings['port']}") from error
     return 0
+
+
+def _any_host(workers: int) -> str:
+    """The host that means every address of both families: none for one process, and `::` for a socket that several share."""
+    try:
+        with socket.socket(socket.AF_INET6) as probe:
+            probe.bind(("::", 0))
+    except OSError:
+        return "0.0.0.0"  # noqa: S104 - the pod's own address is not known
+    return "" if workers == 1 else "::"
 
 
 def worker() -> Application:
