@@ -187,8 +187,13 @@ def _slim(pod: JSON) -> JSON:
 
 
 def _last_lines(content: bytes, most: int) -> bytes:
-    lines = content.splitlines(keepends=True) if content.count(b"\n") > most else []
-    return b"".join(lines[-most:]) if lines else content
+    """Lines end at a line feed and at nothing else: progress bars write carriage returns."""
+    at = len(content) - content.endswith(b"\n")
+    for _ in range(most):
+        at = content.rfind(b"\n", 0, at)
+        if at < 0:
+            return content
+    return content[at + 1 :]
 
 
 def _kept(raw: JSON) -> RunLog:

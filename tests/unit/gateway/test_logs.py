@@ -6,9 +6,11 @@ import base64
 import gzip
 from typing import Any
 
+import pytest
+
 from run_operator.gateway.entities import Place
 from run_operator.gateway.limits import GatewayLimits
-from run_operator.gateway.run_logs import logs
+from run_operator.gateway.run_logs import LogSource, Selection, logs
 from run_operator.kube.errors import NotFoundError, TransientError
 from run_operator.kube.media_types import METADATA_LIST
 from run_operator.kube.resource import PODS, RUN_LOGS, RUNS
@@ -85,6 +87,23 @@ async def test_one_log_that_cannot_be_read_does_not_hide_the_others():
 
 async def test_a_cluster_that_keeps_no_logs_has_those_of_its_pods():
     assert await read(Caller([pod("a", 1)], None, {"a": b"here"})) == [(1, "here")]
+
+
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        (b"one\n10%\r20%\r30%\nthree\n", b"10%\r20%\r30%\nthree\n"),
+        (b"one\ntwo\nno end\r", b"two\nno end\r"),
+        (b"one\r\ntwo\r\nthree\r\n", b"two\r\nthree\r\n"),
+        (b"\n\n\n", b"\n\n"),
+        (b"10%\r20%\r30%\r", b"10%\r20%\r30%\r"),
+        (b"", b""),
+    ],
+)
+async def test_a_kept_line_ends_at_a_line_feed_and_nowhere_else(written, shown):
+    caller: Any = Caller([], [kept("a", 1, written)], {})
+    source = LogSource(caller, "ns", "x", "run x", GatewayLimits(), Selection(lines=2))
+    assert [one.content for one in await source.written([])] == [shown]
 
 
 async def test_the_newest_have_the_room():
