@@ -118,7 +118,13 @@ def path_below(base: str, url: str | None) -> str:
     if ".." in re.split(r"[/\\]", path):
         # Through the API server's proxy it would reach other objects, with the caller's rights.
         raise EntityError(f"Invalid URL: {url[:200]!r}. It must not contain '..'")
-    sent = quote(_STRAY_PERCENT.sub("%25", tail.partition("#")[0]), safe=_SENT_AS_IS)
+    try:
+        # Bytes of a command line that are no text come from Python as such surrogates.
+        sent = quote(
+            _STRAY_PERCENT.sub("%25", tail.partition("#")[0]), safe=_SENT_AS_IS, errors="surrogateescape"
+        )
+    except UnicodeEncodeError as error:
+        raise EntityError(f"Invalid URL: {url[:200]!r}. It holds half of a character") from error
     return sent if sent.startswith("/") else "/" + sent
 
 

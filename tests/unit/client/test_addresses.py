@@ -26,6 +26,7 @@ BASE = "http://echo.ml:80"
         (f"{BASE}/a b?q=x y&größe=1", "/a%20b?q=x%20y&gr%C3%B6%C3%9Fe=1"),
         (f"{BASE}/a\r\nX: y", "/a%0D%0AX:%20y"),
         (f"{BASE}/100%/50%2F2%zz", "/100%25/50%2F2%25zz"),
+        (f"{BASE}/\udcff\N{GRINNING FACE}", "/%FF%F0%9F%98%80"),
         (f"{BASE}/v1/models/a:predict;x=1,2@3", "/v1/models/a:predict;x=1,2@3"),
         (f'{BASE}/"<>`{{}}^', "/%22%3C%3E%60%7B%7D%5E"),
     ],
@@ -38,7 +39,7 @@ def test_a_url_of_the_service_is_taken_apart(url, tail):
     "url",
     [
         "http://evil/", "https://echo.ml:80/", f"{BASE}80/", f"{BASE}@evil/", f"{BASE}.evil/", f"{BASE}/../x",
-        f"{BASE}/a/%2e%2e/x", f"{BASE}/a/%252e%252e/x", f"{BASE}/..\\x", "",
+        f"{BASE}/a/%2e%2e/x", f"{BASE}/a/%252e%252e/x", f"{BASE}/..\\x", "", f"{BASE}/\ud800",
     ],
 )  # fmt: skip
 def test_a_url_of_anything_else_is_refused(url):

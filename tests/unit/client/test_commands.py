@@ -201,6 +201,23 @@ def test_a_picture_is_drawn_of_whatever_there_is():
     assert int.from_bytes(png("run x", {})[20:24]) == 240
 
 
+@pytest.mark.parametrize(
+    "values",
+    [
+        [1e308, -1e308],
+        [1.7e308],
+        [2**62, 2**62 + 1],
+        [5e-324, 0.0],
+        [-(2**63), 2**63 - 1],
+        [10**400, 1.0, None],
+    ],
+    ids=lambda values: str(values)[:12],
+)
+def test_a_picture_is_drawn_of_any_finite_numbers(values):
+    made = png("x", {"x": ({"a": values}, {}), "y": ({"a": [1, None]}, {})})
+    assert made.startswith(PNG)
+
+
 def test_too_many_charts_are_refused():
     with pytest.raises(UnsupportedError, match=f"name {MAX_CHARTS} metrics at most"):
         png("x", {"x": ({f"m{number}": [1] for number in range(MAX_CHARTS + 1)}, {})})

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import math
+import sys
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from run_operator.client.errors import UnsupportedError
@@ -15,6 +17,8 @@ MAX_CHARTS: Final = 20
 WIDTH: Final = 8.0
 HEIGHT: Final = 2.4
 """Inches of one chart, at 100 dots each."""
+LARGEST: Final = 10**150
+"""Larger numbers are drawn in a power of ten, for the arithmetic of axes overflows."""
 
 
 Logged = tuple[Mapping[str, Any], Mapping[str, int]]
@@ -45,9 +49,12 @@ def png(title: str, runs: Mapping[str, Logged]) -> bytes:
     figure.suptitle(visible("   ".join([title, *singles]))[:200], parse_math=False)
     for number, key in enumerate(keys, 1):
         axes = figure.add_subplot(len(keys), 1, number)
-        for run, (found, strides) in runs.items():
-            if isinstance(found.get(key), list):
-                _line(axes, found[key], strides.get(key, 1), visible(run))
+        lines = {run: found[key] for run, (found, _) in runs.items() if isinstance(found.get(key), list)}
+        power = _power(lines.values())
+        for run, values in lines.items():
+            _line(axes, values, runs[run][1].get(key, 1), visible(run), power)
+        if power:
+            axes.set_ylabel(f"1e{power}")
         axes.set_title(visible(key)[:100], loc="left", parse_math=False)
         axes.grid(visible=True, alpha=0.3)
         if len(runs) > 1:
@@ -70,7 +77,19 @@ def _figure(charts: int) -> Any:
     return Figure(figsize=(WIDTH, HEIGHT * charts), dpi=100, layout="constrained")
 
 
-def _line(axes: Any, values: Sequence[float | None], stride: int, label: str) -> None:
+def _power(lines: Iterable[Sequence[float | None]]) -> int:
+    """The power of ten that the numbers are drawn in: 0, unless the arithmetic of axes would overflow."""
+    largest = max((abs(value) for values in lines for value in values if value is not None), default=0)
+    return int(math.log10(largest)) if largest > LARGEST else 0
+
+
+def _line(axes: Any, values: Sequence[float | None], stride: int, label: str, power: int) -> None:
     places = range(0, len(values) * stride, stride)
-    numbers = [float("nan") if value is None else value for value in values]
+    numbers = [math.nan if value is None else _in_power(value, power) for value in values]
     axes.plot(places, numbers, marker=".", markersize=3, label=label)
+
+
+def _in_power(value: float, power: int) -> float:
+    return (
+        value / 10**power if isinstance(value, int) else value / 10.0 ** min(power, sys.float_info.max_10_exp)
+    )
