@@ -139,6 +139,19 @@ def test_a_handler_below_python_stays_though_python_shows_none(program: Program,
     assert server.ingest.metrics() == {"a": [1]}
 
 
+def test_a_signal_that_is_ignored_below_python_stays_so(program: Program, server: Server):
+    program.run("""
+        import ctypes
+        signature = ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.c_int, ctypes.c_void_p)
+        signature(("signal", ctypes.CDLL(None)))(signal.SIGTERM, signal.SIG_IGN)
+        assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+        log_metric("a", 1)
+        os.kill(os.getpid(), signal.SIGTERM)
+        log_metric("a", 2)
+    """)
+    assert server.ingest.metrics() == {"a": [1, 2]}
+
+
 def test_a_handler_below_python_that_came_later_is_followed_by_the_last_values(
     program: Program, server: Server
 ):

@@ -1392,13 +1392,12 @@ def _heed() -> bool:
 
 
 def _is_taken() -> bool:
-    """Whether a handler below Python has SIGTERM: of faulthandler, a JVM, a library in C. Python shows it as the default."""
+    """Whether code below Python takes or ignores SIGTERM: faulthandler, a JVM, a library in C. Python shows the default."""
     if _is_heeded():
         return False
     with contextlib.suppress(OSError), open("/proc/self/status", "rb") as file:
-        for line in file:
-            if line.startswith(b"SigCgt:"):
-                return bool(int(line.split()[1], 16) >> (signal.SIGTERM - 1) & 1)
+        masks = [int(line.split()[1], 16) for line in file if line.startswith((b"SigIgn:", b"SigCgt:"))]
+        return any(mask >> (signal.SIGTERM - 1) & 1 for mask in masks)
     return False
 
 
