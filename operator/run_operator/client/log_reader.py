@@ -63,6 +63,12 @@ class Log(str):
         """The output of the container."""
         return str(self)
 
+    @property
+    def shortened(self) -> str:
+        """A note that the beginning is missing; empty if all is there."""
+        what = "only the end was kept:" if self.kept else "only the end is shown (kubectl logs has all):"
+        return f"[{self.pod} {self.container}] {what}" if self.truncated else ""
+
 
 @dataclass(frozen=True, slots=True)
 class LogLine:
@@ -116,12 +122,13 @@ def just_ended(status: Mapping[str, Any], attempt: int | None, now: float) -> bo
     return any(end is not None and abs(now - end) < RECENT for end in ends)
 
 
-def kept_lines(cluster: Cluster, name: str, attempt: int | None = None) -> Iterator[LogLine]:
-    """The lines of pods that are gone, as far as they were kept."""
+def of_gone_pods(cluster: Cluster, name: str, attempt: int | None = None) -> list[Log]:
+    """The logs of pods that are gone, as far as they were kept; empty for who may not read them."""
     there = {text(pod["metadata"]["name"]) for pod in pods(cluster, name, attempt)}
     with contextlib.suppress(ForbiddenError):
         old = sorted(kept(cluster, name, attempt), key=lambda one: (one[1].attempt, one[0]))
-        yield from lines_of([log for _, log in old if log.pod not in there])
+        return [log for _, log in old if log.pod not in there]
+    return []
 
 
 def lines_of(logs: list[Log]) -> Iterator[LogLine]:

@@ -11,7 +11,7 @@ from run_operator.api.raw import JSON, mapping, number, text
 from run_operator.client import wait
 from run_operator.client.cluster import Cluster
 from run_operator.client.errors import ForbiddenError
-from run_operator.client.log_reader import LogLine, kept_lines, lines_of, read_soon
+from run_operator.client.log_reader import Log, LogLine, lines_of, of_gone_pods, read_soon
 from run_operator.client.predicates import ended
 
 WAITING: Final = 10_000
@@ -70,11 +70,19 @@ def follow(
     name = text(mapping(raw.get("metadata")).get("name"))
     if ended(raw) or (attempt and attempt < number(mapping(raw.get("status")).get("attempt"))):
         changed(raw)
-        yield from lines_of(read_soon(cluster, raw, attempt))
+        yield from _there(read_soon(cluster, raw, attempt))
         return
     if attempt:
-        yield from kept_lines(cluster, name, attempt)
+        yield from _there(of_gone_pods(cluster, name, attempt))
     yield from _coming_lines(cluster, name, attempt, changed)
+
+
+def _there(logs: list[Log]) -> Iterator[LogLine]:
+    """The lines of logs that nothing is added to; notes where a beginning is missing."""
+    for log in logs:
+        if log.shortened:
+            wait.to_stderr(log.shortened)
+        yield from lines_of([log])
 
 
 def _coming_lines(cluster: Cluster, name: str, attempt: int | None, changed: Changed) -> Iterator[LogLine]:

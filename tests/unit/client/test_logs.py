@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from run_operator.client import log_reader
+from tests.support.api_stub import Stub, pod, run
+from tests.support.command_line import call_runctl
 
 POD = {
     "metadata": {"name": "hello-x", "labels": {"run-operator.io/attempt": "2"}},
@@ -78,3 +80,18 @@ def test_a_longer_one_says_that_its_beginning_is_missing(written, shown):
     log = read(written)
     assert log.truncated
     assert log.text.encode() == shown
+
+
+@pytest.mark.parametrize("arguments", [[], ["-f"], ["-f", "--attempt", "1"]], ids=str)
+@pytest.mark.parametrize("what", ["lines", "bytes"])
+def test_a_beginning_that_is_not_shown_is_noted_once(tmp_path, capsys, arguments, what):
+    stub = Stub(objects={"runs": [run("COMPLETED")], "pods": [pod(state="terminated")]})
+    line = b"a\n" if what == "lines" else b"a" * 999 + b"\n"
+    stub.logs["x-1"] = lambda _: iter([line * (log_reader.TAIL + 1 if what == "lines" else 3000)])
+    path = stub.kubeconfig(tmp_path, token="t")
+    try:
+        done = call_runctl("logs", "x", *arguments, "--kubeconfig", path, folder=tmp_path)
+    finally:
+        stub.stop()
+    noted = done.text.stderr + capsys.readouterr().err
+    assert noted.count("only the end is shown (kubectl logs has all)") == 1

@@ -44,11 +44,8 @@ def logs_command(
         from run_operator.client.log_reader import lines_of, read_soon
 
         for log in read_soon(cluster, printer.raw, attempt):
-            if log.truncated:
-                what = (
-                    "only the end was kept:" if log.kept else "only the end is shown (kubectl logs has all):"
-                )
-                click.echo(f"[{log.pod} {log.container}] {what}", err=True)
+            if log.shortened:
+                click.echo(log.shortened, err=True)
             for line in lines_of([log]):
                 printer.line(line)
     printer.end(follow)
