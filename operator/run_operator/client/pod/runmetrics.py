@@ -111,20 +111,13 @@ def log_metric(
     means nothing. NaN and infinity are allowed: the Run shows them as null. Raises ValueError for a key or value that
     cannot be logged (booleans, texts, None, nested lists), for `step`, which other libraries have, and nothing else.
     """
-    if overwrite is not False or single_value is not False or step is not None:
-        overwrite, single_value = _checked_flags(step, overwrite=overwrite, single_value=single_value)
     if value.__class__ is not float:
         value = _checked(value)
     if key.__class__ is not str or key not in _known_keys:
         key = _checked_key(key)
-    if value.__class__ is list:
-        what = REPLACE if overwrite else APPEND
-    elif single_value:
-        what = RESET if overwrite else SET
-    elif overwrite:
-        what, value = REPLACE, [value]
-    else:
-        what = APPEND
+    what = APPEND
+    if overwrite is not False or single_value is not False or step is not None:
+        what, value = _flagged(value, step, overwrite=overwrite, single_value=single_value)
     (_ready or _start()).record(key, what, value)
 
 
@@ -184,6 +177,16 @@ def _items(metrics: Any) -> list[tuple[Any, Any]]:
         return [(key, value) for key, value in metrics.items()]
     except Exception as error:
         raise ValueError(INVALID_METRICS) from error
+
+
+def _flagged(value: Any, step: Any, *, overwrite: Any, single_value: Any) -> tuple[str, Any]:
+    """The operation that the flags mean, and its value."""
+    overwrite, single_value = _checked_flags(step, overwrite=overwrite, single_value=single_value)
+    if value.__class__ is list:
+        return REPLACE if overwrite else APPEND, value
+    if single_value:
+        return RESET if overwrite else SET, value
+    return (REPLACE, [value]) if overwrite else (APPEND, value)
 
 
 def _checked_flags(step: Any, **flags: Any) -> list[bool]:
