@@ -8,11 +8,15 @@ after that report, and in which every pod has ended, shows all of them.
 from __future__ import annotations
 
 from enum import Enum
+from typing import Final
 
 from run_operator.api.conditions import State
 from run_operator.children import JobView
 from run_operator.children.interruption import interruption
 from run_operator.lifecycle.context import Context
+
+COUNTED: Final = 10.0
+"""Seconds until a suspended Job that counts its pods is looked at again; its own change comes sooner."""
 
 
 class Answer(Enum):
@@ -35,6 +39,15 @@ def no_pod_left(ctx: Context, job: JobView) -> Answer:
     if ctx.observed.fresh or (ctx.run.suspend and ctx.draft.state == State.STOPPED):
         return Answer.YES
     return Answer.UNKNOWN
+
+
+def is_counting(ctx: Context, job: JobView) -> bool:
+    """Whether the Job has not counted its ended pods yet, so that no other Job may take its name.
+
+    The Job controller keeps by name what it still expects of pods. Expectations of a deleted Job hold back the next one of
+    that name for five minutes.
+    """
+    return job.busy(len(ctx.lost))
 
 
 def _was_asked(ctx: Context, job: JobView) -> bool:

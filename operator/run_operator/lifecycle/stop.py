@@ -11,7 +11,7 @@ from run_operator.children import JobView
 from run_operator.lifecycle import deadlines, resolution
 from run_operator.lifecycle.context import Context, record_stop
 from run_operator.lifecycle.model import DeleteChild, Plan, SuspendChild
-from run_operator.lifecycle.no_pod_left import Answer, no_pod_left
+from run_operator.lifecycle.no_pod_left import COUNTED, Answer, is_counting, no_pod_left
 from run_operator.lifecycle.start import next_attempt
 from run_operator.workloads.builder import validate
 from run_operator.workloads.fields import WorkloadError
@@ -33,7 +33,7 @@ def stop(ctx: Context, job: JobView) -> Plan:
         ending(ctx, "asked the Job to end its pods")
         return ctx.decided(SuspendChild(job.name, job.uid))
     ended = no_pod_left(ctx, job)
-    if ended is Answer.NO:
+    if ended is Answer.NO or (not ctx.run.suspend and is_counting(ctx, job)):
         return await_pods(ctx)
     if ended is Answer.UNKNOWN:
         return Plan(reread=True)
@@ -137,6 +137,6 @@ def _kept_for_a_while(ctx: Context, leftover: JobView | None) -> Plan:
         return ctx.decided(wake_at=deadlines.due(ctx))
     known = conditions.find(ctx.draft.current.get("conditions", ()), conditions.SUSPENDED) or {}
     tidy_at = (parse(known.get("lastTransitionTime")) or ctx.now) + LEFTOVER_KEPT
-    if ctx.now < tidy_at:
-        return ctx.decided(wake_at=tidy_at)
+    if ctx.now < tidy_at or is_counting(ctx, leftover):
+        return ctx.decided(wake_at=tidy_at if ctx.now < tidy_at else ctx.now + COUNTED)
     return ctx.decided(DeleteChild(leftover.name, leftover.uid, version=leftover.resource_version))

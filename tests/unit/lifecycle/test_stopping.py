@@ -71,11 +71,28 @@ def test_an_announced_verdict_is_awaited():
     assert step(STOPPING, Observed(announced, (ASKED,), fresh=True)).status["state"] == "STOP"
 
 
-def test_a_resume_right_after_the_stop_asks_for_such_a_list_too():
-    resumed = run(status=status_of("STOPPED"))
-    assert step(resumed, Observed(LATE, (ASKED,))).reread
+@pytest.mark.parametrize(("state", "wake"), [("STOPPED", NOW + 10), ("STOP", NOW + 300)])
+def test_a_resume_right_after_the_stop_waits_until_the_job_has_counted_its_pods(state, wake):
+    """The Job controller would hold back a new Job of that name while it expects something of the old one's pods."""
+    resumed = run(status=status_of(state, transitions=[{"status": state, "time": stamp(NOW - 60)}]))
     made = step(resumed, Observed(LATE, (ASKED,), fresh=True))
-    assert (made.status["attempt"], kinds(made)) == (2, [DeleteChild, CreateWorkload])
+    assert (made.actions, made.wake_at) == ((), wake)
+    assert (made.status or resumed.status)["state"] == state
+    counted = step(resumed, Observed(job(suspend=True), (ASKED,)))
+    assert (counted.status["attempt"], kinds(counted)) == (2, [DeleteChild, CreateWorkload])
+
+
+def test_the_leftover_job_stays_until_it_has_counted_its_pods():
+    long_ago = {
+        "type": "Suspended",
+        "status": "True",
+        "reason": "JobSuspended",
+        "lastTransitionTime": stamp(NOW - 60),
+    }
+    stopped = run(suspend=True, status=status_of("STOPPED", conditions=[long_ago]))
+    made = step(stopped, Observed(LATE, (ASKED,)))
+    assert (made.actions, made.wake_at) == ((), NOW + 10)
+    assert kinds(step(stopped, Observed(job(suspend=True), (ASKED,)))) == [DeleteChild]
 
 
 def test_a_stopped_run_asks_for_no_list_again_while_its_job_still_counts():
