@@ -11,6 +11,8 @@ from run_operator.api.raw import stamp
 RESOLVED: Final = "Resolved"
 """True when Function, Task, profile and Runtime were found; only on Runs that refer to such objects."""
 RUNNING: Final = "Running"
+DEGRADED: Final = "Degraded"
+"""Reason of the condition Running: a service serves with fewer replicas than it should have."""
 SUSPENDED: Final = "Suspended"
 QUEUED: Final = "Queued"
 """True while a queue holds the Run's Job back."""
@@ -22,12 +24,18 @@ NOT_APPLIED: Final = "NotApplied"
 """True while a field of the document has no effect; only on Runs that have, or had, such a field."""
 METRICS_COMPLETE: Final = "MetricsComplete"
 """True when every received value is in status.metrics, and none is known to be missing; Unknown while more may come; only on Runs that logged."""
+RECONCILING: Final = "Reconciling"
+"""As tools with kstatus read it: on its way to what was asked for. True or not there."""
+STALLED: Final = "Stalled"
+"""The same: it failed, and waiting does not help. True or not there."""
 RECEIVING: Final = "Receiving"
 ALL_POINTS: Final = "AllPointsInStatus"
 DECIMATED: Final = "Decimated"
 WRITER_LOST: Final = "WriterLost"
 LIMIT_REACHED: Final = "LimitReached"
 
+NOT_SEEN: Final = -1
+"""`status.observedGeneration` of a Run that the operator has not looked at, as the CRD has it."""
 MAX_MESSAGE: Final = 1024
 """Characters. The API allows 32,768; a long message in every condition makes the object slow for everybody."""
 
@@ -72,6 +80,11 @@ def with_condition(
     return [new if c.get("type") == kind else c for c in conditions]
 
 
+def without(conditions: Sequence[Condition], kind: str) -> list[Condition]:
+    """All but the condition of that type."""
+    return [one for one in conditions if one.get("type") != kind]
+
+
 class State(StrEnum):
     """States of a Run; the DigitalHub SDK knows all of them."""
 
@@ -94,3 +107,18 @@ _BY_NAME: Final = {str(state): state for state in State}
 def state_of(status_state: object) -> State:
     """The state in a stored status; CREATED for a Run that the operator has not seen yet."""
     return _BY_NAME.get(str(status_state), State.CREATED)
+
+
+ON_ITS_WAY: Final = frozenset({State.CREATED, State.PENDING, State.STOP})
+
+
+def progress(state: State, running_reason: str) -> str:
+    """Which of Reconciling and Stalled is True; empty: neither, the Run is where it was asked to be.
+
+    Flux, kpt and Config Sync wait by these two (kstatus). So a tool that knows nothing of Runs waits until one runs, is
+    stopped or has completed, and fails with one that failed. `running_reason`: of the condition Running.
+    """
+    if state == State.ERROR:
+        return STALLED
+    lacks_pods = state == State.RUNNING and running_reason == DEGRADED
+    return RECONCILING if state in ON_ITS_WAY or lacks_pods else ""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
-from run_operator.api.conditions import FINAL, State, state_of
+from run_operator.api.conditions import FINAL, NOT_SEEN, State, state_of
 from run_operator.api.constants import LABEL_STEP
 from run_operator.api.raw import mappings, stamp, text
 from run_operator.api.run import Run
@@ -59,7 +59,7 @@ def _state(run: Run) -> str:
     said = state_of(run.status.get("state"))
     attempt = run.status.get("attempt")
     parts = [str(said), f"attempt {attempt}" if attempt else "no attempt yet"]
-    if run.status.get("observedGeneration") not in (None, run.generation):
+    if run.status.get("observedGeneration") not in (None, NOT_SEEN, run.generation):
         parts.append("its latest change was not looked at yet")
     if run.suspend:
         parts.append("asked to be stopped")

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from run_operator.api import conditions
-from run_operator.api.conditions import State
+from run_operator.api.conditions import DEGRADED, State
 from run_operator.api.constants import LABEL_RUN_UID
 from run_operator.api.raw import parse
 from run_operator.children import DeploymentView, ServiceView, service_address
@@ -26,7 +26,6 @@ from run_operator.workloads.builder import builder
 from run_operator.workloads.deployment import digest, replicas
 from run_operator.workloads.fields import WorkloadError
 
-DEGRADED: Final = "Degraded"
 DEGRADED_AFTER: Final = 30.0
 """Seconds after which a missing replica of a service that still answers is reported; the same for its return."""
 STEADY: Final = 10.0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from run_operator.api import conditions
@@ -78,6 +78,27 @@ class StatusBuilder:
             self._status["reason"] = reason
         else:
             self._status.pop("reason", None)
+        self._show_progress(found.get(conditions.RUNNING, ""))
+
+    def _show_progress(self, running_reason: str) -> None:
+        """Set one of the conditions that are there only while they are True, and remove the other one."""
+        true = conditions.progress(self.state, running_reason)
+        kept: Sequence[conditions.Condition] = self._status.get("conditions", ())
+        for kind in (conditions.RECONCILING, conditions.STALLED):
+            if kind != true and conditions.find(kept, kind):
+                kept = conditions.without(kept, kind)
+        if true:
+            kept = conditions.with_condition(
+                kept,
+                true,
+                status=True,
+                reason=self._status.get("reason") or self.state.capitalize(),
+                message=str(self._status.get("message") or ""),
+                now=self._now,
+                generation=self._run.generation,
+            )
+        if kept:
+            self._status["conditions"] = list(kept)
 
     def resolved(self, record: dict[str, Any] | None) -> None:
         """Set the record of Function, Task, profile and Runtime for all later attempts; None: remove it and its condition."""
@@ -85,7 +106,7 @@ class StatusBuilder:
             self._status["resolved"] = record
             return
         self._status.pop("resolved", None)
-        kept = [c for c in self._status.get("conditions", ()) if c.get("type") != conditions.RESOLVED]
+        kept = conditions.without(self._status.get("conditions", ()), conditions.RESOLVED)
         if len(kept) < len(self._status.get("conditions", ())):
             self._status["conditions"] = kept
 

@@ -54,7 +54,9 @@ def test_the_operator_serves_its_namespaces_and_has_no_right_in_others(
         teams["team-b"].patch_run("logs", {"spec": {"suspend": True}})
         teams["team-b"].becomes("logs", "STOPPED")
         wait_for("the story", lambda: teams["team-b"].items("events", "--field-selector=reason=Suspended"))
-        assert teams["team-c"].status("hello") == {"state": "CREATED"}, "as the CRD has it"
+        assert teams["team-c"].status("hello") == {"state": "CREATED", "observedGeneration": -1}, (
+            "as the CRD has it"
+        )
         refused = {
             code for _, labels, _ in operator.metrics() if (code := labels.get("code")) in ("401", "403")
         }
