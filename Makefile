@@ -83,6 +83,12 @@ screenshots: $(PAGE_STAMP) ## Make the pictures of the page in docs/pictures ane
 test-integration: binaries $(SDK_STAMPS) ## A real API server with fake nodes
 	@$(BIN)/python -m pytest tests/integration -q $(WORKERS)
 
+promtool: $(STAMP) ## Alerts and panels by Prometheus' own program, which is built once: some minutes
+	@$(BIN)/python -m pytest tests/promtool -q
+
+test-kueue: binaries ## Runs in a queue of a real Kueue, whose manager is built once: some minutes
+	@$(BIN)/python -m pytest tests/kueue -q
+
 sdk-environments: $(SDK_STAMPS) ## Make .venv-sdk and .venv-sdk-next with both lines of the DigitalHub SDK
 
 sdk-lines: binaries $(SDK_STAMPS) ## The day of a person with both lines of the DigitalHub SDK, as a table

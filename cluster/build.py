@@ -25,10 +25,10 @@ _VERSION: Final = "k8s.io/component-base/version"
 LDFLAGS: Final = {
     "kubernetes": f"-s -w -X {_VERSION}.gitVersion=v{KUBERNETES} -X {_VERSION}.gitMajor=1 -X {_VERSION}.gitMinor=35",
 }
-TAGS: Final = {"containerd": "no_btrfs,no_devmapper,no_zfs"}
+TAGS: Final = {"containerd": "no_btrfs,no_devmapper,no_zfs", "promtool": "remove_all_sd"}
 MODULES: Final = SOURCE / "go"
 MODULE_NAMES: Final = tuple(sorted(path.parent.name for path in MODULES.glob("*/go.mod")))
-BESIDE: Final = frozenset({"helm", "jobset", "oidc"})
+BESIDE: Final = frozenset({"helm", "jobset", "kueue", "oidc", "promtool"})
 """Programs that no cluster runs: tests and benches start them."""
 
 

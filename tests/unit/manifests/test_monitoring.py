@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import re
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import pytest
-import yaml
+
+from tests.support.monitoring import panels, rules
 
 ROOT = Path(__file__).parents[3]
-FOLDER = ROOT / "manifests" / "components" / "monitoring"
 DEFINED = re.compile(
     r'(Counter|Histogram|\w*Gauge\w*|CounterMetricFamily|_one|_many|_gauge)\(\s*"(run_operator_\w+)"'
 )
@@ -34,17 +32,6 @@ def metrics() -> set[str]:
                 found |= {f"{name}_{part}" for part in ("bucket", "sum", "count")}
             else:
                 found.add(name)
-    return found
-
-
-def rules() -> list[dict[str, Any]]:
-    document = yaml.safe_load((FOLDER / "prometheus-rule.yaml").read_text())
-    return [rule for group in document["spec"]["groups"] for rule in group["rules"]]
-
-
-def panels() -> list[dict[str, Any]]:
-    text = yaml.safe_load((FOLDER / "dashboard.yaml").read_text())["data"]["run-operator.json"]
-    found: list[dict[str, Any]] = json.loads(text)["panels"]
     return found
 
 
