@@ -126,6 +126,12 @@ class Settings:
         "https://HOST:PORT where pods reach the ingest; empty: they send no metrics.",
         callback=_checked_url,
     )
+    ingest_hosts: tuple[str, ...] = setting(
+        (),
+        "Further names and addresses in the certificate of the ingest, by which pods of an earlier version know it; repeatable.",
+        flag="--ingest-host",
+        multiple=True,
+    )
     ingest_ca_secret: str = setting(
         "run-operator-ingest-ca", "Secret with the key of the certificate authority of the ingest."
     )

@@ -64,6 +64,7 @@ class IngestService:
             settings.ingest_bind_address.port,
             settings.pod_namespace,
             settings.ingest_ca_secret,
+            settings.ingest_hosts,
         )
         pace = Pace(bytes_per_second=settings.ingest_bytes_per_second, interval=settings.ingest_interval)
         self._api = api

@@ -54,11 +54,13 @@ class Endpoint:
     """The operator's own namespace, which has the Secret of the authority."""
     secret: str = "run-operator-ingest-ca"  # noqa: S105 - a name
     """Name of that Secret."""
+    more_hosts: tuple[str, ...] = ()
+    """Names and addresses by which pods of an earlier version know the ingest."""
 
     @property
     def hosts(self) -> tuple[str, ...]:
         """Names and addresses in the certificate."""
-        return (urlsplit(self.url).hostname or "localhost",)
+        return (urlsplit(self.url).hostname or "localhost", *self.more_hosts)
 
 
 class Ingest:

@@ -65,7 +65,9 @@ class Kubelet(threading.Thread):
             for one in container["env"]
             if one["name"].startswith(OURS)
         }
-        settings = {name.lower(): value for name, value in given.items() if not name.endswith("_URL")}
+        settings = {
+            name.lower(): value for name, value in given.items() if not name.endswith(("_URL", "_HOSTS"))
+        }
         operator = OperatorProcess(account, self._folder / "operator.log", NAMESPACE, **settings)
         operator.start()
         self._operator, self._of = operator, uid
