@@ -23,9 +23,9 @@ from run_operator.kube.client import Api
 from run_operator.kube.resource import JOBS, RUNS
 from run_operator.workloads.builder import build
 from run_operator.workloads.types import Options
-from tests.load.jobset import JOBSETS, JobSetManager
 from tests.load.schema_cost import report
 from tests.load.stage import connected, cpu_seconds, perform, stage
+from tests.support.controller_manager import JOBSETS, JobSetManager
 from tests.support.harness import OperatorProcess, Person, cluster_name, run_object
 
 CONCURRENCY = 16
