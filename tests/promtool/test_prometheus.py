@@ -74,7 +74,7 @@ FIRES: dict[str, tuple[dict[str, str], dict[str, str], str]] = {
     ),
     "RunOperatorMemory": ({MEMORY: "500000000x60"}, {MEMORY: "150000000x60"}, "6m"),
 }
-"""Alert to the samples of a bad night, those of a good one (one a minute), and when the bad one is told by then."""
+"""Alert to the samples of a bad night, those of a good one (one a minute), and the time by which the bad one is reported."""
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import base64
+import os
+import shutil
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Final, Self
 
@@ -21,14 +24,14 @@ class ControllerManager:
     """A context manager; the first one builds the program. `scratch` is an empty folder."""
 
     name: ClassVar[str]
-    """Of the folder in `cluster/go` and of the program in it."""
+    """The name of the folder in `cluster/go`, and of the program in it."""
     module: ClassVar[str]
     components: ClassVar[str] = "config/components"
     """Where the module has its manifests."""
 
     def __init__(self, person: Person, scratch: Path) -> None:
         self._person = person
-        self._scratch = scratch
+        self.scratch = scratch
         self._health = free_port()
         self._port = free_port()
         self._process: subprocess.Popen[bytes] | None = None
@@ -40,17 +43,19 @@ class ControllerManager:
         return self._process.pid
 
     def __enter__(self) -> Self:
-        authority = Authority(self._scratch)
+        authority = Authority(self.scratch)
         authority.server("tls", ["127.0.0.1"])
         program, source = build(self.name) / self.name, self._source()
         self._person.kubectl("apply", "--server-side", "-f", str(source / "crd" / "bases"))
         self._person.established("crd", "--all")
-        configuration = self._scratch / "configuration.yaml"
+        configuration = self.scratch / "configuration.yaml"
         configuration.write_text(yaml.safe_dump(self._everywhere() | self.configuration()))
-        log_file = self._scratch / "manager.log"
+        log_file = self.scratch / "manager.log"
         with log_file.open("ab") as log:
             command = [program, f"--config={configuration}", f"--kubeconfig={self._person.kubeconfig}"]
-            self._process = subprocess.Popen([*command, *self.flags()], stdout=log, stderr=log)
+            self._process = subprocess.Popen(
+                self.start_command([*command, *self.flags()]), stdout=log, stderr=log
+            )
         try:
             wait_until_ready(f"the manager of {self.name}", self._process, self._health, log_file)
             self._person.apply(self._webhooks(source))
@@ -66,12 +71,16 @@ class ControllerManager:
             process.wait()
 
     def configuration(self) -> dict[str, Any]:
-        """What the manager is told beside its ports: at least which kind of configuration it is."""
+        """Settings of the manager beside its ports: at least the kind of its configuration."""
         raise NotImplementedError
 
     def flags(self) -> list[str]:
         """More of its command line."""
         return []
+
+    def start_command(self, command: Sequence[str | Path]) -> Sequence[str | Path]:
+        """How it is started."""
+        return command
 
     def webhook(self, hook: dict[str, Any]) -> bool:
         """Whether the API server asks it; `hook` may be changed."""
@@ -81,14 +90,14 @@ class ControllerManager:
         return {
             "leaderElection": {"leaderElect": False},
             "internalCertManagement": {"enable": False},
-            "webhook": {"host": "127.0.0.1", "port": self._port, "certDir": str(self._scratch)},
+            "webhook": {"host": "127.0.0.1", "port": self._port, "certDir": str(self.scratch)},
             "metrics": {"bindAddress": "0"},
             "health": {"healthProbeBindAddress": f"127.0.0.1:{self._health}"},
         }
 
     def _webhooks(self, source: Path) -> list[dict[str, Any]]:
         """Those of its installation, at this process's address."""
-        authority = base64.b64encode((self._scratch / "ca.crt").read_bytes()).decode()
+        authority = base64.b64encode((self.scratch / "ca.crt").read_bytes()).decode()
         found = list(yaml.safe_load_all((source / "webhook" / "manifests.yaml").read_text()))
         for configuration in found:
             configuration["webhooks"] = [one for one in configuration["webhooks"] if self.webhook(one)]
@@ -142,6 +151,15 @@ class KueueManager(ControllerManager):
     def flags(self) -> list[str]:
         """Without the extra API server that shows what waits."""
         return ["--feature-gates=VisibilityOnDemand=false"]
+
+    def start_command(self, command: Sequence[str | Path]) -> Sequence[str | Path]:
+        """It wants a certificate of its metrics below /etc, also where it serves none: so it gets an /etc of its own."""
+        certificates = self.scratch / "etc" / "kueue" / "metrics" / "certs"
+        certificates.mkdir(parents=True)
+        for name in ("tls.crt", "tls.key"):
+            shutil.copy(self.scratch / name, certificates)
+        alone = ["unshare", "--mount", *(["--user", "--map-root-user"] if os.geteuid() else [])]
+        return [*alone, "sh", "-c", 'mount --bind "$0" /etc && exec "$@"', self.scratch / "etc", *command]
 
     def webhook(self, hook: dict[str, Any]) -> bool:
         """Those of its own kinds and of Jobs."""

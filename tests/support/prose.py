@@ -42,6 +42,8 @@ RIDDLE: Final = re.compile(
 """A sentence of a docstring or a comment whose subject is a clause (`What it holds is acceptable.`), or elided (`Of a Run.`)."""
 OURS: Final = (Path(__file__).resolve(), ROOT / "tests/unit/docs/test_prose.py")
 """Files that hold the words as examples."""
+EARLIER: Final = ROOT / "tests/data/earlier"
+"""What an earlier version wrote, in its words."""
 NAMES: Final = {"book", "shelf", "keeper", "homeless", "patience", "wish", "wishes"}
 """Parts of names of modules, classes and functions that docs/glossary.md replaces."""
 
@@ -52,7 +54,11 @@ def files() -> Iterator[Path]:
         path = ROOT / place
         found = [path] if path.is_file() else sorted(path.rglob("*"))
         for one in found:
-            if one.suffix in (".md", ".yaml", ".py") and one.resolve() not in OURS:
+            if (
+                one.suffix in (".md", ".yaml", ".py")
+                and one.resolve() not in OURS
+                and EARLIER not in one.parents
+            ):
                 yield one
 
 

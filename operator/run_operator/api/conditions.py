@@ -113,7 +113,7 @@ ON_ITS_WAY: Final = frozenset({State.CREATED, State.PENDING, State.STOP})
 
 
 def progress(state: State, running_reason: str) -> str:
-    """Which of Reconciling and Stalled is True; empty: neither, the Run is where it was asked to be.
+    """The one of Reconciling and Stalled that is True; empty: neither, the Run is where it was asked to be.
 
     Flux, kpt and Config Sync wait by these two (kstatus). So a tool that knows nothing of Runs waits until one runs, is
     stopped or has completed, and fails with one that failed. `running_reason`: of the condition Running.

@@ -35,7 +35,7 @@ from tests.support.terminal import Terminal
 NAME = cluster_name("upgrade")
 VERSION = "7872fb6"
 HOST = "run-operator-metrics.run-operator.svc"
-"""Of the ingest, as pods of that version know it."""
+"""The ingest, as pods of that version know it."""
 PROGRAM = """
 import socket, sys
 looked_up = socket.getaddrinfo
