@@ -89,6 +89,11 @@ promtool: $(STAMP) ## Alerts and panels by Prometheus' own program, which is bui
 test-kueue: binaries ## Runs in a queue of a real Kueue, whose manager is built once: some minutes
 	@$(BIN)/python -m pytest tests/kueue -q
 
+MINORS ?= 1.36 1.37
+matrix: binaries $(SDK_STAMPS) ## Integration against three minors of Kubernetes: the usual one, then MINORS, each built once
+	@$(BIN)/python -m pytest tests/integration -q $(WORKERS)
+	@for minor in $(MINORS); do echo "Kubernetes $$minor"; RUN_OPERATOR_KUBERNETES=$$minor $(BIN)/python -m pytest tests/integration -q $(WORKERS) || exit 1; done
+
 sdk-environments: $(SDK_STAMPS) ## Make .venv-sdk and .venv-sdk-next with both lines of the DigitalHub SDK
 
 sdk-lines: binaries $(SDK_STAMPS) ## The day of a person with both lines of the DigitalHub SDK, as a table

@@ -20,22 +20,22 @@ from cluster.progress import Step, step
 
 USUAL_GO: Final = "/usr/local/go/bin/go"
 OLDEST_GO: Final = (1, 26, 6)
-KUBERNETES: Final = "1.35.4"
+KUBERNETES: Final = "kubernetes"
+MINOR: Final = "RUN_OPERATOR_KUBERNETES"
+"""Variable with another minor than the usual one, as 1.36: then `go/kubernetes-1.36` is built and started, a control plane alone."""
 _VERSION: Final = "k8s.io/component-base/version"
-LDFLAGS: Final = {
-    "kubernetes": f"-s -w -X {_VERSION}.gitVersion=v{KUBERNETES} -X {_VERSION}.gitMajor=1 -X {_VERSION}.gitMinor=35",
-}
 TAGS: Final = {"containerd": "no_btrfs,no_devmapper,no_zfs", "promtool": "remove_all_sd"}
 MODULES: Final = SOURCE / "go"
 MODULE_NAMES: Final = tuple(sorted(path.parent.name for path in MODULES.glob("*/go.mod")))
-BESIDE: Final = frozenset({"helm", "jobset", "kueue", "oidc", "promtool"})
-"""Programs that no cluster runs: tests and benches start them."""
+OTHER_MINORS: Final = frozenset(name for name in MODULE_NAMES if name.startswith(f"{KUBERNETES}-"))
+BESIDE: Final = frozenset({"helm", "jobset", "kueue", "oidc", "promtool"}) | OTHER_MINORS
+"""Programs that no cluster runs by itself: tests and benches start them, `make matrix` the other minors."""
 
 
 def build(module: str) -> Path:
     """The folder with the programs of `cluster/go/<module>`, built first if need be. Raises ClusterError."""
-    source = MODULES / module
-    target = cache() / "bin" / f"{module}-{_digest(source)}"
+    source = MODULES / _chosen(module)
+    target = cache() / "bin" / f"{source.name}-{_digest(source)}"
     if target.is_dir():
         return target
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -44,6 +44,28 @@ def build(module: str) -> Path:
             with step(f"building {module}") as current:
                 _compile(module, source, target, current)
     return target
+
+
+def _chosen(module: str) -> str:
+    """The folder of a module: of Kubernetes, that of the chosen minor. Raises ClusterError."""
+    minor = os.environ.get(MINOR, "")
+    if module != KUBERNETES or not minor:
+        return module
+    if f"{module}-{minor}" not in OTHER_MINORS:
+        known = ", ".join(sorted(name.partition("-")[2] for name in OTHER_MINORS))
+        raise ClusterError(
+            f"{MINOR} is {minor}, and there is no such Kubernetes here: it may be {known}, or empty"
+        )
+    return f"{module}-{minor}"
+
+
+def _ldflags(source: Path) -> str | None:
+    """What Kubernetes is told is its version: the one that its go.mod requires."""
+    found = re.search(r"\tk8s\.io/kubernetes v((\d+)\.(\d+)\.\d+) ", (source / "go.mod").read_text())
+    if not source.name.startswith(KUBERNETES) or not found:
+        return None
+    version, major, minor = found.groups()
+    return f"-s -w -X {_VERSION}.gitVersion=v{version} -X {_VERSION}.gitMajor={major} -X {_VERSION}.gitMinor={minor}"
 
 
 def link_kubectl() -> None:
@@ -87,7 +109,7 @@ def _compile(module: str, source: Path, target: Path, current: Step) -> None:
             "-trimpath",
             "-gcflags=all=-dwarf=false",  # what the linker strips need not be written: less work for the compiler
             "-ldflags",
-            LDFLAGS.get(module, "-s -w"),
+            _ldflags(source) or "-s -w",
             "-o",
             f"{scratch}/",
         ]
@@ -144,7 +166,7 @@ def _environment() -> dict[str, str]:
 
 def _digest(source: Path) -> str:
     """By content: the pinned modules, our own sources, the way of building."""
-    found = hashlib.sha256(repr((LDFLAGS.get(source.name), TAGS.get(source.name))).encode())
+    found = hashlib.sha256(repr((_ldflags(source), TAGS.get(source.name))).encode())
     for path in sorted(source.rglob("*")):
         if path.is_file():
             found.update(path.relative_to(source).as_posix().encode() + b"\0" + path.read_bytes())
