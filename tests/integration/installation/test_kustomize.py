@@ -64,6 +64,7 @@ def test_another_namespace_prefix_and_suffix_reach_every_place_that_names_them(p
     url = "https://acme-run-operator-ingest-b.ml-system.svc:8443"
     assert env["RUN_OPERATOR_INGEST_URL"] == env["RUN_OPERATOR_POD_API_URL"] == url
     assert one(objects, "Service", "run-operator-ingest")["spec"]["ports"][0]["port"] == 8443
+    assert env["RUN_OPERATOR_INGEST_HOSTS"] == "acme-run-operator-metrics-b.ml-system.svc"
     for variable in ("RUN_OPERATOR_INGEST_CA_SECRET", "RUN_OPERATOR_GATEWAY_TLS_SECRET"):
         name = env[variable].removeprefix("acme-").removesuffix("-b")
         assert one(objects, "Secret", name)

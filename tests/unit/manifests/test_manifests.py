@@ -142,6 +142,15 @@ def test_the_service_of_the_ingest_leads_where_the_pods_are_sent():
     assert scrapes["from"] == [{"namespaceSelector": {"matchLabels": {"metrics": "enabled"}}}]
 
 
+def test_pods_of_the_first_version_find_the_ingest_where_it_was():
+    container = documents("deployment.yaml")[0]["spec"]["template"]["spec"]["containers"][0]
+    env = {entry["name"]: entry.get("value", "") for entry in container["env"]}
+    (service,) = documents("metrics-service.yaml")
+    assert env["METRICS_SERVICE"] == service["metadata"]["name"] == "run-operator-metrics"
+    assert env["RUN_OPERATOR_INGEST_HOSTS"] == "$(METRICS_SERVICE).$(POD_NAMESPACE).svc"
+    assert {"port": 8443, "targetPort": "ingest"}.items() <= service["spec"]["ports"][1].items()
+
+
 def test_the_operators_pod_is_restricted():
     deployment = yaml.safe_load((ROOT / "manifests" / "base" / "deployment.yaml").read_text())
     spec = deployment["spec"]["template"]["spec"]
