@@ -52,10 +52,8 @@ class ControllerManager:
         configuration.write_text(yaml.safe_dump(self._everywhere() | self.configuration()))
         log_file = self.scratch / "manager.log"
         with log_file.open("ab") as log:
-            command = [program, f"--config={configuration}", f"--kubeconfig={self._person.kubeconfig}"]
-            self._process = subprocess.Popen(
-                self.start_command([*command, *self.flags()]), stdout=log, stderr=log
-            )
+            settings = (f"--config={configuration}", f"--kubeconfig={self._person.kubeconfig}", *self.flags())
+            self._process = subprocess.Popen(self.start_command([program, *settings]), stdout=log, stderr=log)
         try:
             wait_until_ready(f"the manager of {self.name}", self._process, self._health, log_file)
             self._person.apply(self._webhooks(source))
@@ -164,4 +162,4 @@ class KueueManager(ControllerManager):
     def webhook(self, hook: dict[str, Any]) -> bool:
         """Those of its own kinds and of Jobs."""
         rule = hook["rules"][0]
-        return rule["apiGroups"] == ["kueue.x-k8s.io"] or rule["resources"] == ["jobs"]
+        return bool(rule["apiGroups"] == ["kueue.x-k8s.io"] or rule["resources"] == ["jobs"])
