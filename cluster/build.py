@@ -60,7 +60,7 @@ def _chosen(module: str) -> str:
 
 
 def _ldflags(source: Path) -> str | None:
-    """What Kubernetes is told is its version: the one that its go.mod requires."""
+    """The version that Kubernetes says it has is the one that its go.mod requires."""
     found = re.search(r"\tk8s\.io/kubernetes v((\d+)\.(\d+)\.\d+) ", (source / "go.mod").read_text())
     if not source.name.startswith(KUBERNETES) or not found:
         return None
