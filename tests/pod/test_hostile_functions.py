@@ -72,6 +72,54 @@ class TestEnds:
         assert "run_runner" not in ended.errors
         assert ingest.received == []
 
+    @pytest.mark.parametrize(
+        "before",
+        [
+            "sys.stdout.close()",
+            "sys.stderr.close()",
+            "sys.stdout = sys.stderr = None",
+            "sys.stderr = io.StringIO()",
+            "builtins.print = None",
+            "shutil.rmtree(os.getcwd())",
+        ],
+    )
+    def test_its_reason_is_there_whatever_the_function_did_before(self, pod, before):
+        ended = pod.run(
+            f"import builtins, io, os, shutil, sys\ndef run():\n    {before}\n    raise ValueError('after')\n"
+        )
+        assert (ended.code, ended.words) == (1, "HandlerFailed: ValueError: after")
+        assert ended.errors.splitlines()[-2:] == ["ValueError: after", "HandlerFailed: ValueError: after"]
+        assert "run_runner" not in ended.errors
+
+    @pytest.mark.parametrize("before", ["os.close(1)", "os.closerange(0, 99)", "sys.stdout.close()"])
+    def test_its_results_are_stored_without_its_streams(self, pod, ingest, before):
+        ingest.faults.append(503)
+        ended = pod.run(f"import os, sys\ndef run():\n    {before}\n    return 2\n")
+        assert (ended.code, ended.words) == (0, "")
+        assert ingest.received[0]["results"] == {"output_0": 2}
+
+    @pytest.mark.parametrize(
+        ("code", "words"),
+        [
+            ("def run():\n    raise Odd\n", "HandlerFailed: main.Odd: <exception str() failed>"),
+            ("def run():\n    sys.exit(Odd())\n", "HandlerFailed: the function called sys.exit(Odd) while running the handler"),
+            ("sys.exit(Odd())\n", "ImportFailed: main.py calls sys.exit(Odd) while it is imported"),
+            ("def run():\n    traceback.format_exception_only = None\n    1 / 0\n", "HandlerFailed: ZeroDivisionError"),
+        ],
+    )  # fmt: skip
+    def test_what_cannot_be_shown_is_named(self, pod, code, words):
+        odd = "import sys, traceback\nclass Odd(Exception):\n    def __repr__(self):\n        raise RuntimeError\n    __str__ = __repr__\n"
+        ended = pod.run(odd + code)
+        assert (ended.code, ended.words) == (1, words)
+        assert "run_runner" not in ended.errors
+
+    def test_an_init_function_that_exits(self, pod):
+        ended = pod.run(
+            "import sys\ndef init(context):\n    sys.exit(4)\ndef run():\n    pass\n", init_function="init"
+        )
+        assert ended.code == 4
+        assert ended.words == "InitFailed: the function called sys.exit(4) while running the init function"
+
     def test_a_credential_is_in_no_reason(self, pod):
         variables = {"DB_PASSWORD": "hunter2-hunter2", "TOKEN_FILE": "/var/run/token"}
         code = (

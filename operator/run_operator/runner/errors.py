@@ -45,9 +45,20 @@ class Stopped(SystemExit):
     """SIGTERM: raised in whatever the function does just now, so that it can clean up."""
 
 
+def exit_call(error: SystemExit) -> str:
+    """The call of sys.exit as the function wrote it."""
+    try:
+        return f"sys.exit({error.code!r})"
+    except Exception:  # noqa: BLE001 - it is an object of the function, which cannot be shown
+        return f"sys.exit({type(error.code).__name__})"
+
+
 def last_line(error: BaseException) -> str:
     """The exception as the last line of its traceback shows it, on one line."""
-    text = "".join(traceback.format_exception_only(type(error), error)).strip()
+    try:
+        text = "".join(traceback.format_exception_only(type(error), error)).strip()
+    except Exception:  # noqa: BLE001 - it is an object of the function, which may have changed the library too
+        return type(error).__name__
     if isinstance(error, SyntaxError):
         where = f" ({error.filename}, line {error.lineno})" if error.lineno else ""
         return f"{type(error).__name__}: {error.msg}{where}"

@@ -9,7 +9,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any, Callable, NamedTuple
 
-from .errors import HANDLER_NOT_FOUND, IMPORT_FAILED, RunnerError, Stopped, last_line
+from .errors import HANDLER_NOT_FOUND, IMPORT_FAILED, RunnerError, Stopped, exit_call, last_line
 from .source_files import MAIN
 from .traces import show
 
@@ -74,9 +74,7 @@ def _import(path: str, folder: str) -> ModuleType:
     except Stopped:
         raise
     except SystemExit as error:
-        raise RunnerError(
-            IMPORT_FAILED, f"{path} calls sys.exit({error.code}) while it is imported"
-        ) from error
+        raise RunnerError(IMPORT_FAILED, f"{path} calls {exit_call(error)} while it is imported") from error
     except BaseException as error:
         show(error)
         raise RunnerError(IMPORT_FAILED, f"{path} cannot be imported: {last_line(error)}") from error

@@ -24,6 +24,7 @@ from .errors import (
     SERVER_FAILED,
     RunnerError,
     Stopped,
+    exit_call,
     last_line,
 )
 from .forks import guard
@@ -32,7 +33,7 @@ from .masking import without_secrets
 from .mlflow_run import AddOnImport
 from .requirements import install
 from .source_files import place
-from .traces import show
+from .traces import say, show
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -123,9 +124,9 @@ class Runner:
         return 0
 
     def _failed(self, error: RunnerError) -> int:
-        print(without_secrets(f"{error.reason}: {error.message}"), file=sys.stderr, flush=True)
         if os.getpid() == self._pid:
             report.end(error.reason, error.message)
+        say(without_secrets(f"{error.reason}: {error.message}\n"))
         return error.code
 
     def prepared(
@@ -249,10 +250,10 @@ class Runner:
             return 0
         number = code if isinstance(code, int) else 1
         if not isinstance(error, Stopped):
-            said = f"the function called sys.exit({code!r}) while {self.stage}"
-            print(said, file=sys.stderr, flush=True)
+            said = f"the function called {exit_call(error)} while {self.stage}"
             if os.getpid() == self._pid:
-                report.end(HANDLER_FAILED, said)
+                report.end(REASONS_OF_STAGES.get(self.stage, HANDLER_FAILED), said)
+            say(without_secrets(f"{said}\n"))
         return number & 0xFF or 1
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Callable
 
 from .errors import RESULTS_NOT_STORED, RunnerError
 from .masking import without_secrets
+from .traces import STDOUT, say
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -46,7 +47,7 @@ def send(
         if status and status not in PASSING:
             raise RunnerError(RESULTS_NOT_STORED, f"the results were refused: {said}")
         if said != why:
-            print(f"the results are not stored yet: {said}", flush=True)
+            say(f"the results are not stored yet: {said}\n", STDOUT)
             why = said
         if clock() + pause > deadline:
             raise RunnerError(

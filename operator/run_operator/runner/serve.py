@@ -7,13 +7,13 @@ import inspect
 import os
 import signal
 import socket
-import sys
 from typing import TYPE_CHECKING, Any, Callable
 
 from . import report
 from .asgi import Application
 from .errors import INVALID_ARGUMENTS, SERVER_FAILED, RunnerError, Stopped
 from .masking import without_secrets
+from .traces import STDOUT, say
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -56,7 +56,7 @@ def serve(runner: Any) -> int:
         os.environ[ENV_SUPERVISOR] = str(os.getpid())
         application = f"{__package__}.serve:worker"
         settings |= {"factory": True, "workers": workers}
-    print(f"serving on port {settings['port']} with {workers} worker{'s' if workers > 1 else ''}", flush=True)
+    say(f"serving on port {settings['port']} with {workers} worker{'s' if workers > 1 else ''}\n", STDOUT)
     try:
         uvicorn.run(application, **settings)
     except Stopped:
@@ -84,8 +84,8 @@ def worker() -> Application:
         runner = Runner()
         return make(runner, runner.again(), os.getpid())
     except RunnerError as error:
-        print(without_secrets(f"{error.reason}: {error.message}"), file=sys.stderr, flush=True)
         report.end(error.reason, error.message)
+        say(without_secrets(f"{error.reason}: {error.message}\n"))
         os.kill(int(os.environ[ENV_SUPERVISOR]), signal.SIGTERM)
         raise SystemExit(1) from error
 
