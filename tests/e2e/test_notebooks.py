@@ -5,9 +5,11 @@ As in its own notebooks, nothing but the SDK's variables says where they are. Wh
 * a few rows of the same shape in place of the city's download (s1-etl);
 * the SDK of the notebook and the packages that a function asks for come from a wheel index in the cluster;
 * MLServer is that of its wheels (requirements/mlserver.lock), under the name of the image that the shipped ClusterRuntime names;
+* dbt, the platform's package for it and PostgreSQL are those of requirements/dbt.lock, the program under the name of the image that the
+  shipped ClusterRuntime names (s2-dbt);
 * Debian's Python 3.11 for the tutorials' PYTHON3_10, as the cluster has one Python.
 
-Not here: s2-dbt, s4-mlflow to s10, which need a database, GPUs, KubeAI, or packages of a gigabyte (docs/runtimes.md).
+Not here: s4-mlflow to s10 as a whole, which need GPUs, KubeAI, or packages of a gigabyte (docs/runtimes.md).
 """
 
 from __future__ import annotations
@@ -29,6 +31,7 @@ import pytest
 from cluster.full import load_images
 from cluster.paths import Home
 from tests.e2e.conftest import NAME, newcomer
+from tests.support import dbt_image
 from tests.support.gateway_process import account
 from tests.support.harness import REPOSITORY, Person, wait_for
 from tests.support.index_pod import name_index, serve_wheels
@@ -41,6 +44,9 @@ pytestmark = pytest.mark.timeout(1800)
 LONGEST = 1200
 """Seconds for a notebook: four of them run side by side, and install packages for each of their functions."""
 
+FUNCTIONS = "run-operator.local/python-runtime:3.10"
+"""The image of Python functions."""
+STORE = "run-operator-store"
 NOTEBOOKS = REPOSITORY / "tests" / "support" / "notebooks"
 HOURS = [f"{hour:02}:00-{hour + 1:02}:00" for hour in range(24)]
 FIELDS = [
@@ -117,12 +123,13 @@ runpy.run_path("/files/notebook.py", run_name="__main__")
 """
 
 
-def begin(person: Person, name: str, **variables: str) -> None:
+def begin(person: Person, name: str, image: str = FUNCTIONS, **variables: str) -> None:
     """Run a notebook in a pod with the image of Python functions, which has the SDK, beside an index of its own.
 
     `name`: of the program; NAME_functions.py is its file src/functions.py, NAME_pipeline.py its src/pipeline.py and so on.
     """
-    give_a_store(person)
+    if not person.get("secret", STORE):
+        give_a_store(person)
     name_index(person, serve_wheels(person, {**downloaded("numpy<2", *MORE), **stand_ins()}))
     home = Person(person.kubeconfig, "run-operator")
     authority = base64.b64decode(home.get("secret", "run-operator-gateway-tls")["data"]["ca.crt"]).decode()
@@ -134,10 +141,9 @@ def begin(person: Person, name: str, **variables: str) -> None:
         "DHCORE_ENDPOINT": "https://run-operator-gateway.run-operator.svc:8443", "REQUESTS_CA_BUNDLE": "/files/ca.crt",
         "DHCORE_ACCESS_TOKEN": account(person, "notebook", "edit"), "MORE": " ".join(MORE), **variables,
     }  # fmt: skip
-    given = ("run-operator-store", "run-operator-requirements")
+    given = (STORE, "run-operator-requirements")
     secrets = {"envFrom": [{"secretRef": {"name": one}} for one in given]}
     command = ["python3", "-W", "ignore", "-c", RUN]
-    image = "run-operator.local/python-runtime:3.10"
     person.apply(pod("notebook", image, command, "notebook", known, **secrets))
 
 
@@ -163,37 +169,59 @@ def give_a_store(person: Person) -> None:
     subprocess.run(command, cwd=REPOSITORY, check=True, timeout=120)
 
 
-def serve_data(person: Person) -> str:
-    """The address of the city's data, as the cluster has it."""
-    person.apply(config_map("data", {"data.csv": data_set()}))
+def serve_data(person: Person, text: str) -> str:
+    """The address of a file, as the cluster has it."""
+    person.apply(config_map("data", {"data.csv": text}))
     serve = ["python3", "-m", "http.server", "--directory", "/files", "8000"]
     person.apply(pod("data", "docker.io/library/python:3.12-slim", serve, "data", {}))
-    service = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "data"}}
-    person.apply(
-        service | {"spec": {"selector": {"app": "data"}, "ports": [{"port": 80, "targetPort": 8000}]}}
-    )
+    person.apply(service("data", 80, 8000))
     person.kubectl("wait", "--for=condition=Ready", "pod/data", "--timeout=60s")
     return f"http://data.{person.namespace}.svc/data.csv"
 
 
-BEGUN = ("sklearn", "etl", "tutorials", "person")
+def service(name: str, port: int, target: int) -> dict[str, Any]:
+    """The address of a pod of that name."""
+    spec = {"selector": {"app": name}, "ports": [{"port": port, "targetPort": target}]}
+    return {"apiVersion": "v1", "kind": "Service", "metadata": {"name": name}, "spec": spec}
+
+
+EMPLOYEES = "EMPLOYEE_ID,FIRST_NAME,DEPARTMENT_ID\n120,Matthew,50\n121,Adam,50\n200,Jennifer,10\n"
+
+
+def serve_database(person: Person) -> None:
+    """A PostgreSQL in the project, and its address beside that of the file store, where every pod of the project finds it."""
+    give_a_store(person)
+    names = {"DB_HOST": "database", "DB_PORT": "5432", "DB_DATABASE": "postgres", "DB_USERNAME": "postgres", "DB_PASSWORD": "for-the-test"}  # fmt: skip
+    person.kubectl("patch", "secret", STORE, "--type=merge", "-p", json.dumps({"stringData": names}))
+    person.apply(config_map("none", {}))
+    person.apply(pod("database", dbt_image.REFERENCE, dbt_image.SERVE_DATABASE, "none", {"PGPASSWORD": names["DB_PASSWORD"]},
+                     readinessProbe={"tcpSocket": {"port": 5432}, "periodSeconds": 1}))  # fmt: skip
+    person.apply(service("database", 5432, 5432))
+    person.kubectl("wait", "--for=condition=Ready", "pod/database", "--timeout=60s")
+
+
+BEGUN = ("sklearn", "etl", "dbt", "tutorials", "person")
+RUNTIMES = ("sklearnserve", "dbt")
 
 
 @pytest.fixture(scope="module")
 def notebooks(kubeconfig: Path, python_runtime: None) -> Iterator[dict[str, Person]]:
     """All of them, begun side by side: a notebook waits most of its time, five seconds each time it looks."""
-    load_images(Home(NAME), [mlserver_image()])
+    load_images(Home(NAME), [mlserver_image(), dbt_image.dbt_image()])
     with ExitStack() as stack:
         people = {name: stack.enter_context(newcomer(kubeconfig)) for name in BEGUN}
         home = people["sklearn"]
-        home.kubectl("apply", "-f", str(REPOSITORY / "manifests" / "runtimes" / "sklearnserve.yaml"))
+        for runtime in RUNTIMES:
+            home.kubectl("apply", "-f", str(REPOSITORY / "manifests" / "runtimes" / f"{runtime}.yaml"))
         begin(people["sklearn"], "sklearn")
-        address = serve_data(people["etl"])
+        serve_database(people["dbt"])
+        begin(people["dbt"], "dbt", dbt_image.REFERENCE, DATA_URL=serve_data(people["dbt"], EMPLOYEES))
+        address = serve_data(people["etl"], data_set())
         begin(people["etl"], "etl", DATA_URL=address)
         begin(people["tutorials"], "tutorials", TIKA=TIKA, DOCUMENT=address)
         begin(people["person"], "person")
         yield people
-        home.kubectl("delete", "clusterruntime", "sklearnserve")
+        home.kubectl("delete", "clusterruntime", *RUNTIMES)
 
 
 def steps(person: Person, pipeline: str) -> dict[str, tuple[str, str]]:
@@ -246,6 +274,18 @@ def test_the_tutorial_about_scikit_learn_runs_to_its_end(notebooks):
         "train-classifier": ("Succeeded", "COMPLETED"),
     }
     assert len(person.items("models")) == 2
+
+
+def test_the_tutorial_about_dbt_runs_to_its_end(notebooks):
+    person = notebooks["dbt"]
+    found = found_by(person)
+    pipeline = found.pop("pipeline")
+    assert found == {
+        "states": ["COMPLETED", "COMPLETED", "COMPLETED"],
+        "names": ["Adam", "Matthew"],
+        "results": [],
+    }
+    assert steps(person, pipeline) == {"transform-employees": ("Succeeded", "COMPLETED")}
 
 
 def test_functions_of_more_tutorials_run(notebooks):

@@ -272,4 +272,8 @@ class TestEntities:
             inputs={"di": key},
         )
         reason, message = failed(person, "lost")
-        assert (reason, key in message) == ("InputsFailed", True), message
+        assert reason == "InputsFailed"
+        assert (
+            f"the input di ({key}) cannot be read: the project {store} has no dataitem nothing:1c2d3e4f"
+            in message
+        )

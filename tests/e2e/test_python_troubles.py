@@ -116,3 +116,24 @@ def test_source_and_requirements_are_those_of_one_run(person, python_runtime):
     function(person, "second", code, python_version="PYTHON3_12")
     results = person.becomes("second", "COMPLETED", 120)["results"]
     assert results == {"output_0": "main.py", "output_1": "", "output_2": True}
+
+
+FORKS = """
+import os, time
+
+def run():
+    while True:
+        if os.fork() == 0:
+            time.sleep(300)
+            os._exit(0)
+"""
+
+
+def test_a_function_that_forks_without_end_fails_alone(person):
+    """The kubelet bounds the processes of a pod (podPidsLimit)."""
+    function(person, "forks", FORKS)
+    function(person, "beside", "def run():\n    return 'as ever'\n")
+    reason, message = failed(person, "forks")
+    assert reason == "HandlerFailed"
+    assert "BlockingIOError: [Errno 11] Resource temporarily unavailable" in message
+    assert person.becomes("beside", "COMPLETED")["results"] == {"output_0": "as ever"}

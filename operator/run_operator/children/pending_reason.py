@@ -24,6 +24,8 @@ ORDINARY: Final = frozenset({"ContainerCreating", "PodInitializing", ""})
 MAX_TEXT: Final = 400
 _NO_CLAIM: Final = re.compile(r'persistentvolumeclaim "([^"]{1,253})" not found')
 _UNBOUND: Final = "unbound immediate PersistentVolumeClaims"
+_EVICTIONS: Final = re.compile(r",? (?:no new claims to deallocate|preemption:)")
+"""Where a scheduler's message goes on to what it would gain by ending other pods."""
 _OWN_TROUBLE: Final = ". not found"
 """The end of a scheduler's message about its own records; nothing that a person could create."""
 
@@ -67,7 +69,7 @@ def _unscheduled(pod: PodView, condition: ConditionView) -> PendingReason:
             "says which one and why, mostly that its storage class is not there"
         )
         return PendingReason(reason, text)
-    said = line(condition.message.removesuffix(_OWN_TROUBLE))
+    said = line(_EVICTIONS.split(condition.message.removesuffix(_OWN_TROUBLE), maxsplit=1)[0])
     return PendingReason(reason, f"pod {pod.name} finds no node: {said}")
 
 

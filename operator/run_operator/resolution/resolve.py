@@ -36,6 +36,8 @@ from run_operator.workloads import fields
 from run_operator.workloads.builder import builder, child_kind
 from run_operator.workloads.fields import InvalidSpecError, UnresolvedError, UnsupportedError, WorkloadError
 from run_operator.workloads.pipeline_kinds import STEPS
+from run_operator.workloads.source import KEY as SOURCE
+from run_operator.workloads.source import is_name_alone
 from run_operator.workloads.types import Options
 
 MAX_NAMED: Final = 3
@@ -88,7 +90,7 @@ def resolve(run: Run, catalog: Catalog, options: Options) -> Resolution:
         essential = ()  # a Runtime says what it is
     except WorkloadError:
         return Resolution(run)  # it cannot be built anyway, and building says why
-    says_it_all = essential and (run.spec.get(essential[0]) or _is_built(run))
+    says_it_all = essential and (_is_built(run) or not _lacks(run, essential[0]))
     if says_it_all and not run.spec.get("profile"):
         return Resolution(run)
     lookup = _Lookup(run, catalog, options, essential)
@@ -130,7 +132,7 @@ class _Lookup:
         run, function, task, runtime = self.run, None, None, None
         if not self.essential:
             runtime = self._runtime(recorded.runtime)
-        if any(not run.spec.get(name) for name in self.essential) and not _is_built(run):
+        if any(_lacks(run, name) for name in self.essential) and not _is_built(run):
             function, task = self._function_and_task(recorded)
             run = replace(run, spec=self._merged(function, task))
         if runtime is not None and self.definition is not None:
@@ -261,6 +263,13 @@ class _Lookup:
     def _apply(self, what: str, text: str, file: str, entity_id: str) -> str:
         command = f"runctl manifest {file}-{entity_id}.yaml | kubectl apply -n {self.run.namespace} -f -"
         return f"apply the {what} {_short(text)} to this namespace: {command}"
+
+
+def _lacks(run: Run, name: str) -> bool:
+    """Whether the Function has to say this. An export without a backend may name a file whose code is in the Function alone."""
+    value = run.spec.get(name)
+    named = run.spec.get("function") or run.spec.get("workflow")
+    return not value or bool(name == SOURCE and named and is_name_alone(mapping(value)))
 
 
 def _is_built(run: Run) -> bool:

@@ -6,6 +6,7 @@ import base64
 import contextlib
 import http.client
 import os
+import re
 import shutil
 import subprocess
 import time
@@ -28,6 +29,8 @@ ALL_SECONDS = 600.0
 """For one file of a source, or one repository."""
 CHUNK = 1 << 20
 SHOWN = 400
+WRAPPED = re.compile(r"\(Caused by \w+\([\"'](?:\w+\([^)]*\): )?(.+)[\"']\)\)$")
+"""The end of what urllib3 says about a host that does not answer."""
 
 
 def fetch(
@@ -195,8 +198,14 @@ def _without_git(address: str, ref: str, folder: str, secrets: Mapping[str, str]
             if ref:
                 porcelain.checkout(repository, _dulwich_ref(repository, ref))
     except Exception as error:
-        said = " ".join(f"{type(error).__name__}: {error}".split())[:SHOWN]
-        raise RunnerError(INVALID_SOURCE, f"{shown(address)} cannot be fetched: {said}") from error
+        raise RunnerError(INVALID_SOURCE, f"{shown(address)} cannot be fetched: {_said(error)}") from error
+
+
+def _said(error: Exception) -> str:
+    """The words of an error of dulwich; of one that urllib3 wrapped, the cause alone."""
+    text = " ".join(f"{type(error).__name__}: {error}".split())
+    cause = WRAPPED.search(text)
+    return (cause[1] if cause else text)[:SHOWN]
 
 
 def _dulwich_ref(repository: object, ref: str) -> str:

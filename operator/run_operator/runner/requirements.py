@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import os
+import re
 import shutil
 import sys
 from collections import deque
@@ -17,8 +18,13 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 PARSERS = ("packaging.requirements", "pip._vendor.packaging.requirements")
-KEPT_LINES, KEPT_BYTES = 6, 1200
+KEPT_LINES, KEPT_BYTES = 12, 1200
 """Last bytes of an installer's output, for the message of a failure."""
+CAUSE = re.compile(r"^(?:cause|Caused by): ")
+UNREACHED = re.compile(
+    r"dns error|client error \(Connect\)|NewConnectionError|NameResolutionError|ConnectTimeoutError"
+)
+"""Words of uv and pip where the index does not answer."""
 
 
 def install(requirements: Sequence[str], folder: str, started: Callable[[Any], None]) -> bool:
@@ -48,8 +54,23 @@ def install(requirements: Sequence[str], folder: str, started: Callable[[Any], N
             last.append(" ".join(line.split()))
     sys.stdout.flush()
     if process.wait():
-        raise RunnerError(REQUIREMENTS_FAILED, " / ".join(last)[-KEPT_BYTES:] or "the installer says nothing")
+        raise RunnerError(REQUIREMENTS_FAILED, summary(list(last)) or "the installer says nothing")
     return True
+
+
+def summary(lines: Sequence[str]) -> str:
+    """The end of an installer's output as one line: its last error, with the causes that uv writes below it."""
+    errors = [i for i, line in enumerate(lines) if line.lower().startswith("error: ")]
+    text = ""
+    for line in lines[errors[-1] :] if errors else lines:
+        cause = CAUSE.match(line)
+        text += f": {line[cause.end() :]}" if cause else f" {line}"
+    said = text.strip()
+    if errors:
+        said = said[len("error: ") :]
+    if any(UNREACHED.search(line) for line in lines):
+        said = f"no index was reached; name one in UV_INDEX_URL and PIP_INDEX_URL (docs/python.md): {said}"
+    return said[:KEPT_BYTES]
 
 
 def _installer() -> list[str]:

@@ -122,6 +122,11 @@ def _size(name: str, value: Any, left: int, depth: int) -> int:
             f"the result {name!r} is a generator, of which nothing has run: a job returns its values, as return list(...); "
             "a served function may yield",
         )
+    if isinstance(value, (bytes, bytearray)):
+        raise RunnerError(
+            INVALID_RESULT,
+            f"the result {name!r} is a {kind}, which is not JSON: return a text, or write it to a file and log that as an artifact",
+        )
     raise RunnerError(
         INVALID_RESULT,
         f"the result {name!r} is a {kind}, which is not JSON: return numbers, texts, lists and maps; "

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import re
 import sys
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -22,6 +23,8 @@ LATEST = 4
 """Slashes of store://project/type/kind, to which a name without an id is added."""
 STORES = "digitalhub_runtime_python/utils/outputs.py"
 PACKAGES = ("digitalhub", "digitalhub_runtime_python")
+KEY = re.compile(r"store://([^/]+)/([^/]+)/[^/]+/(.+)")
+NOT_FOUND = 404
 
 
 def is_there() -> bool:
@@ -67,9 +70,14 @@ class Session:
 
         found = {}
         for name, key in self._document.inputs.items():
-            found.update(
-                _read(lambda n=name, k=key: get_entity_inputs({n: _entity(k)}), f"the input {name} ({key})")
-            )
+            refused = not_to_be_read(self._document.project, str(key))
+            if refused:
+                raise RunnerError(INPUTS_FAILED, f"the input {name} ({key}) cannot be read: {refused}")
+            try:
+                found.update(get_entity_inputs({name: _entity(key)}))
+            except Exception as error:
+                why = absent(str(key), error) or _cause(error)
+                raise RunnerError(INPUTS_FAILED, f"the input {name} ({key}) cannot be read: {why}") from error
         return found
 
     def outputs(self, returned: Any, *, named: bool) -> tuple[dict[str, Any], dict[str, str]]:
@@ -153,15 +161,32 @@ def _entity(key: Any) -> dict[str, Any]:
     return entity
 
 
-def _read(read: Any, what: str) -> Any:
-    try:
-        return read()
-    except Exception as error:
-        raise RunnerError(INPUTS_FAILED, f"{what} cannot be read: {_cause(error)}") from error
+def not_to_be_read(project: str, key: str) -> str:
+    """Why no function of the project can read an entity of this key; empty where it can."""
+    match = KEY.fullmatch(key)
+    if match is None:
+        return "it is no key such as store://project/dataitem/table/name:id"
+    if match[1] != project:
+        return f"it is of the project {match[1]}, and a function reads entities of its own project ({project}) alone"
+    return ""
 
 
-def _cause(error: BaseException) -> str:
+def absent(key: str, error: BaseException) -> str:
+    """That there is no such entity, if the error says so; empty for others."""
+    match, first = KEY.fullmatch(key), _first(error)
+    status = getattr(getattr(first, "response", None), "status_code", None)
+    is_none_of_the_name = isinstance(first, IndexError) and ":" not in key.rpartition("/")[2]
+    if match is None or (status != NOT_FOUND and not is_none_of_the_name):
+        return ""
+    return f"the project {match[1]} has no {match[2]} {match[3]}: apply it to this namespace, or run what makes it"
+
+
+def _first(error: BaseException) -> BaseException:
     """The first error of a chain: the SDK wraps what happened into words of its own."""
     while error.__cause__ is not None or (error.__context__ is not None and not error.__suppress_context__):
         error = error.__cause__ or error.__context__  # type: ignore[assignment]
-    return last_line(error)[:600]
+    return error
+
+
+def _cause(error: BaseException) -> str:
+    return last_line(_first(error))[:600]

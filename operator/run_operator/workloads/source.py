@@ -57,6 +57,11 @@ def left_out(spec: Mapping[str, Any]) -> list[str]:
     return [f"{PATH} names {name} but does not hold it (no base64, no code): nothing is put into {FOLDER}"]
 
 
+def is_name_alone(given: Mapping[str, Any]) -> bool:
+    """Whether it names a file and neither holds it nor says where it is."""
+    return not given.get("base64") and not given.get("code") and "://" not in str(given.get("source") or "")
+
+
 def content(given: Mapping[str, Any]) -> bytes | None:
     """The bytes in the source's `base64` or `code`. Raises InvalidSpecError."""
     encoded, code = fields.long_text(given, "base64", PATH), fields.long_text(given, "code", PATH)

@@ -21,7 +21,8 @@ def without_effect(run: Run, document: Mapping[str, Any]) -> tuple[str, ...]:
     """
     try:
         kind = of_run(run.kind, text(run.spec.get("task")))
-        absent = left_out(run.spec) if kind.runtime == "container" else ()
+        is_mounted = kind.runtime == "container" and kind.action != "build"  # a build fetches its source
+        absent = left_out(run.spec) if is_mounted else ()
         used = run.translation.used if run.translation else None
         return (*unused(kind.label, document, used), *absent)
     except (DocumentError, WorkloadError):

@@ -61,6 +61,16 @@ def test_a_claim_without_a_volume_is_reported_with_its_reason():
     assert (condition(made, "Running")["reason"], made.status["message"]) == ("Unschedulable", said)
 
 
+def test_what_a_scheduler_says_of_other_pods_is_left_out():
+    reported = (
+        "0/1 nodes are available: 1 Insufficient nvidia.com/gpu. no new claims to deallocate, preemption: 0/1 nodes are "
+        "available: 1 Preemption is not helpful for scheduling."
+    )
+    made = step(run(status=status_of("PENDING")), Observed(job(), (pod(unschedulable=reported),)))
+    said = "pod hello-x finds no node: 0/1 nodes are available: 1 Insufficient nvidia.com/gpu."
+    assert made.status["message"] == said
+
+
 def test_the_schedulers_trouble_with_its_own_records_is_left_out():
     reported = "0/1 nodes are available: node(s) had a volume node affinity conflict. not found"
     made = step(run(status=status_of("PENDING")), Observed(job(), (pod(unschedulable=reported),)))

@@ -57,6 +57,21 @@ def test_the_version_named_is_taken_and_without_one_the_latest():
     assert "Function container://demo/hello:v2 (object v2)" in latest.message
 
 
+def test_a_source_that_is_a_name_alone_is_that_of_its_function():
+    """As an export has it that no backend has merged."""
+    named = {"task": "python+job://demo/t", "source": {"source": "main.py", "handler": "run"}}
+    alone = run(named, kind="python+job:run")
+    assert found(alone) == Resolution(alone)
+    one = run(named | {"function": "python://demo/hello:v1"}, kind="python+job:run")
+    assert found(one).error.reason == "FunctionNotFound"
+    whole = {"source": "main.py", "handler": "run", "code": "def run(): pass"}
+    made = found(one, function(image=None, kind="python", spec={"source": whole}))
+    assert made.run.spec["source"] == whole
+    for source in ({"code": "x"}, {"base64": "eA=="}, {"source": "git+https://example.org/x"}):
+        held = run(named | {"function": "python://demo/hello:v1", "source": source}, kind="python+job:run")
+        assert found(held) == Resolution(held)
+
+
 def test_a_run_that_names_no_function_takes_its_tasks():
     made = found(run(OWN_TASK), task(spec={"function": "container://demo/hello:v1"}), function())
     assert made.run.spec["image"] == "busybox:1.36"

@@ -16,12 +16,13 @@ import pytest
 
 from run_operator.api import results as stored
 from run_operator.children.termination import reason_of_runner
-from run_operator.runner import download, returned, s3
+from run_operator.runner import download, returned, s3, sdk
 from run_operator.runner.archive import unpack
 from run_operator.runner.bundle import bundle
 from run_operator.runner.document import requirements
 from run_operator.runner.errors import RunnerError
 from run_operator.runner.main import is_decorated
+from run_operator.runner.requirements import summary
 
 NOW = dt.datetime(2013, 5, 24, tzinfo=dt.UTC)
 
@@ -194,3 +195,68 @@ def test_the_sdks_decorator_is_seen_below_others():
     assert is_decorated(theirs)
     assert is_decorated(wraps(theirs, "main.py"))
     assert not is_decorated(wraps(plain, "main.py"))
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        (
+            ["installing x", "error: Request failed after 3 retries in 7.4s", "cause: Failed to fetch: http://index/simple/x/", "cause: client error (Connect)", "cause: dns error"],
+            ("no index was reached; name one in UV_INDEX_URL and PIP_INDEX_URL (docs/python.md): Request failed after 3 retries in 7.4s: "
+            "Failed to fetch: http://index/simple/x/: client error (Connect): dns error"),
+        ),
+        (
+            ["error: No solution found when resolving dependencies", "cause: Because x was not found in the package registry and you require x, we can conclude that your requirements are unsatisfiable."],
+            ("No solution found when resolving dependencies: Because x was not found in the package registry and you require x, we can "
+            "conclude that your requirements are unsatisfiable."),
+        ),
+        (
+            ["WARNING: Retrying after connection broken by 'NewConnectionError(...)'", "ERROR: Could not find a version (from versions: none)", "ERROR: No matching distribution found for x"],
+            "no index was reached; name one in UV_INDEX_URL and PIP_INDEX_URL (docs/python.md): No matching distribution found for x",
+        ),
+        (["killed", "by somebody"], "killed by somebody"),
+        ([], ""),
+    ],
+)  # fmt: skip
+def test_what_an_installer_says_is_read_as_one_sentence(lines, said):
+    assert summary(lines) == said
+
+
+def test_a_host_of_a_repository_that_does_not_answer_is_named_without_the_library():
+    wrapped = (
+        "HTTPSConnectionPool(host='git.example.org', port=443): Max retries exceeded with url: /x.git/info/refs (Caused by "
+        "NameResolutionError(\"HTTPSConnection(host='git.example.org', port=443): Failed to resolve 'git.example.org' ([Errno -3] ...)\"))"
+    )
+    assert download._said(OSError(wrapped)) == "Failed to resolve 'git.example.org' ([Errno -3] ...)"
+    assert download._said(ValueError("no such branch")) == "ValueError: no such branch"
+
+
+class Answered(Exception):
+    """An error of the SDK's HTTP library."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(f"{status} for url: https://there")
+        self.response = types.SimpleNamespace(status_code=status)
+
+
+@pytest.mark.parametrize(
+    ("key", "said"),
+    [
+        ("store://demo/dataitem/table/raw:1c2d", ""),
+        ("store://demo/dataitem/table/raw", ""),
+        ("store://other/dataitem/table/raw:1c2d", "it is of the project other, and a function reads entities of its own project (demo) alone"),
+        ("data.csv", "it is no key such as store://project/dataitem/table/name:id"),
+    ],
+)  # fmt: skip
+def test_an_input_that_no_function_can_read_is_known_before_it_is_asked_for(key, said):
+    assert sdk.not_to_be_read("demo", key) == said
+
+
+def test_an_input_that_is_not_there_is_named():
+    wrapped = ValueError("the SDK's own words")
+    wrapped.__cause__ = Answered(404)
+    said = "the project demo has no dataitem raw:1c2d: apply it to this namespace, or run what makes it"
+    assert sdk.absent("store://demo/dataitem/table/raw:1c2d", wrapped) == said
+    assert sdk.absent("store://demo/dataitem/table/raw:1c2d", Answered(403)) == ""
+    assert sdk.absent("store://demo/dataitem/table/raw:1c2d", IndexError()) == ""
+    assert "has no dataitem raw:" in sdk.absent("store://demo/dataitem/table/raw", IndexError())

@@ -27,6 +27,11 @@ def test_a_file_that_is_named_but_not_held(source, warned):
     assert warnings({"source": source}) == ((said,) if warned else ())
 
 
+def test_a_build_fetches_its_source():
+    spec = {"base_image": "x", "source": {"source": "git+https://example.org/x"}}
+    assert without_effect(run(spec, kind="container+build:run"), spec) == ()
+
+
 def test_keys_that_the_kind_does_not_use():
     assert warnings({"env": 1}) == ("spec.spec.env is not used by container+job; did you mean envs?",)
     assert warnings({"env": 1, "task": "container+serve://a/b"}, kind="container+run") == (
