@@ -231,7 +231,7 @@ def test_a_host_of_a_repository_that_does_not_answer_is_named_without_the_librar
     assert download._said(ValueError("no such branch")) == "ValueError: no such branch"
 
 
-class Answered(Exception):
+class AnsweredError(Exception):
     """An error of the SDK's HTTP library."""
 
     def __init__(self, status: int) -> None:
@@ -254,9 +254,9 @@ def test_an_input_that_no_function_can_read_is_known_before_it_is_asked_for(key,
 
 def test_an_input_that_is_not_there_is_named():
     wrapped = ValueError("the SDK's own words")
-    wrapped.__cause__ = Answered(404)
+    wrapped.__cause__ = AnsweredError(404)
     said = "the project demo has no dataitem raw:1c2d: apply it to this namespace, or run what makes it"
     assert sdk.absent("store://demo/dataitem/table/raw:1c2d", wrapped) == said
-    assert sdk.absent("store://demo/dataitem/table/raw:1c2d", Answered(403)) == ""
+    assert sdk.absent("store://demo/dataitem/table/raw:1c2d", AnsweredError(403)) == ""
     assert sdk.absent("store://demo/dataitem/table/raw:1c2d", IndexError()) == ""
     assert "has no dataitem raw:" in sdk.absent("store://demo/dataitem/table/raw", IndexError())
