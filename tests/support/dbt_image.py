@@ -1,6 +1,7 @@
 """The platform's dbt program as the tests' cluster has it: the image of Python functions, the rest of requirements/dbt.lock, and a PostgreSQL.
 
-The platform's own image is not to be had here. What it runs is: the SDK's `run.run()`, with dbt and the package digitalhub-runtime-dbt.
+The platform's own image is not to be had here. What it does is: a program in the folder /app, which belongs to the user 8877, calls the
+SDK's `run.run()`, with dbt and the package digitalhub-runtime-dbt.
 """
 
 from __future__ import annotations
@@ -9,7 +10,9 @@ import hashlib
 import re
 import shutil
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from packaging.requirements import Requirement
 
@@ -21,6 +24,7 @@ from cluster.paths import REPOSITORY, cache
 LOCK = REPOSITORY / "requirements" / "dbt.lock"
 REFERENCE = "ghcr.io/scc-digitalhub/digitalhub-sdk/wrapper-dbt:0.15"
 """The image that manifests/runtimes/dbt.yaml names."""
+USER = 8877
 SOURCES = ("logbook", "minimal-snowplow-tracker")
 """Packages that are published without a wheel; both can do without a compiler."""
 PROGRAM = b"""\
@@ -41,10 +45,20 @@ subprocess.run([f"{BIN}/initdb", "--pgdata=/tmp/data", *flags.split()], check=Tr
 with open("/tmp/data/pg_hba.conf", "a") as file:
     file.write("host all all all scram-sha-256\\n")
 settings = ("listen_addresses=*", "unix_socket_directories=/tmp", "fsync=off")
-os.execv(f"{BIN}/postgres", ["postgres", "-D", "/tmp/data", *(part for one in settings for part in ("-c", one))])
+os.execv(f"{BIN}/postgres", [f"{BIN}/postgres", "-D", "/tmp/data", *(part for one in settings for part in ("-c", one))])
 """
 """A PostgreSQL for everybody of the network: user and database postgres, the password that of the variable PGPASSWORD."""
-SERVE_DATABASE = ["python3", "/opt/dbt/postgres.py"]
+SERVE_DATABASE = ["python3", "/opt/postgres.py"]
+
+
+class Configured(Config):
+    """Of an image with a working folder."""
+
+    def to_json(self, digests: Sequence[str]) -> dict[str, Any]:
+        """The image's configuration file."""
+        found = super().to_json(digests)
+        found["config"]["WorkingDir"] = "/app"
+        return found
 
 
 def dbt_image() -> Path:
@@ -54,10 +68,11 @@ def dbt_image() -> Path:
     kept = cache() / "images" / f"dbt-{digest}.tar"
     if not kept.exists():
         program = Layer()
-        program.file("opt/dbt/wrapper.py", PROGRAM)
-        program.file("opt/dbt/postgres.py", POSTGRES)
+        program.file("app/wrapper.py", PROGRAM)
+        program.entries["app"][0].uid = USER
+        program.file("opt/postgres.py", POSTGRES)
         program.file("bin/sh", Path(shutil.which("busybox") or "/bin/busybox").read_bytes(), 0o755)
-        config = Config(command=("python3", "/opt/dbt/wrapper.py"), user="1000", env=("HOME=/tmp",))
+        config = Configured(entrypoint=("python3", "wrapper.py"), user=str(USER))
         base = rootfs.python(python_runtime.LIBRARIES)
         layers = [base, python_runtime.packages(), packages(), program.tar()]
         archive.write(kept, [REFERENCE], config, layers)

@@ -71,6 +71,7 @@ class Operator:
         self._stop = asyncio.Event()
         self._begin = asyncio.Event()
         self._failure: BaseException | None = None
+        self._seal: Seal | None = None
 
     async def run(self) -> None:
         """Work until SIGTERM or SIGINT.
@@ -122,8 +123,9 @@ class Operator:
                 await reporting.start()
             place = (settings.pod_namespace, settings.ingest_ca_secret)
             key = await first_answer(unfenced, self._stop, lambda: signing_key(unfenced, *place))
+            self._seal = seal = Seal(key)
             await self._run_parts(
-                api, recorder, server, reporting, keeping, streams, runtimes, Seal(key), parts, leadership
+                api, recorder, server, reporting, keeping, streams, runtimes, seal, parts, leadership
             )
             if leadership.lost:
                 raise LeadershipLostError
@@ -179,6 +181,7 @@ class Operator:
             self._queue.add,
             lambda: self._health.ready,
             lambda run, text: recorder.record(run, RunEvent("Warning", "PodFilesChanged", text)),
+            lambda: self._seal,
         )
 
     def _reconciler(

@@ -20,6 +20,7 @@ from run_operator.api.exported import of_object
 from run_operator.api.pod_contract import audience
 from run_operator.api.raw import JSON, mapping, text
 from run_operator.api.run import Run
+from run_operator.api.seal import Seal
 from run_operator.children.cluster_view import ClusterView
 from run_operator.http.places import Shares, TooManyWaitingError
 from run_operator.http.rate_limit import Buckets, Clock
@@ -31,6 +32,7 @@ from run_operator.ingest.function_api import KINDS as ASKING
 from run_operator.ingest.function_api import PATH as FUNCTION
 from run_operator.ingest.function_api import FunctionApi
 from run_operator.ingest.limits import IngestLimits
+from run_operator.ingest.merged_run import merged
 from run_operator.ingest.metrics_api import MetricsApi
 from run_operator.ingest.open_attempt import check_sender
 from run_operator.ingest.result_api import ResultApi
@@ -115,8 +117,10 @@ class DhcoreApi:
         clock: Clock,
         hurry: Callable[[Session], None],
         ready: Callable[[], bool],
+        seal: Callable[[], Seal | None],
     ) -> None:
         self._api = api
+        self._seal = seal
         self._directory = directory
         self._tokens = tokens
         self._members = members
@@ -246,7 +250,10 @@ class DhcoreApi:
     async def _run(self, run: Run) -> JSON:
         entry = self._ledgers.get(run.uid)
         newer = status_fields.values(entry.ledger.metric_set) if entry is not None else None
-        return run_entity(await self._raw(run), newer)
+        return self._entity(await self._raw(run), newer)
+
+    def _entity(self, raw: JSON, metrics: JSON | None = None) -> dict[str, Any]:
+        return run_entity(merged(raw, self._seal()), metrics)
 
     async def _whole(self, run: Run) -> Run:
         """The Run with its document, which the store may not hold."""
@@ -266,14 +273,14 @@ class DhcoreApi:
         Raises DeniedError if it would change anything else.
         """
         sent, raw = _json(body), await self._raw(run)
-        sent, stored = sent if isinstance(sent, dict) else {}, run_entity(raw)
+        sent, stored = sent if isinstance(sent, dict) else {}, self._entity(raw)
         if changed := changes(sent, stored):
             raise DeniedError(403, f"{changed} of run {run.id} is not changed: {ONLY}")
         status = mapping(sent.get("status"))
         if status.get("metrics") == {}:
             self._readings.announced(caller.uid, self._clock())
         if await self._results.saved(run, attempt, status, stored["status"]):
-            stored = run_entity(await self._raw(run))
+            stored = self._entity(await self._raw(run))
         return Answer(OK, stored)
 
     async def _metrics(self, run: Run, caller: Caller, name: str | None) -> Any:

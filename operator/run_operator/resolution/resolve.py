@@ -132,7 +132,8 @@ class _Lookup:
         run, function, task, runtime = self.run, None, None, None
         if not self.essential:
             runtime = self._runtime(recorded.runtime)
-        if any(_lacks(run, name) for name in self.essential) and not _is_built(run):
+        lacks = _lacks if self.definition is None else _is_without
+        if any(lacks(run, name) for name in self.essential) and not _is_built(run):
             function, task = self._function_and_task(recorded)
             run = replace(run, spec=self._merged(function, task))
         if runtime is not None and self.definition is not None:
@@ -267,9 +268,13 @@ class _Lookup:
 
 def _lacks(run: Run, name: str) -> bool:
     """Whether the Function has to say this. An export without a backend may name a file whose code is in the Function alone."""
-    value = run.spec.get(name)
     named = run.spec.get("function") or run.spec.get("workflow")
-    return not value or bool(name == SOURCE and named and is_name_alone(mapping(value)))
+    is_name = name == SOURCE and named and is_name_alone(mapping(run.spec.get(name)))
+    return _is_without(run, name) or bool(is_name)
+
+
+def _is_without(run: Run, name: str) -> bool:
+    return not run.spec.get(name)
 
 
 def _is_built(run: Run) -> bool:

@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
+from run_operator.api.references import ResolvedPart, ResolvedRecord
 from run_operator.ingest.limits import IngestLimits
 from run_operator.kube.errors import TransientError
 from run_operator.kube.resource import DATAITEMS
-from tests.support.ingest_world import UID, World
+from tests.support.ingest_world import NAME, NAMESPACE, SEAL, UID, World
 
 RUN = "/api/v1/-/p/runs/x"
 LOSS = f"{RUN}/metrics/loss"
@@ -44,6 +45,26 @@ async def test_a_program_reads_its_project_and_its_run(world):
     assert run["key"] == "store://p/run/container+job:run/x"
     assert run["status"] == {"state": "RUNNING", "attempt": 1}
     assert not {"suspend", "runPolicy"} & set(run)
+
+
+async def test_its_run_has_what_its_function_says_where_the_operator_has_recorded_it(world):
+    own = {"task": "dbt+transform://p/t", "function": "dbt://p/f:1", "inputs": {"a": "b"}, "parameters": {}}
+    world.add_run(spec=own)
+    assert (await world.sdk("GET", RUN))[1]["spec"] == own
+    part = ResolvedPart("dbt://p/f:1", name="f", id="1", spec={"source": {"code": "select 1"}})
+    record = ResolvedRecord(function=part).to_object()
+    raw = world.api.objects["runs", NAMESPACE, NAME]
+    raw["status"]["resolved"] = SEAL.sign(UID, record)
+    _, found = await world.sdk("GET", RUN)
+    assert found["spec"] == {key: value for key, value in own.items() if value} | {
+        "source": {"code": "select 1"}
+    }
+    assert (await world.sdk("PUT", RUN, found))[0] == 200
+    assert (await world.sdk("PUT", RUN, found | {"spec": found["spec"] | {"source": {"code": "x"}}}))[
+        0
+    ] == 403
+    raw["status"]["resolved"]["function"]["spec"]["source"]["code"] = "by somebody else"
+    assert (await world.sdk("GET", RUN))[1]["spec"] == own
 
 
 @pytest.mark.parametrize("path", [RUN, f"{RUN}/metrics", "/api/v1/projects/p", "/api/auth"])
