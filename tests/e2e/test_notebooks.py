@@ -283,7 +283,7 @@ def test_the_tutorial_about_dbt_runs_to_its_end(notebooks):
     assert found == {
         "states": ["COMPLETED", "COMPLETED", "COMPLETED"],
         "names": ["Adam", "Matthew"],
-        "results": [],
+        "results": ["dbt_result"],
     }
     assert steps(person, pipeline) == {"transform-employees": ("Succeeded", "COMPLETED")}
 
