@@ -65,19 +65,13 @@ class Session:
         """The inputs of the Run as entities. Raises RunnerError."""
         if not self._document.inputs:
             return {}
-        self._open()
-        from digitalhub_runtime_python.utils.inputs import get_entity_inputs
-
-        found = {}
         for name, key in self._document.inputs.items():
-            refused = not_to_be_read(self._document.project, str(key))
-            if refused:
+            if refused := not_to_be_read(self._document.project, str(key)):
                 raise RunnerError(INPUTS_FAILED, f"the input {name} ({key}) cannot be read: {refused}")
-            try:
-                found.update(get_entity_inputs({name: _entity(key)}))
-            except Exception as error:
-                why = absent(str(key), error) or _cause(error)
-                raise RunnerError(INPUTS_FAILED, f"the input {name} ({key}) cannot be read: {why}") from error
+        self._open()
+        found: dict[str, Any] = {}
+        for name, key in self._document.inputs.items():
+            found.update(_input(name, str(key)))
         return found
 
     def outputs(self, returned: Any, *, named: bool) -> tuple[dict[str, Any], dict[str, str]]:
@@ -159,6 +153,16 @@ def _entity(key: Any) -> dict[str, Any]:
         found = get_getters(get_entity_type_from_key(key))(key)
     entity: dict[str, Any] = found.to_dict()
     return entity
+
+
+def _input(name: str, key: str) -> dict[str, Any]:
+    from digitalhub_runtime_python.utils.inputs import get_entity_inputs
+
+    try:
+        return dict(get_entity_inputs({name: _entity(key)}))
+    except Exception as error:
+        why = absent(key, error) or _cause(error)
+        raise RunnerError(INPUTS_FAILED, f"the input {name} ({key}) cannot be read: {why}") from error
 
 
 def not_to_be_read(project: str, key: str) -> str:
