@@ -52,7 +52,7 @@ SERVE_DATABASE = ["python3", "/opt/postgres.py"]
 
 
 class Configured(Config):
-    """Of an image with a working folder."""
+    """The configuration of an image with a working folder."""
 
     def to_json(self, digests: Sequence[str]) -> dict[str, Any]:
         """The image's configuration file."""

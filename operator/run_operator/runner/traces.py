@@ -1,4 +1,4 @@
-"""What the log has of a function's end, whatever the function did to its streams: tracebacks of its code, the runner's last line."""
+"""Lines for the log at the end of a function, whatever it did to its streams: tracebacks of its code, words of the runner."""
 
 from __future__ import annotations
 
