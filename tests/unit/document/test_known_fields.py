@@ -68,6 +68,14 @@ def test_a_field_of_another_kind_says_whose_it_is():
     assert unused("container+serve", {"replicas": 2}) == []
 
 
+@pytest.mark.parametrize("key", ["protocol", "name", "node_port"])
+def test_a_field_of_a_part_says_so_too(key):
+    ports = [{"port": 80, "target_port": 8080, key: "x"}]
+    assert unused("container+serve", {"service_ports": ports}) == [
+        f"spec.spec.service_ports[0].{key} is not used by service_ports"
+    ]
+
+
 def test_no_guess_is_better_than_a_wild_one():
     assert unused("container+job", {"colour": "red"}) == ["spec.spec.colour is not used by container+job"]
 
