@@ -23,6 +23,7 @@ from run_operator.kube.resource import PODS, RUN_LOGS
 TAIL: Final = 100_000
 """Lines that are requested of one container."""
 
+CUT: Final = b"(only the end of this log is shown)\n"
 NOTHING: Final = base64.b64encode(packed(b"")).decode()
 
 
@@ -233,8 +234,8 @@ def attempt_of(pod: JSON) -> int:
 
 
 def _entity(place: Place, run: JSON, written: Written) -> JSON:
-    """The SDK's Log; it decodes the content as UTF-8 and fails for anything else."""
-    content = written.content.decode("utf-8", "replace").encode()
+    """The SDK's Log; it decodes the content as UTF-8 and fails for anything else, and has no other place for a note."""
+    content = (CUT if written.is_cut else b"") + written.content.decode("utf-8", "replace").encode()
     run_id = id_of(run)
     name = f"{written.pod}-{written.container}"
     return {

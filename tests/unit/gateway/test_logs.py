@@ -111,4 +111,12 @@ async def test_the_newest_have_the_room():
         [pod("a", 1), pod("b", 2)], [kept("z", 1, b"0" * 100)], {"a": b"1" * 100, "b": b"2" * 100}
     )
     found = await read(caller, GatewayLimits(logs=80, all_logs=120))
-    assert found == [(1, "1" * 40), (2, "2" * 80)]
+    note = "(only the end of this log is shown)\n"
+    assert found == [(1, note + "1" * 40), (2, note + "2" * 80)]
+
+
+@pytest.mark.parametrize("truncated", [True, False])
+async def test_a_beginning_that_was_not_kept_is_noted(truncated):
+    caller = Caller([], [kept("a", 1, b"the end\n") | {"truncated": truncated}], {})
+    ((_, text),) = await read(caller)
+    assert text == "(only the end of this log is shown)\n" * truncated + "the end\n"
