@@ -176,7 +176,7 @@ def pod(phase: str = "Pending", **facts: Any) -> PodView:
     """A pod of that Job; `facts`: name, attempt, waiting, message, exit_code, reason, unschedulable, version, pod_reason, created,
     due: when it is expected to be gone, in seconds since the epoch, after `grace` seconds; said: its last words;
     disrupted: the reason of its DisruptionTarget, `disrupted_at` seconds since the epoch; beside: exit codes of other
-    containers by name, None: it runs; sidecars: those of them that are native ones; inits: those that run before it; finished: when its program ended;
+    containers by name, None: it runs, a text: why it waits; sidecars: those of them that are native ones; inits: those that run before it; finished: when its program ended;
     ready: what the cluster says of it; controller: what made it."""
     name, attempt = facts.get("name", "hello-x"), facts.get("attempt", 1)
     container: dict[str, Any] = {"name": "main", "image": "busybox:1.36", "restartCount": 0}
@@ -237,10 +237,12 @@ def pod(phase: str = "Pending", **facts: Any) -> PodView:
     return PodView.from_object({"metadata": metadata, "spec": spec, "status": status})
 
 
-def _beside(name: str, code: int | None) -> dict[str, Any]:
-    """A container beside the program, that ended a second after it, or runs on."""
+def _beside(name: str, code: int | str | None) -> dict[str, Any]:
+    """A container beside the program, that ended a second after it, runs on, or cannot start."""
     ended = {"exitCode": code, "startedAt": stamp(NOW - 10), "finishedAt": stamp(NOW + 1)}
     state = {"running": {}} if code is None else {"terminated": ended}
+    if isinstance(code, str):
+        state = {"waiting": {"reason": code}}
     return {"name": name, "image": "proxy:1", "restartCount": 0, "state": state}
 
 

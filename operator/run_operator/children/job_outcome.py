@@ -41,7 +41,7 @@ class JobOutcome:
     interruption: Interruption | None = None
     """The interruption that ended the pod, if the program did not end by itself."""
     kept_by: tuple[str, ...] = ()
-    """For ENDING: containers beside the program that still run, and keep the pod."""
+    """For ENDING: containers beside the program that have not ended, and keep the pod."""
     sidecars_only: bool = False
     """Whether all of these are sidecars, which the kubelet ends itself."""
     overruled: bool = False
@@ -197,7 +197,8 @@ def _ending(job: JobView, pod: PodView | None, ending: Termination | None) -> Jo
     """The outcome when the program has ended, but the pod has not, or ended in another way."""
     if pod is None or ending is None or ending.pod != pod.name or _ends_its_pods(job):
         return JobOutcome("ENDING", "Ending", "the program has ended")
-    others = [c for c in pod.facts.containers if c.state == "running" and pod.live]
+    # One that cannot start keeps the pod as well.
+    others = [c for c in pod.facts.containers if c.state != "terminated" and pod.live]
     message = ending.message if ending.exit_code else f"{PROGRAM} exited with code 0 (pod {pod.name})"
     return JobOutcome(
         "ENDING",

@@ -39,9 +39,10 @@ def test_a_clock_that_goes_backwards_is_no_negative_duration():
     assert "after 0 s" in made.status["message"]
 
 
+@pytest.mark.parametrize("mesh", [None, "ImagePullBackOff", "CrashLoopBackOff"])
 @pytest.mark.parametrize(("code", "state"), [(0, "COMPLETED"), (3, "ERROR")])
-def test_a_pod_that_a_container_keeps_is_ended_and_the_program_decides(code, state):
-    kept = pod("Running", exit_code=code, beside={"mesh": None})
+def test_a_pod_that_a_container_keeps_is_ended_and_the_program_decides(code, state, mesh):
+    kept = pod("Pending" if mesh else "Running", exit_code=code, beside={"mesh": mesh})
     early = step(running(), Observed(job(active=1), (kept,)), NOW + 1)
     assert (early.status, early.wake_at) == (None, NOW + 10)
     made = step(running(), Observed(job(active=1), (kept,)), NOW + 10)
