@@ -6,6 +6,7 @@ import asyncio
 from typing import Any, Final
 
 from kubernetes.aio.client import Configuration
+from kubernetes.client.rest import should_bypass_proxies
 from multidict import CIMultiDict
 
 from run_operator import __version__
@@ -39,6 +40,8 @@ def _configuration(access: Access) -> Configuration:
     for name in COPIED:
         if hasattr(given, name):
             setattr(found, name, getattr(given, name))
+    if should_bypass_proxies(given.host, given.no_proxy or ""):
+        found.proxy = None  # the asynchronous client knows no exceptions
     found.api_key, found.api_key_prefix = dict(given.api_key), dict(given.api_key_prefix)
     found.retries = None
     found.connection_pool_maxsize = CONNECTIONS

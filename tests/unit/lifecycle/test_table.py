@@ -100,6 +100,8 @@ FATES: dict[str, tuple[Any, dict[str, Any]]] = {
     "it used more than its own limit of disk": (
         pod("Failed", exit_code=0, pod_reason="Evicted", pod_message='exceeds the limit "1Gi"'), {}),
     "its program exited with 0, another container keeps it": (pod("Running", exit_code=0, beside=KEPT), {}),
+    "its program exited with 0, a container beside it cannot start": (
+        pod("Pending", exit_code=0, beside={"mesh": "ImagePullBackOff"}), {}),
     "its program exited with 3, another container keeps it": (pod("Running", exit_code=3, beside=KEPT), {}),
     "its program exited with 3, a retry is left, another container keeps it": (
         pod("Running", exit_code=3, beside=KEPT), {"backoffLimit": 1}),

@@ -69,6 +69,30 @@ async def test_a_login_that_fails_says_so():
         await reached(Login(broken=True), times=1)
 
 
+@pytest.mark.parametrize(
+    ("host", "excepted", "proxied"),
+    [
+        ("https://10.1.2.3:6443", "", True),
+        ("https://10.1.2.3:6443", "10.0.0.0/8", False),
+        ("https://api.corp.test:6443", ".corp.test", False),
+        ("https://api.corp.test:6443", "elsewhere.test", True),
+        ("https://127.0.0.1:6443", "localhost,127.0.0.1", False),
+    ],
+)
+async def test_a_proxy_of_the_environment_has_the_exceptions_of_the_environment(
+    monkeypatch, host, excepted, proxied
+):
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
+    monkeypatch.setenv("NO_PROXY", excepted)
+    configuration = Configuration()
+    configuration.host = host
+    api = connect(Access(configuration, "ml", inside=False))
+    try:
+        assert bool(api._client.rest_client.proxy) is proxied
+    finally:
+        await api.close()
+
+
 def test_without_the_extra_the_command_says_what_to_install():
     program = (
         "import sys; sys.modules['orjson'] = None; sys.argv = ['runctl', 'ui', '--no-browser']\n"
