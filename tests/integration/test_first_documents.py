@@ -67,7 +67,7 @@ def warnings_of(person: Person, body: dict[str, Any]) -> str:
         (document(GOOD | {"memory": "1Gi"}), "did you mean resources.mem?"),
         (document(GOOD | {"suspend": True}), "did you mean spec.suspend?"),
         (document({"containers": [GOOD]}), "did you mean image, command and args beside each other"),
-        (document(GOOD, image="busybox"), 'unknown field "spec.image"'),
+        (document(GOOD, image="busybox"), 'supported values: "written as spec.spec.image"'),
         (document(GOOD | {"task": "train"}), "spec.spec.task: Invalid value"),
         (document(GOOD, kind="container"), "a Run's kind is <runtime>+<action>:run"),
         (document(GOOD, kind="container+serve:run"), "spec.spec.service_ports: is missing"),

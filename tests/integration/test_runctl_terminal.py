@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 
 from run_operator import Cluster, get_run
-from tests.support.harness import EXPORTS, run_object
+from tests.support.harness import EXPORTS, run_object, wait_for
 from tests.support.terminal import INTERRUPTIBLE, RUNCTL
 
 GOOD = EXPORTS / "container-job-selfcontained.yaml"
@@ -39,6 +39,35 @@ def test_a_terminal_gets_colours_and_a_live_line_unless_it_does_not_want_them(op
     assert "COMPLETED" in plain
     assert "\x1b" not in plain
     assert "\x1b" not in runctl.says("list")
+
+
+def test_the_first_screen_of_80_columns_says_of_each_run_why_it_waits(operator, person, runctl):
+    names = ("train-churn-3f2a1", "sweep-resnet50-lr-0-001", "3f2a1c9e-5d11-4c5d-9a55-0f3b2a7c8d90")
+    person.apply_run(names[0])
+    person.apply_run(names[1], spec={"resources": {"cpu": "4000"}})
+    person.apply_run(names[2], spec={"resources": {"gpu": "0.5"}})
+    person.becomes(names[0], "RUNNING")
+    wait_for("the reason", lambda: person.status(names[1]).get("reason") == "Unschedulable")
+    person.becomes(names[2], "ERROR")
+    with Cluster.connect(kubeconfig=str(person.kubeconfig), namespace=person.namespace) as cluster:
+        get_run(names[0], cluster=cluster).log_metric("validation_accuracy", [0.8125, 0.90625])
+        get_run(names[0], cluster=cluster).log_metric("learning_rate", 0.0125)
+    wait_for("the summary", lambda: "learning_rate" in person.status(names[0]).get("metricsSummary", ""))
+
+    lines = person.kubectl("get", "runs").stdout.splitlines()
+    summary = lines[0].index("SUMMARY")
+    assert summary <= 80, lines
+    assert [len(line) > 80 for line in lines] == [False, False, False, True], (
+        "the summary alone is cut or wrapped"
+    )
+    reasons = {line.split()[0]: line[lines[0].index("REASON") :].split()[0] for line in lines[1:]}
+    assert (reasons[names[1]], reasons[names[2]]) == ("Unschedulable", "InvalidSpec")
+
+    shown = runctl.on_a_terminal("list", COLUMNS="80", NO_COLOR="1").splitlines()
+    assert max(map(len, shown)) <= 80, shown
+    assert shown[0].split()[:3] == ["NAME", "STATE", "REASON"]
+    assert all(name in "\n".join(shown) for name in names)
+    assert any(line.split()[:3] == [names[1], "PENDING", "Unschedulable"] for line in shown)
 
 
 def test_ctrl_c_ends_the_wait_and_leaves_the_run_alone(operator, person, runctl):

@@ -64,7 +64,10 @@ IMAGE = {"image": "busybox"}
         ({"volumes": [{"volume_type": "pvc", "name": "a", "mount_path": "/a"}]}, "volume_type is one of"),
         ({"volumes": [{"volume_type": "ephemeral", "name": "a"}]}, "volumes[0].mount_path: Required value"),
         ({"volumes": [{"volume_type": "ephemeral", "name": "A_b", "mount_path": "/a"}]}, "volumes[0].name"),
-        ({"volumes": [{"volume_type": "ephemeral", "name": "a", "mount_path": "a"}]}, "should match '^/.'"),
+        (
+            {"volumes": [{"volume_type": "ephemeral", "name": "a", "mount_path": "a"}]},
+            "mount_path is an absolute path below /",
+        ),
         (
             {
                 "volumes": [

@@ -44,9 +44,12 @@ document does not say them.
   `HOME` to it. An image without a working folder of its own runs programs in `/`, where they cannot write: write below `~`.
 * **Environment**: `PROJECT_NAME`, `RUN_ID`, `RUN_NAME`, `RUN_NAMESPACE`, `RUN_UID` and `RUN_ATTEMPT`, then `envs`, then the keys of
   `secrets`.
-* **Mistakes**: `kubectl apply` refuses a value of the wrong type and names the field. A key that the kind does not use is kept,
-  and condition `NotApplied` names it. What only the operator can see (an image name that is missing, a size that is
-  no size) ends the Run with reason `InvalidSpec`, before a pod starts; edit the document, and it starts.
+* **Mistakes**: `kubectl apply` refuses a value of the wrong type, and a field of `spec.spec` that stands beside `spec.kind`, and names
+  the field and its place. `unknown field "spec.spec.envs.LR"` means that `envs` is a list, not a map. A key that the kind does not use
+  is kept: a warning of kubectl and condition `NotApplied` name it, with the right word. What only the operator can see (an image name
+  that is missing, a size that is no size) ends the Run with reason `InvalidSpec`, before a pod starts, with all mistakes in one
+  message; edit the document, and it starts. `runctl apply` names keys that are not used, or not known where they stand, before
+  anything is sent.
 
 `kubectl explain run.spec.spec` says the same. How often a Run is retried, and when it is deleted, is in `spec.runPolicy`
 (`kubectl explain run.spec.runPolicy`).

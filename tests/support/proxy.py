@@ -166,7 +166,7 @@ class Proxy:
             self._loop.close()
 
     async def _serve(self) -> None:
-        with _tls(self._target) as (server, context):
+        with tls(self._target) as (server, context):
             self._server = server
             connector = aiohttp.TCPConnector(ssl=context, limit=0)
             async with aiohttp.ClientSession(connector=connector, auto_decompress=False) as session:
@@ -240,7 +240,8 @@ class Proxy:
 
 
 @contextlib.contextmanager
-def _tls(kubeconfig: Path) -> Iterator[tuple[str, ssl.SSLContext]]:
+def tls(kubeconfig: Path) -> Iterator[tuple[str, ssl.SSLContext]]:
+    """The server of a kubeconfig with certificates, and what a connection to it needs."""
     document = yaml.safe_load(kubeconfig.read_text())
     cluster, user = document["clusters"][0]["cluster"], document["users"][0]["user"]
     with tempfile.TemporaryDirectory() as folder:

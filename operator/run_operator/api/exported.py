@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from run_operator.api.conditions import FINAL, state_of
 from run_operator.api.constants import API_VERSION, LABEL_PROJECT
+from run_operator.api.misplaced import check_export
 from run_operator.api.raw import JSON, mapping, text
 from run_operator.document.entity import Entity
 from run_operator.document.errors import DocumentError, NotAnExportError
@@ -124,11 +125,7 @@ def manifest(
     """The object to apply: a Run, Function, Task or another entity. Raises NotAnExportError."""
     if suspend and entity.type is not EntityType.RUN:
         raise NotAnExportError(f"this is a {entity.type.value}, which cannot be suspended")
-    unknown = [key for key in entity.document if key not in KEPT]
-    if unknown:
-        raise NotAnExportError(
-            f"the field '{unknown[0][:80]}' is not part of an export; known are {', '.join(KEPT)}"
-        )
+    check_export(entity.document, KEPT)
     metadata: dict[str, Any] = {"name": name or object_name(entity.id)}
     if namespace:
         metadata["namespace"] = namespace

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from run_operator.api.constants import API_VERSION
-from run_operator.api.exported import manifest, store_key
+from run_operator.api.exported import KEPT, manifest, store_key
+from run_operator.api.misplaced import check_manifest
 from run_operator.api.raw import JSON
 from run_operator.client.errors import EntityError
 from run_operator.document.entity import Entity, load, parse
@@ -57,6 +58,7 @@ def object_of(data: bytes, *, suspend: bool = False) -> dict[str, Any]:
     """The object to apply for a file: an export becomes a manifest, and a manifest of our kinds stays as it is. Raises DocumentError."""
     parsed = read(data)
     value = parsed.value
+    _check_version(parsed)
     if (
         not isinstance(value, dict)
         or value.get("apiVersion") != API_VERSION
@@ -69,10 +71,23 @@ def object_of(data: bytes, *, suspend: bool = False) -> dict[str, Any]:
         raise NotAnExportError("the field 'metadata.name' is missing", parsed.line("metadata"))
     if not isinstance(spec, dict):
         raise NotAnExportError("the field 'spec' is missing, or no map", parsed.line("spec"))
+    if value["kind"] == EntityType.RUN.value:
+        check_manifest(value, KEPT)
     body = {"apiVersion": API_VERSION, "kind": value["kind"], "metadata": metadata, "spec": spec}
     if suspend and value["kind"] == EntityType.RUN.value:
         body["spec"] = {**spec, "suspend": True}
     return body
+
+
+def _check_version(parsed: Parsed) -> None:
+    """Raise NotAnExportError for a manifest of another version of our kinds."""
+    value = parsed.value
+    version = value.get("apiVersion") if isinstance(value, dict) else None
+    group = API_VERSION.partition("/")[0]
+    if isinstance(version, str) and version.startswith(f"{group}/") and version != API_VERSION:
+        raise NotAnExportError(
+            f"apiVersion {version[:80]} is not known; write {API_VERSION}", parsed.line("apiVersion")
+        )
 
 
 def checked(document: JSON) -> Entity:

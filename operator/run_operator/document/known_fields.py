@@ -74,6 +74,9 @@ VOLUME_SPEC: Final[dict[str, frozenset[str]]] = {
     "empty_dir": frozenset({"size_limit", "sizeLimit", "medium", "subPath"}),
     "shared_volume": frozenset({"claimName", "subPath"}),
 }
+WITH_FILES: Final = ("container+job", "container+serve", "container+deploy")
+"""Kinds that find their file in the document only."""
+NOT_HELD: Final = "but does not hold it (no base64, no code): nothing is put into /shared"
 SOURCE: Final = frozenset({"source", "handler", "base64", "code", "lang", "init_function"})
 PORT: Final = frozenset({"port", "target_port"})
 VARIABLE: Final = frozenset({"name", "value"})
@@ -101,7 +104,26 @@ SPEC_HINTS: Final[dict[str, str]] = {
     "workingdir": "command: sh, and cd in its args",
     "parallelism": "a Run for each", "completions": "a Run for each",
     "imagepullsecrets": "imagePullSecrets of the ServiceAccount default of the namespace",
+    "tag": "image with the tag behind a colon, as in python:3.11-slim", "name": "metadata.name",
+    "namespace": "metadata.namespace", "annotations": "metadata.annotations", "metadata": "metadata beside spec",
+    "project": "spec.project", "kind": "spec.kind", "id": "spec.id", "restart": f"{_POLICY}.backoffLimit",
+    "script": "source.code", "file": "source", "files": "source",
+    "shmsize": "a volume with volume_type: empty_dir and medium: Memory at /dev/shm",
+    "initcontainers": "command: sh, with all commands in its args",
 }  # fmt: skip
+_NO_PROBES: Final = "there are no probes: a pod is ready while its program runs"
+_NO_ACCOUNT: Final = "pods get no API token; what a program may see of Secrets is named in secrets"
+_RESTRICTED: Final = "no Run gets more rights than the Pod Security Standard restricted gives"
+WITHOUT_A_WORD: Final[dict[str, str]] = {
+    "livenessprobe": _NO_PROBES, "readinessprobe": _NO_PROBES, "startupprobe": _NO_PROBES, "healthcheck": _NO_PROBES,
+    "serviceaccountname": _NO_ACCOUNT, "serviceaccount": _NO_ACCOUNT, "automountserviceaccounttoken": _NO_ACCOUNT,
+    "privileged": _RESTRICTED, "hostnetwork": _RESTRICTED, "hostpid": _RESTRICTED, "hostipc": _RESTRICTED,
+    "capabilities": _RESTRICTED, "capadd": _RESTRICTED,
+    "dependson": "a pipeline starts Runs after one another", "schedule": "a CronJob that applies a Run repeats it",
+    "cron": "a CronJob that applies a Run repeats it",
+    "metrics": "metrics are what the program logs with log_metric",
+}  # fmt: skip
+"""Words of other tools for which a Run has none, and what is so instead; spelled as in SPEC_HINTS."""
 _OF_PYTHON: Final[dict[str, str]] = {
     "params": "parameters", "args": "parameters", "arguments": "parameters", "kwargs": "parameters",
     "command": "source.handler", "entrypoint": "source.handler", "initfunction": "source.init_function",
@@ -135,9 +157,11 @@ HINTS: Final[dict[str, dict[str, str]]] = {
     "envs": {"valuefrom": "secrets", "key": "name"},
     "source": {"file": "source", "filename": "source", "path": "source", "name": "source", "content": "code"},
     "service_ports": {"containerport": "target_port", "targetport": "target_port"},
+    "document": {}, "runPolicy": {"retries": "backoffLimit", "timeout": "activeDeadlineSeconds", "ttl": "ttlSecondsAfterFinished"},
     "resources": {
         "memory": "mem", "nvidia.com/gpu": "gpu", "gpus": "gpu", "cpus": "cpu", "storage": "disk",
         "requests": "cpu, mem, gpu and disk without requests", "limits": "cpu, mem, gpu and disk without limits",
+        "ram": "mem", "cores": "cpu", "vcpu": "cpu", "ephemeral-storage": "disk",
     },
 }  # fmt: skip
 """Words of Kubernetes and other tools, in small letters without _, to our word; by the place of the key."""
@@ -162,21 +186,36 @@ def not_used(document: Mapping[str, Any]) -> list[str]:
     if not isinstance(kind, str) or not isinstance(spec, Mapping):
         return []
     try:
-        return unused(of_run(kind, str(spec.get("task") or "")).label, spec)
+        label = of_run(kind, str(spec.get("task") or "")).label
     except InvalidKindError:
         return []
+    return [*unused(label, spec), *not_held(label, spec)]
+
+
+def not_held(kind: str, spec: Spec) -> list[str]:
+    """A sentence about a file that a container's document names without its content. A Function may hold it."""
+    source = spec.get("source")
+    if kind not in WITH_FILES or not isinstance(source, Mapping) or spec.get("function"):
+        return []
+    name = source.get("source")
+    if not isinstance(name, str) or not name or "://" in name or source.get("base64") or source.get("code"):
+        return []
+    return [f"{ROOT}.source names {name[:MAX_KEY]} {NOT_HELD}"]
 
 
 def right_word(key: str, known: Collection[str], place: str = "", *, of_the_kind: bool = False) -> str:
-    """`; did you mean envs?`, or an empty text. `place`: a key of HINTS; empty: the inner spec itself.
+    """`; did you mean envs?`, what is so instead, or an empty text. `place`: a key of HINTS; empty: the inner spec itself.
 
     `of_the_kind`: only what OF_A_KIND says of this kind.
     """
     plain = key.lower().replace("_", "")
     hints = OF_A_KIND.get(place, {}) if of_the_kind else HINTS.get(place, SPEC_HINTS)
     words = {word.lower().replace("_", ""): word for word in sorted(known)}
+    meant = words.get(plain) or hints.get(plain)
+    if not meant and not of_the_kind and (place in USED or not place) and plain in WITHOUT_A_WORD:
+        return f"; {WITHOUT_A_WORD[plain]}"
     near = difflib.get_close_matches(plain, words, n=1, cutoff=0.75)
-    meant = words.get(plain) or hints.get(plain) or (words[near[0]] if near else "")
+    meant = meant or (words[near[0]] if near else "")
     return f"; did you mean {meant}?" if meant else ""
 
 
@@ -184,7 +223,7 @@ def _unused(kind: str, spec: Spec, used: frozenset[str]) -> Iterator[str]:
     for key, value in spec.items():
         if key not in used and key not in PLATFORM and not is_empty(value):
             path = f"{ROOT}.{key[:MAX_KEY]}"
-            others = _others(kind, key)
+            others = others_of(kind, key)
             yield (
                 f"{path} is not used by {kind}, only by {others}"
                 + right_word(key, (), kind, of_the_kind=True)
@@ -220,7 +259,7 @@ def _sentence(path: str, place: str, key: str, known: frozenset[str]) -> str:
     return f"{path} is not used by {place}{right_word(key, known, place)}"
 
 
-def _others(kind: str, key: str) -> str:
+def others_of(kind: str, key: str) -> str:
     """Kinds of the same runtime that use the key."""
     runtime = kind.partition("+")[0]
     return ", ".join(other for other, used in USED.items() if other.startswith(f"{runtime}+") and key in used)

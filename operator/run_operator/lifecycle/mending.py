@@ -35,6 +35,7 @@ def cannot(ctx: Context, error: WorkloadError) -> Plan:
         return ctx.decided()
     if ctx.run.status.get("attempt"):
         return finish.impossible(ctx, error.reason, message)
+    message = "; ".join((message, *not_applied.warnings(ctx)))  # all mistakes at once
     ctx = replace(ctx, draft=StatusBuilder(ctx.run, ctx.now))  # without the attempt that was about to begin
     if is_mended(ctx) and ctx.run.status.get("message") == message:
         return finish.after_the_end(ctx)

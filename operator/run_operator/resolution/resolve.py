@@ -33,7 +33,7 @@ from run_operator.resolution.runtime_choice import chosen, compiled, origin
 from run_operator.runtimes.definition import Definition
 from run_operator.runtimes.translate import translated
 from run_operator.workloads import fields
-from run_operator.workloads.builder import builder, child_kind
+from run_operator.workloads.builder import builder, child_kind, with_others
 from run_operator.workloads.fields import InvalidSpecError, UnresolvedError, UnsupportedError, WorkloadError
 from run_operator.workloads.pipeline_kinds import STEPS
 from run_operator.workloads.source import KEY as SOURCE
@@ -97,7 +97,8 @@ def resolve(run: Run, catalog: Catalog, options: Options) -> Resolution:
     try:
         return replace(lookup.resolution(), is_forged=lookup.is_forged)
     except WorkloadError as error:
-        return Resolution(lookup.marked, wants=tuple(lookup.wants), error=error, is_forged=lookup.is_forged)
+        whole = with_others(run, error, options) if isinstance(error, InvalidSpecError) else error
+        return Resolution(lookup.marked, wants=tuple(lookup.wants), error=whole, is_forged=lookup.is_forged)
     except DocumentError as error:
         wrong = InvalidSpecError(fields.ROOT, f"cannot be merged with its Function and Task: {error}")
         return Resolution(lookup.marked, wants=tuple(lookup.wants), error=wrong, is_forged=lookup.is_forged)

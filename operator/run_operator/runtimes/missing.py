@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from typing import Final
 
 from run_operator.document.kinds import RUNTIMES, Kind
@@ -37,6 +38,8 @@ COMPONENTS: Final[dict[str, str]] = {"kfp": _KFP}
 """By runtime: what else it would take."""
 HOW_TO: Final = "docs/runtimes.md says how to write one"
 REASON: Final = "RuntimeNotFound"
+CUTOFF: Final = 0.85
+"""How alike two kinds are, from 0 to 1, of which one is taken for a typing error."""
 
 
 def missing(kind: Kind) -> WorkloadError:
@@ -59,5 +62,13 @@ def missing(kind: Kind) -> WorkloadError:
             REASON, f"{label} needs a ClusterRuntime, and none is shipped: {component}; {HOW_TO}"
         )
     return UnresolvedError(
-        REASON, f"{label} needs a Runtime or ClusterRuntime whose spec.kinds has {label}:run; {HOW_TO}"
+        REASON,
+        f"{label} needs a Runtime or ClusterRuntime whose spec.kinds has {label}:run{_nearest(label)}; {HOW_TO}",
     )
+
+
+def _nearest(label: str) -> str:
+    """`; did you mean container+job?`, or an empty text."""
+    known = [f"{runtime}+{action}" for runtime, actions in RUNTIMES.items() for action in actions]
+    found = difflib.get_close_matches(label, known, n=1, cutoff=CUTOFF)
+    return f"; did you mean {found[0]}?" if found else ""

@@ -66,11 +66,15 @@ def _checked(run: Run, attempt: int, options: Options) -> tuple[Pod, dict[str, A
     try:
         pod, address = _read(run, attempt, options)
     except InvalidSpecError as error:
-        trial = lambda spec: _read(replace(run, spec=spec), attempt, options)  # noqa: E731
-        raise all_mistakes(error, run.spec, trial) from error
+        raise with_others(run, error, options) from error
     check_allowed(pod, address, options)
     _check_size(run.spec)
     return pod, address
+
+
+def with_others(run: Run, error: InvalidSpecError, options: Options) -> InvalidSpecError:
+    """A mistake of the document together with those that building it finds after this one."""
+    return all_mistakes(error, run.spec, lambda spec: _read(replace(run, spec=spec), 1, options))
 
 
 def _read(run: Run, attempt: int, options: Options) -> tuple[Pod, dict[str, Any] | None]:

@@ -57,11 +57,20 @@ def secret_sources(spec: Mapping[str, Any]) -> list[dict[str, Any]]:
     for i, name in enumerate(fields.texts(spec, "secrets")):
         wanted = secret_name(name)
         if not fields.SUBDOMAIN.fullmatch(wanted):
-            raise InvalidSpecError(
-                f"{fields.ROOT}.secrets[{i}]", f"{name[:80]!r} cannot be the name of a Secret"
-            )
+            raise InvalidSpecError(f"{fields.ROOT}.secrets[{i}]", _no_secret(name))
         found.append({"secretRef": {"name": wanted}})
     return found
+
+
+def _no_secret(name: str) -> str:
+    """What is wrong with the name; a value in plain is not repeated."""
+    variable, is_value, _ = name.partition("=")
+    if not is_value:
+        return f"{name[:80]!r} cannot be the name of a Secret"
+    return (
+        f"is {variable[:80]}=..., not the name of a Secret: a value that may be read goes to envs, a secret one into a Secret "
+        "(kubectl create secret generic NAME --from-literal=KEY=VALUE), whose name is written here"
+    )
 
 
 def optional_source(secret: str) -> list[dict[str, Any]]:

@@ -63,6 +63,8 @@ def _id(spec: Mapping[str, Any], key: str, default: int) -> int:
 
 
 CONTAINER: Final = "main"
+SHELL: Final = frozenset("|&;<>$`*")
+"""Characters of a command that mean something to a shell only."""
 PULL_POLICIES: Final = ("Always", "IfNotPresent", "Never")
 
 
@@ -150,10 +152,12 @@ def _command(spec: Mapping[str, Any]) -> tuple[list[str], list[str]]:
     command = fields.text(spec, "command")
     first, _, rest = (command or "").strip().partition(" ")
     if command and rest and "/" not in first:
-        raise InvalidSpecError(
-            f"{fields.ROOT}.command",
-            f"{command[:80]!r} is not the name of a program: write {first[:40]} as command, and the rest as a list in args",
+        is_shell = not SHELL.isdisjoint(command)
+        advice = (
+            "sh as command, and -c and the line" if is_shell else f"{first[:40]} as command, and the rest"
         )
+        problem = f"{command[:80]!r} is not the name of a program: write {advice} as a list in args"
+        raise InvalidSpecError(f"{fields.ROOT}.command", problem)
     return [command] if command else [], fields.texts(spec, "args")
 
 

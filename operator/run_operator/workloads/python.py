@@ -122,8 +122,11 @@ def _check_source(given: Mapping[str, Any]) -> None:
     elif held is None:
         problem = f"names {name[:120]} but does not hold it" if name else "holds no code"
         raise WorkloadError("InvalidSource", f"{PATH} {problem}: set base64, code, or an address in source")
-    if not fields.text(given, "handler", PATH):
+    handler = fields.text(given, "handler", PATH)
+    if not handler:
         raise InvalidSpecError(f"{PATH}.handler", "is missing: name the function, or module:function")
+    if handler.endswith(".py"):
+        raise InvalidSpecError(f"{PATH}.handler", f"{handler[:80]!r} is a file: name a function in it")
     fields.text(given, "init_function", PATH)
 
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from run_operator.document.known_fields import NOT_HELD
 from run_operator.workloads import fields
 from run_operator.workloads.fields import InvalidSpecError, UnsupportedError
 
@@ -54,7 +55,7 @@ def left_out(spec: Mapping[str, Any]) -> list[str]:
     if not given.get("source") or content(given) is not None:
         return []
     name = str(given["source"])[:200]
-    return [f"{PATH} names {name} but does not hold it (no base64, no code): nothing is put into {FOLDER}"]
+    return [f"{PATH} names {name} {NOT_HELD}"]
 
 
 def is_name_alone(given: Mapping[str, Any]) -> bool:

@@ -54,6 +54,22 @@ def test_a_manifest_is_applied_as_it_is():
         (b"name: hand", b"a: b", "metadata.name"),
         (b"spec: {kind", b"spec2: {kind", "'spec' is missing"),
         (b"Run", b"Pod", "manifest"),
+        (b"v1alpha1", b"v1", "^apiVersion run-operator.io/v1 is not known; write run-operator.io/v1alpha1$"),
+        (
+            b"image: x",
+            b"image: x}, suspended: true, runPolicy: {backofLimit: 1",
+            "spec.suspended is not known; did you mean suspend[?]; spec.runPolicy.backofLimit is not known; did you mean backoffLimit[?]$",
+        ),
+        (
+            b"spec: {image: x}",
+            b"image: x, env: [], template: {}, ttlSecondsAfterFinished: 1",
+            "^spec.image is not known; did you mean spec.spec.image[?]; spec.env is not known; did you mean spec.spec.envs[?]; spec.template is not known; did you mean image, command and args without a template, in spec.spec[?]; spec.ttlSecondsAfterFinished is not known; did you mean spec.runPolicy.ttlSecondsAfterFinished[?]$",
+        ),
+        (
+            b"spec: {image: x}}",
+            b"spec: {}}\ncommand: x",
+            "^command is not known; did you mean spec.spec.command[?]$",
+        ),
     ],
 )
 def test_a_manifest_that_says_too_little_is_refused(old, new, said):

@@ -10,9 +10,10 @@ from typing import Any, Final
 import pytest
 import yaml
 
-from run_operator.api import conditions
+from run_operator.api import conditions, misplaced
 from run_operator.api.conditions import State
 from run_operator.api.exported import KEPT
+from run_operator.api.misplaced import DESIRED
 from run_operator.api.policy import DeadlinePolicy, PolicyDefaults, RunPolicy
 from run_operator.api.raw import stamp
 from run_operator.api.references import ResolvedPart, ResolvedRecord
@@ -80,6 +81,11 @@ def undeclared(value: Any, node: Schema, path: str = "") -> Iterator[str]:
         yield f"{path} may not be {value}"
 
 
+def is_refused(field: dict[str, Any]) -> bool:
+    """Whether a field is declared only to be refused with a word about its place."""
+    return bool(field["description"].startswith("Refused here."))
+
+
 RUN: Final = schema("runs")["properties"]
 STATUS: Final = RUN["status"]
 POLICY: Final = RUN["spec"]["properties"]["runPolicy"]["properties"]
@@ -107,7 +113,25 @@ def test_every_column_and_every_default_is_explained(name):
 
 @pytest.mark.parametrize("name", DOCUMENTS)
 def test_the_keys_of_an_export_are_those_of_the_spec(name):
-    assert set(schema(name)["properties"]["spec"]["properties"]) - {"suspend", "runPolicy"} == set(KEPT)
+    declared = {
+        key
+        for key, field in schema(name)["properties"]["spec"]["properties"].items()
+        if not is_refused(field)
+    }
+    assert declared - set(DESIRED) == set(KEPT)
+
+
+def test_a_field_that_people_write_one_level_too_high_is_refused_with_its_place():
+    refused = {key: field["enum"] for key, field in RUN["spec"]["properties"].items() if is_refused(field)}
+    inner = set(RUN["spec"]["properties"]["spec"]["properties"]) & set(refused)
+    assert inner >= {"image", "command", "args", "envs", "resources", "volumes"}
+    assert all(refused[key] == [f"written as spec.spec.{key}"] for key in inner)
+    policy = set(POLICY) & set(refused)
+    assert all(refused[key] == [f"written as spec.runPolicy.{key}"] for key in policy)
+
+
+def test_the_client_knows_every_field_of_the_policy():
+    assert set(POLICY) == misplaced.POLICY
 
 
 def test_every_state_is_declared():

@@ -36,5 +36,8 @@ def test_a_stopped_run_that_was_edited_takes_it_back():
 
 def test_a_run_in_error_tells_both():
     made = step(run({"imge": "x"}))
-    assert "did you mean image?" in condition(made, "NotApplied")["message"]
+    said = "spec.spec.imge is not used by container+job; did you mean image?"
+    assert condition(made, "NotApplied")["message"] == said
     assert condition(made, "Failed")["reason"] == "InvalidSpec"
+    assert made.status["message"].startswith("spec.spec.image: is missing")
+    assert made.status["message"].endswith(f"; {said}")

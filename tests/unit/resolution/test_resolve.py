@@ -249,3 +249,11 @@ def test_a_record_that_the_operator_did_not_write_is_not_used(forged):
     made = found(run(V1, status=status | {"resolved": evil | forged}), function())
     assert made.is_forged
     assert made.run.spec["image"] == "busybox:1.36"
+
+
+def test_a_missing_image_is_told_together_with_the_other_mistakes():
+    wrong = {"resources": {"memory": "1Gi"}, "volumes": [{"name": "a"}]}
+    said = str(found(run(wrong)).error)
+    assert said.startswith("spec.spec.image: is missing; name an image, or a Function that gives one; ")
+    assert "spec.spec.resources.memory: is not known" in said
+    assert "spec.spec.volumes[0].mount_path: is missing" in said
