@@ -127,7 +127,9 @@ def test_kubectl_warns_at_once_where_the_policies_are_installed(person):
     shown = person.kubectl(
         "create", "-f", "-", stdin=json.dumps(build | {"metadata": {"generateName": "odd-"}})
     ).stderr
-    assert "spec.spec.image is not used by container+build; did you mean base_image?" in shown
+    others = "container+job, container+serve, container+deploy"
+    said = f"spec.spec.image is not used by container+build, only by {others}; did you mean base_image?"
+    assert said in shown
     assert "did you mean instructions?" in shown
     clean = json.dumps(document(GOOD, suspend=True))
     assert "Warning" not in person.kubectl("apply", "-f", "-", stdin=clean).stderr

@@ -316,3 +316,23 @@ def test_top_says_that_it_needs_a_metrics_server(operator, person, runctl):
     done = runctl.run("top")
     assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
     assert "this cluster has no metrics server" in done.stderr
+
+
+def test_a_run_that_waits_is_not_resumed_and_a_stopped_service_says_so(operator, person, runctl):
+    person.apply_run("x", spec={"resources": {"cpu": "4000"}})
+    person.apply_run("svc", kind="container+serve", suspend=True, spec={"service_ports": [{"port": 80}]})
+    wait_for("the reason", lambda: person.status("x").get("reason") == "Unschedulable")
+    assert runctl.says("resume", "x") == "run x is PENDING, and not suspended: there is nothing to resume\n"
+    assert runctl.says("get", "x").split()[:7] == [
+        "NAME",
+        "STATE",
+        "REASON",
+        "ATTEMPT",
+        "PROJECT",
+        "KIND",
+        "SUMMARY",
+    ]
+    person.becomes("svc", "STOPPED")
+    called = runctl.run("invoke", "svc", "/")
+    assert called.returncode == 1
+    assert "It is STOPPED: resume it first." in called.stderr

@@ -56,10 +56,7 @@ def test_the_first_screen_of_80_columns_says_of_each_run_why_it_waits(operator, 
 
     lines = person.kubectl("get", "runs").stdout.splitlines()
     summary = lines[0].index("SUMMARY")
-    assert summary <= 80, lines
-    assert [len(line) > 80 for line in lines] == [False, False, False, True], (
-        "the summary alone is cut or wrapped"
-    )
+    assert max(len(line[:summary].rstrip()) for line in lines) <= 80, lines
     reasons = {line.split()[0]: line[lines[0].index("REASON") :].split()[0] for line in lines[1:]}
     assert (reasons[names[1]], reasons[names[2]]) == ("Unschedulable", "InvalidSpec")
 

@@ -91,10 +91,10 @@ def _said(document: FirstDocument, person: Person, server: Poster) -> tuple[bool
 
 
 @pytest.mark.parametrize("document", MISTAKES, ids=lambda one: one.name)
-def test_a_usual_mistake_is_told_before_a_pod_starts(heard, document):
+def test_a_usual_mistake_is_shown_before_a_pod_starts(heard, document):
     said = heard[document.name].before_a_pod
-    assert document.told
-    assert not [one for one in document.told if one not in said], said
+    assert document.shown
+    assert not [one for one in document.shown if one not in said], said
 
 
 @pytest.mark.parametrize("document", CORRECT, ids=lambda one: one.name)

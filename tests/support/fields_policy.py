@@ -68,7 +68,7 @@ spec:
       expression: "object.spec.kind.replace(':run', '')"
     - name: numbers
       expression: "@NUMBERS@"
-    # Fields by kind, and what is said of fields that only other kinds use.
+    # Fields by kind, and what is written about fields that only other kinds use.
     - name: used
       expression: >-
         @USED@
@@ -123,12 +123,12 @@ spec:
         && !['base64', 'code'].exists(key, key in object.spec.spec.source && @CONTENT@)
         ? ['spec.spec.source names ' + object.spec.spec.source.source + ' @NOT_HELD@']
         : []
-    - name: told
+    - name: shown
       expression: >-
-        (variables.sentences + @TOLD@).filter(one, one != '')
+        (variables.sentences + @SHOWN@).filter(one, one != '')
   validations:
-    - expression: "size(variables.told) == 0"
-      messageExpression: "variables.told.join('; ')"
+    - expression: "size(variables.shown) == 0"
+      messageExpression: "variables.shown.join('; ')"
 ---
 apiVersion: admissionregistration.k8s.io/v1
 kind: ValidatingAdmissionPolicyBinding
@@ -181,7 +181,7 @@ def text() -> str:
         _map("resources"),
     ]
     found = TEXT.replace("@PARTS@\n", "".join(parts))
-    found = found.replace("@TOLD@", " + ".join(f"variables.{name}" for name in _VARIABLES))
+    found = found.replace("@SHOWN@", " + ".join(f"variables.{name}" for name in _VARIABLES))
     found = found.replace("@SAID@", _said("object.spec.spec[key]"))
     found = found.replace("@FUNCTION@", _said("object.spec.spec.function"))
     found = found.replace("@CONTENT@", _said("object.spec.spec.source[key]")).replace("@NOT_HELD@", NOT_HELD)
@@ -262,7 +262,7 @@ def _said(value: str) -> str:
 
 
 def _others() -> dict[str, dict[str, str]]:
-    """What is said of fields that only other kinds of the same runtime use."""
+    """What is written about fields that only other kinds of the same runtime use."""
     every = set().union(*USED.values())
     found = {
         kind: {key: f", only by {found}" for key in sorted(every - fields) if (found := others_of(kind, key))}

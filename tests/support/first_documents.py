@@ -1,6 +1,6 @@
 """Documents that people wrote by hand, in tests/data/first_documents: each with a usual mistake, and small correct ones.
 
-The first lines of a file say what its author has to hear before a pod starts (`# told: ...`), and by which program where it
+The first lines of a file say what its author has to hear before a pod starts (`# shown: ...`), and by which program where it
 is not the API server's own answer (`# by: kubectl`).
 """
 
@@ -34,9 +34,9 @@ class FirstDocument:
         return self.path.stem
 
     @property
-    def told(self) -> list[str]:
+    def shown(self) -> list[str]:
         """What its author must hear."""
-        return self._said("# told: ")
+        return self._said("# shown: ")
 
     @property
     def by(self) -> str:

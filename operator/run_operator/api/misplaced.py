@@ -18,7 +18,7 @@ POLICY: Final = frozenset(
     }
 )  # fmt: skip
 DESIRED: Final = ("suspend", "runPolicy")
-"""What a Run's manifest holds beside the document."""
+"""Fields of a Run's manifest beside the document."""
 OBJECT: Final = ("apiVersion", "kind", "metadata", "spec", "status")
 _INNER: Final = frozenset().union(*USED.values())
 

@@ -132,10 +132,10 @@ def _base(cluster: Cluster, status: Mapping[str, Any]) -> str:
     """The status may be written by others: it leads to no service outside of the Run's own namespace."""
     found = text(mapping(status.get("service")).get("url"))
     if not found:
-        raise EntityError(
-            "Url not specified and service not found on run status. "
-            "If a service is deploying, use run.wait() or try again later."
-        )
+        advice = "If a service is deploying, use run.wait() or try again later."
+        if text(status.get("state")) == "STOPPED":
+            advice = "It is STOPPED: resume it first."
+        raise EntityError(f"Url not specified and service not found on run status. {advice}")
     match = _ADDRESS.fullmatch(found)
     if match is None or match["namespace"] != cluster.namespace:
         raise EntityError(

@@ -63,7 +63,7 @@ def secret_sources(spec: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def _no_secret(name: str) -> str:
-    """What is wrong with the name; a value in plain is not repeated."""
+    """The problem of a name; a value in plain is not repeated."""
     variable, is_value, _ = name.partition("=")
     if not is_value:
         return f"{name[:80]!r} cannot be the name of a Secret"

@@ -20,18 +20,18 @@ def notes(document: FirstDocument) -> list[str]:
 
 
 def unused_in(document: FirstDocument) -> list[str]:
-    """Sentences about keys without effect that it is told. A key of resources is refused by the operator."""
+    """Sentences about keys without effect that is shown. A key of resources is refused by the operator."""
     return [
         one
-        for one in document.told
+        for one in document.shown
         if (" is not used by " in one and "spec.spec.resources." not in one) or " does not hold it" in one
     ]
 
 
-TOLD = [one for one in documents("mistakes") if unused_in(one)]
+SHOWN = [one for one in documents("mistakes") if unused_in(one)]
 
 
-@pytest.mark.parametrize("document", TOLD, ids=lambda one: one.name)
+@pytest.mark.parametrize("document", SHOWN, ids=lambda one: one.name)
 def test_a_key_without_effect_is_named_before_anything_is_sent(document):
     said = "\n".join(notes(document))
     assert not [one for one in unused_in(document) if one not in said], said
@@ -73,5 +73,5 @@ def test_a_file_that_a_function_may_hold_is_not_missed():
 
 def test_every_document_is_a_run_with_the_name_of_its_file():
     for one in (*documents("mistakes"), *documents("correct")):
-        if not one.by and one.name not in ("name-with-underscore",):
+        if not one.by and one.name != "name-with-underscore":
             assert yaml.safe_load(one.path.read_text())["metadata"]["name"] == one.name

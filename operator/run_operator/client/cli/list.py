@@ -220,14 +220,21 @@ def _drop_own_names(header: list[str], rows: list[list[Any]], offset: int) -> No
 
 
 def _rows(items: list[dict[str, Any]], wide: bool) -> None:
-    header = ["NAME", "STATE", "REASON", "ATTEMPT", "PROJECT", "KIND"] + (["MESSAGE"] if wide else [])
-    shown.table(header, [list(_cells(raw, wide)) for raw in items])
+    header = ["NAME", "STATE", "REASON", "ATTEMPT", "PROJECT", "KIND", "SUMMARY"] + (
+        ["MESSAGE"] if wide else []
+    )
+    shown.table(header, [list(_cells(raw, wide)) for raw in items], elastic=["SUMMARY"])
 
 
 def _cells(raw: Mapping[str, Any], wide: bool) -> Iterator[Any]:
     status, spec = raw.get("status") or {}, raw["spec"]
     yield from (raw["metadata"]["name"], status.get("state", ""), status.get("reason", ""))
-    yield from (status.get("attempt", ""), project_of(raw), spec.get("kind", ""))
+    yield from (
+        status.get("attempt", ""),
+        project_of(raw),
+        spec.get("kind", ""),
+        status.get("metricsSummary", ""),
+    )
     if wide:
         yield status.get("message", "")
 

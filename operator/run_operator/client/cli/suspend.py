@@ -49,8 +49,9 @@ def _verb(verb: str, explained: str, taken: str, done: str, already: str) -> cli
         under_way = []
         for run in runs:
             with several.each():
-                there = _send(verb, run)
-                shown.echo(f"run {run.object_name} {already if there else taken}")
+                there, state = _send(verb, run)
+                known = f"is {state}, and not suspended: there is nothing to {verb}" if state else taken
+                shown.echo(f"run {run.object_name} {already if there else known}")
                 if not there:
                     under_way.append(run)
         if wait:
@@ -99,15 +100,18 @@ def delete_command(
     several.end()
 
 
-def _send(verb: str, run: Run) -> bool:
-    """Send the request; returns whether the Run was in the desired state before."""
+def _send(verb: str, run: Run) -> tuple[bool, str]:
+    """Send the request; returns whether the Run was in the desired state before, and the state of one that waits there already."""
+    from run_operator.api.raw import mapping, text
     from run_operator.client import predicates, suspend
 
     # The operator has not seen a new request yet, so the state beside it is old.
     if verb == "stop":
-        return predicates.stopped(suspend.stop(run.cluster, run.object_name))
+        return predicates.stopped(suspend.stop(run.cluster, run.object_name)), ""
     raw = suspend.resume(run.cluster, run.object_name)
-    return predicates.running(raw) and predicates.seen(raw)
+    if not predicates.seen(raw):
+        return False, ""
+    return predicates.running(raw), text(mapping(raw.get("status")).get("state"))
 
 
 def _each(runs: list[Run], do: Callable[[Run], None], said: str, several: Several) -> None:
