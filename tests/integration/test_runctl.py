@@ -334,5 +334,5 @@ def test_a_run_that_waits_is_not_resumed_and_a_stopped_service_says_so(operator,
     ]
     person.becomes("svc", "STOPPED")
     called = runctl.run("invoke", "svc", "/")
-    assert called.returncode == 1
+    assert called.returncode == 2
     assert "It is STOPPED: resume it first." in called.stderr
