@@ -11,6 +11,7 @@ from collections.abc import Callable, Hashable, Iterator
 from typing import Generic, TypeVar
 
 T = TypeVar("T", bound=Hashable)
+V = TypeVar("V")
 
 
 def _nobody(_: Hashable) -> bool:
@@ -121,3 +122,34 @@ def may_take(held: int, free: int) -> bool:
     a place at once, up to five that want all they can get.
     """
     return free > 0 and (held == 0 or (free > 1 and held < 3 * free))
+
+
+class Memo(Generic[V]):
+    """Results that cost CPU, by namespace and the text they were made of. When there are too many, the namespace with the most gives up its oldest."""
+
+    def __init__(self, made: Callable[[str], V], most: int) -> None:
+        self._made = made
+        self._most = most
+        self._kept: dict[str, OrderedDict[str, V]] = {}
+
+    def __len__(self) -> int:
+        return sum(map(len, self._kept.values()))
+
+    def get(self, namespace: str, text: str) -> V:
+        """The result; made now if it is not kept. What cannot be made is an error of its maker, and is not kept."""
+        there = self._kept.get(namespace)
+        if there is None or text not in there:
+            made = self._made(text)
+            self._make_room()
+            there = self._kept.setdefault(namespace, OrderedDict())
+            there[text] = made
+        there.move_to_end(text)
+        return there[text]
+
+    def _make_room(self) -> None:
+        if len(self) < self._most:
+            return
+        largest = max(self._kept, key=lambda one: len(self._kept[one]))
+        self._kept[largest].popitem(last=False)
+        if not self._kept[largest]:
+            del self._kept[largest]

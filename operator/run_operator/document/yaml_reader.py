@@ -115,9 +115,23 @@ def read(data: bytes) -> Parsed:
         raise errors.TooLargeError(
             f"the file is larger than {MAX_BYTES} bytes: no export is, and no cluster takes it"
         )
+    return _read(data, _Loader, MAX_NODES)
+
+
+def read_soon(data: bytes, most_bytes: int, most_nodes: int) -> Any:
+    """The value of one document, with libyaml, which is ten times as fast: for a process that others wait for.
+
+    Raises DocumentError.
+    """
+    if len(data) > most_bytes:
+        raise errors.TooLargeError(f"it has {len(data)} bytes, and at most {most_bytes} are read")
+    return _read(data, _FastLoader, most_nodes).value
+
+
+def _read(data: bytes, loader: Any, most_nodes: int) -> Parsed:
     text = _text(data)
     try:
-        return _Builder(_Loader(text)).document()
+        return _Builder(loader(text), most_nodes).document()
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         problem = " ".join(str(error.problem or error.context).split())[:200]
@@ -155,6 +169,14 @@ class _Loader(yaml.reader.Reader, yaml.scanner.Scanner, yaml.parser.Parser, yaml
             raise yaml.scanner.ScannerError(None, None, problem, self.get_mark()) from error
 
 
+class _FastLoader(yaml.cyaml.CParser, yaml.resolver.Resolver):
+    """The same events from libyaml."""
+
+    def __init__(self, text: str) -> None:
+        yaml.cyaml.CParser.__init__(self, text)
+        yaml.resolver.Resolver.__init__(self)
+
+
 @dataclass(frozen=True, slots=True)
 class _Built:
     """A value with its aliases expanded: how many nodes it has, and how many levels lie below it."""
@@ -167,8 +189,9 @@ class _Built:
 class _Builder:
     """Events to values: with bounds, lines, and every refusal a sentence."""
 
-    def __init__(self, loader: Any) -> None:
+    def __init__(self, loader: Any, most: int) -> None:
         self._loader = loader
+        self._most = most
         self._scalars = Scalars(loader)
         self._anchors: dict[str, _Built] = {}
         self._named: set[str] = set()
@@ -228,8 +251,8 @@ class _Builder:
 
     def _count(self, nodes: int, line: int) -> None:
         self._nodes += nodes
-        if self._nodes > MAX_NODES:
-            raise errors.TooLargeError(f"the document holds more than {MAX_NODES} values", line)
+        if self._nodes > self._most:
+            raise errors.TooLargeError(f"the document holds more than {self._most} values", line)
 
     def _alias(self, event: Any, line: int) -> _Built:
         if event.anchor not in self._anchors:

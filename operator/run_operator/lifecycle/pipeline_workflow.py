@@ -6,20 +6,24 @@ import base64
 import binascii
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 
 from run_operator.api.conditions import State, state_of
 from run_operator.api.raw import mapping, text
 from run_operator.api.run import Run
 from run_operator.children.job_outcome import JobOutcome
+from run_operator.fairness import Memo
 from run_operator.lifecycle import finish
 from run_operator.lifecycle.context import Context
 from run_operator.lifecycle.model import Plan
 from run_operator.pipelines.step_run import build_name, build_run
-from run_operator.pipelines.workflow import InvalidPipelineError, Workflow, parse
+from run_operator.pipelines.workflow import MAX_BYTES, InvalidPipelineError, Workflow, parse
 
 BUILD_FAILED: Final = "WorkflowNotBuilt"
 BUILD_GONE: Final = "WorkflowDeleted"
+KEPT: Final = 16
+"""Workflows that are kept as they were understood, of all namespaces."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +69,23 @@ def _of_build(ctx: Context, built: Run) -> Source | Plan:
 
 
 def _read(ctx: Context, encoded: str, where: str) -> Workflow:
+    return _kept().get(ctx.run.namespace, f"{ctx.run.project}\n{where}\n{encoded}")
+
+
+@lru_cache(maxsize=1)
+def _kept() -> Memo[Workflow]:
+    """A pipeline is looked at with each event of its steps."""
+    return Memo(_parsed, KEPT)
+
+
+def _parsed(known: str) -> Workflow:
+    project, where, encoded = known.split("\n", 2)
+    if len(encoded) > 2 * MAX_BYTES:
+        raise InvalidPipelineError(where, f"is longer than {2 * MAX_BYTES} characters")
     try:
         data = base64.b64decode(encoded, validate=False)
     except (binascii.Error, ValueError) as error:
         raise InvalidPipelineError(where, "is no base64") from error
     if not data:
         raise InvalidPipelineError(where, "holds no workflow")
-    return parse(data, ctx.run.project)
+    return parse(data, project)

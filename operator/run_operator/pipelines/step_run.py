@@ -59,6 +59,12 @@ def step_run(run: Run, step: Step, workflow: Workflow, outputs: Outputs) -> dict
         for name, value in step.inputs.items()
     }
 
+    for name, text in inputs.items():
+        if len(text) > MAX_VALUE:
+            raise WorkloadError(
+                "StepTooLarge", f"input {name} of step {step.title} has more than {MAX_VALUE} characters"
+            )
+
     def value(inside: str) -> str:
         match = OF_INPUT.fullmatch(inside)
         return inputs[match[1]] if match else _of_pipeline(step, inside, given, outputs)

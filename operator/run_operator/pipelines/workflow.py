@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NoReturn
 
@@ -16,13 +16,19 @@ from run_operator.api.raw import mapping, text
 from run_operator.document.errors import DocumentError, InvalidKindError, InvalidReferenceError
 from run_operator.document.kinds import WORKFLOWS, of_run
 from run_operator.document.names import Reference
-from run_operator.document.yaml_reader import read
+from run_operator.document.yaml_reader import read_soon
 from run_operator.pipelines.step_fields import checked
-from run_operator.pipelines.values import OF_INPUT, OF_STEP, OF_WORKFLOW, as_text, named
+from run_operator.pipelines.values import OF_INPUT, OF_STEP, OF_WORKFLOW, as_text, in_a_key, named
 from run_operator.workloads.fields import WorkloadError
 
 INVALID: Final = "InvalidPipeline"
+MAX_BYTES: Final = 256 * 1024
+MAX_VALUES: Final = 10_000
+"""Values of a workflow. It is read in the process that all namespaces share."""
 MAX_STEPS: Final = 100
+MAX_PARAMETERS: Final = 100
+"""Parameters, inputs or outputs in one place."""
+MAX_DEPTH: Final = 32
 PARALLEL: Final = 10
 """Steps of one pipeline that run at once."""
 _KEY: Final = re.compile(r"store://([^/]+)/function/([^/]+)/([^/]+)")
@@ -76,10 +82,20 @@ class Workflow:
     parallel: int = PARALLEL
 
 
+@dataclass(frozen=True, slots=True)
+class _Program:
+    """What a template runs. Many steps may have the same one, so it is read once."""
+
+    function: Reference
+    action: str
+    fields: Mapping[str, Any]
+    placeholders: frozenset[str]
+
+
 def parse(data: bytes, project: str) -> Workflow:
     """Raises InvalidPipelineError."""
     try:
-        document = read(data).value
+        document = read_soon(data, MAX_BYTES, MAX_VALUES)
     except DocumentError as error:
         raise InvalidPipelineError("the workflow", str(error)) from error
     spec = _map(document, "the workflow")
@@ -94,6 +110,8 @@ class _Reader:
         self._spec = spec
         self._project = project
         self._templates: dict[str, Mapping[str, Any]] = {}
+        self._programs: dict[str, _Program] = {}
+        self._values = 0
         self._parameters: dict[str, str | None] = {}
 
     def workflow(self) -> Workflow:
@@ -150,21 +168,18 @@ class _Reader:
         inputs = {key: given.get(key, default) for key, default in defaults.items()}
         if absent := [key for key, value in inputs.items() if value is None]:
             raise InvalidPipelineError(where, f"its input {absent[0]} has no value")
-        reference, fields = self._program(template, where)
-        action = fields.pop("action", None)
-        if not isinstance(action, str) or not action:
-            raise InvalidPipelineError(where, "its template names no action, such as job or serve")
-        if problem := checked(fields):
-            raise InvalidPipelineError(where, problem)
+        program = self._programs.get(template["name"])
+        if program is None:
+            program = self._programs[template["name"]] = self._program(template, where)
         step = Step(
-            number, name, reference, action, fields, {k: v or "" for k, v in inputs.items()},
+            number, name, program.function, program.action, program.fields, {k: v or "" for k, v in inputs.items()},
             _outputs(template.get("outputs"), where), after,
         )  # fmt: skip
-        self._check_placeholders(step, where)
+        self._check_placeholders(step, program.placeholders, where)
         _check_kind(step, where)
         return step
 
-    def _program(self, template: Mapping[str, Any], where: str) -> tuple[Reference, dict[str, Any]]:
+    def _program(self, template: Mapping[str, Any], where: str) -> _Program:
         """The function and the fields of its Run, out of the container's arguments."""
         container = _map(template.get("container"), f"{where}: its template must be a container, which")
         _only(container, f"{where}, container", "name", "image", "command", "args")
@@ -179,13 +194,35 @@ class _Reader:
                     where,
                     "is a container of its own; make it a function, and a step of it with step() of the SDK",
                 )
+        fields = self._fields(given, where)
+        action = fields.pop("action", None)
+        if not isinstance(action, str) or not action:
+            raise InvalidPipelineError(where, "its template names no action, such as job or serve")
+        if problem := checked(fields):
+            raise InvalidPipelineError(where, problem)
+        if key := in_a_key(fields):
+            problem = f"a placeholder is in the name of the field {key[:80]}; it may be in values alone"
+            raise InvalidPipelineError(where, problem)
+        return _Program(self._function(entity, where), action, fields, frozenset(named(fields)))
+
+    def _fields(self, given: str, where: str) -> dict[str, Any]:
         try:
             fields = json.loads(given)
         except (ValueError, RecursionError) as error:
             raise InvalidPipelineError(where, "its --kwargs are no JSON") from error
         if not isinstance(fields, dict):
             raise InvalidPipelineError(where, "its --kwargs are no JSON object")
-        return self._function(entity, where), fields
+        level: list[Any] = [fields]
+        for _ in range(MAX_DEPTH):
+            self._values += len(level)
+            if self._values > MAX_VALUES:
+                raise InvalidPipelineError(
+                    where, f"the --kwargs of all templates have more than {MAX_VALUES} values"
+                )
+            level = [inner for one in level for inner in _inside(one)]
+            if not level:
+                return fields
+        raise InvalidPipelineError(where, f"its --kwargs are nested more than {MAX_DEPTH} levels deep")
 
     def _function(self, entity: str, where: str) -> Reference:
         match = _KEY.fullmatch(entity)
@@ -199,8 +236,8 @@ class _Reader:
             )
         return found
 
-    def _check_placeholders(self, step: Step, where: str) -> None:
-        for inside in named(step.spec):
+    def _check_placeholders(self, step: Step, placeholders: frozenset[str], where: str) -> None:
+        for inside in sorted(placeholders):
             of_input, of_workflow = OF_INPUT.fullmatch(inside), OF_WORKFLOW.fullmatch(inside)
             known = (of_input and of_input[1] in step.inputs) or (
                 of_workflow and of_workflow[1] in self._parameters
@@ -211,6 +248,10 @@ class _Reader:
             of_workflow = OF_WORKFLOW.fullmatch(inside)
             if not OF_STEP.fullmatch(inside) and not (of_workflow and of_workflow[1] in self._parameters):
                 _unknown(where, inside, [f"workflow.parameters.{one}" for one in self._parameters])
+
+
+def _inside(value: Any) -> Collection[Any]:
+    return value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
 
 
 def _check_kind(step: Step, where: str) -> None:
@@ -253,7 +294,9 @@ def _dependencies(task: Mapping[str, Any]) -> tuple[str, ...]:
     listed = task.get("dependencies") or []
     if not isinstance(listed, list) or not all(isinstance(one, str) for one in listed):
         raise InvalidPipelineError(where, "its dependencies are no list of names")
-    words = [word.strip() for word in text(task.get("depends")).split("&&") if word.strip()]
+    words = [word.strip() for word in text(task.get("depends")).split("&&", MAX_STEPS) if word.strip()]
+    if len(words) + len(listed) > MAX_STEPS:
+        raise InvalidPipelineError(where, f"waits for more than {MAX_STEPS} steps")
     found = [word.removesuffix(".Succeeded") for word in words]
     for word in found:
         if not _NAME.fullmatch(word):
@@ -269,7 +312,7 @@ def _outputs(raw: Any, where: str) -> tuple[str, ...]:
     _only(given, f"{where}, outputs", "parameters", "artifacts")
     return tuple(
         _name(_map(one, f"{where}, outputs"), f"{where}, outputs")
-        for one in _list(given.get("parameters") or [], f"{where}, outputs")
+        for one in _list(given.get("parameters") or [], f"{where}, outputs", MAX_PARAMETERS)
     )
 
 
@@ -277,7 +320,7 @@ def _parameters(raw: Any, where: str) -> dict[str, str | None]:
     given = mapping(raw)
     _only(given, where, "parameters")
     found: dict[str, str | None] = {}
-    for one in _list(given.get("parameters") or [], where):
+    for one in _list(given.get("parameters") or [], where, MAX_PARAMETERS):
         entry = _map(one, where)
         _only(entry, where, "name", "value", "default")
         value = entry.get("value", entry.get("default"))
@@ -306,9 +349,11 @@ def _map(value: Any, where: str) -> Mapping[str, Any]:
     return value
 
 
-def _list(value: Any, where: str) -> list[Any]:
+def _list(value: Any, where: str, most: int = MAX_VALUES) -> list[Any]:
     if not isinstance(value, list):
         raise InvalidPipelineError(where, "is no list")
+    if len(value) > most:
+        raise InvalidPipelineError(where, f"has {len(value)} entries; at most {most} are read")
     return value
 
 

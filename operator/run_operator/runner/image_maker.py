@@ -81,7 +81,7 @@ def build(order: Order, context: str, started: Started) -> None:
     for name, text in order.files.items():
         with open(inside(context, name), "w", encoding="utf-8") as file:
             file.write(text)
-    folder = _folder()
+    folder = _prepared(os.environ.get(ENV_FOLDER, FOLDER))
     containerfile, installer = os.path.join(folder, "Containerfile"), os.path.join(folder, "installer")
     _write(containerfile, order.containerfile)
     _write(installer, _installer(os.environ))
@@ -106,10 +106,11 @@ def build(order: Order, context: str, started: Started) -> None:
 
 def push(order: Order, started: Started) -> str:
     """The image with its digest, once the registry has it. Raises RunnerError."""
-    folder = _folder()
-    digest_file = os.path.join(folder, "digest")
+    folder = os.environ.get(ENV_FOLDER, FOLDER)
     secrets = tempfile.mkdtemp(prefix="registry-")
-    environment = _environment(folder, order.plain_http, secrets)
+    # Not in the volume: a file that a build has left in its home would configure skopeo.
+    environment = _environment(_prepared(os.path.join(secrets, "work")), order.plain_http, secrets)
+    digest_file = os.path.join(secrets, "digest")
     _run(
         ["skopeo", "copy", *(["--dest-tls-verify=false"] if order.plain_http else []), "--retry-times", "3", "--digestfile", digest_file,
          *_certificates("--dest-cert-dir", secrets), f"oci:{folder}/image:1", f"docker://{order.image}"],
@@ -153,8 +154,7 @@ def _run(command: Sequence[str], environment: Mapping[str, str], started: Starte
     raise RunnerError(reason, f"{step[:SHOWN_STEP]}: {said}" if step else said)
 
 
-def _folder() -> str:
-    folder = os.environ.get(ENV_FOLDER, FOLDER)
+def _prepared(folder: str) -> str:
     for name in ("tmp", "home"):
         os.makedirs(os.path.join(folder, name), exist_ok=True)
     return folder

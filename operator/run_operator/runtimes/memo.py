@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, Final
 
+from run_operator.fairness import Memo
 from run_operator.runtimes.check import checked
 from run_operator.runtimes.definition import Definition, InvalidRuntimeError
 from run_operator.runtimes.expression import Compiler
@@ -15,31 +15,6 @@ from run_operator.runtimes.expression import Compiler
 MOST: Final = 128
 """Runtimes that are kept compiled, about 100 KiB each."""
 Compiled = Definition | InvalidRuntimeError
-
-
-class Memo:
-    """Compiled Runtimes by their text. When there are too many, the namespace with the most gives up its oldest."""
-
-    def __init__(self, compiled: Callable[[str], Compiled], most: int = MOST) -> None:
-        self._compiled = compiled
-        self._most = most
-        self._kept: dict[str, OrderedDict[str, Compiled]] = {}
-
-    def __len__(self) -> int:
-        return sum(map(len, self._kept.values()))
-
-    def get(self, namespace: str, text: str) -> Compiled:
-        """The compiled Runtime; compiled now if it is not kept."""
-        there = self._kept.setdefault(namespace, OrderedDict())
-        if text not in there and len(self) >= self._most:
-            largest = max(self._kept, key=lambda one: len(self._kept[one]))
-            self._kept[largest].popitem(last=False)
-        found = there.get(text) or self._compiled(text)
-        there[text] = found
-        there.move_to_end(text)
-        for emptied in [one for one, kept in self._kept.items() if not kept]:
-            del self._kept[emptied]
-        return found
 
 
 def definition(spec: Mapping[str, Any], namespace: str = "") -> Definition:
@@ -73,8 +48,8 @@ def _checked(text: str) -> Compiled:
 
 
 @lru_cache(maxsize=1)
-def _memo() -> Memo:
-    return Memo(_checked)
+def _memo() -> Memo[Compiled]:
+    return Memo(_checked, MOST)
 
 
 @lru_cache(maxsize=1)

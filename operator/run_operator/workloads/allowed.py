@@ -33,9 +33,12 @@ def check_allowed(made: Pod, service: Mapping[str, Any] | None, options: Options
 
 
 def qualified(image: str) -> str:
-    """The image with its registry, as container engines read it: `busybox:1` is `docker.io/library/busybox:1`."""
+    """The image with its registry, as container engines read it: `busybox:1` is `docker.io/library/busybox:1`.
+
+    A first part with a capital is a registry too, since names of images have none.
+    """
     first, slash, _ = image.partition("/")
-    if slash and ("." in first or ":" in first or first == "localhost"):
+    if slash and ("." in first or ":" in first or first == "localhost" or first != first.lower()):
         return image
     return f"{DEFAULT_REGISTRY}/{image if slash else f'library/{image}'}"
 

@@ -34,6 +34,8 @@ MAX_BYTES: Final = 256 * 1024
 _DIRECTIVE: Final = re.compile(r"#\s*(syntax|escape|check)\s*=", re.IGNORECASE)
 _FROM: Final = re.compile(r"(?:^FROM\s+(?:--\S+\s+)*|\s--from=|\bfrom=)([^\s,]+)", re.IGNORECASE)
 """In `FROM image`, `COPY --from=image` and `RUN --mount=type=bind,from=image`."""
+_FROM_LINE: Final = re.compile(r"FROM\s+(?:--\S+\s+)*([^\s,]+)(?:\s+AS\s+\S+)?", re.IGNORECASE)
+"""The whole of an instruction; `from x import y` is none."""
 _STAGE: Final = re.compile(r"FROM\s.*\sAS\s+(\S+)\s*$", re.IGNORECASE)
 _HEREDOC: Final = re.compile(r"<<-?[\"']?([A-Za-z_]\w*)")
 
@@ -149,42 +151,81 @@ def _checked(lines: Sequence[str], path: str) -> str:
 def instructions(text: str, path: str = PATH) -> list[tuple[str, str]]:
     """Each instruction of a Containerfile, its word and its line with those that continue it. Here-documents are left out.
 
-    Raises InvalidSpecError for a parser directive, which would let lines mean something else.
+    Raises InvalidSpecError for a parser directive, which would let lines mean something else, and for a here-document without an end.
     """
-    found: list[tuple[str, str]] = []
+    found: list[list[str]] = []
     ends: list[str] = []
     continued = False
-    for line in text.splitlines():
-        clean = line.strip()
+    for line in _lines(text):
         if ends:
-            ends = ends[1:] if clean == ends[0] else ends
+            ends = ends[1:] if line == ends[0] else ends
             continue
-        if clean.startswith("#"):
-            if _DIRECTIVE.match(clean):
-                raise InvalidSpecError(path, f"{clean[:60]!r}: parser directives are not allowed")
+        if line.startswith("#"):
+            if _DIRECTIVE.match(line):
+                raise InvalidSpecError(path, f"{line[:60]!r}: parser directives are not allowed")
             continue
-        if not clean:
+        if not line:
             continue
         if continued:
-            word, begun = found.pop()
-            found.append((word, f"{begun.removesuffix(BACKSLASH)}{clean}"))
+            found[-1].append(line)
         else:
-            found.append((clean.split(maxsplit=1)[0].upper(), clean))
-        continued = clean.endswith(BACKSLASH)
-        if found[-1][0] in ("RUN", "COPY", "ADD"):
-            ends += _HEREDOC.findall(clean)
-    return found
+            found.append([line])
+        continued = line.endswith(BACKSLASH)
+        if _word(found[-1][0]) in ("RUN", "COPY", "ADD"):
+            ends += _HEREDOC.findall(line)
+    if ends:
+        raise InvalidSpecError(path, f"the here-document {ends[0][:60]} has no end")
+    return [(_word(parts[0]), _joined(parts)) for parts in found]
 
 
 def bases(text: str) -> list[str]:
-    """The images that a Containerfile takes files from. Stages of its own and `scratch` are none."""
-    found, stages = [], {"scratch"}
-    for _, line in instructions(text):
-        names = _FROM.findall(line)
-        found += [name for name in names if name.lower() not in stages and not name.isdigit()]
-        if stage := _STAGE.match(line):
-            stages.add(stage[1].lower())
-    return found
+    """The images that a Containerfile takes files from. Stages of its own and `scratch` are none.
+
+    Builders differ in what is a here-document: older ones know none. So a line counts that is an instruction to any of them, and a
+    stage counts that is one to all of them.
+    """
+    read, plain = instructions(text), _without_heredocs(text)
+    stages = {"scratch"} | ({_stage(line) for _, line in read} & {_stage(line) for line in plain} - {""})
+    found = [name for _, line in read for name in _FROM.findall(line)]
+    found += [name for line in plain for name in _images(line)]
+    return [name for name in dict.fromkeys(found) if name.lower() not in stages and not name.isdigit()]
+
+
+def _without_heredocs(text: str) -> list[str]:
+    """The lines, each alone and with those that continue it, to a builder that knows no here-documents."""
+    found: list[list[str]] = [[]]
+    for line in _lines(text):
+        if line and not line.startswith("#"):
+            found[-1].append(line)
+            if not line.endswith(BACKSLASH):
+                found.append([])
+    alone = [line for parts in found if len(parts) > 1 for line in parts]
+    return [_joined(parts) for parts in found if parts] + alone
+
+
+def _images(line: str) -> list[str]:
+    """The images of a line that may be an instruction, or a line of some program."""
+    if match := _FROM_LINE.fullmatch(line):
+        return [match[1]]
+    return _FROM.findall(line) if _word(line) in ("RUN", "COPY", "ADD") or line.startswith("--") else []
+
+
+def _stage(line: str) -> str:
+    match = _STAGE.match(line)
+    return match[1].lower() if match else ""
+
+
+def _lines(text: str) -> list[str]:
+    """As builders split it: at line feeds alone, unlike `splitlines`."""
+    return [line.strip() for line in text.split("\n")]
+
+
+def _word(line: str) -> str:
+    return line.split(maxsplit=1)[0].upper()
+
+
+def _joined(parts: Sequence[str]) -> str:
+    return "".join(part.removesuffix(BACKSLASH) for part in parts[:-1]) + parts[-1]
 
 
 def _quoted(value: str) -> str:

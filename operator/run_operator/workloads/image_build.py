@@ -32,6 +32,7 @@ SIZE: Final = "20Gi"
 """Most that layers and files of one build may take; the kubelet evicts a pod that holds more."""
 LOGINS: Final = ((".dockerconfigjson", "RUN_BUILD_LOGINS", False), ("ca.crt", "RUN_BUILD_AUTHORITY", True))
 """Key of a Secret, the variable by which the runner gets it, and whether it may be missing."""
+NAMESPACE: Final = "{namespace}"
 MAX_NAME: Final = 128
 """Characters of a repository, or of a tag."""
 LEFT_OUT: Final = frozenset({"volumes"})
@@ -84,11 +85,15 @@ class ImageBuild:
 
 
 def image_name(run: Run, registry: str) -> str:
-    """`<registry>/<project>-<function>:<run id>`, in characters that registries take. `{namespace}` stands for the Run's."""
-    prefix = registry.replace("{namespace}", run.namespace).rstrip("/")
+    """`<registry>/<project>-<function>:<run id>`, in characters that registries take. `{namespace}` stands for the Run's.
+
+    A registry without it has `<namespace>.` before the project, which anybody may call as others do theirs. A namespace has no dot.
+    """
+    prefix = registry.replace(NAMESPACE, run.namespace).rstrip("/")
     name = re.sub(r"[^a-z0-9]+", "-", f"{run.project}-{_function(run)}".lower()).strip("-")
+    owner = "" if NAMESPACE in registry else f"{run.namespace}."
     tag = re.sub(r"[^A-Za-z0-9_.-]", "-", run.id).lstrip(".-")
-    return f"{prefix}/{name[:MAX_NAME].strip('-') or 'image'}:{tag[:MAX_NAME] or 'latest'}"
+    return f"{prefix}/{owner}{name[:MAX_NAME].strip('-') or 'image'}:{tag[:MAX_NAME] or 'latest'}"
 
 
 def _not_mounted(run: Run) -> tuple[str, ...]:

@@ -7,11 +7,13 @@ import dataclasses
 import pytest
 
 from run_operator.pipelines.step_run import build_run, returned, step_run
+from run_operator.pipelines.values import filled
 from run_operator.pipelines.workflow import parse
 from run_operator.workloads.fields import WorkloadError
 from tests.support.builders import UID, run
-from tests.support.workflows import chain, dumped
+from tests.support.workflows import chain, dumped, task, template, workflow
 
+URL = {"parameters": [{"name": "url"}]}
 FLOW = parse(dumped(chain()), "demo")
 PREPARE, TRAIN = FLOW.steps
 KEY = "store://demo/dataitem/table/dataset:1"
@@ -54,6 +56,26 @@ def test_a_parameter_is_a_text_and_never_more(given, put_in):
 def test_parameters_that_do_not_fit_are_named(parameters, said):
     with pytest.raises(WorkloadError, match=said):
         step_run(pipeline(**parameters), PREPARE, FLOW, {})
+
+
+def test_a_parameter_put_into_very_many_places_is_refused_before_it_takes_the_memory():
+    flow = parse(
+        dumped(
+            workflow([task("a")], template("a", args=["{{workflow.parameters.url}}" * 1000]), arguments=URL)
+        ),
+        "demo",
+    )
+    with pytest.raises(WorkloadError, match="a step has more than 524288 characters with its parameters"):
+        step_run(pipeline(url="x" * 16_000), flow.steps[0], flow, {})
+    twice = task("a", arguments={"di": "{{workflow.parameters.url}}" * 2})
+    flow = parse(dumped(workflow([twice], template("a", ("di",)), arguments=URL)), "demo")
+    with pytest.raises(WorkloadError, match="input di of step a has more than 16384 characters"):
+        step_run(pipeline(url="x" * 16_000), flow.steps[0], flow, {})
+
+
+def test_no_parameter_chooses_a_field():
+    made = filled({"{{workflow.parameters.k}}": "{{workflow.parameters.k}}"}, lambda _: "secrets")
+    assert made == {"{{workflow.parameters.k}}": "secrets"}
 
 
 def test_a_step_goes_into_the_queue_of_its_pipeline_and_has_its_policy():

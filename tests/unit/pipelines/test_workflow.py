@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -155,12 +156,39 @@ STEPS = [
     (template("a", args=["{{inputs.parameters.x}}"]), "{{inputs.parameters.x}} stands for nothing here"),
     (template("a", args=["{{=sprig.env('HOME')}}"]), "stands for nothing here"),
     (template("a", inputs=("x",)), "its input x has no value"),
+    (
+        template("a", **{"{{workflow.parameters.k}}": ["s"]}),
+        "a placeholder is in the name of the field {{workflow.parameters.k}}",
+    ),
+    (
+        template("a", parameters={"x": [{"{{workflow.parameters.k}}": 1}]}),
+        "a placeholder is in the name of the field",
+    ),
+    (template("a", args=json.loads("[" * 40 + "]" * 40)), "nested more than 32 levels deep"),
+    (template("a", args=list(range(10_000))), "have more than 10000 values"),
+    (template("a", tuple(f"i{i}" for i in range(101))), "has 101 entries; at most 100 are read"),
 ]
 
 
 @pytest.mark.parametrize(("one", "said"), STEPS, ids=lambda one: str(one)[-60:])
 def test_a_step_that_asks_for_more_than_a_run_may_is_refused(one, said):
     assert said in refused(workflow([task("a")], one))
+
+
+def test_a_template_is_read_once_for_any_number_of_steps():
+    """A hundred steps of a large one must not take the memory of a hundred."""
+    steps = [task(f"a{i}") | {"template": "a"} for i in range(MAX_STEPS)]
+    found = read(workflow(steps, template("a", args=["x"] * 5_000)))
+    assert len({id(step.spec) for step in found.steps}) == 1
+
+
+@pytest.mark.timeout(20)
+def test_braces_without_end_take_no_time_without_end():
+    assert len(read(workflow([task("a")], template("a", args=["{{" * 60_000]))).steps) == 1
+
+
+def test_a_step_that_waits_for_very_many_is_refused():
+    assert "waits for more than 100 steps" in refused(workflow([task("a", *["b"] * 150), task("b")]))
 
 
 def test_a_function_of_another_project_is_refused():

@@ -121,6 +121,24 @@ printf sha256:abc > "$2"
     assert "docker://registry:5000/a/b:1" in (pod / "arguments").read_text()
 
 
+def test_nothing_that_a_build_left_in_the_volume_configures_the_push(pod):
+    """The login is in the environment of the push: a certificate or a registry of the build's choice would be sent it."""
+    program(
+        pod,
+        "buildah",
+        'mkdir -p "$HOME/.config/containers"; echo evil > "$HOME/.config/containers/registries.conf"; mkdir -p "$TMPDIR"',
+    )
+    build(ORDER, str(pod / "context"), lambda _: None)
+    program(
+        pod, "skopeo", f"env > {pod}/seen; find $HOME $TMPDIR $XDG_RUNTIME_DIR -type f > {pod}/files; exit 1"
+    )
+    failure(lambda: push(ORDER, lambda _: None))
+    assert (pod / "files").read_text() == ""
+    seen = dict(line.partition("=")[::2] for line in (pod / "seen").read_text().splitlines())
+    for name in ("HOME", "XDG_RUNTIME_DIR", "TMPDIR", "CONTAINERS_REGISTRIES_CONF"):
+        assert (pod / "build") not in Path(seen[name]).parents, name
+
+
 def test_a_registry_without_tls_is_named_to_both(pod):
     order = ORDER._replace(plain_http="registry:5000")
     program(pod, "buildah", f"cat $CONTAINERS_REGISTRIES_CONF > {pod}/seen")

@@ -124,6 +124,41 @@ def test_instructions_are_told_from_what_continues_them():
     assert instructions("RUN a \\\n\n  b\n") == [("RUN", "RUN a b")]
 
 
+HIDDEN = [
+    'RUN echo "<<EOF"\nFROM evil/x\nEOF\n',
+    "RUN cat <<<EOF\nFROM evil/x\nEOF\n",
+    "RUN cat <<EOF\nFROM evil/x\nEOF\n",
+    "RUN cat <<EOF\nfrom --platform=a evil/x as y\nEOF\n",
+    "LABEL a=b\x0cRUN cat <<EOF\nFROM evil/x\nLABEL z=1\x0cEOF\n",
+    "LABEL a=b\u2028RUN cat <<EOF\nFROM evil/x\nLABEL z=1\u2028EOF\n",
+    "RUN : <<EOF <<'a\\'\nEOF\na\\\nFROM evil/x\nEOF\n",
+    "RUN cat <<EOF\nCOPY --from=evil/x /a /b\nEOF\n",
+    "RUN cat <<EOF\nRUN --mount=type=bind,from=evil/x id\nEOF\n",
+    "RUN cat <<EOF\nCOPY \\\n--from=evil/x /a /b\nEOF\n",
+    "RUN cat <<EOF\nFROM scratch AS evil/x\nEOF\nFROM evil/x\n",
+]
+
+
+@pytest.mark.parametrize("text", HIDDEN)
+def test_no_here_document_hides_an_image(text):
+    """Builders differ in what begins one, and some know none."""
+    try:
+        assert "evil/x" in bases(f"FROM a\n{text}")
+    except InvalidSpecError as error:
+        assert "has no end" in str(error)  # noqa: PT017 - either is good
+
+
+def test_programs_in_here_documents_are_no_images():
+    assert bases("FROM a\nRUN python3 <<EOF\nfrom os import path\nx = f(a, --from=b)\nFROM x y\nEOF\n") == [
+        "a"
+    ]
+
+
+def test_a_here_document_without_an_end_is_refused():
+    with pytest.raises(InvalidSpecError, match="the here-document EOF has no end"):
+        instructions("FROM a\nRUN cat <<EOF\nx\n")
+
+
 def test_the_images_that_files_are_taken_from():
     assert bases(DOCKERFILE) == ["docker.io/library/python:${VERSION}", "docker.io/library/busybox:1.36"]
     assert bases("FROM scratch\nFROM --platform=linux/amd64 a:1 as One\nFROM one\nCOPY --from=0 /a /b\n") == [

@@ -64,7 +64,7 @@ def test_it_is_a_job_that_builds_before_it_pushes():
     assert (first["name"], first["command"][-1], first["image"]) == ("build", "build", "builder:1")
     assert (second["name"], second["command"][-1], second["image"]) == ("main", "push", "builder:1")
     assert order(made)["containerfile"] == "FROM busybox:1\nRUN id\n"
-    assert order(made)["image"] == "registry.example.org/runs/demo-my-image:b1"
+    assert order(made)["image"] == "registry.example.org/runs/ml.demo-my-image:b1"
 
 
 def test_only_the_container_that_pushes_has_the_push_credentials_and_nothing_of_the_document():
@@ -143,14 +143,28 @@ def test_base_images_come_from_allowed_registries(spec, refused):
 @pytest.mark.parametrize(
     ("registry", "spec", "name"),
     [
-        ("r", {}, "r/demo-my-image:b1"),
+        ("r", {}, "r/ml.demo-my-image:b1"),
         ("r/{namespace}/", {}, "r/ml/demo-my-image:b1"),
-        ("r", {"function": None}, "r/demo-one:b1"),
-        ("r", {"function": f"container://demo/{'x' * 125}:1"}, f"r/demo-{'x' * 123}:b1"),
+        ("r", {"function": None}, "r/ml.demo-one:b1"),
+        ("r", {"function": f"container://demo/{'x' * 125}:1"}, f"r/ml.demo-{'x' * 123}:b1"),
     ],
 )
 def test_the_name_of_the_image(registry, spec, name):
     assert image_name(run(**spec), registry) == name
+
+
+def test_no_project_or_function_gives_the_name_of_an_image_of_another_namespace():
+    """Anybody may call a project as another team does, and a Run too."""
+    theirs = image_name(run(), "r")
+    for project, function in (
+        ("demo", "my-image"),
+        ("ml-demo", "my-image"),
+        ("ml.demo", "my-image"),
+        ("ml", "demo-my-image"),
+    ):
+        mine = replace(run(function=f"container://{project}/{function}:1"), namespace="b", project=project)
+        assert image_name(mine, "r") != theirs
+        assert image_name(replace(mine, namespace="ml-demo"), "r") != theirs
 
 
 @pytest.mark.parametrize("kind", ["python", "openinference", "guardrail"])

@@ -1,11 +1,11 @@
-"""Compiled Runtimes: kept for those who use them, whatever others apply."""
+"""Results that are kept, such as compiled Runtimes: for those who use them, whatever others apply."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from run_operator.fairness import Memo
 from run_operator.runtimes.definition import InvalidRuntimeError
-from run_operator.runtimes.memo import Memo
 
 
 def test_a_namespace_with_many_runtimes_displaces_its_own_and_none_of_others():
