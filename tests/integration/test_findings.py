@@ -95,6 +95,30 @@ def test_f10_bodies_that_never_come_keep_nobody_who_is_known_from_writing(gatewa
         assert post(gateway, f"/api/v1/-/{person.namespace}/runs", {}, token) == 400
 
 
+def test_f10_bodies_of_a_pod_that_never_come_keep_no_pod_of_another_namespace_from_logging(
+    operator, person, kubeconfig
+):
+    loud = Person(kubeconfig, f"{person.namespace}-loud")
+    loud.kubectl("create", "namespace", loud.namespace)
+    slow, quiet = running(loud, operator, "slow"), running(person, operator, "quiet")
+    address = urlsplit(operator.ingest_url)
+    head = (
+        f"PUT /api/v1/-/demo/runs/slow/metrics/loss HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {slow.token}\r\n"
+        "Content-Length: 1000000\r\n\r\n["
+    )
+    with ExitStack() as open_:
+        for _ in range(100):  # more than one pod may send at once: some wait for their turn
+            plain = socket.create_connection((address.hostname, address.port))
+            one = open_.enter_context(slow.context.wrap_socket(plain, server_hostname=address.hostname))
+            one.sendall(head.encode())
+        for number in range(20):
+            assert quiet.log("loss", number)[0] == 202
+        quiet.settle()
+    for pod in (slow, quiet):
+        pod.close()
+    loud.kubectl("delete", "namespace", loud.namespace, "--wait=false")
+
+
 def test_f11_tokens_that_nobody_signed_use_up_no_reviews(operator, person):
     pod = running(person, operator, "guarded")
     claims = {"aud": [audience(pod.uid)], "exp": 9_999_999_999}

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.harness import OperatorProcess, Person
+from tests.support.workflows import build, task, template, workflow
 
 DEPTHS = (700, 2000)
 
@@ -54,6 +55,26 @@ DEEP = [
         ("metricbatches", "MetricBatch", {"run": "deep-700-0", "ops": [{"k": "x", "set": "HERE"}]}),
     )
 ]
+
+
+def test_workflows_that_are_made_to_be_read_slowly_keep_nobody_waiting(operator, person, stranger):
+    """The operator reads a workflow in the process that all share, at each look at its pipeline."""
+    braces = workflow([task("a")], template("a", args=["{{" * 40_000]))
+    values = workflow([task("a")], metadata={f"a{number}": "b" for number in range(20_000)})
+    places = workflow(
+        [task("a")],
+        template("a", args=["{{workflow.parameters.x}}" * 5_000]),
+        arguments={"parameters": [{"name": "x"}]},
+    )
+    for number in range(2):
+        for name, document in (("braces", braces), ("values", values), ("places", places)):
+            spec = {"image": None, "task": None, "build": build(document)}
+            spec |= {"parameters": {"x": "x" * 16_000}} if name == "places" else {}
+            stranger.apply_run(f"{name}-{number}", kind="hera+pipeline", spec=spec)
+    person.apply_run("beside")
+    person.becomes("beside", "RUNNING")
+    assert "more than 10000 values" in stranger.becomes("values-0", "ERROR")["message"]
+    assert "more than 524288 characters" in stranger.becomes("places-0", "ERROR")["message"]
 
 
 @pytest.mark.timeout(240)

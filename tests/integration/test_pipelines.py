@@ -139,3 +139,19 @@ def test_a_step_waits_for_its_function_and_the_pipeline_says_so(operator, person
     functions(person, "a")
     end(person, "p-1")
     person.becomes("p", "COMPLETED")
+
+
+def test_a_parameter_chooses_no_field_of_a_step(operator, person):
+    """Fields that take rights are refused by name, and the operator's own rights would be used for one that comes later."""
+    functions(person, "a")
+    field = {"{{workflow.parameters.k}}": "LoadBalancer"}
+    ports = [{"port": 80}]
+    document = workflow(
+        [task("a")],
+        template("a", action="deploy", service_ports=ports, **field),
+        arguments={"parameters": [{"name": "k"}]},
+    )
+    begin(person, document, k="service_type")
+    status = person.becomes("p", "ERROR")
+    assert "a placeholder is in the name of the field {{workflow.parameters.k}}" in status["message"]
+    assert runs(person) == {"p": "ERROR"}

@@ -22,7 +22,7 @@ class MetricsPod:
         self.uid = person.get("run", run)["metadata"]["uid"]
         self.name = pod or running_pod(person, run)
         found = wait_for("the ConfigMap", lambda: person.get("configmap", "run-operator-metrics"))
-        self._context = ssl.create_default_context(cadata=found["data"]["ca.crt"])
+        self.context = ssl.create_default_context(cadata=found["data"]["ca.crt"])
         self.token = token(person, self.name, audience(self.uid))
         self.seq = 0
         self._connection: http.client.HTTPSConnection | None = None
@@ -59,7 +59,7 @@ class MetricsPod:
 
     def _request(self, body: Any, token: str) -> http.client.HTTPSConnection:
         connection = self._connection or http.client.HTTPSConnection(
-            self._address.hostname or "", self._address.port or 443, timeout=10, context=self._context
+            self._address.hostname or "", self._address.port or 443, timeout=10, context=self.context
         )
         self._connection = connection
         headers = {"Authorization": f"Bearer {token}"}

@@ -108,7 +108,10 @@ class OverBudgetError(Exception):
 
 
 class ByteBudget:
-    """Bytes in use at once: so many in all, and so many of one caller."""
+    """Bytes in use at once: so many in all, and so many of one caller, who leaves as many free as it uses.
+
+    So any number of callers that take all they can leave something for the next one.
+    """
 
     def __init__(self, total: int, each: int) -> None:
         self._total = total
@@ -121,7 +124,7 @@ class ByteBudget:
         """Use them for a while. `caller` empty: nobody's share. Raises OverBudgetError."""
         if self.used + size > self._total:
             raise OverBudgetError("too many requests at once")
-        if caller and self._of[caller] + size > self._each:
+        if caller and self._of[caller] + size > min(self._each, self._total - self.used):
             raise OverBudgetError("too many requests of one caller at once")
         self.used += size
         self._of[caller] += size
@@ -146,17 +149,21 @@ class Bodies:
         """Bytes being read or reserved."""
         return self._budget.used
 
-    async def read(self, request: web.BaseRequest, most: int, sender: str = "") -> bytes:
+    async def read(
+        self, request: web.BaseRequest, most: int, sender: str = "", held: contextlib.ExitStack | None = None
+    ) -> bytes:
         """Raises BodyError: 413 longer than `most` bytes, 408 too slow, 503 too many at once, 400 cut off, 417.
 
-        `sender`: whose share of the budget it counts against; empty for no share.
+        `sender`: whose share of the budget it counts against; empty for no share. `held`: until this is closed; without it
+        the body counts while it is read.
         """
         length = request.content_length
         if length is not None and length > most:
             raise _too_long(most)
         reserved = most if length is None else length
         try:
-            with self._budget.hold(reserved, sender):
+            with contextlib.ExitStack() as reading:
+                (reading if held is None else held).enter_context(self._budget.hold(reserved, sender))
                 async with asyncio.timeout(self._bounds.body_time):
                     await _invite(request)
                     return await _whole(request, most)

@@ -98,7 +98,8 @@ ONLY: Final = (
     "for anything else it needs a token of its own"
 )
 
-Read = Callable[[], Awaitable[bytes]]
+Read = Callable[[str], Awaitable[bytes]]
+"""Reads the body; it counts against the share of this namespace."""
 
 
 class DhcoreApi:
@@ -200,7 +201,7 @@ class DhcoreApi:
             self._check(run, unquote(functions[1]))
             return Answer(OK, await self._functions.read(run, functions[2], query))
         if ENTITY.fullmatch(path):
-            body = _json(await read()) if method in ("POST", "PUT") else None
+            body = _json(await read(run.namespace)) if method in ("POST", "PUT") else None
             return await self._entities.answer(await self._whole(run), attempt, method, path, query, body)
         return await self._of_run(method, path, run, caller, attempt, read, arrived)
 
@@ -217,10 +218,10 @@ class DhcoreApi:
             found = await (self._metrics(run, caller, name) if match[3] else self._run(run))
             return Answer(OK, found)
         if match[3] is None:
-            return await self._saved(run, caller, attempt, await read())
+            return await self._saved(run, caller, attempt, await read(run.namespace))
         if name is None:
             raise DeniedError(405, "metrics are put one by one")
-        return await self._put(run, caller, attempt, name, await read(), arrived)
+        return await self._put(run, caller, attempt, name, await read(run.namespace), arrived)
 
     async def _caller(self, token: str, source: str) -> tuple[Run, Caller, int]:
         check_sender(self._ready(), token)
@@ -296,21 +297,12 @@ class DhcoreApi:
     async def _put(
         self, run: Run, caller: Caller, attempt: int, name: str, body: bytes, arrived: float
     ) -> Answer:
-        value: Any = _json(body)
         readings: list[Reading] = []
         for tried in range(TRIES):
             entry = await self._ledgers.open(run)
             run = self._service.check_open(run.key, run, attempt)
             readings = readings if tried else self._readings.of(caller.uid, arrived)
-            meant = meaning(
-                name, value, status_fields.values(entry.ledger.metric_set).get(name), readings, arrived
-            )
-            if not tried:
-                self._readings.answered(caller.uid, meant.answers, name, meant.base)
-            if meant.op is not None:
-                batch = batches.read(json.dumps({"ops": [meant.op]}).encode())
-                limits = BookLimits(run.policy.metrics.budget, run.policy.metrics.fail)
-                self._service.take(entry, batch, caller, attempt, limits)
+            self._taken(entry, run, caller, attempt, name, body, readings, arrived, is_first=not tried)
             try:
                 await self._committed(entry)
             except OvertakenError:
@@ -319,6 +311,34 @@ class DhcoreApi:
         raise DeniedError(
             503, f"metric {name[:128]!r} is not stored: others keep writing to this Run", retry_after=2
         )
+
+    def _taken(
+        self,
+        entry: Session,
+        run: Run,
+        caller: Caller,
+        attempt: int,
+        name: str,
+        body: bytes,
+        readings: list[Reading],
+        arrived: float,
+        *,
+        is_first: bool,
+    ) -> None:
+        """Take the value. It is read from the body here, and nothing but the body is held while the request waits for the commit."""
+        meant = meaning(
+            name,
+            _json(body),
+            status_fields.values(entry.ledger.metric_set).get(name),
+            readings,
+            arrived,
+        )
+        if is_first:
+            self._readings.answered(caller.uid, meant.answers, name, meant.base)
+        if meant.op is not None:
+            batch = batches.read(json.dumps({"ops": [meant.op]}).encode())
+            limits = BookLimits(run.policy.metrics.budget, run.policy.metrics.fail)
+            self._service.take(entry, batch, caller, attempt, limits)
 
     async def _committed(self, entry: Session) -> None:
         try:

@@ -47,7 +47,9 @@ class MetricsApi:
         self._pods = Buckets(limits.pod_rate, limits.pod_burst, clock, limits.remembered)
         self._runs = Buckets(limits.run_rate, limits.run_burst, clock, limits.remembered)
 
-    async def post(self, key: Key, token: str, source: str, read: Callable[[], Awaitable[bytes]]) -> Answer:
+    async def post(
+        self, key: Key, token: str, source: str, read: Callable[[str], Awaitable[bytes]]
+    ) -> Answer:
         """Take one batch, sent from the address `source`. The body is read only when it is known who sends it."""
         try:
             return await self._post(key, token, source, read)
@@ -58,14 +60,16 @@ class MetricsApi:
         except RefusedBatchError as error:
             return Answer(error.status, {"error": str(error), **error.more})
 
-    async def _post(self, key: Key, token: str, source: str, read: Callable[[], Awaitable[bytes]]) -> Answer:
+    async def _post(
+        self, key: Key, token: str, source: str, read: Callable[[str], Awaitable[bytes]]
+    ) -> Answer:
         check_sender(self._ready(), token)
         run, caller = await sender(self._directory, self._tokens, key, token, source)
         self._throttle(self._pods, caller.uid, "this pod sends")
         self._throttle(self._runs, run.uid, "the pods of this Run send")
         attempt = await self._members.attempt(run, caller)
         self.check_open(key, run, attempt)
-        batch = batches.read(await read())
+        batch = batches.read(await read(run.namespace))
         if batch.attempt is not None and batch.attempt != attempt:
             raise DeniedError(
                 410, f"attempt {batch.attempt} is not that of pod {caller.pod}, which is {attempt}"

@@ -54,7 +54,7 @@ class ResultApi:
         self._ready = ready
         self._pods = Buckets(limits.pod_rate, limits.pod_burst, clock, limits.remembered)
 
-    async def put(self, key: Key, token: str, source: str, read: Callable[[], Awaitable[bytes]]) -> Answer:
+    async def put(self, key: Key, token: str, source: str, read: Callable[[str], Awaitable[bytes]]) -> Answer:
         """Store the results of one attempt. The body is read only when it is known who sends it."""
         try:
             return await self._put(key, token, source, read)
@@ -65,13 +65,15 @@ class ResultApi:
                 503, f"the API server does not answer: {error.message}", retry_after=RETRY
             ).answer
 
-    async def _put(self, key: Key, token: str, source: str, read: Callable[[], Awaitable[bytes]]) -> Answer:
+    async def _put(
+        self, key: Key, token: str, source: str, read: Callable[[str], Awaitable[bytes]]
+    ) -> Answer:
         check_sender(self._ready(), token)
         run, caller = await sender(self._directory, self._tokens, key, token, source)
         if wait := self._pods.take(caller.uid):
             raise DeniedError(429, "this pod sends too many requests", retry_after=wait)
         attempt = await self._members.attempt(run, caller)
-        await self._store(run, attempt, _results(await read()))
+        await self._store(run, attempt, _results(await read(run.namespace)))
         return Answer(OK, {})
 
     async def saved(self, run: Run, attempt: int, sent: JSON, stored: JSON) -> bool:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import json
 import logging
 import re
 import ssl
+import time
 from typing import Final
 
 from aiohttp import web
@@ -31,6 +34,9 @@ from run_operator.metrics.protocol import MAX_BODY
 
 PATH: Final = re.compile(r"/v1/namespaces/([^/]{1,253})/runs/([^/]{1,253})/(metrics|result)")
 DRAIN: Final = 5.0
+BUSY: Final = 503
+PAUSE: Final = 0.1
+"""Seconds until a body that there was no room for is tried again."""
 
 log = logging.getLogger(__name__)
 
@@ -90,9 +96,9 @@ class IngestServer:
                 most = self._limits.sdk_body
                 source, query = request.remote or "", dict(request.query)
                 method = "GET" if request.method == "HEAD" else request.method
-                return await self._sdk.answer(
-                    method, path, token, source, lambda: self._body(request, most), query
-                )
+                with contextlib.ExitStack() as held:  # a metric that is put waits for its commit
+                    read = lambda tenant: self._held_body(request, most, tenant, held)  # noqa: E731
+                    return await self._sdk.answer(method, path, token, source, read, query)
             return await self._metrics(request, token)
         except Exception:
             # The one place that catches everything: a mistake about one request must not stop the others.
@@ -110,18 +116,33 @@ class IngestServer:
             if request.method != "PUT":
                 return Answer(405, {"error": "results are sent by PUT"}, {"Allow": "PUT"})
             return await self._results.put(
-                key, token, request.remote or "", lambda: self._body(request, 2 * MAX_RESULTS)
+                key, token, request.remote or "", lambda tenant: self._body(request, 2 * MAX_RESULTS, tenant)
             )
         if request.method != "POST":
             return Answer(405, {"error": "metrics are sent by POST"}, {"Allow": "POST"})
         return await self._service.post(
-            key, token, request.remote or "", lambda: self._body(request, MAX_BODY)
+            key, token, request.remote or "", lambda tenant: self._body(request, MAX_BODY, tenant)
         )
 
-    async def _body(self, request: web.BaseRequest, most: int) -> bytes:
+    async def _held_body(
+        self, request: web.BaseRequest, most: int, tenant: str, held: contextlib.ExitStack
+    ) -> bytes:
+        """The body, once there is room for it, because the SDK sends nothing again. Raises DeniedError."""
+        until = time.monotonic() + self._limits.sdk_timeout
+        while True:
+            try:
+                return await self._body(request, most, tenant, held)
+            except DeniedError as error:
+                if error.status != BUSY or time.monotonic() > until:
+                    raise
+            await asyncio.sleep(PAUSE)
+
+    async def _body(
+        self, request: web.BaseRequest, most: int, tenant: str, held: contextlib.ExitStack | None = None
+    ) -> bytes:
         """The body. Raises DeniedError, see `Bodies.read`."""
         try:
-            return await self._bodies.read(request, most)
+            return await self._bodies.read(request, most, tenant, held)
         except BodyError as error:
             raise DeniedError(error.status, str(error), retry_after=error.retry_after) from error
 

@@ -30,6 +30,7 @@ from run_operator.document.merge import merge
 from run_operator.document.names import Reference
 from run_operator.resolution.profile import apply, profile_spec
 from run_operator.resolution.runtime_choice import chosen, compiled, origin
+from run_operator.resolution.system_priority import check_priority
 from run_operator.runtimes.definition import Definition
 from run_operator.runtimes.translate import translated
 from run_operator.workloads import fields
@@ -137,12 +138,14 @@ class _Lookup:
         if any(lacks(run, name) for name in self.essential) and not _is_built(run):
             function, task = self._function_and_task(recorded)
             run = replace(run, spec=self._merged(function, task))
+        before = run
         if runtime is not None and self.definition is not None:
             run = translated(run, self.definition, origin(runtime))
         if self.definition is None or self.definition.resource is None:  # else the field means something else
             run, profile, warnings = self._profiled(run, recorded.profile)
         else:
             profile, warnings = None, ()
+        check_priority(before, run, profile, runtime, self.options.profiles_namespace)
         record = ResolvedRecord(function, task, profile, runtime)
         if record == ResolvedRecord():
             return Resolution(run)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from contextlib import ExitStack, suppress
 
 import pytest
 from aiohttp import web
@@ -65,4 +66,16 @@ def test_a_budget_has_a_share_for_each_and_an_end():
         assert budget.used == 6
     with budget.hold(6, "ann"):
         assert budget.used == 6
+    assert budget.used == 0
+
+
+def test_any_number_of_callers_that_take_all_they_can_leave_something_for_the_next():
+    budget = ByteBudget(total=64, each=16)
+    with ExitStack() as held:
+        for name in range(20):
+            with suppress(OverBudgetError):
+                for _ in range(64):
+                    held.enter_context(budget.hold(1, f"flood-{name}"))
+        assert budget.used > 32
+        held.enter_context(budget.hold(1, "next"))
     assert budget.used == 0

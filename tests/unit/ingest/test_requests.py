@@ -264,6 +264,13 @@ class TestBounds:
             assert (code, "Retry-After" in headers) == (503, True)
             assert (await world.post(world.token(), POLL))[0] == 200
 
+    async def test_bodies_of_the_pods_of_one_namespace_are_within_its_share(self):
+        async with World(IngestLimits(bodies=10_000, bodies_each=1000)) as world:
+            code, answer, headers = await world.post(world.token(), b" " * 2000)
+            assert (code, "Retry-After" in headers) == (503, True)
+            assert "of one caller" in str(answer)
+            assert (await world.post(world.token(), POLL))[0] == 200
+
     async def test_too_many_requests_of_a_pod(self):
         async with World(IngestLimits(pod_rate=0.5, pod_burst=2)) as world:
             token = world.token()
