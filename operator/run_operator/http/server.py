@@ -110,7 +110,7 @@ class OverBudgetError(Exception):
 class ByteBudget:
     """Bytes in use at once: so many in all, and so many of one caller, who leaves as many free as it uses.
 
-    So any number of callers that take all they can leave something for the next one.
+    So several callers that take all they can leave something for the next one.
     """
 
     def __init__(self, total: int, each: int) -> None:
