@@ -136,7 +136,7 @@ class Memo(Generic[V]):
         return sum(map(len, self._kept.values()))
 
     def get(self, namespace: str, text: str) -> V:
-        """The result; made now if it is not kept. What cannot be made is an error of its maker, and is not kept."""
+        """The result; made now if it is not kept. An error of its maker is not kept."""
         there = self._kept.get(namespace)
         if there is None or text not in there:
             made = self._made(text)

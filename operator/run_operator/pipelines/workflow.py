@@ -84,7 +84,7 @@ class Workflow:
 
 @dataclass(frozen=True, slots=True)
 class _Program:
-    """What a template runs. Many steps may have the same one, so it is read once."""
+    """The program of a template. Many steps may have the same one, so it is read once."""
 
     function: Reference
     action: str

@@ -1,7 +1,7 @@
 """System priorities by a profile or a Runtime: an administrator's alone can give one.
 
-A document that names one was checked by the policy `run-operator-author`. What a namespace writes for its Runs was not: the priority may be
-the result of an expression, or a word in a YAML text, which no policy reads.
+A document that names one was checked by the policy `run-operator-author`. A namespace's profiles and Runtimes were not: the priority may
+be the result of an expression, or a word in a YAML text, which no policy reads.
 """
 
 from __future__ import annotations
