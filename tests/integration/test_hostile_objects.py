@@ -60,7 +60,7 @@ DEEP = [
 def test_workflows_that_are_made_to_be_read_slowly_keep_nobody_waiting(operator, person, stranger):
     """The operator reads a workflow in the process that all share, at each look at its pipeline."""
     braces = workflow([task("a")], template("a", args=["{{" * 40_000]))
-    values = workflow([task("a")], metadata={f"a{number}": "b" for number in range(20_000)})
+    values = workflow([task("a")], metadata={f"a{number}": "b" for number in range(11_000)})
     places = workflow(
         [task("a")],
         template("a", args=["{{workflow.parameters.x}}" * 5_000]),

@@ -125,7 +125,7 @@ def read_soon(data: bytes, most_bytes: int, most_nodes: int) -> Any:
     """
     if len(data) > most_bytes:
         raise errors.TooLargeError(f"it has {len(data)} bytes, and at most {most_bytes} are read")
-    return _read(data, _FastLoader, most_nodes).value
+    return _read(data, yaml.CSafeLoader, most_nodes).value
 
 
 def _read(data: bytes, loader: Any, most_nodes: int) -> Parsed:
@@ -167,14 +167,6 @@ class _Loader(yaml.reader.Reader, yaml.scanner.Scanner, yaml.parser.Parser, yaml
         except ValueError as error:
             problem = "an escape names a character beyond U+10FFFF"
             raise yaml.scanner.ScannerError(None, None, problem, self.get_mark()) from error
-
-
-class _FastLoader(yaml.cyaml.CParser, yaml.resolver.Resolver):
-    """The same events from libyaml."""
-
-    def __init__(self, text: str) -> None:
-        yaml.cyaml.CParser.__init__(self, text)
-        yaml.resolver.Resolver.__init__(self)
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,6 +56,11 @@ def refusal(spec: dict, options: Options) -> str:
             ("image: reg.example/team/app:1 is not allowed",),
         ),
         (
+            IMAGE | {"image": "EVIL/app"},  # a registry to container engines
+            Options(allowed_registries=("docker.io",)),
+            ("image: EVIL/app is not allowed",),
+        ),
+        (
             IMAGE | {"image": "reg.example.evil/app"},
             Options(allowed_registries=("reg.example",)),
             ("is not allowed",),
