@@ -140,6 +140,7 @@ def test_an_order_that_is_not_understood_is_refused(second, said):
     assert said in refused(document)
 
 
+CHOSEN: Any = {"{{workflow.parameters.k}}": ["s"]}
 STEPS = [
     (template("a", secrets=["x"]), "secrets cannot be set by a step"),
     (template("a", volumes=[{"volume_type": "shared_volume"}]), "volumes cannot be set by a step"),
@@ -157,7 +158,7 @@ STEPS = [
     (template("a", args=["{{=sprig.env('HOME')}}"]), "stands for nothing here"),
     (template("a", inputs=("x",)), "its input x has no value"),
     (
-        template("a", **{"{{workflow.parameters.k}}": ["s"]}),
+        template("a", **CHOSEN),
         "a placeholder is in the name of the field {{workflow.parameters.k}}",
     ),
     (
