@@ -13,7 +13,7 @@ from typing import Final
 
 import click
 
-from cluster import control_plane, current, full, images, prerequisites, s3
+from cluster import authentication, control_plane, current, full, images, prerequisites, s3
 from cluster.api import kubectl
 from cluster.build import BESIDE, MODULE_NAMES, build, link_kubectl
 from cluster.errors import ClusterError
@@ -130,6 +130,25 @@ def store(name: str, project: str, namespace: str | None) -> None:
     click.echo(
         f"s3://{project} at {variables['AWS_ENDPOINT_URL']}; Secret {s3.SECRET} in {namespace or project}"
     )
+
+
+@cli.command()
+@name_option
+@click.option("--issuer", required=True, help="https://…, as the provider's tokens name it.")
+@click.option("--client-id", required=True, help="The audience of its tokens.")
+@click.option(
+    "--ca", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="PEM file of its authority."
+)
+@click.option(
+    "--username-claim",
+    default="sub",
+    show_default=True,
+    help="The claim with a person's name in the cluster.",
+)
+def trust(name: str, issuer: str, client_id: str, ca: Path | None, username_claim: str) -> None:
+    """Let people sign in with an OIDC provider, which the API server must reach; in RBAC they are oidc:NAME."""
+    authentication.trust(Home(name), issuer, client_id, ca, username_claim)
+    click.echo(f"{name} knows the people of {issuer}, as User oidc:…")
 
 
 @cli.command()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from cluster import authentication
 from cluster.supervise import Component
 
 SERVICE_RANGE = "10.250.0.0/24"
@@ -65,6 +66,7 @@ def apiserver(at: Layout, bind: str) -> Component:
         f"--kubelet-client-certificate={pki}/apiserver-kubelet.crt",
         f"--kubelet-client-key={pki}/apiserver-kubelet.key", "--kubelet-preferred-address-types=InternalIP",
         "--allow-privileged=true", "--endpoint-reconciler-type=lease",
+        f"--authentication-config={at.folder / authentication.FILE}",
     ]  # fmt: skip
     if at.audit:
         argv += [

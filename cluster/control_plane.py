@@ -12,7 +12,7 @@ from typing import Final
 
 import yaml
 
-from cluster import components, kubeconfig, pki, s3
+from cluster import authentication, components, kubeconfig, pki, s3
 from cluster.api import kubectl, wait_ready
 from cluster.build import build
 from cluster.paths import SOURCE, Home
@@ -67,6 +67,7 @@ def _prepare(
     kubeconfig.write(home.kubeconfig, server, home.pki, "admin", name=home.name)
     for component in ("controller-manager", "scheduler"):
         kubeconfig.write(home.folder / f"{component}.kubeconfig", server, home.pki, component, name=home.name)
+    authentication.write(home.folder)
     (home.folder / "audit.yaml").write_text(yaml.safe_dump(AUDIT_POLICY))
     layout = components.Layout(programs, home.folder, home.pki, "127.0.0.1", ports, audit)
     plan = Plan(

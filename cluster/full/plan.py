@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import yaml
 
-from cluster import components, images, kubeconfig, pki, registry, s3
+from cluster import authentication, components, images, kubeconfig, pki, registry, s3
 from cluster.paths import REPOSITORY, SOURCE, Home
 from cluster.supervise import Component, Plan
 
@@ -46,6 +46,7 @@ def write(
     }
     for name, client in clients.items():
         kubeconfig.write(home.folder / f"{name}.kubeconfig", layout.api, home.pki, client, name=home.name)
+    authentication.write(home.folder)
     (home.folder / "containerd.toml").write_text(_containerd(home, layout))
     (home.folder / "kubelet.yaml").write_text(yaml.safe_dump(_kubelet(home, cgroup)))
     (home.folder / "resolv.conf").write_text(f"nameserver {components.SERVICE_DNS}\n")
