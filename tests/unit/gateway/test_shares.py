@@ -83,3 +83,17 @@ async def test_who_goes_away_while_waiting_leaves_no_place_behind():
     await asyncio.gather(first, *others, return_exceptions=True)
     async with asyncio.timeout(1), work.shares.place("d"):
         pass
+
+
+async def test_a_free_place_goes_to_nobody_who_has_its_share_already():
+    shares = Shares(places=3, each=2, waiting=10)
+    work = Work(shares)
+    tasks = work.begin("flood", "flood", "flood")
+    await asyncio.sleep(0)
+    async with asyncio.timeout(5), shares.place("other"):
+        pass  # given back while the flood waits
+    await asyncio.sleep(0)
+    assert work.inside == ["flood", "flood"]
+    work.may_end.set()
+    await asyncio.gather(*tasks)
+    assert work.began == ["flood"] * 3
