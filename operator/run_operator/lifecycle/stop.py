@@ -20,6 +20,8 @@ LEFTOVER_KEPT: Final = 5.0
 """Seconds until the suspended Job of a stopped Run is deleted, so that the next attempt can begin without delay."""
 REPORT_AFTER: Final = 10.0
 """Seconds after which the message of an unfinished stop says what it waits for."""
+SILENT: Final = 30.0
+"""Seconds from the stop until a suspended Job without pods is removed that its controller does not report as suspended."""
 TERMINATION_TIMEOUT: Final = "PodTerminationTimeout"
 
 
@@ -32,14 +34,34 @@ def stop(ctx: Context, job: JobView) -> Plan:
     if not job.suspend and not job.over:
         ending(ctx, "asked the Job to end its pods")
         return ctx.decided(SuspendChild(job.name, job.uid))
+    return _remove_forgotten(ctx, job) if _is_forgotten(ctx, job) else _await_end(ctx, job)
+
+
+def _await_end(ctx: Context, job: JobView) -> Plan:
+    """The step when the Job is suspended, or has its verdict."""
     ended = no_pod_left(ctx, job)
     if ended is Answer.NO or (not ctx.run.suspend and is_counting(ctx, job)):
         return await_pods(ctx)
     if ended is Answer.UNKNOWN:
         return Plan(reread=True)
-    if ctx.run.suspend:
-        return stopped(ctx, leftover=job)
-    return next_attempt(ctx, leftover=job)
+    return stopped(ctx, leftover=job) if ctx.run.suspend else next_attempt(ctx, leftover=job)
+
+
+def _remove_forgotten(ctx: Context, job: JobView) -> Plan:
+    if not ctx.observed.fresh:
+        return Plan(reread=True)
+    message = f"the Job controller does not report that Job {job.name} is suspended: the Job is removed"
+    ending(ctx, message, again=True)
+    return ctx.decided(DeleteChild(job.name, job.uid, version=job.resource_version))
+
+
+def _is_forgotten(ctx: Context, job: JobView) -> bool:
+    """Whether the Job has no pod, and its controller has not reported for SILENT seconds that it is suspended.
+
+    The Job controller of Kubernetes before 1.37 may wait for pods of an earlier Job of this name, and then forgets this one.
+    """
+    answered = job.condition("Suspended") or job.decided or job.busy()
+    return not (answered or ctx.observed.live_pods) and ctx.now >= since(ctx) + SILENT
 
 
 def end_leftover(ctx: Context, leftover: JobView) -> Plan:
@@ -55,7 +77,8 @@ def await_pods(ctx: Context) -> Plan:
     if ctx.writers and ctx.now >= report_at:
         first = min(ctx.writers, key=lambda pod: pod.name)
         ending(ctx, f"waiting for pod {first.name} on node {first.facts.node or '?'} to end", again=True)
-    moments = [at for at in (ctx.next_loss, report_at) if at is not None and at > ctx.now]
+    silent_at = None if ctx.writers else since(ctx) + SILENT
+    moments = [at for at in (ctx.next_loss, report_at, silent_at) if at is not None and at > ctx.now]
     return ctx.decided(wake_at=min(moments, default=None))
 
 
