@@ -2,11 +2,40 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 
+from cluster.current import chosen
 from cluster.pki import Authority
 from tests.support.browser import chromium
+from tests.support.harness import REPOSITORY, cluster_down, cluster_name
 from tests.support.page_server import World, page_server
+
+NAME = cluster_name("web")
+BEGUN = pytest.StashKey[subprocess.Popen[bytes]]()
+
+
+def pytest_collection_finish(session):
+    """An API server takes a while to start: it does so while other tests run, if one of those that follow needs it."""
+    needed = any("control_plane" in item.fixturenames for item in session.items)
+    if needed and not chosen() and not session.config.option.collectonly:
+        command = [sys.executable, "-m", "cluster", "up", "--name", NAME, "--shape", "control-plane"]
+        session.config.stash[BEGUN] = subprocess.Popen(command, cwd=REPOSITORY, stderr=subprocess.DEVNULL)
+
+
+def pytest_sessionfinish(session):
+    if begun := session.config.stash.get(BEGUN, None):
+        begun.wait(300)
+        cluster_down(NAME)
+
+
+@pytest.fixture(scope="session")
+def control_plane(request):
+    """The name of a cluster with an API server."""
+    request.config.stash[BEGUN].wait(300)
+    return NAME
 
 
 @pytest.fixture(scope="session")
