@@ -16,23 +16,31 @@ SERVE = {"kind": "container+serve", "spec": {"service_ports": [{"port": 80}]}}
 ENDED = {"reason": "Completed", "startedAt": "2026-01-01T00:00:00Z", "finishedAt": "2026-01-01T00:00:09Z"}
 
 
-def containers(code: int) -> list[dict[str, Any]]:
-    """The program has ended, and a container beside it goes on."""
+RUNS = {"running": {"startedAt": "2026-01-01T00:00:00Z"}}
+WAITS = {"waiting": {"reason": "ImagePullBackOff"}}
+
+
+def containers(code: int, mesh: dict[str, Any]) -> list[dict[str, Any]]:
+    """The program has ended, and a container beside it goes on, or cannot start."""
     common = {"image": "x", "imageID": "", "restartCount": 0}
     return [
         common | {"name": "main", "ready": False, "state": {"terminated": ENDED | {"exitCode": code}}},
-        common | {"name": "mesh", "ready": True, "state": {"running": {"startedAt": "2026-01-01T00:00:00Z"}}},
+        common | {"name": "mesh", "ready": mesh is RUNS, "state": mesh},
     ]
 
 
-@pytest.mark.parametrize(("code", "state"), [(0, "COMPLETED"), (3, "ERROR")])
+@pytest.mark.parametrize(
+    ("code", "state", "mesh"),
+    [(0, "COMPLETED", RUNS), (3, "ERROR", RUNS), (0, "COMPLETED", WAITS)],
+    ids=["0", "3", "waits"],
+)
 def test_a_pod_that_an_injected_container_keeps_is_ended_and_the_program_decides(
-    operator, person, code, state
+    operator, person, code, state, mesh
 ):
     person.apply_run("x", "sleep")
     person.becomes("x", "RUNNING")
     pod = pod_of(person, "x")["metadata"]["name"]
-    patch_status(person, pod, {"containerStatuses": containers(code)})
+    patch_status(person, pod, {"containerStatuses": containers(code, mesh)})
     status = person.becomes("x", state)
     assert status["attempts"][-1]["exitCode"] == code
     assert "mesh keeps the pod running" in wait_for("its event", lambda: events(person, "PodKeptRunning"))[0]
@@ -228,7 +236,7 @@ def test_a_pod_that_a_finalizer_holds_keeps_nothing_waiting_once_its_program_has
 
 def ended_pod(person: Person, code: int) -> None:
     """The program of the only pod ended; a fake node's kubelet does not say so by itself."""
-    main = containers(code)[0]
+    main = containers(code, RUNS)[0]
     pod = pod_of(person, "x")["metadata"]["name"]
     patch_status(person, pod, {"phase": "Failed" if code else "Succeeded", "containerStatuses": [main]})
 
