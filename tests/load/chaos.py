@@ -35,9 +35,8 @@ from tests.support.harness import (
 
 ABREAST = 12
 """Sequences under way at once."""
-TIMEOUT = 330.0
-"""Seconds to come to rest. Before Kubernetes 1.37 the Job controller may hold back a Job for five minutes whose name another one
-had: it waits for pods of the one that is gone."""
+TIMEOUT = 300.0
+"""Seconds to come to rest: a Job that its controller has forgotten is made again after two minutes."""
 LOOK = 0.5
 TROUBLED = 0.4
 """How many moves of a sequence are troubles."""

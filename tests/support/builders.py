@@ -52,7 +52,7 @@ def run(spec: dict[str, Any] | None = None, *, kind: str = "container+job:run", 
 def job(
     *, attempt: int = 1, suspend: bool = False, uid: str = "job-1", version: str = "20", **status: Any
 ) -> JobView:
-    """A Job of that Run; `status`: active, failed, terminating, complete, failed_reason, target, target_reason, deadline, created, and
+    """A Job of that Run; `status`: active, failed, terminating, complete, failed_reason, target, target_reason, deadline, created, managed_by, and
     noticed: whether its controller has seen that it is suspended."""
     conditions = []
     if suspend and status.get("noticed", True):
@@ -80,7 +80,11 @@ def job(
     return JobView.from_object(
         {
             "metadata": metadata,
-            "spec": {"suspend": suspend, "activeDeadlineSeconds": status.get("deadline", 259_200)},
+            "spec": {
+                "suspend": suspend,
+                "activeDeadlineSeconds": status.get("deadline", 259_200),
+                "managedBy": status.get("managed_by"),
+            },
             "status": counters | {"conditions": conditions},
         }
     )

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from run_operator.api.constants import ANNOTATION_ATTEMPT
 from run_operator.api.raw import mapping, mappings, text
 from run_operator.children.common import ChildView, ConditionView, condition, identity, number
+
+JOB_CONTROLLER: Final = "kubernetes.io/job-controller"
 
 
 class JobFacts(NamedTuple):
@@ -23,6 +25,8 @@ class JobFacts(NamedTuple):
     deadline: int
     """Its activeDeadlineSeconds; 0 for none."""
     conditions: tuple[ConditionView, ...]
+    managed_elsewhere: bool = False
+    """Whether another controller than Kubernetes' own makes its pods, perhaps in another cluster (spec.managedBy)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +84,7 @@ class JobView(ChildView):
             terminating=number(status.get("terminating")),
             deadline=number(mapping(raw.get("spec")).get("activeDeadlineSeconds")),
             conditions=tuple(map(condition, mappings(status.get("conditions")))),
+            managed_elsewhere=mapping(raw.get("spec")).get("managedBy") not in (None, "", JOB_CONTROLLER),
         )
         return cls(
             *identity(metadata),

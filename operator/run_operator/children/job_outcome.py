@@ -17,6 +17,7 @@ MAX_MESSAGE: Final = 1000
 Progress = Literal["PENDING", "RUNNING", "ENDING", "INTERRUPTED", "SUCCEEDED", "FAILED"]
 """ENDING: the program has ended, and the Job has not said yet what follows from it. INTERRUPTED: it did not end by itself."""
 DEADLINE: Final = "DeadlineExceeded"
+NO_POD: Final = "NoPod"
 NODE_NOT_READY: Final = "NodeNotReady"
 UNSEEN: Final = "its Job counts it as completed; its pod is gone, and nobody saw how its program ended"
 POLICY: Final = "PodFailurePolicy"
@@ -234,7 +235,7 @@ def _under_way(job: JobView, pods: Sequence[PodView], ending: Termination | None
         # A pod that is refused (quota, priority class) leaves no mark on the Job but an Event.
         advice = f"if none comes, kubectl describe job {job.name} says why"
         text = f"waiting for the Job to create a pod ({advice}){again}"
-        return JobOutcome("PENDING", "NoPod", text[:MAX_MESSAGE], ask=about_job(job))
+        return JobOutcome("PENDING", NO_POD, text[:MAX_MESSAGE], ask=about_job(job))
     running = newest.at_work
     if running is not None:
         where = f" on node {newest.facts.node}" if newest.facts.node else ""

@@ -10,7 +10,7 @@ from run_operator.api.conditions import State, state_of
 from run_operator.api.raw import parse
 from run_operator.api.run import remaining
 from run_operator.children import JobView
-from run_operator.children.job_outcome import MAX_MESSAGE, NODE_NOT_READY, JobOutcome
+from run_operator.children.job_outcome import MAX_MESSAGE, NO_POD, NODE_NOT_READY, JobOutcome
 from run_operator.children.kubelet_events import (
     FAILED_ATTACH,
     FAILED_CREATE,
@@ -22,7 +22,7 @@ from run_operator.children.kubelet_events import (
 from run_operator.lifecycle import deadlines, program_end, start
 from run_operator.lifecycle.context import Context
 from run_operator.lifecycle.first_attempt import QUIET
-from run_operator.lifecycle.model import Action, Plan, SetDeadline
+from run_operator.lifecycle.model import Action, DeleteChild, Plan, SetDeadline
 from run_operator.lifecycle.start import REPORT_AFTER, STARTING
 
 NOTEWORTHY: Final = frozenset(
@@ -43,6 +43,8 @@ NOTEWORTHY: Final = frozenset(
     }
 )
 """Reasons of PENDING that a person has to act on: they are written at once."""
+FORGOTTEN: Final = 120.0
+"""Seconds."""
 LONGEST_PAUSE: Final = 300.0
 """Seconds between two questions for Events about a pod without a reason, at most; the pause doubles each time."""
 REPORTED_AGAIN: Final = frozenset({"ConfigMapNotFound", "CrashLoopBackOff", "SecretNotFound"})
@@ -59,7 +61,24 @@ def under_way(ctx: Context, job: JobView, seen: JobOutcome) -> Plan:
         return _running(ctx, seen, *deadline)
     if not deadline and (quiet_until := _quiet_until(ctx, job, seen)):
         return Plan(wake_at=quiet_until)
+    if seen.reason == NO_POD and _is_forgotten(ctx, job):
+        # With the question of `waiting`: an Event that says why there is no pod takes this plan back.
+        again = DeleteChild(job.name, job.uid, version=job.resource_version)
+        made = waiting(ctx, seen, again, wake_at=deadlines.due(ctx))
+        return replace(made, ask=seen.ask)
     return waiting(ctx, seen, *deadline, wake_at=deadlines.due(ctx))
+
+
+def _is_forgotten(ctx: Context, job: JobView) -> bool:
+    """Whether the Job never had a pod, for FORGOTTEN seconds, and no Event says why: it is made again.
+
+    The Job controller of Kubernetes before 1.37 may wait for pods of an earlier Job of this name, and then forgets this one.
+    """
+    created = parse(job.created)
+    has_pod = any(pod.attempt == job.attempt for pod in ctx.observed.pods)
+    has_pod = has_pod or job.busy() or job.facts.failed > 0
+    untouched = not (has_pod or ctx.observed.said or job.facts.managed_elsewhere)
+    return untouched and created is not None and ctx.now >= created + FORGOTTEN
 
 
 def _quiet_until(ctx: Context, job: JobView, seen: JobOutcome) -> float | None:

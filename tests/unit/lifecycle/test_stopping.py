@@ -88,6 +88,9 @@ def test_a_resume_right_after_the_stop_waits_until_the_job_has_counted_its_pods(
         pytest.param(job(suspend=True, noticed=False), (), True, id="no word of its controller"),
         pytest.param(job(suspend=True, noticed=False), (pod("Running"),), False, id="a pod is there"),
         pytest.param(job(suspend=True, noticed=False, active=1), (), False, id="it counts a pod"),
+        pytest.param(
+            job(suspend=True, noticed=False, managed_by="x.io/y"), (), False, id="of another controller"
+        ),
     ],
 )
 def test_a_suspended_job_that_its_controller_has_forgotten_does_not_hold_the_stop(child, pods, removed):
