@@ -32,10 +32,10 @@ def main(settings: Settings) -> None:
             f"run-operator: a CRD is missing or older than this operator: kubectl apply -k crds ({error})"
         )
     except LeadershipLostError:
-        sys.exit("run-operator: another replica has taken the Lease; this one ends and starts again")
+        sys.exit("run-operator: another replica holds the Lease; this process exits and starts again")
     except RewoundError as error:
         sys.exit(
-            f"run-operator: {error}; what is in memory is wrong now, so this process ends and starts again"
+            f"run-operator: {error}; the objects in memory are no longer valid; this process exits and starts again"
         )
     except (KubeError, NoClusterError, OSError) as error:
         sys.exit(f"run-operator: {error}")

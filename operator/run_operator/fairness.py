@@ -88,7 +88,7 @@ class Expenses:
     """The usage of each tenant (bytes, requests): the one that used the least goes first.
 
     Start-time fair queueing: a tenant that comes back after a while begins where the others are now, so that idle time
-    is no credit.
+    is not a credit.
     """
 
     def __init__(self, most: int = 4096) -> None:

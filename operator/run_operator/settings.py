@@ -11,7 +11,8 @@ import click
 from run_operator.flags import BindAddress, BindAddressType, setting
 from run_operator.ingest.limits import Pace
 from run_operator.log_archive.limits import ArchiveLimits
-from run_operator.workloads.types import ImageBuilding, python_images
+from run_operator.workloads.default_images import python_images
+from run_operator.workloads.types import ImageBuilding
 
 KEPT: Final = ArchiveLimits()
 PACE: Final = Pace()
@@ -20,7 +21,7 @@ PACE: Final = Pace()
 def _checked_url(_: click.Context, __: click.Parameter, value: str) -> str:
     parts = urlsplit(value)
     if value and (parts.scheme != "https" or not parts.hostname or parts.path.strip("/")):
-        raise click.BadParameter("say https://HOST:PORT, without a path")
+        raise click.BadParameter("use https://HOST:PORT, without a path")
     return value.rstrip("/")
 
 
@@ -44,13 +45,15 @@ class Settings:
     """A flag and an environment variable each."""
 
     namespaces: tuple[str, ...] = setting(
-        (), "Serve only this one; repeatable.", flag="--namespace", multiple=True
+        (), "Serve only this namespace; repeatable. Default: all.", flag="--namespace", multiple=True
     )
     """Empty: all of them."""
-    workers: int = setting(24, "Runs worked on at once.", type=click.IntRange(1, 256))
+    workers: int = setting(
+        24, "Number of Runs that are reconciled at the same time.", type=click.IntRange(1, 256)
+    )
     """And so the bound on write requests under way."""
     sweep_interval: float = setting(
-        300.0, "Seconds between two comparisons with the API server.", type=click.FloatRange(1)
+        300.0, "Seconds between two comparisons of the store with the API server.", type=click.FloatRange(1)
     )
     leader_elect: bool = setting(
         False,
@@ -61,12 +64,14 @@ class Settings:
     """False: this is the only replica."""
     lease_name: str = setting("run-operator", "Name of that Lease.")
     pod_name: str = setting("", "The holder's name in the Lease; empty: the host's name.")
-    sync_deadline: float = setting(120.0, "Seconds the first lists may take.", type=click.FloatRange(1))
+    sync_deadline: float = setting(
+        120.0, "Longest time for the first lists, in seconds.", type=click.FloatRange(1)
+    )
     """Then work begins with what is there."""
     metrics_bind_address: BindAddress = setting(
         BindAddress("", 8080), "Address of /metrics, /healthz and /readyz.", type=BindAddressType()
     )
-    gpu_resource: str = setting("nvidia.com/gpu", "What resources.gpu asks for.")
+    gpu_resource: str = setting("nvidia.com/gpu", "The extended resource that resources.gpu requests.")
     python_images: tuple[str, ...] = setting(
         tuple(f"{version}={image}" for version, image in python_images().items()),
         "VERSION=IMAGE that functions of a python_version run in; repeatable.",
@@ -75,16 +80,16 @@ class Settings:
         callback=_checked_images,
     )
     default_user: int = setting(
-        1000, "uid, gid and fsGroup of pods whose document names none.", type=click.IntRange(1)
+        1000, "uid, gid and fsGroup of pods whose document does not set them.", type=click.IntRange(1)
     )
     default_ttl_seconds: int = setting(
         0,
-        "Delete Runs that name no ttlSecondsAfterFinished so many seconds after their end; 0: keep them.",
+        "Seconds after their end when Runs without ttlSecondsAfterFinished are deleted; 0: never.",
         type=click.IntRange(0, 2**31 - 1),
     )
     default_active_deadline_seconds: int = setting(
         0,
-        "activeDeadlineSeconds of Runs that name none; 0: three days.",
+        "activeDeadlineSeconds of Runs that do not set it; 0: three days.",
         type=click.IntRange(0, 315_360_000),
     )
     allowed_service_types: tuple[str, ...] = setting(
@@ -111,11 +116,11 @@ class Settings:
         flag="--protect-jobs/--no-protect-jobs",
     )
     pod_namespace: str = setting(
-        "run-operator", "The namespace that the operator's pod is in.", envvar="POD_NAMESPACE"
+        "run-operator", "The namespace of the operator's pod.", envvar="POD_NAMESPACE"
     )
     profiles_namespace: str = setting(
         "",
-        "Where profiles for all namespaces are; one in the Run's own namespace wins. Empty: --pod-namespace.",
+        "The namespace of profiles for all namespaces; a profile in the namespace of the Run takes precedence. Empty: --pod-namespace.",
     )
     ingest_bind_address: BindAddress = setting(
         BindAddress("", 8443), "Address of the ingest.", type=BindAddressType()
@@ -123,7 +128,7 @@ class Settings:
     """The ingest: the HTTPS endpoint that takes metrics from pods, and answers the DigitalHub SDK in them."""
     ingest_url: str = setting(
         "",
-        "https://HOST:PORT where pods reach the ingest; empty: they send no metrics.",
+        "https://HOST:PORT at which pods reach the ingest; empty: pods send no metrics.",
         callback=_checked_url,
     )
     ingest_hosts: tuple[str, ...] = setting(
@@ -166,7 +171,7 @@ class Settings:
     )
     build_base_secret: str = setting(
         "",
-        "The same for base images, with rights to pull alone: what a Containerfile lets run may read it; empty: none.",
+        "The same for base images, with the right to pull only, since programs that a Containerfile runs can read it; empty: none.",
     )
     build_seccomp_profile: str = setting(
         "",
@@ -188,39 +193,45 @@ class Settings:
         False, "The registry of --build-registry has no TLS.", is_flag=True, flag="--build-plain-http"
     )
     ingest_interval: float = setting(
-        PACE.interval, "Seconds between two writes of one Run's metrics.", type=click.FloatRange(0.1)
+        PACE.interval, "Seconds between two writes of the metrics of one Run.", type=click.FloatRange(0.1)
     )
     ingest_bytes_per_second: int = setting(
         int(PACE.bytes_per_second),
-        "Bytes a second of Runs rewritten for their metrics; etcd keeps them for five to ten minutes.",
+        "Bytes per second that writes of metrics may send to the API server; etcd keeps each version of a Run for five to ten minutes.",
         type=click.IntRange(65_536),
     )
     export_run_metrics: int = setting(
         0,
-        "Show the last values of at most so many metrics of Runs at /metrics.",
+        "Number of metrics of Runs whose last values are shown at /metrics.",
         type=click.IntRange(0, 100_000),
     )
     log_tail_bytes: int = setting(
         KEPT.tail,
-        "Kept of what a container wrote when its pod ends; 0: nothing.",
+        "Bytes of the log of a container that are stored when its pod ends; 0: none.",
         type=click.IntRange(0, 16_777_216),
     )
     log_run_bytes: int = setting(
         KEPT.of_run,
-        "Kept of all logs of one Run, compressed; the oldest go first.",
+        "Compressed bytes that are stored of the logs of one Run; the oldest logs are deleted first.",
         type=click.IntRange(1_048_576),
     )
     log_namespace_bytes: int = setting(
-        KEPT.of_namespace, "Kept of all logs of a namespace, compressed.", type=click.IntRange(1_048_576)
+        KEPT.of_namespace,
+        "Compressed bytes that are stored of the logs of one namespace.",
+        type=click.IntRange(1_048_576),
     )
     log_total_bytes: int = setting(
-        KEPT.of_cluster, "Kept of all logs, compressed; etcd holds them.", type=click.IntRange(1_048_576)
+        KEPT.of_cluster,
+        "Compressed bytes that are stored of all logs; they are in etcd.",
+        type=click.IntRange(1_048_576),
     )
     gateway_tls_secret: str = setting(
         "",
-        "Secret that gets the gateway's certificate (manifests/components/gateway sets it); empty: none is issued.",
+        "Secret for the certificate of the gateway (manifests/components/gateway sets it); empty: no certificate is issued.",
     )
-    gateway_service: str = setting("run-operator-gateway", "Service of the gateway, for its certificate.")
+    gateway_service: str = setting(
+        "run-operator-gateway", "Service of the gateway, named in its certificate."
+    )
 
     @property
     def building(self) -> ImageBuilding | None:

@@ -108,7 +108,7 @@ def test_who_ended_a_pod_that_is_gone_is_known_when_the_operator_comes_back(pers
     for name in ("saves", "dies"):
         pod_of(person, name, 2)
         assert person.status(name)["attempts"][0]["interruptedBy"] == "PodDeleted"
-    assert "nobody saw how its program ended" in person.becomes("ends", "COMPLETED")["message"]
+    assert "the operator did not see how its program ended" in person.becomes("ends", "COMPLETED")["message"]
 
 
 def test_a_pod_that_the_kubelet_refuses_costs_nothing(person):

@@ -76,7 +76,10 @@ def test_a_missing_claim_is_named(person):
         "the reason",
         lambda: condition(person.status("sharing"), "Running").get("reason") == "ClaimNotFound",
     )
-    assert "PersistentVolumeClaim team, which is not in this namespace" in person.status("sharing")["message"]
+    assert (
+        "PersistentVolumeClaim team, which does not exist in this namespace"
+        in person.status("sharing")["message"]
+    )
 
 
 def test_success_shows_output_and_story(person):

@@ -95,7 +95,7 @@ def test_delete_never_hits_a_run_of_the_same_name_that_came_later(operator, clus
     delete_run("x", cluster=cluster)
     wait_for("gone", lambda: person.get("run", "x") is None)
     job(cluster)
-    with pytest.raises(BackendError, match="another one than the one meant"):
+    with pytest.raises(BackendError, match="was deleted and created again since it was read"):
         old.delete()
     assert person.get("run", "x") is not None
 

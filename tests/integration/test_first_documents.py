@@ -62,7 +62,7 @@ def warnings_of(person: Person, body: dict[str, Any]) -> str:
         (document(volume(mount_path="data")), "spec.spec.volumes[0].mount_path"),
         (document(GOOD | {"command": ["sh", "-c"]}), 'spec.spec.command in body must be of type string: "array"'),
         (document(GOOD | {"replicas": "2"}), 'spec.spec.replicas in body must be of type integer: "string"'),
-        (document(GOOD | {"resources": {"memory": "1Gi"}}), "spec.spec.resources.memory: is not known; known are cpu, mem, gpu, disk; did you mean mem?"),
+        (document(GOOD | {"resources": {"memory": "1Gi"}}), "spec.spec.resources.memory: is unknown; use one of cpu, mem, gpu, disk; did you mean mem?"),
         (document(GOOD | {"resources": {"requests": {"cpu": 1}}}), "did you mean cpu, mem, gpu and disk without requests?"),
         (document(GOOD | {"memory": "1Gi"}), "did you mean resources.mem?"),
         (document(GOOD | {"suspend": True}), "did you mean spec.suspend?"),

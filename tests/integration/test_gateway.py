@@ -88,7 +88,7 @@ def test_metrics_as_they_are_asked_for(operator, gateway, person, user):
     assert found["bad"].startswith("BadRequestError")
     assert "cannot name a metric" in found["bad"]
     assert found["slashes"] == [1]
-    assert "did not arrive: use a name without ?" in found["cut"]
+    assert "use a name without ?" in found["cut"]
     assert "the metric has no name" in found["nameless"]
     status = person.status("x")
     assert status["metrics"] == found["last"] | {"train/loss": [1]}

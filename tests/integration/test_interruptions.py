@@ -135,7 +135,8 @@ def test_without_that_event_the_job_is_believed_and_the_run_says_so(operator, pe
     operator.start()
     status = person.becomes("x", "COMPLETED")
     assert (
-        "nobody saw how its program ended" in status["message"] or status["attempts"][0].get("exitCode") == 0
+        "the operator did not see how its program ended" in status["message"]
+        or status["attempts"][0].get("exitCode") == 0
     )
 
 

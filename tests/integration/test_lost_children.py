@@ -214,7 +214,7 @@ def test_a_job_that_a_finalizer_holds_is_reported_and_the_next_attempt_begins_wh
     hold(person, "job", "x")
     person.kubectl("delete", "job", "x", "--wait=false")
     wait_for("the end of its pod", lambda: pod not in {p["metadata"]["name"] for p in person.items("pods")})
-    shown = wait_for("the report", lambda: "a finalizer holds it" in person.status("x")["message"])
+    shown = wait_for("the report", lambda: "a finalizer keeps it" in person.status("x")["message"])
     assert shown
     assert person.status("x")["attempt"] == 1
     hold(person, "job", "x", held=False)
@@ -266,7 +266,7 @@ def test_what_ended_and_was_deleted_while_the_operator_was_away_is_not_done_agai
     operator.start()
     status = person.becomes("x", state)
     assert (status["attempt"], person.items("jobs,pods")) == (1, [])
-    assert "nobody saw how its program ended" in status["message"]
+    assert "the operator did not see how its program ended" in status["message"]
 
 
 def test_a_stop_meanwhile_changes_nothing_of_what_was_done(operator, person):

@@ -261,7 +261,7 @@ class TestTheEnd:
         assert condition(status, "MetricsComplete")["reason"] == "AllPointsInStatus"
         assert status["metrics"] == {"loss": [3, 2, 1, 0]}
         assert "writers" not in status["metricsIngest"]
-        assert pod.poll()["error"] == "the Run is over: its metrics are closed"
+        assert pod.poll()["error"] == "the Run has ended: it accepts no more metrics"
 
     def test_one_that_was_killed_has_lost_a_writer_and_what_came_in_is_there(self, person, logging):
         pod = logging("bad")

@@ -125,7 +125,7 @@ def test_a_run_that_has_the_name_of_a_step_is_left_alone(operator, person):
     person.becomes("p-1", "RUNNING")
     begin(person, workflow([task("a")]))
     status = person.becomes("p", "ERROR")
-    assert "Run p-1 exists already and is no step of this pipeline" in status["message"]
+    assert "Run p-1 already exists and is not a step of this pipeline" in status["message"]
     assert person.status("p-1")["state"] == "RUNNING"
 
 

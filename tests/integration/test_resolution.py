@@ -164,7 +164,7 @@ def test_a_stopped_run_edited_to_name_another_function_starts_with_that(operator
 def test_created_suspended_it_tells_whether_it_could_start(operator, person):
     apply_run(person, "later", HELLO, suspend=True)
     status = person.becomes("later", "STOPPED")
-    assert "it would have to wait: apply the Function" in status["message"]
+    assert "it would wait: apply the Function" in status["message"]
     person.apply(function())
     resolved_with(person, "later", f"{HELLO}:v1")
     assert person.items("jobs") == []

@@ -54,7 +54,7 @@ def test_a_selector_that_matches_nothing_says_so(operator, person, runctl):
     for verb in ("stop", "resume", "delete", "export", "wait", "compare"):
         done = runctl.run(verb, "-l", "team=x")
         assert (done.returncode, done.stdout) == (0, "")
-        assert done.stderr == f"no Runs in the namespace {person.namespace} are selected by that\n"
+        assert done.stderr == f"the selector matches no Run in the namespace {person.namespace}\n"
 
 
 def test_from_apply_to_export(operator, person, runctl, tmp_path):
@@ -99,7 +99,7 @@ def test_the_exit_codes_are_the_documented_ones(operator, person, runctl):
         assert last.startswith("runctl: "), found[what].stderr
         assert "Traceback" not in found[what].stderr
     both = runctl.run("wait", "long", "good", "--timeout", "1").stderr
-    assert re.search(r" is RUNNING after [\d.]+ s; it goes on", both), (
+    assert re.search(r" is RUNNING after [\d.]+ s; the Run continues", both), (
         both
     )  # what the others left of the second
 
@@ -154,7 +154,7 @@ def test_logs_of_a_run_that_does_not_run_say_what_it_is(operator, person, runctl
         first, second = done.stderr.splitlines()
         assert first.startswith(f"run {name}: {state}")
         had = 0 if name == "idle" else 1
-        nothing = "; if it wrote something, its Events say why" if had else ": it has not run yet"
+        nothing = "; if it wrote something, the Events of the Run say why" if had else ": it has not run yet"
         why = f" of attempt 3: it has had {had} so far" if "3" in how else nothing
         assert second.startswith(f"run {name} has no logs{why}")
 
@@ -165,7 +165,7 @@ def test_logs_of_a_run_that_waits_say_what_for_until_it_is_stopped(operator, per
     so_far = runctl.run("logs", "x")
     assert (so_far.returncode, so_far.stdout) == (0, "")
     assert so_far.stderr.startswith("run x: PENDING: ")
-    assert so_far.stderr.endswith("run x has no logs: it has written nothing yet\n")
+    assert so_far.stderr.endswith("run x has no logs: it has not written anything yet\n")
     command = [*RUNCTL, "logs", "-f", "x", "-n", person.namespace]
     pipe = subprocess.PIPE
     with subprocess.Popen(
@@ -191,7 +191,7 @@ def test_who_may_see_runs_and_not_their_pods_reads_which_right_is_missing(operat
     assert 'cannot list resource "pods"' in followed.stderr.splitlines()[-1]
     waited = theirs.run("wait", "x", "--timeout", "5")
     assert waited.returncode == 4
-    shown = [line for line in waited.stderr.splitlines() if "what its program writes cannot be read" in line]
+    shown = [line for line in waited.stderr.splitlines() if "the logs of its program cannot be read" in line]
     assert len(shown) == 1
     assert 'cannot list resource "pods"' in shown[0]
 
@@ -237,7 +237,9 @@ def test_list_has_the_columns_of_kubectl_and_selects_by_everything(operator, per
     assert header == person.kubectl("get", "runs").stdout.splitlines()[0].split()
     assert [line.split()[0] for line in runctl.says("list", "-l", "team=x").splitlines()] == ["NAME", "a"]
     assert len(runctl.says("list", "--state", "stopped", "--project", "demo").splitlines()) == 3
-    assert runctl.run("list", "--state", "RUNNING").stderr.startswith("no Runs in the namespace")
+    assert runctl.run("list", "--state", "RUNNING").stderr.startswith(
+        "the selector matches no Run in the namespace"
+    )
     assert person.namespace in runctl.says("list", "-A")
 
 
@@ -286,7 +288,7 @@ def test_a_stop_of_a_stopped_run_says_that_it_is_stopped_already(operator, perso
         assert runctl.says("resume", "x", *how) == "run x runs already\n"
     assert runctl.says("stop", "x", "--wait") == "run x stops\nrun x is stopped\n"
     for how in ((), ("--wait",)):
-        assert runctl.says("stop", "x", *how) == "run x is stopped already\n"
+        assert runctl.says("stop", "x", *how) == "run x is already stopped\n"
     assert runctl.says("resume", "x", "--wait") == "run x is resumed\nrun x runs\n"
 
 

@@ -39,7 +39,7 @@ def test_a_run_in_one_line_is_followed_to_its_end_and_run_again(operator, person
     assert runctl.run("run", "--image", IMAGE, "kwok-fail").returncode == 1
     taken = runctl.run("run", "--image", IMAGE, "--name", "one", "true")
     assert taken.returncode == 1
-    assert "take another --name, or delete it first (runctl delete one)" in taken.stderr
+    assert "use another --name, or delete it first (runctl delete one)" in taken.stderr
 
 
 def test_the_manifest_of_a_dry_run_can_be_applied(operator, person, runctl):

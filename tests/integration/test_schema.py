@@ -86,7 +86,7 @@ IMAGE = {"image": "busybox"}
         ({"service_type": "External"}, "service_type is one of ClusterIP, NodePort, LoadBalancer"),
         ({"service_name": "My_Service"}, "spec.spec.service_name: Invalid value"),
         ({"replicas": "2"}, 'spec.spec.replicas in body must be of type integer: "string"'),
-        ({"run_as_user": 0}, "root is never allowed"),
+        ({"run_as_user": 0}, "root is not allowed"),
     ],
     ids=str,
 )

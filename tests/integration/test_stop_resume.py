@@ -141,7 +141,7 @@ def test_the_pending_deadline(operator, person):
     unschedulable(person, "x", policy={"pendingDeadlineSeconds": 2})
     failed = condition(person.becomes("x", "ERROR"), "Failed")
     assert failed["reason"] == "PendingDeadlineExceeded"
-    assert "finds no node" in failed["message"]
+    assert "cannot be scheduled to a node" in failed["message"]
     wait_for("no pods", lambda: not person.items("jobs,pods"))
 
 
@@ -340,5 +340,5 @@ def test_a_claim_keeps_its_size_and_says_so_when_the_document_asks_for_another(o
     person.patch_run("x", {"spec": {"spec": volumes("1Gi")}})
     person.patch_run("x", {"spec": {"suspend": False}})
     (event,) = wait_for("its event", lambda: person.items("events", "--field-selector=reason=NotApplied"))
-    assert "claim x-data keeps its 2Gi, the document asks for 1Gi: a claim cannot shrink" in event["message"]
+    assert "claim x-data has 2Gi, the document requests 1Gi: a claim cannot shrink" in event["message"]
     assert person.get("pvc", "x-data")["spec"]["resources"]["requests"] == {"storage": "2Gi"}

@@ -77,7 +77,7 @@ def test_a_document_that_leaves_no_room_for_its_status_is_an_error_and_starts_no
         job(cluster, uuid=name, envs=variables(size, 100 * KI))
         failed = condition(person.becomes(name, "ERROR"), "Failed")
         assert failed["reason"] == "TooLarge"
-        assert "at most 1048576 leave room" in failed["message"]
+        assert "at most 1048576 are allowed, to leave room" in failed["message"]
     assert person.items("jobs") == []
 
 
@@ -87,7 +87,7 @@ def test_a_run_whose_status_cannot_be_stored_says_so(operator, cluster, person):
     crowded["spec"]["status"] = {"results": "x" * (1535 * KI)}
     cluster.create(RUNS, crowded)
     (event,) = wait_for("its event", lambda: events(person, "full", "TooLarge"))
-    assert "nothing more of this Run can be stored" in event["message"]
+    assert "the status of this Run cannot be updated any more" in event["message"]
 
 
 def test_who_sends_what_cannot_be_stored_reads_what_to_do(cluster):

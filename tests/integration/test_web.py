@@ -177,7 +177,7 @@ def test_logs_of_a_program_that_runs_and_of_one_that_is_gone(alone, person, prox
         none = ui.viewer.ask("GET", f"{path}/logs?attempt=2")
         assert (none.body, none.headers["x-log-note"]) == (
             b"",
-            "nothing was written, or nothing is kept of it",
+            "the program wrote nothing, or its log was not stored",
         )
     finally:
         own.kill()

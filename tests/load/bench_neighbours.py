@@ -85,7 +85,6 @@ def main() -> None:
             loud, theirs = tenant(person, kind, scratch)
             flood = Flood(kind, loud, theirs, operator.ingest_url)
             try:
-                time.sleep(5)  # for it to get going
                 phases[name] = Phase(victim, operator.pid, chosen.seconds)
             finally:
                 counted = flood.close()

@@ -56,8 +56,8 @@ def make_runs(person: Person, cluster: Cluster, count: int, logging: int) -> Non
         )
 
 
-def log_values(kubeconfig: str, count: int, stop: Event) -> None:
-    """Each of these Runs gets a value of each metric once a second."""
+def log_values(kubeconfig: str, count: int, begun: Event, stop: Event) -> None:
+    """Each of these Runs gets a value of each metric once a second; `begun` is set after two values."""
     with Cluster.connect(kubeconfig=kubeconfig, namespace=NAMESPACE) as cluster:
         step = 0
         while not stop.is_set():
@@ -73,6 +73,8 @@ def log_values(kubeconfig: str, count: int, stop: Event) -> None:
                 ]
                 cluster.json_patch(RUNS, f"r-{number:04}", operations, subresource="status")
             step += 1
+            if step == 2:
+                begun.set()
             stop.wait(max(0.0, began + 1 - time.monotonic()))
 
 
@@ -118,14 +120,15 @@ def measure(
     """One gateway, these viewers."""
     gateway = GatewayProcess(person.kubeconfig, folder)
     gateway.start()
-    stop, ready = multiprocessing.Event(), multiprocessing.Queue()
+    begun, stop, ready = multiprocessing.Event(), multiprocessing.Event(), multiprocessing.Queue()
     viewers = multiprocessing.Process(target=watch_list, args=(gateway.endpoint, tokens, ready, stop))
-    logs = multiprocessing.Process(target=log_values, args=(str(person.kubeconfig), logging, stop))
+    logs = multiprocessing.Process(target=log_values, args=(str(person.kubeconfig), logging, begun, stop))
     try:
         viewers.start()
         first = [ready.get(timeout=120) for _ in tokens]
         logs.start()
-        time.sleep(2)
+        if not begun.wait(60):
+            raise AssertionError("no Run got a value")
         began, before = time.monotonic(), used(gateway.pid)
         time.sleep(seconds)
         cost = (used(gateway.pid) - before) / (time.monotonic() - began)

@@ -33,6 +33,8 @@ KEPT: Final = 20
 """Runs that came and have not gone yet."""
 TOUCHED: Final = 40
 """Functions, or ConfigMaps."""
+WARM: Final = 5.0
+"""Seconds of its rate that each part has sent when the flood counts as begun."""
 
 Job = Callable[[int], Any]
 
@@ -46,7 +48,7 @@ class Part(NamedTuple):
 
 
 class Flood:
-    """A process that floods until `close`. It has sent its first requests when the constructor returns."""
+    """A process that floods until `close`. When the constructor returns, each part has sent `WARM` seconds of its rate."""
 
     def __init__(self, kind: str, person: Person, kubeconfig: Path, ingest_url: str) -> None:
         self._over, ready = multiprocessing.Event(), multiprocessing.Event()
@@ -87,7 +89,11 @@ def _flood(
     threads = [threading.Thread(target=work, args=(part,), daemon=True) for part in parts]
     for thread in threads:
         thread.start()
-    ready.set()
+    while any(sent[part.name] < WARM * part.rate for part in parts):
+        if over.wait(0.1):
+            break
+    else:
+        ready.set()
     for thread in threads:
         thread.join()
     counted.put({name: (sent[name], refused[name]) for name in sent})

@@ -75,7 +75,7 @@ def test_watch_ships_what_is_appended_until_sigterm(program: Program, server: Se
         _, errors = process.communicate(timeout=30)
     assert process.returncode == 0
     assert server.ingest.metrics() == {"loss": [0.5, 1, None, 3.5, 4, 5], "acc": [1]}
-    assert "lines that hold no metrics are passed over, such as: epoch 3 begins" in errors
+    assert "lines without metrics are ignored, such as: epoch 3 begins" in errors
     assert "Invalid metric value" in errors
 
 

@@ -167,7 +167,7 @@ def test_something_else_that_says_200_is_no_ingest(program: Program, server: Ser
         'log_metric("loss", 1); assert not flush(3)', quiet=False, RUN_METRICS_FLUSH_TIMEOUT="1"
     )
     assert (
-        "the operator does not take metrics (it answers 200: a test says so); they are sent later" in errors
+        "the operator does not accept metrics (it answers 200: a test says so); they are sent later" in errors
     )
 
 
@@ -193,7 +193,7 @@ def test_a_program_ends_in_time_without_an_ingest_and_the_file_has_everything(pr
     errors = program.run(
         'log_metric("loss", [1, 2]); log_metric("loss", 3)', quiet=False, RUN_METRICS_FLUSH_TIMEOUT="1"
     )
-    assert "not all metrics are known to be stored after 1 s; every value is in " in errors
+    assert "not all metrics are confirmed as stored after 1 s; every value is in " in errors
     assert program.values("loss") == [1, 2, 3]
 
 
@@ -265,14 +265,14 @@ def test_metrics_that_the_ingest_names_as_having_no_place_are_passed_over_at_onc
     """, quiet=False)  # fmt: skip
     assert server.ingest.metrics()["good-0"] == [*range(0, 10_000, 9), -1]
     assert "one too many; 'bad-0' and " in errors
-    assert "not all metrics are known" not in errors
+    assert "not all metrics are confirmed" not in errors
     assert len(server.ingest.messages) < 100
 
 
 def test_an_ingest_that_refuses_everything_is_left_alone(program: Program, server: Server):
     server.ingest.always = answers(400, error="not our protocol")
     errors = program.run('for i in range(500): log_metric(f"m{i}", i)', quiet=False)
-    assert "the operator refuses too much: not our protocol; metrics are no longer sent" in errors
+    assert "the operator refuses too many values: not our protocol; metrics are no longer sent" in errors
     assert len(server.ingest.messages) < 1000
 
 
@@ -294,8 +294,8 @@ def test_each_note_is_reported_once(program: Program, server: Server):
     server.ingest.notes = ["'acc' has a value already; it was kept", "\x1b[31mred\nlines"]
     errors = program.run('for i in range(3): log_metric("acc", i, single_value=True); flush()', quiet=False)
     assert errors.splitlines() == [
-        "runmetrics: the operator says: 'acc' has a value already; it was kept",
-        "runmetrics: the operator says: ?[31mred?lines",
+        "runmetrics: the operator reports: 'acc' has a value already; it was kept",
+        "runmetrics: the operator reports: ?[31mred?lines",
     ]
 
 

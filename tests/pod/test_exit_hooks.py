@@ -142,7 +142,7 @@ def test_a_late_value_that_cannot_be_sent_is_reported_and_in_the_file(program: P
         quiet=False,
         RUN_METRICS_FLUSH_TIMEOUT="0.3",
     )
-    assert "values that were logged while the program ended are not known to be stored" in errors
+    assert "values that were logged while Python was shutting down are not confirmed as stored" in errors
     assert program.values("final") == [0.97]
 
 

@@ -134,7 +134,7 @@ class TestArguments:
             handler="Model.fit",
             parameters={"x": 1},
         )
-        assert "missing a required argument: 'self'; it is a method: make an object" in ended.words
+        assert "missing a required argument: 'self'; it is a method: create an object" in ended.words
 
     def test_an_init_function_that_is_a_coroutine(self, pod, ingest):
         code = "async def init(context):\n    context.seed = 7\ndef run(context):\n    return context.seed\n"
@@ -180,9 +180,9 @@ class TestFailures:
         [
             ("def run(:\n", 1, "ImportFailed: main.py cannot be imported: SyntaxError", True),
             ("import nothing_like_this\n", 1, "ImportFailed: main.py cannot be imported: ModuleNotFoundError: No module named 'nothing_like_this': add its package to requirements", True),
-            ("import os\nos.environ['DB_HOST']\n", 1, "ImportFailed: main.py cannot be imported: KeyError: 'DB_HOST': this environment variable is not set; give it", True),
+            ("import os\nos.environ['DB_HOST']\n", 1, "ImportFailed: main.py cannot be imported: KeyError: 'DB_HOST': this environment variable is not set; set it", True),
             ("def run():\n    {}['x']\n", 1, "HandlerFailed: KeyError: 'x'", True),
-            ("import sys\nsys.exit(3)\n", 1, "ImportFailed: main.py calls sys.exit(3) while it is imported", False),
+            ("import sys\nsys.exit(3)\n", 1, "ImportFailed: main.py calls sys.exit(3) during its import", False),
             ("def other():\n    pass\n", 1, "HandlerNotFound: there is no function 'run' in main.py; there are: other", False),
             ("run = 3\n", 1, "HandlerNotFound: run of main.py is not a function but int", False),
             ("def run():\n    raise ValueError('first\\nsecond')\n", 1, "HandlerFailed: ValueError: first second", True),
@@ -265,14 +265,14 @@ class TestSource:
     @pytest.mark.parametrize(
         ("source", "words"),
         [
-            ({"handler": "run"}, "InvalidSource: the document holds no source"),
+            ({"handler": "run"}, "InvalidSource: the document has no source"),
             ({"source": "train.py", "handler": "run"}, "InvalidSource: the document names the file train.py but does not hold it"),
             ({"source": "ftp://x/y.py", "handler": "run"}, "InvalidSource: ftp://x/y.py has a scheme that cannot be fetched"),
             ({"base64": "%%%", "handler": "run"}, "InvalidSource: spec.source.base64 is not base64"),
             ({"source": "http://127.0.0.1:9/a.py", "handler": "run"}, "InvalidSource: http://127.0.0.1:9/a.py cannot be fetched: "),
             ({"source": "s3://b/k.py", "handler": "run"}, "InvalidSource: s3://b/k.py needs AWS_ACCESS_KEY_ID"),
-            ({"code": "x = 1\n", "handler": ""}, "HandlerNotFound: the document names no handler"),
-            ({"code": "x = 1\n", "handler": "other:run"}, "HandlerNotFound: there is no module other in the source; there are: main.py"),
+            ({"code": "x = 1\n", "handler": ""}, "HandlerNotFound: the document has no handler"),
+            ({"code": "x = 1\n", "handler": "other:run"}, "HandlerNotFound: there is no module other in the source; its modules are: main.py"),
             ({"code": "x = 1\n", "handler": "../x:run"}, "HandlerNotFound: '../x' is not the name of a module"),
         ],
     )  # fmt: skip

@@ -208,7 +208,7 @@ def test_another_host_that_a_server_sends_on_to_gets_no_credentials(pod, scheme)
     assert set(seen) <= {""}
     assert ended.words.startswith("InvalidSource: ")
     if scheme.startswith("git"):
-        assert f"sends on to http://localhost:{other}, which does not get the credentials" in ended.words
+        assert f"redirects to http://localhost:{other}, where the credentials are not sent" in ended.words
     assert "secret" not in "".join(ended[1:])
 
 

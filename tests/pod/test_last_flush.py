@@ -13,8 +13,8 @@ from tests.pod.standin import LATER, Ingest, Reply, Server, answers
 from tests.pod.test_command import catches_sigterm, command
 from tests.support.harness import wait_for
 
-WAITS = "runmetrics: the end: the last metrics wait for the operator ("
-UNSTORED = "not all metrics are known to be stored"
+WAITS = "runmetrics: the program has ended: its last metrics wait for the operator ("
+UNSTORED = "not all metrics are confirmed as stored"
 LONG = "runmetrics.END_SECONDS = 300\n"
 """Longer than the deadline of any test: what ends, ends for another reason."""
 BRIEF = f"{LONG}runmetrics.FLUSH_SECONDS, runmetrics.REPORTED_AFTER = 0.2, 3600\n"

@@ -229,7 +229,7 @@ def test_two_ends_have_one_deadline(program: Program, server: Server):
         runmetrics._end()
         assert runmetrics._recorder._close_by == deadline
     """, quiet=False, RUN_METRICS_FLUSH_TIMEOUT="0.5")  # fmt: skip
-    assert errors.count("not all metrics are known to be stored after 0.5 s") == 1
+    assert errors.count("not all metrics are confirmed as stored after 0.5 s") == 1
 
 
 def test_without_threads_the_values_are_sent_at_the_flush(program: Program, server: Server):

@@ -8,9 +8,10 @@ from typing import Any, Final
 
 import yaml
 
+from tests.support.crd_files import schema_of
+
 ROOT: Final = Path(__file__).parents[2]
 PAGE: Final = ROOT / "docs" / "fields.md"
-CRD: Final = ROOT / "crds" / "runs.yaml"
 
 INTRODUCTION: Final = """\
 # The fields of a Run's document
@@ -58,8 +59,7 @@ document does not say them.
 
 def page() -> str:
     """The whole page."""
-    (version,) = yaml.safe_load(CRD.read_text())["spec"]["versions"]
-    spec = version["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"]["spec"]
+    spec = schema_of("runs")["properties"]["spec"]["properties"]["spec"]
     return "\n".join([INTRODUCTION, *_sections(spec["properties"])])
 
 

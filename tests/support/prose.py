@@ -40,6 +40,10 @@ RIDDLE: Final = re.compile(
     r"(?:^|(?<=[.:;!?])\s+|(?<=^\"\"\")|(?<=^#\s))((?:What|Who|Whose|Whom|Whatever|Which|Of)\b)(?![^.]*\?)"
 )
 """A sentence of a docstring or a comment whose subject is a clause (`What it holds is acceptable.`), or elided (`Of a Run.`)."""
+NEGATED: Final = re.compile(r"(?<!there )\b((?:is|are) no (?!longer\b|more\b)[a-zA-Z]+)", re.IGNORECASE)
+"""A noun that is denied (`x is no volume`): English says `x is not a volume`."""
+ELIDED: Final = re.compile(r"^[a-z]{0,2}([\"'])(Of (?!\d)[a-zA-Z0-9]+)", re.IGNORECASE)
+"""A message or a help text that begins with `Of` and leaves out what it is about."""
 OURS: Final = (Path(__file__).resolve(), ROOT / "tests/unit/docs/test_prose.py")
 """Files that hold the words as examples."""
 EARLIER: Final = ROOT / "tests/data/earlier"
@@ -108,6 +112,9 @@ def findings() -> Iterator[str]:
                 yield f"{where}:{line}: {match[1]!r}: write {WORDS[match[1].lower()]}"
             for match in OPENING.finditer(text):
                 yield f"{where}:{line}: a sentence begins with {match[1].strip()!r}: put the subject first"
+            if not where.startswith(("tests/", "cluster/", "CHANGELOG")):
+                for match in NEGATED.finditer(text):
+                    yield f"{where}:{line}: {match[1]!r}: write `is not a`, `are not`"
         if path.suffix == ".py":
             yield from of_program(path, where)
 
@@ -117,6 +124,9 @@ def of_program(path: Path, where: str) -> Iterator[str]:
     for line, text in explanations(path) if where.startswith("operator/") else ():
         for match in RIDDLE.finditer(text):
             yield f"{where}:{line}: a sentence begins with {match[1]!r}: begin with a noun or a verb"
+    for line, text in texts(path) if where.startswith("operator/") else ():
+        if elided := ELIDED.search(text):
+            yield f"{where}:{line}: a text begins with {elided[2]!r}: name what it is about first"
     for line, name in names(path):
         for word in parts(name) & NAMES:
             yield f"{where}:{line}: the name {name} has {word!r}: docs/glossary.md has the word"

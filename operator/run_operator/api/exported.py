@@ -12,12 +12,12 @@ from run_operator.api.misplaced import check_export
 from run_operator.api.raw import JSON, mapping, text
 from run_operator.document.entity import Entity
 from run_operator.document.errors import DocumentError, NotAnExportError
-from run_operator.document.kinds import MATERIAL, NAMED, WORKFLOWS, EntityType, of_run
+from run_operator.document.kinds import CONTENT, NAMED, WORKFLOWS, EntityType, of_run
 from run_operator.document.names import object_name
 
 ORDER: Final = ("kind", "metadata", "spec", "status", "user", "project", "id", "name", "key", "extensions")
 """The order of keys, as the SDK writes them."""
-_MATERIAL: Final = frozenset(one.value for one in MATERIAL)
+_CONTENT: Final = frozenset(one.value for one in CONTENT)
 _NAMED: Final = frozenset({"workflow", *(one.value.lower() for one in NAMED)})
 
 
@@ -28,7 +28,7 @@ def of_object(raw: JSON) -> dict[str, Any]:
     """
     spec = mapping(raw.get("spec"))
     found = {key: spec[key] for key in ORDER if key in spec}
-    found["status"] = _carried(raw) if raw.get("kind") in _MATERIAL else _happened(raw)
+    found["status"] = _carried(raw) if raw.get("kind") in _CONTENT else _happened(raw)
     found["status"].setdefault("state", "CREATED")
     found.setdefault("metadata", {})
     found["id"], found["project"] = id_of(raw), project_of(raw)
@@ -184,6 +184,6 @@ def refusal(raw: Mapping[str, Any], verb: str) -> str:
     if state not in FINAL:
         return ""
     name = text(mapping(raw.get("metadata")).get("name"))
-    advice = "there is nothing to stop" if verb == "stop" else f"runctl rerun {name} runs it again"
+    advice = "there is nothing to stop" if verb == "stop" else f"to run it again: runctl rerun {name}"
     said = f" ({status['message']})" if status.get("message") else ""
     return f"run {name} is {state.value} already{said}: {advice}"

@@ -47,7 +47,7 @@ def check(wanted: Mapping[str, str | None]) -> None:
             interval(name, value)
     state = wanted.get("state")
     if state and state not in STATES:
-        raise ValueError(f"state {state[:40]!r} is unknown; states are {', '.join(sorted(STATES))}")
+        raise ValueError(f"state {state[:40]!r} is unknown; use one of {', '.join(sorted(STATES))}")
 
 
 def matches(document: JSON, wanted: Mapping[str, str | None]) -> bool:

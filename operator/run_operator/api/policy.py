@@ -102,7 +102,7 @@ class RunPolicy:
     pod_termination_timeout: int = DEFAULT_TERMINATION_TIMEOUT
     """Seconds after its grace period that a stop waits for a pod that does not confirm its end, as on a dead node."""
     max_interruptions: int = DEFAULT_INTERRUPTIONS
-    """How many times in a row a Run begins the next attempt after its pod was ended from outside."""
+    """How many times in a row a Run begins the next attempt after its pod was terminated from outside."""
     metrics: MetricsPolicy = DEFAULT
 
     @classmethod

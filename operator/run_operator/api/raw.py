@@ -56,7 +56,7 @@ def _shown(one: str) -> str:
 
 
 def newer(version: str, than: str) -> bool:
-    """Whether a resourceVersion is newer than another one; one that is no number counts as newer."""
+    """Whether a resourceVersion is newer than another one; one that is not a number counts as newer."""
     if version.isdecimal() and than.isdecimal():
         return int(version) > int(than)
     return version != than

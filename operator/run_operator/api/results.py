@@ -35,12 +35,12 @@ class Results:
     def read(cls, value: Any) -> Results:
         """Read `{"results": {...}, "outputs": {...}}`. Raises InvalidResultsError."""
         if not isinstance(value, dict) or not set(value) <= {"results", "outputs"}:
-            raise InvalidResultsError("a map with results and outputs is needed")
+            raise InvalidResultsError("the body must be a map with results and outputs")
         results, outputs = value.get("results", {}), value.get("outputs", {})
         if not isinstance(results, dict) or not isinstance(outputs, dict):
-            raise InvalidResultsError("results and outputs are maps")
+            raise InvalidResultsError("results and outputs must be maps")
         if len(results) + len(outputs) > MAX_NAMES:
-            raise InvalidResultsError(f"at most {MAX_NAMES} results and outputs are stored")
+            raise InvalidResultsError(f"a Run stores at most {MAX_NAMES} results and outputs")
         for name in (*results, *outputs):
             _check_name(name)
         for name, key in outputs.items():

@@ -47,7 +47,7 @@ class RunLog:
 
     @property
     def text(self) -> str:
-        """The kept log as text; bytes that are no UTF-8 become U+FFFD."""
+        """The kept log as text; bytes that are not UTF-8 become U+FFFD."""
         return self.data.decode("utf-8", "replace")
 
 

@@ -51,7 +51,7 @@ def _within(given: Any, there: Any) -> bool:
     return isinstance(given, bool) == isinstance(there, bool) and bool(given == there)
 
 
-def material_update(raw: JSON, document: JSON) -> list[JSON]:
+def content_update(raw: JSON, document: JSON) -> list[JSON]:
     """The JSON patch that updates an artifact, data item or model; empty: nothing changes.
 
     A status in the document replaces the stored one, and drops the list of files of the upload before.

@@ -1,4 +1,4 @@
-"""Interruptions: a pod that was ended from outside (deletion, eviction, refusal) before its program ended by itself.
+"""Interruptions: a pod that was terminated from outside (deletion, eviction, refusal) before its program ended by itself.
 
 The exit code does not show it: a program that saves its work on SIGTERM and exits with 0 is not finished.
 """
@@ -21,13 +21,13 @@ MAX_TEXT: Final = 300
 WORDS: Final = {
     POD_DELETED: "was deleted",
     "EvictionByEvictionAPI": "was evicted (a drain of its node, an autoscaler)",
-    "DeletionByTaintManager": "was deleted for a taint of its node",
-    "DeletionByPodGC": "was deleted because its node is gone",
+    "DeletionByTaintManager": "was deleted because of a taint of its node",
+    "DeletionByPodGC": "was deleted because its node no longer exists",
     "PreemptionByScheduler": "was preempted by a pod of higher priority",
     "PreemptionByKubelet": "was preempted by a pod of higher priority",
-    "TerminationByKubelet": "was ended by its node",
+    "TerminationByKubelet": "was terminated by its node",
     "Evicted": "was evicted by its node",
-    "Terminated": "was ended because its node shuts down",
+    "Terminated": "was terminated because its node shuts down",
     "NodeShutdown": "was refused because its node shuts down",
 }
 
@@ -103,7 +103,7 @@ def _before(finished: float, pod: PodView, disrupted: ConditionView | None) -> b
 
 def _message(pod: PodView, by: str, disrupted: ConditionView | None, code: int | None) -> str:
     where = f" on node {pod.facts.node}" if pod.facts.node else ""
-    what = f"pod {pod.name}{where} {WORDS.get(by, 'was ended from outside')} ({by})"
+    what = f"pod {pod.name}{where} {WORDS.get(by, 'was terminated from outside the Run')} ({by})"
     why = pod.facts.message or (disrupted.message if disrupted else "")
     said = f": {' '.join(why.split())[:MAX_TEXT]}" if why else ""
     return what + said + (f"; its program exited with code {code}" if code is not None else "")

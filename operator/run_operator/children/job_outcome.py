@@ -19,7 +19,9 @@ Progress = Literal["PENDING", "RUNNING", "ENDING", "INTERRUPTED", "SUCCEEDED", "
 DEADLINE: Final = "DeadlineExceeded"
 NO_POD: Final = "NoPod"
 NODE_NOT_READY: Final = "NodeNotReady"
-UNSEEN: Final = "its Job counts it as completed; its pod is gone, and nobody saw how its program ended"
+UNSEEN: Final = (
+    "its Job counts it as completed; its pod is gone, and the operator did not see how its program ended"
+)
 POLICY: Final = "PodFailurePolicy"
 """Reason of a failed Job whose pod was disrupted; its podFailurePolicy has no other rule."""
 
@@ -157,12 +159,12 @@ def _failed(
 ) -> JobOutcome:
     if reason == "DeadlineExceeded":
         why = f"; before that: {stuck.message}" if stuck else ""
-        text = f"runPolicy.activeDeadlineSeconds is over{why}"
+        text = f"runPolicy.activeDeadlineSeconds is exceeded{why}"
     elif ending is not None:
         text = ending.message
         reason = ending.reason or reason
     else:
-        text = f"{message or 'the Job failed'}; its pod is gone, and nobody saw how its program ended"
+        text = f"{message or 'the Job failed'}; its pod is gone, and the operator did not see how its program ended"
     return JobOutcome(
         "FAILED",
         reason or "Failed",
@@ -229,11 +231,13 @@ def _under_way(job: JobView, pods: Sequence[PodView], ending: Termination | None
     if newest is None and _undecided(job, pods):
         return _ending(job, pods[-1] if pods else None, ending)
     if job.suspend:
-        return JobOutcome("PENDING", "Suspended", "the Job is suspended by somebody else (a queue?): waiting")
+        return JobOutcome(
+            "PENDING", "Suspended", "waiting: another client (perhaps a queue) suspended the Job"
+        )
     again = f"; before: {ending.message}" if ending and ending.exit_code not in (0, None) else ""
     if newest is None:
         # A pod that is refused (quota, priority class) leaves no mark on the Job but an Event.
-        advice = f"if none comes, kubectl describe job {job.name} says why"
+        advice = f"if it creates none, kubectl describe job {job.name} shows why"
         text = f"waiting for the Job to create a pod ({advice}){again}"
         return JobOutcome("PENDING", NO_POD, text[:MAX_MESSAGE], ask=about_job(job))
     running = newest.at_work

@@ -21,7 +21,7 @@ COMPLETED: Final = "Completed"
 BACKOFF_LIMIT: Final = "BackoffLimitExceeded"
 DEADLINE: Final = "DeadlineExceeded"
 VERDICTS: Final = frozenset({COMPLETED, BACKOFF_LIMIT, DEADLINE})
-"""The Job controller's words for the end of a Job. A disrupted pod ends its Job too, and is no verdict about the program."""
+"""The Job controller's words for the end of a Job. A disrupted pod ends its Job too, and is not a verdict about the program."""
 KILLING: Final = "Killing"
 """The kubelet's Event about a container that it ends; there is none about a container that ended by itself."""
 FAILED_CREATE: Final = "FailedCreate"

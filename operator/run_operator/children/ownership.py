@@ -81,7 +81,7 @@ def is_orphan(child: ChildView, run: Run) -> bool:
     """Whether this is a pod in the Run's namespace that claims the Run and has no controller.
 
     A Job that is deleted with `--cascade=orphan` leaves such pods, which may still write. So a stop waits for them and
-    ends them. They prove nothing: they are no evidence of an end, no address and no sender of metrics.
+    ends them. They prove nothing: they are neither evidence of an end nor an address nor a sender of metrics.
     """
     return (
         isinstance(child, PodView)

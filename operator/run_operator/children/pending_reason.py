@@ -60,13 +60,13 @@ def of_pod(pod: PodView) -> PendingReason:
 def _unscheduled(pod: PodView, condition: ConditionView) -> PendingReason:
     claim = _NO_CLAIM.search(condition.message)
     if claim:
-        text = f"pod {pod.name} needs the PersistentVolumeClaim {claim[1]}, which is not in this namespace: create it"
+        text = f"pod {pod.name} needs the PersistentVolumeClaim {claim[1]}, which does not exist in this namespace: create it"
         return PendingReason("ClaimNotFound", text)
     reason = condition.reason or "Unschedulable"
     if _UNBOUND in condition.message:  # the Events of the claim say which one, and why
         text = (
             f"pod {pod.name} waits for a PersistentVolumeClaim that has no volume: kubectl describe pvc -n {pod.namespace} "
-            "says which one and why, mostly that its storage class is not there"
+            "shows which one and why, often that its storage class does not exist"
         )
         return PendingReason(reason, text)
     said = line(_EVICTIONS.split(condition.message.removesuffix(_OWN_TROUBLE), maxsplit=1)[0])

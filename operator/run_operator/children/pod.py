@@ -19,7 +19,7 @@ PROGRAM: Final = "main"
 MAX_LAST_MESSAGE: Final = 600
 """Characters of the last message of a restarted container: enough for a reason and its message."""
 NOT_SEEN: Final = "ContainerStatusUnknown"
-"""The kubelet's reason for a container that it did not see end, or never started; the 137 beside it is no exit code of a program."""
+"""The kubelet's reason for a container that it did not see end, or never started; the 137 beside it is not an exit code of a program."""
 
 
 class ContainerView(NamedTuple):

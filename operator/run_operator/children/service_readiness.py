@@ -104,12 +104,12 @@ def _reported_failure(deployment: DeploymentView, missing: Sequence[PodView]) ->
     failure = deployment.condition("ReplicaFailure")
     if failure is not None and failure.status == "True":
         said = " ".join(failure.message.split())[:MAX_TEXT]
-        return PendingReason(FAILED_CREATE, f"the pods cannot be created: {said}")
+        return PendingReason(FAILED_CREATE, f"the Deployment cannot create its pods: {said}")
     if not missing:
         return PendingReason("NoPod", "waiting for the Deployment to create its pods")
     oldest = missing[0]
     if any(c.state == "running" for c in oldest.facts.containers if not c.init):
-        return PendingReason("NotReady", f"pod {oldest.name} runs, but nothing answers at its port yet")
+        return PendingReason("NotReady", f"pod {oldest.name} is running, but nothing listens on its port yet")
     return None
 
 
@@ -130,7 +130,7 @@ def _crash(deployment: DeploymentView, container: ContainerView) -> PendingReaso
         what = "used more memory than its limit allows; raise resources.mem"
     else:
         hint = SIGNALS.get(code or 0) or HINTS.get(code or 0)
-        hint = "a service's program has to go on running" if code == 0 else hint
+        hint = "the program of a service must keep running" if code == 0 else hint
         what = f"exited with code {'unknown' if code is None else code}" + (f", {hint}" if hint else "")
         reason, why = reason_of_runner(container.message if now else container.last_message)
         what += f", {reason}: {why}" if reason else ""

@@ -56,7 +56,8 @@ def deciding(pod: PodView) -> ContainerView | None:
 def _of(pod: PodView, container: ContainerView | None) -> Termination:
     if container is None:
         why = (
-            " ".join(f"{pod.facts.reason} {pod.facts.message}".split())[:MAX_TEXT] or "no container of it ran"
+            " ".join(f"{pod.facts.reason} {pod.facts.message}".split())[:MAX_TEXT]
+            or "none of its containers ran"
         )
         text = f"pod {pod.name} failed: {why}"
         return Termination(pod.facts.reason, text, text, None, pod.name, None, None)
@@ -111,7 +112,7 @@ def _message(pod: PodView, container: ContainerView, reason: str) -> str:
     if reason == "Evicted":
         return f"pod {pod.name} was evicted: {' '.join(pod.facts.message.split())[:MAX_TEXT]}"
     if container.reason == NOT_SEEN:
-        return f"nobody saw {container.name} end, nor whether it began (pod {pod.name})"
+        return f"the operator did not see whether container {container.name} started or how it ended (pod {pod.name})"
     what = f"{container.name} exited with code {code}"
     hint = SIGNALS.get(code or 0) or HINTS.get(code or 0)
     return what + (f", {hint}" if hint else "") + f" (pod {pod.name})"

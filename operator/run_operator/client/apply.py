@@ -28,7 +28,7 @@ def create(
     suspend: bool = False,
     labels: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
-    """The new object. Raises EntityAlreadyExistsError, EntityError for what is no document of a Run."""
+    """The new object. Raises EntityAlreadyExistsError, EntityError for what is not a document of a Run."""
     try:
         body = manifest(checked(document), name=name, suspend=suspend)
     except DocumentError as error:

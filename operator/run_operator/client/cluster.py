@@ -123,7 +123,7 @@ class Cluster(Transport):
         with contextlib.closing(self.lines(path, query, silence=silence, opened=opened)) as lines:
             for line in lines:
                 if not line.endswith(b"\n"):
-                    raise UnavailableError(f"watch {path}: the stream broke off within an event")
+                    raise UnavailableError(f"watch {path}: the connection was closed within an event")
                 if line.strip():
                     yield parsed(line, "watch")
 

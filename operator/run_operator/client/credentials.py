@@ -48,7 +48,7 @@ def check(what: str, given: Mapping[str, Any], known: frozenset[str]) -> None:
     """Raises ClientError for a field that would be left out."""
     for key in given:
         if key not in known:
-            raise ClientError(f"{what} has the field {key!r}, which is not known here; remove it")
+            raise ClientError(f"{what} has the field {key!r}, which is unknown; remove it")
 
 
 def check_cluster(what: str, cluster: Mapping[str, Any]) -> None:
@@ -74,9 +74,7 @@ def check_user(what: str, user: Mapping[str, Any]) -> None:
     if provider and user.get("exec"):
         raise ClientError(f"{what} has auth-provider and exec: only one is allowed")
     if not user.get("as") and any(user.get(key) for key in ("as-uid", "as-groups", "as-user-extra")):
-        raise ClientError(
-            f"{what} asks for groups, uid or extra fields of somebody, but has no 'as' with the user's name"
-        )
+        raise ClientError(f"{what} has as-groups, as-uid or as-user-extra without 'as', the name of the user")
 
 
 def impersonation(user: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -205,19 +203,21 @@ class ExecPlugin:
     def _understood(self, code: int, output: bytes) -> Mapping[str, Any]:
         failed = f"the login of {self._who} failed: {self._command}"
         if code:
-            raise ClientError(f"{failed} ended with code {code}; see what it says, and log in again")
+            raise ClientError(f"{failed} ended with code {code}; read its output, and log in again")
         try:
             found = json.loads(output)
         except ValueError as error:
             raise ClientError(f"{failed}: its output is not JSON: {error}") from error
         if not isinstance(found, dict) or found.get("kind") != "ExecCredential":
-            raise ClientError(f"{failed}: its output is no ExecCredential")
+            raise ClientError(f"{failed}: its output is not an ExecCredential")
         if found.get("apiVersion") != self._version:
-            raise ClientError(f"{failed}: it answers in {found.get('apiVersion')!r}, not in {self._version}")
+            raise ClientError(
+                f"{failed}: its answer has the apiVersion {found.get('apiVersion')!r}, not {self._version}"
+            )
         status = found.get("status") or {}
         pair = [bool(status.get(key)) for key in ("clientCertificateData", "clientKeyData")]
         if pair[0] != pair[1] or not (status.get("token") or pair[0]):
-            raise ClientError(f"{failed}: it answers neither a token nor a certificate with its key")
+            raise ClientError(f"{failed}: its answer has neither a token nor a certificate with its key")
         return dict(status)
 
 

@@ -39,7 +39,7 @@ def new_document(
     spec: JSON,
     name: str | None = None,
 ) -> dict[str, Any]:
-    """The document that the SDK makes of the arguments of `new_run`. Raises ValueError for an id that is no slug."""
+    """The document that the SDK makes of the arguments of `new_run`. Raises ValueError for an id that is not a slug."""
     if run_id is not None and not SLUG.fullmatch(run_id):
         raise ValueError(f"Invalid ID: {run_id}. Must pass slugified ID.")
     chosen = run_id or uuid.uuid4().hex
@@ -108,17 +108,17 @@ def _check_plain(value: Any, where: str) -> None:
         for key, one in value.items():
             if not isinstance(key, str):
                 raise EntityError(
-                    f"the key {key!r} in {where or 'the document'} is no text; write {str(key)!r}"
+                    f"the key {key!r} in {where or 'the document'} is not a text; write {str(key)!r}"
                 )
             _check_plain(one, f"{where}.{key}" if where else key)
     elif isinstance(value, list | tuple):
         for at, one in enumerate(value):
             _check_plain(one, f"{where}[{at}]")
     elif isinstance(value, float) and not math.isfinite(value):
-        raise EntityError(f"{where} is {value}, which is no number that a cluster can hold")
+        raise EntityError(f"{where} is {value}, which is not a number that Kubernetes can store")
     elif value is not None and not isinstance(value, str | int | float):
         raise EntityError(
-            f"{where} is of the type {type(value).__name__}; a document holds texts, numbers, booleans, lists and maps"
+            f"{where} is of the type {type(value).__name__}; a document can have texts, numbers, booleans, lists and maps"
         )
 
 

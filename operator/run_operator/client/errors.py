@@ -22,7 +22,7 @@ class EntityNotExistsError(BackendError):
 
 
 class RunDeletedError(EntityNotExistsError):
-    """The Run was deleted while it was waited for."""
+    """The Run was deleted during the wait."""
 
 
 class EntityAlreadyExistsError(BackendError):
@@ -58,7 +58,7 @@ class UnavailableError(BackendError):
 
 
 class EntityError(Exception):
-    """The request is impossible for this Run, or the file is no document."""
+    """The request is impossible for this Run, or the file is not a document."""
 
 
 class UnsupportedError(EntityError):

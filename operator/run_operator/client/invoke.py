@@ -79,7 +79,7 @@ def invoke(
     body, kind = _body(data, json)
     verb = method.upper() if body is not None else "GET"
     if verb not in METHODS:
-        raise EntityError(f"{method[:20]!r} is no HTTP method")
+        raise EntityError(f"{method[:20]!r} is not an HTTP method")
     query = urlencode(params or {}, doseq=True)
     tail += ("&" if "?" in tail else "?") + query if query else ""
     sent = ({"Content-Type": kind} if kind else {}) | {"Accept": "*/*"} | dict(headers or {})
@@ -119,7 +119,7 @@ def path_below(base: str, url: str | None) -> str:
         # Through the API server's proxy it would reach other objects, with the caller's rights.
         raise EntityError(f"Invalid URL: {url[:200]!r}. It must not contain '..'")
     try:
-        # Bytes of a command line that are no text come from Python as such surrogates.
+        # Bytes of a command line that are not text come from Python as such surrogates.
         sent = quote(
             _STRAY_PERCENT.sub("%25", tail.partition("#")[0]), safe=_SENT_AS_IS, errors="surrogateescape"
         )
@@ -139,7 +139,7 @@ def _base(cluster: Cluster, status: Mapping[str, Any]) -> str:
     match = _ADDRESS.fullmatch(found)
     if match is None or match["namespace"] != cluster.namespace:
         raise EntityError(
-            f"status.service.url of the run is {found[:200]!r}, which is no service of the namespace {cluster.namespace}; "
+            f"status.service.url of the run is {found[:200]!r}, which is not a Service of the namespace {cluster.namespace}; "
             "the operator did not write this, and nothing is sent there"
         )
     return f"http://{found}"
@@ -166,7 +166,7 @@ def _directly(
                 found.status, found.headers, found.read(MAX_ANSWER, decode_content=True), url
             )
         except (urllib3.exceptions.HTTPError, OSError) as error:
-            raise BackendError(f"{url}: no answer from the service: {error}") from error
+            raise BackendError(f"{url}: the service did not answer: {error}") from error
 
 
 def _through_the_api(
@@ -185,7 +185,9 @@ def _through_the_api(
     try:
         content = response.read(MAX_ANSWER, decode_content=True)
     except (urllib3.exceptions.HTTPError, OSError) as error:
-        raise BackendError(f"{base}{tail}: the answer broke off: {error}") from error
+        raise BackendError(
+            f"{base}{tail}: the connection was closed before the answer was complete: {error}"
+        ) from error
     finally:
         response.close()
     return ServiceAnswer(response.status, response.headers, content, base + tail)

@@ -49,7 +49,9 @@ def load(
     The namespace is the one given, else the context's own, else `default`. Raises ClientError.
     """
     if namespace and not _NAMESPACE.fullmatch(namespace):
-        raise ClientError(f"{namespace[:80]!r} is no name of a namespace: at most 63 of a-z, 0-9 and -")
+        raise ClientError(
+            f"{namespace[:80]!r} is not a valid name of a namespace: use at most 63 of a-z, 0-9 and -"
+        )
     configuration = Configuration()
     configuration.retries = (
         False  # what is repeated, and how often, is decided where it is known what it means
@@ -62,7 +64,7 @@ def load(
         own = NAMESPACE_FILE.read_text().strip() if NAMESPACE_FILE.exists() else ""
     except (config.ConfigException, OSError, yaml.YAMLError, TypeError, ValueError, AttributeError) as error:
         said = re.sub(r"\{.*\}", "{...}", " ".join(str(error).split()))[:300]
-        raise ClientError(f"cannot enter a cluster: {said}; {_ADVICE}") from error
+        raise ClientError(f"cannot connect to a cluster: {said}; {_ADVICE}") from error
     return Access(configuration, namespace or own or DEFAULT_NAMESPACE, inside=True)
 
 
@@ -81,10 +83,10 @@ def _merged(files: str) -> KubeConfigMerger:
     there = [path for path in paths if path.is_file()]
     full = [path for path in there if yaml.safe_load(path.read_text(encoding="utf-8-sig")) is not None]
     if there and not full:
-        raise ClientError(f"cannot enter a cluster: the kubeconfig {files} is empty; {_ADVICE}")
+        raise ClientError(f"cannot connect to a cluster: the kubeconfig {files} is empty; {_ADVICE}")
     merged = KubeConfigMerger(os.pathsep.join(map(str, full)))
     if merged.config is None:
-        raise ClientError(f"cannot enter a cluster: there is no kubeconfig {files}; {_ADVICE}")
+        raise ClientError(f"cannot connect to a cluster: there is no kubeconfig {files}; {_ADVICE}")
     named = (one.get("current-context") for one in merged.config_files.values())
     merged.config.value["current-context"] = next(filter(None, named), None)
     return merged

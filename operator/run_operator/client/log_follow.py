@@ -177,10 +177,10 @@ class _Stream:
             self._denied(error)
             return False
         if time.monotonic() - self._well > OUTAGE or (isinstance(error, BadRequestError) and self._is_over()):
-            self._note(f"{self._where} is not followed any more: {error}")
+            self._note(f"{self._where} is no longer followed: {error}")
             return False
         if self._failures == NOTED_AFTER:
-            self._note(f"{self._where} cannot be read now, and is tried again: {error}")
+            self._note(f"{self._where} cannot be read now; runctl tries again: {error}")
         return True
 
     def _ended(self) -> bool:
@@ -208,8 +208,8 @@ class _Stream:
                 self._tell_all(self._log.previous())
         if len(unseen) > 1:
             self._note(
-                f"{self._where}: the container was started {len(unseen)} times while nobody could listen; "
-                "lines of all but the last of these are not shown"
+                f"{self._where}: the container was started {len(unseen)} times while its log could not be read; "
+                "only the lines of the last of these are shown"
             )
 
     @property
@@ -217,7 +217,7 @@ class _Stream:
         return f"the log of {self._pod} {self._container}"
 
     def _cut(self) -> None:
-        self._note(f"{self._where}: a line is too long, only its beginning is shown")
+        self._note(f"{self._where}: a line is too long; only its beginning is shown")
 
     def _remember(self, response: Any) -> None:
         self._response = response
@@ -288,7 +288,7 @@ class LogFollower:
                 self._wait(PAUSE)
             except BackendError as error:
                 if not self._closed:
-                    self._note(f"run {self._name}: its pods cannot be listed, and are tried again: {error}")
+                    self._note(f"run {self._name}: its pods cannot be listed; runctl tries again: {error}")
                 self._wait(LOOK)
 
     def _follow(self, failures: int) -> int:
@@ -357,7 +357,9 @@ class LogFollower:
                 )
             elif not self._noted_many:
                 self._noted_many = True
-                self._note(f"only {MAX_STREAMS} containers are followed at a time, and there are more")
+                self._note(
+                    f"only {MAX_STREAMS} containers are followed at the same time, and this Run has more"
+                )
 
 
 def shut(response: Any) -> None:

@@ -38,7 +38,7 @@ def find(cluster: Cluster, identifier: str, project: str | None = None) -> JSON:
         cluster, run_id, wanted, by_name=match is None
     )
     if raw is None:
-        raise _none(cluster, run_id, "none has that name, id or key")
+        raise _none(cluster, run_id, "no Run has that name, id or key")
     there = project_of(raw)
     if wanted and there != wanted:
         raise EntityNotExistsError(
@@ -76,15 +76,15 @@ def _under_another_name(cluster: Cluster, run_id: str, project: str | None, *, b
                     dict(raw) for raw in items if by_name and own_name(mapping(raw.get("spec"))) == run_id
                 ]
     except ForbiddenError as error:
-        why = f"none has that name; whether one of another name has that id cannot be seen: {error}"
+        why = f"no Run has that name; it is unknown whether a Run of another name has that id: {error}"
         raise _none(cluster, run_id, why) from error
     found = with_id or with_name
     if len(found) > 1:
         shown = ", ".join(sorted(map(name_of if with_id else id_of, found))[:MAX_NAMED])
         what = (
-            f"have the id {run_id} ({shown}): name"
+            f"have the id {run_id} ({shown}): give the name of"
             if with_id
-            else f"have the name {run_id} (ids {shown}): say the id of"
+            else f"have the name {run_id} (ids {shown}): give the id of"
         )
         raise EntityError(f"{len(found)} Runs of this namespace {what} one of them")
     return found[0] if found else None

@@ -74,7 +74,7 @@ class _Call:
             raise missing(self._cluster, self._name, error) from error
         if self._uid and str(raw["metadata"]["uid"]) != self._uid:
             raise RunDeletedError(
-                f"run {self._name} was deleted; another one has its name now: refresh() first"
+                f"run {self._name} was deleted, and another Run has its name: call refresh() first"
             )
         return raw
 
@@ -108,7 +108,9 @@ class _Call:
             except UnavailableError as error:
                 raw, last = {}, error
             else:
-                last = UnavailableError("the operator has not taken them: is it running, and are metrics on?")
+                last = UnavailableError(
+                    "the operator has not accepted them: is the operator running, and does it take metrics (--ingest-url)?"
+                )
             if outside_batch.is_answered(raw):
                 return raw
             if time.monotonic() > self._until:

@@ -11,9 +11,7 @@ import urllib3.exceptions as broken
 from run_operator.client.errors import UnavailableError
 
 MAX_TEXT: Final = 300
-CERTIFICATE: Final = (
-    "check certificate-authority-data of the kubeconfig, and that nobody answers in the cluster's place"
-)
+CERTIFICATE: Final = "check certificate-authority-data of the kubeconfig, and that no other server answers in place of the cluster"
 RUNNING: Final = "check that it runs, and that this is the right context of the kubeconfig"
 NAME: Final = "check the server's name in the kubeconfig, and your network or VPN"
 PROXY: Final = "check HTTPS_PROXY, NO_PROXY and proxy-url of the kubeconfig"

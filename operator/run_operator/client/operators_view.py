@@ -61,7 +61,7 @@ EXPRESSIONS: Final = "cel_expr_python"
 MOST_LOADED: Final = 6
 """Documents, and answers of steps, read for one decision."""
 NOT_KNOWN: Final = (
-    "note: flags of the operator, defaults of the namespace and shared profiles are not known here"
+    "note: runctl does not know flags of the operator, defaults of the namespace and shared profiles"
 )
 
 
@@ -106,7 +106,7 @@ def _needs_runtimes(run: Run, notes: list[str]) -> bool:
         return False
     if not find_spec(EXPRESSIONS):
         notes.append(
-            "note: Runtimes are left out: their expressions need pip install 'run-operator[runtimes]'"
+            "note: Runtimes are ignored: their expressions need pip install 'run-operator[runtimes]'"
         )
         return False
     return True

@@ -115,7 +115,7 @@ class Run(Results):
             self._now(self._wait(until=predicates.stopped, timeout=timeout))
             if state_of(self.status.get("state")) in FINAL:
                 raise EntityError(
-                    f"run {self.object_name} came to its own end first: it is {self.status.state}"
+                    f"run {self.object_name} ended before it could be stopped: its state is {self.status.state}"
                 )
 
     def resume(self, wait: bool = False, timeout: float | None = None) -> None:
@@ -190,7 +190,7 @@ class Run(Results):
         `single_value`: the metric is this number and no list; one that is there stays, unless `overwrite` (a warning
         tells it). Each value is stored exactly once, also beside other writers. In the Run's own pod the in-pod sender takes it;
         elsewhere it needs the right to create metricbatches (ClusterRole run-operator-metrics; ForbiddenError without it).
-        Raises ValueError for what is no number, and for `step`, which other libraries have.
+        Raises ValueError for a value that is not a number, and for `step`, which other libraries have.
         """
         metrics_of.check_flags(step, overwrite=overwrite, single_value=single_value)
         found = metrics_of.checked(key, value)

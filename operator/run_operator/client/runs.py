@@ -47,7 +47,7 @@ def new_run(
 
     `project`: by default the namespace. `name`: for people, beside the id; by default the id. `task`: `<runtime>+<action>://<project>/<id>`, by default that of the kind.
     `kwargs`: the fields of its spec (image, command, args, ...), passed on as they are; a key that the kind does not use
-    is a UserWarning. Raises ValueError for a `uuid` that is no slug, EntityError, EntityAlreadyExistsError.
+    is a UserWarning. Raises ValueError for a `uuid` that is not a slug, EntityError, EntityAlreadyExistsError.
 
     >>> run = new_run(image="busybox", command="true")
     """
@@ -150,11 +150,11 @@ def import_run(
 ) -> Run:
     """Create the Run of an exported file, or of another Run, by its key; the status is dropped, so that it starts again.
 
-    `reset_id`: under a new id. `context`: into another project. Raises EntityError for a file that is no export and
+    `reset_id`: under a new id. `context`: into another project. Raises EntityError for a file that is not an export and
     for a Run that exists, which the one of a key does unless `reset_id`; EntityNotExistsError for a key of no Run.
     """
     if (file is None) == (key is None):
-        raise EntityError("Provide key or file, not both." if key else "import_run needs a file or a key")
+        raise EntityError("Provide key or file, not both." if key else "import_run needs key or file")
     there = cluster or Cluster.connect()
     document = dict(read_run(file).document if file is not None else of_object(find(there, str(key))))
     document |= {"status": {}}

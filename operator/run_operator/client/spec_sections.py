@@ -18,7 +18,7 @@ class Section(dict[str, Any]):
             return self[name]
         except KeyError:
             there = ", ".join(self) or "nothing"
-            raise AttributeError(f"there is no field {name!r}; there is {there[:300]}") from None
+            raise AttributeError(f"there is no field {name!r}; the fields are {there[:300]}") from None
 
     def __setattr__(self, name: str, value: Any) -> None:
         self[name] = value
@@ -98,6 +98,6 @@ def image_of(status: Mapping[str, Any], name: str) -> str:
         said = text(status.get("message"))
         raise UnsupportedError(
             f"run {name} has built no image (it is {status.get('state')}{f': {said}' if said else ''}); "
-            "wait() for a build that runs, then refresh()"
+            "while it builds, call wait(), then refresh()"
         )
     return found

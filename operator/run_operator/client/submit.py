@@ -91,7 +91,7 @@ def source_of(path: str | Path) -> dict[str, str]:
     data = path.read_bytes()
     if len(data) > MAX_FILE:
         raise EntityError(
-            f"{path} has {len(data)} bytes, and at most {MAX_FILE} travel in a Run: put it into an image or a volume"
+            f"{path} has {len(data)} bytes, and a Run can hold at most {MAX_FILE}: put the file into an image or a volume"
         )
     return {"source": path.name, "base64": base64.b64encode(data).decode("ascii")}
 
@@ -101,7 +101,7 @@ def volume_of(text: str) -> dict[str, Any]:
     match = _VOLUME.fullmatch(text)
     if match is None:
         raise ValueError(
-            f"{text!r} is no volume: write NAME:/PATH or NAME:/PATH:SIZE, for example data:/data:5Gi"
+            f"{text!r} is not a volume: write NAME:/PATH or NAME:/PATH:SIZE, for example data:/data:5Gi"
         )
     size = {"spec": {"size": match["size"]}} if match["size"] else {}
     return {
@@ -116,7 +116,7 @@ def claim_of(text: str) -> dict[str, Any]:
     """`CLAIM:/PATH`: a claim that is there already. Raises ValueError."""
     match = _VOLUME.fullmatch(text)
     if match is None or match["size"]:
-        raise ValueError(f"{text!r} is no claim: write CLAIM:/PATH, for example datasets:/datasets")
+        raise ValueError(f"{text!r} is not a claim: write CLAIM:/PATH, for example datasets:/datasets")
     name = re.sub(r"[^a-z0-9-]+", "-", match["name"].lower()).strip("-")
     given = {"spec": {"claimName": match["name"]}} if name != match["name"] else {}
     return {"volume_type": "shared_volume", "name": name, "mount_path": match["path"], **given}
@@ -126,7 +126,7 @@ def port_of(text: str) -> dict[str, int]:
     """`PORT` or `PORT:TARGET`. Raises ValueError."""
     match = _PORT.fullmatch(text)
     if match is None:
-        raise ValueError(f"{text!r} is no port: write PORT or PORT:TARGET, for example 80:8080")
+        raise ValueError(f"{text!r} is not a port: write PORT or PORT:TARGET, for example 80:8080")
     return {"port": int(match["port"]), "target_port": int(match["target"] or match["port"])}
 
 
@@ -136,6 +136,6 @@ def pairs_of(texts: Sequence[str], what: str) -> dict[str, str]:
     for text in texts:
         name, equals, value = text.partition("=")
         if not name or not equals:
-            raise ValueError(f"{text!r} is no {what}: write NAME=VALUE")
+            raise ValueError(f"{text!r} is not a {what}: write NAME=VALUE")
         found[name] = value
     return found

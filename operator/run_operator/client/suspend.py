@@ -31,14 +31,14 @@ def delete(cluster: Cluster, name: str, uid: str = "") -> dict[str, Any]:
     except EntityNotExistsError as error:
         raise missing(cluster, name, error) from error
     except ConflictError as error:
-        message = f"run {name} is another one than the one meant (it was deleted and created again); refresh() first"
+        message = f"run {name} was deleted and created again since it was read; call refresh() first"
         raise ConflictError(message, status=error.status, reason=error.reason) from error
 
 
 def missing(cluster: Cluster, name: str, error: EntityNotExistsError) -> EntityNotExistsError:
     """The original's sentence, with what helps here."""
     where = cluster.namespace
-    message = f"there is no run {name} in the namespace {where} ({error}); runctl list -n {where} shows what is there"
+    message = f"there is no run {name} in the namespace {where} ({error}); runctl list -n {where} shows the Runs of this namespace"
     return EntityNotExistsError(f"{NO_ENTITY}{message}", status=error.status, reason=error.reason)
 
 
@@ -56,7 +56,9 @@ def _suspend(cluster: Cluster, name: str, suspend: bool) -> dict[str, Any]:
             return cluster.merge_patch(RUNS, name, body)
         except ConflictError:
             continue
-    raise ConflictError(f"run {name} changes too fast to be {'stopped' if suspend else 'resumed'}; try again")
+    raise ConflictError(
+        f"run {name} was changed by others at each try to {'stop' if suspend else 'resume'} it; try again"
+    )
 
 
 def _there(cluster: Cluster, name: str) -> dict[str, Any]:

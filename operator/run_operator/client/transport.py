@@ -30,7 +30,7 @@ _BY_STATUS: Final[dict[int, type[errors.BackendError]]] = {
 }  # fmt: skip
 _ADVICE: Final = {
     401: "log in again, or check the user of this kubeconfig context",
-    403: "the administrator of the cluster can bind you the role edit in this namespace, which contains run-operator-edit",
+    403: "an administrator of the cluster can bind you the role edit in this namespace, which contains run-operator-edit",
 }
 MAX_TEXT: Final = 600
 
@@ -257,5 +257,5 @@ def parsed(data: bytes, what: str) -> dict[str, Any]:
             f"{what}: the answer is not JSON: is this a Kubernetes API server?"
         ) from error
     if not isinstance(found, dict):
-        raise errors.BackendError(f"{what}: the answer is no object")
+        raise errors.BackendError(f"{what}: the answer is not an object")
     return found

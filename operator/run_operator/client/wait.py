@@ -121,7 +121,7 @@ def wait(
     finally:
         if follower:
             follower.close()
-    raise AssertionError("unreachable: following ends by an error only")
+    raise AssertionError("unreachable: only an error ends the loop")
 
 
 def summary(name: str, raw: JSON) -> str:
@@ -138,7 +138,7 @@ def to_stderr(said: str) -> None:
 
 def no_lines(name: str, error: ForbiddenError) -> str:
     """Why the program's lines are not shown."""
-    return visible(f"run {name}: what its program writes cannot be read: {error}")
+    return visible(f"run {name}: the logs of its program cannot be read: {error}")
 
 
 def with_lines(raw: JSON) -> bool:

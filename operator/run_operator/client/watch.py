@@ -1,6 +1,6 @@
 """Objects as they change: one list, then watches from its version on, whatever happens to connections and API servers.
 
-A quiet object costs a request every quarter of an hour. The version of an object is no place to begin a watch: it may be
+A quiet object costs a request every quarter of an hour. The version of an object is not a place to begin a watch: it may be
 older than what the API server remembers, and the version of a list never is.
 """
 
@@ -211,12 +211,12 @@ class RunWatch:
 
     def _too_late(self) -> WaitTimeoutError:
         return WaitTimeoutError(
-            f"run {self._name} is {self._state or 'not known'} after {round(self._deadline.seconds or 0, 1):g} s; it goes on, wait again",
+            f"run {self._name} is {self._state or 'not known'} after {round(self._deadline.seconds or 0, 1):g} s; the Run continues; wait again",
             self._state,
         )
 
     def _deleted(self) -> RunDeletedError:
-        return RunDeletedError(f"run {self._name} was deleted while it was waited for", status=404)
+        return RunDeletedError(f"run {self._name} was deleted during the wait", status=404)
 
     def _missing(self) -> EntityNotExistsError:
         error = EntityNotExistsError(f'runs.run-operator.io "{self._name}" not found', status=404)

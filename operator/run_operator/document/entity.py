@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from run_operator.document import errors
-from run_operator.document.kinds import MATERIAL, NAMED, EntityType, check_material, entity_type, of_run
+from run_operator.document.kinds import CONTENT, NAMED, EntityType, check_content_kind, entity_type, of_run
 from run_operator.document.yaml_reader import Parsed, read
 
 MAX_ID: Final = 256
@@ -24,7 +24,7 @@ _REQUIRED_OF_A_RUN: Final = ("kind", "spec")
 _KEY: Final = re.compile(r"store://[^/]+/([a-z]+)/")
 _ENTITIES: Final = frozenset({"run", "task", "function", "workflow"})
 """The platform's words for those of its entities whose type shows in the kind."""
-_MATERIAL: Final = {one.value.lower(): one for one in MATERIAL}
+_CONTENT_KIND: Final = {one.value.lower(): one for one in CONTENT}
 """The others: their kinds (table, sklearn) look like those of Functions, so the key or the caller tells."""
 _WORDS: Final[dict[type, str]] = {str: "a text", dict: "a map", list: "a list"}
 
@@ -55,10 +55,10 @@ def parse(parsed: Parsed, expected: EntityType | None = None) -> Entity:
         raise errors.NotAnExportError("this is not an export: the top level is not a map", parsed.line())
     _check_custom_resource(document, parsed)
     document = {key: value for key, value in document.items() if value is not None or key in _REQUIRED}
-    material = _material(document, expected)
-    if material is None:
+    content = _content_type(document, expected)
+    if content is None:
         _check_entity(document, parsed)
-    is_run = material is None and _is_a_run(document)
+    is_run = content is None and _is_a_run(document)
     if is_run:
         document = _with_id(document, parsed)
     for field in _REQUIRED_OF_A_RUN if is_run else _REQUIRED:
@@ -70,25 +70,25 @@ def parse(parsed: Parsed, expected: EntityType | None = None) -> Entity:
         if field in document and not isinstance(document[field], wanted):
             raise _wrong_type(field, document[field], wanted, parsed)
     _check_ids(document, parsed)
-    return _entity(document, parsed, material)
+    return _entity(document, parsed, content)
 
 
-def _material(document: dict[str, Any], expected: EntityType | None) -> EntityType | None:
+def _content_type(document: dict[str, Any], expected: EntityType | None) -> EntityType | None:
     """The type of an entity with content (artifact, data item, model, image); None for other entities."""
     match = _KEY.match(str(document.get("key", "")))
-    return _MATERIAL.get(match[1]) if match else expected if expected in MATERIAL else None
+    return _CONTENT_KIND.get(match[1]) if match else expected if expected in CONTENT else None
 
 
-def _entity(document: dict[str, Any], parsed: Parsed, material: EntityType | None) -> Entity:
+def _entity(document: dict[str, Any], parsed: Parsed, content: EntityType | None) -> Entity:
     kind = document["kind"]
     try:
-        if material is not None:
-            check_material(kind)
-        kind_type = material or entity_type(kind)
+        if content is not None:
+            check_content_kind(kind)
+        kind_type = content or entity_type(kind)
         if kind_type is EntityType.RUN:
             _check_run(document, parsed)
         if kind_type in NAMED and not document.get("name"):
-            message = f"the field 'name' is missing: a {kind_type.value} is found by it"
+            message = f"the field 'name' is missing: a {kind_type.value} is found by its name"
             raise errors.MissingFieldError(message, parsed.line())
     except errors.InvalidKindError as error:
         error.line = error.line or parsed.line("kind")
@@ -111,9 +111,7 @@ def _with_id(document: dict[str, Any], parsed: Parsed) -> dict[str, Any]:
     if "id" not in document and isinstance(name, str):
         return {**document, "id": name}
     if "id" not in document:
-        raise errors.MissingFieldError(
-            "the field 'id' is missing, and there is no name either", parsed.line()
-        )
+        raise errors.MissingFieldError("the field 'id' is missing, and so is the field 'name'", parsed.line())
     return document
 
 
@@ -133,9 +131,7 @@ def _check_ids(document: dict[str, Any], parsed: Parsed) -> None:
 
 def _check_custom_resource(document: dict[str, Any], parsed: Parsed) -> None:
     if "apiVersion" in document:
-        message = (
-            "this is a Kubernetes manifest already (it has an apiVersion), not an export: apply it as it is"
-        )
+        message = "this is a Kubernetes manifest (it has an apiVersion), not an export: apply it with kubectl"
         raise errors.NotAnExportError(message, parsed.line("apiVersion"))
 
 
@@ -145,7 +141,7 @@ def _check_entity(document: dict[str, Any], parsed: Parsed) -> None:
     entity = "project" if document.get("kind") == "project" else match[1] if match else "run"
     if entity not in _ENTITIES:
         message = (
-            f"this is an exported {entity[:40]}; only Runs, Functions, Tasks, artifacts, data items and models go into "
+            f"this is an exported {entity[:40]}; the cluster stores only Runs, Functions, Tasks, artifacts, data items and models go into "
             "the cluster"
         )
         raise errors.NotAnExportError(message, parsed.line("kind"))

@@ -16,7 +16,7 @@ class TooLargeError(DocumentError):
 
 
 class NotUtf8Error(DocumentError):
-    """The bytes are no UTF-8 text."""
+    """The bytes are not UTF-8 text."""
 
 
 class NotYamlError(DocumentError):

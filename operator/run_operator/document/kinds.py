@@ -41,7 +41,7 @@ _RUN: Final = re.compile(rf"({_WORD})\+({_WORD}):run")
 _LEGACY_RUN: Final = re.compile(rf"({_WORD})\+run")
 _TASK: Final = re.compile(rf"({_WORD})\+({_WORD})")
 _FUNCTION: Final = re.compile(_WORD)
-_MATERIAL: Final = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9._-]*")
+_CONTENT_KIND: Final = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9._-]*")
 
 
 class EntityType(Enum):
@@ -56,11 +56,11 @@ class EntityType(Enum):
     CONTAINER_IMAGE = "ContainerImage"
 
 
-MATERIAL: Final = frozenset(
+CONTENT: Final = frozenset(
     {EntityType.ARTIFACT, EntityType.DATAITEM, EntityType.MODEL, EntityType.CONTAINER_IMAGE}
 )
 """Entities whose content is elsewhere, in a file store or a registry; the platform's word is "material"."""
-NAMED: Final = MATERIAL | {EntityType.FUNCTION}
+NAMED: Final = CONTENT | {EntityType.FUNCTION}
 """Entities with versions: a name, and an id for each version."""
 
 
@@ -86,14 +86,14 @@ def entity_type(kind: str) -> EntityType:
     if _FUNCTION.fullmatch(kind):
         return EntityType.FUNCTION
     raise InvalidKindError(
-        f"{kind[:80]!r} is no kind; a Run's is <runtime>+<action>:run, e.g. container+job:run"
+        f"{kind[:80]!r} is not a kind; the kind of a Run is <runtime>+<action>:run, e.g. container+job:run"
     )
 
 
-def check_material(kind: str) -> None:
+def check_content_kind(kind: str) -> None:
     """Raise InvalidKindError for a kind that no artifact, data item, model or container image can have."""
-    if not _MATERIAL.fullmatch(kind):
-        raise InvalidKindError(f"{kind[:80]!r} is no kind; one is made of letters, digits and . _ -")
+    if not _CONTENT_KIND.fullmatch(kind):
+        raise InvalidKindError(f"{kind[:80]!r} is not a kind; a kind is made of letters, digits and . _ -")
 
 
 @lru_cache(maxsize=1024)
@@ -113,10 +113,10 @@ def of_run(kind: str, task: str | None) -> Kind:
     match = _LEGACY_RUN.fullmatch(kind)
     if match is None:
         raise InvalidKindError(
-            f"{kind[:80]!r} is no Run's kind; it is <runtime>+<action>:run, e.g. container+job:run"
+            f"{kind[:80]!r} is not the kind of a Run; write <runtime>+<action>:run, e.g. container+job:run"
         )
     if asked is None:
-        raise InvalidKindError(f"the kind {kind} names no action, and neither does the task")
+        raise InvalidKindError(f"neither the kind {kind} nor the task names an action")
     if asked.runtime != match[1]:
         raise InvalidKindError(f"the kind says {match[1]}, but the task is one of {asked.label}: {task}")
     return asked

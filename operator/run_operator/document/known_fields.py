@@ -181,7 +181,7 @@ def unused(kind: str, spec: Spec, used: frozenset[str] | None = None) -> list[st
 
 
 def not_used(document: Mapping[str, Any]) -> list[str]:
-    """The same for a whole document; empty for a document that is no Run."""
+    """The same for a whole document; empty for a document that is not a Run."""
     kind, spec = document.get("kind"), document.get("spec")
     if not isinstance(kind, str) or not isinstance(spec, Mapping):
         return []

@@ -51,7 +51,7 @@ class Reference:
         """Raises InvalidReferenceError."""
         match = _SHAPE.fullmatch(text)
         if match is None:
-            raise InvalidReferenceError(f"{text[:120]!r} is no reference; write kind://project/name:id")
+            raise InvalidReferenceError(f"{text[:120]!r} is not a reference; write kind://project/name:id")
         return cls(match["kind"], match["project"], match["name"], match["id"])
 
     def __str__(self) -> str:

@@ -59,7 +59,9 @@ def _joined(text: str, line: int) -> str:
     try:
         return text.encode("utf-16", "surrogatepass").decode("utf-16")
     except UnicodeDecodeError as error:
-        message = f"{short(text)} holds half of a character (a lone surrogate), which no cluster takes"
+        message = (
+            f"{short(text)} has half of a character (a lone surrogate), which Kubernetes does not accept"
+        )
         raise errors.UnrepresentableError(message, line) from error
 
 
@@ -74,7 +76,7 @@ def _checked(value: Any, text: str, line: int) -> Any:
     if value is None or isinstance(value, bool | int | float):
         return value
     raise errors.UnrepresentableError(
-        f"{short(text)} is a {type(value).__name__}, which no export holds", line
+        f"{short(text)} is a {type(value).__name__}, which is not part of an export", line
     )
 
 
@@ -113,7 +115,7 @@ def read(data: bytes) -> Parsed:
     """Read one document. Raises DocumentError with the wrong line."""
     if len(data) > MAX_BYTES:
         raise errors.TooLargeError(
-            f"the file is larger than {MAX_BYTES} bytes: no export is, and no cluster takes it"
+            f"the file is larger than {MAX_BYTES} bytes, which is more than Kubernetes accepts"
         )
     return _read(data, _Loader, MAX_NODES)
 
@@ -206,7 +208,9 @@ class _Builder:
         event = next(self._events)
         if not isinstance(event, yaml.StreamEndEvent):
             line = event.start_mark.line + 1
-            raise errors.ManyDocumentsError("a second document begins here; put one export into a file", line)
+            raise errors.ManyDocumentsError(
+                "a second document begins here; write each export into a file of its own", line
+            )
         return Parsed(value, self._lines)
 
     def _value(self, event: Any, path: Path, depth: int) -> _Built:
@@ -249,7 +253,7 @@ class _Builder:
     def _alias(self, event: Any, line: int) -> _Built:
         if event.anchor not in self._anchors:
             raise errors.NotYamlError(
-                f"the alias *{event.anchor[:40]} stands before its anchor is complete", line
+                f"the alias *{event.anchor[:40]} is used before its anchor is complete", line
             )
         return self._anchors[event.anchor]
 

@@ -36,7 +36,7 @@ class CustomObjects:
             if not await self._api.serves(resource):
                 return CustomObject(problem=_missing(run, what))
             return CustomObject(
-                problem=f"the operator may not use {plural}: apply the ClusterRole that comes with the ClusterRuntime "
+                problem=f"the operator is not allowed to use {plural}: apply the ClusterRole that comes with the ClusterRuntime "
                 f"({error.message})"
             )
         return CustomObject(raw) if _is_own(run, raw) else CustomObject()
@@ -50,7 +50,7 @@ class CustomObjects:
             except AlreadyExistsError as error:
                 if _is_own(run, await self._api.get(resource, run.namespace, name)):
                     return
-                message = f"{what.kind} {name} exists already and belongs to somebody else: it is left alone; apply this Run under another name"
+                message = f"{what.kind} {name} already exists and this Run does not own it: the operator does not change it; apply this Run under another name"
                 raise RefusedError(Refusal("NameConflict", message, final=True)) from error
 
     async def delete(self, run: Run, what: CustomKind, name: str, uid: str) -> None:
@@ -64,7 +64,7 @@ class CustomObjects:
 def _missing(run: Run, what: CustomKind) -> str:
     return (
         f"{run.kind.removesuffix(':run')} needs {what.component}: this cluster does not know {what.plural}.{what.group} in version "
-        f"{what.version}; install it, and the Run starts"
+        f"{what.version}; install it, and the Run starts by itself"
     )
 
 

@@ -32,7 +32,7 @@ class DebugPages:
         try:
             lines = await self._reconciler.explain(key)
         except KubeError as error:
-            return [f"the API server does not answer what the decision needs: {error}"]
+            return [f"the API server does not answer a request that the decision needs: {error}"]
         if lines is None:
             return None
         who = "waits: another replica leads" if self._leadership.standby else "leads"

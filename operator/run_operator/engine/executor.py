@@ -301,10 +301,10 @@ class Executor:
         what = f"{resource.kind} {name}"
         if owner.get("kind") == RUN_KIND and owner.get("name") == run.name:
             raise TransientError(
-                f"create {what}", 409, "that of an earlier Run of this name is still being deleted"
+                f"create {what}", 409, "the one of an earlier Run of this name is still being deleted"
             )
-        whose = f"{owner.get('kind')} {owner.get('name')}" if owner else "somebody else"
-        message = f"{what} exists already and belongs to {whose}: it is left alone; apply this Run under another name, "
+        whose = f"{owner.get('kind')} {owner.get('name')}" if owner else "another client"
+        message = f"{what} already exists and belongs to {whose}: the operator does not change it; apply this Run under another name, "
         if volume:  # what a claim holds is not ours to offer for deletion
             message += f"or delete this Run and apply it again with another name for its volume {volume}, which asks for that claim"
         else:
@@ -316,21 +316,25 @@ class Executor:
         try:
             await self._api.delete(resource, run.namespace, name, uid, version)
         except NotFoundError:
-            log.debug("%s %s/%s is gone already", resource.kind, run.namespace, name)
+            log.debug("%s %s/%s is already deleted", resource.kind, run.namespace, name)
         except ConflictError:
             if version:
                 raise
 
     async def _mark_finished(self, run: Run, uid: str, value: str) -> None:
-        """Write the annotation of the end. A missing right, or a Run that is deleted meanwhile, is no error."""
+        """Write the annotation of the end. A missing right, or a Run that is deleted meanwhile, is not an error."""
         body = {"metadata": {"uid": uid, "annotations": {ANNOTATION_FINISHED: value}}}
         try:
             await self._api.patch(RUNS, run.namespace, run.name, body, accept=METADATA)
         except (ForbiddenError, InvalidError, NotFoundError, ConflictError) as error:
-            log.warning("the end of Run %s is not marked, a restored copy would start: %s", run.key, error)
+            log.warning(
+                "the annotation of the end of Run %s is not written, so a restored copy of the Run would start: %s",
+                run.key,
+                error,
+            )
 
     async def _delete_replica_set(self, run: Run, name: str, uid: str) -> None:
-        """Delete the ReplicaSet of a deleted Deployment. A pod's reference is no proof: the ReplicaSet's own label has to name the Run."""
+        """Delete the ReplicaSet of a deleted Deployment. A pod's reference is not proof: the ReplicaSet's own label has to name the Run."""
         try:
             found = await self._api.get_metadata(REPLICA_SETS, run.namespace, name)
         except NotFoundError:

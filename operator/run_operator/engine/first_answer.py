@@ -38,7 +38,7 @@ async def first_answer(api: Api, stop: asyncio.Event, ask: Callable[[], Awaitabl
             denied = isinstance(error, ForbiddenError) and await api.ready()
             if denied or stop.is_set() or time.monotonic() + delay > until:
                 raise
-            log.warning("the operator cannot start yet: %s; trying again in %.1f s", error, delay)
+            log.warning("the operator cannot start yet: %s; it tries again in %.1f s", error, delay)
         with suppress(TimeoutError):
             async with asyncio.timeout(delay):
                 await stop.wait()

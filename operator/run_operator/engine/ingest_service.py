@@ -111,7 +111,7 @@ class IngestService:
         try:
             await self._ingest.start()
         except KubeError as error:
-            log.warning("no metrics are taken until the authority is there: %s", error)
+            log.warning("the operator accepts no metrics until the certificate authority exists: %s", error)
             return False
         return True
 
@@ -181,11 +181,11 @@ class _Gauges(Collector):
 
     def collect(self) -> Iterable[GaugeMetricFamily]:
         runs, values = self._ingest.held()
-        yield _gauge("run_operator_ingest_held_runs", "Runs whose metrics are in memory.", runs)
-        yield _gauge("run_operator_ingest_held_values", "Values in memory, of all these Runs.", values)
+        yield _gauge("run_operator_ingest_held_runs", "Runs that have metrics in memory.", runs)
+        yield _gauge("run_operator_ingest_held_values", "Metric values in memory, for all Runs.", values)
         yield _gauge(
             "run_operator_ingest_freshness_seconds",
-            "Age of the oldest values that are not in the cluster yet.",
+            "Age of the oldest metric values that are not yet stored in the cluster.",
             self._ingest.freshness(),
         )
         if self._exported:

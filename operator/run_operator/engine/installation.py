@@ -57,7 +57,9 @@ ACCOUNT: Final = Part(
     essential=True,
 )
 RIGHTS: Final = Part(
-    "right of the operator", "its roles or their bindings: apply manifests/base again", essential=True
+    "right of the operator",
+    "its roles or their bindings are missing: apply manifests/base again",
+    essential=True,
 )
 
 
@@ -103,14 +105,14 @@ class Installation:
         except UnauthorizedError:
             found = {ACCOUNT.name: ACCOUNT}
         except KubeError as error:
-            log.debug("the parts of the installation cannot be looked at: %s", error)
+            log.debug("the parts of the installation cannot be checked: %s", error)
             return
         for part in (found[name] for name in found.keys() - self._missing.keys()):
             log.error("%s", part)
             await self._tell("Warning", "PartMissing", str(part))
         for part in (self._missing[name] for name in self._missing.keys() - found.keys()):
-            log.info("%s is there again", part.name)
-            await self._tell("Normal", "PartFound", f"{part.name} is there again")
+            log.info("%s exists again", part.name)
+            await self._tell("Normal", "PartFound", f"{part.name} exists again")
         self._missing = found
 
     async def _absent(self) -> Iterable[Part]:
@@ -126,7 +128,7 @@ class Installation:
                 if not await self._may(self._api.get_metadata(SECRETS, self._namespace, self._secret)):
                     absent.append(Part(f"right to read Secret {self._secret}", RIGHTS.advice))
             except NotFoundError:
-                advice = "apply manifests/base/ingest-ca.yaml again; until then no metrics come from new pods"
+                advice = "apply manifests/base/ingest-ca.yaml again; until then new pods cannot send metrics"
                 absent.append(Part(f"Secret {self._namespace}/{self._secret}", advice))
         return absent
 
@@ -176,7 +178,7 @@ class MissingParts(Collector):
 
     def collect(self) -> Iterable[GaugeMetricFamily]:
         """The metric, for Prometheus."""
-        text = "1 for each object of the installation that is not there."
+        text = "1 for each object of the installation that does not exist."
         family = GaugeMetricFamily("run_operator_missing_part", text, labels=["part"])
         for part in self._missing():
             family.add_metric([part.name], 1)

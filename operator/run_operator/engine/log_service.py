@@ -67,7 +67,7 @@ class LogService:
     def _dropped(self, run_uid: str, share: str) -> None:
         run = self._store.run_of(run_uid)
         if run is not None:
-            message = f"older logs of this Run were deleted: the share of the {share} is used up"
+            message = f"older logs of this Run were deleted: the log limit of the {share} is reached"
             self._recorder.record(run, RunEvent("Normal", "LogsDropped", message))
 
 

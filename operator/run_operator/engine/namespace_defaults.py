@@ -61,6 +61,6 @@ def with_annotations(wide: PolicyDefaults, namespace: str, raw: JSON) -> PolicyD
             found = replace(found, **{field: int(value) or None})
         elif value:
             log.warning(
-                "namespace %s: annotation %s: %s is no number of seconds", namespace, name, value[:40]
+                "namespace %s: annotation %s: %s is not a number of seconds", namespace, name, value[:40]
             )
     return found

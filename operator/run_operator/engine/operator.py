@@ -116,7 +116,7 @@ class Operator:
             )
             if settings.namespaces and settings.shared_profiles_namespace not in settings.namespaces:
                 log.warning(
-                    "profiles of namespace %s are not seen: --namespace does not name it",
+                    "profiles of namespace %s are ignored: --namespace does not name it",
                     settings.shared_profiles_namespace,
                 )
             if reporting is not None:
@@ -262,7 +262,7 @@ class Operator:
         try:
             await asyncio.wait((stopping, watching), return_when=asyncio.FIRST_COMPLETED)
         finally:
-            log.info("stopping: finishing what was begun")
+            log.info("stopping: finishing the work in progress")
             # In this order: the last decisions are made on a store that still hears, and kopf finds nothing to wait for.
             self._health.stopping = True
             self._queue.close()
@@ -281,7 +281,7 @@ class Operator:
         """A part that dies leaves the others at work without it: the process ends, and starts again as a whole."""
         if part.cancelled() or (error := part.exception()) is None:
             return
-        log.error("%s has failed: the operator ends", part.get_name(), exc_info=error)
+        log.error("%s has failed: the operator exits", part.get_name(), exc_info=error)
         self._failure = error
         self._stop.set()
 
@@ -329,7 +329,10 @@ class Operator:
             else:
                 self._metrics.swept(findings.ghosts)
                 if findings.unseen:
-                    log.error("%d objects never came by the watch streams: reopening them", findings.unseen)
+                    log.error(
+                        "%d objects were missing from the watch streams: reopening the streams",
+                        findings.unseen,
+                    )
                     streams.close()
             self._health.swept()
 
@@ -341,7 +344,7 @@ class Operator:
             async with asyncio.timeout(FLUSH):
                 await recorder.flush()
         except TimeoutError:
-            log.warning("stopped with work under way; the next start takes it up")
+            log.warning("stopped with work in progress; the next start continues it")
 
     async def _check_access(self, api: Api) -> None:
         """Raise an error of one line when the CRD of Runs or the rights to it are missing. Other kinds may come later."""

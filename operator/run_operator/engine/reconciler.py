@@ -34,8 +34,8 @@ LONGEST_WAIT: Final = 3600.0
 """Seconds until a Run is looked at, at most: timers do not notice that the clock was set."""
 
 DELETED_EACH_TIME: Final = (
-    "somebody, or a controller, deletes its Job or Deployment each time it is made: it is made again after ever longer "
-    "pauses, of five minutes at most"
+    "another client deletes its Job or Deployment each time the operator creates it: the operator creates it again after "
+    "increasing pauses of at most five minutes"
 )
 
 log = logging.getLogger(__name__)
@@ -103,13 +103,13 @@ class Reconciler:
             log.debug("%s is gone: %s", key, error)  # its DELETED event is on the way
             return None
         except TooLargeError as error:
-            text = f"{error}: nothing more of this Run can be stored; delete it, and apply it with a smaller document"
+            text = f"{error}: the status of this Run cannot be updated any more; delete the Run and apply it with a smaller document"
             log.warning(text, extra={"run": str(key)})
             self._recorder.record(run, RunEvent("Warning", "TooLarge", text))
             return LONGEST_WAIT
         except (InvalidError, ForbiddenError) as error:
             # The status says what was to be done, or is itself what is refused: an Event can say that it is not.
-            text = f"{error}; it is tried again until it is let through"
+            text = f"{error}; the operator tries again until it is allowed"
             self._recorder.record(run, RunEvent("Warning", "WriteRefused", text))
             raise
 

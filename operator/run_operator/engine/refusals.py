@@ -24,7 +24,7 @@ def refusals() -> Iterator[None]:
         yield
     except TooLargeError as error:
         message = (
-            f"the cluster cannot hold it: {error}; make the Run smaller: put its source into an image, "
+            f"the cluster cannot store it: {error}; make the Run smaller: put its source into an image, "
             "large values into a ConfigMap or a volume"
         )
         raise RefusedError(Refusal("TooLarge", message, final=True)) from error

@@ -115,14 +115,14 @@ class Resync:
         left = await self._still_there(missing)
         counted = Counter(one.resource.plural for one in left.values())
         if left:
-            log.warning("not seen after %g s: %s", within, dict(counted))
+            log.warning("objects not seen after %g s: %s", within, dict(counted))
         return len(left)
 
     def _missing(self, listed: Listed) -> Listed:
         return {uid: one for uid, one in listed.items() if not self._store.knows(uid, one.version)}
 
     async def _still_there(self, missing: Listed) -> Listed:
-        """Missing objects that still exist. Others were deleted meanwhile, which is no fault of a stream."""
+        """Missing objects that still exist. Others were deleted meanwhile, which is not a fault of a stream."""
         there: Listed = {}
         for resource in {one.resource for one in missing.values()}:
             there |= await self._list(resource, SELECTORS.get(resource, ""))

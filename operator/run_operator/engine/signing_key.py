@@ -34,7 +34,7 @@ async def signing_key(api: Api, namespace: str, secret: str) -> bytes:
         return await _stored_key(api, namespace, secret)
     except (NotFoundError, ForbiddenError) as error:
         log.warning(
-            "no key for signatures in Secret %s/%s: %s; what Runs were started with is looked up again after a restart",
+            "Secret %s/%s has no key for signatures: %s; after a restart the operator looks up Functions, Tasks and profiles of started Runs again",
             namespace, secret, error,
         )  # fmt: skip
         return secrets.token_bytes(KEY_BYTES)
@@ -59,7 +59,7 @@ async def _stored_key(api: Api, namespace: str, secret: str) -> bytes:
         except (ConflictError, AlreadyExistsError):
             continue  # another replica, or the renewal of certificates: read what is there now
         return made
-    raise KubeError(f"write Secret {namespace}/{secret}", 409, "others keep writing to it")
+    raise KubeError(f"write Secret {namespace}/{secret}", 409, "other clients keep changing it")
 
 
 async def _secret(api: Api, namespace: str, secret: str) -> JSON | None:

@@ -62,5 +62,5 @@ class StepRuns:
             found = await self._api.get(RUNS, run.namespace, name)
         if Run.from_object(found).pipeline == run.uid:
             return found
-        message = f"Run {name} exists already and is no step of this pipeline: it is left alone; apply this Run under another name"
+        message = f"Run {name} already exists and is not a step of this pipeline: the operator does not change it; apply this Run under another name"
         raise RefusedError(Refusal("NameConflict", message, final=True))

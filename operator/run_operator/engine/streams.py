@@ -180,18 +180,18 @@ class Streams:
 async def _ended(informing: asyncio.Task[None]) -> None:
     """Wait for the end of kopf, within KOPF_ENDS seconds. Raises the error by which it ended.
 
-    The cancellation of a kopf that took too long is no error: it would end the operator.
+    The cancellation of a kopf that took too long is not an error: it would end the operator.
     """
     for longest in (KOPF_ENDS, KOPF_CANCELLED):
         await asyncio.wait((informing,), timeout=longest)
         if informing.cancelled():
-            log.warning("kopf was cancelled, because it did not end within %g s", KOPF_ENDS)
+            log.warning("kopf was cancelled because it did not end within %g s", KOPF_ENDS)
             return
         if informing.done():
             await informing
             return
         informing.cancel()
-    log.warning("kopf does not end; it is left behind, and its streams are opened again")
+    log.warning("kopf does not end; the operator abandons it and opens its streams again")
 
 
 def _sinks(

@@ -36,7 +36,7 @@ def _pairs(
     for value in values:
         project, _, namespace = value.partition("=")
         if not project or not namespace:
-            raise click.BadParameter(f"say PROJECT=NAMESPACE, not {value!r}")
+            raise click.BadParameter(f"use PROJECT=NAMESPACE, not {value!r}")
         found.append((project, namespace))
     return tuple(found)
 
@@ -46,27 +46,28 @@ class GatewaySettings:
     """A flag and an environment variable each."""
 
     api_server: str = setting(
-        "https://kubernetes.default.svc", "The API server, to which callers' tokens are passed on."
+        "https://kubernetes.default.svc",
+        "The API server that the gateway sends requests to, with the caller's token.",
     )
     api_ca: str | None = setting(
-        None, "The authority of the API server (PEM).", type=click.Path(dir_okay=False)
+        None, "The CA certificate of the API server (PEM).", type=click.Path(dir_okay=False)
     )
     bind_address: BindAddress = setting(
         BindAddress("", 8443), "Address of the HTTPS port.", type=BindAddressType()
     )
     tls: Path | None = setting(
         None,
-        "Folder with tls.crt and tls.key. Without it there is no HTTPS port.",
+        "Folder with tls.crt and tls.key. Default: none, and no HTTPS port.",
         type=click.Path(file_okay=False, path_type=Path),
     )
-    local_port: int = setting(8080, "HTTP on 127.0.0.1, for kubectl port-forward.")
+    local_port: int = setting(8080, "HTTP port on 127.0.0.1, for kubectl port-forward.")
     metrics_bind_address: BindAddress = setting(
         BindAddress("", 8081), "Address of /metrics, /healthz and /readyz.", type=BindAddressType()
     )
     store_secret: str = setting(
         "",
         "Secret of each project's namespace with the file store and its credentials, under the SDK's names "
-        "(DHCORE_DEFAULT_FILES_STORE, AWS_*); empty: no store is handed out.",
+        "(DHCORE_DEFAULT_FILES_STORE, AWS_*); empty: the gateway gives no file store to clients.",
     )
     projects: tuple[tuple[str, str], ...] = setting(
         (),
@@ -85,9 +86,13 @@ class GatewaySettings:
         "OIDC provider of the cluster, by which people sign in to the page /ui/; empty: with a token only.",
     )
     ui_oidc_client_id: str = setting("", "Public client of the page at this provider (code flow with PKCE).")
-    ui_oidc_scopes: str = setting("openid profile email", "What the page asks the provider for.")
+    ui_oidc_scopes: str = setting(
+        "openid profile email", "The scopes that the page requests from the provider."
+    )
     ui_oidc_ca: str | None = setting(
-        None, "The authority of the provider (PEM), beside the system's.", type=click.Path(dir_okay=False)
+        None,
+        "The CA certificate of the provider (PEM), in addition to those of the system.",
+        type=click.Path(dir_okay=False),
     )
 
 
@@ -137,7 +142,7 @@ def _oidc(settings: GatewaySettings) -> OidcProvider | None:
     if not settings.ui_oidc_issuer and not settings.ui_oidc_client_id:
         return None
     if not settings.ui_oidc_issuer or not settings.ui_oidc_client_id:
-        raise click.UsageError("--ui-oidc-issuer and --ui-oidc-client-id belong together")
+        raise click.UsageError("--ui-oidc-issuer and --ui-oidc-client-id must be set together")
     try:
         check_issuer(settings.ui_oidc_issuer)
     except ValueError as error:

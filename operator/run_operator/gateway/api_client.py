@@ -61,13 +61,14 @@ def identity(headers: Mapping[str, str], address: str) -> Identity:
     scheme, _, token = given.partition(" ")
     token = token.strip()
     if not given:
-        raise Problem(UNAUTHORIZED, f"this gateway knows nobody without a token: {ADVICE}")
+        raise Problem(UNAUTHORIZED, f"the gateway needs a token: {ADVICE}")
     if scheme.lower() != "bearer":
         raise Problem(
-            UNAUTHORIZED, f"user and password are not taken (DHCORE_USER, DHCORE_PASSWORD): {ADVICE}"
+            UNAUTHORIZED,
+            f"the gateway does not accept user and password (DHCORE_USER, DHCORE_PASSWORD): {ADVICE}",
         )
     if not _TOKEN.fullmatch(token):
-        raise Problem(UNAUTHORIZED, f"that is no bearer token: {ADVICE}")
+        raise Problem(UNAUTHORIZED, f"the Authorization header has no bearer token: {ADVICE}")
     issuer, subject = _claims(token)
     account = _ACCOUNT.fullmatch(subject) if issuer else None
     namespace = account["namespace"] if account else ""
@@ -145,7 +146,7 @@ class ApiClient:
         return await self._patiently(lambda: self.api.json_patch(resource, namespace, name, operations))
 
     async def delete(self, resource: Resource, namespace: str, name: str, uid: str) -> None:
-        """Delete the object of this uid; a missing object is no error."""
+        """Delete the object of this uid; a missing object is not an error."""
 
         async def attempt() -> None:
             try:

@@ -32,12 +32,12 @@ def level_for(headers: Mapping[str, str]) -> int | None:
     level = int(asked)
     if level < OLDEST:
         raise bad(
-            f"API level {level} is too old: this gateway speaks {OLDEST} and {LEVEL}. Install digitalhub 0.15 or newer: "
+            f"API level {level} is too old: this gateway supports {OLDEST} and {LEVEL}. Install digitalhub 0.15 or newer: "
             "pip install --upgrade digitalhub"
         )
     if level > NEWEST:
         raise bad(
-            f"API level {level} is too new: this gateway speaks {OLDEST} and {LEVEL}. Install digitalhub 0.16: "
+            f"API level {level} is too new: this gateway supports {OLDEST} and {LEVEL}. Install digitalhub 0.16: "
             "pip install 'digitalhub<0.17', or a newer run-operator"
         )
     return min(level, LEVEL)

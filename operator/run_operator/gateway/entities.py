@@ -80,7 +80,7 @@ class Entities:
     async def raw(self, caller: ApiClient, place: Place, entity_id: str) -> JSON:
         """The object that carries this id. Raises Problem."""
         if not ID.fullmatch(entity_id):
-            raise missing(f"{place.of(entity_id)}: that is no id")
+            raise missing(f"{place.of(entity_id)}: this is not a valid id")
         doing = f"{place.of(entity_id)} cannot be read"
         try:
             names = dict.fromkeys((object_name(entity_id), self._names.get((place, entity_id), "")))
@@ -103,7 +103,7 @@ class Entities:
         return for_sdk(await self.raw(caller, place, entity_id), place.project, whole=True)
 
     async def create(self, caller: ApiClient, place: Place, document: JSON) -> JSON:
-        """Create it; returns the stored document. Raises Problem: it exists, it is no document, or the right is missing."""
+        """Create it; returns the stored document. Raises Problem: it exists, the body is not a document, or the right is missing."""
         body = _manifest(place, stamped(document, time.time()))
         doing = f"{place.of(text(document.get('id')))} was not created"
         until = time.monotonic() + DELETING
@@ -114,12 +114,12 @@ class Entities:
                 there = await _get(caller, place, body["metadata"]["name"])
                 if there is not None and is_shown(there):
                     raise duplicated(
-                        f"{place.of(text(document.get('id')))} is there already (object {body['metadata']['name']} of "
+                        f"{place.of(text(document.get('id')))} already exists (object {body['metadata']['name']} of "
                         f"namespace {place.namespace}); change it with update(), in digitalhub 0.15 save(update=True)"
                     ) from error
                 if time.monotonic() > until:
                     raise Problem(
-                        409, f"{doing}: one of that id is still being deleted; try again", 2.0
+                        409, f"{doing}: the object that had this id is still being deleted; try again", 2.0
                     ) from error
             except KubeError as error:
                 raise of_kube(error, doing) from error
@@ -157,7 +157,7 @@ class Entities:
     async def delete_named(self, caller: ApiClient, place: Place, name: str, *, cascade: bool) -> bool:
         """Delete all versions of a function; returns whether there were any."""
         if not name:
-            raise bad("say which: nothing is deleted without a name")
+            raise bad("the request names nothing to delete: give a name")
         found = await self._all(caller, place, lambda spec: spec.get("name") == name)
         for raw in found:
             if cascade and place.resource in CASCADING:
@@ -222,7 +222,7 @@ def _manifest(place: Place, document: JSON) -> dict[str, Any]:
     wanted, entity_id = place.resource.kind, document.get("id")
     if isinstance(entity_id, str) and ID.fullmatch(entity_id) and not SDK_ID.fullmatch(entity_id):
         raise bad(
-            f"the id {entity_id[:80]!r} is none that the SDK reads: use a-z, 0-9 and single hyphens between them, at most "
+            f"the id {entity_id[:80]!r} is not an id that the SDK can read: use a-z, 0-9 and single hyphens between them, at most "
             "255 characters"
         )
     if document.get("project") != place.project:
@@ -233,7 +233,7 @@ def _manifest(place: Place, document: JSON) -> dict[str, Any]:
             raise bad(f"this is a {found.type.value} ({found.kind}), not a {wanted}")
         made = manifest(found, namespace=place.namespace)
     except DocumentError as error:
-        raise bad(f"that is no {wanted}: {error}") from error
+        raise bad(f"this is not a {wanted}: {error}") from error
     if not place.holds(made):
         raise bad(f"this is a {entity_word(made)} ({found.kind}), not a {place.word}")
     return made

@@ -12,7 +12,7 @@ from run_operator.api.raw import JSON, mapping, parse, precise_stamp, stamp, tex
 from run_operator.api.run_state import state_shown
 from run_operator.gateway.sdk_models import ID as SDK_ID
 from run_operator.gateway.sdk_models import readable
-from run_operator.kube.resource import MATERIALS, RUNS
+from run_operator.kube.resource import CONTENT_ENTITIES, RUNS
 
 HIDDEN: Final = frozenset({"metricsIngest"})
 """Fields of a Run's status that are not shown."""
@@ -20,7 +20,7 @@ STILL: Final = frozenset({State.STOPPED, *FINAL})
 """States in which the program writes nothing."""
 UPLOADED: Final = ("READY", "ERROR")
 """States of a model and the like that do not change any more."""
-MATERIAL_KINDS: Final = frozenset(one.kind for one in MATERIALS)
+CONTENT_KINDS: Final = frozenset(one.kind for one in CONTENT_ENTITIES)
 
 
 def entity(raw: JSON, project: str, *, whole: bool = False) -> dict[str, Any]:
@@ -47,7 +47,7 @@ def entity(raw: JSON, project: str, *, whole: bool = False) -> dict[str, Any]:
 def for_sdk(raw: JSON, project: str, *, whole: bool = False) -> dict[str, Any]:
     """As `entity`, without the fields that the SDK's own models refuse."""
     document = entity(raw, project, whole=whole)
-    return document if raw.get("kind") in MATERIAL_KINDS else readable(document)
+    return document if raw.get("kind") in CONTENT_KINDS else readable(document)
 
 
 def shown_id(raw: JSON) -> str:
@@ -66,7 +66,7 @@ def _metadata(raw: JSON, document: JSON, project: str) -> dict[str, Any]:
 
 
 def _is_still(kind: str, state: str) -> bool:
-    return state in UPLOADED if kind in MATERIAL_KINDS else state_of(state) in STILL
+    return state in UPLOADED if kind in CONTENT_KINDS else state_of(state) in STILL
 
 
 def newest_first(document: JSON) -> tuple[float, str]:

@@ -67,7 +67,7 @@ def of_kube(error: errors.KubeError, doing: str) -> Problem:  # noqa: PLR0911 - 
         case errors.UnauthorizedError():
             return Problem(
                 UNAUTHORIZED,
-                f"{doing}: the API server does not take this token: it has expired, or is none of this cluster; "
+                f"{doing}: the API server does not take this token: it has expired, or another cluster issued it; "
                 "get another one (kubectl create token ...) and set DHCORE_ACCESS_TOKEN",
             )
         case errors.ForbiddenError():

@@ -85,10 +85,10 @@ def subject(body: bytes) -> str:
     elif grant == REFRESH:
         token = form.get("refresh_token", "")
     else:
-        raise bad(f"unsupported_grant_type: {grant[:80]!r}; known are {EXCHANGE} and {REFRESH}")
+        raise bad(f"unsupported_grant_type: {grant[:80]!r}; use {EXCHANGE} or {REFRESH}")
     if not token:
         raise bad(
-            "invalid_request: there is no token; set DHCORE_PERSONAL_ACCESS_TOKEN to one of this cluster"
+            "invalid_request: the request has no token; set DHCORE_PERSONAL_ACCESS_TOKEN to a token of this cluster"
         )
     return token
 
@@ -137,5 +137,6 @@ def _decoded(value: str, name: str) -> str:
         return base64.b64decode(value).decode().strip()
     except (binascii.Error, UnicodeDecodeError) as error:
         raise Problem(
-            500, f"{name} in the Secret of the file store is no text; its administrator has to mend it"
+            500,
+            f"{name} in the Secret of the file store is not a text; an administrator has to correct the Secret",
         ) from error

@@ -112,4 +112,4 @@ async def selected(
 
 def too_many(limits: GatewayLimits) -> Problem:
     """The list looks at more objects than it may."""
-    return Problem(400, f"more than {limits.listed} objects: say kind or state", limit="listed")
+    return Problem(400, f"more than {limits.listed} objects: filter by kind or state", limit="listed")

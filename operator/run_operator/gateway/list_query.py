@@ -49,7 +49,7 @@ def query(parameters: Mapping[str, str], limits: GatewayLimits) -> Query:
     """Raises Problem for what is not understood: a filter that is left out would show too much."""
     unknown = parameters.keys() - {*FILTERS, *PAGING}
     if unknown:
-        raise bad(f"unknown filter {min(unknown)[:40]!r}; known are {', '.join((*FILTERS, *PAGING))}")
+        raise bad(f"unknown filter {min(unknown)[:40]!r}; use {', '.join((*FILTERS, *PAGING))}")
     wanted = {name: value for name in FILTERS if (value := parameters.get(name))}
     try:
         check(wanted)

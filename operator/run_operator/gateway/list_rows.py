@@ -23,9 +23,9 @@ from run_operator.gateway.entity_documents import for_sdk, newest_first
 from run_operator.gateway.list_query import Query
 from run_operator.gateway.summaries import Object, Summary
 from run_operator.kube.errors import NotFoundError
-from run_operator.kube.resource import FUNCTIONS, MATERIALS
+from run_operator.kube.resource import CONTENT_ENTITIES, FUNCTIONS
 
-VERSIONED: Final = (FUNCTIONS, *MATERIALS)
+VERSIONED: Final = (FUNCTIONS, *CONTENT_ENTITIES)
 """Lists of these show the latest version of each name, unless all are requested."""
 LONGEST_NAME: Final = 255
 READING: Final = 4

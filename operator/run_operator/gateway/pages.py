@@ -23,7 +23,7 @@ from run_operator.gateway.list_query import Query
 from run_operator.gateway.list_rows import Documents, Found, Row
 from run_operator.gateway.shares import Shares, turn
 from run_operator.kube.errors import KubeError
-from run_operator.kube.resource import MATERIALS, RUNS
+from run_operator.kube.resource import CONTENT_ENTITIES, RUNS
 
 
 class Lists:
@@ -101,7 +101,7 @@ def _size(rows: Sequence[Row], asked: Query, limits: GatewayLimits) -> int:
         if there > limits.answer and asked.size > 1:
             raise Problem(
                 400,
-                f"this page has {there} bytes and an answer at most {limits.answer}: ask for fewer with size=, or leave "
+                f"this page has {there} bytes; an answer has at most {limits.answer}: request fewer objects with size=, or leave "
                 "size out",
                 limit="answer",
             )
@@ -125,7 +125,7 @@ def _fields(place: Place, asked: Query) -> list[str]:
     A kind of Run also selects those from before 0.14, of which `Found` takes the ones whose task says that action.
     """
     earlier = earlier_kind(asked.kind) if place.resource is RUNS else ""
-    reported = asked.state if place.resource in MATERIALS else None
+    reported = asked.state if place.resource in CONTENT_ENTITIES else None
     state = asked.state if place.resource is RUNS else None
     return [
         selector(kind=kind or None, state=state or None, reported=reported or None)

@@ -56,7 +56,7 @@ class ProjectCreators:
         except ForbiddenError as error:
             raise Problem(
                 403,
-                f"namespace {name} was created, but {creator} may not get the role {self._role} in it ({error.message}). The "
+                f"namespace {name} was created, but {creator} was not given the role {self._role} in it ({error.message}). The "
                 f"administrator of the cluster can bind it: kubectl create rolebinding {BINDING} -n {name} "
                 f"--clusterrole={self._role} --user={creator}",
             ) from error

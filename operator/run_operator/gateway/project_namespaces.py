@@ -44,8 +44,8 @@ def chosen(project: str, own: Claim | None, labelled: Iterable[Claim]) -> str:
     if oldest is not None and oldest.created < own.created:
         raise AmbiguousProjectError(
             f"project {project} is ambiguous: namespace {oldest.namespace} has the label {LABEL_PROJECT}={project}, and "
-            f"namespace {own.namespace}, which is called like it, was created later. The administrator can say "
-            f"which one it is: gateway --project {project}=NAMESPACE, or take the label away, or put another one on the "
+            f"namespace {own.namespace}, which has the project's name, was created later. An administrator can choose "
+            f"one with the gateway's flag --project {project}=NAMESPACE, remove the label, or set another project in the label of the "
             "other namespace"
         )
     return own.namespace

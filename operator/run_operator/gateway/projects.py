@@ -86,7 +86,7 @@ class Projects:
         try:
             if elsewhere := [one for one in await _labelled(caller, project) if one.namespace != namespace]:
                 there = min(elsewhere).namespace
-                raise duplicated(f"project {project} is there already (namespace {there})")
+                raise duplicated(f"project {project} already exists (namespace {there})")
             raw = await caller.create(NAMESPACES, "", body)
         except AlreadyExistsError as error:
             raw = await _namespace(caller, namespace)
@@ -123,11 +123,11 @@ class Projects:
         annotations = mapping(mapping(raw.get("metadata")).get("annotations"))
         if MADE_HERE not in annotations:
             raise bad(
-                f"project {project} is namespace {namespace}, which was not made by this gateway and may hold more than "
+                f"project {project} is namespace {namespace}, which this gateway did not create and which may contain more than "
                 f"the project: delete its runs and functions, or the namespace itself (kubectl delete namespace {namespace})"
             )
         if not cascade:
-            raise bad(f"project {project} goes only with all that is in it: say cascade=True")
+            raise bad(f"project {project} can be deleted only with everything in it: use cascade=True")
         try:
             await caller.delete(NAMESPACES, "", namespace, text(mapping(raw.get("metadata")).get("uid")))
         except KubeError as error:
@@ -156,7 +156,7 @@ class Projects:
 
     async def _found(self, caller: ApiClient, project: str) -> str:
         if not ID.fullmatch(project):
-            raise missing(f"{project[:80]!r} is no name of a project")
+            raise missing(f"{project[:80]!r} is not a valid name of a project")
         if project in self._mapped:
             return self._mapped[project]
         try:
@@ -170,8 +170,8 @@ class Projects:
         except KubeError as error:
             raise of_kube(error, f"project {project} cannot be looked up") from error
         raise missing(
-            f"project {project}: there is no namespace with the label {LABEL_PROJECT}={project}, and none called "
-            f"{_named(project)} in which you may list runs"
+            f"project {project}: there is no namespace with the label {LABEL_PROJECT}={project}, and no namespace "
+            f"{_named(project)} in which you are allowed to list runs"
         )
 
     async def _own(self, caller: ApiClient, namespace: str, project: str) -> Claim | None:
@@ -194,11 +194,11 @@ class Projects:
 
     async def _taken(self, caller: ApiClient, project: str, namespace: str) -> Problem:
         if await self._own(caller, namespace, project) and await self._may_list(caller, namespace):
-            return duplicated(f"project {project} is there already (namespace {namespace})")
+            return duplicated(f"project {project} already exists (namespace {namespace})")
         return Problem(
             403,
-            f"project {project} cannot be created: the namespace {namespace} is there, and either belongs to another "
-            f"project or you may not list runs in it. {_advice(namespace, project)}",
+            f"project {project} cannot be created: the namespace {namespace} exists, and either belongs to another "
+            f"project or you are not allowed to list runs in it. {_advice(namespace, project)}",
         )
 
 
@@ -261,7 +261,7 @@ def _stored(document: JSON) -> str:
     found = json.dumps(kept)
     if len(found) > MAX_DOCUMENT:
         raise bad(
-            f"the project's document has {len(found)} bytes; {MAX_DOCUMENT} can be kept at its namespace"
+            f"the project's document has {len(found)} bytes; the annotation of its namespace can hold {MAX_DOCUMENT}"
         )
     return found
 
@@ -275,14 +275,14 @@ def _said(document: JSON, part: str) -> JSON:
 def _may_not_create(project: str, namespace: str, error: ForbiddenError) -> Problem:
     return Problem(
         403,
-        f"project {project} is not there, and you may not create its namespace ({error.message}). "
+        f"project {project} does not exist, and you are not allowed to create its namespace ({error.message}). "
         f"{_advice(namespace, project)}",
     )
 
 
 def _advice(namespace: str, project: str) -> str:
     return (
-        f"The administrator of the cluster can create it: kubectl create namespace {namespace}; "
+        f"An administrator of the cluster can create it: kubectl create namespace {namespace}; "
         f"kubectl label namespace {namespace} {LABEL_PROJECT}={project}; "
         f"kubectl create rolebinding {namespace}-edit -n {namespace} --clusterrole=edit --user=..."
     )

@@ -13,13 +13,13 @@ from run_operator.api.raw import JSON, mapping, text
 from run_operator.gateway.api_client import ApiClient
 from run_operator.gateway.api_level import LEVEL
 from run_operator.gateway.authentication import review
+from run_operator.gateway.content_entities import BY_PLURAL as CONTENT_ENTITIES
+from run_operator.gateway.content_entities import ContentEntities
 from run_operator.gateway.entities import BY_PLURAL, WORKFLOWS, Entities, Place
 from run_operator.gateway.errors import Problem, bad, unsupported
 from run_operator.gateway.file_store import FileStore
 from run_operator.gateway.limits import GatewayLimits
 from run_operator.gateway.list_query import query
-from run_operator.gateway.materials import BY_PLURAL as MATERIALS
-from run_operator.gateway.materials import Materials
 from run_operator.gateway.pages import Lists, page
 from run_operator.gateway.projects import Projects
 from run_operator.gateway.run_entities import RunEntities, check_is_run
@@ -36,8 +36,8 @@ KEPT: Final = (
     "projects, functions, workflows, tasks, runs, secrets, artifacts, data items, models and container images"
 )
 OTHERS: Final = {
-    "triggers": f"this cluster keeps {KEPT}, but no triggers: the platform's own server has them, and a CronJob can apply a Run",
-    "solr": "nothing is searched here: list_runs(project, q=...) finds a part of id, name, function or workflow",
+    "triggers": f"this cluster stores {KEPT}, but no triggers: use a CronJob that applies a Run",
+    "solr": "this gateway has no search: list_runs(project, q=...) finds a part of id, name, function or workflow",
 }
 """Calls that only the platform's own server has, by the word in the path."""
 
@@ -83,7 +83,7 @@ class Routes:
         self._logs = Shares(limits.logs_at_once, limits.logs_each, limits.lists_waiting)
         self._entities = Entities(limits.remembered, lists)
         self._runs = RunEntities(self._entities)
-        self._materials = Materials(self._entities)
+        self._content = ContentEntities(self._entities)
         self._metrics = RunMetrics(self._entities, limits)
         self._secrets = Secrets(limits, lists)
         self._store = store
@@ -122,16 +122,16 @@ class Routes:
                 return True
             case _, [_, "share"]:
                 raise unsupported(
-                    "projects are shared by the cluster's own means: kubectl create rolebinding ... --clusterrole=edit --user=..."
+                    "projects are shared through RBAC: kubectl create rolebinding ... --clusterrole=edit --user=..."
                 )
         raise _no_method(request)
 
     async def _of_project(self, request: Request, project: str, plural: str, rest: list[str]) -> Any:
         if plural == SECRETS:
             return await self._of_secrets(request, project, rest)
-        resource = BY_PLURAL.get(plural) or MATERIALS.get(plural)
+        resource = BY_PLURAL.get(plural) or CONTENT_ENTITIES.get(plural)
         if resource is None:
-            raise unsupported(OTHERS.get(plural) or f"this cluster keeps {KEPT}, but no {plural[:40]}")
+            raise unsupported(OTHERS.get(plural) or f"this cluster stores {KEPT}, but no {plural[:40]}")
         namespace = await self._projects.namespace(request.caller, project)
         place = Place(resource, project, namespace, plural == WORKFLOWS)
         match rest:
@@ -141,8 +141,8 @@ class Routes:
                 return await self._of_one(request, place, entity_id)
             case [entity_id, "relationships"] if request.method == "GET":
                 return relationships(await self._entities.read(request.caller, place, entity_id))
-            case [entity_id, *what] if plural in MATERIALS:
-                return await self._of_material(request, place, entity_id, what)
+            case [entity_id, *what] if plural in CONTENT_ENTITIES:
+                return await self._of_content(request, place, entity_id, what)
             case [entity_id, *what]:
                 check_is_run(place)
                 return await self._of_run(request, place, entity_id, what)
@@ -193,27 +193,27 @@ class Routes:
         raise _no_method(request)
 
     async def _put(self, request: Request, place: Place, entity_id: str) -> Any:
-        if place.resource.plural in MATERIALS:
-            return await self._materials.update(request.caller, place, entity_id, request.document)
+        if place.resource.plural in CONTENT_ENTITIES:
+            return await self._content.update(request.caller, place, entity_id, request.document)
         found, raw = await self._entities.update(request.caller, place, entity_id, request.document)
         if place.resource is RUNS and mapping(request.document.get("status")).get("metrics") == {}:
             self._metrics.announced(request.caller, text(mapping(raw.get("metadata")).get("uid")))
         return found
 
-    async def _of_material(self, request: Request, place: Place, entity_id: str, what: list[str]) -> Any:
-        caller, materials = request.caller, self._materials
+    async def _of_content(self, request: Request, place: Place, entity_id: str, what: list[str]) -> Any:
+        caller, content = request.caller, self._content
         match request.method, what:
             case "GET", ["files", "info"]:
-                return await materials.files(caller, place, entity_id)
+                return await content.files(caller, place, entity_id)
             case "PUT", ["files", "info"]:
-                return await materials.put_files(caller, place, entity_id, request.body)
+                return await content.put_files(caller, place, entity_id, request.body)
             case "GET", ["metrics"]:
-                return await materials.metrics(caller, place, entity_id)
+                return await content.metrics(caller, place, entity_id)
             case "GET", ["metrics", *name]:
-                return await materials.metric(caller, place, entity_id, _metric(request, name))
+                return await content.metric(caller, place, entity_id, _metric(request, name))
             case "PUT", ["metrics", *name]:
                 key = _metric(request, name)
-                return await materials.put_metric(caller, place, entity_id, key, request.body)
+                return await content.put_metric(caller, place, entity_id, key, request.body)
         raise _no_method(request)
 
     async def _of_run(self, request: Request, place: Place, run_id: str, what: list[str]) -> Any:
@@ -253,12 +253,12 @@ def _metric(request: Request, parts: list[str]) -> str:
     """The name in the rest of the path; the SDK writes it there as it is. Raises Problem for one that lost something."""
     if request.parameters:
         raise bad(
-            f"what follows the question mark in the name of the metric {'/'.join(parts)[:80]!r} did not arrive: use a name without ?"
+            f"the name was cut at its question mark: metric {'/'.join(parts)[:80]!r}; use a name without ?"
         )
     if not parts:
-        raise bad("the metric has no name; a name of dots alone does not arrive either")
+        raise bad("the metric has no name; a name of dots alone cannot be sent either")
     return "/".join(parts)
 
 
 def _no_method(request: Request) -> Problem:
-    return Problem(405, f"{request.method} is not for /{'/'.join(request.parts)[:200]}")
+    return Problem(405, f"the method {request.method} is not allowed for /{'/'.join(request.parts)[:200]}")

@@ -86,4 +86,4 @@ class RunEntities:
 def check_is_run(place: Place) -> None:
     """Raise Problem for other entities, which have no logs and no metrics and cannot be stopped."""
     if place.resource is not RUNS:
-        raise missing(f"{place.resource.plural} have no such thing, runs have")
+        raise missing(f"{place.resource.plural} do not have this; only runs do")

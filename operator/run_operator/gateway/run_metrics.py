@@ -123,7 +123,7 @@ class _Write:
         """The operator's answer in the batch; empty if the values are stored unchanged, and the batch is gone."""
         pause = FIRST_PAUSE
         while True:
-            last = "the operator has not taken it: is it running, and are metrics on?"
+            last = "the operator has not accepted it: is the operator running, and does it take metrics (--ingest-url)?"
             try:
                 raw = await self._caller.get(METRIC_BATCHES, self._place.namespace, batch)
             except NotFoundError:

@@ -48,7 +48,7 @@ def readable(document: JSON) -> dict[str, Any]:
 
 def _message(document: JSON, refused: list[str]) -> str:
     message = text(mapping(document.get("status")).get("message"))
-    note = f"not shown, because the SDK cannot read it: {', '.join(refused)[:500]} (kubectl shows it)"
+    note = f"left out, because the SDK cannot read it: {', '.join(refused)[:500]} (kubectl shows it)"
     return f"{message}; {note}" if message else note
 
 

@@ -1,7 +1,7 @@
 """Secrets of a project: each is one Kubernetes Secret with one key, reached with the caller's own rights.
 
 A Run names it in `spec.secrets`, and the kubelet makes a variable of it; neither the operator nor the gateway has a right to read
-one. The document that the SDK saves is an annotation, so that what `kubectl create secret` made is no secret of the project: it is
+one. The document that the SDK saves is an annotation, so that what `kubectl create secret` made is not a secret of the project: it is
 neither listed nor read nor changed here.
 """
 
@@ -57,7 +57,7 @@ class Secrets:
         self._shares = shares
 
     async def create(self, caller: ApiClient, project: str, namespace: str, document: JSON) -> JSON:
-        """Create a secret without a value. Raises Problem: it exists, it is no document, or the right is missing."""
+        """Create a secret without a value. Raises Problem: it exists, the body is not a document, or the right is missing."""
         found = _checked(stamped(document, time.time()), project)
         name = text(found["name"])
         body = {
@@ -73,7 +73,7 @@ class Secrets:
         try:
             return _entity(await caller.create(SECRETS, namespace, body), project)
         except AlreadyExistsError as error:
-            taken = f"namespace {namespace} has a Secret {secret_name(name)}; delete it, or take another name"
+            taken = f"namespace {namespace} has a Secret {secret_name(name)}; delete it, or use another name"
             raise duplicated(f"secret {name} of project {project}: {taken}") from error
         except KubeError as error:
             raise of_kube(error, f"secret {name} of project {project} was not created") from error
@@ -96,7 +96,7 @@ class Secrets:
                 return await self.update(caller, project, namespace, entity_id, document)
             case "DELETE", _:
                 return await self.delete(caller, project, namespace, entity_id=entity_id)
-        raise bad(f"a secret is read, saved as a JSON object, or deleted; this was {method[:20]}")
+        raise bad(f"the method {method[:20]} is not allowed for a secret: use GET, POST, PUT or DELETE")
 
     async def read(self, caller: ApiClient, project: str, namespace: str, entity_id: str) -> JSON:
         """The document of this id."""
@@ -128,7 +128,7 @@ class Secrets:
             raw = await self._get(caller, project, namespace, name)
             found = [raw] if raw is not None else []
         else:
-            raise bad("say which: nothing is deleted without a name")
+            raise bad("the request names nothing to delete: give a name")
         for raw in found:
             metadata = raw["metadata"]
             try:
@@ -164,7 +164,7 @@ class Secrets:
 
     async def _get(self, caller: ApiClient, project: str, namespace: str, name: str) -> JSON | None:
         if not NAME.fullmatch(name):
-            raise bad(f"{name[:80]!r} is no name of a secret: letters, digits and . _ - are")
+            raise bad(f"{name[:80]!r} is not a valid name of a secret: use letters, digits and . _ -")
         try:
             raw = await caller.get(SECRETS, namespace, secret_name(name))
         except NotFoundError:
@@ -242,9 +242,9 @@ def _entity(raw: JSON, project: str) -> dict[str, Any]:
 
 def _checked(document: JSON, project: str) -> JSON:
     if document.get("project") != project or document.get("kind") != KIND:
-        raise bad(f"that is no secret of project {project}: kind and project say otherwise")
+        raise bad(f"this is not a secret of project {project}: its kind or project is another one")
     if not ID.fullmatch(text(document.get("id"))) or not NAME.fullmatch(text(document.get("name"))):
-        raise bad("a secret's name and id are made of letters, digits and . _ -")
+        raise bad("the name and id of a secret are made of letters, digits and . _ -")
     return document
 
 
@@ -254,7 +254,9 @@ def _stored(document: JSON) -> str:
         {key: document[key] for key in ("id", "name", "metadata", "spec", "user") if key in document}
     )
     if len(stored) > MAX_DOCUMENT:
-        raise bad(f"the document of a secret may have {MAX_DOCUMENT} bytes, this one has {len(stored)}")
+        raise bad(
+            f"the document of a secret has at most {MAX_DOCUMENT} bytes, and this one has {len(stored)}"
+        )
     return stored
 
 
@@ -262,7 +264,7 @@ def _decoded(value: str, name: str, project: str) -> str:
     try:
         return base64.b64decode(value).decode()
     except (binascii.Error, UnicodeDecodeError) as error:
-        raise Problem(409, f"secret {name} of project {project} holds no text") from error
+        raise Problem(409, f"secret {name} of project {project} has no text") from error
 
 
 async def _patched(caller: ApiClient, namespace: str, raw: JSON, body: JSON, what: str) -> JSON:

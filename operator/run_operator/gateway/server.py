@@ -167,7 +167,7 @@ class GatewayServer:
         if what != TOKEN_PATH:
             return openid_configuration(f"{request.scheme}://{request.host}{issuer}")
         if request.method != "POST":
-            raise Problem(405, "a token is exchanged by POST")
+            raise Problem(405, "exchange a token with POST")
         address = request.remote or ""
         await self._pace(Identity("", "", "", address))  # as anybody's: the token comes with the body
         form = await self._bytes(request, self._limits.form, STRANGERS)
@@ -187,7 +187,9 @@ class GatewayServer:
         buckets, name = (self._callers, who.digest) if known else (self._strangers, who.address)
         while wait := buckets.take(name):
             if time.monotonic() + wait > until:
-                raise Problem(429, "too many requests of one token or address at once", wait, limit="rate")
+                raise Problem(
+                    429, "too many requests of one token or address at the same time", wait, limit="rate"
+                )
             await asyncio.sleep(wait)
 
     async def _body(self, request: web.BaseRequest, who: Identity) -> Any:

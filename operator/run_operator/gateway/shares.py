@@ -22,4 +22,4 @@ async def turn(shares: Shares, caller: ApiClient, what: str = "lists") -> AsyncI
         async with shares.place(caller.identity.tenant):
             yield
     except TooManyWaitingError as error:
-        raise Problem(429, f"too many {what} of one caller at once", 2.0, limit=what) from error
+        raise Problem(429, f"too many {what} of one caller at the same time", 2.0, limit=what) from error

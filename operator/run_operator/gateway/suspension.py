@@ -52,7 +52,7 @@ async def set_suspend(
             continue
         except KubeError as error:
             raise of_kube(error, f"{what} could not {verb}") from error
-    raise Problem(409, f"{what} changes too fast to {verb} it; try again")
+    raise Problem(409, f"{what} was changed by others at each try to {verb} it; try again")
 
 
 async def _manager(caller: ApiClient, ending: str) -> str:

@@ -9,22 +9,22 @@ from typing import Final
 
 from prometheus_client import Counter, Gauge, Histogram, generate_latest
 
+from run_operator.gateway.content_entities import BY_PLURAL as CONTENT_ENTITIES
 from run_operator.gateway.entities import BY_PLURAL
 from run_operator.gateway.file_store import OPENID
-from run_operator.gateway.materials import BY_PLURAL as MATERIALS
 from run_operator.gateway.secrets import PLURAL as SECRETS
 from run_operator.observability.process import process_registry
 
 SECONDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 METHODS: Final = frozenset({"GET", "POST", "PUT", "DELETE"})
 OTHER: Final = "other"
-PLURALS: Final = frozenset({*BY_PLURAL, *MATERIALS, SECRETS})
+PLURALS: Final = frozenset({*BY_PLURAL, *CONTENT_ENTITIES, SECRETS})
 PARTS: Final = frozenset(
     {
         *(("runs", what) for what in ("stop", "resume", "logs", "metrics")),
         ("models", "metrics"),
         *((plural, "relationships") for plural in PLURALS - {SECRETS}),
-        *((plural, "files/info") for plural in MATERIALS),
+        *((plural, "files/info") for plural in CONTENT_ENTITIES),
     }
 )
 """Parts of paths below one entity."""
@@ -59,17 +59,17 @@ class GatewayTelemetry:
         )
         self._seconds = Histogram(
             "run_operator_gateway_request_seconds",
-            "From a request's head to its answer, with the API server's share.",
+            "Time from the head of a request to its answer, with the time of the API server.",
             ["method", "route"],
             buckets=SECONDS,
             registry=registry,
         )
         self._under_way = Gauge(
-            "run_operator_gateway_requests_in_flight", "Requests being answered.", registry=registry
+            "run_operator_gateway_requests_in_flight", "Requests in progress.", registry=registry
         )
         self._logs = Gauge(
             "run_operator_gateway_logs_in_flight",
-            "Logs being read from nodes; each one is held in memory.",
+            "Logs that are being read from nodes; each one is in memory.",
             registry=registry,
         )
         self._refused = Counter(

@@ -11,11 +11,11 @@ from aiohttp import web
 from run_operator.http.server import Bounds, Ports
 
 BOUNDS: Final = Bounds(connections=128)
-"""Anybody with a way to the port may open connections; the address with the most gives way, and that is no kubelet's."""
+"""Anybody with a way to the port may open connections; the address with the most gives way, and that is not a kubelet's."""
 DRAIN: Final = 1.0
 """Seconds that requests under way get at the end."""
 DEBUG: Final = "/debug/"
-ELSEWHERE: Final = "403: only from the pod itself, as kubectl port-forward comes\n"
+ELSEWHERE: Final = "403: only from the pod itself, for example by kubectl port-forward\n"
 PROMETHEUS: Final = {"Content-Type": "text/plain; version=0.0.4; charset=utf-8"}
 
 
@@ -77,7 +77,7 @@ class ProbeServer:
             return web.Response(text=ELSEWHERE, status=403)
         lines = await self.debug(page)
         if lines is None:
-            return web.Response(text="404: there is no such page\n", status=404)
+            return web.Response(text="404: this page does not exist\n", status=404)
         return web.Response(text="".join(f"{line}\n" for line in lines))
 
 

@@ -170,7 +170,7 @@ class Bodies:
         except OverBudgetError as error:
             raise BodyError(503, str(error), "bodies", BUSY_RETRY) from error
         except (ConnectionError, web.RequestPayloadError) as error:
-            raise BodyError(400, "the request was cut off") from error
+            raise BodyError(400, "the connection was closed before the request was complete") from error
         except TimeoutError as error:
             late = f"the body did not arrive within {self._bounds.body_time:g} s"
             raise BodyError(408, late, "body_time") from error
@@ -293,9 +293,9 @@ class _Connection(web.RequestHandler):
         _error: BaseException | None = None,
         _message: str | None = None,
     ) -> web.StreamResponse:
-        """The answer to a request that is no valid HTTP."""
+        """The answer to a request that is not valid HTTP."""
         if request.writer.output_size > 0:
-            raise ConnectionError("the answer has begun already")
+            raise ConnectionError("the answer has already begun")
         message = _MALFORMED if status < _OURS else "the server could not answer"
         body = json.dumps({"status": status, "message": message}).encode()
         response = web.Response(status=status, body=body, content_type="application/json")
@@ -306,7 +306,7 @@ class _Connection(web.RequestHandler):
 
 _OURS: Final = 500
 """The first status that is an error of the server."""
-_MALFORMED: Final = "the request is no valid HTTP, or a header is too long or has an invalid character"
+_MALFORMED: Final = "the request is not valid HTTP, or a header is too long or has an invalid character"
 
 
 OK = 200

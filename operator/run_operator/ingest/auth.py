@@ -83,7 +83,7 @@ class TokenReviewer:
         if caller is None:
             raise DeniedError(401, NOT_VALID)
         if not caller.uid:
-            raise DeniedError(403, "the token is not that of a pod")
+            raise DeniedError(403, "the token does not belong to a pod")
         return caller
 
     def _glance(self, token: str, audience: str) -> None:
@@ -108,7 +108,7 @@ class TokenReviewer:
         if name not in self._asked:
             wait = self._buckets.take(payer)
             if wait:
-                raise DeniedError(503, "too many new tokens at once", retry_after=wait)
+                raise DeniedError(503, "too many new tokens at the same time", retry_after=wait)
         try:
             return await self._asked.ask(name, lambda: self._ask(name, token, audience))
         except ThrottledError as error:
@@ -139,14 +139,14 @@ def run_uid(token: str) -> str:
     for name in audiences if isinstance(audiences, list) else [audiences]:
         if isinstance(name, str) and name.startswith(AUDIENCE):
             return name.removeprefix(AUDIENCE)
-    raise DeniedError(401, "the token is not that of a pod of a Run")
+    raise DeniedError(401, "the token does not belong to a pod of a Run")
 
 
 def _claims(token: str) -> Mapping[str, Any]:
     """The unchecked claims of a token, so that a token without the right claims causes no review."""
     parts = token.split(".")
     if len(token) > MAX_TOKEN or len(parts) != _PARTS:
-        raise DeniedError(401, "that is no token of a service account")
+        raise DeniedError(401, "this is not a token of a service account")
     return claims(parts[1])
 
 
@@ -224,7 +224,9 @@ class PodOwnership:
     def _missed(self, known: Member | None, caller: Caller) -> Member:
         if known is None:
             self._remember(caller.uid, Member("", 0, self._clock()))
-            raise DeniedError(410, f"pod {caller.pod} is gone: nothing more is taken from it")
+            raise DeniedError(
+                410, f"pod {caller.pod} no longer exists: the operator accepts nothing more from it"
+            )
         self._remember(caller.uid, replace(known, gone_at=self._clock()))
         return known
 
@@ -232,7 +234,9 @@ class PodOwnership:
         """Whether a batch of a deleted pod may still have been under way."""
         if known.attempt and self._clock() - (known.gone_at or 0.0) < self._limits.last_words:
             return known
-        raise DeniedError(410, f"pod {caller.pod} is gone: nothing more is taken from it")
+        raise DeniedError(
+            410, f"pod {caller.pod} no longer exists: the operator accepts nothing more from it"
+        )
 
     async def _pod(self, caller: Caller) -> PodView | None:
         """The pod of this uid; None: it is gone."""
@@ -280,7 +284,7 @@ def _unanswered(what: str, error: KubeError | FencedError) -> DeniedError:
     """The error for a caller that could not be checked; the caller may try again."""
     match error:
         case UnauthorizedError():
-            text = f"the API server does not take the operator's own token, so nothing is known about this {what}"
+            text = f"the API server does not accept the operator's own token, so the operator cannot check this {what}"
         case ForbiddenError():
             text = f"the operator lacks the right to ask the API server about the {what}: apply manifests/base again"
         case _:

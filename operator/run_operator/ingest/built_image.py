@@ -44,7 +44,8 @@ async def put_into_function(api: Api, run: Run, results: Results) -> None:
     except (InvalidError, NotFoundError, ForbiddenError) as error:
         # It was changed or deleted meanwhile, or a policy refuses it.
         log.warning(
-            "the Function of a build was not given its image", extra={"run": run.name, "error": str(error)}
+            "the image of a build was not written into its Function",
+            extra={"run": run.name, "error": str(error)},
         )
 
 

@@ -183,7 +183,7 @@ class Committer:
                 if again is None:
                     return
                 self._spend(entry, entry.rest_bytes)
-            self._failed(entry, f"others keep writing to it: {again}")
+            self._failed(entry, f"other clients keep changing it: {again}")
         except NotFoundError:
             self._forget(entry)
         except ThrottledError as error:
@@ -250,7 +250,7 @@ class Committer:
     def _too_large(self, entry: Session, error: TooLargeError) -> None:
         """The patch was too large: try with fewer values."""
         if entry.ledger.too_large():
-            log.warning("%s is too large: its metrics make do with half of their budget", entry.key)
+            log.warning("%s is too large: its metrics get half of their budget", entry.key)
         else:
             self._failed(entry, f"the Run is too large for the cluster even without metrics: {error}")
 
@@ -269,7 +269,7 @@ class Committer:
             self._tell(entry, found)
             return False
         if there != entry.ledger.commit_id:
-            log.info("%s: another replica wrote its metrics; taking over what it wrote", entry.key)
+            log.info("%s: another replica wrote its metrics; this replica continues from them", entry.key)
             self._counters.committed("overtaken")
             self._ledgers.reload(entry, raw)
             self._turns.remove(entry)
@@ -297,7 +297,7 @@ class Committer:
         entry.not_before = self._clock() + delay
         self._counters.committed("failed")
         log.warning(
-            "metrics of %s are not in the cluster yet: %s; trying again in %.0f s", entry.key, why, delay
+            "metrics of %s are not stored yet: %s; the operator tries again in %.0f s", entry.key, why, delay
         )
 
     def _forget(self, entry: Session) -> None:

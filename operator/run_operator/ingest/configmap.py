@@ -102,7 +102,9 @@ class PodFiles:
             self._changed(namespace, str(error))
         except KubeError as error:
             self._failed[namespace] = self._clock()
-            log.warning("what pods of namespace %s mount could not be checked: %s", namespace, error)
+            log.warning(
+                "the ConfigMaps that pods of namespace %s mount could not be checked: %s", namespace, error
+            )
 
     async def _ensure_module(self, namespace: str) -> None:
         if await self._there(namespace) is None:
@@ -141,13 +143,13 @@ class PodFiles:
         metadata = there["metadata"]
         if (metadata.get("labels") or {}).get(LABEL_MANAGED_BY) != MANAGED_BY:
             raise NotOursError(
-                f"ConfigMap {CONFIG_MAP} exists already and is not the operator's: pods need it to report metrics; "
+                f"ConfigMap {CONFIG_MAP} already exists, but the operator did not create it: pods need it to send metrics; "
                 f"delete it or give it another name"
             )
         if (there.get("data") or {}).get(AUTHORITY_KEY) == bundle:
             return
         if (metadata.get("annotations") or {}).get(ANNOTATION) == _digest(bundle.encode()):
-            text = f"somebody changed {AUTHORITY_KEY} in the ConfigMap {CONFIG_MAP}, which pods trust: it is restored"
+            text = f"another client changed {AUTHORITY_KEY}, which pods trust, in the ConfigMap {CONFIG_MAP}: the operator restored it"
             self._changed(namespace, text)
         body["metadata"] |= {"uid": metadata.get("uid")}
         await self._api.patch(CONFIG_MAPS, namespace, CONFIG_MAP, body)

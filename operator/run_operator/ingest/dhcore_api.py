@@ -94,8 +94,8 @@ NOTHING: Final[Mapping[str, str]] = {}
 TRIES: Final = 5
 """Tries for one value, while another replica writes the same Run."""
 ONLY: Final = (
-    "a program in a pod may read its own Run and what it names, log metrics, and make artifacts, data items and models; "
-    "for anything else it needs a token of its own"
+    "a program in a pod can read its own Run and the objects that it names, log metrics, and create artifacts, data items and models; "
+    "for anything else it needs another token"
 )
 
 Read = Callable[[str], Awaitable[bytes]]
@@ -245,7 +245,7 @@ class DhcoreApi:
 
     def _check(self, run: Run, project: str, run_id: str | None = None) -> None:
         if project != run.project or run_id not in (None, run.id):
-            mine = f"the token is that of run {run.id} of project {run.project}"
+            mine = f"the token belongs to run {run.id} of project {run.project}"
             raise DeniedError(403, f"{mine}, not of {run_id or 'project'} of {project}: {ONLY}")
 
     async def _run(self, run: Run) -> JSON:
@@ -264,7 +264,7 @@ class DhcoreApi:
         raw = await self._api.get(RUNS, run.namespace, run.name)
         if (raw.get("metadata") or {}).get("uid") != run.uid:
             raise DeniedError(
-                404, f"No such EntityName: Run {run.name} was deleted; another one has its name now"
+                404, f"No such EntityName: Run {run.name} was deleted, and another Run has its name"
             )
         return raw
 
@@ -309,7 +309,7 @@ class DhcoreApi:
                 continue  # another replica wrote what we had not seen: what the value means is looked at again
             return Answer(OK, status_fields.values(entry.ledger.metric_set).get(name))
         raise DeniedError(
-            503, f"metric {name[:128]!r} is not stored: others keep writing to this Run", retry_after=2
+            503, f"metric {name[:128]!r} is not stored: other clients keep changing this Run", retry_after=2
         )
 
     def _taken(
@@ -344,7 +344,7 @@ class DhcoreApi:
         try:
             await entry.brought_in(self._hurry, self._limits.sdk_timeout)
         except TimeoutError as error:
-            said = "the metric is taken but not in the cluster yet, which is busy; it goes on trying"
+            said = "the metric is accepted but not stored yet, because the cluster is busy; the operator tries again"
             raise DeniedError(503, said, retry_after=5) from error
 
 

@@ -20,7 +20,7 @@ from run_operator.api.constants import GROUP, LABEL_ATTEMPT
 from run_operator.api.exported import manifest, of_object
 from run_operator.api.raw import JSON, mapping, parse, precise_stamp, text
 from run_operator.api.run import Run
-from run_operator.api.updates import material_update, said
+from run_operator.api.updates import content_update, said
 from run_operator.document.entity import ID
 from run_operator.document.entity import parse as parse_document
 from run_operator.document.errors import DocumentError
@@ -76,7 +76,7 @@ class EntityApi:
         project, plural, entity_id, part, name = (unquote(one) if one else "" for one in match.groups())
         if project != run.project:
             raise DeniedError(
-                403, f"the token is that of a run of project {run.project}, not of {project[:80]}"
+                403, f"the token belongs to a run of project {run.project}, not of {project[:80]}"
             )
         resource = BY_PLURAL[plural]
         match method, bool(entity_id), part:
@@ -91,7 +91,8 @@ class EntityApi:
                 raw = await self._writable(run, resource, entity_id, part, body)
                 return Answer(OK, await self._write(run, resource, raw, part, name, body))
         raise DeniedError(
-            403, f"a pod reads, creates and saves {plural} of its own Run; {method} is for people"
+            403,
+            f"a pod can read, create and save {plural} of its own Run; {method} needs the token of a person",
         )
 
     async def _create(self, run: Run, attempt: int, resource: Resource, document: JSON) -> JSON:
@@ -108,12 +109,12 @@ class EntityApi:
             made_before += 1
         if made_before >= MOST:
             raise DeniedError(
-                400, f"run {run.id} has made {MOST} {resource.plural} already, and no more are stored"
+                400, f"run {run.id} has created {MOST} {resource.plural}, and a Run can create no more"
             )
         try:
             return of_object(await self._api.create(resource, run.namespace, made))
         except AlreadyExistsError as error:
-            taken = f"{resource.kind} {made['metadata']['name']} is in namespace {run.namespace} already"
+            taken = f"{resource.kind} {made['metadata']['name']} already exists in namespace {run.namespace}"
             raise DeniedError(400, f"Duplicated entity: {taken}") from error
         except InvalidError as error:
             raise DeniedError(400, f"this {resource.kind} is not stored: {error.message}") from error
@@ -121,7 +122,7 @@ class EntityApi:
     async def _write(self, run: Run, resource: Resource, raw: JSON, part: str, name: str, body: Any) -> Any:
         object_of = str(raw["metadata"]["name"])
         if not part:
-            operations = material_update(raw, _document(body))
+            operations = content_update(raw, _document(body))
             if not operations:
                 return of_object(raw)
             return of_object(await self._api.json_patch(resource, run.namespace, object_of, operations))
@@ -142,7 +143,8 @@ class EntityApi:
         name = query.get("name", "")
         if not name or not ID.fullmatch(name):
             raise DeniedError(
-                403, f"a pod asks for {resource.plural} by name or by key; lists are for people"
+                403,
+                f"a pod must ask for {resource.plural} by name or by key; a list needs the token of a person",
             )
         every = query.get("versions") == "all"
         found: list[JSON] = []
@@ -153,7 +155,8 @@ class EntityApi:
             size += len(json.dumps(raw))
             if every and size > self._most:
                 raise DeniedError(
-                    400, f"the versions of {name} have more than {self._most} bytes: name one by its key"
+                    400,
+                    f"the versions of {name} have more than {self._most} bytes: ask for one version by its key",
                 )
             found.append(raw)
             found.sort(key=_created, reverse=True)
@@ -169,7 +172,7 @@ class EntityApi:
             seen += 1
             if seen > LISTED:
                 raise DeniedError(
-                    400, f"there are more than {LISTED} versions of {name}: name one by its key"
+                    400, f"there are more than {LISTED} versions of {name}: ask for one by its key"
                 )
             yield raw
 
@@ -193,13 +196,13 @@ class EntityApi:
         if not _is_named(run, resource, raw):
             raise DeniedError(
                 403,
-                f"{what}: it is only read here; what the document names by key in inputs gets labels and metrics",
+                f"{what}: this Run can only read it; it can change labels and metrics of the entities that its document names by key in inputs",
             )
         if part == "metrics":
             return raw
         if part or not set(said(raw, _document(body))) <= LABELLED:
             raise DeniedError(
-                403, f"{what}: only its labels, its description and its metrics are changed here"
+                403, f"{what}: this Run can change only its labels, its description and its metrics"
             )
         return raw
 
@@ -223,7 +226,7 @@ def _manifest(run: Run, resource: Resource, document: JSON) -> dict[str, Any]:
             raise DeniedError(400, f"this is a {found.type.value}, not a {resource.kind}")
         return manifest(found, namespace=run.namespace)
     except DocumentError as error:
-        raise DeniedError(400, f"that is no {resource.kind}: {error}") from error
+        raise DeniedError(400, f"this is not a {resource.kind}: {error}") from error
 
 
 def _of_project(run: Run, raw: JSON) -> bool:
@@ -289,7 +292,9 @@ def _files(body: Any) -> list[Any]:
 
 def _metric(resource: Resource, name: str, body: Any) -> Any:
     if resource is not MODELS or not name:
-        raise DeniedError(404, f"No such EntityName: {resource.plural} have no such metrics, models have")
+        raise DeniedError(
+            404, f"No such EntityName: {resource.plural} do not have such metrics; only models do"
+        )
     try:
         found = numbers(body if isinstance(body, list) else [body])
     except NotANumberError as error:

@@ -56,14 +56,18 @@ class FunctionApi:
     async def _latest(self, run: Run, name: str) -> list[JSON]:
         """The newest version of that name."""
         if not ID.fullmatch(name):
-            raise DeniedError(403, "a pod asks for functions by name or by id; lists are for people")
+            raise DeniedError(
+                403, "a pod must ask for functions by name or by id; a list needs the token of a person"
+            )
         found: list[JSON] = []
         async for raw in self._api.list_objects(
             FUNCTIONS, namespace=run.namespace, fields=f"spec.name={name}", page_size=100
         ):
             found += [_shown(raw)] if _is_shown(run, raw) else []
             if len(found) > LISTED:
-                raise DeniedError(400, f"there are more than {LISTED} versions of {name}: name one by its id")
+                raise DeniedError(
+                    400, f"there are more than {LISTED} versions of {name}: ask for one by its id"
+                )
         return sorted(found, key=_created, reverse=True)[:1]
 
 

@@ -72,7 +72,7 @@ class MetricsApi:
         batch = batches.read(await read(run.namespace))
         if batch.attempt is not None and batch.attempt != attempt:
             raise DeniedError(
-                410, f"attempt {batch.attempt} is not that of pod {caller.pod}, which is {attempt}"
+                410, f"attempt {batch.attempt} is not the attempt of pod {caller.pod}, which is {attempt}"
             )
         entry = await self._ledgers.open(run)
         run = self.check_open(key, run, attempt)  # things may have changed while we waited
@@ -112,7 +112,9 @@ class MetricsApi:
     def _throttle(self, buckets: Buckets, uid: str, who: str) -> None:
         wait = buckets.take(uid)
         if wait:
-            raise DeniedError(429, f"{who} too many requests: put more values into each", retry_after=wait)
+            raise DeniedError(
+                429, f"{who} too many requests: put more values into each request", retry_after=wait
+            )
 
     def _gone(self, writer: str) -> bool:
         return self._members.gone(writer.partition("/")[0])

@@ -21,7 +21,8 @@ def check_sender(is_ready: bool, token: str) -> None:
         raise DeniedError(503, "the operator is starting", retry_after=READY_RETRY)
     if not token:
         raise DeniedError(
-            401, "a bearer token is needed: in a pod of a Run, the content of the file RUN_METRICS_TOKEN_FILE"
+            401,
+            "the request needs a bearer token: in a pod of a Run, the content of the file RUN_METRICS_TOKEN_FILE",
         )
 
 
@@ -43,11 +44,11 @@ async def sender(
 def check_open(before: Run, now: Run, attempt: int, what: str) -> None:
     """Raise DeniedError unless the Run is still the same one and this attempt is under way. `what` names the content, for messages."""
     if now.uid != before.uid:
-        raise DeniedError(404, f"Run {now.name} was deleted; another one has its name now")
+        raise DeniedError(404, f"Run {now.name} was deleted, and another Run has its name")
     if now.deleting or state_of(now.status.get("state")) in FINAL:
-        raise DeniedError(410, f"the Run is over: its {what} are closed")
+        raise DeniedError(410, f"the Run has ended: it accepts no more {what}")
     current = int(now.status.get("attempt") or 1)  # a first Job, and its pod, come before the status
     if attempt < current:
-        raise DeniedError(410, f"attempt {attempt} has ended; attempt {current} goes on")
+        raise DeniedError(410, f"attempt {attempt} has ended; the current attempt is {current}")
     if attempt > current:
         raise DeniedError(503, "the operator has not seen this attempt yet", retry_after=1)

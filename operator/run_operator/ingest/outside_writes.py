@@ -44,7 +44,7 @@ PAGE, PAGES = 500, 20
 UNAVAILABLE: Final = 500
 MAX_MESSAGE: Final = 1024
 LOST: Final = (
-    "attempt {attempt} of the Run began meanwhile: the values may or may not be stored; look at its metrics before you "
+    "attempt {attempt} of the Run has begun since: the values may or may not be stored; look at its metrics before you "
     "log them again"
 )
 
@@ -123,7 +123,9 @@ class OutsideWrites:
             try:
                 await self._look(namespace)
             except KubeError as error:
-                log.warning("the metric batches of namespace %s are looked for again: %s", namespace, error)
+                log.warning(
+                    "the operator lists the MetricBatches of namespace %s again: %s", namespace, error
+                )
                 self._line.incomplete(namespace)
 
     async def _look(self, namespace: str) -> None:
@@ -152,7 +154,7 @@ class OutsideWrites:
         except Exception:
             # The one place that catches everything: a mistake with one batch must not stop the others.
             log.exception("metric batch %s/%s failed", place.namespace, place.name)
-            return self._again(place, "a mistake of the operator")
+            return self._again(place, "an error in the operator")
 
     async def _handled(self, place: Place) -> float | None:
         raw = await self._api.get(METRIC_BATCHES, place.namespace, place.name)
@@ -170,7 +172,7 @@ class OutsideWrites:
                 return await self._answer(place, outside_batch.REFUSED, self._final_word(place, error))
         if notes:
             return await self._answer(
-                place, outside_batch.STORED, "some values are stored differently", notes
+                place, outside_batch.STORED, "some values were not stored as they were sent", notes
             )
         await self._api.delete(METRIC_BATCHES, place.namespace, place.name, place.uid)
         return None
@@ -181,7 +183,7 @@ class OutsideWrites:
             return str(error)
         if self._line.tries(place) < TRIES:
             raise error
-        return f"given up after {TRIES} tries; the values may or may not be stored: {error}"
+        return f"the operator gave up after {TRIES} tries; the values may or may not be stored: {error}"
 
     async def _stored(self, batch: OutsideBatch) -> Sequence[str]:
         """Commit the values; returns notes. Raises DeniedError (5xx: later), RefusedBatchError or KubeError."""
@@ -196,7 +198,7 @@ class OutsideWrites:
             except TimeoutError as error:
                 raise DeniedError(503, "the cluster is busy") from error
             return notes
-        raise DeniedError(503, "others keep writing to this Run")
+        raise DeniedError(503, "other clients keep changing this Run")
 
     def _take(self, entry: Session, run: Run, batch: OutsideBatch) -> Sequence[str]:
         """Take the batch whole or not at all. Nothing is awaited here."""
@@ -229,7 +231,7 @@ class OutsideWrites:
             missing = f"there is no Run {batch.run.name} in namespace {batch.run.namespace}"
             raise DeniedError(404, missing) from error
         if batch.uid not in ("", found.get("uid")):
-            raise DeniedError(404, f"Run {batch.run.name} was deleted; another one has its name now")
+            raise DeniedError(404, f"Run {batch.run.name} was deleted, and another Run has its name")
         raise DeniedError(503, "the operator has not seen this Run yet")
 
     async def _answer(self, place: Place, state: str, message: str, notes: Sequence[str] = ()) -> float:

@@ -92,7 +92,7 @@ class ResultApi:
             if (now := await self._stored(run, attempt, results)) is not None:
                 await put_into_function(self._api, now, results)
                 return
-        raise DeniedError(503, "others keep writing to this Run", retry_after=RETRY)
+        raise DeniedError(503, "other clients keep changing this Run", retry_after=RETRY)
 
     async def _stored(self, run: Run, attempt: int, results: Results) -> Run | None:
         """Send one patch; the Run as it was found. None: it has changed meanwhile.
@@ -102,7 +102,7 @@ class ResultApi:
         try:
             raw = await self._api.get(RUNS, run.namespace, run.name)
         except NotFoundError as error:
-            raise DeniedError(404, f"there is no Run {run.name} any more") from error
+            raise DeniedError(404, f"the Run {run.name} no longer exists") from error
         now = Run.from_object(raw)
         check_open(run, now, attempt, "results")
         fields = results.status_fields(attempt, stamp(self._wall()))
@@ -113,7 +113,7 @@ class ResultApi:
                 RUNS, run.namespace, run.name, _operations(now, fields), subresource="status", accept=METADATA
             )
         except TooLargeError as error:
-            raise DeniedError(422, f"the Run has no room for them beside its document: {error}") from error
+            raise DeniedError(422, f"the Run is too large to store them: {error}") from error
         except InvalidError:
             return None
         version = str(mapping(answer.get("metadata")).get("resourceVersion", ""))

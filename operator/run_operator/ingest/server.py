@@ -108,18 +108,16 @@ class IngestServer:
     async def _metrics(self, request: web.BaseRequest, token: str) -> Answer:
         match = PATH.fullmatch(request.path)
         if match is None:
-            return Answer(
-                404, {"error": "metrics are sent to /v1/namespaces/{namespace}/runs/{name}/metrics"}
-            )
+            return Answer(404, {"error": "send metrics to /v1/namespaces/{namespace}/runs/{name}/metrics"})
         key = Key(match[1], match[2])
         if match[3] == "result":
             if request.method != "PUT":
-                return Answer(405, {"error": "results are sent by PUT"}, {"Allow": "PUT"})
+                return Answer(405, {"error": "send results with PUT"}, {"Allow": "PUT"})
             return await self._results.put(
                 key, token, request.remote or "", lambda tenant: self._body(request, 2 * MAX_RESULTS, tenant)
             )
         if request.method != "POST":
-            return Answer(405, {"error": "metrics are sent by POST"}, {"Allow": "POST"})
+            return Answer(405, {"error": "send metrics with POST"}, {"Allow": "POST"})
         return await self._service.post(
             key, token, request.remote or "", lambda tenant: self._body(request, MAX_BODY, tenant)
         )

@@ -164,7 +164,7 @@ class Sessions:
         except KubeError as error:
             raise DeniedError(503, "the API server cannot be asked about the Run", retry_after=2) from error
         if (raw.get("metadata") or {}).get("uid") != run.uid:
-            raise DeniedError(404, f"Run {run.name} was deleted; another one has its name now")
+            raise DeniedError(404, f"Run {run.name} was deleted, and another Run has its name")
         ledger = self._ledger(run.uid, raw)
         entry = Session(
             run.key, ledger, rest_bytes(raw), self._clock(), where=self._where(Run.from_object(raw))
@@ -192,7 +192,7 @@ class Sessions:
             self.drop(entry)
         most = share(self._limits.held_values, len(held.keys() | {namespace}))
         if held.total() > self._limits.held_values and held[namespace] >= most:
-            raise DeniedError(503, "too many metrics wait to be written to the cluster", retry_after=5)
+            raise DeniedError(503, "too many metrics are waiting to be written to the cluster", retry_after=5)
 
 
 def rest_bytes(raw: JSON) -> int:

@@ -19,22 +19,24 @@ class IngestTelemetry:
         )
         self._values = Counter(
             "run_operator_ingest_values",
-            "Values taken from pods; one sent again is not counted again.",
+            "Values accepted from pods; a value that is sent again is counted once.",
             registry=registry,
         )
         self._commits = Counter(
             "run_operator_ingest_commits",
-            "Commits to a Run's status: landed, found (landed although the answer was lost), repeated, overtaken "
-            "(another replica wrote, its state was taken over), failed, given_up.",
+            "Commits to a Run's status: landed (stored), found (stored although the answer was lost), repeated, overtaken "
+            "(another replica wrote, and this one continues from its values), failed, given_up.",
             ["result"],
             registry=registry,
         )
         self._bytes = Counter(
-            "run_operator_ingest_commit_bytes", "Bytes of the Runs that commits rewrote.", registry=registry
+            "run_operator_ingest_commit_bytes",
+            "Bytes of Runs that commits wrote to the API server.",
+            registry=registry,
         )
         self._delay = Histogram(
             "run_operator_ingest_commit_delay_seconds",
-            "From the oldest batch that a commit brought into the cluster to its landing.",
+            "Time from the arrival of the oldest batch in a commit until the commit is stored.",
             buckets=DELAYS,
             registry=registry,
         )

@@ -35,7 +35,7 @@ async def load(connections: int) -> Configuration:
         await _fill(configuration)
     except (config.ConfigException, OSError) as error:
         raise NoClusterError(
-            f"cannot enter a cluster: {error}; set KUBECONFIG to a kubeconfig file or run in a pod"
+            f"cannot connect to a cluster: {error}; set KUBECONFIG to a kubeconfig file or run in a pod"
         ) from error
     return configuration
 
@@ -61,6 +61,6 @@ def _refuse_impersonation(files: str) -> None:
     asked = [key for key in IMPERSONATION if named["user"].get(who, {}).get(key)]
     if asked:
         raise NoClusterError(
-            f"the user {who!r} of {files} works as somebody else ({asked[0]}), which the operator cannot; "
+            f"the user {who!r} of {files} impersonates another user ({asked[0]}), which the operator cannot; "
             "give it a user of its own"
         )

@@ -94,7 +94,7 @@ class Election:
         try:
             self._step(began)
         except LeaseConflictError:
-            log.info("another replica has written Lease %s first", self._name)
+            log.info("another replica wrote Lease %s first", self._name)
         except LeaseUnavailableError as error:
             log.warning("Lease %s: %s", self._name, error)
 
@@ -120,7 +120,7 @@ class Election:
         holder = self._holder(raw)
         if self.leading and holder not in (self._identity, ""):
             self.leading, self.lost = False, True
-            log.error("Lease %s was taken by %s: this replica ends", self._name, holder)
+            log.error("Lease %s was acquired by %s: this replica exits", self._name, holder)
             return
         if holder == self._identity or self._is_free(raw, holder):
             self._store.write(self._lease(raw, self._identity))
@@ -128,7 +128,7 @@ class Election:
 
     def _hold(self, began: float) -> None:
         if not self.leading:
-            log.info("this replica (%s) leads", self._identity)
+            log.info("this replica (%s) is the leader", self._identity)
         self.leading = True
         self._until = began + DURATION - MARGIN
 

@@ -20,7 +20,7 @@ _TOKEN: Final = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[\[{\]}]', re.DOTALL)
 
 
 def loads(payload: bytes) -> Any:
-    """The value. Raises ValueError for what is no JSON."""
+    """The value. Raises ValueError for what is not JSON."""
     try:
         return orjson.loads(payload)
     except ValueError:

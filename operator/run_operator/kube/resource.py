@@ -48,7 +48,7 @@ class Resource:
     ) -> str:
         """The URL path; without a namespace, the path of all namespaces.
 
-        Raises ValueError for what is no single part of a path: a name from a document must not lead to another namespace.
+        Raises ValueError for a text that is not a single part of a path: a name from a document must not lead to another namespace.
         """
         parts = [self.root]
         if namespace:
@@ -57,7 +57,7 @@ class Resource:
         parts += [part for part in (name, subresource) if part]
         for part in parts[1:]:
             if part in (".", "..") or not _PART.fullmatch(part):
-                raise ValueError(f"{part[:80]!r} is no name of an object")
+                raise ValueError(f"{part[:80]!r} is not a valid name of an object")
         return "/".join(parts)
 
 
@@ -68,7 +68,7 @@ ARTIFACTS: Final = Resource(GROUP, VERSION, ARTIFACT_PLURAL, "Artifact")
 DATAITEMS: Final = Resource(GROUP, VERSION, DATAITEM_PLURAL, "DataItem")
 MODELS: Final = Resource(GROUP, VERSION, MODEL_PLURAL, "Model")
 CONTAINER_IMAGES: Final = Resource(GROUP, VERSION, CONTAINER_IMAGE_PLURAL, "ContainerImage")
-MATERIALS: Final = (ARTIFACTS, DATAITEMS, MODELS, CONTAINER_IMAGES)
+CONTENT_ENTITIES: Final = (ARTIFACTS, DATAITEMS, MODELS, CONTAINER_IMAGES)
 """Entities whose content is in a file store or a registry."""
 RUNTIMES: Final = Resource(GROUP, VERSION, RUNTIME_PLURAL, "Runtime")
 CLUSTER_RUNTIMES: Final = Resource(

@@ -42,4 +42,4 @@ def asked_when_sent() -> aiohttp.TraceConfig:
 async def _ask(*_: Any) -> None:
     fence = _FENCE.get()
     if fence is not None and fence.allowance() <= 0:
-        raise FencedError("this replica is not the leader any more; nothing was sent")
+        raise FencedError("this replica is no longer the leader; the request was not sent")

@@ -32,10 +32,10 @@ class Trust:
         try:
             self._context.load_verify_locations(cadata=found.decode("ascii"))
         except (ssl.SSLError, ValueError) as error:
-            log.warning("cannot read the authority of the API server in %s: %s", self._path, error)
+            log.warning("cannot read the CA certificate of the API server in %s: %s", self._path, error)
             return
         self._held = found
-        log.info("the authority of the API server has changed: %s was read again", self._path)
+        log.info("the CA certificate of the API server has changed: %s was read again", self._path)
         self.renewed()
 
     def _read(self) -> bytes:

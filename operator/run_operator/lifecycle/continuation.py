@@ -1,4 +1,4 @@
-"""An attempt that was ended from outside: its pod is ended, then the next attempt begins.
+"""An attempt that was terminated from outside: its pod is ended, then the next attempt begins.
 
 The first write records the cause, before anything is ended. So the operator may be killed at any moment, and a
 Job that counts the pod as a success or as a failure changes nothing.
@@ -41,7 +41,7 @@ def interrupted(ctx: Context, job: JobView, cut: Interruption) -> Plan:
     failed = counted or any(pod.name == cut.pod and pod.phase == "Failed" for pod in ctx.witnesses)
     failures = max(
         0, job.facts.failed - bool(failed)
-    )  # it is no failure of the program, though its Job may count it
+    )  # it is not a failure of the program, though its Job may count it
     first = not ctx.draft.last_attempt.get("interruptedBy")
     ctx.draft.interrupted(cut.by, retries_used(ctx.run) + failures, counts=cut.began)
     if first:
@@ -110,7 +110,7 @@ def _ending(ctx: Context, cut: Interruption, *actions: Action) -> Plan:
             NO_ANSWER,
             (
                 f"interrupted: {cut.message}. Pod {pod.name} on node {pod.facts.node or '?'} has not confirmed its end within "
-                f"{ctx.run.policy.pod_termination_timeout} s, so the next attempt does not begin: the node may be dead. Delete the "
+                f"{ctx.run.policy.pod_termination_timeout} s, so the next attempt cannot begin: the node may be dead. Delete the "
                 "Node if it is gone for good, or stop and resume the Run if the pod surely does not write any more"
             ),
         )
@@ -166,5 +166,5 @@ def _known(ctx: Context) -> str:
     said = str(ctx.run.status.get("message") or "")
     return (
         said.removeprefix("interrupted: ").partition("; the next attempt")[0]
-        or "its pod was ended from outside"
+        or "its pod was terminated from outside"
     )

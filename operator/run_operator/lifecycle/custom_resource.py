@@ -64,7 +64,9 @@ def _ended(ctx: Context, what: CustomKind, raw: Mapping[str, Any] | None) -> Pla
     if raw is None:
         return None
     metadata = mapping(raw.get("metadata"))
-    stop.ending(ctx, f"waiting for {what.kind} {metadata.get('name')} and all that it owns to end")
+    stop.ending(
+        ctx, f"waiting for {what.kind} {metadata.get('name')} and all objects that it owns to be deleted"
+    )
     if _is_going(raw):
         return ctx.decided(wake_at=ctx.now + ENDING)
     gone = DeleteCustom(what, text(metadata.get("name")), text(metadata.get("uid")))

@@ -40,7 +40,7 @@ def unconfirmed(ctx: Context, job: JobView) -> Verdict | None:
     pod = ctx.lost[0]
     return Verdict(
         ACTIVE,
-        f"runPolicy.activeDeadlineSeconds is over; pod {pod.name} on node {pod.facts.node or '?'} has not confirmed its end: "
+        f"runPolicy.activeDeadlineSeconds is exceeded; pod {pod.name} on node {pod.facts.node or '?'} has not confirmed its end: "
         "the node may be dead, or the pod may still write",
     )
 
@@ -48,13 +48,13 @@ def unconfirmed(ctx: Context, job: JobView) -> Verdict | None:
 def expired(ctx: Context) -> Verdict | None:
     """The deadline that is over, for a Run whose program does not run; None: no deadline is over."""
     if (at := _pending_until(ctx)) is not None and ctx.now >= at:
-        why = ctx.run.status.get("message") or "its program did not begin to run"
-        return Verdict(PENDING, f"runPolicy.pendingDeadlineSeconds is over: {why}")
+        why = ctx.run.status.get("message") or "its program did not start"
+        return Verdict(PENDING, f"runPolicy.pendingDeadlineSeconds is exceeded: {why}")
     if (at := _active_until(ctx)) is not None and ctx.now >= at:
-        return Verdict(ACTIVE, "runPolicy.activeDeadlineSeconds is over")
+        return Verdict(ACTIVE, "runPolicy.activeDeadlineSeconds is exceeded")
     if (at := _wall_until(ctx)) is not None and ctx.now >= at:
         return Verdict(
-            ACTIVE, "runPolicy.activeDeadlineSeconds is over (WallClock: it counts stopped time too)"
+            ACTIVE, "runPolicy.activeDeadlineSeconds is exceeded (WallClock: it counts stopped time too)"
         )
     return None
 
@@ -64,7 +64,7 @@ def used_up(ctx: Context) -> Verdict | None:
     if child_kind(ctx.run) != "Job" or remaining(ctx.run.with_status(ctx.draft.current)) > 0:
         return None
     return Verdict(
-        ACTIVE, "runPolicy.activeDeadlineSeconds is used up by the attempts so far; raise it to go on"
+        ACTIVE, "runPolicy.activeDeadlineSeconds is used up by earlier attempts; raise it to continue"
     )
 
 

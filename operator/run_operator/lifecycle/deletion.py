@@ -69,7 +69,7 @@ def _what(ctx: Context, child: JobView | DeploymentView) -> str:
     if ctx.lost:
         return _lost(ctx)
     kind = child_kind(ctx.run).lower()
-    return f"if it stays, a finalizer holds it: kubectl get {kind} {child.name} -o yaml says which"
+    return f"if it is not deleted, a finalizer keeps it: kubectl get {kind} {child.name} -o yaml shows which"
 
 
 def _lost(ctx: Context) -> str:

@@ -24,8 +24,8 @@ def shown(ctx: Context) -> Plan:
     """Show the exported end of the Run, and its results."""
     exported = str(ctx.run.exported.get("state") or "")
     message = (
-        f"local_execution is true: it ran on its author's machine ({exported or 'no state'}), and nothing starts here; "
-        "to run it here, set local_execution to false"
+        f"local_execution is true: the Run ran on its author's machine ({exported or 'no state'}), and the operator starts nothing; "
+        "to run it in the cluster, set local_execution to false"
     )
     if exported in (State.COMPLETED, State.ERROR):
         ctx.draft.adopt_results(_returned(ctx))

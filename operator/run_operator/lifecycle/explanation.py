@@ -34,10 +34,10 @@ from run_operator.lifecycle.model import (
     SuspendRun,
 )
 
-NOTHING: Final = "nothing: the status says all there is"
+NOTHING: Final = "nothing: the status is up to date"
 _WAITS: Final = {
-    State.RUNNING: "its program to end, or for somebody to stop it",
-    State.STOPPED: "somebody to resume it (spec.suspend: false)",
+    State.RUNNING: "its program to end, or a user to stop it",
+    State.STOPPED: "a user to resume it (spec.suspend: false)",
 }
 
 
@@ -60,7 +60,7 @@ def _state(run: Run) -> str:
     attempt = run.status.get("attempt")
     parts = [str(said), f"attempt {attempt}" if attempt else "no attempt yet"]
     if run.status.get("observedGeneration") not in (None, NOT_SEEN, run.generation):
-        parts.append("its latest change was not looked at yet")
+        parts.append("the operator has not read its latest change yet")
     if run.suspend:
         parts.append("asked to be stopped")
     if run.deleting:
@@ -93,7 +93,7 @@ def _seen(observed: Observed) -> Iterator[str]:
     for said in observed.said:
         yield f"Event {said.reason}, {said.ago:.0f} s ago: {said.message}"
     if not (observed.job or observed.deployment or observed.pods or observed.steps):
-        yield "no Job, no Deployment and no pod of it"
+        yield "it has no Job, no Deployment and no pod"
 
 
 def _not_begun(run: Run) -> Iterator[str]:
@@ -104,7 +104,7 @@ def _not_begun(run: Run) -> Iterator[str]:
         if not node.get("run_id"):
             before = ", ".join(titles.get(name, name) for name in node.get("after") or ())
             yield f"step {text(node.get('display_name'))}: no Run yet" + (
-                f"; it comes after {before}" if before else ""
+                f"; it starts after {before}" if before else ""
             )
 
 
@@ -135,7 +135,7 @@ def _pod(pod: PodView) -> str:
 def _steps(run: Run, made: Plan) -> Iterator[str]:
     """The actions of the plan, in order."""
     if made.reread:
-        yield "read its children from the API server, since what is known of them may be old, and decide again"
+        yield "read its children from the API server, since those in memory may be old, and decide again"
     if made.returned:
         yield f"read what its steps returned ({', '.join(made.returned)}), and decide again"
     if made.load is not None:

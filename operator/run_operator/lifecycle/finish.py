@@ -52,25 +52,25 @@ def _verdict(ctx: Context) -> tuple[str, str]:
     logged = ctx.run.metrics
     silent = logged.open_writers + logged.lost_writers
     if ctx.observed.uncommitted:
-        return conditions.WRITER_LOST, f"the last values could not be written within {UNCOMMITTED:g} s"
+        return conditions.WRITER_LOST, f"the last values could not be stored within {UNCOMMITTED:g} s"
     if silent:
         return (
             conditions.WRITER_LOST,
-            f"{silent} of the processes that logged ended without saying so: their last values may be missing",
+            f"{silent} of the processes that logged metrics ended without a last batch: their last values may be missing",
         )
     if logged.refused:
         return (
             conditions.LIMIT_REACHED,
-            f"{logged.refused} values were refused: the budget, or the number of metrics a Run may have, is used up",
+            f"{logged.refused} values were refused: the budget of metrics, or the number of metrics that a Run can have, is used up",
         )
     if logged.thinned:
         return (
             conditions.DECIMATED,
-            "not every value is in the lists; count, min, max, sum and last in metricsInfo are of all of them",
+            "not every value is in the lists; count, min, max, sum and last in metricsInfo include all values",
         )
     return (
         conditions.ALL_POINTS,
-        "every value that arrived is in status.metrics, and no process is known to have ended with more",
+        "status.metrics has every value that arrived, and no process is known to have ended with unsent values",
     )
 
 
@@ -128,8 +128,8 @@ def after_the_end(ctx: Context, *marks: Action) -> Plan:
         if not ctx.run.declared_by:
             return Plan(actions=(DeleteRun(ctx.run.uid),))
         message = (
-            f"its time to live is over, and it is kept: {ctx.run.declared_by} would apply it again, and so it would start "
-            "again; remove it from there"
+            f"ttlSecondsAfterFinished is exceeded, but the Run is not deleted: {ctx.run.declared_by} would apply it again, and it would start "
+            "again; remove the Run there"
         )
         ctx.draft.event("KeptFinished", message)
         expiry = None

@@ -28,7 +28,7 @@ class Answer(Enum):
 
 
 def no_pod_left(ctx: Context, job: JobView) -> Answer:
-    """The answer about the Job of the current attempt; pods that count as lost are no writers."""
+    """The answer about the Job of the current attempt; pods that count as lost are not writers."""
     suspended = job.condition("Suspended")
     if ctx.writers or not (suspended or job.decided):
         return Answer.NO

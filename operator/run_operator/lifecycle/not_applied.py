@@ -32,7 +32,7 @@ def reported(ctx: Context) -> Context:
     if found:
         ctx.draft.condition(conditions.NOT_APPLIED, status=True, reason=REASON, message="; ".join(found))
     elif known:
-        message = "every field of the document is used"
+        message = "the operator uses every field of the document"
         ctx.draft.condition(conditions.NOT_APPLIED, status=False, reason=ALL_USED, message=message)
     return ctx
 

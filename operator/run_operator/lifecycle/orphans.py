@@ -27,7 +27,7 @@ def await_pods(ctx: Context) -> Plan:
     if ctx.now < at:
         return replace(made, wake_at=at if made.wake_at is None else min(at, made.wake_at))
     pods = ", ".join(sorted(pod.name for pod in ctx.writers if not pod.facts.deleting)[:3])
-    text = f"its Job or Deployment was deleted without pod {pods}: the operator ends it"
+    text = f"its Job or Deployment was deleted, but pod {pods} was not: the operator deletes it"
     ctx.draft.event("OrphanEnded", text, warning=True)
     return ctx.decided(*ends(ctx), wake_at=made.wake_at)
 

@@ -62,7 +62,7 @@ def _begin(ctx: Context) -> Plan:
         return finish.impossible(
             ctx,
             deadlines.ACTIVE,
-            "runPolicy.activeDeadlineSeconds is used up by the attempts so far; raise it to go on",
+            "runPolicy.activeDeadlineSeconds is used up by earlier attempts; raise it to continue",
         )
     start.count(ctx)
     resolution.record(ctx)
@@ -108,7 +108,7 @@ def _failing(ctx: Context, seen: Progress) -> Plan:
     """Those under way end first; nothing of the pipeline is left running then but services."""
     if seen.under_way:
         left = named(seen.under_way)
-        return _running(ctx, f"{seen.failed}; the pipeline ends when the steps under way have ended: {left}")
+        return _running(ctx, f"{seen.failed}; the pipeline ends when its running steps have ended: {left}")
     return finish.finished(ctx, JobOutcome("FAILED", seen.reason or FAILED, seen.failed))
 
 
@@ -185,7 +185,7 @@ def _sealed(ctx: Context) -> Verdict | None:
 def _expired(ctx: Context) -> Verdict | None:
     at = _until(ctx)
     if at is not None and ctx.now >= at:
-        return Verdict(deadlines.ACTIVE, "runPolicy.activeDeadlineSeconds is over")
+        return Verdict(deadlines.ACTIVE, "runPolicy.activeDeadlineSeconds is exceeded")
     return deadlines.expired(ctx)
 
 

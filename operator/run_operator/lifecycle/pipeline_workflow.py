@@ -51,7 +51,7 @@ def _unbuilt(ctx: Context, name: str) -> Source | Plan:
         return Source(create=build_run(ctx.run), message="building the workflow")
     if not ctx.observed.fresh:
         return Plan(reread=True)
-    gone = f"Run {name}, which held the workflow, was deleted: nobody knows any more what the steps are"
+    gone = f"Run {name}, which stored the workflow, was deleted: the steps of the pipeline are unknown"
     return finish.finished(ctx, JobOutcome("FAILED", BUILD_GONE, gone))
 
 
@@ -85,7 +85,7 @@ def _parsed(known: str) -> Workflow:
     try:
         data = base64.b64decode(encoded, validate=False)
     except (binascii.Error, ValueError) as error:
-        raise InvalidPipelineError(where, "is no base64") from error
+        raise InvalidPipelineError(where, "is not base64") from error
     if not data:
         raise InvalidPipelineError(where, "holds no workflow")
     return parse(data, project)

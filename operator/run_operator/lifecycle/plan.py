@@ -88,20 +88,9 @@ def _decided(ctx: Context) -> Plan:
         is_first = ctx.is_new and child_kind(ctx.run) not in (CUSTOM_CHILD, STEPS)
         return first_attempt.begin(ctx) if is_first else _next_step(not_applied.reported(ctx))
     except UnresolvedError as error:
-        return resolution.wait(_uncounted(ctx), error)
+        return resolution.wait(ctx, error)
     except WorkloadError as error:
         return mending.cannot(ctx, error)
-
-
-def _uncounted(ctx: Context) -> Context:
-    """Without the attempt that this step has counted: the builder of its kind lacks something, so it does not begin."""
-    if not ctx.draft.attempt or ctx.draft.attempt == ctx.run.status.get("attempt"):
-        return ctx
-    draft = StatusBuilder(ctx.run, ctx.now)
-    found = replace(ctx, draft=draft)
-    if draft.state in FINAL:
-        mending.reopen(found)
-    return found
 
 
 def _never_began(ctx: Context) -> bool:

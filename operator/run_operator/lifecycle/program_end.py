@@ -117,7 +117,7 @@ def _await_verdict(ctx: Context, finished: float, seen: JobOutcome) -> Plan:
     """Wait for the Job's verdict, which comes with an event; report it when the verdict does not come."""
     if ctx.now < finished + CONTROLLER:
         return Plan(wake_at=finished + CONTROLLER)
-    message = f"{seen.message}; the Job controller has drawn no conclusion from it yet"
+    message = f"{seen.message}; the Job controller has not updated the Job yet"
     ctx.draft.become(ctx.draft.state, message)
     return ctx.decided(wake_at=ctx.now + AGAIN)
 
@@ -127,7 +127,7 @@ def _retry(ctx: Context, seen: JobOutcome) -> Plan:
     pod = next((p for p in ctx.observed.live_pods if p.name == seen.pod_name), None)
     if pod is None or pod.facts.deleting:
         return ctx.decided(wake_at=ctx.next_loss or ctx.now + AGAIN)
-    message = f"{seen.message}; {_keepers(seen)} keeps the pod running: it is ended, and the Job begins again"
+    message = f"{seen.message}; {_keepers(seen)} keeps the pod running: the operator deletes the pod, and the Job creates another one"
     ctx.draft.event(KEPT, message, warning=True)
     ctx.draft.become(ctx.draft.state, message)
     return ctx.decided(DeletePod(pod.name, pod.uid), wake_at=ctx.now + AGAIN)
@@ -147,7 +147,7 @@ def _decide(ctx: Context, job: JobView, seen: JobOutcome, finished: float) -> Pl
     reason = "CompletionsReached" if good else known or "BackoffLimitExceeded"
     draft.end_attempt(reason, message, seen.exit_code, seen.pod_name, finished)
     if seen.kept_by:
-        message = f"{message}; {_keepers(seen)} keeps the pod running: it is ended"
+        message = f"{message}; {_keepers(seen)} keeps the pod running: the operator deletes the pod"
         draft.event(KEPT, message, warning=True)
     draft.become(State.RUNNING, message)
     draft.condition(conditions.RUNNING, status=False, reason=ENDED, message=message)

@@ -16,11 +16,11 @@ from run_operator.lifecycle import deadlines
 from run_operator.lifecycle.context import Context, record_stop
 from run_operator.lifecycle.model import Plan, RunEvent
 from run_operator.resolution.resolve import resolve
-from run_operator.workloads.builder import child_kind
+from run_operator.workloads.builder import child_kind, setting_lacks
 from run_operator.workloads.fields import UnresolvedError, WorkloadError
 
 NOT_GENUINE: Final = "RecordNotGenuine"
-FORGED: Final = "what status.resolved says was not written by this operator and is not used"
+FORGED: Final = "status.resolved was not written by this operator and is ignored"
 
 
 def resolved(ctx: Context) -> Context:
@@ -29,6 +29,8 @@ def resolved(ctx: Context) -> Context:
     if found.run.translation is None and ctx.observed.deployment and child_kind(found.run) == "Job":
         # Its Runtime is gone, and the record of it is not there or not genuine: what runs is a service all the same.
         found = replace(found, run=replace(found.run, translation=Translation("container+deploy")))
+    if found.error is None:
+        found = replace(found, error=setting_lacks(found.run, ctx.options))
     return replace(ctx, run=found.run, resolution=found, document=ctx.run.spec)
 
 
@@ -51,7 +53,7 @@ def record(ctx: Context) -> None:
 
 def forgery(ctx: Context, attempt: int) -> tuple[RunEvent, ...]:
     """The Event about a record that is not the operator's; none if there is no such record."""
-    text = f"{FORGED}; attempt {attempt} starts with what is there now"
+    text = f"{FORGED}; attempt {attempt} uses the objects that exist now"
     return (RunEvent("Warning", NOT_GENUINE, text),) if ctx.resolution.is_forged else ()
 
 
@@ -72,7 +74,7 @@ def report(ctx: Context) -> ResolutionOutcome:
     found, before = ctx.resolution, _condition(ctx)
     if isinstance(found.error, UnresolvedError):
         _missing(ctx, found.error)
-        return ResolutionOutcome(f"; it would have to wait: {found.error}", _condition(ctx) != before)
+        return ResolutionOutcome(f"; it would wait: {found.error}", _condition(ctx) != before)
     if found.error:
         if ctx.draft.attempt == 0:
             raise found.error

@@ -29,10 +29,10 @@ def shown(ctx: Context) -> Plan:
     if mark is None:
         return Plan()
     ctx.draft.restored(mark.attempt)
-    lost = "; its metrics were not restored: they are in the backup" if mark.metrics else ""
+    lost = "; its metrics were not restored; the backup has them" if mark.metrics else ""
     message = (
         f"{mark.state} at {mark.time} ({mark.reason}) as the Run with uid {mark.uid} in namespace {mark.namespace}, and "
-        f"restored from there: it is not started again{lost}. To execute it again, delete it and apply it without the "
+        f"was restored from there: the operator does not start it again{lost}. To execute it again, delete it and apply it without the "
         f"annotation {ANNOTATION_FINISHED}"
     )
     ctx.draft.event(REASON, message)

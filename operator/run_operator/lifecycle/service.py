@@ -51,7 +51,7 @@ def with_deployment(ctx: Context, deployment: DeploymentView) -> Plan:
 def _down(ctx: Context, deployment: DeploymentView) -> Plan:
     """Scale to no pods; once none is left, start again if the Run should run."""
     if deployment.replicas:
-        stop.ending(ctx, "asked the Deployment to end its pods")
+        stop.ending(ctx, "scaled the Deployment to 0")
         return ctx.decided(ScaleChild(deployment.name, deployment.uid, 0))
     if ctx.writers or deployment.busy(len(ctx.lost)):
         return stop.await_pods(ctx)
@@ -95,7 +95,7 @@ def _address(ctx: Context, deployment: DeploymentView) -> tuple[ServiceView | No
     if deployment.facts.digest != digest(ctx.run.spec):
         ctx.draft.event(
             "NotApplied",
-            "an edit made while the service runs, of more than its replicas, counts from the next attempt: "
+            "the document was edited while the service runs; except for replicas, the change takes effect with the next attempt: "
             "stop and resume the Run to apply it",
             warning=True,
         )
@@ -114,7 +114,7 @@ def _scaled(ctx: Context, deployment: DeploymentView, wanted: int) -> tuple[Scal
     if ctx.run.status.get("observedGeneration") == ctx.run.generation:
         ctx.draft.event(
             "ReplicasReset",
-            f"somebody else set the replicas of Deployment {deployment.name} to {deployment.replicas}; they are {wanted} "
+            f"another client set the replicas of Deployment {deployment.name} to {deployment.replicas}; the operator set them to {wanted} "
             f"again. Change spec.spec.replicas of the Run (kubectl scale run {ctx.run.name}), and point an autoscaler at the Run",
             warning=True,
         )
@@ -164,7 +164,7 @@ def _address_lost(ctx: Context, wanted: Mapping[str, Any]) -> Plan:
         name = wanted["metadata"]["name"]
         ctx.draft.event(
             "ServiceDeleted",
-            f"Service {name} was deleted: it is created again, with another address",
+            f"Service {name} was deleted: the operator creates it again, with another address",
             warning=True,
         )
     return ctx.decided(CreateService(wanted))

@@ -114,9 +114,7 @@ def held(ctx: Context) -> Plan:
         draft.condition(conditions.QUEUED, status=True, reason=QUEUED, message=message)
     else:
         reason = HELD
-        message = (
-            "somebody suspended its Job, which waits now; set suspend of the Job to false to let it go on"
-        )
+        message = "another client suspended its Job; to continue, set spec.suspend of the Job to false"
     if draft.state == State.RUNNING:
         draft.event(reason, message)
     draft.become(State.PENDING, message)
@@ -150,7 +148,7 @@ def adopt(ctx: Context, child: JobView | DeploymentView) -> None:
 
 
 def adopt_pods(ctx: Context) -> Context:
-    """The same when the Job is gone already and only its pods are left."""
+    """The same when the Job is already deleted and only its pods are left."""
     pods = [pod for pod in ctx.observed.live_pods if pod.attempt > ctx.draft.attempt]
     if pods:
         last = max(pods, key=lambda pod: pod.attempt)

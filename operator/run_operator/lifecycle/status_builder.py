@@ -182,7 +182,7 @@ class StatusBuilder:
         return int(self._status.get("interruptions") or 0)
 
     def interrupted(self, by: str, retries: int, *, counts: bool) -> None:
-        """Record that the current attempt was ended from outside; `retries`: how many are used up, this attempt included."""
+        """Record that the current attempt was terminated from outside; `retries`: how many are used up, this attempt included."""
         attempts = list(self._status.get("attempts", ()))
         if not attempts or attempts[-1].get("interruptedBy") or attempts[-1].get("endTime"):
             return
@@ -228,7 +228,7 @@ class StatusBuilder:
         self._status["conditions"] = [
             c for c in self._status.get("conditions", ()) if c.get("type") not in ended
         ]
-        self.become(State.CREATED, "the document was edited after an ERROR, and is looked at again")
+        self.become(State.CREATED, "the document was edited after an ERROR; the operator checks it again")
 
     def adopt(self, number: int, began: float | None = None) -> None:
         """Add an attempt that the status does not have: its child was created first, or the status was lost."""

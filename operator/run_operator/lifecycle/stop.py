@@ -29,10 +29,10 @@ def stop(ctx: Context, job: JobView) -> Plan:
     """End the pods of the current attempt. A stop that has begun is finished, even if `suspend` becomes false meanwhile."""
     if ctx.run.queue:
         # A queue would only admit a suspended Job again, so its label is removed.
-        ending(ctx, "asked the cluster to end the Job")
+        ending(ctx, "the operator deleted the Job")
         return ctx.decided(DeleteChild(job.name, job.uid, version=job.resource_version))
     if not job.suspend and not job.over:
-        ending(ctx, "asked the Job to end its pods")
+        ending(ctx, "suspended the Job, which ends its pods")
         return ctx.decided(SuspendChild(job.name, job.uid))
     return _remove_forgotten(ctx, job) if _is_forgotten(ctx, job) else _await_end(ctx, job)
 
@@ -66,7 +66,7 @@ def _is_forgotten(ctx: Context, job: JobView) -> bool:
 
 def end_leftover(ctx: Context, leftover: JobView) -> Plan:
     """Delete the Job of an earlier attempt that somebody unsuspended, before anything else begins."""
-    ending(ctx, f"Job {leftover.name} belongs to an earlier attempt and is removed")
+    ending(ctx, f"Job {leftover.name} belongs to an earlier attempt; the operator deletes it")
     return ctx.decided(DeleteChild(leftover.name, leftover.uid))
 
 
@@ -117,8 +117,8 @@ def _wrong(ctx: Context, missing: resolution.ResolutionOutcome) -> resolution.Re
         resolution.require(ctx)
         validate(ctx.run, ctx.options)
     except WorkloadError as error:
-        ctx.draft.event(error.reason, f"it cannot start like this: {error}", warning=True)
-        return resolution.ResolutionOutcome(f"; it cannot start like this: {error}", news=True)
+        ctx.draft.event(error.reason, f"the document has a mistake: {error}", warning=True)
+        return resolution.ResolutionOutcome(f"; the document has a mistake: {error}", news=True)
     return resolution.ResolutionOutcome(news=True)
 
 

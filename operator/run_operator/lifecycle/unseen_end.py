@@ -70,7 +70,7 @@ def finished_without_job(ctx: Context) -> Plan | None:
 
 
 def _outcome(verdict: Said, decided: float) -> JobOutcome:
-    gone = f"its Job said so at {stamp(decided)} and was deleted; nobody saw how its program ended"
+    gone = f"its Job reported this at {stamp(decided)} and was deleted; the operator did not see how its program ended"
     if verdict.reason == COMPLETED:
         return JobOutcome("SUCCEEDED", "CompletionsReached", f"completed: {gone}", finished_at=decided)
     return JobOutcome("FAILED", verdict.reason, f"{verdict.message}: {gone}", finished_at=decided)
@@ -96,7 +96,7 @@ def _killed(ctx: Context, decided: float) -> float | None:
 
 def _interruption(killed: float) -> Interruption:
     message = (
-        f"a pod of its Job was asked to end at {stamp(killed)} and is gone; nobody saw how its program ended, so its work "
-        "may not be done"
+        f"a pod of its Job was asked to end at {stamp(killed)} and is gone; the operator did not see how its program ended, so its work "
+        "may be incomplete"
     )
     return Interruption(POD_DELETED, message, "", began=True, exit_code=None, finished_at=None)

@@ -102,7 +102,7 @@ class Archiver:
             try:
                 await self._writer.store.load()
             except KubeError as error:
-                log.warning("cannot list the kept logs: %s; trying again in %g s", error, pause)
+                log.warning("cannot list the RunLogs: %s; the operator tries again in %g s", error, pause)
                 await asyncio.sleep(pause)
                 pause = min(LONGEST_PAUSE, 2 * pause)
             else:

@@ -92,7 +92,7 @@ class PodLogFollower:
             except Exception:
                 # See the reader.
                 where = f"{one.pod.namespace}/{one.pod.name}"
-                log.exception("a log could not be followed", extra={"pod": where})
+                log.exception("the operator could not follow a log", extra={"pod": where})
                 self._progress.finish(one.target)
             finally:
                 self._followed.pop(one.target, None)

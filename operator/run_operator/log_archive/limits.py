@@ -28,7 +28,7 @@ class ArchiveLimits:
     reads: int = 8
     """Logs read at once."""
     queued: int = 20_000
-    """Ended containers in the queue."""
+    """Ended containers whose logs wait to be read."""
     remembered: int = 50_000
     """Containers remembered as done."""
     read_seconds: float = 15.0

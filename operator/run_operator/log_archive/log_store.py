@@ -174,9 +174,9 @@ class LogStore:
             try:
                 await self._api.delete(RUN_LOGS, entry.namespace, entry.name, entry.uid)
             except (NotFoundError, ConflictError):
-                log.debug("RunLog %s/%s is gone already", entry.namespace, entry.name)
+                log.debug("RunLog %s/%s is already deleted", entry.namespace, entry.name)
             except (KubeError, FencedError) as error:
-                log.warning("cannot delete a RunLog beyond its share: %s", error)
+                log.warning("cannot delete a RunLog that is over the limit: %s", error)
                 continue
             else:
                 self._counters.dropped(share)

@@ -47,9 +47,7 @@ class Reader:
     def offer(self, target: Target, pod: PodView) -> None:
         """Queue the container."""
         if len(self) >= self._limits.queued:
-            self._progress.lose(
-                target, pod, LostError("busy", "more containers ended at once than can be read")
-            )
+            self._progress.lose(target, pod, LostError("busy", "too many containers ended at the same time"))
             return
         self._progress.begin(target)
         self._waiting[target] = pod
@@ -71,7 +69,7 @@ class Reader:
                 await self._read(target, self._view(pod))
             except Exception:
                 # A bug about one log must not stop the others, as in the follower.
-                log.exception("a log could not be kept", extra={"pod": f"{pod.namespace}/{pod.name}"})
+                log.exception("a log could not be stored", extra={"pod": f"{pod.namespace}/{pod.name}"})
                 self._progress.finish(target)
 
     async def _read(self, target: Target, pod: PodView) -> None:

@@ -11,20 +11,20 @@ class ArchiveTelemetry:
     """Registers in the operator's own registry."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        self._kept = Counter("run_operator_logs_kept", "Container logs that were kept.", registry=registry)
+        self._kept = Counter("run_operator_logs_kept", "Container logs that were stored.", registry=registry)
         self._kept_bytes = Counter(
-            "run_operator_logs_kept_bytes", "Compressed bytes of kept logs.", registry=registry
+            "run_operator_logs_kept_bytes", "Compressed bytes of stored logs.", registry=registry
         )
         self._lost = Counter(
             "run_operator_logs_lost",
-            "Logs that were not kept: unreachable (the node did not answer), addressless (the node has no address), "
-            "gone (the pod was gone), busy (too many at once), refused (by the API server).",
+            "Logs that were not stored: unreachable (the node did not answer), addressless (the node has no address), "
+            "gone (the pod was gone), busy (too many at the same time), refused (by the API server).",
             ["reason"],
             registry=registry,
         )
         self._dropped = Counter(
             "run_operator_logs_dropped",
-            "Kept logs that were deleted because a share was full: run, namespace or cluster.",
+            "Stored logs that were deleted because a limit was reached: run, namespace or cluster.",
             ["share"],
             registry=registry,
         )
@@ -48,8 +48,8 @@ class ArchiveTelemetry:
     ) -> None:
         """Export these gauges, read at scrape time."""
         for name, text, read in (
-            ("waiting", "Ended containers in the queue.", waiting),
-            ("followed", "Containers being followed.", followed),
-            ("stored_bytes", "Compressed bytes of all kept logs, as far as known.", stored),
+            ("waiting", "Ended containers whose logs wait to be read.", waiting),
+            ("followed", "Containers whose logs are followed.", followed),
+            ("stored_bytes", "Compressed bytes of all stored logs, as far as known.", stored),
         ):
             Gauge(f"run_operator_logs_{name}", text, registry=self._registry).set_function(read)

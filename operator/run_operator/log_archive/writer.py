@@ -99,11 +99,13 @@ class LogWriter:
     def lost(self, pod: PodView, error: LostError) -> None:
         """Count a lost log, and write one Event a Run."""
         self._counters.lost(error.reason)
-        log.debug("log of pod %s/%s is not kept: %s", pod.namespace, pod.name, error)
+        log.debug("the log of pod %s/%s is not stored: %s", pod.namespace, pod.name, error)
         run = self._cluster.owner(pod)
         if run is None or run.deleting or error.reason == SILENT or not self._first(run.uid):
             return
-        self._say(run, "LogsNotKept", f"a log of attempt {pod.attempt} (pod {pod.name}) is not kept: {error}")
+        self._say(
+            run, "LogsNotKept", f"a log of attempt {pod.attempt} (pod {pod.name}) is not stored: {error}"
+        )
 
     def _first(self, run_uid: str) -> bool:
         if run_uid in self._reported:

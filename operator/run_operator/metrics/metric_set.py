@@ -109,7 +109,7 @@ class MetricSet:
             return
         self.refused += sum(len(_appended(op, None) or ()) for op in ops if op.key in set(rejected))
         if many >= MAX_KEYS:
-            why = f"metric {rejected[0]!a} does not fit: a Run has at most {MAX_KEYS} metrics"
+            why = f"metric {rejected[0]!a} does not fit: a Run can have at most {MAX_KEYS} metrics"
         else:
             why = (
                 f"metric {rejected[0]!a} does not fit: all metrics of a Run may use {limits.budget} bytes of its "
@@ -178,7 +178,7 @@ class MetricSet:
         elif not op.overwrite:
             there.ignored += 1
             kind = "list" if isinstance(there, Series) else "value"
-            return f"{op.key!a} already has a {kind}, which is kept; set overwrite to replace it"
+            return f"{op.key!a} already has a {kind}; set overwrite to replace it"
         elif isinstance(there, Single):
             there.set(op.value)
         else:

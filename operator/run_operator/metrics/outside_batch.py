@@ -58,7 +58,7 @@ def from_object(raw: JSON) -> OutsideBatch:
     metadata, spec = mapping(raw.get("metadata")), mapping(raw.get("spec"))
     ops, run = spec.get("ops"), text(spec.get("run"))
     if not _NAME.fullmatch(run):
-        raise MalformedError(f"spec.run: {run[:60]!a} is no name of a Run")
+        raise MalformedError(f"spec.run: {run[:60]!a} is not a valid name of a Run")
     return OutsideBatch(
         Key(text(metadata.get("namespace")), run),
         text(spec.get("runUID")),
@@ -88,9 +88,9 @@ def notes(raw: JSON) -> list[str]:
 def advice(namespace: str, refused: str) -> str:
     """Advice for a caller that may create none, by the words of the API server."""
     if "quota" in refused:
-        return "The operator deletes those that are stored: try again in a moment"
+        return "The operator deletes MetricBatches when it has stored them: try again in a moment"
     return (
-        "The administrator of the cluster can allow it: "
+        "An administrator of the cluster can allow it: "
         f"kubectl create rolebinding log-metrics -n {namespace} --clusterrole=run-operator-metrics --user=..."
     )
 

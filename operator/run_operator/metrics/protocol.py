@@ -40,7 +40,7 @@ class GapError(RefusedBatchError):
     status = 409
 
     def __init__(self, expected: int) -> None:
-        super().__init__(f"the batch with seq {expected} comes next", expected=expected)
+        super().__init__(f"the next batch must have seq {expected}", expected=expected)
 
 
 class ClosedError(RefusedBatchError):
@@ -134,7 +134,7 @@ def read(body: bytes) -> Batch:
     raw = _mapping(_json(body), "the body")
     unknown = raw.keys() - _FIELDS
     if unknown:
-        raise MalformedError(f"unknown field {_shown(min(unknown))}; known are {', '.join(sorted(_FIELDS))}")
+        raise MalformedError(f"unknown field {_shown(min(unknown))}; use {', '.join(sorted(_FIELDS))}")
     writer, seq = _writer(raw.get("writer")), _optional_number(raw, "seq", 1)
     ops, end = raw.get("ops", []), raw.get("end", False)
     if not isinstance(ops, list):
@@ -163,7 +163,7 @@ def _constant(name: str) -> NoReturn:
 
 def _ops(raw: list[Any]) -> tuple[Op, ...]:
     if len(raw) > MAX_OPS:
-        raise UnacceptableError(f"{len(raw)} operations in a batch; {MAX_OPS} are allowed")
+        raise UnacceptableError(f"{len(raw)} operations in a batch; at most {MAX_OPS} are allowed")
     ops, values = [], 0
     for at, item in enumerate(raw):
         op = _op(_mapping(item, f"ops[{at}]"), f"ops[{at}]")

@@ -77,7 +77,7 @@ class Watermarks:
         found = next(filter(settled, self.ended), None) or next(filter(gone, self.writers), None)
         if found is None:
             raise CrowdedError(
-                f"{MAX_WRITERS} processes of this Run already write metrics: end some of them, or let one process write for all"
+                f"{MAX_WRITERS} processes of this Run write metrics, which is the limit: let one process log for all"
             )
         return found
 

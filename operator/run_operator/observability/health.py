@@ -47,11 +47,11 @@ class Health:
         """
         found = []
         if not self.standby and self.queue_oldest_age() > MAX_QUEUE_AGE:
-            found.append(f"a Run has waited {self.queue_oldest_age():.0f} s for a worker")
+            found.append(f"a Run has been waiting for a worker for {self.queue_oldest_age():.0f} s")
         if self.clock() - self._last_beat > MAX_LAG:
             found.append("the event loop is blocked")
         if self.clock() - self._last_sweep > 3 * self.sweep_every + 60:
-            found.append("the last resync is too long ago")
+            found.append("the last resync was too long ago")
         return found
 
     def unready(self) -> list[str]:

@@ -12,7 +12,7 @@ def process_registry(program: str) -> CollectorRegistry:
     registry = CollectorRegistry()
     ProcessCollector(registry=registry)
     build = Gauge(
-        f"{program}_build_info", "Always 1; the version is a label.", ["version"], registry=registry
+        f"{program}_build_info", "Always 1; the label has the version.", ["version"], registry=registry
     )
     build.labels(__version__).set(1)
     return registry

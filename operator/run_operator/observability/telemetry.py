@@ -37,13 +37,13 @@ class OperatorTelemetry:
         self.registry = process_registry("run_operator")
         self._reconciles = Counter(
             "run_operator_reconciles",
-            "Reconciles by how they ended: done, conflict, transient, throttled, fenced, error, bug.",
+            "Reconciles by outcome: done, conflict, transient, throttled, fenced, error, bug.",
             ["result"],
             registry=self.registry,
         )
         self._seconds = Histogram(
             "run_operator_reconcile_seconds",
-            "Wall time of one reconcile, with its API requests.",
+            "Duration of one reconcile, with its requests to the API server.",
             buckets=BUCKETS,
             registry=self.registry,
         )
@@ -120,24 +120,33 @@ class _Gauges(Collector):
     def collect(self) -> Iterable[GaugeMetricFamily]:
         read = self._readings
         yield _one("run_operator_queue_depth", "Runs waiting for a worker.", read.queue_depth())
-        yield _one("run_operator_queue_delayed", "Runs waiting for a point in time.", read.queue_delayed())
+        yield _one(
+            "run_operator_queue_delayed",
+            "Runs that the operator looks at again at a set time.",
+            read.queue_delayed(),
+        )
         yield _one(
             "run_operator_queue_oldest_seconds",
             "Age of the oldest Run in the queue.",
             read.queue_oldest_age(),
         )
-        yield _one("run_operator_processing", "Runs being worked on.", read.processing())
+        yield _one("run_operator_processing", "Runs that workers are reconciling.", read.processing())
         yield _one("run_operator_events_queued", "Kubernetes Events not written yet.", read.events_queued())
-        yield _one("run_operator_loop_lag_seconds", "Worst recent delay of the event loop.", read.loop_lag())
+        yield _one(
+            "run_operator_loop_lag_seconds", "Longest recent delay of the event loop.", read.loop_lag()
+        )
         yield _one(
             "run_operator_leading",
-            "1: this replica carries out what is decided; 0: it waits.",
+            "1: this replica is the leader; 0: it waits for the Lease.",
             read.leading(),
         )
-        yield _many("run_operator_stored", "Objects held, by kind.", "kind", read.stored())
+        yield _many("run_operator_stored", "Objects in memory, by kind.", "kind", read.stored())
         yield _many("run_operator_runs", "Runs by state.", "state", read.runs_by_state())
         yield _many(
-            "run_operator_watch_age_seconds", "Time since the last event.", "resource", read.watch_age()
+            "run_operator_watch_age_seconds",
+            "Seconds since the last event of a watch stream.",
+            "resource",
+            read.watch_age(),
         )
 
 

@@ -27,7 +27,7 @@ def checked(fields: dict[str, Any]) -> str:
         fields.pop(name, None)
     for name in (*FORBIDDEN, *IDENTITY):
         if not is_empty(fields.get(name)):
-            return f"{name} cannot be set by a step: write it into the function"
+            return f"{name} cannot be set for a step: set it in the function"
     return ""
 
 

@@ -89,7 +89,8 @@ def parameters(run: Run, workflow: Workflow) -> dict[str, str]:
     if unknown := sorted(set(given) - set(found)):
         known = ", ".join(found) or "none"
         raise InvalidSpecError(
-            f"spec.spec.parameters.{str(unknown[0])[:80]}", f"is no parameter of the workflow; it has {known}"
+            f"spec.spec.parameters.{str(unknown[0])[:80]}",
+            f"is not a parameter of the workflow; its parameters are {known}",
         )
     for name, value in found.items():
         if value is None:
@@ -108,7 +109,9 @@ def returned(step: Step, status: Mapping[str, Any]) -> dict[str, str]:
     for name in step.outputs:
         if name not in found:
             has = ", ".join(sorted(found))[:300] or "none"
-            raise WorkloadError("OutputMissing", f"step {step.title} has no output {name}; it has {has}")
+            raise WorkloadError(
+                "OutputMissing", f"step {step.title} has no output {name}; its outputs are {has}"
+            )
         if len(found[name]) > MAX_VALUE:
             raise WorkloadError(
                 "OutputMissing",
@@ -123,7 +126,7 @@ def _of_pipeline(step: Step, inside: str, given: Mapping[str, str], outputs: Out
     match = OF_STEP.fullmatch(inside)
     found = outputs.get(match[1], {}).get(match[2]) if match else None
     if found is None:
-        raise WorkloadError("OutputMissing", f"step {step.title} needs {inside}, which is not there")
+        raise WorkloadError("OutputMissing", f"step {step.title} needs {inside}, which does not exist")
     return found
 
 

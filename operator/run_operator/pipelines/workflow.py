@@ -141,7 +141,7 @@ class _Reader:
                 yield self._step(i + 1, task, _dependencies(task))
             return
         if "steps" not in entry:
-            raise InvalidPipelineError(where, "is the entrypoint, and neither a DAG nor a list of steps")
+            raise InvalidPipelineError(where, "is the entrypoint, but is neither a DAG nor a list of steps")
         _only(entry, where, "name", "steps")
         before: tuple[str, ...] = ()
         number = 0
@@ -192,7 +192,7 @@ class _Reader:
             case _:
                 raise InvalidPipelineError(
                     where,
-                    "is a container of its own; make it a function, and a step of it with step() of the SDK",
+                    "has a container of its own; write a function instead, and call it with step() of the SDK",
                 )
         fields = self._fields(given, where)
         action = fields.pop("action", None)
@@ -209,7 +209,7 @@ class _Reader:
         try:
             fields = json.loads(given)
         except (ValueError, RecursionError) as error:
-            raise InvalidPipelineError(where, "its --kwargs are no JSON") from error
+            raise InvalidPipelineError(where, "its --kwargs are not JSON") from error
         if not isinstance(fields, dict):
             raise InvalidPipelineError(where, "its --kwargs are no JSON object")
         level: list[Any] = [fields]
@@ -256,7 +256,7 @@ def _inside(value: Any) -> Collection[Any]:
 
 def _check_kind(step: Step, where: str) -> None:
     if step.function.kind in WORKFLOWS:
-        raise InvalidPipelineError(where, f"is a pipeline itself ({step.function}); a step runs a function")
+        raise InvalidPipelineError(where, f"is a pipeline ({step.function}); a step must be a function")
     try:
         of_run(step.run_kind, None)
     except InvalidKindError as error:
@@ -286,7 +286,7 @@ def _check_order(steps: Sequence[Step]) -> None:
 
 def _why_never(step: Step, known: Mapping[str, Step]) -> str:
     absent = next((name for name in step.after if name not in known), None)
-    return f"waits for {absent}, which is no step" if absent else "waits for itself, by way of others"
+    return f"depends on {absent}, which is not a step" if absent else "depends on itself through other steps"
 
 
 def _dependencies(task: Mapping[str, Any]) -> tuple[str, ...]:
@@ -302,7 +302,7 @@ def _dependencies(task: Mapping[str, Any]) -> tuple[str, ...]:
         if not _NAME.fullmatch(word):
             raise InvalidPipelineError(
                 where,
-                f"depends on {word[:80]!r}; only names joined by && are understood: a step begins when those have succeeded",
+                f"depends on {word[:80]!r}; use only names joined by &&: the step begins when they have succeeded",
             )
     return tuple(dict.fromkeys([*found, *listed]))
 
@@ -332,20 +332,20 @@ def _parallel(value: Any) -> int:
     if value is None:
         return PARALLEL
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise InvalidPipelineError("spec.parallelism", "must be a number from 1 on")
+        raise InvalidPipelineError("spec.parallelism", "must be a whole number of at least 1")
     return min(PARALLEL, value)
 
 
 def _name(entry: Mapping[str, Any], where: str) -> str:
     name = text(entry.get("name"))
     if not _NAME.fullmatch(name):
-        raise InvalidPipelineError(where, f"{name[:80]!r} is no name")
+        raise InvalidPipelineError(where, f"{name[:80]!r} is not a valid name")
     return name
 
 
 def _map(value: Any, where: str) -> Mapping[str, Any]:
     if not isinstance(value, Mapping):
-        raise InvalidPipelineError(where, "is no map")
+        raise InvalidPipelineError(where, "is not a map")
     return value
 
 
@@ -362,10 +362,10 @@ def _only(entry: Mapping[str, Any], where: str, *known: str) -> None:
         if key not in known and value not in (None, {}, [], ""):
             raise InvalidPipelineError(
                 where,
-                f"{key[:80]} is a feature of Argo Workflows that is not carried out here; used are {', '.join(known)}",
+                f"{key[:80]} is a feature of Argo Workflows that the operator does not support; supported are {', '.join(known)}",
             )
 
 
 def _unknown(where: str, inside: str, known: Sequence[str]) -> NoReturn:
-    more = f"; known are {', '.join(known)}" if known else ""
-    raise InvalidPipelineError(where, f"{{{{{inside[:120]}}}}} stands for nothing here{more}")
+    more = f"; use {', '.join(known)}" if known else ""
+    raise InvalidPipelineError(where, f"{{{{{inside[:120]}}}}} has no value{more}")

@@ -60,7 +60,7 @@ class GatewaySecret:
             try:
                 await self.refresh()
             except (KubeError, ValueError) as error:
-                log.warning("could not renew the certificate of the gateway: %s", error)
+                log.warning("the operator could not renew the certificate of the gateway: %s", error)
                 pause = AFTER_FAILURE
             await asyncio.sleep(pause)
 

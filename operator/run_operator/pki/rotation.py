@@ -82,7 +82,7 @@ class CertificateRotation:
             try:
                 await self.refresh()
             except (KubeError, ValueError) as error:
-                log.warning("could not renew the certificate of the ingest: %s", error)
+                log.warning("the operator could not renew the certificate of the ingest: %s", error)
                 await asyncio.sleep(AFTER_FAILURE)
 
     async def _authorities(self) -> list[CertificateAuthority]:
@@ -98,7 +98,9 @@ class CertificateRotation:
             except (ConflictError, AlreadyExistsError):
                 continue
             return wanted
-        raise KubeError(f"write Secret {self._namespace}/{self._secret}", 409, "others keep writing to it")
+        raise KubeError(
+            f"write Secret {self._namespace}/{self._secret}", 409, "other clients keep changing it"
+        )
 
     async def _stored(self) -> Mapping[str, Any] | None:
         try:
@@ -130,9 +132,7 @@ class CertificateRotation:
             reason = f"there is no namespace {self._namespace}: set --pod-namespace to the operator's own namespace"
             raise KubeError(f"create Secret {self._secret}", error.status, reason) from error
         except ForbiddenError as error:
-            reason = (
-                "it is not there, and the operator may not make it: apply manifests/base/ingest-ca.yaml again"
-            )
+            reason = "it does not exist, and the operator is not allowed to create it: apply manifests/base/ingest-ca.yaml again"
             raise KubeError(
                 f"create Secret {self._namespace}/{self._secret}", error.status, reason
             ) from error

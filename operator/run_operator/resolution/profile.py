@@ -61,12 +61,12 @@ def profile_spec(name: str, profile: Profile) -> Mapping[str, Any]:
     unknown = next((key for key in parsed.value if key not in KNOWN), None)
     if isinstance(parsed.value.get("profile"), dict):
         problem = (
-            "this is a whole profile file of the platform, but only the map under 'profile' is meant: "
+            "this is a whole profile file of the platform, but the operator needs only the map under 'profile': "
             "make that alone the value of this key"
         )
         raise InvalidProfileError(name, profile, problem, parsed.line("profile"))
     if unknown is not None:
-        problem = f"{unknown[:80]!r} is not known; known are {', '.join(KNOWN)}"
+        problem = f"{unknown[:80]!r} is unknown; use one of {', '.join(KNOWN)}"
         raise InvalidProfileError(name, profile, problem, parsed.line(unknown))
     try:
         _check(parsed.value)
@@ -121,9 +121,7 @@ def _volumes(spec: Mapping[str, Any], name: str, profile: Mapping[str, Any]) -> 
         ]  # of any type: not checked yet
         clash = next((entry.get(key) for entry in added if entry.get(key) in taken), None)
         if clash is not None:
-            problem = (
-                f"{key} {str(clash)[:80]!r} is used by a volume of the profile {name} too: choose another one"
-            )
+            problem = f"{key} {str(clash)[:80]!r} is also used by a volume of the profile {name}: choose another one"
             raise InvalidSpecError(f"{fields.ROOT}.volumes", problem)
     return [*own, *added]
 

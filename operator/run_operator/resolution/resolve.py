@@ -152,7 +152,7 @@ class _Lookup:
         if self.wants and record.size > MAX_RECORD:
             raise WorkloadError(
                 "ResolvedTooLarge",
-                f"what this Run takes from elsewhere has {record.size} bytes, and at most {MAX_RECORD} can be "
+                f"the Function, Task, Runtime and profile of this Run have {record.size} bytes, and at most {MAX_RECORD} can be "
                 "recorded in its status: put the code into an image, or the fields into the Run itself",
             )
         return Resolution(run, record, tuple(self.wants), warnings=warnings)

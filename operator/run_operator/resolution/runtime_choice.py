@@ -28,7 +28,7 @@ def compiled(part: ResolvedPart) -> Definition:
         found = origin(part)
         where = f"{found['kind']} {found['name']}"
         raise UnresolvedError(
-            "InvalidRuntime", f"{where} cannot be used until it is mended: {error}"
+            "InvalidRuntime", f"{where} cannot be used until it is corrected: {error}"
         ) from error
 
 

@@ -39,7 +39,7 @@ def _hint(signature: inspect.Signature) -> str:
     """Advice for a method that was named by its class; empty for others."""
     if next(iter(signature.parameters), "") != "self":
         return ""
-    return "; it is a method: make an object of its class in the module (model = Model()) and name that one's (model.method)"
+    return "; it is a method: create an object of its class in the module (model = Model()) and use model.method as the handler"
 
 
 def compose_init(init: Callable[..., Any], parameters: Mapping[str, Any], context: Any) -> dict[str, Any]:

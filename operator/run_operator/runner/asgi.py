@@ -154,7 +154,7 @@ class Application:
 
 
 def without_loop(call: Callable[[], Any]) -> Any:
-    """Call a function that is no coroutine as if there were no event loop: it may run one of its own.
+    """Call a function that is not a coroutine as if there were no event loop: it may run one of its own.
 
     sys.exit in it is an error of this request, and no end of the server.
     """

@@ -139,8 +139,8 @@ def _check_host(address: str, secrets: Mapping[str, str]) -> None:
     if (asked.scheme, asked.netloc) != (found.scheme, found.netloc):
         raise RunnerError(
             INVALID_SOURCE,
-            f"{shown(address)} sends on to {found.scheme}://{found.netloc}, which does not get the credentials: "
-            "name that address in spec.source.source",
+            f"{shown(address)} redirects to {found.scheme}://{found.netloc}, where the credentials are not sent: "
+            "use that address in spec.source.source",
         )
 
 
@@ -182,7 +182,7 @@ def _without_git(address: str, ref: str, folder: str, secrets: Mapping[str, str]
     except ImportError as error:
         raise RunnerError(
             INVALID_SOURCE,
-            "the source is a git repository, and there is neither git nor dulwich in the image",
+            "the source is a git repository, but the image has neither git nor dulwich",
         ) from error
     header = secrets.get("GIT_CONFIG_VALUE_0", "").rpartition(" ")[2]
     user, _, password = base64.b64decode(header).decode().partition(":")

@@ -73,5 +73,5 @@ def _what_to_do(error: BaseException) -> str:
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
     if isinstance(error, KeyError) and trace is not None and trace.tb_frame.f_globals.get("__name__") == "os":
-        return ": this environment variable is not set; give it to the function in envs, or in a Secret that secrets names"
+        return ": this environment variable is not set; set it in envs of the function, or in a Secret that is listed in secrets"
     return ""

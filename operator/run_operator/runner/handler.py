@@ -30,7 +30,7 @@ class Functions(NamedTuple):
 def load(handler: str, init: str, folder: str, file: str | None) -> Functions:
     """Import the module and take its functions. `file`: the source's one file, if it has one. Raises RunnerError."""
     if not handler:
-        raise RunnerError(HANDLER_NOT_FOUND, "the document names no handler: set spec.source.handler")
+        raise RunnerError(HANDLER_NOT_FOUND, "the document has no handler: set spec.source.handler")
     module_name, _, function = handler.rpartition(":")
     path = _file(module_name, folder, file)
     module = _import(path, folder)
@@ -53,7 +53,7 @@ def _file(module: str, folder: str, file: str | None) -> str:
         return file  # the platform calls code inside a document main, whatever its file was called
     there = _list(_modules(folder))
     raise RunnerError(
-        HANDLER_NOT_FOUND, f"there is no module {module[:120]} in the source; there are: {there}"
+        HANDLER_NOT_FOUND, f"there is no module {module[:120]} in the source; its modules are: {there}"
     )
 
 
@@ -62,7 +62,7 @@ def _import(path: str, folder: str) -> ModuleType:
         sys.path.insert(0, folder)
     if not os.path.isfile(os.path.join(folder, path)):
         there = _list(_modules(folder))
-        raise RunnerError(HANDLER_NOT_FOUND, f"there is no file {path} in the source; there are: {there}")
+        raise RunnerError(HANDLER_NOT_FOUND, f"there is no file {path} in the source; its files are: {there}")
     bare = path[: -len("/__init__.py")] if path.endswith("/__init__.py") else path[: -len(".py")]
     name = bare.replace(os.sep, ".") if path.endswith(".py") else path
     try:
@@ -112,7 +112,7 @@ def _function(module: ModuleType, name: str, path: str) -> Callable[..., Any]:
         )
     own = [key for key, value in vars(module).items() if callable(value) and not key.startswith("_")]
     raise RunnerError(
-        HANDLER_NOT_FOUND, f"there is no function {name[:120]!r} in {path}; there are: {_list(own)}"
+        HANDLER_NOT_FOUND, f"there is no function {name[:120]!r} in {path}; its functions are: {_list(own)}"
     )
 
 

@@ -39,7 +39,7 @@ PROGRESS = re.compile(
     r"subprocess exited with status|error building at STEP|Error: (error )?building at STEP|Getting image source|"
     r"Copying (blob|config)|Trying to pull|Writing manifest|Storing signatures"
 )
-"""Lines of the output that are no reason of a failure."""
+"""Lines of the output that do not explain a failure."""
 LOGGED = re.compile(r'time="[^"]*" level=\w+ msg="(.*)"')
 EXIT_STATUS = re.compile(r"exit status \d+$")
 UNAUTHORIZED = re.compile(

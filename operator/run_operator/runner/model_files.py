@@ -52,7 +52,7 @@ def _address(source: str, environ: Mapping[str, str]) -> str:
     entity = _entity(project, f"{kind}s", name, environ)
     path = entity.get("spec", {}).get("path") if isinstance(entity.get("spec"), dict) else None
     if not isinstance(path, str) or "://" not in path or path.startswith("store://"):
-        raise RunnerError(INVALID_SOURCE, f"{source[:200]} has no path that could be fetched")
+        raise RunnerError(INVALID_SOURCE, f"{source[:200]} has no path to fetch")
     return path
 
 
@@ -92,7 +92,7 @@ def _files(url: str, environ: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     else:
         raise RunnerError(
             INVALID_SOURCE,
-            f"{shown(url)} has a scheme that cannot be fetched; known are store://, s3://, https:// and http://",
+            f"{shown(url)} has a scheme that cannot be fetched; use store://, s3://, https:// and http://",
         )
 
 

@@ -37,7 +37,7 @@ def send(
     if not results and not outputs:
         return
     if report is None:
-        raise RunnerError(RESULTS_NOT_STORED, "the operator named no place for the results of this Run")
+        raise RunnerError(RESULTS_NOT_STORED, "the operator gave this Run no address for its results")
     body = json.dumps({"results": dict(results), "outputs": dict(outputs)}, allow_nan=False).encode()
     deadline, pause, why = clock() + SECONDS, FIRST_PAUSE, ""
     while True:

@@ -83,7 +83,7 @@ def _installer() -> list[str]:
     if importlib.util.find_spec("pip"):
         cache = [] if os.environ.get("PIP_CACHE_DIR") else ["--no-cache-dir"]
         return [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *cache]
-    raise RunnerError(REQUIREMENTS_FAILED, "there is neither uv nor pip in the image to install them with")
+    raise RunnerError(REQUIREMENTS_FAILED, "the image has neither uv nor pip to install them")
 
 
 def _satisfied(line: str) -> bool:

@@ -129,7 +129,7 @@ def _size(name: str, value: Any, left: int, depth: int) -> int:
         )
     raise RunnerError(
         INVALID_RESULT,
-        f"the result {name!r} is a {kind}, which is not JSON: return numbers, texts, lists and maps; "
+        f"the result {name!r} is a {kind}, which is not JSON; return numbers, texts, lists and maps; "
         "data frames, models and other objects need the package digitalhub-runtime-python in the image",
     )
 
@@ -140,7 +140,7 @@ def _size_of_number(name: str, value: float) -> int:
             raise RunnerError(INVALID_RESULT, f"the result {name!r} is a number of more than {MAX_BITS} bits")
         return value.bit_length() // 4 + 1
     if not math.isfinite(value):
-        raise RunnerError(INVALID_RESULT, f"the result {name!r} holds {value}, which JSON does not know")
+        raise RunnerError(INVALID_RESULT, f"the result {name!r} holds {value}, which JSON does not support")
     return 1
 
 

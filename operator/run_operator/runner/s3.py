@@ -40,7 +40,7 @@ def request(
     parts = urllib.parse.urlsplit(url)
     bucket, key = parts.netloc, parts.path.lstrip("/")
     if not bucket or not (key or query):
-        raise RunnerError(INVALID_SOURCE, f"{url[:200]} names no bucket or no object")
+        raise RunnerError(INVALID_SOURCE, f"{url[:200]} has no bucket or no object")
     region = environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION") or "us-east-1"
     endpoint = (
         environ.get("AWS_ENDPOINT_URL")

@@ -36,12 +36,12 @@ def place(source: Mapping[str, Any], folder: str, environ: Mapping[str, str]) ->
         return file
     if not name:
         raise RunnerError(
-            INVALID_SOURCE, "the document holds no source: set spec.source.base64, .code or .source"
+            INVALID_SOURCE, "the document has no source: set spec.source.base64, .code or .source"
         )
     if not remote:
         raise RunnerError(
             INVALID_SOURCE,
-            f"the document names the file {name[:120]} but does not hold it: no base64 and no code",
+            f"the document names the file {name[:120]} but has no content for it (no base64, no code)",
         )
     return _remote(name, folder, environ)
 
@@ -79,5 +79,5 @@ def _remote(url: str, folder: str, environ: Mapping[str, str]) -> str | None:
         fetch(url, inside(folder, file), environ)
         return file
     raise RunnerError(
-        INVALID_SOURCE, f"{shown(url)} has a scheme that cannot be fetched; known are {SCHEMES}"
+        INVALID_SOURCE, f"{shown(url)} has a scheme that cannot be fetched; use one of {SCHEMES}"
     )

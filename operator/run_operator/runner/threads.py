@@ -66,7 +66,7 @@ class Threads:
 
 
 def _carried(error: BaseException) -> BaseException:
-    """A future cannot carry StopIteration, and sys.exit in a handler is no end of the server."""
+    """A future cannot carry StopIteration, and sys.exit in a handler is not an end of the server."""
     if isinstance(error, Exception) and not isinstance(error, StopIteration):
         return error
     made = RuntimeError(f"{type(error).__name__}: {error}")

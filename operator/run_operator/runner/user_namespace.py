@@ -57,7 +57,7 @@ def enter(command: Sequence[str]) -> None:
 def _answer_setgroups(libc: ctypes.CDLL) -> None:
     machine = platform.machine()
     if machine not in _SETGROUPS:
-        raise RunnerError(BUILD_FAILED, f"images are built on {', '.join(_SETGROUPS)}, not on {machine}")
+        raise RunnerError(BUILD_FAILED, f"images can be built on {', '.join(_SETGROUPS)}, not on {machine}")
     architecture, number = _SETGROUPS[machine]
     steps = (
         (_LOAD, 0, 0, _ARCHITECTURE_AT),
@@ -80,5 +80,5 @@ def _refused(what: str) -> RunnerError:
     why = os.strerror(ctypes.get_errno())
     return RunnerError(
         BUILD_FAILED,
-        f"this pod may not {what} ({why}): the administrator names a seccomp profile that allows it, see docs/builds.md",
+        f"this pod is not allowed to {what} ({why}): an administrator must set a seccomp profile that allows it (docs/builds.md)",
     )

@@ -52,7 +52,7 @@ def prepare(document: Document) -> None:
 def function(report: Report | None, project: str, name: str, entity_id: str | None) -> NamedFunction:
     """The newest of that name, or the one of that id. Raises LookupError."""
     if report is None:
-        raise LookupError("the operator named no place to ask for functions")
+        raise LookupError("the operator gave this Run no address for functions")
     if name.startswith("store://"):
         name, _, entity_id = name.rpartition("/")[2].partition(":")
     parts = urlsplit(report.url)
@@ -74,7 +74,7 @@ def build(handler: Callable[..., Any]) -> dict[str, str]:
     if needed:
         raise RunnerError(
             INVALID_ARGUMENTS,
-            f"the function of a workflow takes no arguments, and this one wants {', '.join(needed)}",
+            f"the function of a workflow has no arguments, and this one needs {', '.join(needed)}",
         )
     try:
         made = handler()

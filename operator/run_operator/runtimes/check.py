@@ -74,7 +74,7 @@ def _tried_with(definition: Definition, run: Run, what: str) -> Iterator[str]:
             Options(ingest_url=INGEST, building=ImageBuilding(REGISTRY)),
         )
     except WorkloadError as error:
-        yield f"spec.document: {what} becomes one that cannot be built: {error}"
+        yield f"spec.document: {what} becomes a document that cannot be built: {error}"
 
 
 def _run(definition: Definition, sample: Mapping[str, Any]) -> Run:

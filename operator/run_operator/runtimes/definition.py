@@ -108,7 +108,7 @@ def _of_kinds(kinds: Any) -> Iterator[str]:
         return
     for i, kind in enumerate(kinds):
         if not isinstance(kind, str) or not KIND.fullmatch(kind):
-            yield f"spec.kinds[{i}]: {str(kind)[:80]!r} is no kind of a Run; write <runtime>+<action>:run"
+            yield f"spec.kinds[{i}]: {str(kind)[:80]!r} is not the kind of a Run; write <runtime>+<action>:run"
         elif kind.removesuffix(":run") in SUPPORTED:
             yield f"spec.kinds[{i}]: {kind} is built into the operator, and no Runtime can stand for it"
 
@@ -122,16 +122,16 @@ def _of_document(kind: str) -> Iterator[str]:
 def _of_resource(spec: Mapping[str, Any], resource: Mapping[str, Any]) -> Iterator[str]:
     for name in ("document", "files", "readiness"):
         if spec.get(name):
-            yield f"spec.{name}: goes with a pod of the operator's, and spec.resource makes none"
+            yield f"spec.{name}: needs a pod that the operator creates, and with spec.resource it creates none"
     for name in ("apiVersion", "kind", "plural", "component"):
         if not text(resource.get(name)):
             yield f"spec.resource.{name}: is missing"
     group, _, version = text(resource.get("apiVersion")).partition("/")
     if not version or group.endswith(OWN_GROUPS) or "." not in group:
-        yield f"spec.resource.apiVersion: {group[:80]!r} is no group of another operator; write for example kubeai.org/v1"
+        yield f"spec.resource.apiVersion: {group[:80]!r} is not the API group of another operator; write for example kubeai.org/v1"
     for name in mapping(resource.get("state")):
         if name not in STATES:
-            yield f"spec.resource.state.{name[:40]}: is not known; known are {', '.join(STATES)}"
+            yield f"spec.resource.state.{name[:40]}: is unknown; use one of {', '.join(STATES)}"
 
 
 def _custom(resource: Mapping[str, Any]) -> CustomKind:

@@ -158,7 +158,9 @@ class _Reader:
             return value
         if isinstance(value, bytes | bytearray) and value == TOO_LONG:
             raise ExpressionError(f"uses a text of more than {MAX_LOOP_TEXT} characters in a loop")
-        raise ExpressionError(f"gives a {type(value).__name__}, which no document can hold; use string(...)")
+        raise ExpressionError(
+            f"gives a {type(value).__name__}, which a document cannot have; use string(...)"
+        )
 
     def _key(self, key: Any) -> str:
         self._take(len(str(key)))

@@ -26,7 +26,7 @@ CALLS: Final = LOOPS | {
     "upperAscii",
 }  # fmt: skip
 _OPERATORS: Final = frozenset({"in"})
-"""Words that may stand before a parenthesis and are no calls."""
+"""Words that may stand before a parenthesis and are not calls."""
 _OUTSIDE: Final = re.compile(r"""//|`|'''|\"\"\"|(\w*)("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')""", re.DOTALL)
 _CALL: Final = re.compile(r"(\w+)\s*\(")
 _REPLACE: Final = re.compile(r"\breplace\s*\(\s*\x00(\d+)\x00\s*,\s*\x00(\d+)\x00\s*[,)]")
@@ -78,7 +78,7 @@ def _of_loops(bare: str) -> Iterator[str]:
     """Problems of loops: a step of a loop may not join texts, which could make a very long one."""
     for found in _CALL.finditer(bare):
         if found[1] in LOOPS and "join" in _CALL.findall(_inside(bare, found.end())):
-            yield "has a join inside of a loop: join what the loop gives"
+            yield "has a join inside a loop: join the result of the loop"
         if found[1] in LOOPS and bare.count(",") > MAX_COMMAS:
             yield f"has a loop and {bare.count(',')} commas; at most {MAX_COMMAS} are allowed beside a loop"
 

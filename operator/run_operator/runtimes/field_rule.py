@@ -61,7 +61,7 @@ class FieldRule:
     def problem(self) -> str:
         """The problem of the rule itself; empty if there is none."""
         if self.type not in SAMPLES:
-            return f"type {self.type[:40]!r} is not known; use one of {', '.join(SAMPLES)}"
+            return f"type {self.type[:40]!r} is unknown; use one of {', '.join(SAMPLES)}"
         for word, value in (("default", self.default), ("example", self.example)):
             if value is not None and not self._takes(value):
                 return f"{word} is {kind_of(value)}, not {_WORDS[self.type]}"
@@ -76,7 +76,7 @@ class FieldRule:
             raise InvalidSpecError(f"{ROOT}.{name}", f"must be {_WORDS[self.type]}, not {kind_of(given)}")
         if self.values and given not in self.values:
             known = ", ".join(map(str, self.values))
-            raise InvalidSpecError(f"{ROOT}.{name}", f"{str(given)[:80]!r} is not known; use one of {known}")
+            raise InvalidSpecError(f"{ROOT}.{name}", f"{str(given)[:80]!r} is unknown; use one of {known}")
         return given
 
     def _takes(self, value: Any) -> bool:

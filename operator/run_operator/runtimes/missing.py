@@ -30,13 +30,10 @@ SHIPPED: Final[dict[str, str]] = {
     "flower-client+build": "flower",
 }
 """The kinds that a file of manifests/runtimes makes run."""
-_KFP: Final = (
-    "its workflow is written for Kubeflow Pipelines; write it with hera, whose pipelines run here (docs/pipelines.md), or run its steps "
-    "as Runs of their own"
-)
+_KFP: Final = "its workflow is written for Kubeflow Pipelines; write it with hera (docs/pipelines.md), or apply a Run for each of its steps"
 COMPONENTS: Final[dict[str, str]] = {"kfp": _KFP}
 """By runtime: what else it would take."""
-HOW_TO: Final = "docs/runtimes.md says how to write one"
+HOW_TO: Final = "docs/runtimes.md shows how to write one"
 REASON: Final = "RuntimeNotFound"
 CUTOFF: Final = 0.85
 """How alike two kinds are, from 0 to 1, of which one is taken for a typing error."""
@@ -59,7 +56,8 @@ def missing(kind: Kind) -> WorkloadError:
         )
     if component := COMPONENTS.get(kind.runtime):
         return UnresolvedError(
-            REASON, f"{label} needs a ClusterRuntime, and none is shipped: {component}; {HOW_TO}"
+            REASON,
+            f"{label} needs a ClusterRuntime, and this operator comes without one: {component}; {HOW_TO}",
         )
     return UnresolvedError(
         REASON,

@@ -141,7 +141,7 @@ def _end(text: str, at: int) -> int:
                 return at
             depth -= 1
         at += 1
-    raise ExpressionError("begins with ${ and has no } at its end")
+    raise ExpressionError("begins with ${ but does not end with }")
 
 
 def _rendered(content: Any, values: Given, place: str) -> Any:

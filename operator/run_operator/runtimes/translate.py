@@ -43,7 +43,7 @@ def translated(run: Run, definition: Definition, runtime: Mapping[str, str]) -> 
         ready = definition.readiness.render(values)
     except TemplateError as error:
         who = f"{runtime.get('kind')} {runtime.get('name')}"
-        raise WorkloadError(REASON, f"{who} cannot make anything of this document: {error}") from error
+        raise WorkloadError(REASON, f"{who} cannot translate this document: {error}") from error
     spec = {
         **{name: run.spec[name] for name in definition.common if not is_empty(run.spec.get(name))},
         **{name: value for name, value in _as_is(run.spec, definition) if value is not None},

@@ -156,7 +156,9 @@ class DetailFeed:
         if isinstance(error, ForbiddenError | UnauthorizedError | NotFoundError):
             raise error
         for viewer in self._viewers:
-            viewer.report(of_kube(error, "the page is not live for the moment", WATCH, self._namespace))
+            viewer.report(
+                of_kube(error, "the page shows no live updates at the moment", WATCH, self._namespace)
+            )
 
 
 class _Events:

@@ -12,7 +12,7 @@ from run_operator.web.rights import Right
 UNAUTHORIZED: Final = 401
 FORBIDDEN: Final = 403
 SIGN_IN: Final = (
-    "the API server does not take this token: it has expired, or is none of this cluster; sign in again"
+    "the API server does not take this token: it has expired, or another cluster issued it; sign in again"
 )
 
 
@@ -71,7 +71,7 @@ def of_kube(  # noqa: PLR0911 - a table
         case kube.ConflictError() | kube.AlreadyExistsError():
             return RefusedError(409, "Conflict", f"{doing}: {error.message}; load the page again")
         case kube.ExpiredError():
-            return RefusedError(410, "Expired", f"{doing}: the list has changed meanwhile; begin again")
+            return RefusedError(410, "Expired", f"{doing}: the list has changed; load it from the beginning")
         case kube.InvalidError():
             return bad(f"{doing}: {error.message}")
         case kube.ThrottledError():

@@ -10,7 +10,7 @@ class WebLimits:
     """Times in seconds, sizes in bytes."""
 
     requests: int = 16
-    """Requests at once that are no streams: each may hold a page of 8 MiB."""
+    """Requests at once that are not streams: each may hold a page of 8 MiB."""
     requests_each: int = 4
     requests_waiting: int = 128
     streams: int = 200
@@ -55,7 +55,7 @@ class WebLimits:
     answer_time: float = 30.0
     """Time for the viewer to read an answer."""
     request: float = 55.0
-    """For a whole request that is no stream."""
+    """For a whole request that is not a stream."""
     retry_timeout: float = 10.0
     """Time that a request waits for an API server that does not answer."""
     query: int = 16_000

@@ -197,8 +197,8 @@ def _name(pod: JSON) -> str:
 def note(found: Sequence[Written], running: Sequence[object], left: int) -> str:
     """A text for a header: one line of ASCII. `left`: running containers that are not followed, because they are too many."""
     cut = [f"{one.pod} {one.container}" for one in found if one.is_cut]
-    said = [f"{left} more running containers are not followed; choose a container"] if left else []
+    said = [f"{left} other running containers are not followed; choose a container"] if left else []
     said += [f"only the end is shown of {', '.join(cut)}"] if cut else []
     if not found and not running:
-        said = ["nothing was written, or nothing is kept of it"]
+        said = ["the program wrote nothing, or its log was not stored"]
     return "; ".join(said).encode("ascii", "replace").decode()[:MAX_NOTE]

@@ -53,7 +53,7 @@ class Loopback:
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         if request.headers.get("Host", "") not in self._hosts:
             # A page of somebody else whose name was made to lead here would have the rights of this one.
-            return _plain(421, "this server answers at 127.0.0.1 and localhost only")
+            return _plain(421, "this server accepts requests to 127.0.0.1 and localhost only")
         path = request.raw_path.partition("?")[0]
         if path == "/":
             return web.Response(status=302, headers={"Location": f"{PREFIX}/"})
@@ -66,7 +66,7 @@ class Loopback:
         if not hmac.compare_digest(given.encode(), self.token.encode()):
             raise Problem(
                 UNAUTHORIZED,
-                "this page needs the token of the address that runctl ui printed; open that address again",
+                "this page needs the token in the address that runctl ui printed; open that address again",
             )
         who = Identity("", OWNER, OWNER, request.remote or "")
         return ApiClient(self._api, who, self._limits.retry_timeout)

@@ -51,7 +51,7 @@ class OidcProvider:
         self._settings = settings
         self._turn = asyncio.Lock()
         self._document: Mapping[str, Any] = {}
-        self._problem = "the provider was not asked yet"
+        self._problem = "the provider was not contacted yet"
         self._until = float("-inf")
 
     async def session(self) -> tuple[dict[str, Any] | None, str | None]:
@@ -122,13 +122,13 @@ def check_issuer(issuer: str) -> None:
         or not parts.hostname
         or not (parts.scheme == "https" or (parts.scheme == "http" and loopback))
     ):
-        raise ValueError(f"{issuer[:200]!r} is no https:// address of an OIDC provider")
+        raise ValueError(f"{issuer[:200]!r} is not an https:// address of an OIDC provider")
 
 
 def _checked(found: Any, issuer: str) -> Mapping[str, Any]:
     """The document. Raises ValueError if it is another provider's, or has malformed addresses."""
     if not isinstance(found, dict):
-        raise ValueError("it is no JSON object")  # noqa: TRY004 - of the document, not of ours
+        raise ValueError("it is not a JSON object")  # noqa: TRY004 - of the document, not of ours
     if str(found.get("issuer")).rstrip("/") != issuer.rstrip("/"):
         raise ValueError(f"it is of the issuer {str(found.get('issuer'))[:200]!r}")
     for key in ENDPOINTS.values():

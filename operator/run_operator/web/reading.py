@@ -131,7 +131,7 @@ class Reading:
         at, answer = self._known.get(key, (float("-inf"), False))
         if not fresh and time.monotonic() < at + self._limits.known:
             return answer
-        async with _doing("your rights cannot be found out", right, namespace):
+        async with _doing("your rights cannot be checked", right, namespace):
             review = await caller.create(ACCESS_REVIEWS, "", right.review(namespace, name))
         answer = mapping(review.get("status")).get("allowed") is True
         self._known[key] = time.monotonic(), answer

@@ -129,7 +129,9 @@ class RunFeed:
         if isinstance(error, ForbiddenError | UnauthorizedError | NotFoundError):
             raise error
         for viewer in self._viewers:
-            viewer.report(of_kube(error, "the list is not live for the moment", WATCH, self._namespace))
+            viewer.report(
+                of_kube(error, "the list shows no live updates at the moment", WATCH, self._namespace)
+            )
 
 
 class RowsViewer(FeedViewer):

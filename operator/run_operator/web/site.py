@@ -100,7 +100,7 @@ class Site:
             await self._session.oidc.session()  # so that the policy of the page names the token endpoint
             common = headers(content_policy(self._session.oidc.origins))
         if request.method not in READING:
-            raise RefusedError(405, "MethodNotAllowed", "files are read by GET")
+            raise RefusedError(405, "MethodNotAllowed", "read files with GET")
         found = common | {"ETag": file.tag, "Cache-Control": file.cache, "Vary": "Accept-Encoding"}
         if request.headers.get("If-None-Match") == file.tag:
             return await self._send(request, web.Response(status=304, headers=found))
@@ -124,7 +124,7 @@ class Site:
     ) -> web.StreamResponse:
         if len(content) > self._limits.answer:
             error = RefusedError(
-                400, "TooLong", "this answer is too long; ask for less, such as a smaller limit"
+                400, "TooLong", "this answer is too long; request less, for example with a smaller limit"
             )
             return await self._refused(request, error, found)
         try:
@@ -157,5 +157,5 @@ def _check_origin(request: web.BaseRequest) -> None:
     origin = request.headers.get("Origin")
     if site not in NAVIGATIONS or (origin is not None and urlsplit(origin).netloc != request.host):
         raise RefusedError(
-            403, "CrossOrigin", "this API answers its own page only, not one of another address"
+            403, "CrossOrigin", "this API accepts requests of its own page only, not of another site"
         )

@@ -36,7 +36,7 @@ class StaticFile:
     content_type: str
     body: bytes
     packed: bytes
-    """The content as gzip; empty if that is no smaller."""
+    """The content as gzip; empty if that is not smaller."""
     tag: str
     cache: str
 

@@ -58,7 +58,7 @@ class StreamPlaces:
         own = len(self._of.get(tenant, ()))
         if own >= self._limits.streams_each:
             raise _too_many(
-                f"you have {self._limits.streams_each} streams open; close other tabs of this page"
+                f"you have {self._limits.streams_each} open streams; close other tabs of this page"
             )
         if sum(map(len, self._of.values())) >= self._limits.streams:
             self._make_room(own)
@@ -72,7 +72,7 @@ class StreamPlaces:
     def _make_room(self, own: int) -> None:
         most = max(self._of, key=lambda one: len(self._of[one]))
         if len(self._of[most]) <= own + 1:
-            raise _too_many("this server has as many viewers as it may have; try again in a minute")
+            raise _too_many("this server has reached its limit of viewers; try again in a minute")
         self._end(next(iter(self._of[most])), "others need its place")
 
     def _hold(self, place: StreamPlace, size: int) -> None:
@@ -85,7 +85,7 @@ class StreamPlaces:
 
     def _end(self, place: StreamPlace, why: str) -> None:
         self._give_back(place)
-        place.end(_too_many(f"this stream has ended, because {why}; close other tabs of this page"))
+        place.end(_too_many(f"this stream was closed because {why}; close other tabs of this page"))
 
     def _give_back(self, place: StreamPlace) -> None:
         streams = self._of.get(place.tenant, {})

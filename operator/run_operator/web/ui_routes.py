@@ -171,7 +171,7 @@ class UiRoutes:
         limit = asked.number("limit", self._limits.page, self._limits.page)
         token = asked.one("continue")
         if not _TOKEN.fullmatch(token):
-            raise bad("continue is what an earlier page gave, and nothing else")
+            raise bad("continue must be a value from an earlier page")
         page = await self._reading.page(caller, asked.namespace(), limit, token)
         metadata = mapping(page.get("metadata"))
         return {
@@ -217,7 +217,7 @@ class UiRoutes:
             case "DELETE", []:
                 return 202, row(await reading.delete(caller, namespace, name))
         raise RefusedError(
-            405, "MethodNotAllowed", f"{asked.method} is not for api/{'/'.join(asked.parts)[:200]}"
+            405, "MethodNotAllowed", f"{asked.method} is not allowed for api/{'/'.join(asked.parts)[:200]}"
         )
 
     async def _list_stream(

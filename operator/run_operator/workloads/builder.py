@@ -15,8 +15,8 @@ from run_operator.workloads.allowed import check_allowed
 from run_operator.workloads.containerfile import is_dockerfile
 from run_operator.workloads.custom import CustomResource
 from run_operator.workloads.deployment import Replicated
-from run_operator.workloads.fields import InvalidSpecError, UnsupportedError, WorkloadError
-from run_operator.workloads.image_build import ImageBuild
+from run_operator.workloads.fields import InvalidSpecError, UnresolvedError, UnsupportedError, WorkloadError
+from run_operator.workloads.image_build import ImageBuild, missing_setting
 from run_operator.workloads.job import ContainerJob
 from run_operator.workloads.mistakes import all_mistakes
 from run_operator.workloads.pipeline_kinds import Pipeline, WorkflowBuild
@@ -59,6 +59,17 @@ def build(run: Run, attempt: int, options: Options) -> Workload:
 def validate(run: Run, options: Options) -> None:
     """Raise what `build` would raise for this document, without building a Job or Deployment."""
     _checked(run, 1, options)
+
+
+def setting_lacks(run: Run, options: Options) -> UnresolvedError | None:
+    """The error of a Run that waits until an administrator sets up what its kind needs; None: it can be built."""
+    if options.building is not None and options.ingest_url is not None:
+        return None
+    try:
+        is_build = isinstance(builder(run), ImageBuild)
+    except WorkloadError:
+        return None
+    return missing_setting(run, options) if is_build else None
 
 
 def _checked(run: Run, attempt: int, options: Options) -> tuple[Pod, dict[str, Any] | None]:
@@ -113,7 +124,7 @@ def builder(run: Run) -> Builder:
         known = ", ".join(sorted(SUPPORTED))
         raise UnsupportedError(
             "UnsupportedKind",
-            f"{kind.label} is not built in, and no Runtime was applied to it; built in: {known}",
+            f"{kind.label} is not built in, and no Runtime defines it; built-in kinds are {known}",
         )
     return OF_DOCKERFILE if kind.label == "container+build" and is_dockerfile(run.spec) else found
 
@@ -127,6 +138,6 @@ def _check_size(spec: Mapping[str, Any]) -> None:
     if size > MAX_SPEC:
         raise WorkloadError(
             "TooLarge",
-            f"{fields.ROOT} holds {size} bytes; at most {MAX_SPEC} leave room for the Run's status and metrics: "
+            f"{fields.ROOT} holds {size} bytes; at most {MAX_SPEC} are allowed, to leave room for the Run's status and metrics: "
             "put its source into an image, large values into a ConfigMap or a volume",
         )

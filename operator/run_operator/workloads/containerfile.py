@@ -57,7 +57,7 @@ def of_container(spec: Mapping[str, Any]) -> Recipe:
         try:
             lines = [held.decode("utf-8")]
         except UnicodeDecodeError as error:
-            raise InvalidSpecError(PATH, "is no Dockerfile: it is not UTF-8") from error
+            raise InvalidSpecError(PATH, "is not a Dockerfile: it is not UTF-8") from error
     else:
         lines = [f"FROM {_base(spec)}"]
         lines += [f"COPY . {CONTEXT}", f"WORKDIR {CONTEXT}"] if given.get("source") or content(given) else []
@@ -73,7 +73,8 @@ def of_python(spec: Mapping[str, Any], images: Mapping[str, str], user: int) -> 
     if not base:
         known = ", ".join(sorted(images)) or "none"
         raise InvalidSpecError(
-            f"{fields.ROOT}.base_image", f"is missing, and python_version names no image; known are {known}"
+            f"{fields.ROOT}.base_image",
+            f"is missing, and python_version has no image; known versions are {known}",
         )
     requirements = [line.strip() for line in fields.texts(spec, "requirements") if line.strip()]
     variables = document_variables(spec)

@@ -34,7 +34,7 @@ class CustomResource:
         """See `Builder`."""
         what = run.translation.resource if run.translation else None
         if what is None:
-            raise UnsupportedError("UnsupportedKind", f"no ClusterRuntime says what {run.kind} becomes")
+            raise UnsupportedError("UnsupportedKind", f"no ClusterRuntime defines {run.kind}")
         return {
             "apiVersion": what.api_version,
             "kind": what.kind,

@@ -32,7 +32,7 @@ def environment(run: Run, attempt: int) -> tuple[list[dict[str, str]], list[str]
     for name, value in given.items():
         if name in RESERVED:
             warnings.append(
-                f"the environment variable {name} is set by the operator; the document's is not applied"
+                f"the environment variable {name} is set by the operator; the value of the document is ignored"
             )
         else:
             env.append({"name": name, "value": value})

@@ -24,8 +24,8 @@ def fetching(run: Run, program: Mapping[str, Any], options: Options) -> dict[str
     if options.ingest_url is None:
         raise UnsupportedError(
             "UnsupportedSource",
-            f"the files of {run.kind} are fetched by what the operator's ingest hands to pods, which is off: "
-            "set its flag --ingest-url",
+            f"the pods of {run.kind} fetch files with the operator's ingest, which is off: "
+            "set the operator's flag --ingest-url",
         )
     files = run.translation.files if run.translation else ()
     pairs = [part for one in files for part in _checked(one)]
@@ -43,7 +43,7 @@ def _checked(one: Fetched) -> tuple[str, str]:
     scheme, _, rest = one.source.partition("://")
     if scheme not in SCHEMES or not rest:
         known = ", ".join(f"{name}://" for name in SCHEMES)
-        raise WorkloadError("InvalidSource", f"{scheme[:40]}:// cannot be fetched; known are {known}")
+        raise WorkloadError("InvalidSource", f"{scheme[:40]}:// cannot be fetched; use one of {known}")
     folder = posixpath.normpath(one.path)
     if not folder.startswith(f"{FOLDER}/"):
         raise WorkloadError(

@@ -67,7 +67,7 @@ def checked_text(value: Any, path: str) -> str:
         hint = "; quote it" if isinstance(value, int | float) else ""
         raise InvalidSpecError(path, f"must be a text, not {kind_of(value)}{hint}")
     if "\0" in value:
-        raise InvalidSpecError(path, "holds a zero byte")
+        raise InvalidSpecError(path, "has a zero byte")
     check_length(value, path)
     return value
 
@@ -77,7 +77,8 @@ def check_length(value: str, path: str) -> None:
     size = len(value.encode("utf-8", "surrogatepass"))
     if size > MAX_TEXT:
         raise InvalidSpecError(
-            path, f"has {size} bytes, and Linux takes at most {MAX_TEXT} in one text: put it into a file"
+            path,
+            f"has {size} bytes, and Linux accepts at most {MAX_TEXT} in one argument or variable: put it into a file",
         )
 
 

@@ -53,12 +53,7 @@ class ImageBuild:
         """See `Builder`."""
         building = options.building
         if building is None or options.ingest_url is None:
-            lacks = "--build-registry" if building is None else "--ingest-url"
-            raise UnresolvedError(
-                REASON,
-                f"{run.kind.removesuffix(':run')} needs a registry that images are pushed to: an administrator sets the operator's {lacks} "
-                "(docs/builds.md); or build the image elsewhere and name it as image in the Run or its Function",
-            )
+            raise missing_setting(run, options)
         recipe = _recipe(run, options)
         _check_bases(recipe, options)
         order = {
@@ -82,6 +77,16 @@ class ImageBuild:
     def child(self, run: Run, attempt: int, pod: Pod, options: Options) -> dict[str, Any]:
         """See `Builder`."""
         return job(run, attempt, pod, options)
+
+
+def missing_setting(run: Run, options: Options) -> UnresolvedError:
+    """The error of a build that waits for an administrator."""
+    flag = "--build-registry" if options.building is None else "--ingest-url"
+    return UnresolvedError(
+        REASON,
+        f"{run.kind.removesuffix(':run')} needs a registry that images are pushed to: an administrator sets the operator's {flag} "
+        "(docs/builds.md); or build the image elsewhere and set it as image in the Run or its Function",
+    )
 
 
 def image_name(run: Run, registry: str) -> str:
@@ -122,7 +127,7 @@ def _check_bases(recipe: Recipe, options: Options) -> None:
     """Check that the base images of a Containerfile come from allowed registries. Raises WorkloadError."""
     for base in bases(recipe.containerfile) if options.allowed_registries else ():
         if "$" in base:
-            problem = f"{base[:80]!r} is a variable, and this cluster allows images of some registries alone: name the image"
+            problem = f"{base[:80]!r} is a variable, but this cluster allows images of some registries only: write the image itself"
             raise InvalidSpecError(f"{fields.ROOT}.base_image", problem)
         check_image("base_image", base, options.allowed_registries)
 

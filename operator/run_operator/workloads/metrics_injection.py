@@ -62,7 +62,7 @@ def add_reporting(
     _mount_handed(run, options, mounted, document, with_sdk=bool(sdk), with_runner=with_runner)
     _mount_scratch(_folder(given), mounted)
     return [
-        f"the environment variable {name} is set by the operator; the document's is not applied"
+        f"the environment variable {name} is set by the operator; the value of the document is ignored"
         for name in OURS
         if name in given
     ]
@@ -176,7 +176,7 @@ def _refuse_hidden_folder(mounted: Volumes) -> None:
         if below(mount["mountPath"], names.FOLDER) is not None:
             raise InvalidSpecError(
                 f"{fields.ROOT}.volumes[{i}].mount_path",
-                f"{mount['mountPath']!r} is where the operator puts what metrics need; mount the volume "
+                f"{mount['mountPath']!r} is used by the operator for metrics; mount the volume "
                 f"elsewhere, or set {names.ENV_SWITCH}=off in {fields.ROOT}.envs",
             )
 

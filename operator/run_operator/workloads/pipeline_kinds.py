@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from run_operator.api.run import Run
 from run_operator.workloads import fields
+from run_operator.workloads.default_images import WORKFLOW_PYTHON
 from run_operator.workloads.fields import UnsupportedError
 from run_operator.workloads.job import job
 from run_operator.workloads.pod import pod
@@ -15,8 +16,6 @@ from run_operator.workloads.types import Options, Pod
 
 STEPS: Final = "Steps"
 """The value of `child_kind` of a pipeline."""
-PYTHON: Final = "PYTHON3_12"
-"""Where the document names no image: newer than any workflow needs."""
 
 
 class WorkflowBuild:
@@ -28,7 +27,7 @@ class WorkflowBuild:
 
     def pod(self, run: Run, attempt: int, options: Options) -> Pod:
         """See `Builder`."""
-        return pod(run, attempt, options, program(run, options, "workflow", default_python=PYTHON))
+        return pod(run, attempt, options, program(run, options, "workflow", default_python=WORKFLOW_PYTHON))
 
     def ports(self, run: Run) -> list[Port]:  # noqa: ARG002
         """A Job has no Service."""

@@ -55,10 +55,10 @@ def _id(spec: Mapping[str, Any], key: str, default: int) -> int:
         return default
     if value == 0:
         raise InvalidSpecError(
-            f"{fields.ROOT}.{key}", "is 0, and root is never allowed; leave it out or name a user"
+            f"{fields.ROOT}.{key}", "is 0, and root is not allowed; leave it out or set another user"
         )
     if not 0 < value <= LARGEST_ID:
-        raise InvalidSpecError(f"{fields.ROOT}.{key}", f"{value} is no id; use 1 to {LARGEST_ID}")
+        raise InvalidSpecError(f"{fields.ROOT}.{key}", f"{value} is not a valid id; use 1 to {LARGEST_ID}")
     return value
 
 
@@ -174,7 +174,7 @@ def _pull_policy(spec: Mapping[str, Any]) -> str:
     if policy not in PULL_POLICIES:
         raise InvalidSpecError(
             f"{fields.ROOT}.image_pull_policy",
-            f"{policy[:40]!r} is not known; use one of {', '.join(PULL_POLICIES)}",
+            f"{policy[:40]!r} is unknown; use one of {', '.join(PULL_POLICIES)}",
         )
     return policy
 

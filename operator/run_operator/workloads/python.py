@@ -78,7 +78,7 @@ def program(run: Run, options: Options, action: str, default_python: str = "") -
     if options.ingest_url is None:
         raise UnsupportedError(
             "UnsupportedKind",
-            f"{run.kind} needs the operator's ingest, which is off: set its flag --ingest-url",
+            f"{run.kind} needs the operator's ingest, which is off: set the operator's flag --ingest-url",
         )
     _check_source(fields.mapping(run.spec, "source"))
     if not isinstance(run.spec.get("requirements"), str):  # a text with lines is taken as well
@@ -102,10 +102,12 @@ def _image(spec: Mapping[str, Any], options: Options, default_python: str) -> st
     if found := options.python_images.get(version):
         return found
     problem = (
-        f"{version[:40]!r} has no image here" if version else "is missing, and so are image and base_image"
+        f"{version[:40]!r} has no image in this cluster"
+        if version
+        else "is missing, and so are image and base_image"
     )
     known = ", ".join(sorted(options.python_images, key=lambda name: (len(name), name))) or "none"
-    raise InvalidSpecError(f"{fields.ROOT}.python_version", f"{problem}; known are {known}")
+    raise InvalidSpecError(f"{fields.ROOT}.python_version", f"{problem}; use one of {known}")
 
 
 def _check_source(given: Mapping[str, Any]) -> None:
@@ -117,10 +119,10 @@ def _check_source(given: Mapping[str, Any]) -> None:
         if held is None and scheme not in SCHEMES:
             known = ", ".join(f"{one}://" for one in SCHEMES)
             raise WorkloadError(
-                "InvalidSource", f"{PATH}.source: {scheme[:40]}:// cannot be fetched; known are {known}"
+                "InvalidSource", f"{PATH}.source: {scheme[:40]}:// cannot be fetched; use one of {known}"
             )
     elif held is None:
-        problem = f"names {name[:120]} but does not hold it" if name else "holds no code"
+        problem = f"names {name[:120]} but does not hold it" if name else "has no code"
         raise WorkloadError("InvalidSource", f"{PATH} {problem}: set base64, code, or an address in source")
     handler = fields.text(given, "handler", PATH)
     if not handler:

@@ -72,7 +72,7 @@ def compute(spec: Mapping[str, Any], gpu_resource: str) -> dict[str, dict[str, s
     for key in asked:
         if key not in RESOURCES:
             hint = right_word(key, RESOURCES, "resources")
-            raise InvalidSpecError(f"{PATH}.{key}", f"is not known; known are {', '.join(RESOURCES)}{hint}")
+            raise InvalidSpecError(f"{PATH}.{key}", f"is unknown; use one of {', '.join(RESOURCES)}{hint}")
     requests: dict[str, str] = {}
     limits: dict[str, str] = {}
     for key, name in (("cpu", "cpu"), ("mem", "memory"), ("gpu", gpu_resource)):
@@ -112,7 +112,7 @@ def _check(key: str, request: str, limit: str) -> None:
     if key == "mem" and allowed < LEAST_MEMORY:
         raise InvalidSpecError(
             f"{PATH}.mem",
-            f"{request} is less than a megabyte, in which no program starts; write for example 512Mi",
+            f"{request} is less than a megabyte, which is too little for any program; write for example 512Mi",
         )
     if key == "gpu" and (asked != asked.to_integral_value() or asked != allowed):
         raise InvalidSpecError(f"{PATH}.gpu", f"{request} is not a whole number of devices")

@@ -39,7 +39,7 @@ def ports(spec: Mapping[str, Any]) -> list[Port]:
         if port is None:
             raise InvalidSpecError(f"{path}.port", "is missing")
         if port in found:
-            raise InvalidSpecError(f"{path}.port", f"{port} is named twice")
+            raise InvalidSpecError(f"{path}.port", f"{port} is listed twice")
         found[port] = Port(port, _number(entry, "target_port", path) or port)
     return list(found.values())
 
@@ -83,7 +83,7 @@ def _type(spec: Mapping[str, Any]) -> str:
     wanted = fields.text(spec, "service_type") or TYPES[0]
     if wanted not in TYPES:
         raise InvalidSpecError(
-            f"{fields.ROOT}.service_type", f"{wanted[:40]!r} cannot be; use one of {', '.join(TYPES)}"
+            f"{fields.ROOT}.service_type", f"{wanted[:40]!r} is unknown; use one of {', '.join(TYPES)}"
         )
     return wanted
 

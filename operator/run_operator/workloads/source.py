@@ -37,14 +37,14 @@ def source(spec: Mapping[str, Any]) -> Source | None:
     if "://" in name:
         raise UnsupportedError(
             "UnsupportedSource",
-            f"{PATH}.source: {_shown(name)} lies elsewhere and is not fetched yet; "
+            f"{PATH}.source: {_shown(name)} is an address, which this kind does not fetch; "
             f"put the code into an image or into {PATH}.base64",
         )
     data = content(given)
     if data is None:
         return None
     if len(data) > MAX_BYTES:
-        raise InvalidSpecError(PATH, f"holds {len(data)} bytes; at most {MAX_BYTES} can travel inside a Run")
+        raise InvalidSpecError(PATH, f"holds {len(data)} bytes; at most {MAX_BYTES} can be part of a Run")
     lang = fields.text(given, "lang", PATH) or ""
     return Source(_safe(name or DEFAULT_NAMES.get(lang, "source")), data)
 

@@ -4,25 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, Protocol
+from typing import Any, Protocol
 
 from run_operator.api.custom_object import CustomKind
 from run_operator.api.pod_contract import MODULE_CONFIG_MAP
 from run_operator.api.run import Run
 from run_operator.api.seal import Seal
+from run_operator.workloads.default_images import BUILDER_IMAGE, python_images
 from run_operator.workloads.service import Port
-
-PYTHON_VERSIONS: Final = tuple(f"PYTHON3_{minor}" for minor in range(9, 14))
-"""As Functions name them."""
-PYTHON_IMAGE: Final = "run-operator.local/python-runtime"
-
-
-def python_images() -> dict[str, str]:
-    """The images that this repository builds, by Python version."""
-    return {
-        version: f"{PYTHON_IMAGE}:{version.removeprefix('PYTHON').replace('_', '.')}"
-        for version in PYTHON_VERSIONS
-    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +20,7 @@ class ImageBuilding:
 
     registry: str
     """`host` or `host/path`; `{namespace}` in it stands for the Run's namespace."""
-    image: str = "run-operator.local/builder:1"
+    image: str = BUILDER_IMAGE
     """The image of the builder: buildah, skopeo, git and Python."""
     push_secret: str = ""
     """Secret of a Run's namespace with the logins by which images are pushed (.dockerconfigjson, and ca.crt); empty: none."""
@@ -53,7 +42,7 @@ class Options:
 
     gpu_resource: str = "nvidia.com/gpu"
     default_user: int = 1000
-    """uid, gid and fsGroup of pods whose document names none."""
+    """uid, gid and fsGroup of pods whose document does not set them."""
     profiles_namespace: str = "run-operator"
     """Where profiles for all namespaces are; one in the Run's own namespace wins."""
     ingest_url: str | None = None

@@ -62,7 +62,7 @@ def shortcomings(wanted: Mapping[str, Any], there: Mapping[str, Any]) -> list[st
     """Differences between an existing claim and the document, a sentence each, with what to do."""
     name, namespace = wanted["metadata"]["name"], wanted["metadata"]["namespace"]
     spec, found = wanted["spec"], mapping(there.get("spec"))
-    another = "for a new and empty claim give the volume another name"
+    another = "for a new, empty claim use another name for the volume"
     notes = []
     wants = spec["resources"]["requests"]["storage"]
     has = text(mapping(mapping(found.get("resources")).get("requests")).get("storage"))
@@ -70,18 +70,18 @@ def shortcomings(wanted: Mapping[str, Any], there: Mapping[str, Any]) -> list[st
     if asked is not None and given is not None and asked > given:
         patch = json.dumps({"spec": {"resources": {"requests": {"storage": wants}}}}, separators=(",", ":"))
         notes.append(
-            f"claim {name} keeps its {has}, the document asks for {wants}: if its storage class allows it, enlarge it by "
+            f"claim {name} has {has}, the document requests {wants}: if its storage class allows it, enlarge it by "
             f"kubectl patch pvc {name} -n {namespace} -p '{patch}'; {another}"
         )
     elif asked is not None and given is not None and asked < given:
         notes.append(
-            f"claim {name} keeps its {has}, the document asks for {wants}: a claim cannot shrink; {another}"
+            f"claim {name} has {has}, the document requests {wants}: a claim cannot shrink; {another}"
         )
     kept, storage_class = text(found.get("storageClassName")), spec.get("storageClassName")
     if storage_class and storage_class != kept:
         notes.append(
-            f"claim {name} stays in the storage class {kept or 'without a name'}, the document asks for "
-            f"{storage_class}: a claim cannot move; {another}"
+            f"claim {name} stays in the storage class {kept or 'without a name'}, the document requests "
+            f"{storage_class}: a claim cannot change its storage class; {another}"
         )
     return notes
 
@@ -114,9 +114,7 @@ def _source(
         return ephemeral(_size(given, ("size",), CLAIM_SIZE, where), storage_class)
     if kind == "shared_volume":
         return {"persistentVolumeClaim": {"claimName": _object_name(given, ("claimName",), where) or name}}
-    raise InvalidSpecError(
-        f"{path}.volume_type", f"{kind[:80]!r} is not known; use one of {', '.join(TYPES)}"
-    )
+    raise InvalidSpecError(f"{path}.volume_type", f"{kind[:80]!r} is unknown; use one of {', '.join(TYPES)}")
 
 
 def _claim(run: Run, volume: str, size: str, storage_class: str | None) -> dict[str, Any]:
@@ -143,7 +141,7 @@ def _name(entry: Mapping[str, Any], path: str, taken: set[str]) -> str:
     if not fields.LABEL.fullmatch(name):
         raise InvalidSpecError(f"{path}.name", f"{name[:80]!r} cannot name a volume; use a-z, 0-9 and -")
     if name in taken or name in ("shared", "source"):
-        raise InvalidSpecError(f"{path}.name", f"{name!r} is taken already")
+        raise InvalidSpecError(f"{path}.name", f"{name!r} is already used")
     taken.add(name)
     return name
 
@@ -154,14 +152,14 @@ def _mount_path(entry: Mapping[str, Any], path: str, taken: set[str]) -> str:
     if not wanted.startswith("/") or clean in ("/", "//") or ":" in clean or ".." in wanted.split("/"):
         raise InvalidSpecError(f"{path}.mount_path", f"{wanted[:80]!r} is not an absolute path below /")
     if clean in taken:
-        raise InvalidSpecError(f"{path}.mount_path", f"{clean[:80]!r} is taken already")
+        raise InvalidSpecError(f"{path}.mount_path", f"{clean[:80]!r} is already used")
     taken.add(clean)
     return clean
 
 
 def _inside(sub_path: str, path: str) -> str:
     if sub_path.startswith("/") or ".." in sub_path.split("/"):
-        raise InvalidSpecError(path, f"{sub_path[:80]!r} leads out of the volume")
+        raise InvalidSpecError(path, f"{sub_path[:80]!r} is outside the volume")
     return sub_path
 
 

@@ -7,7 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.harness import REPOSITORY, Person, cluster_down, cluster_name, cluster_up
+from tests.support.harness import (
+    REPOSITORY,
+    Person,
+    cluster_down,
+    cluster_name,
+    cluster_up,
+    run_object,
+    wait_for,
+)
+from tests.support.policy_cast import Cast, job
 
 NAME = cluster_name("install")
 
@@ -47,3 +56,15 @@ def overlay(tmp_path: Path) -> Iterator[Path]:
     for file in folder.iterdir():
         file.unlink()
     folder.rmdir()
+
+
+@pytest.fixture
+def cast(installed: Person, person: Person) -> Cast:
+    """The accounts, when the policies are in force."""
+    made = Cast(person)
+    bad = run_object("probe", spec={"secrets": ["x"]})
+    wait_for("the policies", lambda: "may not get Secret x" in made.refusal("runner", bad))
+    probe = job(person)
+    del probe["metadata"]["ownerReferences"]
+    wait_for("the policies", lambda: "only what a Run owns" in made.refusal("operator", probe))
+    return made

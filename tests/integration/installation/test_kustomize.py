@@ -149,8 +149,8 @@ def test_runctl_says_which_versions_there_are_and_who_may_not_know(installed, pe
         (what, __version__) for what in ("client", "CRDs", "operator")
     ]
     shown = other.says("version")
-    assert "you may not read CustomResourceDefinitions" in shown
-    assert "you may not read Deployments of all namespaces" in shown
+    assert "you are not allowed to read CustomResourceDefinitions" in shown
+    assert "you are not allowed to read Deployments of all namespaces" in shown
     try:
         installed.kubectl(
             "label", "crd", "runs.run-operator.io", "app.kubernetes.io/version=9.9.0", "--overwrite"

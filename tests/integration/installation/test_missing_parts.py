@@ -1,4 +1,4 @@
-"""Each object of the installation is deleted in turn: Runs go on without it, or as soon as it is there again."""
+"""Each object of the installation is deleted in turn: Runs go on without it, or as soon as it exists again."""
 
 from __future__ import annotations
 

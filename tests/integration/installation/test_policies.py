@@ -1,125 +1,14 @@
-"""The ValidatingAdmissionPolicies on a real API server: what each refuses, in which words, and what it leaves alone."""
+"""The ValidatingAdmissionPolicies on a real API server: which rights the author of a Run must hold, and in which words they refuse."""
 
 from __future__ import annotations
 
-import copy
 import json
-from collections.abc import Iterator
-from typing import Any
 
 import pytest
 
-from run_operator.api.run import Run
-from run_operator.workloads.builder import SUPPORTED, build
-from run_operator.workloads.pipeline_kinds import STEPS
-from run_operator.workloads.types import ImageBuilding, Options
-from tests.support.harness import Person, run_object, wait_for
+from tests.support.harness import run_object
+from tests.support.policy_cast import OPERATOR
 from tests.support.runtimes import runtime
-
-OPERATOR = "system:serviceaccount:run-operator:run-operator"
-RUNS = {"apiGroups": ["run-operator.io"], "resources": ["runs", "functions", "tasks"], "verbs": ["*"]}
-RULES: dict[str, list[dict[str, Any]]] = {
-    "runner": [RUNS],
-    "starter": [RUNS | {"resources": ["runs"]}],
-    "named": [
-        RUNS,
-        {"apiGroups": [""], "resources": ["secrets"], "resourceNames": ["db"], "verbs": ["get"]},
-        {
-            "apiGroups": [""],
-            "resources": ["persistentvolumeclaims"],
-            "resourceNames": ["data"],
-            "verbs": ["use"],
-        },
-    ],
-    "logger": [
-        {
-            "apiGroups": ["run-operator.io"],
-            "resources": ["runs", "runs/status"],
-            "verbs": ["get", "patch", "update"],
-        }
-    ],
-    "operator": [  # beside its own: kubectl reads what it patches
-        {"apiGroups": ["run-operator.io"], "resources": ["runs/status"], "verbs": ["get"]},
-        {"apiGroups": [""], "resources": ["pods"], "verbs": ["get", "delete"]},
-    ],
-    "writer": [
-        {"apiGroups": [""], "resources": ["configmaps"], "verbs": ["*"]},
-        {"apiGroups": ["run-operator.io"], "resources": ["runtimes"], "verbs": ["*"]},
-    ],
-    "maker": [
-        {"apiGroups": ["batch"], "resources": ["jobs"], "verbs": ["create"]},
-        {"apiGroups": ["run-operator.io"], "resources": ["runtimes"], "verbs": ["*"]},
-    ],
-    "podmaker": [{"apiGroups": [""], "resources": ["pods"], "verbs": ["get", "create", "patch"]}],
-}
-
-
-class Cast:
-    """Accounts with few rights in one namespace, and the operator's."""
-
-    def __init__(self, admin: Person) -> None:
-        self.admin = admin
-        self.namespace = admin.namespace
-        account = {"apiVersion": "v1", "kind": "ServiceAccount"}
-        rbac = "rbac.authorization.k8s.io"
-        for name in (*RULES, "editor"):
-            subject = {"kind": "ServiceAccount", "name": name, "namespace": admin.namespace}
-            if name == "operator":
-                subject |= {"name": "run-operator", "namespace": "run-operator"}
-            role = {"apiGroup": rbac, "kind": "Role", "name": name}
-            if name == "editor":
-                role |= {"kind": "ClusterRole", "name": "edit"}
-            else:
-                admin.apply(
-                    {
-                        "apiVersion": f"{rbac}/v1",
-                        "kind": "Role",
-                        "metadata": {"name": name},
-                        "rules": RULES[name],
-                    }
-                )
-            binding = {"apiVersion": f"{rbac}/v1", "kind": "RoleBinding", "metadata": {"name": name}}
-            admin.apply(
-                [account | {"metadata": {"name": name}}, binding | {"roleRef": role, "subjects": [subject]}]
-            )
-
-    def account(self, name: str) -> str:
-        return OPERATOR if name == "operator" else f"system:serviceaccount:{self.namespace}:{name}"
-
-    def refusal(self, name: str, document: dict[str, Any], *verb: str) -> str:
-        """What the API server says; empty where it would take it."""
-        command = verb or ("create",)
-        done = self.admin.kubectl(
-            *command,
-            "-f",
-            "-",
-            "--dry-run=server",
-            f"--as={self.account(name)}",
-            stdin=json.dumps(document),
-            check=False,
-        )
-        return done.stderr if done.returncode else ""
-
-
-@pytest.fixture
-def cast(installed: Person, person: Person) -> Iterator[Cast]:
-    made = Cast(person)
-    bad = run_object("probe", spec={"secrets": ["x"]})
-    wait_for("the policies", lambda: "may not get Secret x" in made.refusal("runner", bad))
-    probe = job(person)
-    del probe["metadata"]["ownerReferences"]
-    wait_for("the policies", lambda: "only what a Run owns" in made.refusal("operator", probe))
-    return made
-
-
-def job(person: Person, **top: Any) -> dict[str, Any]:
-    """As the operator makes it."""
-    raw = run_object("owner", **top)
-    raw["metadata"] |= {"namespace": person.namespace, "uid": "0b4d3c1e-7a55-4f8e-9d55-3f5a3f0e5a11"}
-    return copy.deepcopy(
-        build(Run.from_object(raw), 1, Options(ingest_url="https://x:1", pod_api_url="https://x:1")).child
-    )
-
 
 SHARED = {"volume_type": "shared_volume", "name": "data", "mount_path": "/data"}
 USES = [

@@ -89,7 +89,7 @@ def test_who_creates_a_project_through_the_sdk_works_in_it_and_others_do_not(
         bound = installed.get("rolebinding", ROLE, "-n", project)
         assert bound["roleRef"]["name"] == "edit"
         assert bound["subjects"][0]["name"] == user(tokens["namespace"], "ann")
-        assert "may not list runs" in bob.run("outcome_of_project", project)
+        assert "not allowed to list runs" in bob.run("outcome_of_project", project)
     finally:
         installed.kubectl("delete", "namespace", project, "--wait=false", "--ignore-not-found")
 

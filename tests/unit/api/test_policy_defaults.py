@@ -51,7 +51,7 @@ def test_an_annotation_of_the_namespace_wins(caplog):
     assert with_annotations(WIDE, "ml", {}) == WIDE
     with caplog.at_level(logging.WARNING):
         assert with_annotations(WIDE, "ml", annotated(**{"ttl-seconds": "1h"})) == WIDE
-    assert "1h is no number of seconds" in caplog.text
+    assert "1h is not a number of seconds" in caplog.text
 
 
 class Api:

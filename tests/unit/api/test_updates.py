@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from run_operator.api.updates import material_update
+from run_operator.api.updates import content_update
 
 RAW: dict[str, Any] = {
     "kind": "DataItem",
@@ -18,12 +18,12 @@ RAW: dict[str, Any] = {
 
 
 def changed(**document: Any) -> dict[str, Any]:
-    return {one["path"]: one.get("value") for one in material_update(RAW, document) if one["op"] != "test"}
+    return {one["path"]: one.get("value") for one in content_update(RAW, document) if one["op"] != "test"}
 
 
 def test_the_same_document_changes_nothing():
-    assert material_update(RAW, RAW["spec"]) == []
-    assert material_update(RAW, {}) == []
+    assert content_update(RAW, RAW["spec"]) == []
+    assert content_update(RAW, {}) == []
 
 
 def test_a_status_replaces_the_one_before_but_metrics_are_not_its_own():
@@ -44,7 +44,7 @@ def test_what_is_not_said_stays_and_no_namesake_is_changed():
     assert changed(spec={"schema": {"fields": []}}) == {
         "/spec/spec": {"path": "s3://b/a", "schema": {"fields": []}}
     }
-    assert material_update(RAW, {"status": {"state": "READY"}})[0] == {
+    assert content_update(RAW, {"status": {"state": "READY"}})[0] == {
         "op": "test",
         "path": "/metadata/uid",
         "value": "u",

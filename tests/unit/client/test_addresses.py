@@ -61,7 +61,7 @@ def test_a_url_of_anything_else_is_refused(url):
 @pytest.mark.parametrize("inside", [False, True])
 def test_a_status_that_others_wrote_leads_to_no_other_namespace(address, inside):
     cluster: Any = SimpleNamespace(namespace="ml", inside=inside)
-    with pytest.raises(EntityError, match="which is no service of the namespace ml"):
+    with pytest.raises(EntityError, match="which is not a Service of the namespace ml"):
         invoke(cluster, {"service": {"url": address}}, "GET", None)
 
 

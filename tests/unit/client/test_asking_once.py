@@ -198,7 +198,7 @@ def test_the_lines_of_a_quiet_run_cost_no_more_than_its_watches(stub: Stub, tmp_
 def test_runs_that_are_waited_for_together_share_the_time_that_was_asked_for(stub: Stub, tmp_path: Path):
     path = stub.kubeconfig(tmp_path, token="t")
     done = call_runctl("wait", "x", "x", "-q", "--timeout", "1s", "--kubeconfig", path, folder=tmp_path).text
-    said = "runctl: run x is RUNNING after 1 s; it goes on, wait again"
+    said = "runctl: run x is RUNNING after 1 s; the Run continues; wait again"
     assert (done.returncode, done.stderr.splitlines()) == (4, [said, said])
 
 

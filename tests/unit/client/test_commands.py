@@ -180,7 +180,10 @@ def test_kubectls_program_answers_on_standard_output():
         [sys.executable, "-c", program, "describe", "--kube"],
         env=os.environ | {"PYTHONPATH": str(ROOT / "operator")}, capture_output=True, text=True, check=True,
     )  # fmt: skip
-    assert done.stdout.splitlines() == ["--kubeconfig\tDefault: KUBECONFIG, else ~/.kube/config.", ":4"]
+    assert done.stdout.splitlines() == [
+        "--kubeconfig\tThe kubeconfig file. Default: the variable KUBECONFIG, else ~/.kube/config.",
+        ":4",
+    ]
 
 
 # -- pictures

@@ -86,10 +86,10 @@ def test_a_function_is_no_run():
 @pytest.mark.parametrize(
     ("value", "said"),
     [
-        ({"image": object()}, r"^spec\.image is of the type object; a document holds"),
+        ({"image": object()}, r"^spec\.image is of the type object; a document can have"),
         ({"args": ["a", {1, 2}]}, r"^spec\.args\[1\] is of the type set"),
-        ({"x": {"y": float("nan")}}, r"^spec\.x\.y is nan, which is no number"),
-        ({"envs": {1: "a"}}, r"^the key 1 in spec\.envs is no text; write '1'"),
+        ({"x": {"y": float("nan")}}, r"^spec\.x\.y is nan, which is not a number"),
+        ({"envs": {1: "a"}}, r"^the key 1 in spec\.envs is not a text; write '1'"),
     ],
 )
 def test_a_value_that_no_file_can_hold_is_named(value, said):

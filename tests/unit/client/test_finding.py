@@ -50,7 +50,8 @@ def test_of_several_with_one_id_none_is_chosen():
     """A stop or a delete would hit any of them."""
     cluster = Runs(one("a", "train"), one("b", "other"), one("c", "train"), one("d", "train", "churn"))
     with pytest.raises(
-        EntityError, match=r"3 Runs of this namespace have the id train \(a, c, d\): name one of them"
+        EntityError,
+        match=r"3 Runs of this namespace have the id train \(a, c, d\): give the name of one of them",
     ):
         found(cluster, "train")
     assert found(cluster, "c") == "c"
@@ -75,7 +76,7 @@ def test_a_run_is_found_by_the_name_in_its_document_if_it_is_the_only_one():
     )
     assert found(cluster, "opal-lynx") == "1f"
     with pytest.raises(
-        EntityError, match=r"2 Runs of this namespace have the name red-fox \(ids 2f, 3f\): say the id"
+        EntityError, match=r"2 Runs of this namespace have the name red-fox \(ids 2f, 3f\): give the id"
     ):
         found(cluster, "red-fox")
     with pytest.raises(EntityNotExistsError):
@@ -96,9 +97,9 @@ def test_an_id_under_another_name_is_found():
 def test_runctl_says_in_its_own_words_what_the_sdk_says_in_its():
     """Programs look for the SDK's sentence; a person reads which Run is missing where, and what to do."""
     cluster: Any = Runs(one("a", "train"))
-    helps = "; runctl list -n ml shows what is there"
+    helps = "; runctl list -n ml shows the Runs of this namespace"
     for ask, said in (
-        (lambda: find(cluster, "b"), f"there is no run b in the namespace ml (none has that name, id or key){helps}"),
+        (lambda: find(cluster, "b"), f"there is no run b in the namespace ml (no Run has that name, id or key){helps}"),
         (lambda: delete(cluster, "b"), f"there is no run b in the namespace ml (no){helps}"),
         (lambda: find(cluster, "a", "x"), "run a of the namespace ml is of project demo, not x"),
     ):  # fmt: skip

@@ -69,8 +69,11 @@ def test_a_user_that_is_not_there_is_not_taken_for_nobody(tmp_path):
         ),
         (["sh", "-c", "echo session over >&2; exit 1"], "sh ended with code 1; .* log in again"),
         (["sh", "-c", "echo junk"], "its output is not JSON"),
-        (["sh", "-c", "echo '{}'"], "its output is no ExecCredential"),
-        (["sh", "-c", f"""echo '{CREDENTIAL}"apiVersion": "x"}}'"""], "it answers in 'x', not in client"),
+        (["sh", "-c", "echo '{}'"], "its output is not an ExecCredential"),
+        (
+            ["sh", "-c", f"""echo '{CREDENTIAL}"apiVersion": "x"}}'"""],
+            "its answer has the apiVersion 'x', not client",
+        ),
         (
             ["sh", "-c", f"""echo '{CREDENTIAL}"apiVersion": "{EXEC}"}}'"""],
             "neither a token nor a certificate",
@@ -93,7 +96,7 @@ def test_a_login_command_that_fails_is_reported_and_nothing_is_sent_as_nobody(tm
 )
 def test_a_broken_file_is_one_line(tmp_path, text):
     (tmp_path / "a").write_text(text)
-    with pytest.raises(ClientError, match=r"^cannot enter a cluster: "):
+    with pytest.raises(ClientError, match=r"^cannot connect to a cluster: "):
         config.load(kubeconfig=str(tmp_path / "a"))
 
 
@@ -108,7 +111,7 @@ def test_a_message_shows_no_credentials(tmp_path):
 
 @pytest.mark.parametrize("name", ["a/b", "..", "A", "x" * 64, "a?b", "-a"])
 def test_what_is_no_namespace_is_not_sent(tmp_path, name):
-    with pytest.raises(ClientError, match="is no name of a namespace"):
+    with pytest.raises(ClientError, match="is not a valid name of a namespace"):
         config.load(kubeconfig=str(kubeconfig(tmp_path / "a")), namespace=name)
 
 
@@ -142,7 +145,7 @@ def change(path: Path, kind: str, **fields: Any) -> str:
 @pytest.mark.parametrize(
     ("kind", "fields", "said"),
     [
-        ("user", {"act-as": "x"}, "has the field 'act-as', which is not known here"),
+        ("user", {"act-as": "x"}, "has the field 'act-as', which is unknown"),
         ("cluster", {"tls-min-version": "1.3"}, "has the field 'tls-min-version'"),
         (
             "cluster",
@@ -151,9 +154,9 @@ def change(path: Path, kind: str, **fields: Any) -> str:
         ),
         ("context", {"tenant": "x"}, "has the field 'tenant'"),
         ("user", {"exec": {"command": "x", "policy": "y"}, "token": ""}, "has the field 'policy'"),
-        ("user", {"as-groups": ["g"]}, "has no 'as' with the user's name"),
-        ("user", {"as-uid": "1"}, "has no 'as' with the user's name"),
-        ("user", {"as-user-extra": {"a": ["b"]}}, "has no 'as' with the user's name"),
+        ("user", {"as-groups": ["g"]}, "without 'as', the name of the user"),
+        ("user", {"as-uid": "1"}, "without 'as', the name of the user"),
+        ("user", {"as-user-extra": {"a": ["b"]}}, "without 'as', the name of the user"),
         ("user", {"auth-provider": {"name": "azure"}}, "the auth-provider 'azure', which is not supported"),
         ("user", {"auth-provider": {"name": "oidc", "config": {"id-token": "x"}}, "token": ""}, "has no token that"),
         ("user", {"username": "u", "password": "p"}, "has token and username: only one is allowed"),

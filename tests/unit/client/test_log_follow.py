@@ -138,7 +138,7 @@ def test_a_kubelet_or_api_server_that_restarts_is_waited_for_and_noted_once(
     heard = listener()
     wait_for("the lines", lambda: len(heard.lines) >= len(TEXTS))
     assert heard.lines == TEXTS
-    assert [note.partition(",")[0] for note in heard.notes] == ["the log of x-1 main cannot be read now"]
+    assert [note.partition(";")[0] for note in heard.notes] == ["the log of x-1 main cannot be read now"]
 
 
 def test_an_api_server_that_is_gone_for_a_while(stub: Stub, listener: Any):
@@ -206,7 +206,7 @@ def test_lives_that_nobody_could_listen_to_are_noted(stub: Stub, listener: Any):
     wait_for("the lines", lambda: len(heard.lines) >= 3)
     assert heard.lines == ["life 0", "life 3", "life 4"]
     assert len(heard.notes) == 1
-    assert "was started 3 times while nobody could listen" in heard.notes[0]
+    assert "was started 3 times while its log could not be read" in heard.notes[0]
 
 
 @pytest.mark.parametrize("length", [log_reader.MAX_BYTES + 1, 9_000_000])
@@ -215,7 +215,7 @@ def test_a_line_that_is_too_long_is_cut_and_the_next_ones_come(stub: Stub, liste
     heard = listener()
     wait_for("the lines", lambda: len(heard.lines) >= 4)
     assert [line[:5] for line in heard.lines] == ["first", "xxxxx", "after", "tick"]
-    assert heard.notes == ["the log of x-1 main: a line is too long, only its beginning is shown"]
+    assert heard.notes == ["the log of x-1 main: a line is too long; only its beginning is shown"]
 
 
 ODD = [
@@ -260,7 +260,7 @@ def test_more_containers_than_are_followed_are_noted_once(stub: Stub, listener: 
     stub.objects["pods"] = [pod(f"x-{number}") for number in range(4)]
     heard = listener()
     wait_for("the word", lambda: bool(heard.notes))
-    assert heard.notes == ["only 2 containers are followed at a time, and there are more"]
+    assert heard.notes == ["only 2 containers are followed at the same time, and this Run has more"]
 
 
 @pytest.mark.parametrize(

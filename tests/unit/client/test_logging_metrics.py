@@ -126,7 +126,7 @@ def test_it_is_waited_for_a_bounded_time(monkeypatch, lost):
     monkeypatch.setattr(time, "monotonic", lambda: next(clock))
     server = Server(*[UnavailableError("lost")] * (50 if lost else 0))
     server.works = False
-    said = "lost" if lost else "is it running"
+    said = "lost" if lost else "is the operator running"
     with pytest.raises(UnavailableError, match=f"metrics of run a may or may not be stored.*{said}"):
         run(server).log_metric("loss", 1)
     assert len(server.created) < 6

@@ -89,7 +89,7 @@ def test_whatever_is_named_ends_in_one_line_and_no_traceback(tmp_path, make):
     [
         ("x" * 300, "File name too long"),
         ("/etc/passwd/x", "Not a directory"),
-        ("", "an empty name is no file"),
+        ("", "the file name is empty"),
         ("/dev/zero", "not a regular file"),
     ],
 )
@@ -155,7 +155,7 @@ def test_two_runs_that_would_overwrite_each_other_are_refused(tmp_path):
     (tmp_path / "b.yaml").write_text(text.replace("\nproject: demo", "\nproject: other"))
     done = runctl("manifest", tmp_path)
     assert done.returncode == 2
-    assert b"convert them apart" in done.stderr
+    assert b"convert them in separate runs of this command" in done.stderr
 
 
 def test_versions_of_a_function_get_names_of_their_own_and_two_functions_never_share_one(tmp_path):
@@ -177,7 +177,7 @@ def test_versions_of_a_function_get_names_of_their_own_and_two_functions_never_s
 def test_a_function_without_a_name_is_refused(tmp_path):
     path = tmp_path / "f.yaml"
     path.write_text((EXPORTS / "function-container.yaml").read_text().replace("\nname: hello", ""))
-    assert b"the field 'name' is missing: a Function is found by it" in runctl("manifest", path).stderr
+    assert b"the field 'name' is missing: a Function is found by its name" in runctl("manifest", path).stderr
 
 
 def test_usage_errors():

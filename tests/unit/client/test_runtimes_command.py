@@ -44,9 +44,9 @@ def test_what_is_not_used_is_noted(tmp_path):
 @pytest.mark.parametrize(
     ("kind", "text", "said"),
     [
-        ("nobody+serve", None, "no Runtime stands for nobody+serve"),
-        ("container+job", None, "container+job is built in: docs/fields.md says what it takes"),
-        ("echo+serve", "a: [", "is no YAML"),
+        ("nobody+serve", None, "no Runtime defines nobody+serve"),
+        ("container+job", None, "container+job is built in: docs/fields.md lists its fields"),
+        ("echo+serve", "a: [", "is not YAML"),
         (
             "echo+serve",
             yaml.safe_dump(runtime(readiness={"path": "${nobody}"})),

@@ -85,7 +85,7 @@ def test_what_is_not_understood_is_an_error_that_shows_the_form(read, text):
 
 def test_a_file_too_large_to_travel_is_refused(tmp_path):
     (tmp_path / "big").write_bytes(b"x" * (MAX_FILE + 1))
-    with pytest.raises(EntityError, match="put it into an image or a volume"):
+    with pytest.raises(EntityError, match="put the file into an image or a volume"):
         source_of(tmp_path / "big")
 
 

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
-import yaml
 
 from run_operator.api import conditions, misplaced
 from run_operator.api.conditions import State
@@ -27,6 +26,8 @@ from run_operator.lifecycle.status_builder import MAX_ATTEMPTS, MAX_TRANSITIONS,
 from run_operator.workloads.types import Options
 from tests.support import fields_page
 from tests.support.builders import NOW, replica, run, service
+from tests.support.crd_files import schema_of as schema
+from tests.support.crd_files import version_of as version
 from tests.support.workflows import build, chain
 from tests.support.world import World
 
@@ -39,15 +40,6 @@ STANDARD: Final = (".metadata",)
 TYPES: Final[dict[str, type | tuple[type, ...]]] = {
     "string": str, "integer": int, "number": (int, float), "boolean": bool, "object": dict, "array": list,
 }  # fmt: skip
-
-
-def version(name: str) -> Schema:
-    (only,) = yaml.safe_load((CRDS / f"{name}.yaml").read_text())["spec"]["versions"]
-    return only
-
-
-def schema(name: str) -> Schema:
-    return version(name)["schema"]["openAPIV3Schema"]
 
 
 def fields(node: Schema, path: str = "") -> Iterator[tuple[str, Schema]]:

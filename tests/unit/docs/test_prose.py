@@ -44,6 +44,29 @@ def test_words_of_the_list_are_found(text: str, found: str | None):
     assert (match and match[1]) == found
 
 
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("'x' is no volume: write NAME", "is no volume"),
+        ("They are no proof.", "are no proof"),
+        ("There is no field x", None),
+        ("it is no longer the leader", None),
+    ],
+)
+def test_a_noun_is_denied_with_not(text: str, found: str | None):
+    match = prose.NEGATED.search(text)
+    assert (match and match[1]) == found
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [('"Of the verb."', "Of the"), ("f'Of {x}'", None), ('"The port."', None), ('"Off"', None)],
+)
+def test_a_help_text_names_what_it_is_about(text: str, found: str | None):
+    match = prose.ELIDED.search(text)
+    assert (match and match[2]) == found
+
+
 def test_a_document_does_not_begin_a_sentence_with_of():
     assert prose.OPENING.search("It is read. Of a Run only the name is kept.")
     assert not prose.OPENING.search("The name of a Run is kept.")

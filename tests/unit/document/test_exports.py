@@ -84,7 +84,7 @@ def test_there_are_exports():
         (GOOD + b"user: .nan\n", errors.UnrepresentableError, 6, "not a number Kubernetes can hold"),
         (GOOD + b"user: 99999999999999999999\n", errors.UnrepresentableError, 6, "64 bits"),
         (GOOD + b"user: !!python/object:os.system x\n", errors.NotYamlError, 6, ""),
-        (b"apiVersion: v1\nkind: Pod\n", errors.NotAnExportError, 1, "manifest already"),
+        (b"apiVersion: v1\nkind: Pod\n", errors.NotAnExportError, 1, "a Kubernetes manifest"),
         (b"[" * 200, errors.TooLargeError, 1, "levels deep"),
         (GOOD + b"user: 1" + b":0" * 200_000 + b"\n", errors.NotYamlError, 6, "too many for a number"),
         (GOOD + b"user: " + b"9" * 400_000 + b"\n", errors.NotYamlError, 6, "too many for a number"),
@@ -139,7 +139,7 @@ def test_the_key_or_who_asks_tells_what_has_content_from_a_function(kind, entity
     assert parse(Parsed(document, {}), wanted).type is wanted
     made = manifest(parse(Parsed(keyed, {})), namespace="ml")
     assert (made["kind"], made["spec"]) == (wanted.value, keyed)
-    with pytest.raises(errors.MissingFieldError, match=f"a {wanted.value} is found by it"):
+    with pytest.raises(errors.MissingFieldError, match=f"a {wanted.value} is found by its name"):
         parse(Parsed({key: value for key, value in keyed.items() if key != "name"}, {}))
 
 

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from run_operator.document import known_fields
 from run_operator.document.entity import load
@@ -15,13 +14,11 @@ from run_operator.document.kinds import EntityType, of_run
 from run_operator.document.known_fields import HINTS, RESOURCES, USED, right_word, unused
 from run_operator.workloads.builder import SUPPORTED
 from tests.support import fields_policy
+from tests.support.crd_files import schema_of
 
 ROOT = Path(__file__).parents[3]
 EXPORTS = sorted((ROOT / "tests" / "data" / "exports").glob("*.yaml"))
-(VERSION,) = yaml.safe_load((ROOT / "crds" / "runs.yaml").read_text())["spec"]["versions"]
-DECLARED: dict[str, Any] = VERSION["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"]["spec"][
-    "properties"
-]
+DECLARED: dict[str, Any] = schema_of("runs")["properties"]["spec"]["properties"]["spec"]["properties"]
 
 
 def volume(**entry: Any) -> dict[str, Any]:

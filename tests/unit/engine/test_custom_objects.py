@@ -59,7 +59,7 @@ async def test_a_look(there, serves, found):
 
 @pytest.mark.parametrize(
     ("there", "serves", "said"),
-    [(GONE, False, "needs Widgets: this cluster does not know widgets.example.org"), (DENIED, True, "may not use widgets"), (DENIED, False, "needs Widgets")],
+    [(GONE, False, "needs Widgets: this cluster does not know widgets.example.org"), (DENIED, True, "not allowed to use widgets"), (DENIED, False, "needs Widgets")],
 )  # fmt: skip
 async def test_why_there_can_be_none(there, serves, said):
     seen = await objects(there, serves=serves).look(run(), WIDGET)
@@ -69,7 +69,7 @@ async def test_why_there_can_be_none(there, serves, said):
 async def test_a_name_that_somebody_else_has_is_left_alone():
     body = {"metadata": {"name": "hello"}}
     await objects(OURS).create(run(), WIDGET, body)
-    with pytest.raises(RefusedError, match="belongs to somebody else") as caught:
+    with pytest.raises(RefusedError, match="this Run does not own it") as caught:
         await objects(THEIRS).create(run(), WIDGET, body)
     assert (caught.value.refusal.reason, caught.value.refusal.final) == ("NameConflict", True)
 

@@ -8,11 +8,20 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import pytest
+
 from run_operator.api.run import Run
 from run_operator.engine import event_recorder
-from run_operator.engine.event_recorder import MAX_QUEUED, EventRecorder
+from run_operator.engine.event_recorder import EventRecorder
 from run_operator.lifecycle.model import RunEvent
 from tests.support.builders import run
+
+QUEUED = 200
+
+
+@pytest.fixture(autouse=True)
+def _a_short_queue(monkeypatch):
+    monkeypatch.setattr(event_recorder, "MAX_QUEUED", QUEUED)
 
 
 class Written:
@@ -99,7 +108,7 @@ def steps(work: Callable[[], None]) -> int:
 
 def test_one_event_costs_the_same_however_many_wait():
     costs = []
-    for waiting in (10, MAX_QUEUED - 10, MAX_QUEUED + 10):  # the last one has to make room
+    for waiting in (10, QUEUED - 10, QUEUED + 10):  # the last one has to make room
         recorder, _ = made()
         for number in range(waiting):
             recorder.record(replace(of("flood"), uid=f"uid-{number}"), started(f"{number}"))
@@ -136,28 +145,28 @@ async def turned() -> None:
 
 async def test_an_event_that_made_room_is_not_written_and_leaves_no_trace():
     recorder, written = made()
-    for number in range(MAX_QUEUED + 5):
+    for number in range(QUEUED + 5):
         recorder.record(replace(of("flood"), uid=f"uid-{number}"), started(f"{number}"))
     await recorder.flush()
-    assert [text for _, text in written.events] == [str(number) for number in range(5, MAX_QUEUED + 5)]
+    assert [text for _, text in written.events] == [str(number) for number in range(5, QUEUED + 5)]
     assert len(recorder) == 0
 
 
 async def test_two_that_flood_leave_each_other_half():
     recorder, written = made()
-    for number in range(MAX_QUEUED):
+    for number in range(QUEUED):
         recorder.record(of("first"), warning(f"{number}"))
-    for number in range(MAX_QUEUED):
+    for number in range(QUEUED):
         recorder.record(of("second"), warning(f"{number}"))
     await recorder.flush()
-    assert [place for place, _ in written.events].count("first") == MAX_QUEUED / 2
+    assert [place for place, _ in written.events].count("first") == QUEUED / 2
 
 
 def test_what_is_kept_of_times_is_bounded_while_nothing_is_written():
     now = [1e6]
     api: Any = Written()
     recorder = EventRecorder(api, lambda: now[0], lambda: 0.0, lambda: None)
-    for number in range(5 * MAX_QUEUED):
+    for number in range(5 * QUEUED):
         now[0] -= 1.0  # each is due before all others
         recorder.record(of("flood"), warning(f"{number}"))
-    assert len(recorder._times) <= 2 * MAX_QUEUED
+    assert len(recorder._times) <= 2 * QUEUED

@@ -130,7 +130,7 @@ async def test_a_job_of_somebody_else_ends_the_run_and_what_to_do_helps():
     theirs = child(attempt=1)
     theirs["metadata"]["ownerReferences"] = []
     one, _, _ = executor(Server(AlreadyExistsError, theirs))
-    said = "it is left alone; apply this Run under another name, or delete both and apply it again"
+    said = "the operator does not change it; apply this Run under another name, or delete both and apply it again"
     with pytest.raises(RefusedError, match=said) as caught:
         await one.carry_out(run(), creation())
     assert (caught.value.refusal.reason, caught.value.refusal.final) == ("NameConflict", True)
@@ -148,7 +148,7 @@ async def test_a_claim_of_another_run_is_reported_with_that_run_and_the_volume_t
         await one.carry_out(run(), action)
     assert caught.value.refusal.reason == "NameConflict"
     assert caught.value.refusal.message == (
-        "PersistentVolumeClaim hello-data exists already and belongs to Run hel: it is left alone; apply this Run under "
+        "PersistentVolumeClaim hello-data already exists and belongs to Run hel: the operator does not change it; apply this Run under "
         "another name, or delete this Run and apply it again with another name for its volume data, which asks for that claim"
     )
 
@@ -160,7 +160,7 @@ async def test_a_claim_that_is_there_already_tells_what_it_does_not_have():
     smaller = child(attempt=1) | {"spec": {"resources": {"requests": {"storage": "1Gi"}}}}
     one, _, _ = executor(Server(AlreadyExistsError, smaller))
     (note,) = await one.carry_out(run(), action)
-    assert note.startswith("claim hello-data keeps its 1Gi, the document asks for 2Gi")
+    assert note.startswith("claim hello-data has 1Gi, the document requests 2Gi")
 
 
 class Versions:

@@ -84,7 +84,7 @@ async def test_a_write_that_is_refused_is_reported_by_an_event(error, where):
     with pytest.raises(error):
         await one.reconcile(stopped.key)
     assert story.lines[-1] == (
-        "Warning WriteRefused: patch jobs/hello: 403: policy says no; it is tried again until it is let through"
+        "Warning WriteRefused: patch jobs/hello: 403: policy says no; the operator tries again until it is allowed"
     )
 
 
@@ -97,7 +97,7 @@ async def test_a_status_that_cannot_be_stored_is_reported_and_not_tried_without_
     assert line.startswith(
         "Warning TooLarge: patch runs/hello/status: 500: etcdserver: request is too large: "
     )
-    assert "delete it, and apply it with a smaller document" in line
+    assert "delete the Run and apply it with a smaller document" in line
 
 
 async def test_a_refusal_that_the_status_has_no_room_for_is_reported_too():

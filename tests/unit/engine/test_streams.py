@@ -355,4 +355,4 @@ async def test_a_part_that_dies_ends_the_operator(cluster, monkeypatch, caplog):
     monkeypatch.setattr(resync.Resync, "synced", broken)
     with pytest.raises(ValueError, match="a mistake"):
         await operator().run()
-    assert "beginning has failed: the operator ends" in caplog.text
+    assert "beginning has failed: the operator exits" in caplog.text

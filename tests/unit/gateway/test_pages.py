@@ -151,7 +151,7 @@ async def test_a_page_without_a_size_has_as_many_as_an_answer_may_hold():
     assert (first["size"], first["totalPages"]) == (8, 5)
     pages = [await listed(cluster, limits, page=str(page)) for page in range(first["totalPages"])]
     assert [entity_id for page in pages for entity_id in ids(page)] == [f"x{n}" for n in range(39, -1, -1)]
-    with pytest.raises(Problem, match="ask for fewer with size=") as refused:
+    with pytest.raises(Problem, match="request fewer objects with size=") as refused:
         await listed(cluster, limits, size="32")
     assert refused.value.limit == "answer"
     assert len(ids(await listed(cluster, limits, size="1"))) == 1
@@ -171,7 +171,7 @@ async def test_what_is_being_deleted_or_gone_is_not_listed():
 
 
 async def test_a_list_of_too_many_is_refused_and_says_what_to_do():
-    with pytest.raises(Problem, match="say kind or state") as caught:
+    with pytest.raises(Problem, match="filter by kind or state") as caught:
         await listed(Cluster([obj(number) for number in range(3)]), GatewayLimits(listed=2))
     assert (caught.value.status, caught.value.limit) == (400, "listed")
 

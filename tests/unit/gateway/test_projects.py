@@ -86,7 +86,7 @@ async def test_a_namespace_called_like_a_project_of_another_one_is_no_way_in():
 
 async def test_who_may_not_list_runs_in_it_is_not_sent_to_a_labelled_one():
     cluster = Cluster(namespace("churn", 1), namespace("evil", 2, "churn"), runs=("evil",))
-    with pytest.raises(Problem, match="none called churn in which you may list runs"):
+    with pytest.raises(Problem, match="no namespace churn in which you are allowed to list runs"):
         await of(cluster)
 
 

@@ -27,7 +27,7 @@ def test_what_is_left_out_is_named_and_the_rest_stays():
         "image": None,
     }
     assert found["status"]["message"] == (
-        "as it was; not shown, because the SDK cannot read it: spec.envs (kubectl shows it)"
+        "as it was; left out, because the SDK cannot read it: spec.envs (kubectl shows it)"
     )
     assert one["spec"]["envs"], "the object's own document is not touched"
 

@@ -78,8 +78,8 @@ async def sent(session, method, path, *, token: str | None = TOKEN, **more):
 @pytest.mark.parametrize(
     ("headers", "words"),
     [
-        ({}, "without a token"),
-        ({"Authorization": "Basic YTpi"}, "user and password are not taken"),
+        ({}, "needs a token"),
+        ({"Authorization": "Basic YTpi"}, "the gateway does not accept user and password"),
         ({"Authorization": "Bearer "}, "no bearer token"),
         ({"Authorization": "Bearer a b"}, "no bearer token"),
         ({"Authorization": "Bearer " + "a" * 16_100}, "no bearer token"),

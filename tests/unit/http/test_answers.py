@@ -59,7 +59,7 @@ def test_a_budget_has_a_share_for_each_and_an_end():
             pass
         with (
             budget.hold(4, "bob"),
-            pytest.raises(OverBudgetError, match="too many requests at once"),
+            pytest.raises(OverBudgetError, match="too many requests at the same time"),
             budget.hold(1, ""),
         ):
             pass

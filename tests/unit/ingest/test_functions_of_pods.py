@@ -71,5 +71,5 @@ async def test_those_of_other_projects_and_workflows_are_not_there(hidden):
 
 @pytest.mark.parametrize("name", ["", "a,b=c", "*"])
 async def test_nothing_is_listed_without_a_name(name):
-    with pytest.raises(DeniedError, match="lists are for people"):
+    with pytest.raises(DeniedError, match="a list needs the token of a person"):
         await functions(function("x")).read(BUILD, None, {"name": name})

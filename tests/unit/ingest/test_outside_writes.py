@@ -69,8 +69,8 @@ async def test_a_run_that_is_over_takes_them_and_stays_as_it_is(world):
     ("spec", "said"),
     [
         ({"run": "nobody"}, "there is no Run nobody"),
-        ({"run": "../../other/runs/x"}, "is no name of a Run"),
-        ({"runUID": "another"}, "another one has its name now"),
+        ({"run": "../../other/runs/x"}, "is not a valid name of a Run"),
+        ({"runUID": "another"}, "another Run has its name"),
         ({"ops": [{"k": "\x1b[2J", "set": 1}]}, "cannot name a metric"),
         ({"ops": [{"k": "loss", "append": [1e400]}]}, ""),
         ({"ops": [{"k": "loss", "append": ["1"]}]}, "ops[0]"),
@@ -103,7 +103,7 @@ async def test_notes_are_kept_and_answers_go_after_a_while(world, monkeypatch):
     world.log_outside("b", ops=[{"k": "acc", "set": 2}])
     await world.until(lambda: world.batch_of("b") is None)
     assert [(one["state"], one["notes"]) for one in seen if one and "notes" in one] == [
-        ("Stored", ["'acc' already has a value, which is kept; set overwrite to replace it"])
+        ("Stored", ["'acc' already has a value; set overwrite to replace it"])
     ]
 
 
@@ -127,7 +127,7 @@ async def test_it_is_tried_again_and_not_for_ever(world, monkeypatch):
     world.store.drop_run(world.store.run_of(UID).key, UID)  # its stream is behind
     world.log_outside("a", 1)
     await world.until(lambda: (world.batch_of("a") or {}).get("status"))
-    assert "given up after 30 tries" in world.batch_of("a")["status"]["message"]
+    assert "gave up after 30 tries" in world.batch_of("a")["status"]["message"]
     assert world.api.calls.count("get runs") == 31
 
 

@@ -77,7 +77,7 @@ class TestAttempts:
         async with World() as world:
             world.add_run(attempt=2)
             code, said = await put(world, world.token())
-            assert (code, said) == (410, "attempt 1 has ended; attempt 2 goes on")
+            assert (code, said) == (410, "attempt 1 has ended; the current attempt is 2")
             assert "results" not in world.status
 
     @pytest.mark.parametrize("state", ["COMPLETED", "ERROR"])
@@ -131,7 +131,7 @@ class TestFaults:
             world.api.faults.append(full)
             code, said = await put(world, world.token())
             assert code == 422
-            assert "no room" in said
+            assert "too large to store them" in said
 
     async def test_while_the_operator_starts_nothing_is_taken(self):
         async with World() as world:

@@ -247,7 +247,7 @@ async def test_nan_is_null_as_everywhere(world):
 async def test_a_run_that_is_over_takes_nothing_more(world):
     world.add_run(attempt=2)
     code, answered = await world.sdk("PUT", LOSS, [1])
-    assert (code, answered["error"]) == (410, "attempt 1 has ended; attempt 2 goes on")
+    assert (code, answered["error"]) == (410, "attempt 1 has ended; the current attempt is 2")
 
 
 async def test_who_sends_too_fast_waits_and_is_not_refused():
@@ -269,7 +269,7 @@ async def test_a_cluster_that_takes_nothing_is_said_and_not_waited_for_without_e
 
         world.api.faults += [lost] * 100
         code, answered = await world.sdk("PUT", LOSS, [1])
-        assert (code, "not in the cluster yet" in answered["error"]) == (503, True)
+        assert (code, "not stored yet" in answered["error"]) == (503, True)
         world.api.faults.clear()
         await world.until(lambda: world.status.get("metrics") == {"loss": [1]})
         assert world.ingest._ledgers.get(UID).waiters == [] or all(

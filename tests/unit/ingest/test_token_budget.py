@@ -38,7 +38,7 @@ async def test_a_token_that_the_cluster_did_not_sign_is_not_asked_about():
 @pytest.mark.parametrize(
     ("error", "words"),
     [
-        (UnauthorizedError("create", 401, "no"), "does not take the operator's own token"),
+        (UnauthorizedError("create", 401, "no"), "does not accept the operator's own token"),
         (
             ForbiddenError("create", 403, "no"),
             "the operator lacks the right to ask the API server about the token",

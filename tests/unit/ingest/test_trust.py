@@ -189,7 +189,7 @@ class TestWhatPodsMount:
         api.put(
             CONFIG_MAPS, {"metadata": {"name": "run-operator-metrics", "namespace": "ml"}, "data": {"a": "b"}}
         )
-        with pytest.raises(NotOursError, match="not the operator's"):
+        with pytest.raises(NotOursError, match="the operator did not create it"):
             await self.made(api).ensure("ml")
         assert self.there(api)["data"] == {"a": "b"}
 

@@ -27,7 +27,7 @@ def kubeconfig(path: Path, **user: Any) -> Path:
 )
 async def test_a_user_that_works_as_somebody_else_is_refused(tmp_path, monkeypatch, field):
     monkeypatch.setenv("KUBECONFIG", str(kubeconfig(tmp_path / "a", **field)))
-    with pytest.raises(config.NoClusterError, match="works as somebody else"):
+    with pytest.raises(config.NoClusterError, match="impersonates another user"):
         await config.load(1)
 
 

@@ -20,5 +20,5 @@ def test_a_path_names_one_object():
 )
 def test_what_is_no_name_makes_no_path(name):
     for given in (("ml", name), (name, "x"), ("ml", "x", name)):
-        with pytest.raises(ValueError, match="is no name of an object"):
+        with pytest.raises(ValueError, match="is not a valid name of an object"):
             RUNS.path(*given)

@@ -58,7 +58,7 @@ async def test_a_write_that_waits_for_a_connection_is_not_sent_once_the_fence_is
             fence.open = False
             server.released.set()
             await first
-            with pytest.raises(TransientError, match="not the leader any more"):
+            with pytest.raises(TransientError, match="no longer the leader"):
                 await second
             assert server.received == ["POST"]
             assert await api.get(RUNS, "ml", "x") == {}, "what only reads goes on"

@@ -124,7 +124,10 @@ def test_a_program_that_ran_once_is_not_pending_any_more():
 
 def test_a_stop_comes_before_the_pending_deadline():
     one = run(suspend=True, policy={"pendingDeadlineSeconds": 5}, status=active("PENDING", NOW - 10))
-    assert step(one, Observed(job(active=1), (pod(),))).status["message"] == "asked the Job to end its pods"
+    assert (
+        step(one, Observed(job(active=1), (pod(),))).status["message"]
+        == "suspended the Job, which ends its pods"
+    )
 
 
 def test_a_job_that_succeeded_meanwhile_has_succeeded():

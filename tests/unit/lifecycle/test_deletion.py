@@ -18,8 +18,8 @@ DEAD = {"due": NOW - 301}
     [
         ((pod("Running", **GOING),), "waiting for pod hello-x on node"),
         ((pod("Running", **DEAD),), "Delete the Node"),
-        ((), "a finalizer holds it: kubectl get job hello"),
-        ((pod("Succeeded", exit_code=0, due=NOW + 20, grace=30),), "a finalizer holds it"),
+        ((), "a finalizer keeps it: kubectl get job hello"),
+        ((pod("Succeeded", exit_code=0, due=NOW + 20, grace=30),), "a finalizer keeps it"),
     ],
 )
 def test_what_a_job_that_is_being_deleted_waits_for_is_said_once(pods, said):

@@ -24,7 +24,7 @@ def lines_of(one, observed: Observed | None = None) -> list[str]:
 
 def test_a_new_run_is_shown_what_comes_next():
     lines = lines_of(run())
-    assert lines[:2] == ["state: CREATED, no attempt yet", "sees: no Job, no Deployment and no pod of it"]
+    assert lines[:2] == ["state: CREATED, no attempt yet", "sees: it has no Job, no Deployment and no pod"]
     assert "next: create Job hello" in lines
 
 
@@ -72,7 +72,7 @@ def test_a_pipeline_names_its_steps_what_they_say_and_which_have_no_run_yet():
         replace(one, status={**one.status, "nodes": nodes}), Observed(steps=(first,), fresh=True)
     )
     assert "sees: Run hello-1: PENDING, attempt 1, step a of a pipeline: no node has room" in lines
-    assert "sees: step b: no Run yet; it comes after a" in lines
+    assert "sees: step b: no Run yet; it starts after a" in lines
 
 
 def test_where_nothing_is_to_be_done_it_says_so():

@@ -52,7 +52,7 @@ def test_an_edit_starts_it_as_attempt_1():
 def test_an_edit_with_another_mistake_is_reported():
     made = step(run({"image": "x", "run_as_user": 0}, status=ended(), generation=2))
     assert made.status["state"] == "ERROR"
-    assert "root is never allowed" in condition(made, "Failed")["message"]
+    assert "root is not allowed" in condition(made, "Failed")["message"]
     assert made.status["completionTime"]
 
 

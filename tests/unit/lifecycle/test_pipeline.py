@@ -164,7 +164,7 @@ def test_an_output_that_is_missing_is_the_failure_of_its_step():
     world.looks()
     world.ends("p-1", other=KEY)
     world.looks()
-    assert world.state == ("ERROR", "step prepare has no output dataset; it has other")
+    assert world.state == ("ERROR", "step prepare has no output dataset; its outputs are other")
     assert world.status["reason"] == "OutputMissing"
 
 

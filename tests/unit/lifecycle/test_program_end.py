@@ -102,4 +102,4 @@ def test_a_job_that_draws_no_conclusion_is_reported():
     early = step(running(), Observed(job(active=0), (ended,)), NOW + 1)
     assert (early.status, early.wake_at) == (None, NOW + 60)
     late = step(running(), Observed(job(active=0), (ended,)), NOW + 60)
-    assert "the Job controller has drawn no conclusion" in late.status["message"]
+    assert "the Job controller has not updated the Job yet" in late.status["message"]

@@ -76,6 +76,6 @@ def test_a_job_suspended_by_hand_is_left_so_and_reported():
     running = step(run(), Observed(job(active=1), (pod("Running"),))).status
     made = step(run(status=running), Observed(job(suspend=True)))
     assert (made.status["state"], made.status["suspendedBy"], made.actions) == ("PENDING", "Other", ())
-    assert "somebody suspended its Job" in made.status["message"]
+    assert "another client suspended its Job" in made.status["message"]
     stop = step(run(suspend=True, status=made.status), Observed(job(suspend=True)))
     assert stop.status["state"] == "STOPPED"

@@ -82,6 +82,21 @@ def test_an_attempt_that_its_builder_cannot_begin_is_not_counted(attempt):
     assert status["reason"] == "BuilderMissing"
 
 
+def test_what_an_administrator_has_not_set_up_is_known_before_a_resume():
+    spec = {"task": "container+build://demo/t", "base_image": "python:3.12"}
+    made = step(run(spec, kind="container+build:run", suspend=True))
+    assert (made.status["state"], condition(made, "Resolved")["reason"]) == ("STOPPED", "BuilderMissing")
+    assert "BuilderMissing" in [event.reason for event in made.events]
+
+
+def test_an_event_of_the_attempt_before_is_kept_where_the_next_one_cannot_begin():
+    spec = {"task": "container+build://demo/t", "base_image": "python:3.12"}
+    before = {"state": "RUNNING", "attempt": 1, "attempts": [{"attempt": 1}]}
+    made = step(run(spec, kind="container+build:run", status=before), fresh=True)
+    assert (made.status["state"], made.status["attempt"]) == ("STOPPED", 1)
+    assert {"ChildDeleted", "BuilderMissing"} <= {event.reason for event in made.events}
+
+
 def test_a_run_with_an_image_gets_no_condition_and_no_record():
     made = step(run(), function(), job=job())
     assert condition(made, "Resolved") == {}
@@ -120,7 +135,7 @@ def test_a_stopped_run_edited_to_name_what_is_not_there_says_so_and_resumes_when
     other = V1 | {"function": "container://demo/bye"}
     reported = step(run(other, suspend=True, status=stopped), function(image="one"), job=job(suspend=True))
     assert reported.status["state"] == "STOPPED"
-    assert "it would have to wait: apply the Function container://demo/bye" in reported.status["message"]
+    assert "it would wait: apply the Function container://demo/bye" in reported.status["message"]
     waits = step(run(other, status=reported.status), function(), job=job(suspend=True))
     assert (waits.status["state"], waits.status["attempt"], waits.actions) == ("STOPPED", 1, ())
     assert condition(waits, "Resolved")["status"] == "False"
@@ -153,7 +168,7 @@ def test_a_run_that_waits_can_be_stopped_and_goes_on_waiting_afterwards():
 def test_created_suspended_tells_what_it_would_wait_for_and_when_it_is_there():
     made = step(run(V1, suspend=True))
     assert made.status["state"] == "STOPPED"
-    assert "it would have to wait: apply the Function" in made.status["message"]
+    assert "it would wait: apply the Function" in made.status["message"]
     assert condition(made, "Resolved")["reason"] == "FunctionNotFound"
     there = step(run(V1, suspend=True, status=made.status), function())
     assert condition(there, "Resolved")["status"] == "True"

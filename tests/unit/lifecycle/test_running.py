@@ -48,15 +48,18 @@ def test_what_is_seen_becomes_the_state(observed, state, reason):
 
 def test_a_missing_claim_is_named():
     made = step(run(status=status_of("PENDING")), Observed(job(), (pod(unschedulable=NO_CLAIM),)))
-    assert "needs the PersistentVolumeClaim team, which is not in this namespace" in made.status["message"]
+    assert (
+        "needs the PersistentVolumeClaim team, which does not exist in this namespace"
+        in made.status["message"]
+    )
 
 
 def test_a_claim_without_a_volume_is_reported_with_its_reason():
     """The scheduler names neither the claim nor its storage class: the claim's own Events do."""
     made = step(run(status=status_of("PENDING")), Observed(job(), (pod(unschedulable=UNBOUND),)))
     said = (
-        "pod hello-x waits for a PersistentVolumeClaim that has no volume: kubectl describe pvc -n ml says which one and why, "
-        "mostly that its storage class is not there"
+        "pod hello-x waits for a PersistentVolumeClaim that has no volume: kubectl describe pvc -n ml shows which one and why, "
+        "often that its storage class does not exist"
     )
     assert (condition(made, "Running")["reason"], made.status["message"]) == ("Unschedulable", said)
 

@@ -42,7 +42,7 @@ def test_nothing_is_written_while_nothing_changes():
     [
         (replica(None, waiting="ImagePullBackOff"), {}, "ImagePullFailed", "cannot be pulled"),
         (replica(None, waiting="", unschedulable="0/1 nodes"), {}, "Unschedulable", "0/1 nodes"),
-        (replica(False), {}, "NotReady", "nothing answers at its port"),
+        (replica(False), {}, "NotReady", "nothing listens on its port"),
         (None, {}, "NoPod", "create its pods"),
         (None, {"deployment": deployment(failure="exceeded quota")}, "FailedCreate", "exceeded quota"),
         (replica(False, restarts=5, waiting="CrashLoopBackOff", last_exit=3), {}, "CrashLoopBackOff",
@@ -50,7 +50,7 @@ def test_nothing_is_written_while_nothing_changes():
         (replica(False, restarts=1, waiting="CrashLoopBackOff", last_exit=137, last_reason="OOMKilled"), {},
          "CrashLoopBackOff", "raise resources.mem; restarted once"),
         (replica(False, restarts=1, waiting="CrashLoopBackOff", last_exit=0), {}, "CrashLoopBackOff",
-         "exited with code 0, a service's program has to go on running"),
+         "exited with code 0, the program of a service must keep running"),
         (replica(False, restarts=1, waiting="CrashLoopBackOff", last_exit=1, last_message="InitFailed: OSError: no file"), {},
          "CrashLoopBackOff", "main exited with code 1, InitFailed: OSError: no file; restarted once"),
     ],

@@ -275,7 +275,7 @@ def test_a_mistake_edited_into_a_stopped_run_is_reported_before_the_resume_that_
     stopped_ = step(run(suspend=True, status=status_of("STOP")), Observed(fresh=True)).status
     edited = step(run(suspend=True, status=stopped_, spec=bad, generation=2))
     assert (
-        "it cannot start like this: spec.spec.resources.mem: 'lots' is not a quantity"
+        "the document has a mistake: spec.spec.resources.mem: 'lots' is not a quantity"
         in edited.status["message"]
     )
     assert ([event.reason for event in edited.events], edited.status["state"]) == (["InvalidSpec"], "STOPPED")

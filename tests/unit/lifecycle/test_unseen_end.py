@@ -24,7 +24,7 @@ def test_a_pod_that_was_asked_to_end_and_is_gone_was_interrupted(over):
     first = made.status["attempts"][0]
     assert (first["reason"], first["interruptedBy"]) == ("Interrupted", "PodDeleted")
     assert made.status["interruptions"] == 1
-    assert "may not be done" in next(e.message for e in made.events if e.reason == "RunInterrupted")
+    assert "may be incomplete" in next(e.message for e in made.events if e.reason == "RunInterrupted")
 
 
 def test_the_failure_that_its_job_counted_is_no_retry():
@@ -42,7 +42,7 @@ def test_events_are_asked_for_and_without_one_the_job_is_believed(over, state):
     made = step(run(status=status_of("RUNNING")), Observed(over, fresh=True))
     assert made.status["state"] == state
     assert made.ask == (ENDED_POD, "hello-", "hello", None)
-    assert "nobody saw how its program ended" in made.status["message"]
+    assert "the operator did not see how its program ended" in made.status["message"]
 
 
 @pytest.mark.parametrize("ago", [200.0, -30.0])
@@ -90,7 +90,7 @@ def test_the_verdict_of_a_job_that_is_gone_is_in_its_events(state, suspend, said
     made = step(run(suspend=suspend, status=robbed(state)), Observed(fresh=True, said=(said,)))
     assert (made.status["state"], kinds(made)) == (end, [])
     assert made.status["completionTime"] == stamp(NOW - 60)
-    assert "nobody saw how its program ended" in made.status["message"]
+    assert "the operator did not see how its program ended" in made.status["message"]
     assert made.ask == (ENDED_POD, "hello-", "hello", None)
 
 

@@ -12,7 +12,8 @@ from collections.abc import Callable
 import pytest
 
 from tests.support.examples import ALL, examples
-from tests.support.world import BrokenRuleError, World
+from tests.support.world import World
+from tests.support.world_cluster import BrokenRuleError
 
 STORIES = examples(800)
 STEPS = 60

@@ -16,14 +16,10 @@ from run_operator.api.references import Profile, ProfilesView
 from run_operator.engine.watched_kinds import WATCHED
 from run_operator.resolution.profile import profile_spec
 from run_operator.settings import Settings
+from tests.support.crd_files import schema_of
 
 ROOT = Path(__file__).parents[3]
 DOCUMENTS = ("runs", "functions", "tasks", "artifacts", "dataitems", "models", "containerimages")
-
-
-def schema_of(name: str) -> dict:
-    crd = yaml.safe_load((ROOT / "crds" / f"{name}.yaml").read_text())
-    return crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
 
 
 SCHEMA = schema_of("runs")

@@ -5,17 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from run_operator.api.policy import MOST_BUDGET, MetricsPolicy
 from run_operator.api.run import METRICS_FIELDS
 from run_operator.metrics.metric_set import MetricLimits
 from run_operator.metrics.protocol import Append, Batch, Put, Replace, Set, Truncate
 from run_operator.metrics.run_ledger import RunLedger
+from tests.support.crd_files import schema_of
 
 ROOT = Path(__file__).parents[3]
-CRD = yaml.safe_load((ROOT / "crds" / "runs.yaml").read_text())
-SCHEMA = CRD["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]
+SCHEMA = schema_of("runs")["properties"]
 STATUS = SCHEMA["status"]["properties"]
 
 

@@ -58,7 +58,7 @@ def test_the_truth_table(op, from_nothing, from_single, from_list):
 def test_a_value_that_is_not_stored_is_counted_and_reported(before):
     held = start(before)
     notes = held.apply(batch(Set("k", 2.0, overwrite=False)), PLENTY)
-    assert "kept" in notes[0]
+    assert "already has a" in notes[0]
     assert status_fields.info(held)["k"]["ignored"] == 1
 
 
@@ -87,7 +87,7 @@ def test_one_metric_too_many_is_refused_and_nothing_of_the_batch_is_stored():
     held = MetricSet()
     held.apply(batch(*(Put(f"k{i}", 1) for i in range(MAX_KEYS))), PLENTY)
     with pytest.raises(
-        UnacceptableError, match="'more' does not fit: a Run has at most 64 metrics"
+        UnacceptableError, match="'more' does not fit: a Run can have at most 64 metrics"
     ) as caught:
         held.apply(batch(Put("k0", 2), Put("more", 1), Append("most", [1, 2]), Truncate("none", 1)), PLENTY)
     assert (caught.value.more, held.refused) == ({"keys": ["more", "most"]}, 3)

@@ -50,7 +50,7 @@ def test_a_parameter_is_a_text_and_never_more(given, put_in):
 
 @pytest.mark.parametrize(
     ("parameters", "said"),
-    [({}, "url: is missing"), ({"url": "x", "more": 1}, "more: is no parameter of the workflow; it has url"),
+    [({}, "url: is missing"), ({"url": "x", "more": 1}, "more: is not a parameter of the workflow; its parameters are url"),
      ({"url": "x" * 20_000}, "url: has more than 16384 characters")],
 )  # fmt: skip
 def test_parameters_that_do_not_fit_are_named(parameters, said):
@@ -92,7 +92,9 @@ def test_what_a_step_returned_is_handed_on_by_name():
     status = {"outputs": {"dataset": KEY}, "results": {"rows": 3}}
     assert returned(PREPARE, status) == {"dataset": KEY}
     assert returned(dataclasses.replace(PREPARE, outputs=("rows",)), status) == {"rows": "3"}
-    with pytest.raises(WorkloadError, match="step prepare has no output model; it has dataset, rows"):
+    with pytest.raises(
+        WorkloadError, match="step prepare has no output model; its outputs are dataset, rows"
+    ):
         returned(dataclasses.replace(PREPARE, outputs=("model",)), status)
 
 

@@ -94,7 +94,7 @@ FEATURES = [
     ({"hooks": {"exit": {"template": "a"}}}, "hooks is a feature"),
     ({"onExit": "a"}, "onExit is a feature"),
     ({"entrypoint": "other"}, "there is no template 'other'"),
-    ({"parallelism": 0}, "must be a number from 1 on"),
+    ({"parallelism": 0}, "must be a whole number of at least 1"),
 ]
 
 
@@ -110,7 +110,7 @@ TEMPLATES = [
     ({"script": {"image": "x", "source": "x"}}, "script is a feature"),
     ({"sidecars": [{"name": "x"}]}, "sidecars is a feature"),
     ({"retryStrategy": {"limit": 3}}, "retryStrategy is a feature"),
-    ({"container": {"image": "x", "command": ["sh"], "args": ["-c", "id"]}}, "is a container of its own"),
+    ({"container": {"image": "x", "command": ["sh"], "args": ["-c", "id"]}}, "has a container of its own"),
     ({"container": {"image": "x", "securityContext": {"privileged": True}}}, "securityContext is a feature"),
     ({"container": {"image": "x", "env": [{"name": "A", "value": "b"}]}}, "env is a feature"),
 ]
@@ -128,8 +128,8 @@ TASKS = [
     (task("b", when="1 == 1"), "when is a feature"),
     (task("b", "a.Failed"), "depends on 'a.Failed'"),
     (task("b", depends="a || b"), "depends on 'a || b'"),
-    (task("b", "c"), "waits for c, which is no step"),
-    (task("b", "b"), "waits for itself"),
+    (task("b", "c"), "depends on c, which is not a step"),
+    (task("b", "b"), "depends on itself"),
     (task("a"), "two steps have the same name"),
 ]
 
@@ -142,20 +142,20 @@ def test_an_order_that_is_not_understood_is_refused(second, said):
 
 CHOSEN: Any = {"{{workflow.parameters.k}}": ["s"]}
 STEPS = [
-    (template("a", secrets=["x"]), "secrets cannot be set by a step"),
-    (template("a", volumes=[{"volume_type": "shared_volume"}]), "volumes cannot be set by a step"),
-    (template("a", node_selector={"a": "b"}), "node_selector cannot be set by a step"),
-    (template("a", tolerations=[{}]), "tolerations cannot be set by a step"),
-    (template("a", affinity={"a": 1}), "affinity cannot be set by a step"),
-    (template("a", priority_class="system-node-critical"), "priority_class cannot be set by a step"),
-    (template("a", runtime_class="x"), "runtime_class cannot be set by a step"),
-    (template("a", service_type="LoadBalancer"), "service_type cannot be set by a step"),
-    (template("a", function="hera"), "is a pipeline itself"),
-    (template("a", function="kfp"), "is a pipeline itself"),
-    (template("a", action="job:run"), "is no Run's kind"),
+    (template("a", secrets=["x"]), "secrets cannot be set for a step"),
+    (template("a", volumes=[{"volume_type": "shared_volume"}]), "volumes cannot be set for a step"),
+    (template("a", node_selector={"a": "b"}), "node_selector cannot be set for a step"),
+    (template("a", tolerations=[{}]), "tolerations cannot be set for a step"),
+    (template("a", affinity={"a": 1}), "affinity cannot be set for a step"),
+    (template("a", priority_class="system-node-critical"), "priority_class cannot be set for a step"),
+    (template("a", runtime_class="x"), "runtime_class cannot be set for a step"),
+    (template("a", service_type="LoadBalancer"), "service_type cannot be set for a step"),
+    (template("a", function="hera"), "is a pipeline"),
+    (template("a", function="kfp"), "is a pipeline"),
+    (template("a", action="job:run"), "is not the kind of a Run"),
     (template("a", action=7), "names no action"),
-    (template("a", args=["{{inputs.parameters.x}}"]), "{{inputs.parameters.x}} stands for nothing here"),
-    (template("a", args=["{{=sprig.env('HOME')}}"]), "stands for nothing here"),
+    (template("a", args=["{{inputs.parameters.x}}"]), "{{inputs.parameters.x}} has no value"),
+    (template("a", args=["{{=sprig.env('HOME')}}"]), "has no value"),
     (template("a", inputs=("x",)), "its input x has no value"),
     (
         template("a", **CHOSEN),
@@ -200,7 +200,7 @@ def test_a_function_of_another_project_is_refused():
 def test_an_output_is_there_only_for_those_that_wait_for_its_step():
     document = chain()
     document["spec"]["templates"][0]["dag"]["tasks"][1].pop("depends")
-    assert "{{tasks.prepare.outputs.parameters.dataset}} stands for nothing here" in refused(document)
+    assert "{{tasks.prepare.outputs.parameters.dataset}} has no value" in refused(document)
 
 
 def test_there_are_bounds():

@@ -107,7 +107,7 @@ def test_a_volume_of_both_is_an_error_that_names_the_profile(own):
     text = "volumes: [{volume_type: empty_dir, name: shm, mount_path: /shm}]"
     error = with_profile(text, {"volumes": [{"volume_type": "empty_dir"} | own]}).error
     assert error.reason == "InvalidSpec"
-    assert "is used by a volume of the profile gpu too" in str(error)
+    assert "is also used by a volume of the profile gpu" in str(error)
 
 
 @pytest.mark.parametrize(
@@ -116,15 +116,15 @@ def test_a_volume_of_both_is_an_error_that_names_the_profile(own):
         ("a: 1\nb: c: d", 2, "this is not YAML"),
         ("- x", 1, "it is not a map"),
         ("", None, "the file is empty"),
-        ("resources:\n  cpu: '1'\n\nresorces: {}", 4, "'resorces' is not known; known are resources"),
+        ("resources:\n  cpu: '1'\n\nresorces: {}", 4, "'resorces' is unknown; use one of resources"),
         ("resources:\n  cpu: '1'\n  mem: x1", 3, "resources.mem: 'x1' is not a quantity"),
-        ("volumes:\n- volume_type: nfs\n  name: a\n  mount_path: /a", 2, "'nfs' is not known"),
+        ("volumes:\n- volume_type: nfs\n  name: a\n  mount_path: /a", 2, "'nfs' is unknown"),
         (
             "name: gpu\ndescription: x\nprofile:\n  resources: {gpu: 1}",
             3,
-            "only the map under 'profile' is meant",
+            "only the map under 'profile'",
         ),
-        ("name: gpu\nreplicas: 1", 1, "'name' is not known"),
+        ("name: gpu\nreplicas: 1", 1, "'name' is unknown"),
         ("replicas: 0", 1, "replicas: 0 is not 1 to"),
         ("service_ports:\n- port: 1\n- port: 99999", 3, "service_ports[1].port: 99999 is not 1 to"),
         ("backoff_limit: -1", 1, "backoff_limit: -1 is not 0 to"),

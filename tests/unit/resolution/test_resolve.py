@@ -116,7 +116,7 @@ def test_what_is_not_there_is_waited_for_and_said_how_to_apply_it(spec, views, r
 @pytest.mark.parametrize(
     ("spec", "views", "said"),
     [
-        (OWN_TASK | {"function": "hello"}, (), "'hello' is no reference"),
+        (OWN_TASK | {"function": "hello"}, (), "'hello' is not a reference"),
         (OWN_TASK | {"function": 7}, (), "spec.spec.function: must be a text"),
         (
             OWN_TASK | {"function": "python://demo/hello"},

@@ -29,7 +29,7 @@ def broken() -> None:
 @pytest.mark.parametrize(
     ("handler", "reason", "said"),
     [
-        (lambda x: Made(), "InvalidArguments", "takes no arguments, and this one wants x"),
+        (lambda x: Made(), "InvalidArguments", "has no arguments, and this one needs x"),
         (lambda: {"kind": "Workflow"}, "InvalidResult", "must return a Workflow of hera, not dict"),
         (broken, "HandlerFailed", "LookupError: there is no function train in project demo"),
     ],

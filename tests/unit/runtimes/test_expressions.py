@@ -69,7 +69,7 @@ def test_what_a_template_becomes(content, wanted, compiler):
         ("${run.spec.}", "Syntax error"),
         ("${runs.spec}", "undeclared reference to 'runs"),
         ("${1 + 'a'}", "found no matching overload"),
-        ("${run.spec.path", "has no } at its end"),
+        ("${run.spec.path", "but does not end with }"),
         ("${os.system('x')}", "calls system"),
         (f"${{'{'x' * MAX_LENGTH}'}}", f"at most {MAX_LENGTH}"),
         ("${run.spec.args.map(a, run.spec.args.map(b, a))}", "more than one of all, exists"),
@@ -94,7 +94,7 @@ def test_a_missing_field_of_a_value_is_reported_when_it_is_rendered(compiler):
 
 
 def test_what_no_document_can_hold_is_refused(compiler):
-    with pytest.raises(TemplateError, match="which no document can hold"):
+    with pytest.raises(TemplateError, match="which a document cannot have"):
         Template("${timestamp('2026-01-01T00:00:00Z')}", "spec", compiler).render(VALUES)
 
 

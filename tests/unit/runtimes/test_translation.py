@@ -176,7 +176,7 @@ def test_a_wrong_runtime_makes_its_runs_wait_and_says_where_it_is_wrong():
     found = resolve(echo(), catalog(runtime(readiness={"path": "${nobody}"})), OPTIONS)
     assert isinstance(found.error, UnresolvedError)
     assert found.error.reason == "InvalidRuntime"
-    assert "ClusterRuntime echo cannot be used until it is mended: spec.readiness.path" in str(found.error)
+    assert "ClusterRuntime echo cannot be used until it is corrected: spec.readiness.path" in str(found.error)
     assert {want.name for want in found.wants} == {"echo+serve"}
 
 

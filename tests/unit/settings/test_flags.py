@@ -66,14 +66,14 @@ def test_the_help_says_all_there_is_to_know():
     [
         (few, ["--at-once", "10"], "not in the range"),
         (few, ["--log-format", "xml"], "'json', 'text'"),
-        (operator.main, ["--ingest-url", "http://here"], "say https://HOST:PORT, without a path"),
-        (operator.main, ["--pod-api-url", "https://here/there"], "say https://HOST:PORT, without a path"),
+        (operator.main, ["--ingest-url", "http://here"], "use https://HOST:PORT, without a path"),
+        (operator.main, ["--pod-api-url", "https://here/there"], "use https://HOST:PORT, without a path"),
         (operator.main, ["--ingest-bind-address", "8443"], "'8443' is not HOST:PORT, [IPv6]:PORT or :PORT"),
         (operator.main, ["--ingest-bind-address", "::1:8443"], "is not HOST:PORT, [IPv6]:PORT or :PORT"),
         (operator.main, ["--metrics-bind-address", ":65536"], "is not HOST:PORT, [IPv6]:PORT or :PORT"),
-        (gateway.main, ["--project", "churn"], "say PROJECT=NAMESPACE, not 'churn'"),
-        (gateway.main, ["--project", "churn="], "say PROJECT=NAMESPACE, not 'churn='"),
-        (gateway.main, ["--project", "=ml"], "say PROJECT=NAMESPACE, not '=ml'"),
+        (gateway.main, ["--project", "churn"], "use PROJECT=NAMESPACE, not 'churn'"),
+        (gateway.main, ["--project", "churn="], "use PROJECT=NAMESPACE, not 'churn='"),
+        (gateway.main, ["--project", "=ml"], "use PROJECT=NAMESPACE, not '=ml'"),
     ],
 )
 def test_a_wrong_one_is_refused_with_what_to_write(program, given, said):

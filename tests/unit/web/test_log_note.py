@@ -15,16 +15,16 @@ def written(*, is_cut: bool, pod: str = "x-1") -> Written:
 @pytest.mark.parametrize(
     ("found", "running", "left", "said"),
     [
-        ([], [], 0, "nothing was written, or nothing is kept of it"),
+        ([], [], 0, "the program wrote nothing, or its log was not stored"),
         ([written(is_cut=False)], [], 0, ""),
         ([], ["main"], 0, ""),
         ([written(is_cut=True)], [], 0, "only the end is shown of x-1 main"),
-        ([], ["main"], 3, "3 more running containers are not followed; choose a container"),
+        ([], ["main"], 3, "3 other running containers are not followed; choose a container"),
         (
             [written(is_cut=True, pod="\u00fc")],
             ["main"],
             1,
-            "1 more running containers are not followed; choose a container; only the end is shown of ? main",
+            "1 other running containers are not followed; choose a container; only the end is shown of ? main",
         ),
     ],
 )

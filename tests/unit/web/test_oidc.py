@@ -55,10 +55,10 @@ async def test_the_page_gets_the_endpoints_and_may_ask_them_alone():
     [
         (GOOD, 500, "HTTP 500"),
         (GOOD, 302, "HTTP 302"),
-        ([], 200, "no JSON object"),
+        ([], 200, "not a JSON object"),
         (GOOD | {"issuer": "https://other.example"}, 200, "of the issuer"),
-        (GOOD | {"token_endpoint": "javascript:alert(1)"}, 200, "no https://"),
-        (GOOD | {"token_endpoint": "https://x; script-src *"}, 200, "no https://"),
+        (GOOD | {"token_endpoint": "javascript:alert(1)"}, 200, "not an https://"),
+        (GOOD | {"token_endpoint": "https://x; script-src *"}, 200, "not an https://"),
         (GOOD | {"padding": "x" * 300_000}, 200, "more than"),
     ],
 )
@@ -75,14 +75,14 @@ async def test_a_document_that_cannot_be_used_says_why(document, status, words):
     ["", "http://issuer.example", "https://", "ftp://x", "https://a b", "https://a;b", "https://*.x"],
 )
 def test_an_issuer_that_is_none(issuer):
-    with pytest.raises(ValueError, match="no https://"):
+    with pytest.raises(ValueError, match="not an https://"):
         check_issuer(issuer)
 
 
 def test_half_of_the_settings_is_a_mistake():
     assert _oidc(GatewaySettings()) is None
     for half in (GatewaySettings(ui_oidc_issuer="https://a"), GatewaySettings(ui_oidc_client_id="runs")):
-        with pytest.raises(click.UsageError, match="belong together"):
+        with pytest.raises(click.UsageError, match="must be set together"):
             _oidc(half)
-    with pytest.raises(click.UsageError, match="no https://"):
+    with pytest.raises(click.UsageError, match="not an https://"):
         _oidc(GatewaySettings(ui_oidc_issuer="x", ui_oidc_client_id="runs"))

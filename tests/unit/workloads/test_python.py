@@ -62,7 +62,7 @@ class TestImage:
         [
             (
                 {"python_version": "PYTHON2_7"},
-                "'PYTHON2_7' has no image here; known are PYTHON3_9, PYTHON3_10, PYTHON3_11",
+                "'PYTHON2_7' has no image in this cluster; use one of PYTHON3_9, PYTHON3_10, PYTHON3_11",
             ),
             ({"python_version": None}, "is missing, and so are image and base_image"),
             ({"image": "a b"}, "spec.spec.image: 'a b' is not the name of an image"),
@@ -121,7 +121,7 @@ class TestDocument:
 @pytest.mark.parametrize(
     ("source", "reason", "said"),
     [
-        ({"handler": "run"}, "InvalidSource", "holds no code"),
+        ({"handler": "run"}, "InvalidSource", "has no code"),
         ({"source": "train.py", "handler": "run"}, "InvalidSource", "names train.py but does not hold it"),
         ({"source": "ftp://x", "handler": "run"}, "InvalidSource", "ftp:// cannot be fetched"),
         ({"base64": "%", "handler": "run"}, "InvalidSpec", "is not base64"),
@@ -216,7 +216,7 @@ class TestInstaller:
 @pytest.mark.parametrize(
     ("spec", "message"),
     [
-        ({"python_version": "3.10"}, "spec.spec.python_version: '3.10' has no image here; known are PYTHON3_9, PYTHON3_10, "),
+        ({"python_version": "3.10"}, "spec.spec.python_version: '3.10' has no image in this cluster; use one of PYTHON3_9, PYTHON3_10, "),
         ({"source": {**SOURCE, "handler": 3}}, "spec.spec.source.handler: must be a text, not a number; quote it"),
         ({"requirements": [1]}, "spec.spec.requirements[0]: must be a text, not a number; quote it"),
         ({"requirements": {"numpy": "2"}}, "spec.spec.requirements: must be a list, not a map"),

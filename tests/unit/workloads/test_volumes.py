@@ -9,7 +9,7 @@ from run_operator.workloads.types import Options
 from run_operator.workloads.volumes import TYPES, shortcomings
 from tests.support.builders import run
 
-ELSEWHERE = "for a new and empty claim give the volume another name"
+ELSEWHERE = "for a new, empty claim use another name for the volume"
 ENLARGE = (
     "if its storage class allows it, enlarge it by kubectl patch pvc hello-data -n ml "
     """-p '{"spec":{"resources":{"requests":{"storage":"4Gi"}}}}'; """
@@ -36,19 +36,16 @@ def claim(**spec: str) -> dict:
         ({"size": "2Gi", "storage_class": "slow"}, []),
         (
             {"size": "4Gi"},
-            [f"claim hello-data keeps its 2Gi, the document asks for 4Gi: {ENLARGE}{ELSEWHERE}"],
+            [f"claim hello-data has 2Gi, the document requests 4Gi: {ENLARGE}{ELSEWHERE}"],
         ),
         (
             {"size": "1Gi"},
-            [
-                "claim hello-data keeps its 2Gi, the document asks for 1Gi: a claim cannot shrink; "
-                + ELSEWHERE
-            ],
+            ["claim hello-data has 2Gi, the document requests 1Gi: a claim cannot shrink; " + ELSEWHERE],
         ),
         (
             {"size": "2Gi", "storage_class": "fast"},
             [
-                "claim hello-data stays in the storage class slow, the document asks for fast: a claim cannot move; "
+                "claim hello-data stays in the storage class slow, the document requests fast: a claim cannot change its storage class; "
                 + ELSEWHERE
             ],
         ),

@@ -20,11 +20,11 @@ BAD_INPUT: Final = 2
 @click.command("apply")
 @click.argument("files", nargs=-1, metavar="FILE...", type=click.Path())
 @click.option(
-    "-f", "--filename", multiple=True, type=click.Path(), help="As FILE, for hands that know kubectl."
+    "-f", "--filename", multiple=True, type=click.Path(), help="The same as the argument FILE, as in kubectl."
 )
 @cluster_options()
-@click.option("--suspend", is_flag=True, help="Create the Runs stopped; runctl resume starts them.")
-@click.option("--dry-run", is_flag=True, help="Let the server check everything, and store nothing.")
+@click.option("--suspend", is_flag=True, help="Create the Runs suspended; runctl resume starts them.")
+@click.option("--dry-run", is_flag=True, help="Let the API server check each object and store none.")
 def apply_command(
     files: tuple[str, ...],
     filename: tuple[str, ...],
@@ -37,7 +37,7 @@ def apply_command(
     """Create or change what exported Runs, Functions and Tasks say (files, folders, or - for standard input).
 
     Manifests of these kinds are taken too. A key that a Run's kind does not use is named before anything is sent.
-    A file that is no export, or that the cluster refuses, is named with the reason; the others are applied all the
+    A file that is not an export, or that the cluster refuses, is named with the reason; the others are applied all the
     same. Exit code 2 if a file was bad, 1 if the cluster refused one.
     """
     if not files and not filename:

@@ -68,7 +68,7 @@ def _check(found: Comparison, metrics: tuple[str, ...]) -> None:
     for metric in metrics:
         if metric not in found.metrics:
             there = ", ".join(sorted(found.metrics)) or "none"
-            raise click.UsageError(f"none of these Runs has a metric {metric!r}; there are: {there}")
+            raise click.UsageError(f"none of these Runs has a metric {metric!r}; their metrics are: {there}")
 
 
 def _show(found: Comparison, metrics: list[str], *, plot: bool) -> None:

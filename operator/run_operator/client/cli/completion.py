@@ -28,5 +28,5 @@ def completion_command(shell: str) -> None:
 
     kind = get_completion_class(shell)
     if kind is None:
-        raise click.UsageError(f"there is no completion for {shell}")
+        raise click.UsageError(f"runctl has no completion for the shell {shell}")
     click.echo(kind(cli, {}, "runctl", "_RUNCTL_COMPLETE").source())

@@ -14,7 +14,7 @@ _PARTS: Final = re.compile(rf"(?:{_PART})+", re.ASCII)
 
 
 def seconds(text: str) -> float | None:
-    """How many there are in it; None for what is no time."""
+    """How many there are in it; None for what is not a time."""
     if _PARTS.fullmatch(text):
         return sum(float(number) * _UNITS[unit] for number, unit in re.findall(_PART, text))
     try:
@@ -40,7 +40,7 @@ class Seconds(click.FloatRange):
         if found is None or found < self._least or (self._whole and found != int(found)):
             kind = "whole seconds" if self._whole else "seconds"
             self.fail(
-                f"{str(value)[:40]!r} is none: write {kind} from {self._least:g} on, or 90s, 10m, 1h30m",
+                f"{str(value)[:40]!r} is not a duration: write {kind} of at least {self._least:g}, or 90s, 10m, 1h30m",
                 param,
                 ctx,
             )

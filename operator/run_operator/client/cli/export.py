@@ -30,9 +30,9 @@ if TYPE_CHECKING:
     "--directory",
     type=click.Path(file_okay=False),
     default=".",
-    help="Where, made if it is not there; default: here.",
+    help="The folder to write into, created if it does not exist. Default: the current folder.",
 )
-@click.option("--stdout", is_flag=True, help="Print the document instead (one Run).")
+@click.option("--stdout", is_flag=True, help="Print the document instead of writing a file (one Run only).")
 def export_command(
     names: tuple[str, ...],
     namespace: str | None,
@@ -47,7 +47,7 @@ def export_command(
     several = Several()
     runs = the_runs(connect(namespace, context, kubeconfig), names, selector, several, project)
     if stdout and (len(names) > 1 or (not names and len(runs) != 1)):
-        raise click.UsageError("--stdout goes with exactly one Run")
+        raise click.UsageError("--stdout needs exactly one Run")
     for run in runs:
         with several.each():
             _export(run, directory, stdout)

@@ -54,7 +54,7 @@ def inputs(names: tuple[str, ...]) -> Iterator[Input | InputError]:
         elif name == STDIN:
             yield Input("standard input", None)
         elif not name:
-            yield InputError("''", "an empty name is no file; is a variable unset?")
+            yield InputError("''", "the file name is empty; is a shell variable unset?")
         elif os.path.isdir(name):  # noqa: PTH112 - Path.is_dir raises for a name that is too long
             yield from _folder(Path(name))
         else:

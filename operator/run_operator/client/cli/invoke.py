@@ -14,12 +14,20 @@ from run_operator.client.cli.options import cluster_options, connect, run_argume
 @run_argument()
 @click.argument("path", required=False, default="/")
 @cluster_options()
-@click.option("-X", "--method", default="POST", show_default=True, help="Without data it is GET.")
-@click.option("-d", "--data", help="The body; @FILE reads it from a file, @- from standard input.")
-@click.option("--json", "is_json", is_flag=True, help="The body is JSON, and says so.")
-@click.option("-H", "--header", "headers", multiple=True, help="'Name: value'; repeatable.")
+@click.option(
+    "-X", "--method", default="POST", show_default=True, help="The HTTP method. Default: GET, with data POST."
+)
+@click.option(
+    "-d", "--data", help="The body of the request; @FILE reads it from a file, @- from standard input."
+)
+@click.option(
+    "--json", "is_json", is_flag=True, help="The body of the request as JSON, with its content type."
+)
+@click.option(
+    "-H", "--header", "headers", multiple=True, help="A header of the request, 'Name: value'; repeatable."
+)
 @click.option("--timeout", type=Seconds(0.001), default=60.0, show_default=True, help="Seconds.")
-@click.option("-i", "--include", is_flag=True, help="Print status and headers too, on standard error.")
+@click.option("-i", "--include", is_flag=True, help="Also print status and headers, to standard error.")
 def invoke_command(
     name: str,
     path: str,

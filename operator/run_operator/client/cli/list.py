@@ -82,7 +82,8 @@ class _States(click.Choice[str]):
     "-m", "--metric", "metrics", multiple=True, help="Show the last value of this metric; repeatable."
 )
 @click.option(
-    "--sort", help="By the last value of a metric, by name, state or created; -loss: the largest first."
+    "--sort",
+    help="Sort by the last value of a metric, or by name, state or created; -loss: the largest first.",
 )
 @click.option("-o", "--output", type=FORMATS, default="table", show_default=True)
 def list_command(
@@ -129,7 +130,7 @@ def get_command(
     from run_operator.client.lookup import find
 
     if not names:
-        raise click.UsageError("name a Run; runctl list shows them all")
+        raise click.UsageError("name a Run; runctl list shows all of them")
     cluster = connect(namespace, context, kubeconfig)
     several, items = Several(), []
     for name in names:

@@ -15,9 +15,9 @@ from run_operator.client.cli.options import cluster_options, connect, run_argume
 @click.command("logs")
 @run_argument()
 @cluster_options()
-@click.option("-f", "--follow", is_flag=True, help="Until the Run has ended or is stopped.")
-@click.option("--attempt", type=Whole(1), help="Of this attempt only, stopped ones too.")
-@click.option("--prefix", is_flag=True, help="Begin every line with pod and container.")
+@click.option("-f", "--follow", is_flag=True, help="Print new lines until the Run has ended or is stopped.")
+@click.option("--attempt", type=Whole(1), help="Show the logs of this attempt only.")
+@click.option("--prefix", is_flag=True, help="Put the names of pod and container before each line.")
 def logs_command(
     name: str,
     namespace: str | None,
@@ -101,7 +101,5 @@ class _Printer:
             return f" of attempt {of}: it has had {had} so far" if of else ": it has not run yet"
         named = f" of attempt {of}" if of else ""
         if ended(self.raw) or (of and of < had):
-            return (
-                f"{named}; if it wrote something, its Events say why nothing was kept (kubectl describe run)"
-            )
-        return f"{named}: it has written nothing yet"
+            return f"{named}; if it wrote something, the Events of the Run say why no log was kept (kubectl describe run)"
+        return f"{named}: it has not written anything yet"

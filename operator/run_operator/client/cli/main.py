@@ -18,26 +18,26 @@ VERBS: Final[dict[str, tuple[str, str]]] = {
     "manifest": ("manifest", "Convert exported files into manifests."),
     "run": ("run", "Create a Run from an image and a command, and follow it."),
     "rerun": ("run", "Run the same document again, with other variables."),
-    "apply": ("apply", "Create or change what exported files say."),
+    "apply": ("apply", "Create or update the objects of exported files."),
     "list": ("list", "List Runs."),
     "get": ("list", "Show Runs by name, also as YAML or JSON."),
-    "describe": ("describe", "Tell everything about a Run, for people."),
-    "why": ("why", "Tell what the operator waits for, and what it would do next."),
-    "wait": ("wait", "Wait for the end of Runs (of services: until they are ready)."),
-    "logs": ("logs", "Show what the program wrote; -f: as it writes it."),
-    "stop": ("suspend", "Stop Runs; resume goes on."),
-    "resume": ("suspend", "Let stopped Runs go on."),
+    "describe": ("describe", "Show all details of one Run."),
+    "why": ("why", "Show what the operator waits for, and what it would do next."),
+    "wait": ("wait", "Wait until Runs have ended, or until services are ready."),
+    "logs": ("logs", "Show the logs of a Run; -f follows them."),
+    "stop": ("suspend", "Stop Runs; runctl resume continues them."),
+    "resume": ("suspend", "Resume stopped Runs."),
     "delete": ("suspend", "Delete Runs, with their pods and claims."),
     "metrics": ("metrics", "Show metrics; --plot: as a chart."),
-    "runtimes": ("runtimes", "List the kinds that Runtimes stand for."),
+    "runtimes": ("runtimes", "List the kinds that Runtimes define."),
     "explain-runtime": ("runtimes", "Show the fields of a kind, and the objects that a document becomes."),
-    "compare": ("compare", "Show Runs beside each other: parameters, metrics, a chart."),
+    "compare": ("compare", "Compare Runs: parameters, metrics, a chart."),
     "export": ("export", "Write runs-<id>.yaml, with status and metrics."),
     "invoke": ("invoke", "Send a request to a Run's service."),
-    "top": ("top", "What the pods of Runs use of CPU and memory."),
+    "top": ("top", "Show the CPU and memory that the pods of Runs use."),
     "ui": ("ui", "Open the page of Runs in the browser."),
-    "version": ("version", "Versions of client, CRDs and operator, and whether they fit."),
-    "completion": ("completion", "Print what your shell needs to complete runctl."),
+    "version": ("version", "Show the versions of client, CRDs and operator, and whether they fit."),
+    "completion": ("completion", "Print the completion script for your shell."),
 }
 """Verb to its module and its line in the help, so that the help loads none of them."""
 
@@ -88,9 +88,9 @@ class _Verbs(click.Group):
 
 @click.command(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name="runctl")
-@click.option("-n", "--namespace", help="Of the verb, as kubectl takes it.")
-@click.option("--context", "chosen_context", help="Of the verb.")
-@click.option("--kubeconfig", type=click.Path(), help="Of the verb.")
+@click.option("-n", "--namespace", help="The namespace, written before the verb as in kubectl.")
+@click.option("--context", "chosen_context", help="The same option of the verb, written before it.")
+@click.option("--kubeconfig", type=click.Path(), help="The same option of the verb, written before it.")
 @click.pass_context
 def cli(context: click.Context, /, **chosen: str | None) -> None:
     """Work with DigitalHub Runs on Kubernetes. The cluster: KUBECONFIG, else the pod's own, else ~/.kube/config.

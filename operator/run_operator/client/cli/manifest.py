@@ -27,8 +27,10 @@ NAME: Final = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 @click.command("manifest")
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
 @click.option("-n", "--namespace", help="Write this namespace into the manifests.")
-@click.option("--name", help="The object's name (one document only); else it follows from the document's id.")
-@click.option("--suspend", is_flag=True, help="Create the Runs stopped; `spec.suspend: false` starts them.")
+@click.option("--name", help="The object's name (one document only). Default: made from the document's id.")
+@click.option(
+    "--suspend", is_flag=True, help="Write Runs that are suspended; `spec.suspend: false` starts them."
+)
 @click.option("-o", "--output", type=click.Choice(["yaml", "json"]), default="yaml", show_default=True)
 @click.pass_context
 def manifest_command(
@@ -54,7 +56,7 @@ def manifest_command(
     for found in inputs(files):
         batch.take(found)
     if name and len(batch.manifests) + batch.failures > 1:
-        raise click.UsageError("--name goes with exactly one document")
+        raise click.UsageError("--name needs exactly one document")
     _print(batch.manifests, output)
     if batch.failures:
         total = batch.failures + len(batch.manifests)
@@ -109,9 +111,11 @@ class _Batch:
         if first == source:
             return
         if other != identity:
-            problem = f"{name} would be {identity} here and {other} in {first}; convert them apart"
+            problem = f"{name} would be {identity} here and {other} in {first}; convert them in separate runs of this command"
             raise InputError(source, problem)
-        _say(f"runctl: note: {source}: {name} is in {first} too; applied together, the later one counts")
+        _say(
+            f"runctl: note: {source}: {name} is also in {first}; if both are applied, the later one is stored"
+        )
 
     def _fail(self, name: str, line: int | None, problem: str) -> None:
         self.failures += 1

@@ -27,11 +27,15 @@ Value = Any
 @click.argument("more", nargs=-1, metavar="[METRIC|RUN]...")
 @cluster_options()
 @click.option(
-    "-m", "--metric", "keys", multiple=True, help="Only this metric; repeatable. As an argument too."
+    "-m",
+    "--metric",
+    "keys",
+    multiple=True,
+    help="Show only this metric; repeatable. The metric can also be an argument.",
 )
 @click.option("-o", "--output", type=click.Choice(["table", "json", "yaml", "csv"]), default="table")
 @click.option(
-    "--plot", is_flag=True, help="Draw each list as a chart, in the terminal; of several Runs in one."
+    "--plot", is_flag=True, help="Draw each list as a chart in the terminal; several Runs share a chart."
 )
 @click.option(
     "--csv", "csv_file", type=click.Path(dir_okay=False), help="Write [run,]metric,index,value to this file."
@@ -53,11 +57,11 @@ def metrics_command(
 ) -> None:
     """Show the metrics of a Run, or some of them, or those of several Runs. An empty value stands for NaN or infinity.
 
-    An argument that is no metric of the first Run is the name of another Run. Metrics that go to files are not shown too,
+    An argument that is not a metric of the first Run is the name of another Run. Metrics that go to files are not shown too,
     unless --plot asks for it.
     """
     if plot and output != "table":
-        raise click.UsageError(f"--plot draws, -o {output} does not: choose one of them")
+        raise click.UsageError(f"--plot and -o {output} exclude each other: choose one of them")
     cluster = connect(namespace, context, kubeconfig)
     found = _found(cluster, the_run(cluster, name), more, keys)
     if csv_file:
@@ -101,9 +105,7 @@ def _other(cluster: Cluster, first: Run, word: str, there: Mapping[str, Value]) 
     try:
         return the_run(cluster, word)
     except EntityNotExistsError as error:
-        raise click.UsageError(
-            f"{_no_metric(first, word, there)}; there is no run {word!r} either"
-        ) from error
+        raise click.UsageError(f"{_no_metric(first, word, there)}; and there is no run {word!r}") from error
 
 
 def _no_metric(run: Run, key: str, there: Mapping[str, Value]) -> str:

@@ -21,12 +21,21 @@ COMPLETION_SECONDS = 3.0
 def cluster_options(everywhere: bool = False) -> Decorator:
     """-n, --context, --kubeconfig, and -A where a verb can do with all namespaces."""
     options: list[Decorator] = [
-        click.option("-n", "--namespace", help="Default: that of the context.", shell_complete=_namespaces),
+        click.option(
+            "-n",
+            "--namespace",
+            help="The namespace. Default: that of the context.",
+            shell_complete=_namespaces,
+        ),
         click.option("--context", help="A context of the kubeconfig.", shell_complete=_contexts),
-        click.option("--kubeconfig", type=click.Path(), help="Default: KUBECONFIG, else ~/.kube/config."),
+        click.option(
+            "--kubeconfig",
+            type=click.Path(),
+            help="The kubeconfig file. Default: the variable KUBECONFIG, else ~/.kube/config.",
+        ),
     ]
     if everywhere:
-        options.append(click.option("-A", "--all-namespaces", is_flag=True, help="Of all namespaces."))
+        options.append(click.option("-A", "--all-namespaces", is_flag=True, help="Runs of all namespaces."))
     return _all(options)
 
 
@@ -73,7 +82,7 @@ def the_runs(
     if not names:
         found = list_runs(project, selector_labels=selector, cluster=cluster)
         if not found:
-            click.echo(f"no Runs in the namespace {cluster.namespace} are selected by that", err=True)
+            click.echo(f"the selector matches no Run in the namespace {cluster.namespace}", err=True)
         return found
     found = []
     for name in names:

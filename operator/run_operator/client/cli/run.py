@@ -24,12 +24,12 @@ def _common(command: Any) -> Any:
     """Add the options that both verbs share."""
     options: list[Callable[[Any], Any]] = [
         click.option("-e", "--env", multiple=True, metavar="NAME=VALUE", help="A variable; repeatable."),
-        click.option("--name", help="Of the Run; else one is made."),
-        click.option("--suspend", is_flag=True, help="Create it stopped; runctl resume starts it."),
-        click.option("-d", "--detach", is_flag=True, help="Return when it is created."),
-        click.option("--dry-run", is_flag=True, help="Print the manifest, and send nothing."),
+        click.option("--name", help="The name of the Run. Default: a generated name."),
+        click.option("--suspend", is_flag=True, help="Create the Run suspended; runctl resume starts it."),
+        click.option("-d", "--detach", is_flag=True, help="Return when the Run is created, and do not wait."),
+        click.option("--dry-run", is_flag=True, help="Print the manifest and do not send it."),
         click.option(
-            "-o", "--output", type=FORMATS, help="With --dry-run: yaml (default), json. Else: name."
+            "-o", "--output", type=FORMATS, help="With --dry-run: yaml (default) or json. Otherwise: name."
         ),
     ]
     for option in reversed(options):
@@ -41,23 +41,33 @@ def _common(command: Any) -> Any:
 @click.argument("command", nargs=-1, metavar="[-- COMMAND [ARG]...]")
 @cluster_options()
 @click.option("--image", required=True, help="The container image.")
-@click.option("--kind", default="", help="Default: container+job:run, with --port container+serve:run.")
-@click.option("--project", help="Default: the namespace.")
-@click.option("--file", type=click.Path(dir_okay=False), help="Put into /shared, the working folder.")
-@click.option("--volume", multiple=True, metavar="NAME:/PATH[:SIZE]", help="A claim of its own; repeatable.")
-@click.option("--claim", multiple=True, metavar="CLAIM:/PATH", help="A claim that is there; repeatable.")
-@click.option("--secret", multiple=True, help="A Secret whose keys become variables; repeatable.")
-@click.option("--port", multiple=True, metavar="PORT[:TARGET]", help="Of a service; repeatable.")
-@click.option("--cpu", help="Such as 500m or 2.")
-@click.option("--mem", help="Such as 512Mi.")
+@click.option(
+    "--kind",
+    default="",
+    help="The kind of the Run. Default: container+job:run, with --port container+serve:run.",
+)
+@click.option("--project", help="The project. Default: the namespace.")
+@click.option(
+    "--file", type=click.Path(dir_okay=False), help="A file to put into /shared, the working folder."
+)
+@click.option(
+    "--volume", multiple=True, metavar="NAME:/PATH[:SIZE]", help="A new claim of this Run; repeatable."
+)
+@click.option("--claim", multiple=True, metavar="CLAIM:/PATH", help="An existing claim; repeatable.")
+@click.option("--secret", multiple=True, help="A Secret whose keys become environment variables; repeatable.")
+@click.option("--port", multiple=True, metavar="PORT[:TARGET]", help="A port of a service; repeatable.")
+@click.option("--cpu", help="CPU cores, such as 500m or 2.")
+@click.option("--mem", help="Memory, such as 512Mi.")
 @click.option("--gpu", help="Devices.")
-@click.option("--profile", help="A profile that an admin offers.")
+@click.option("--profile", help="The profile, which an administrator provides.")
 @click.option("-l", "--label", multiple=True, metavar="NAME=VALUE", help="A label of the object; repeatable.")
 @click.option("--retries", type=Whole(0), help="Default: 0.")
 @click.option(
-    "--deadline", type=Seconds(1, whole=True), help="How long it may be active, such as 3600 or 2h."
+    "--deadline", type=Seconds(1, whole=True), help="The time that the Run may be active, such as 3600 or 2h."
 )
-@click.option("--ttl", type=Seconds(whole=True), help="How long after its end it is deleted, such as 7d.")
+@click.option(
+    "--ttl", type=Seconds(whole=True), help="The time after its end when the Run is deleted, such as 7d."
+)
 @_common
 def run_command(
     command: tuple[str, ...], namespace: str | None, context: str | None, kubeconfig: str | None, **given: Any
@@ -152,16 +162,14 @@ def _submit(body: dict[str, Any], place: tuple[str | None, ...], given: dict[str
             shown.structured(body, given["output"] or "yaml")
         return
     if given["output"] in ("yaml", "json"):
-        raise click.UsageError(
-            f"-o {given['output']} goes with --dry-run; runctl get shows a Run that is there"
-        )
+        raise click.UsageError(f"-o {given['output']} needs --dry-run; runctl get shows a Run that exists")
     cluster = connect(*place)
     name = body["metadata"]["name"]
     try:
         run = Run.from_object(cluster.create(RUNS, body), cluster)
     except EntityAlreadyExistsError as error:
         raise EntityAlreadyExistsError(
-            f"there is a run {name} in the namespace {cluster.namespace} already: take another --name, or delete it first "
+            f"the Run {name} already exists in the namespace {cluster.namespace}: use another --name, or delete it first "
             f"(runctl delete {name})",
             status=error.status,
             reason=error.reason,
@@ -198,13 +206,13 @@ def _goes_on(run: Run) -> bool:
         try:
             words = click.Choice(["stop", "leave", "wait"])
             answer = click.prompt(
-                f"\nrun {name}: stop it, leave it running, or go on to wait?", type=words, err=True
+                f"\nrun {name}: stop it, leave it running, or continue to wait?", type=words, err=True
             )
         except (click.Abort, KeyboardInterrupt):
             answer = "leave"
     if answer == "stop":
         run.stop()
-        click.echo(f"run {name} stops; runctl resume {name} goes on", err=True)
+        click.echo(f"run {name} stops; runctl resume {name} continues it", err=True)
     if answer == "leave":
-        click.echo(f"run {name} goes on; runctl wait {name} follows it again", err=True)
+        click.echo(f"run {name} continues; runctl wait {name} follows it again", err=True)
     return answer == "wait"

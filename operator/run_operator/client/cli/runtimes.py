@@ -43,7 +43,7 @@ def runtimes_command(namespace: str | None, context: str | None, kubeconfig: str
     "-f",
     "--filename",
     type=click.Path(exists=True, dir_okay=False),
-    help="A document: show the objects that it becomes.",
+    help="A Run's document: show the objects that the operator would make of it.",
 )
 @click.option(
     "--function",
@@ -54,7 +54,7 @@ def runtimes_command(namespace: str | None, context: str | None, kubeconfig: str
     "--runtime",
     type=click.Path(exists=True),
     multiple=True,
-    help="A file or a folder with Runtimes. Without it, those of the cluster count.",
+    help="A file or a folder with Runtimes. Default: the Runtimes of the cluster.",
 )
 @cluster_options()
 def explain_runtime_command(
@@ -96,9 +96,9 @@ def _explained(
     view = counting(found, label, namespace)
     if view is None:
         if label in USED:
-            raise click.ClickException(f"{label} is built in: docs/fields.md says what it takes")
+            raise click.ClickException(f"{label} is built in: docs/fields.md lists its fields")
         raise click.ClickException(
-            f"no Runtime stands for {label}; runctl runtimes lists those of the cluster"
+            f"no Runtime defines {label}; runctl runtimes lists the kinds of the cluster"
         )
     try:
         if filename is None:
@@ -132,7 +132,7 @@ def _of_files(path: Path) -> Iterator[Mapping[str, Any]]:
         try:
             found = list(yaml.safe_load_all(file.read_text()))
         except (yaml.YAMLError, UnicodeDecodeError) as error:
-            raise click.ClickException(f"{file} is no YAML: {' '.join(str(error).split())[:200]}") from error
+            raise click.ClickException(f"{file} is not YAML: {' '.join(str(error).split())[:200]}") from error
         yield from (raw for raw in found if isinstance(raw, dict) and raw.get("kind") in KINDS)
 
 

@@ -30,9 +30,16 @@ def _verb(verb: str, explained: str, taken: str, done: str, already: str) -> cli
     @run_argument(many=True)
     @cluster_options()
     @selection_options()
-    @click.option("--wait", "-w", is_flag=True, help="Return when it is done, not when it is taken.")
     @click.option(
-        "--timeout", type=Seconds(), help="To wait at most for each, such as 60 or 10m; exit code 4."
+        "--wait",
+        "-w",
+        is_flag=True,
+        help="Return when the Runs have stopped or started, not when the API server has stored the change.",
+    )
+    @click.option(
+        "--timeout",
+        type=Seconds(),
+        help="The longest time to wait for each Run, such as 60 or 10m; then exit code 4.",
     )
     def command(
         names: tuple[str, ...],
@@ -63,14 +70,14 @@ def _verb(verb: str, explained: str, taken: str, done: str, already: str) -> cli
 
 stop_command = _verb(
     "stop",
-    "Stop Runs from whatever state they are in. Stopped already: nothing happens; finished: an error.",
+    "Stop Runs in any state. A Run that is already stopped stays as it is; a finished Run is an error.",
     "stops",
     "is stopped",
-    "is stopped already",
+    "is already stopped",
 )
 resume_command = _verb(
     "resume",
-    "Let stopped Runs go on, as their next attempt. Not stopped: nothing happens; finished: an error.",
+    "Resume stopped Runs, as their next attempt. A Run that is not stopped stays as it is; a finished Run is an error.",
     "is resumed",
     "runs",
     "runs already",
@@ -81,7 +88,7 @@ resume_command = _verb(
 @run_argument(many=True)
 @cluster_options()
 @selection_options()
-@click.option("--yes", "-y", is_flag=True, help="Do not ask.")
+@click.option("--yes", "-y", is_flag=True, help="Do not ask for confirmation.")
 def delete_command(
     names: tuple[str, ...],
     namespace: str | None,

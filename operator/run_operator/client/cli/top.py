@@ -42,7 +42,7 @@ def top_command(
         cpu, memory = usage.get((metadata["namespace"], metadata["name"]), (0.0, 0.0))
         row[0], row[1], row[2] = row[0] + 1, row[1] + cpu, row[2] + memory
     if not rows:
-        click.echo("no Run has a running pod", err=True)
+        click.echo("none of these Runs has a running pod", err=True)
         return
     table = [
         [*key, f"{row[0]:.0f}", f"{row[1] * 1000:.0f}m", f"{row[2] / 2**20:.0f}Mi"]

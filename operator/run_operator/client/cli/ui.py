@@ -16,8 +16,8 @@ MISSING = "runctl ui needs the extra ui: pip install 'run-operator[ui]'"
 
 @click.command("ui")
 @cluster_options()
-@click.option("--port", type=Whole(0, 65535), default=0, help="Of 127.0.0.1; default: a free one.")
-@click.option("--no-browser", is_flag=True, help="Only print the address.")
+@click.option("--port", type=Whole(0, 65535), default=0, help="The port on 127.0.0.1. Default: a free port.")
+@click.option("--no-browser", is_flag=True, help="Print the address and do not open the browser.")
 def ui_command(
     namespace: str | None, context: str | None, kubeconfig: str | None, port: int, no_browser: bool
 ) -> None:

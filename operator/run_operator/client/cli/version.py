@@ -28,7 +28,7 @@ OPERATOR: Final = "app.kubernetes.io/name=run-operator"
 
 @click.command("version")
 @cluster_options()
-@click.option("--client", is_flag=True, help="Of the client alone; asks no cluster.")
+@click.option("--client", is_flag=True, help="Show the version of the client only, without a cluster.")
 def version_command(namespace: str | None, context: str | None, kubeconfig: str | None, client: bool) -> None:
     """Versions of client, CRDs and operator. Exit code 1 where they do not fit."""
     if client:
@@ -67,7 +67,7 @@ def _found(
     try:
         answer = cluster.json("GET", path, query)
     except ForbiddenError:
-        return [UNKNOWN, f"you may not read {what}"]
+        return [UNKNOWN, f"you are not allowed to read {what}"]
     except EntityNotExistsError:
         return [NONE, missing]
     objects = answer.get("items", [answer])

@@ -25,9 +25,13 @@ if TYPE_CHECKING:
 @run_argument(many=True)
 @cluster_options()
 @selection_options()
-@click.option("--timeout", type=Seconds(), help="For all of them, such as 60 or 10m; then exit code 4.")
-@click.option("-q", "--quiet", is_flag=True, help="Print nothing; the exit code says it.")
-@click.option("--no-logs", is_flag=True, help="Do not print the program's lines.")
+@click.option(
+    "--timeout",
+    type=Seconds(),
+    help="The longest time to wait for all Runs, such as 60 or 10m; then exit code 4.",
+)
+@click.option("-q", "--quiet", is_flag=True, help="Print nothing; the exit code is the result.")
+@click.option("--no-logs", is_flag=True, help="Do not print the logs of the program.")
 def wait_command(
     names: tuple[str, ...],
     namespace: str | None,

@@ -627,7 +627,7 @@ class Answer(NamedTuple):
 
 
 FAILURES = (OSError, http.client.HTTPException, ValueError)
-"""Exceptions of a request: the network, the token file, the certificate, an answer that is no HTTP."""
+"""Exceptions of a request: the network, the token file, the certificate, an answer that is not HTTP."""
 
 
 class Endpoint:
@@ -892,7 +892,7 @@ class Sender:
 
     def _heard(self, batch: Batch | None, answer: Answer) -> float:
         for note in answer.notes:
-            self._tell(f"the operator says: {note}")
+            self._tell(f"the operator reports: {note}")
         status = answer.status
         self.away = f"it answers {status}" if status >= 500 or status in (408, 429) else ""
         if status in (200, 202) and answer.number("accepted", -1) >= 0:
@@ -915,7 +915,7 @@ class Sender:
         self._wait_until = now + max(pause, least)
         self._wait_until_in_flush = now + max(min(pause, LONGEST_PAUSE_IN_FLUSH), least)
         if self._failures == FAILURES_REPORTED:
-            self._tell(f"the operator does not take metrics ({why}); they are sent later")
+            self._tell(f"the operator does not accept metrics ({why}); they are sent later")
         return 0.01
 
     def _accepted(self, batch: Batch | None, answer: Answer) -> float:
@@ -950,7 +950,7 @@ class Sender:
 
     def _resync(self, batch: Batch, expected: int) -> float:
         if expected < 1 or expected == batch.seq:
-            return self._failed("it answers 409 to the batch it expects")
+            return self._failed("it answers 409 to the batch that it expects")
         pause = self._go_on_from(expected)
         return pause or self._random.uniform(0.1, 0.3)  # two replicas that disagree must not make us spin
 
@@ -961,7 +961,7 @@ class Sender:
         for seq, batch in enumerate(self._batches, 1):
             batch.seq = seq
         self._seq, self._taken, self._highest = len(self._batches), 0, 0
-        return self._failed("it has forgotten this writer")
+        return self._failed("it no longer knows this writer")
 
     def _refused_batch(self, batch: Batch, answer: Answer) -> float:
         """Nothing of it was taken, so that its number is free: try with half of it, until the bad line is alone."""
@@ -1009,7 +1009,7 @@ class Sender:
             self._tell(f"{key!r} is no longer sent; its values are kept in {self._spool.files}")
         many = max(self._refusals, len(self._refused), len(self._skipped) - self._at_once)
         if many >= (REFUSALS_OF_SHAPE if answer.status == 400 else REFUSALS):
-            return self._give_up(f"the operator refuses too much: {answer.error}")
+            return self._give_up(f"the operator refuses too many values: {answer.error}")
         return 0.0
 
     def _give_up(self, why: str) -> float:
@@ -1045,7 +1045,7 @@ class Recorder:
         self.spool = Spool(self.settings, host, writer, self._tell)
         self.sender = Sender(self.settings, self.spool, writer, self._tell) if self.settings.url else None
         self._queue: collections.deque[Entry] = collections.deque()
-        self._weight = 0  # of values inside lists, about: for bounds only, so that a lost update is no harm
+        self._weight = 0  # of values inside lists, about: for bounds only, so that a lost update is not harm
         self._dropped = self._reported_dropped = 0  # the first is the callers', the second the thread's
         self._lost = self._reported_wait = False
         self._closing_since = 0.0
@@ -1139,14 +1139,14 @@ class Recorder:
         self._reported_wait = True  # the reason may change, and it is one wait
         code = "" if __name__ == "__main__" else "; the program's exit code stays what it is"
         self._tell(
-            f"the end: the last metrics wait for the operator ({why}), for at most {longest:g} s{code}",
+            f"the program has ended: its last metrics wait for the operator ({why}), for at most {longest:g} s{code}",
             last=True,
         )
 
     def _tell_unstored(self) -> None:
         waited = round((self._close_by or 0.0) - self._closing_since, 1)
         self._tell(
-            f"the end: not all metrics are known to be stored after {waited:g} s; "
+            f"the program has ended: not all metrics are confirmed as stored after {waited:g} s; "
             f"every value is in {self.spool.files}",
             last=True,
         )
@@ -1271,7 +1271,9 @@ class LateRecorder(Recorder):
             else:
                 self._tell_late()
         except Exception as error:  # noqa: BLE001 - modules are taken apart around us
-            self._tell(f"{key!r} was logged while Python ended, and is lost: {error!r}", last=True)
+            self._tell(
+                f"{key!r} was logged while Python was shutting down, and is lost: {error!r}", last=True
+            )
 
     def _send(self, deadline: float) -> None:
         sender = self.sender
@@ -1290,7 +1292,7 @@ class LateRecorder(Recorder):
 
     def _tell_late(self) -> None:
         self._tell(
-            f"values that were logged while the program ended are not known to be stored; see {self.spool.files}",
+            f"values that were logged while Python was shutting down are not confirmed as stored; see {self.spool.files}",
             last=True,
         )
 
@@ -1587,7 +1589,7 @@ python3 runmetrics.py log NAME=NUMBER...   log these values, and wait until they
 python3 runmetrics.py watch FILE           log what is appended to the file until SIGTERM; FILE - is the standard input
 
 A line of the file is NAME=NUMBER, several of them with spaces between, or a JSON object {"NAME": NUMBER or list}.
-Exit code: 0 everything is stored, 1 not (yet), 2 a mistake in the command.
+Exit code: 0 everything is stored, 1 not (yet), 2 an error in the command.
 """
 
 
@@ -1622,7 +1624,7 @@ def _watch(path: str) -> None:
             else:
                 log_metric(key, value)
         if not pairs and shown:
-            tell(f"lines that hold no metrics are passed over, such as: {shown}")
+            tell(f"lines without metrics are ignored, such as: {shown}")
     signal.signal(signal.SIGTERM, signal.SIG_DFL)  # the first one ended the file, the next one ends the wait
     _heed()
 

@@ -12,7 +12,7 @@ Every Python of an image reads this file, those of its system tools too: it has 
 import os
 import sys
 
-TYPE_CHECKING = False  # `typing` is no cheap import
+TYPE_CHECKING = False  # `typing` is not a cheap import
 if TYPE_CHECKING:
     from collections.abc import Callable, MutableMapping
     from typing import Any
@@ -207,7 +207,7 @@ def found_by_imp(folder):
 
 if __name__ == "sitecustomize":
     if NOTES not in sys.modules:
-        try:  # noqa: SIM105 - contextlib is no cheap import
+        try:  # noqa: SIM105 - contextlib is not a cheap import
             install(os.environ)
         except Exception:  # noqa: BLE001, S110 - the program does not know of us, and need not suffer
             pass

@@ -20,7 +20,7 @@ MAX_POINTS: Final = 20_000
 SPARK: Final = 40
 """Numbers of the small curve in a row."""
 MAX_SPECIAL: Final = 1000
-"""Values that are no numbers, of which a series tells the steps."""
+"""Values that are not numbers, of which a series tells the steps."""
 NOT_FINITE: Final = "NaN"
 """The status says only that a value was NaN or an infinity."""
 FIRST_CHOICE: Final = ("loss", "train_loss", "val_loss", "eval_loss", "accuracy", "score")
@@ -35,7 +35,7 @@ class Curve:
     least: list[Value] | None
     most: list[Value] | None
     special: list[int]
-    """The steps of the values that are no numbers."""
+    """The steps of the values that are not numbers."""
     count: int
     """Values that were logged."""
     stride: int
@@ -102,7 +102,7 @@ def _buckets(
 
 
 def special_of(found: Curve) -> list[dict[str, Any]]:
-    """The values that are no numbers, as the page gets them."""
+    """The values that are not numbers, as the page gets them."""
     return [{"step": step, "value": NOT_FINITE} for step in found.special]
 
 

@@ -12,21 +12,21 @@ from typing import Any, Final
 
 from run_operator.api.exported import of_object
 from run_operator.api.raw import JSON, mapping
-from run_operator.api.updates import material_update
+from run_operator.api.updates import content_update
 from run_operator.gateway.api_client import ApiClient
 from run_operator.gateway.entities import Entities, Place, check_same
 from run_operator.gateway.entity_documents import entity
 from run_operator.gateway.errors import bad, missing, of_kube
 from run_operator.kube.errors import KubeError
-from run_operator.kube.resource import MATERIALS, MODELS, Resource
+from run_operator.kube.resource import CONTENT_ENTITIES, MODELS, Resource
 from run_operator.metrics.numbers import NotANumberError, numbers
 
-BY_PLURAL: Final[Mapping[str, Resource]] = {one.plural: one for one in MATERIALS}
+BY_PLURAL: Final[Mapping[str, Resource]] = {one.plural: one for one in CONTENT_ENTITIES}
 MOST_FILES: Final = 10_000
 """Files of one entity, at most, as in its CRD."""
 
 
-class Materials:
+class ContentEntities:
     """The calls that only such entities have; `Entities` reads, creates and deletes them."""
 
     def __init__(self, entities: Entities) -> None:
@@ -37,7 +37,7 @@ class Materials:
         raw = await self._entities.raw(caller, place, entity_id)
         shown = entity(raw, place.project)
         check_same(place, shown, document)
-        operations = material_update(raw, document)
+        operations = content_update(raw, document)
         if not operations:
             return shown
         try:
@@ -60,7 +60,7 @@ class Materials:
             raise bad("the body must be a list of JSON objects, one for each file")
         if len(files) > MOST_FILES:
             raise bad(
-                f"{len(files)} files are more than an entity may have ({MOST_FILES}): upload them as one archive"
+                f"{len(files)} files are more than an entity may have ({MOST_FILES}): upload one archive instead"
             )
         await self._patch_status(caller, place, entity_id, {"files": files})
         return True
@@ -108,4 +108,4 @@ class Materials:
 
 def _check_has_metrics(place: Place) -> None:
     if place.resource is not MODELS:
-        raise missing(f"{place.resource.plural} have no metrics, models and runs have")
+        raise missing(f"{place.resource.plural} do not have metrics; only models and runs do")
