@@ -103,7 +103,7 @@ class TestEnds:
         [
             ("def run():\n    raise Odd\n", "HandlerFailed: main.Odd: <exception str() failed>"),
             ("def run():\n    sys.exit(Odd())\n", "HandlerFailed: the function called sys.exit(Odd) while running the handler"),
-            ("sys.exit(Odd())\n", "ImportFailed: main.py calls sys.exit(Odd) while it is imported"),
+            ("sys.exit(Odd())\n", "ImportFailed: main.py calls sys.exit(Odd) during its import"),
             ("def run():\n    traceback.format_exception_only = None\n    1 / 0\n", "HandlerFailed: ZeroDivisionError"),
         ],
     )  # fmt: skip

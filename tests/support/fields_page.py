@@ -48,7 +48,7 @@ document does not say them.
 * **Mistakes**: `kubectl apply` refuses a value of the wrong type, and a field of `spec.spec` that stands beside `spec.kind`, and names
   the field and its place. `unknown field "spec.spec.envs.LR"` means that `envs` is a list, not a map. A key that the kind does not use
   is kept: a warning of kubectl and condition `NotApplied` name it, with the right word. What only the operator can see (an image name
-  that is missing, a size that is no size) ends the Run with reason `InvalidSpec`, before a pod starts, with all mistakes in one
+  that is missing, a size that is not a size) ends the Run with reason `InvalidSpec`, before a pod starts, with all mistakes in one
   message; edit the document, and it starts. `runctl apply` names keys that are not used, or not known where they stand, before
   anything is sent.
 

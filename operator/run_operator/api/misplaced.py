@@ -24,13 +24,13 @@ _INNER: Final = frozenset().union(*USED.values())
 
 
 def check_export(document: Mapping[str, Any], known: Collection[str]) -> None:
-    """Raise NotAnExportError for keys that are no part of an export."""
+    """Raise NotAnExportError for keys that are not part of an export."""
     found = [
         f"the field '{key[:MAX_KEY]}' is not part of an export{_right_place(key, known, 'spec')}"
         for key in _unknown(document, known)
     ]
     if found:
-        raise NotAnExportError(f"{'; '.join(found)}; known are {', '.join(known)}")
+        raise NotAnExportError(f"{'; '.join(found)}; use {', '.join(known)}")
 
 
 def check_manifest(manifest: Mapping[str, Any], known: Collection[str]) -> None:

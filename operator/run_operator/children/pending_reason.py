@@ -70,7 +70,7 @@ def _unscheduled(pod: PodView, condition: ConditionView) -> PendingReason:
         )
         return PendingReason(reason, text)
     said = line(_EVICTIONS.split(condition.message.removesuffix(_OWN_TROUBLE), maxsplit=1)[0])
-    return PendingReason(reason, f"pod {pod.name} finds no node: {said}")
+    return PendingReason(reason, f"pod {pod.name} cannot be scheduled to a node: {said}")
 
 
 def _of_container(pod: PodView, container: ContainerView) -> PendingReason:

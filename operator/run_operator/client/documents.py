@@ -70,7 +70,7 @@ def object_of(data: bytes, *, suspend: bool = False) -> dict[str, Any]:
     if not isinstance(metadata, dict) or not isinstance(metadata.get("name"), str):
         raise NotAnExportError("the field 'metadata.name' is missing", parsed.line("metadata"))
     if not isinstance(spec, dict):
-        raise NotAnExportError("the field 'spec' is missing, or no map", parsed.line("spec"))
+        raise NotAnExportError("the field 'spec' is missing, or is not a map", parsed.line("spec"))
     if value["kind"] == EntityType.RUN.value:
         check_manifest(value, KEPT)
     body = {"apiVersion": API_VERSION, "kind": value["kind"], "metadata": metadata, "spec": spec}

@@ -140,10 +140,7 @@ def _check_entity(document: dict[str, Any], parsed: Parsed) -> None:
     match = _KEY.match(str(document.get("key", "")))
     entity = "project" if document.get("kind") == "project" else match[1] if match else "run"
     if entity not in _ENTITIES:
-        message = (
-            f"this is an exported {entity[:40]}; the cluster stores only Runs, Functions, Tasks, artifacts, data items and models go into "
-            "the cluster"
-        )
+        message = f"this is an exported {entity[:40]}; the cluster stores only Runs, Functions, Tasks, artifacts, data items and models"
         raise errors.NotAnExportError(message, parsed.line("kind"))
 
 

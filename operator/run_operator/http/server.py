@@ -123,9 +123,9 @@ class ByteBudget:
     def hold(self, size: int, caller: str) -> Iterator[None]:
         """Use them for a while. `caller` empty: nobody's share. Raises OverBudgetError."""
         if self.used + size > self._total:
-            raise OverBudgetError("too many requests at once")
+            raise OverBudgetError("too many requests at the same time")
         if caller and self._of[caller] + size > min(self._each, self._total - self.used):
-            raise OverBudgetError("too many requests of one caller at once")
+            raise OverBudgetError("too many requests of one caller at the same time")
         self.used += size
         self._of[caller] += size
         try:

@@ -220,7 +220,7 @@ class DhcoreApi:
         if match[3] is None:
             return await self._saved(run, caller, attempt, await read(run.namespace))
         if name is None:
-            raise DeniedError(405, "metrics are put one by one")
+            raise DeniedError(405, "send one metric in each PUT request")
         return await self._put(run, caller, attempt, name, await read(run.namespace), arrived)
 
     async def _caller(self, token: str, source: str) -> tuple[Run, Caller, int]:

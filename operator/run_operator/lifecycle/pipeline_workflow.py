@@ -87,5 +87,5 @@ def _parsed(known: str) -> Workflow:
     except (binascii.Error, ValueError) as error:
         raise InvalidPipelineError(where, "is not base64") from error
     if not data:
-        raise InvalidPipelineError(where, "holds no workflow")
+        raise InvalidPipelineError(where, "has no workflow")
     return parse(data, project)

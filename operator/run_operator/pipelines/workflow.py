@@ -211,7 +211,7 @@ class _Reader:
         except (ValueError, RecursionError) as error:
             raise InvalidPipelineError(where, "its --kwargs are not JSON") from error
         if not isinstance(fields, dict):
-            raise InvalidPipelineError(where, "its --kwargs are no JSON object")
+            raise InvalidPipelineError(where, "its --kwargs are not a JSON object")
         level: list[Any] = [fields]
         for _ in range(MAX_DEPTH):
             self._values += len(level)
@@ -293,7 +293,7 @@ def _dependencies(task: Mapping[str, Any]) -> tuple[str, ...]:
     where = f"step {text(task.get('name'))[:80]}"
     listed = task.get("dependencies") or []
     if not isinstance(listed, list) or not all(isinstance(one, str) for one in listed):
-        raise InvalidPipelineError(where, "its dependencies are no list of names")
+        raise InvalidPipelineError(where, "its dependencies are not a list of names")
     words = [word.strip() for word in text(task.get("depends")).split("&&", MAX_STEPS) if word.strip()]
     if len(words) + len(listed) > MAX_STEPS:
         raise InvalidPipelineError(where, f"waits for more than {MAX_STEPS} steps")
@@ -351,7 +351,7 @@ def _map(value: Any, where: str) -> Mapping[str, Any]:
 
 def _list(value: Any, where: str, most: int = MAX_VALUES) -> list[Any]:
     if not isinstance(value, list):
-        raise InvalidPipelineError(where, "is no list")
+        raise InvalidPipelineError(where, "is not a list")
     if len(value) > most:
         raise InvalidPipelineError(where, f"has {len(value)} entries; at most {most} are read")
     return value

@@ -74,7 +74,7 @@ def _import(path: str, folder: str) -> ModuleType:
     except Stopped:
         raise
     except SystemExit as error:
-        raise RunnerError(IMPORT_FAILED, f"{path} calls {exit_call(error)} while it is imported") from error
+        raise RunnerError(IMPORT_FAILED, f"{path} calls {exit_call(error)} during its import") from error
     except BaseException as error:
         show(error)
         raise RunnerError(IMPORT_FAILED, f"{path} cannot be imported: {last_line(error)}") from error

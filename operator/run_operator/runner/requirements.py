@@ -54,7 +54,7 @@ def install(requirements: Sequence[str], folder: str, started: Callable[[Any], N
             last.append(" ".join(line.split()))
     sys.stdout.flush()
     if process.wait():
-        raise RunnerError(REQUIREMENTS_FAILED, summary(list(last)) or "the installer says nothing")
+        raise RunnerError(REQUIREMENTS_FAILED, summary(list(last)) or "the installer wrote no message")
     return True
 
 

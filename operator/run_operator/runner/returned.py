@@ -125,7 +125,7 @@ def _size(name: str, value: Any, left: int, depth: int) -> int:
     if isinstance(value, (bytes, bytearray)):
         raise RunnerError(
             INVALID_RESULT,
-            f"the result {name!r} is a {kind}, which is not JSON: return a text, or write it to a file and log that as an artifact",
+            f"the result {name!r} is a {kind}, which is not JSON; return a text, or write it to a file and log that as an artifact",
         )
     raise RunnerError(
         INVALID_RESULT,

@@ -169,7 +169,7 @@ def not_to_be_read(project: str, key: str) -> str:
     """Why no function of the project can read an entity of this key; empty where it can."""
     match = KEY.fullmatch(key)
     if match is None:
-        return "it is no key such as store://project/dataitem/table/name:id"
+        return "it is not a key such as store://project/dataitem/table/name:id"
     if match[1] != project:
         return f"it is of the project {match[1]}, and a function reads entities of its own project ({project}) alone"
     return ""

@@ -70,7 +70,9 @@ def test_what_a_scheduler_says_of_other_pods_is_left_out():
         "available: 1 Preemption is not helpful for scheduling."
     )
     made = step(run(status=status_of("PENDING")), Observed(job(), (pod(unschedulable=reported),)))
-    said = "pod hello-x finds no node: 0/1 nodes are available: 1 Insufficient nvidia.com/gpu."
+    said = (
+        "pod hello-x cannot be scheduled to a node: 0/1 nodes are available: 1 Insufficient nvidia.com/gpu."
+    )
     assert made.status["message"] == said
 
 
