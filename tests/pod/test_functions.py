@@ -266,7 +266,7 @@ class TestSource:
         ("source", "words"),
         [
             ({"handler": "run"}, "InvalidSource: the document has no source"),
-            ({"source": "train.py", "handler": "run"}, "InvalidSource: the document names the file train.py but does not hold it"),
+            ({"source": "train.py", "handler": "run"}, "InvalidSource: the document names the file train.py but has no content for it"),
             ({"source": "ftp://x/y.py", "handler": "run"}, "InvalidSource: ftp://x/y.py has a scheme that cannot be fetched"),
             ({"base64": "%%%", "handler": "run"}, "InvalidSource: spec.source.base64 is not base64"),
             ({"source": "http://127.0.0.1:9/a.py", "handler": "run"}, "InvalidSource: http://127.0.0.1:9/a.py cannot be fetched: "),

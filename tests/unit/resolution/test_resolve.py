@@ -255,5 +255,5 @@ def test_a_missing_image_is_told_together_with_the_other_mistakes():
     wrong = {"resources": {"memory": "1Gi"}, "volumes": [{"name": "a"}]}
     said = str(found(run(wrong)).error)
     assert said.startswith("spec.spec.image: is missing; name an image, or a Function that gives one; ")
-    assert "spec.spec.resources.memory: is not known" in said
+    assert "spec.spec.resources.memory: is unknown" in said
     assert "spec.spec.volumes[0].mount_path: is missing" in said

@@ -245,7 +245,7 @@ class AnsweredError(Exception):
         ("store://demo/dataitem/table/raw:1c2d", ""),
         ("store://demo/dataitem/table/raw", ""),
         ("store://other/dataitem/table/raw:1c2d", "it is of the project other, and a function reads entities of its own project (demo) alone"),
-        ("data.csv", "it is no key such as store://project/dataitem/table/name:id"),
+        ("data.csv", "it is not a key such as store://project/dataitem/table/name:id"),
     ],
 )  # fmt: skip
 def test_an_input_that_no_function_can_read_is_known_before_it_is_asked_for(key, said):

@@ -23,7 +23,7 @@ def warnings(spec, **top):
     ],
 )
 def test_a_file_that_is_named_but_not_held(source, warned):
-    said = "spec.spec.source names main.py but has no content for it (no base64, no code): the operator puts no file into /shared"
+    said = "spec.spec.source names main.py but does not hold it (no base64, no code): nothing is put into /shared"
     assert warnings({"source": source}) == ((said,) if warned else ())
 
 
