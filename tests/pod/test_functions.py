@@ -99,7 +99,7 @@ class TestResults:
                 "ResultsTooLarge: the results of the handler (such as 'output_0')",
             ),
             ("{1, 2}", "InvalidResult: the result 'output_0' is a builtins.set, which is not JSON"),
-            ("float('nan')", "InvalidResult: the result 'output_0' holds nan, which JSON does not know"),
+            ("float('nan')", "InvalidResult: the result 'output_0' holds nan, which JSON does not support"),
             ("{1: 2}", "InvalidResult: the result 'output_0' holds a map whose keys are not all texts"),
         ],
     )
@@ -183,7 +183,7 @@ class TestFailures:
             ("import os\nos.environ['DB_HOST']\n", 1, "ImportFailed: main.py cannot be imported: KeyError: 'DB_HOST': this environment variable is not set; set it", True),
             ("def run():\n    {}['x']\n", 1, "HandlerFailed: KeyError: 'x'", True),
             ("import sys\nsys.exit(3)\n", 1, "ImportFailed: main.py calls sys.exit(3) during its import", False),
-            ("def other():\n    pass\n", 1, "HandlerNotFound: there is no function 'run' in main.py; there are: other", False),
+            ("def other():\n    pass\n", 1, "HandlerNotFound: there is no function 'run' in main.py; its functions are: other", False),
             ("run = 3\n", 1, "HandlerNotFound: run of main.py is not a function but int", False),
             ("def run():\n    raise ValueError('first\\nsecond')\n", 1, "HandlerFailed: ValueError: first second", True),
             ("import sys\ndef run():\n    sys.exit(3)\n", 3, "HandlerFailed: the function called sys.exit(3) while running the handler", False),
