@@ -32,7 +32,7 @@ def test_what_a_handler_returns_is_in_the_status(person):
     ("code", "reason", "said"),
     [
         ("def run(x:\n    pass\n", "ImportFailed", "SyntaxError"),
-        ("def other():\n    pass\n", "HandlerNotFound", "there are: other"),
+        ("def other():\n    pass\n", "HandlerNotFound", "its functions are: other"),
         (
             "def run():\n    raise ValueError('no such colour')\n",
             "HandlerFailed",
