@@ -94,7 +94,7 @@ def test_a_sweep(operator, person, runctl, tmp_path):
     assert table[0] == "run,metric,index,value"
     assert table[1].startswith("lr-0-1,loss,0,3")
     nothing = runctl.run("metrics", "lr-0-1", "nothing")
-    assert (nothing.returncode, "there is no run 'nothing' either" in nothing.stderr) == (2, True)
+    assert (nothing.returncode, "there is no run 'nothing'" in nothing.stderr) == (2, True)
 
     paths = runctl.says(
         "export", "--project", person.namespace, "-d", tmp_path / "new" / "folder"
@@ -167,7 +167,7 @@ def interrupted(person: Person, runctl: Terminal, name: str, answer: str) -> str
 
 
 def test_ctrl_c_asks_whether_to_stop_or_to_leave(operator, person, runctl):
-    assert "run left goes on" in interrupted(person, runctl, "left", "leave")
+    assert "run left continues" in interrupted(person, runctl, "left", "leave")
     assert person.status("left")["state"] == "RUNNING"
     assert "runctl resume ended goes on" in interrupted(person, runctl, "ended", "stop")
     person.becomes("ended", "STOPPED")

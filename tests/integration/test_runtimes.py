@@ -112,7 +112,7 @@ NO_PROFILE = ("CREATED", "ProfileNotFound", "the profile '1xa100' is in no Confi
 NO_TASK = ("CREATED", "TaskNotFound", "apply the Task ")
 NO_KUBEAI = ("CREATED", "ComponentMissing", "needs KubeAI (https://www.kubeai.org)")
 NO_REGISTRY = ("CREATED", "BuilderMissing", "needs a registry")
-ELSEWHERE = ("COMPLETED", "", "it ran on its author's machine (COMPLETED)")
+ELSEWHERE = ("COMPLETED", "", "the Run ran on its author's machine (COMPLETED)")
 RUNS = ("RUNNING", "", "")
 TABLE = {
     "container-build-full": NO_PROFILE,

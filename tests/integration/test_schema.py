@@ -313,7 +313,7 @@ def test_columns_of_functions_and_tasks(person):
     wide = person.kubectl("get", "tasks", "-o", "wide").stdout
     assert "container://demo/hello" in wide
     assert "v1" in person.kubectl("get", "functions", "--field-selector", "spec.name=hello").stdout
-    assert "keeps" in person.kubectl("explain", "function.spec.spec").stdout
+    assert "affect" in person.kubectl("explain", "function.spec.spec").stdout
 
 
 def without_nulls(value: Any) -> Any:

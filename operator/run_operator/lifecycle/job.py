@@ -22,7 +22,7 @@ from run_operator.lifecycle import (
 )
 from run_operator.lifecycle.context import Context
 from run_operator.lifecycle.model import Plan
-from run_operator.lifecycle.no_pod_left import COUNTED, is_counting
+from run_operator.lifecycle.no_pod_left import Answer, no_pod_left
 
 
 def with_job(ctx: Context, job: JobView) -> Plan:
@@ -107,11 +107,9 @@ def _onwards(ctx: Context, job: JobView, seen: JobOutcome) -> Plan:
 
 
 def _resumed(ctx: Context, job: JobView) -> Plan:
-    if ctx.writers:
-        return stop.await_pods(ctx)
-    if is_counting(ctx, job):
-        return ctx.decided(wake_at=ctx.now + COUNTED)
-    return start.next_attempt(ctx, leftover=job)
+    if (ended := no_pod_left(ctx, job)) is Answer.UNKNOWN:
+        return Plan(reread=True)
+    return stop.await_pods(ctx) if ended is Answer.NO else start.next_attempt(ctx, leftover=job)
 
 
 def _up(ctx: Context, leftover: JobView | None) -> Plan:

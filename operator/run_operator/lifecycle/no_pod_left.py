@@ -42,7 +42,7 @@ def no_pod_left(ctx: Context, job: JobView) -> Answer:
 
 
 def is_counting(ctx: Context, job: JobView) -> bool:
-    """Whether the Job has not counted its ended pods yet, so that no other Job may take its name.
+    """Whether the Job has not counted its ended pods yet, so that no other Job may take its name yet.
 
     The Job controller keeps by name what it still expects of pods. Expectations of a deleted Job hold back the next one of
     that name for five minutes.

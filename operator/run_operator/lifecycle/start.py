@@ -22,6 +22,7 @@ from run_operator.lifecycle.model import (
     Plan,
     Refusal,
 )
+from run_operator.lifecycle.no_pod_left import COUNTED, is_counting
 from run_operator.workloads.builder import build, child_kind
 from run_operator.workloads.retries import retries_used
 from run_operator.workloads.types import Workload
@@ -72,6 +73,8 @@ def create(ctx: Context, leftover: JobView | None = None) -> Plan:
     wake_at = min(ctx.now + REPORT_AFTER, deadlines.due(ctx) or math.inf)
     if leftover is None:
         return ctx.decided(*brought_up(ctx, workload.service), CreateWorkload(workload), wake_at=wake_at)
+    if is_counting(ctx, leftover):
+        return ctx.decided(wake_at=min(wake_at, ctx.now + COUNTED))
     # Only as it was seen: one that was let go by hand meanwhile has pods again, which end before others begin.
     clear = DeleteChild(leftover.name, leftover.uid, version=leftover.resource_version)
     return ctx.decided(clear, CreateWorkload(workload), wake_at=wake_at)

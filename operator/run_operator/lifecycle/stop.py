@@ -40,7 +40,7 @@ def stop(ctx: Context, job: JobView) -> Plan:
 def _await_end(ctx: Context, job: JobView) -> Plan:
     """The step when the Job is suspended, or has its verdict."""
     ended = no_pod_left(ctx, job)
-    if ended is Answer.NO or (not ctx.run.suspend and is_counting(ctx, job)):
+    if ended is Answer.NO:
         return await_pods(ctx)
     if ended is Answer.UNKNOWN:
         return Plan(reread=True)
