@@ -187,7 +187,7 @@ def test_no_pod_makes_entities_without_end(operator, person, tmp_path):
     full = [data_item("many", f"m{i}") for i in range(200)]
     person.apply([one | {"metadata": one["metadata"] | {"labels": labels}} for one in full])
     code, reply = a.ask("POST", f"{ROOT}/dataitems", document("one", "more"))
-    assert (code, "200 dataitems already" in reply["error"]) == (400, True)
+    assert (code, "created 200 dataitems" in reply["error"]) == (400, True)
     assert a.ask("POST", f"{ROOT}/artifacts", document("one", "a1", "artifact"))[0] == 200
     assert a.ask("PUT", f"{ROOT}/artifacts/a1/files/info", [{}] * 10_001)[0] == 400
 

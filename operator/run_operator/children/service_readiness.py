@@ -109,7 +109,7 @@ def _reported_failure(deployment: DeploymentView, missing: Sequence[PodView]) ->
         return PendingReason("NoPod", "waiting for the Deployment to create its pods")
     oldest = missing[0]
     if any(c.state == "running" for c in oldest.facts.containers if not c.init):
-        return PendingReason("NotReady", f"pod {oldest.name} is running, but nothing listens on its port yet")
+        return PendingReason("NotReady", f"pod {oldest.name} runs, but nothing listens on its port yet")
     return None
 
 
