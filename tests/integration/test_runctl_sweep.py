@@ -169,5 +169,5 @@ def interrupted(person: Person, runctl: Terminal, name: str, answer: str) -> str
 def test_ctrl_c_asks_whether_to_stop_or_to_leave(operator, person, runctl):
     assert "run left continues" in interrupted(person, runctl, "left", "leave")
     assert person.status("left")["state"] == "RUNNING"
-    assert "runctl resume ended goes on" in interrupted(person, runctl, "ended", "stop")
+    assert "runctl resume ended continues it" in interrupted(person, runctl, "ended", "stop")
     person.becomes("ended", "STOPPED")
