@@ -32,7 +32,7 @@ TABLE: list[tuple[Any, dict[str, bool], list[Any]]] = [
 ]
 
 
-@pytest.mark.filterwarnings("ignore:.*already has a value")
+@pytest.mark.filterwarnings("ignore:.*already has a")
 def test_log_metric_does_what_the_platform_does_where_that_does_not_crash(operator, cluster):
     run = job(cluster, suspend=True)
     expected = {}
