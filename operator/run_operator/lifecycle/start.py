@@ -73,7 +73,7 @@ def create(ctx: Context, leftover: JobView | None = None) -> Plan:
     wake_at = min(ctx.now + REPORT_AFTER, deadlines.due(ctx) or math.inf)
     if leftover is None:
         return ctx.decided(*brought_up(ctx, workload.service), CreateWorkload(workload), wake_at=wake_at)
-    if is_counting(ctx, leftover):
+    if leftover.suspend and is_counting(ctx, leftover):
         return ctx.decided(wake_at=min(wake_at, ctx.now + COUNTED))
     # Only as it was seen: one that was let go by hand meanwhile has pods again, which end before others begin.
     clear = DeleteChild(leftover.name, leftover.uid, version=leftover.resource_version)
