@@ -61,7 +61,8 @@ def _is_forgotten(ctx: Context, job: JobView) -> bool:
     The Job controller of Kubernetes before 1.37 may wait for pods of an earlier Job of this name, and then forgets this one.
     """
     answered = job.condition("Suspended") or job.decided or job.busy() or job.facts.managed_elsewhere
-    return not (answered or ctx.observed.live_pods) and ctx.now >= since(ctx) + SILENT
+    is_stopping = ctx.draft.state == State.STOP  # else `since` is the beginning of another state
+    return is_stopping and not (answered or ctx.observed.live_pods) and ctx.now >= since(ctx) + SILENT
 
 
 def end_leftover(ctx: Context, leftover: JobView) -> Plan:

@@ -111,6 +111,13 @@ def test_a_suspended_job_that_its_controller_has_forgotten_does_not_hold_the_sto
     assert early.wake_at == (NOW + 299 if pods else NOW)
 
 
+def test_thirty_seconds_count_from_the_stop_and_not_from_the_state_before():
+    begun = [{"status": "RUNNING", "time": stamp(NOW - 600)}]
+    one = run(suspend=True, status=status_of("RUNNING", transitions=begun))
+    made = step(one, Observed(job(suspend=True, noticed=False), fresh=True))
+    assert (made.status["state"], made.actions) == ("STOP", ())
+
+
 def test_the_leftover_job_stays_until_it_has_counted_its_pods():
     long_ago = {
         "type": "Suspended",
