@@ -1,0 +1,1 @@
+"""The operator process: streams, store, queue, workers, reconciler and executor."""

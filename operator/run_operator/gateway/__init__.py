@@ -1,0 +1,1 @@
+"""The server that speaks the DigitalHub SDK's API. Each request reaches the cluster with its caller's token."""

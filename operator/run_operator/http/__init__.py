@@ -1,0 +1,1 @@
+"""The bounded HTTP server, rate limits and probes that operator, ingest and gateway share."""

@@ -1,0 +1,1 @@
+"""The connection to the API server: requests with typed errors, deadlines, the leader's Lease, reflectors."""

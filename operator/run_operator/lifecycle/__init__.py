@@ -1,0 +1,1 @@
+"""The decision about one Run: `plan.plan` takes the Run, its children and the time. No I/O."""

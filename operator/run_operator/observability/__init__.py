@@ -1,0 +1,1 @@
+"""Prometheus metrics, logging and health of the operator process."""

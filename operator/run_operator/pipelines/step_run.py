@@ -15,8 +15,8 @@ from run_operator.api.constants import (
     RUN_KIND,
 )
 from run_operator.api.run import Run
+from run_operator.pipelines.placeholders import OF_INPUT, OF_STEP, OF_WORKFLOW, as_text, filled
 from run_operator.pipelines.step_fields import used
-from run_operator.pipelines.values import OF_INPUT, OF_STEP, OF_WORKFLOW, as_text, filled
 from run_operator.pipelines.workflow import Step, Workflow
 from run_operator.workloads.fields import InvalidSpecError, WorkloadError
 from run_operator.workloads.metadata import label_value, owner, shortened

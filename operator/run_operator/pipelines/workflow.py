@@ -17,8 +17,8 @@ from run_operator.document.errors import DocumentError, InvalidKindError, Invali
 from run_operator.document.kinds import WORKFLOWS, of_run
 from run_operator.document.names import Reference
 from run_operator.document.yaml_reader import read_soon
+from run_operator.pipelines.placeholders import OF_INPUT, OF_STEP, OF_WORKFLOW, as_text, in_a_key, named
 from run_operator.pipelines.step_fields import checked
-from run_operator.pipelines.values import OF_INPUT, OF_STEP, OF_WORKFLOW, as_text, in_a_key, named
 from run_operator.workloads.fields import WorkloadError
 
 INVALID: Final = "InvalidPipeline"

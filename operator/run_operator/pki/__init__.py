@@ -1,0 +1,1 @@
+"""The certificate authority of ingest and gateway: issue, rotate, reload."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections import defaultdict
 from pathlib import Path
@@ -41,3 +42,10 @@ def test_the_table_of_where_to_add_names_files_that_there_are():
     places = (PACKAGE, PACKAGE.parents[1])
     assert len(named) > 20
     assert {name for name in named if not any((place / name).exists() for place in places)} == set()
+
+
+def test_every_room_says_what_is_in_it():
+    packages = [path for path in PACKAGE.rglob("__init__.py") if path.parent != PACKAGE]
+    assert len(packages) > 20
+    silent = [str(path) for path in packages if not ast.get_docstring(ast.parse(path.read_text()))]
+    assert silent == []

@@ -25,7 +25,7 @@ from run_operator.kube.errors import TransientError
 from run_operator.kube.fence import Unfenced
 from run_operator.kube.resource import RUNS
 from tests.support.harness import free_port
-from tests.unit.gateway.test_counters import samples
+from tests.unit.gateway.test_telemetry import samples
 
 LIMITS = GatewayLimits(body=10_000, body_time=0.3, retry_timeout=0.1, slowest=0.2, burst=40, rate=1)
 TOKEN = "secret-of-the-caller"  # noqa: S105

@@ -6,8 +6,8 @@ import dataclasses
 
 import pytest
 
+from run_operator.pipelines.placeholders import filled
 from run_operator.pipelines.step_run import build_run, returned, step_run
-from run_operator.pipelines.values import filled
 from run_operator.pipelines.workflow import parse
 from run_operator.workloads.fields import WorkloadError
 from tests.support.builders import UID, run

@@ -1,0 +1,1 @@
+"""The command `runctl`: one module for each verb, and `main` which registers them."""

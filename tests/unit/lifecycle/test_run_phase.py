@@ -13,7 +13,6 @@ from run_operator.lifecycle.run_phase import LONGEST_PAUSE
 from tests.support.builders import NOW, job, pod, run
 from tests.support.planning import condition, kinds, status_of, step
 
-UNBOUND = "0/1 nodes are available: pod has unbound immediate PersistentVolumeClaims. not found"
 NO_CLAIM = '0/1 nodes are available: persistentvolumeclaim "team" not found. not found'
 
 
@@ -44,42 +43,6 @@ def test_what_is_seen_becomes_the_state(observed, state, reason):
     made = step(run(status=status_of("PENDING", startTime="2027-01-15T07:59:59Z")), observed)
     assert made.status["state"] == state
     assert condition(made, "Running")["reason"] == reason
-
-
-def test_a_missing_claim_is_named():
-    made = step(run(status=status_of("PENDING")), Observed(job(), (pod(unschedulable=NO_CLAIM),)))
-    assert (
-        "needs the PersistentVolumeClaim team, which does not exist in this namespace"
-        in made.status["message"]
-    )
-
-
-def test_a_claim_without_a_volume_is_reported_with_its_reason():
-    """The scheduler names neither the claim nor its storage class: the claim's own Events do."""
-    made = step(run(status=status_of("PENDING")), Observed(job(), (pod(unschedulable=UNBOUND),)))
-    said = (
-        "pod hello-x waits for a PersistentVolumeClaim that has no volume: kubectl describe pvc -n ml shows which one and why, "
-        "often that its storage class does not exist"
-    )
-    assert (condition(made, "Running")["reason"], made.status["message"]) == ("Unschedulable", said)
-
-
-def test_what_a_scheduler_says_of_other_pods_is_left_out():
-    reported = (
-        "0/1 nodes are available: 1 Insufficient nvidia.com/gpu. no new claims to deallocate, preemption: 0/1 nodes are "
-        "available: 1 Preemption is not helpful for scheduling."
-    )
-    made = step(run(status=status_of("PENDING")), Observed(job(), (pod(unschedulable=reported),)))
-    said = (
-        "pod hello-x cannot be scheduled to a node: 0/1 nodes are available: 1 Insufficient nvidia.com/gpu."
-    )
-    assert made.status["message"] == said
-
-
-def test_the_schedulers_trouble_with_its_own_records_is_left_out():
-    reported = "0/1 nodes are available: node(s) had a volume node affinity conflict. not found"
-    made = step(run(status=status_of("PENDING")), Observed(job(), (pod(unschedulable=reported),)))
-    assert made.status["message"].endswith("had a volume node affinity conflict")
 
 
 def test_between_the_end_of_the_program_and_the_verdict_nothing_is_said():

@@ -9,7 +9,9 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from run_operator.metrics.status_fields import MOST, SHARE, difference
+from run_operator.metrics.metric_set import MetricSet
+from run_operator.metrics.series import Single
+from run_operator.metrics.status_fields import MOST, SHARE, difference, info
 
 KEYS = st.sampled_from(["loss", "a/b", "a~b", "~1", "-"])
 NUMBERS = st.integers(-3, 3) | st.floats(allow_nan=False, allow_infinity=False)
@@ -71,3 +73,10 @@ def test_what_is_not_known_to_be_there_is_written_whole():
         wanted = {"a": [1] * 10}
         assert [op["path"] for op in difference(there, wanted)] == ["/status/metrics"]
         assert json.loads(json.dumps(difference(there, wanted)[0]["value"])) == wanted
+
+
+def test_the_last_value_of_a_single_one_is_reported():
+    """So that one jsonPath sorts single values and lists."""
+    found = info(MetricSet({"acc": Single(0.5), "odd": Single(None)}))
+    assert found["acc"]["last"] == 0.5
+    assert "last" not in found["odd"]
