@@ -122,6 +122,9 @@ bench: $(STAMP) ## Runs beside bare Jobs, on one control plane
 bench-jobset: $(STAMP) ## The same beside JobSets; builds JobSet's manager once
 	@$(BIN)/python -m tests.load.bench --jobset
 
+cliff: $(STAMP) ## More Runs at once, step by step, until a step does not converge
+	@$(BIN)/python -m tests.load.cliff
+
 bench-stop: $(STAMP) ## How long a stop and a resume take
 	@$(BIN)/python -m tests.load.bench_stop
 

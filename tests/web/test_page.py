@@ -269,6 +269,23 @@ def test_who_zooms_in_sees_all_that_is_kept(browser, world, address):
     browser.wait_for("The Run keeps every 2nd value", f"{CURVE} .note")
 
 
+def test_a_link_keeps_what_is_zoomed_into(browser, world, address):
+    values = [at % 7 for at in range(30_000)]
+    info = {"kind": "List", "count": len(values), "stride": 1, "max": 6, "maxIndex": 6}
+    world.stored = {
+        "status": {"state": "RUNNING", "metrics": {"loss": values}, "metricsInfo": {"loss": info}}
+    }
+    world.metric_names = ["loss"]
+    go(browser, address, run_place(world, 0, "?tab=metrics&zoom.loss=100:140:step"))
+    browser.wait_for("Every value is drawn: nothing finer is kept.", f"{CURVE} .note")
+    browser.run(f"document.querySelector({CURVE + ' .plot'!r}).focus()")
+    browser.press("0")
+    browser.wait_for("Zoom in for finer points.", f"{CURVE} .note")
+    browser.wait("return !location.hash.includes('zoom')")
+    browser.press("+")
+    browser.wait(r"return /[?&]zoom\.loss=[\d.]+:[\d.]+:step$/.test(location.hash)")
+
+
 def test_a_link_keeps_the_picture(browser, world, address):
     go(browser, address, run_place(world, 0, "?tab=metrics&x=active&smooth=0.5&logy=1"))
     browser.wait_for("0.50", "output")

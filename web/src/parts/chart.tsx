@@ -10,6 +10,7 @@ import { svg } from "../logic/drawing";
 import { number } from "../logic/format";
 import { dashOf } from "../logic/looks";
 import type { Range } from "../logic/outliers";
+import { overlapping } from "../logic/zoomed";
 import { download } from "./files";
 import { makePlot, pan, showAll, xText, zoom } from "./plot";
 import { Store, useMedia, useSize, useStore } from "./store";
@@ -24,14 +25,16 @@ interface ChartProps {
   problem: string | null;
   /** A legend beside one line says nothing: the title names it. */
   legend: boolean;
+  /** The part of x that is seen at the beginning; null: all. */
+  zoom: Range | null;
   /** The part of x that the person looks at; null: all. */
-  onRange?: (range: Range | null) => void;
+  onRange: (range: Range | null) => void;
 }
 
 const HEIGHT = 200;
 
 /** One chart with its title, legend, notes and exports. */
-export function Chart({ title, lines, shades, options, link, problem, legend, onRange }: ChartProps): JSX.Element {
+export function Chart({ title, lines, shades, options, link, problem, legend, zoom: begin, onRange }: ChartProps): JSX.Element {
   const [box, setBox] = useState<HTMLElement | null>(null);
   const { width } = useSize(box);
   const plot = useRef<uPlot | null>(null);
@@ -39,21 +42,21 @@ export function Chart({ title, lines, shades, options, link, problem, legend, on
   const place = useMemo(() => new Store<number | null>(null), []);
   const dark = useMedia("(prefers-color-scheme: dark)");
   const data = useMemo(() => chartData(lines, options), [lines, options]);
-  const [range, setRange] = useState<Range | null>(null);
-  const seen = useRef<{ axis: string; range: Range | null }>({ axis: options.axis, range: null });
+  const [range, setRange] = useState<Range | null>(begin);
+  const seen = useRef<{ axis: string; range: Range | null }>({ axis: options.axis, range: begin });
   const look = (next: Range | null): void => {
     const old = seen.current.range;
     seen.current = { axis: options.axis, range: next };
     if (old?.[0] === next?.[0] && old?.[1] === next?.[1]) return;
     setRange(next);
-    onRange?.(next);
+    onRange(next);
   };
   const shape = JSON.stringify([options, data.columns, data.bands, shades.length, dark, link]);
 
   useEffect(() => {
     if (!box || width === 0 || data.x.length === 0) return undefined;
     // Another smoothing is the same place; another axis is not.
-    const part = seen.current.axis === options.axis ? seen.current.range : null;
+    const part = seen.current.axis === options.axis ? overlapping(seen.current.range, data.x) : null;
     const made = makePlot(box, data, { ...options, width, height: HEIGHT, shades, link, range: part, onPlace: (at) => place.set(at), onRange: look });
     look(part);
     plot.current = made;
@@ -257,6 +260,7 @@ const PEAKS = {
 
 function notesOf(lines: readonly Line[], data: ChartData, options: ChartOptions, zoomed: boolean): string[] {
   const notes: string[] = [];
+  if (data.x.length === 0) return notes;
   const kept = depth(lines.map((line) => line.series), zoomed);
   if (options.spread) notes.push(`Band: ${SPREAD_WORDS[options.spread].band}.`);
   if (data.thinned) notes.push(PEAKS[data.peaks]);

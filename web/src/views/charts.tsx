@@ -11,6 +11,7 @@ import { useSize, useStore } from "../parts/store";
 import type { RunSource } from "../server/run_source";
 import type { Detail } from "../server/types";
 import { useCloser } from "./use_closer";
+import { useZoom } from "./use_zoom";
 
 /** All metrics of a Run as charts. Only those that are seen are mounted and read. */
 export function ChartsTab({ page, source, detail, query }: { page: Page; source: RunSource; detail: Detail; query: URLSearchParams }): JSX.Element {
@@ -32,7 +33,7 @@ export function ChartsTab({ page, source, detail, query }: { page: Page; source:
       </div>
       {names.length === 0 && <p class="empty">The program has logged no metric. In it, runmetrics.log_metric("loss", 0.5) does.</p>}
       {names.length > 0 && shown.length === 0 && <p class="empty">No metric has this name.</p>}
-      <ChartGrid names={shown} chart={(name) => <RunChart source={source} name={name} options={options} />} />
+      <ChartGrid names={shown} chart={(name) => <RunChart page={page} query={query} source={source} name={name} options={options} />} />
     </section>
   );
 }
@@ -63,8 +64,16 @@ export function ChartGrid({ names, chart }: { names: readonly string[]; chart: (
   );
 }
 
+interface RunChartProps {
+  page: Page;
+  query: URLSearchParams;
+  source: RunSource;
+  name: string;
+  options: ChartOptions;
+}
+
 /** One metric of one Run. */
-export function RunChart({ source, name, options }: { source: RunSource; name: string; options: ChartOptions }): JSX.Element {
+export function RunChart({ page, query, source, name, options }: RunChartProps): JSX.Element {
   const curve = useStore(useMemo(() => source.metrics.curve(name), [source, name]));
   const otherName = options.axis.startsWith("metric:") ? options.axis.slice(7) : name;
   const other = useStore(useMemo(() => source.metrics.curve(otherName), [source, otherName]));
@@ -78,9 +87,10 @@ export function RunChart({ source, name, options }: { source: RunSource; name: s
     const by = other.series ? closer.of(0, otherName, other.series) : undefined;
     return [{ label: name, colour: colourOf(0), series: closer.of(0, name, series), other: by }];
   }, [series, other, name, closer.found]);
+  const zoomed = useZoom(page, query, name, options.axis, closer.look);
   const parts = useMemo(() => (series ? shades(series, options.axis) : []), [series, options.axis]);
   return (
-    <Chart title={name} lines={lines} shades={parts} options={options} link={`run ${options.axis}`} problem={curve.problem} legend={false} onRange={closer.look} />
+    <Chart title={name} lines={lines} shades={parts} options={options} link={`run ${options.axis}`} problem={curve.problem} legend={false} {...zoomed} />
   );
 }
 

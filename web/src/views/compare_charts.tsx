@@ -12,6 +12,7 @@ import type { Curve } from "../server/metrics_source";
 import type { Comparison } from "../server/types";
 import { ChartGrid } from "./charts";
 import { useCloser } from "./use_closer";
+import { useZoom } from "./use_zoom";
 
 interface CurvesProps {
   page: Page;
@@ -57,7 +58,7 @@ export function Curves({ page, source, comparison, query, options, looks, metric
         names={[...plots.keys()]}
         chart={(key) => {
           const plot = plots.get(key);
-          return plot ? <CompareChart source={source} comparison={comparison} plot={plot} options={options} looks={looks} /> : <></>;
+          return plot ? <CompareChart page={page} query={query} source={source} comparison={comparison} plot={plot} options={options} looks={looks} /> : <></>;
         }}
       />
     </section>
@@ -116,6 +117,8 @@ function Key({ looks }: { looks: Looks }): JSX.Element | null {
 }
 
 interface CompareChartProps {
+  page: Page;
+  query: URLSearchParams;
   source: CompareSource;
   comparison: Comparison;
   plot: Plot;
@@ -123,7 +126,7 @@ interface CompareChartProps {
   looks: Looks;
 }
 
-function CompareChart({ source, comparison, plot, options, looks }: CompareChartProps): JSX.Element {
+function CompareChart({ page, query, source, comparison, plot, options, looks }: CompareChartProps): JSX.Element {
   const { name, title, runs } = plot;
   const [version, again] = useState(0);
   const otherName = options.axis.startsWith("metric:") ? options.axis.slice(7) : null;
@@ -166,7 +169,8 @@ function CompareChart({ source, comparison, plot, options, looks }: CompareChart
     });
     return found;
   }, [version, origins, closer.found, looks, options.spread]);
-  return <Chart title={title} lines={lines} shades={NONE} options={options} link={`compare ${options.axis}`} problem={null} legend onRange={closer.look} />;
+  const zoomed = useZoom(page, query, title, options.axis, closer.look);
+  return <Chart title={title} lines={lines} shades={NONE} options={options} link={`compare ${options.axis}`} problem={null} legend {...zoomed} />;
 }
 
 const NONE: readonly never[] = [];

@@ -13,7 +13,7 @@ import { optionsOf } from "../parts/chart_settings";
 const CURVES = 2;
 
 /** The first screen: attempts, then what is known beside them. */
-export function Overview({ source, detail }: { page: Page; source: RunSource; detail: Detail }): JSX.Element {
+export function Overview({ page, source, detail, query }: { page: Page; source: RunSource; detail: Detail; query: URLSearchParams }): JSX.Element {
   const options = useMemo(() => optionsOf(new URLSearchParams()), []);
   const curves = detail.metrics.filter((metric) => metric.type === "series").slice(0, CURVES);
   return (
@@ -24,7 +24,7 @@ export function Overview({ source, detail }: { page: Page; source: RunSource; de
           <h2>Metrics</h2>
           <div class="two">
             {curves.map((metric) => (
-              <RunChart key={metric.name} source={source} name={metric.name} options={options} />
+              <RunChart key={metric.name} page={page} query={query} source={source} name={metric.name} options={options} />
             ))}
           </div>
         </section>

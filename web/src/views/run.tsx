@@ -67,7 +67,7 @@ export function RunView({ page, namespace, name, query }: { page: Page; namespac
             ))}
           </nav>
           <div role="tabpanel" id="panel" aria-labelledby={`tab-${tab}`} tabIndex={-1} class="panel">
-            {tab === "overview" && <Overview page={page} source={source} detail={detail} />}
+            {tab === "overview" && <Overview page={page} source={source} detail={detail} query={query} />}
             {tab === "metrics" && <ChartsTab page={page} source={source} detail={detail} query={query} />}
             {tab === "log" && <LogTab page={page} detail={detail} query={query} />}
             {tab === "document" && <DocumentTab page={page} detail={detail} query={query} />}
