@@ -41,6 +41,8 @@ _RUN: Final = re.compile(rf"({_WORD})\+({_WORD}):run")
 _LEGACY_RUN: Final = re.compile(rf"({_WORD})\+run")
 _TASK: Final = re.compile(rf"({_WORD})\+({_WORD})")
 _FUNCTION: Final = re.compile(_WORD)
+MAX_KIND: Final = 256
+"""Characters; the CRD allows a Run's kind 128."""
 _CONTENT_KIND: Final = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9._-]*")
 
 
@@ -96,19 +98,27 @@ def check_content_kind(kind: str) -> None:
         raise InvalidKindError(f"{kind[:80]!r} is not a kind; a kind is made of letters, digits and . _ -")
 
 
-@lru_cache(maxsize=1024)
 def of_run(kind: str, task: str | None) -> Kind:
     """Runtime and action of a Run: from its kind, or, before 0.14, from its task.
 
     Raises InvalidKindError when the kind is malformed or the two contradict each other.
     """
+    named = (task or "").partition("://")[0]
+    if len(kind) > MAX_KIND or len(named) > MAX_KIND:
+        raise InvalidKindError(
+            f"a kind has at most {MAX_KIND} characters: {max(kind, named, key=len)[:80]!r}"
+        )
+    return _of_run(kind, named)
+
+
+@lru_cache(maxsize=1024)
+def _of_run(kind: str, task: str) -> Kind:
+    """The remembered part of `of_run`. `task`: without what follows `://`, which may have a megabyte."""
     asked = _of_task(task)
     if match := _RUN.fullmatch(kind):
         found = Kind(match[1], match[2])
         if asked and asked != found:
-            raise InvalidKindError(
-                f"the kind says {found.label}, but the task is one of {asked.label}: {task}"
-            )
+            raise InvalidKindError(f"the kind says {found.label}, but the task is one of {asked.label}")
         return found
     match = _LEGACY_RUN.fullmatch(kind)
     if match is None:
@@ -118,15 +128,15 @@ def of_run(kind: str, task: str | None) -> Kind:
     if asked is None:
         raise InvalidKindError(f"neither the kind {kind} nor the task names an action")
     if asked.runtime != match[1]:
-        raise InvalidKindError(f"the kind says {match[1]}, but the task is one of {asked.label}: {task}")
+        raise InvalidKindError(f"the kind says {match[1]}, but the task is one of {asked.label}")
     return asked
 
 
-def _of_task(task: str | None) -> Kind | None:
-    """Runtime and action in a task reference, with or without an id, or in a plain `<runtime>+<action>`."""
+def _of_task(task: str) -> Kind | None:
+    """Runtime and action of a task."""
     if not task:
         return None
-    match = _TASK.fullmatch(task.partition("://")[0])
+    match = _TASK.fullmatch(task)
     if match is None:
         raise InvalidKindError(f"the task {task[:120]!r} names no <runtime>+<action>")
     return Kind(match[1], match[2])

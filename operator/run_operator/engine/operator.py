@@ -67,7 +67,7 @@ class Operator:
         self._queue = WorkQueue(time.monotonic, workers=settings.workers)
         self._pacing = Pacing(time.monotonic)
         self._store = Store(self._wake)
-        self._health = Health(time.monotonic, self._queue.oldest_age, settings.sweep_interval)
+        self._health = Health(time.monotonic, self._queue.stalled_for, settings.sweep_interval)
         self._stop = asyncio.Event()
         self._begin = asyncio.Event()
         self._failure: BaseException | None = None
@@ -217,6 +217,7 @@ class Operator:
             uncommitted,
             self._pacing,
             defaults=NamespaceDefaults(api, self._policy_defaults()).of,
+            spent=self._queue.spent,
         )
 
     def _policy_defaults(self) -> PolicyDefaults:

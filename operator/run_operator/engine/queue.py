@@ -1,12 +1,13 @@
 """The work queue: which Runs want to be looked at.
 
-Six guarantees, each with a test of its name:
+Seven guarantees, each with a test of its name:
 1. a key waits at most once, however often it is added;
 2. a key is worked on by at most one worker at a time;
 3. a key added while it is worked on is worked on again afterwards;
 4. urgent keys (a person's change) go before the rest, also those that waited already, and the rest still moves;
 5. a key that failed comes back after a growing, jittered, bounded delay, which success resets;
-6. namespaces take turns, and leave a worker free for one that has none: a flood in one is not felt in another.
+6. namespaces take turns, and leave a worker free for one that has none: a flood in one is not felt in another;
+7. a namespace whose keys take much CPU rests: it gets a tenth of the CPU at most, for decisions block all others.
 """
 
 from __future__ import annotations
@@ -24,6 +25,11 @@ FIRST_BACKOFF: Final = 0.5
 LAST_BACKOFF: Final = 120.0
 URGENT_SHARE: Final = 4
 """After this many urgent keys in a row one ordinary key is taken."""
+QUICK: Final = 0.05
+"""Seconds of CPU for one decision; usual ones take some milliseconds."""
+REST: Final = 9
+"""Factor: after a decision that was not quick, the namespace rests nine times as long."""
+LONGEST_REST: Final = 30.0
 
 
 class WorkQueue:
@@ -43,6 +49,9 @@ class WorkQueue:
         self._again: dict[Key, bool] = {}
         self._timers: dict[Key, asyncio.TimerHandle] = {}
         self._failures: dict[Key, int] = {}
+        self._resting: dict[Hashable, asyncio.TimerHandle] = {}
+        """Namespaces that get no worker until their timer ends."""
+        self._taken_at = clock()
         self._wakeup = asyncio.Event()
         self._streak = 0
         self._closed = False
@@ -63,6 +72,22 @@ class WorkQueue:
     def oldest_age(self) -> float:
         """Seconds the longest waiting key has waited for a worker; 0 when none waits."""
         return self._clock() - next(iter(self._waiting.values())) if self._waiting else 0.0
+
+    def stalled_for(self) -> float:
+        """Seconds since a worker last took a key, while one waits; 0 when none waits. A long line alone does not count."""
+        return min(self.oldest_age(), self._clock() - self._taken_at)
+
+    def spent(self, namespace: str, seconds: float) -> None:
+        """A decision about a Run of this namespace took so much CPU."""
+        if seconds < QUICK or self._closed:
+            return
+        loop = asyncio.get_running_loop()
+        timer = self._resting.get(namespace)
+        begin = timer.when() if timer else loop.time()
+        until = min(begin + seconds * REST, loop.time() + LONGEST_REST)
+        if timer:
+            timer.cancel()
+        self._resting[namespace] = loop.call_at(until, self._rested, namespace)
 
     def add(self, key: Key, *, urgent: bool = False) -> None:
         """Add the key, to be worked on soon."""
@@ -119,6 +144,7 @@ class WorkQueue:
             if key is not None:
                 del self._waiting[key]
                 self._processing.add(key)
+                self._taken_at = self._clock()
                 self._busy[key.namespace] += 1
                 return key
             self._wakeup.clear()
@@ -140,7 +166,7 @@ class WorkQueue:
     def close(self) -> None:
         """No more keys are taken in or given out; timers end."""
         self._closed = True
-        for timer in self._timers.values():
+        for timer in (*self._timers.values(), *self._resting.values()):
             timer.cancel()
         self._timers.clear()
         self._wakeup.set()
@@ -155,7 +181,13 @@ class WorkQueue:
         return key or self._ordinary.pop(self._is_full)
 
     def _is_full(self, namespace: Hashable) -> bool:
+        if namespace in self._resting:
+            return True
         return not may_take(self._busy[namespace], self._workers - len(self._processing))
+
+    def _rested(self, namespace: str) -> None:
+        self._resting.pop(namespace, None)
+        self._wakeup.set()
 
     def _due(self, key: Key) -> None:
         self._timers.pop(key, None)

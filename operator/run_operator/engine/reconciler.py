@@ -49,7 +49,8 @@ class Reconciler:
     """`reconcile(key)` is the only way anything in the cluster changes. `wall` is the clock, epoch seconds.
 
     `uncommitted` tells whether metrics of a Run are on their way into its status. `defaults` are those of a namespace
-    for new Runs. The caller tells `pacing` where people change Runs.
+    for new Runs. The caller tells `pacing` where people change Runs. `spent` is called with a namespace and the CPU of a
+    decision.
     """
 
     def __init__(
@@ -62,6 +63,7 @@ class Reconciler:
         uncommitted: Callable[[Run], bool] = lambda _: False,
         pacing: Pacing | None = None,
         defaults: Callable[[str], Awaitable[PolicyDefaults]] = _no_defaults,
+        spent: Callable[[str, float], None] = lambda *_: None,
     ) -> None:
         self._store = store
         self._executor = executor
@@ -71,6 +73,7 @@ class Reconciler:
         self._uncommitted = uncommitted
         self._pacing = pacing or Pacing(time.monotonic)
         self._defaults = defaults
+        self._spent = spent
 
     async def reconcile(self, key: Key) -> float | None:
         """Carry out the next step of one Run; returns the seconds until the next look, or None.
@@ -164,7 +167,11 @@ class Reconciler:
 
     def _plan(self, run: Run, observed: Observed) -> Plan:
         observed = replace(observed, uncommitted=self._uncommitted(run))
-        return control_loop.decide(run, observed, self._wall(), self._options)
+        began = time.thread_time()
+        try:
+            return control_loop.decide(run, observed, self._wall(), self._options)
+        finally:
+            self._spent(run.namespace, time.thread_time() - began)
 
     async def _execute(self, run: Run, decision: Plan) -> float:
         """Status first: an attempt is stored before its pods can exist. Returns the seconds that the actions wait."""

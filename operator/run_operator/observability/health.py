@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
-MAX_QUEUE_AGE: Final = 120.0
-"""Seconds a key may wait for a worker before the process counts as stuck."""
+MAX_STALL: Final = 120.0
+"""Seconds in which no worker takes one of the waiting keys, before the process counts as stuck. A restart does not shorten a long line."""
 MAX_LAG: Final = 30.0
 BEAT: Final = 0.5
 
@@ -18,7 +18,7 @@ class Health:
     """Facts from the engine, evaluated at each probe. `clock` is monotonic seconds."""
 
     clock: Callable[[], float]
-    queue_oldest_age: Callable[[], float]
+    queue_stalled_for: Callable[[], float]
     sweep_every: float
     ready: bool = False
     stopping: bool = False
@@ -46,8 +46,8 @@ class Health:
         An API server that does not answer is not listed: a restart would not help.
         """
         found = []
-        if not self.standby and self.queue_oldest_age() > MAX_QUEUE_AGE:
-            found.append(f"a Run has been waiting for a worker for {self.queue_oldest_age():.0f} s")
+        if not self.standby and (stalled := self.queue_stalled_for()) > MAX_STALL:
+            found.append(f"no worker has taken a waiting Run for {stalled:.0f} s")
         if self.clock() - self._last_beat > MAX_LAG:
             found.append("the event loop is blocked")
         if self.clock() - self._last_sweep > 3 * self.sweep_every + 60:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 
 from run_operator.document import known_fields
 from run_operator.document.entity import load
+from run_operator.document.errors import InvalidKindError
 from run_operator.document.kinds import EntityType, of_run
 from run_operator.document.known_fields import HINTS, RESOURCES, USED, right_word, unused
 from run_operator.workloads.builder import SUPPORTED
@@ -157,3 +159,43 @@ def test_every_path_in_a_sentence_can_be_copied():
 
 def test_the_policy_of_the_cluster_knows_the_same_fields():
     assert fields_policy.FILE.read_text() == fields_policy.text(), "make docs"
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        {f"imag{number}": 1 for number in range(2000)},
+        {"source": {f"cod{number}": 1 for number in range(2000)}},
+        {"envs": [{"nam": 1}] * 2000},
+        {"volumes": [{"volume_type": "empty_dir", "spec": {"siz": 1}}] * 2000},
+    ],
+)
+def test_a_document_with_any_number_of_wrong_keys_costs_ten_searches(spec, monkeypatch):
+    """A search takes 0.1 ms, in the process that all namespaces share."""
+    searched = []
+    monkeypatch.setattr("difflib.get_close_matches", lambda *key, **_: searched.append(key) or [])
+    told = unused("container+job", {"image": "x", **spec})
+    assert len(searched) == known_fields.MAX_SENTENCES
+    assert told[-1] == "and 1990 more"
+
+
+def test_of_a_key_of_a_megabyte_its_beginning_is_searched(monkeypatch):
+    searched = []
+    monkeypatch.setattr("difflib.get_close_matches", lambda key, *_, **__: searched.append(key) or [])
+    unused("container+job", {"image": "x", "k" * 1_000_000: 1})
+    assert [len(key) for key in searched] == [known_fields.MAX_KEY]
+
+
+def test_of_references_of_a_megabyte_nothing_is_remembered():
+    tracemalloc.start()
+    try:
+        for number in range(20):
+            assert (
+                of_run("container+run", f"container+job://{number}" + "x" * 1_000_000).label
+                == "container+job"
+            )
+        assert tracemalloc.get_traced_memory()[0] < 1_000_000
+        with pytest.raises(InvalidKindError, match="at most 256 characters"):
+            of_run(f"container+{'x' * 300}:run", None)
+    finally:
+        tracemalloc.stop()

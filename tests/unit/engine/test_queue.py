@@ -1,4 +1,4 @@
-"""The work queue's six guarantees, each by its name."""
+"""The work queue's seven guarantees, each by its name."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 from collections import Counter
 
 from run_operator.api.run import Key
-from run_operator.engine.queue import LAST_BACKOFF, WorkQueue
+from run_operator.engine.queue import LAST_BACKOFF, QUICK, WorkQueue
 
 A, B, C = Key("ns", "a"), Key("ns", "b"), Key("ns", "c")
 
@@ -137,3 +137,41 @@ async def test_several_that_flood_leave_a_worker_to_one_that_does_not():
     assert min(Counter(key.namespace for key in taken if key).values()) >= 1
     for task in taking:
         task.cancel()
+
+
+async def test_a_namespace_whose_keys_take_much_cpu_rests_and_the_others_do_not():
+    q = queue()
+    for name in ("heavy", "quick"):
+        for i in range(3):
+            q.add(Key(name, str(i)), urgent=True)
+    first, second = await q.take(), await q.take()
+    assert {key.namespace for key in (first, second) if key} == {"heavy", "quick"}
+    q.spent("heavy", 2 * QUICK)
+    q.spent("quick", QUICK / 2)
+    assert [key.namespace for key in (await q.take(), await q.take()) if key] == ["quick", "quick"]
+    waiting = asyncio.create_task(q.take())
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    last = await waiting
+    assert last
+    assert last.namespace == "heavy", "it goes on after its rest"
+
+
+async def test_a_long_line_is_no_stall_and_a_line_of_which_nobody_takes_is_one():
+    now = [0.0]
+    q = WorkQueue(lambda: now[0])
+    for i in range(1000):
+        q.add(Key("flood", str(i)))
+    for _ in range(500):
+        now[0] += 1.0
+        q.done(await q.take() or A)
+    assert q.oldest_age() == 500.0
+    assert q.stalled_for() == 0.0
+    now[0] += 130.0
+    assert q.stalled_for() == 130.0
+    while len(q):
+        q.done(await q.take() or A)
+    now[0] += 130.0
+    assert q.stalled_for() == 0.0
+    q.add(A)
+    assert q.stalled_for() == 0.0, "it came a moment ago"
