@@ -45,6 +45,39 @@ def test_what_is_refused_at_apply(person, spec, said):
     assert said in refused(person, changed(run_object("x"), **spec))
 
 
+@pytest.mark.parametrize(
+    "odd", ["\a", "\x1b[2J", "\n", "\x9b2J", "\N{RIGHT-TO-LEFT OVERRIDE}", "\N{LINE SEPARATOR}"], ids=ascii
+)
+def test_no_text_that_a_column_shows_has_what_terminals_obey(person, odd):
+    named = changed(run_object("x", suspend=True), metadata={"name": f"evil{odd}"})
+    assert "the name has a control character" in refused(person, named)
+    document = {
+        "project": "p",
+        "id": "a",
+        "name": "a",
+        "spec": {"path": "s3://a"},
+        "status": {"state": "READY"},
+    }
+    entity = {"apiVersion": "run-operator.io/v1alpha1", "metadata": {"name": "a"}}
+    for kind in ("Artifact", "DataItem", "Model", "ContainerImage"):
+        one = entity | {"kind": kind, "spec": document | {"kind": kind.lower()}}
+        assert "the state has a control character" in refused(person, changed(one, status={"state": odd}))
+        if kind != "ContainerImage":
+            assert "the path has a control character" in refused(person, changed(one, spec={"path": odd}))
+    task = entity | {
+        "kind": "Task",
+        "spec": document | {"kind": "container+job", "spec": {"function": f"container://p/f{odd}"}},
+    }
+    assert "the reference has a control character" in refused(person, task)
+    assert "the name has a control character" in refused(person, changed(task, name=odd))
+
+
+def test_a_name_of_any_language_is_shown(person):
+    name = "Modèle 训练 می‌خواهم 👩‍🔬"
+    person.apply(changed(run_object("x", suspend=True), metadata={"name": name}))
+    assert name in person.kubectl("get", "runs", "-o", "wide").stdout
+
+
 IMAGE = {"image": "busybox"}
 
 

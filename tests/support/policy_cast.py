@@ -45,6 +45,7 @@ RULES: dict[str, list[dict[str, Any]]] = {
         {"apiGroups": ["batch"], "resources": ["jobs"], "verbs": ["create"]},
         {"apiGroups": ["run-operator.io"], "resources": ["runtimes"], "verbs": ["*"]},
     ],
+    "modeller": [RUNS, {"apiGroups": ["kubeai.org"], "resources": ["models"], "verbs": ["create"]}],
     "podmaker": [{"apiGroups": [""], "resources": ["pods"], "verbs": ["get", "create", "patch"]}],
 }
 

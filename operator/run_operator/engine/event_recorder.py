@@ -78,7 +78,7 @@ class EventRecorder:
 
     def record(self, run: Run, event: RunEvent) -> None:
         """Queue one Event; the same Event of the same Run is written once."""
-        identity = (run.uid, event.reason, event.message)
+        identity = (run.uid, event.reason, event.message[:MAX_NOTE])
         if self._written.holds(run.namespace, identity):
             return
         self._written.add(run.namespace, identity)
@@ -181,7 +181,7 @@ def _body(run: Run, event: RunEvent, now: float, count: int) -> dict[str, Any]:
         },
         "type": event.type,
         "reason": event.reason,
-        "message": printable(event.message)[:MAX_NOTE],
+        "message": printable(event.message[:MAX_NOTE]),
         "firstTimestamp": moment,
         "lastTimestamp": moment,
         "count": 1,

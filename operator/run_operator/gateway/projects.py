@@ -12,7 +12,7 @@ import re
 import time
 from collections import OrderedDict
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
 from run_operator.api.constants import GROUP, LABEL_PROJECT
 from run_operator.api.raw import JSON, mapping, text
@@ -37,6 +37,8 @@ ANNOTATION: Final = f"{GROUP}/project-document"
 MADE_HERE: Final = f"{GROUP}/project-created-by"
 MAX_DOCUMENT: Final = 65_536
 """Bytes; the annotations of an object may have 256 KiB together."""
+MAX_LISTED: Final = 4 * 1024 * 1024
+"""Characters of documents in one list of projects; of further projects the name alone is listed."""
 REMEMBERED_FOR: Final = 30.0
 
 _LABEL: Final = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
@@ -138,10 +140,18 @@ class Projects:
         """The projects that the caller can see: all labelled ones if the caller may list namespaces, and the mapped ones."""
         found: dict[str, JSON] = {}
         try:
-            there = {claim_of(raw).namespace: raw async for raw in caller.all(NAMESPACES, None)}
-            for project in dict.fromkeys(filter(None, map(label_of, there.values()))):
+            there: dict[str, JSON] = {}
+            room = MAX_LISTED
+            async for raw in caller.all(NAMESPACES, None):
+                slim = _slim(raw, min(room, MAX_DOCUMENT))
+                room -= len(_document(slim))
+                there[claim_of(slim).namespace] = slim
+            claims: dict[str, list[Claim]] = {}
+            for raw in there.values():
+                claims.setdefault(label_of(raw), []).append(claim_of(raw))
+            claims.pop("", None)
+            for project, labelled in claims.items():
                 with contextlib.suppress(AmbiguousProjectError):
-                    labelled = [claim_of(raw) for raw in there.values() if label_of(raw) == project]
                     own = there.get(_named(project), {})
                     claim = claim_of(own) if own and label_of(own) in ("", project) else None
                     found[project] = entity(project, there[chosen(project, claim, labelled)])
@@ -211,7 +221,7 @@ def entity(project: str, namespace: JSON) -> JSON:
     """The SDK's document of a project; only its name, if it was never saved through the gateway."""
     metadata = mapping(namespace.get("metadata"))
     try:
-        saved = json.loads(text(mapping(metadata.get("annotations")).get(ANNOTATION)) or "{}")
+        saved = json.loads(_document(namespace) or "{}")
     except (ValueError, RecursionError):  # edited by hand
         saved = {}
     saved = mapping(saved)
@@ -227,6 +237,19 @@ def entity(project: str, namespace: JSON) -> JSON:
         "name": project,
         "key": f"store://{project}",
     }
+
+
+def _document(namespace: JSON) -> str:
+    return text(mapping(mapping(namespace.get("metadata")).get("annotations")).get(ANNOTATION))
+
+
+def _slim(namespace: JSON, room: int) -> JSON:
+    """The part of a Namespace that a list needs. Its creator chooses the annotations, up to 256 KiB."""
+    metadata, document = mapping(namespace.get("metadata")), _document(namespace)
+    kept: dict[str, Any] = {key: metadata.get(key) for key in ("name", "creationTimestamp")}
+    kept["labels"] = {LABEL_PROJECT: label_of(namespace)}
+    kept["annotations"] = {ANNOTATION: document} if len(document) <= room else {}
+    return {"metadata": kept}
 
 
 async def _namespace(caller: ApiClient, name: str) -> JSON:

@@ -79,7 +79,7 @@ class Routes:
     ) -> None:
         self._limits = limits
         self._projects = Projects(mapped, limits.remembered, creator_role)
-        lists = Shares(limits.lists, limits.lists_each, limits.lists_waiting)
+        self._turns = lists = Shares(limits.lists, limits.lists_each, limits.lists_waiting)
         self._logs = Shares(limits.logs_at_once, limits.logs_each, limits.lists_waiting)
         self._entities = Entities(limits.remembered, lists)
         self._runs = RunEntities(self._entities)
@@ -110,7 +110,8 @@ class Routes:
         match request.method, rest:
             case "GET", []:
                 asked = query(request.parameters, self._limits)
-                return page(await projects.list(caller), asked, self._limits)
+                async with turn(self._turns, caller):
+                    return page(await projects.list(caller), asked, self._limits)
             case "POST", []:
                 return await projects.create(caller, request.document)
             case "GET", [name]:

@@ -12,7 +12,7 @@ from run_operator.api import conditions
 from run_operator.api.conditions import State
 from run_operator.api.constants import ANNOTATION_ATTEMPT
 from run_operator.api.custom_object import CustomKind
-from run_operator.api.raw import mapping, text
+from run_operator.api.raw import mapping, printable, text
 from run_operator.children.common import number
 from run_operator.children.job_outcome import MAX_MESSAGE, JobOutcome
 from run_operator.lifecycle import deadlines, finish, run_phase, start, stop
@@ -25,6 +25,8 @@ AGAIN: Final = 10.0
 """Seconds until the object is read again."""
 ENDING: Final = 2.0
 """The same while it is being deleted."""
+MAX_URL: Final = 1024
+"""Characters of an address, which others may write into the status of the object."""
 
 
 def step(ctx: Context) -> Plan:
@@ -93,7 +95,8 @@ def _running(ctx: Context, found: ObjectState, message: str) -> Plan:
         ctx.draft.event("Started", f"Attempt {ctx.draft.attempt}: {message}")
     ctx.draft.become(State.RUNNING, message)
     ctx.draft.condition(conditions.RUNNING, status=True, reason="Running", message=message)
-    ctx.draft.service({"url": found.url} if found.url else None)
+    url = printable(found.url[:MAX_URL])
+    ctx.draft.service({"url": url} if url else None)
     return ctx.decided(wake_at=ctx.now + AGAIN)
 
 

@@ -45,7 +45,7 @@ class StatusBuilder:
 
     def become(self, state: State, message: str, at: float | None = None) -> None:
         """Set state and message; a new state is a new transition."""
-        message = printable(message)[:MAX_MESSAGE]
+        message = printable(message[:MAX_MESSAGE])
         if self._status.get("state") != state:
             entry = {"status": str(state), "time": precise_stamp(self._now if at is None else at)}
             if message:
@@ -62,7 +62,7 @@ class StatusBuilder:
             kind,
             status=status,
             reason=reason,
-            message=printable(message),
+            message=printable(message[:MAX_MESSAGE]),
             now=self._now,
             generation=self._run.generation,
         )
@@ -267,7 +267,7 @@ class StatusBuilder:
         end: dict[str, Any] = {
             "endTime": stamp(ended),
             "reason": reason,
-            "message": printable(message)[:MAX_MESSAGE],
+            "message": printable(message[:MAX_MESSAGE]),
         }
         if exit_code is not None:
             end["exitCode"] = exit_code
@@ -296,7 +296,9 @@ class StatusBuilder:
 
     def event(self, reason: str, message: str, *, warning: bool = False) -> None:
         """Add an Event."""
-        self.events.append(RunEvent("Warning" if warning else "Normal", reason, printable(message)))
+        self.events.append(
+            RunEvent("Warning" if warning else "Normal", reason, printable(message[:MAX_MESSAGE]))
+        )
 
     def status(self) -> dict[str, Any] | None:
         """The whole new status, or None when nothing that matters differs from the old one.

@@ -16,7 +16,7 @@ from typing import Any, Final
 from run_operator.api.constants import API_VERSION, METRIC_BATCH_KIND
 from run_operator.api.raw import JSON, mapping, number, text
 from run_operator.api.run import Key
-from run_operator.metrics.protocol import Batch, MalformedError, read
+from run_operator.metrics.protocol import Batch, MalformedError, of_operations, read
 
 WRITER: Final = "outside"
 """The part of a writer's name where that of a pod has the pod's uid."""
@@ -64,7 +64,7 @@ def from_object(raw: JSON) -> OutsideBatch:
         text(spec.get("runUID")),
         number(spec.get("attempt")),
         f"{WRITER}/{text(metadata.get('name'))}",
-        checked(ops if isinstance(ops, list) else []),
+        of_operations(WRITER, ops if isinstance(ops, list) else []),
     )
 
 

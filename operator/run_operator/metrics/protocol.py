@@ -148,6 +148,11 @@ def read(body: bytes) -> Batch:
     return Batch(writer, seq, _optional_number(raw, "attempt", 1), _ops(ops), end)
 
 
+def of_operations(writer: str, ops: list[Any]) -> Batch:
+    """The one batch of this writer, from operations that are JSON already. Raises MalformedError or UnacceptableError."""
+    return Batch(writer, 1, None, _ops(ops), end=True)
+
+
 def _json(body: bytes) -> Any:
     try:
         return json.loads(body.decode("utf-8"), parse_constant=_constant)
@@ -198,6 +203,8 @@ def _op(raw: Mapping[str, Any], where: str) -> Op:
 def _list(given: Any, key: str, where: str) -> list[Value]:
     if not isinstance(given, list):
         raise MalformedError(f"{where}: a list of numbers is needed")
+    if len(given) > MAX_VALUES:  # before each is looked at: an object may hold 700,000
+        raise UnacceptableError(f"more than {MAX_VALUES} values in a batch")
     try:
         return numbers(given)
     except NotANumberError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -155,11 +156,12 @@ def instructions(text: str, path: str = PATH) -> list[tuple[str, str]]:
     Raises InvalidSpecError for a parser directive, which would let lines mean something else, and for a here-document without an end.
     """
     found: list[list[str]] = []
-    ends: list[str] = []
+    ends: deque[str] = deque()
     continued = False
     for line in _lines(text):
         if ends:
-            ends = ends[1:] if line == ends[0] else ends
+            if line == ends[0]:
+                ends.popleft()
             continue
         if line.startswith("#"):
             if _DIRECTIVE.match(line):

@@ -144,6 +144,12 @@ def test_the_operator_alone_makes_a_run_a_step_of_another(cast, person):
     assert cast.refusal("runner", mine) == ""
     person.apply(mine)
     assert "only the operator makes a Run a step" in cast.refusal("editor", step(person), "apply")
+    owned = step(person)
+    owned["metadata"]["ownerReferences"][0]["controller"] = False
+    person.apply(owned)
+    assert "only the operator makes a Run a step" in cast.refusal("editor", step(person), "apply"), (
+        "from owner to controller"
+    )
 
 
 def test_the_operators_account_makes_steps_and_changes_no_document(cast, person):

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 
 import pytest
 
-from tests.support.harness import run_object
+from tests.support.harness import REPOSITORY, run_object, wait_for
 from tests.support.policy_cast import OPERATOR
 from tests.support.runtimes import runtime
 
@@ -41,7 +42,11 @@ def test_the_author_of_a_run_must_hold_the_rights_that_it_uses(cast, spec, said)
 
 @pytest.mark.parametrize(
     ("kind", "task"),
-    [("container+build:run", None), ("container+run", "container+build://demo/t")],
+    [
+        ("container+build:run", None),
+        ("container+run", "container+build://demo/t"),
+        ("container+run", "container+build"),
+    ],
 )
 def test_a_build_changes_no_function_that_its_author_may_not_change(cast, kind, task):
     """With the image, every later Run of the Function would be the author's, with the Function's Secrets."""
@@ -180,3 +185,50 @@ def test_runtimes_are_written_by_who_may_make_what_they_make(cast, person):
     document["spec"]["document"]["spec"]["secrets"] = ["db"]
     assert "takes the right to get Secrets" in cast.refusal("maker", document)
     assert cast.refusal("editor", document) == ""
+    del document["spec"]["document"]["spec"]["secrets"]
+    document["spec"]["fields"]["secrets"] = {"type": "list", "asIs": True, "default": ["db"]}
+    assert "takes the right to get Secrets" in cast.refusal("maker", document), "the default of a field"
+
+
+@pytest.fixture
+def kubeai(installed) -> Iterator[None]:
+    """The ClusterRuntime whose Runs become Models of KubeAI, which the operator makes with its own rights."""
+    file = str(REPOSITORY / "manifests" / "runtimes" / "kubeai.yaml")
+    installed.kubectl("apply", "-f", file)
+    yield
+    installed.kubectl("delete", "-f", file)
+
+
+def test_the_operators_right_to_make_models_of_kubeai_is_lent_to_nobody(cast, kubeai):
+    """A Model mounts the claim in its url."""
+    model = {"url": "pvc://payroll", "task": None, "image": None}
+    run = run_object("x", kind="kubeai-text+serve", spec=model)
+    earlier = run_object("x", kind="kubeai-text+serve", spec=model | {"task": "kubeai-text+serve://demo/t"})
+    earlier["spec"]["kind"] = "kubeai-text+run"
+    function = {
+        "apiVersion": "run-operator.io/v1alpha1", "kind": "Function", "metadata": {"name": "f"},
+        "spec": {"kind": "kubeai-speech", "project": "demo", "id": "f", "name": "f", "spec": {"url": "pvc://payroll"}},
+    }  # fmt: skip
+    wait_for("the policy", lambda: "takes the right to create models" in cast.refusal("runner", run))
+    for document in (run, function, earlier):
+        assert "spec.spec.url: the Model of KubeAI that is made takes the right" in cast.refusal(
+            "runner", document
+        )
+        for name in ("editor", "modeller"):
+            assert cast.refusal(name, document) == "", name
+    lent = run_object(
+        "x", kind="kubeai-text+serve", spec={"function": "kubeai-text://demo/f", "task": None, "image": None}
+    )
+    assert cast.refusal("runner", lent) == "", "its Function was checked when it was written"
+    owner = {
+        "apiVersion": "run-operator.io/v1alpha1",
+        "kind": "Run",
+        "name": "p",
+        "uid": "0b4d3c1e",
+        "controller": True,
+    }
+    for document in (run, lent):
+        document["metadata"] |= {"namespace": cast.namespace, "ownerReferences": [owner]}
+    assert "spec.spec.url cannot be set for a step" in cast.refusal("operator", run)
+    assert cast.refusal("operator", lent) == ""
+    assert cast.refusal("runner", run_object("y")) == "", "Runs of other kinds"

@@ -37,6 +37,10 @@ DOCUMENTS: Final = ("runs", "functions", "tasks", "artifacts", "dataitems", "mod
 NAMES: Final = (*DOCUMENTS, "runlogs", "metricbatches")
 STANDARD: Final = (".metadata",)
 """Kubernetes explains it itself."""
+UNREADABLE: Final = (
+    r"!self.matches(r'[\x00-\x1f\x7f-\x9f\x{200e}\x{200f}\x{2028}-\x{202e}\x{2066}-\x{2069}]')"
+)
+"""The rule for a text that a column shows, written in CEL."""
 TYPES: Final[dict[str, type | tuple[type, ...]]] = {
     "string": str, "integer": int, "number": (int, float), "boolean": bool, "object": dict, "array": list,
 }  # fmt: skip
@@ -101,6 +105,21 @@ def test_every_column_and_every_default_is_explained(name):
     for path, field in fields(schema(name)):
         if isinstance(field.get("default"), int | str) and path.startswith(".spec.runPolicy"):
             assert f"{field['default']}" in field["description"], f"{path} does not say its default"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_column_with_a_text_of_a_document_refuses_what_terminals_obey(name):
+    """kubectl writes a column as it is."""
+    for column in version(name)["additionalPrinterColumns"]:
+        if column["type"] != "string" or not column["jsonPath"].startswith(".spec."):
+            continue
+        field = schema(name)
+        for key in column["jsonPath"].strip(".").split("."):
+            field = field["properties"][key]
+        rules = [one["rule"] for one in field.get("x-kubernetes-validations", ())]
+        assert (
+            UNREADABLE in rules or field.get("pattern") or any("self.matches('^[" in one for one in rules)
+        ), column["name"]
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+import tracemalloc
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -170,3 +171,15 @@ def test_what_is_kept_of_times_is_bounded_while_nothing_is_written():
         now[0] -= 1.0  # each is due before all others
         recorder.record(of("flood"), warning(f"{number}"))
     assert len(recorder._times) <= 2 * QUEUED
+
+
+def test_of_messages_of_a_megabyte_the_beginning_is_remembered():
+    """They name what is wrong in a document, which has a key of any length."""
+    recorder, _ = made()
+    tracemalloc.start()
+    try:
+        for number in range(30):
+            recorder.record(of("a"), warning(f"{number}" + "x" * 1_000_000))
+        assert tracemalloc.get_traced_memory()[0] < 1_000_000
+    finally:
+        tracemalloc.stop()

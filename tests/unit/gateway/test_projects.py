@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import tracemalloc
 from types import SimpleNamespace
 
 import pytest
 
+from run_operator.gateway import projects
 from run_operator.gateway.errors import Problem
-from run_operator.gateway.projects import Projects
+from run_operator.gateway.projects import ANNOTATION, Projects
 from run_operator.kube.errors import AlreadyExistsError, ForbiddenError, NotFoundError
 from run_operator.kube.resource import NAMESPACES, ROLE_BINDINGS, RUNS, SELF_REVIEWS
 
@@ -179,3 +182,32 @@ async def test_projects_are_listed_as_they_are_found():
     )  # fmt: skip
     listed = await Projects({}, 10).list(cluster)  # type: ignore[arg-type]
     assert {one["name"]: one["status"]["namespace"] for one in listed} == {"churn": "churn"}
+
+
+class Large(Cluster):
+    """Namespaces whose creator has filled their annotations."""
+
+    async def all(self, *given, **more):
+        async for one in super().all(*given, **more):
+            document = json.dumps(
+                {"spec": {"x": "x" * (100_000 if one["metadata"]["name"] == "p0" else 1000)}}
+            )
+            yield {
+                "metadata": one["metadata"] | {"annotations": {"other": "x" * 250_000, ANNOTATION: document}}
+            }
+
+
+async def test_a_list_of_namespaces_with_large_annotations_holds_little(monkeypatch):
+    """The creator of a namespace chooses what is in it; other people list it."""
+    monkeypatch.setattr(projects, "MAX_LISTED", 100_000)
+    cluster = Large(*(namespace(f"p{number}", 1, f"p{number}") for number in range(200)))
+    tracemalloc.start()
+    try:
+        listed = await Projects({}, 10).list(cluster)  # type: ignore[arg-type]
+        assert tracemalloc.get_traced_memory()[1] < 10_000_000
+    finally:
+        tracemalloc.stop()
+    assert len(listed) == 200
+    documented = [one["name"] for one in listed if one["spec"]]
+    assert documented[0] == "p1", "no gateway has written the document of p0, which is too large"
+    assert len(documented) < 100

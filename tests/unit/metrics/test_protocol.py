@@ -8,8 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from run_operator.metrics import protocol
 from run_operator.metrics.protocol import (
     MAX_BODY,
+    MAX_VALUES,
     Append,
     Batch,
     MalformedError,
@@ -19,6 +21,7 @@ from run_operator.metrics.protocol import (
     Set,
     Truncate,
     UnacceptableError,
+    of_operations,
     read,
 )
 
@@ -119,3 +122,21 @@ def test_whatever_is_sent_nothing_else_is_raised(body):
     except RefusedBatchError:
         return
     assert isinstance(answer, Batch)
+
+
+def test_operations_of_an_object_are_checked_as_those_of_a_body():
+    ops = [{"k": "loss", "append": [0.1, 2, None]}, {"k": "acc", "set": 0.93}]
+    assert of_operations("w", ops) == read(
+        json.dumps({"writer": "w", "seq": 1, "ops": ops, "end": True}).encode()
+    )
+    with pytest.raises(MalformedError, match="ops\\[0\\] must have k"):
+        of_operations("w", [{"k": "x"}])
+
+
+def test_a_list_of_any_length_is_refused_before_its_values_are_looked_at(monkeypatch):
+    """An object of the cluster may hold 700,000, and the operator reads those of all namespaces."""
+    looked = []
+    monkeypatch.setattr(protocol, "numbers", lambda values: looked.append(len(values)) or values)
+    with pytest.raises(UnacceptableError, match="more than 20000 values"):
+        of_operations("w", [{"k": "x", "append": [1.5] * (MAX_VALUES + 1)}])
+    assert looked == []
