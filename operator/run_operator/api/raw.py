@@ -35,11 +35,28 @@ def number(value: Any) -> int:
 
 KEPT: Final = 16 * 1024
 """Characters of a document that is held in memory; a larger one is read when it is needed."""
+_BESIDE: Final = 4
+"""Characters beside each value: quotes, a comma, a blank."""
 
 
 def is_large(document: object) -> bool:
-    """Whether a document is too large to be held in memory beside thousands of others."""
-    return len(repr(document)) > KEPT
+    """Whether a document is too large to be held in memory beside thousands of others.
+
+    It is asked of every object that an event brings, so it goes through no more of it than would be held.
+    """
+    left, rest = KEPT, [document]
+    while rest and left > 0:
+        one = rest.pop()
+        if isinstance(one, str):
+            left -= len(one) + _BESIDE
+        elif isinstance(one, dict | list):
+            left -= len(one)
+            if left > 0:
+                rest += one
+                rest += one.values() if isinstance(one, dict) else ()
+        else:
+            left -= _BESIDE
+    return left <= 0
 
 
 def printable(value: str) -> str:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import ipaddress
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
 from aiohttp import web
 
+from run_operator.http.rate_limit import Bucket, Clock
 from run_operator.http.server import Bounds, Ports
 
 BOUNDS: Final = Bounds(connections=128)
@@ -16,6 +18,11 @@ DRAIN: Final = 1.0
 """Seconds that requests under way get at the end."""
 DEBUG: Final = "/debug/"
 ELSEWHERE: Final = "403: only from the pod itself, for example by kubectl port-forward\n"
+RENDERED, AT_ONCE = 2.0, 20.0
+"""How often a second the metrics are rendered for other addresses, and how often in a burst; further scrapes get the last ones.
+
+Rendering goes through everything that is held, in the loop that reconciles.
+"""
 PROMETHEUS: Final = {"Content-Type": "text/plain; version=0.0.4; charset=utf-8"}
 
 
@@ -40,8 +47,11 @@ class ProbeServer:
         unready: Callable[[], list[str]],
         problems: Callable[[], list[str]] = _nothing,
         notes: Callable[[], list[str]] = _nothing,
+        clock: Clock = time.monotonic,
     ) -> None:
         self._metrics = metrics
+        self._rendering = Bucket(RENDERED, AT_ONCE, clock)
+        self._rendered = b""
         self._unready = unready
         self._problems = problems
         self._notes = notes
@@ -67,10 +77,18 @@ class ProbeServer:
             case "/readyz":
                 return _verdict(self._unready() + self._problems(), self._notes())
             case "/metrics":
-                return web.Response(body=self._metrics(), headers=PROMETHEUS)
+                return web.Response(body=self._page(request.remote or ""), headers=PROMETHEUS)
             case path if path.startswith(DEBUG):
                 return await self._debug(request, path.removeprefix(DEBUG))
         return web.Response(text="404: Not Found\n", status=404)
+
+    def _page(self, address: str) -> bytes:
+        if not _is_loopback(address):
+            if self._rendering.wait():
+                return self._rendered
+            self._rendering.take()
+        self._rendered = self._metrics()
+        return self._rendered
 
     async def _debug(self, request: web.BaseRequest, page: str) -> web.Response:
         if not _is_loopback(request.remote or ""):

@@ -11,7 +11,8 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import unquote
@@ -27,6 +28,7 @@ from run_operator.document.errors import DocumentError
 from run_operator.document.kinds import EntityType
 from run_operator.document.names import object_name
 from run_operator.document.yaml_reader import Parsed
+from run_operator.http.places import Shares, TooManyWaitingError
 from run_operator.http.server import OK, Answer, DeniedError
 from run_operator.ingest.secret_api import page
 from run_operator.kube.client import Api
@@ -47,6 +49,8 @@ MOST: Final = 200
 MOST_FILES: Final = 10_000
 LISTED: Final = 2_000
 """Objects of one name that are read."""
+LISTS, MOST_WAITING = 8, 64
+"""Lists of versions at once, one for each namespace, and how many of one namespace wait."""
 _KEY: Final = re.compile(r"store://([^/]+)/([a-z]+)/([^/]+)/([^/:]+)(?::([^/:]+))?")
 
 Query = Mapping[str, str]
@@ -67,6 +71,7 @@ class EntityApi:
     def __init__(self, api: Api, most: int) -> None:
         self._api = api
         self._most = most
+        self._lists = Shares(LISTS, 1, MOST_WAITING)
 
     async def answer(self, run: Run, attempt: int, method: str, path: str, query: Query, body: Any) -> Answer:
         """One request about entities, of a pod of this attempt. Raises DeniedError and the errors of `kube.errors`."""
@@ -149,22 +154,34 @@ class EntityApi:
         every = query.get("versions") == "all"
         found: list[JSON] = []
         size = 0
-        async for raw in self._of_name(run, resource, name):
-            if not _of_project(run, raw):
-                continue
-            size += len(json.dumps(raw))
-            if every and size > self._most:
-                raise DeniedError(
-                    400,
-                    f"the versions of {name} have more than {self._most} bytes: ask for one version by its key",
-                )
-            found.append(raw)
-            found.sort(key=_created, reverse=True)
-            if not every:
-                del found[1:]  # a thousand versions may be more than fits into memory
-        return [of_object(raw) for raw in found]
+        async with self._turn(run), aclosing(self._of_name(run, resource, name)) as versions:
+            async for raw in versions:
+                if not _of_project(run, raw):
+                    continue
+                size += len(json.dumps(raw)) if every else 0
+                if size > self._most:
+                    raise DeniedError(
+                        400,
+                        f"the versions of {name} have more than {self._most} bytes: ask for one version by its key",
+                    )
+                if every or not found:
+                    found.append(raw)
+                elif _created(raw) > _created(found[0]):  # all of them may be more than fits into memory
+                    found = [raw]
+        return [of_object(raw) for raw in sorted(found, key=_created, reverse=True)]
 
-    async def _of_name(self, run: Run, resource: Resource, name: str) -> Any:
+    @asynccontextmanager
+    async def _turn(self, run: Run) -> AsyncIterator[None]:
+        """One list at a time for a namespace: it may have versions of hundreds of megabytes. Raises DeniedError."""
+        try:
+            async with self._lists.place(run.namespace):
+                yield
+        except TooManyWaitingError as error:
+            raise DeniedError(
+                429, "the pods of this namespace send too many requests", retry_after=2
+            ) from error
+
+    async def _of_name(self, run: Run, resource: Resource, name: str) -> AsyncGenerator[JSON]:
         seen = 0
         async for raw in self._api.list_objects(
             resource, namespace=run.namespace, fields=f"spec.name={name}", page_size=100
@@ -181,8 +198,12 @@ class EntityApi:
         if raw is None:
             for named in _named(run, resource):  # applied under a name of its own
                 if named.id == entity_id:
-                    async for one in self._of_name(run, resource, named.name):
-                        raw = one if mapping(one.get("spec")).get("id") == entity_id else raw
+                    async with (
+                        self._turn(run),
+                        aclosing(self._of_name(run, resource, named.name)) as versions,
+                    ):
+                        async for one in versions:
+                            raw = one if mapping(one.get("spec")).get("id") == entity_id else raw
         if raw is None or not _of_project(run, raw):
             raise _missing(run, resource, entity_id)
         return raw

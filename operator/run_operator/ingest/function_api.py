@@ -60,11 +60,13 @@ class FunctionApi:
                 403, "a pod must ask for functions by name or by id; a list needs the token of a person"
             )
         found: list[JSON] = []
+        seen = 0
         async for raw in self._api.list_objects(
             FUNCTIONS, namespace=run.namespace, fields=f"spec.name={name}", page_size=100
         ):
             found += [_shown(raw)] if _is_shown(run, raw) else []
-            if len(found) > LISTED:
+            seen += 1
+            if seen > LISTED:
                 raise DeniedError(
                     400, f"there are more than {LISTED} versions of {name}: ask for one by its id"
                 )

@@ -60,6 +60,40 @@ def test_a_build_changes_no_function_that_its_author_may_not_change(cast, kind, 
     assert cast.refusal("starter", document) == "", "an image alone is nobody else's matter"
 
 
+def test_a_build_puts_no_image_into_a_function_with_secrets(cast, person):
+    """Its author may be allowed to update Functions and not to read these Secrets; the operator would do it for them."""
+    image = json.dumps([{"op": "add", "path": "/spec/spec/image", "value": "mine"}])
+    for name, more, said in (("plain", {}, ""), ("secret", {"secrets": ["db"]}, "may not get Secret db")):
+        function = {
+            "kind": "container",
+            "project": "demo",
+            "id": name,
+            "name": name,
+            "spec": {"image": "x", **more},
+        }
+        person.apply(
+            {
+                "apiVersion": "run-operator.io/v1alpha1",
+                "kind": "Function",
+                "metadata": {"name": name},
+                "spec": function,
+            }
+        )
+        done = person.kubectl(
+            "patch",
+            "function",
+            name,
+            "--type=json",
+            "-p",
+            image,
+            "--dry-run=server",
+            f"--as={OPERATOR}",
+            check=False,
+        )
+        assert said in done.stderr
+        assert bool(done.returncode) == bool(said)
+
+
 def test_system_priorities_take_a_right_that_edit_does_not_give(cast):
     document = run_object("x", spec={"priority_class": "system-node-critical"})
     assert "may not use PriorityClass system-node-critical" in cast.refusal("editor", document)

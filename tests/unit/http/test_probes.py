@@ -8,6 +8,7 @@ from contextlib import suppress
 
 import aiohttp
 import pytest
+from aiohttp.test_utils import make_mocked_request
 
 from run_operator.http import probes
 from run_operator.http.probes import ProbeServer, _is_loopback
@@ -76,3 +77,25 @@ async def test_connections_of_one_address_keep_no_probe_out(unused_tcp_port):
     for _, open_one in [*idle, (reader, writer)]:
         open_one.close()
     await server.stop()
+
+
+async def test_scrapes_of_any_pod_render_the_metrics_a_few_times_a_second():
+    """Rendering goes through all that is held, in the loop that reconciles the Runs of everybody."""
+    now, rendered = [0.0], []
+
+    def render() -> bytes:
+        rendered.append(now[0])
+        return f"{len(rendered)}\n".encode()
+
+    server = ProbeServer(render, list, clock=lambda: now[0])
+
+    async def scraped(address: str) -> bytes | str:
+        answer = await server._answer(make_mocked_request("GET", "/metrics").clone(remote=address))
+        return answer.body if isinstance(answer.body, bytes) else ""
+
+    texts = [await scraped("10.0.0.7") for _ in range(500)]
+    assert len(rendered) == probes.AT_ONCE
+    assert texts[-1] == b"20\n"
+    assert await scraped("127.0.0.1") == b"21\n", "from the pod itself it is always new"
+    now[0] += 10
+    assert await scraped("10.0.0.8") == b"22\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 
 from run_operator.api.run import Run
 from run_operator.http.server import DeniedError
+from run_operator.ingest import entity_api
 from run_operator.ingest.entity_api import LABEL, MOST, EntityApi
 from run_operator.kube.resource import DATAITEMS, MODELS, Resource
 from tests.support.ingest_world import FakeApi
@@ -229,3 +231,50 @@ async def test_versions_of_any_size_are_not_held_at_once(api):
         "l59"
     ]
     assert await refused(api, run("a"), "GET", "dataitems", name="large", versions="all") == 400
+
+
+def versions(api: Api, count: int) -> None:
+    for number in range(count):
+        spec = document("many", f"m{number}", metadata={"created": f"2026-01-01T00:00:{number % 60:02}Z"})
+        api.put(
+            DATAITEMS,
+            {"kind": "DataItem", "metadata": {"name": f"m{number}", "namespace": "ml"}, "spec": spec},
+        )
+
+
+async def test_of_many_versions_each_is_looked_at_a_few_times(api, monkeypatch):
+    looked, written = [], []
+    created = entity_api._created
+    monkeypatch.setattr(entity_api, "_created", lambda raw: looked.append(raw) or created(raw))
+    versions(api, 300)
+    monkeypatch.setattr("json.dumps", lambda raw: written.append(raw) or "x")
+    newest = await ask(api, run("a"), "GET", "dataitems", name="many")
+    assert len(newest["content"]) == 1
+    assert newest["content"][0]["metadata"]["created"] == "2026-01-01T00:00:59Z"
+    assert (len(looked) <= 2 * 300, written) == (True, [])
+    looked.clear()
+    everything = await ask(api, run("a"), "GET", "dataitems", name="many", versions="all")
+    assert len(everything["content"]) == 300
+    assert len(looked) <= 300
+
+
+async def test_a_namespace_reads_the_versions_of_one_name_at_a_time(api, monkeypatch):
+    """They may have hundreds of megabytes, and each page is read in the process that all share."""
+    under_way, most = 0, 0
+
+    async def slow(*given: Any, **more: Any) -> AsyncIterator[Any]:
+        nonlocal under_way, most
+        under_way += 1
+        most = max(most, under_way)
+        await asyncio.sleep(0)
+        for raw in [one async for one in Api.list_objects(api, *given, **more)]:
+            yield raw
+        under_way -= 1
+
+    monkeypatch.setattr(api, "list_objects", slow)
+    entities = EntityApi(api, 1_000_000)
+    asked = (
+        entities.answer(run("a"), 1, "GET", f"{ROOT}/dataitems", {"name": "raw"}, None) for _ in range(5)
+    )
+    assert len(await asyncio.gather(*asked)) == 5
+    assert most == 1
