@@ -31,13 +31,17 @@ SELECTED: Final = (
 )
 """Policies about Runs: with a list of namespaces, of these."""
 OVERLAY: Final = (
-    "resources: [../../base]\ncomponents: [../../components/gateway, ../../components/monitoring]\n"
+    "resources: [../../base]\n"
+    "components: [../../components/gateway, ../../components/monitoring, ../../components/multikueue]\n"
 )
 MONITORING: Final = (
     ("PrometheusRule", "run-operator"),
     ("ServiceMonitor", "run-operator"),
     ("ConfigMap", "run-operator-dashboard"),
 )
+DISPATCHING: Final = ("run-operator-multikueue", "run-operator-kueue")
+"""Rights of the operator and of Kueue for Runs that MultiKueue runs in another cluster."""
+KUEUE: Final = "kueue-controller-manager"
 
 NAMESPACE: Final = "__NAMESPACE__"
 IMAGE: Final = "__IMAGE__"
@@ -63,6 +67,12 @@ BLOCKS: Final = {
         - name: RUN_OPERATOR_PROFILES_NAMESPACE
           value: {{ first . | quote }}
         {{- end }}""",
+    "__MULTIKUEUE__": """{{- if .Values.multikueue.enabled }}
+  annotations:
+    run-operator.io/multikueue-account: system:serviceaccount:{{ .Values.multikueue.namespace }}:{{ .Values.multikueue.serviceAccount }}
+  {{- end }}""",
+    "__KUEUE__": "{{ .Values.multikueue.serviceAccount }}",
+    "__KUEUE_NAMESPACE__": "{{ .Values.multikueue.namespace }}",
     "__RESOURCES__": "{{- toYaml .Values.resources | nindent 10 }}",
     "__GATEWAY_RESOURCES__": "{{- toYaml .Values.gateway.resources | nindent 10 }}",
     "__SELECTOR__": """{{- with .Values.namespaces }}
@@ -109,7 +119,9 @@ def files() -> dict[str, str]:
         if one["kind"] in ("ClusterRole", "ClusterRoleBinding") and one["metadata"]["name"] == "run-operator"
     ]
     watching = [one for one in objects if (one["kind"], one["metadata"]["name"]) in MONITORING]
-    rest = [one for one in objects if one not in (*policies, *gateway, *everywhere, *watching)]
+    dispatching = [one for one in objects if one["metadata"]["name"] in DISPATCHING]
+    apart = (*policies, *gateway, *everywhere, *watching, *dispatching)
+    rest = [one for one in objects if one not in apart]
     values = _values(objects)
     return {
         "Chart.yaml": _chart(),
@@ -120,6 +132,7 @@ def files() -> dict[str, str]:
         "templates/rights.yaml": HEADER + _rights(everywhere),
         "templates/gateway.yaml": HEADER + _guarded(".Values.gateway.enabled", gateway),
         "templates/monitoring.yaml": HEADER + _guarded(".Values.monitoring.enabled", watching),
+        "templates/multikueue.yaml": HEADER + _guarded(".Values.multikueue.enabled", dispatching),
         "templates/policies.yaml": HEADER + _guarded(".Values.policies.enabled", policies),
         "templates/crds.yaml": HEADER + _guarded(".Values.crds.install", _crds()),
         "templates/NOTES.txt": _NOTES,
@@ -178,7 +191,10 @@ def _marked(one: Mapping[str, Any]) -> Any:
     if "namespace" in made["metadata"]:
         made["metadata"]["namespace"] = NAMESPACE
     for subject in made.get("subjects") or ():
-        subject["namespace"] = NAMESPACE
+        subject.update(_account(subject["name"]))
+    if made["kind"] == "ServiceAccount" and "annotations" in made["metadata"]:
+        del made["metadata"]["annotations"]
+        made["metadata"]["__KEY__"] = "__MULTIKUEUE__"
     if made["kind"] == "FlowSchema":
         made["spec"]["rules"][0]["subjects"][0]["serviceAccount"]["namespace"] = NAMESPACE
     if made["kind"] == "ValidatingAdmissionPolicyBinding":
@@ -197,6 +213,13 @@ def _marked(one: Mapping[str, Any]) -> Any:
             container["env"] += ["__GATEWAY_ENV__", "__ENV__"]
             container["resources"] = "__RESOURCES__"
     return made
+
+
+def _account(name: str) -> dict[str, str]:
+    """The changes to a subject: ours are of the release, Kueue's is a value."""
+    if name == KUEUE:
+        return {"name": "__KUEUE__", "namespace": "__KUEUE_NAMESPACE__"}
+    return {"namespace": NAMESPACE}
 
 
 def _chart() -> str:
@@ -234,6 +257,11 @@ policies:
   enabled: true
 monitoring:
   enabled: false # PrometheusRule, ServiceMonitor and a Grafana dashboard; needs the Prometheus Operator
+# Runs that Kueue's MultiKueue runs in another cluster (docs/operations.md): in the cluster in which they are applied.
+multikueue:
+  enabled: false
+  namespace: kueue-system # of Kueue's ServiceAccount, which may then write the status of these Runs
+  serviceAccount: kueue-controller-manager
 gateway:
   enabled: false
   # Settings as variables: RUN_GATEWAY_ and the flag's name, such as RUN_GATEWAY_UI_OIDC_ISSUER for the page.
@@ -259,6 +287,7 @@ def _schema() -> dict[str, Any]:
         for prefix in ("RUN_OPERATOR", "RUN_GATEWAY")
     )
     namespace = {"type": "string", "pattern": "^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$"}
+    account = {"type": "string", "minLength": 1}
     values = {
         "image": _object(image),
         "env": variables,
@@ -267,6 +296,7 @@ def _schema() -> dict[str, Any]:
         "crds": _object({"install": flag}),
         "policies": _object({"enabled": flag}),
         "monitoring": _object({"enabled": flag}),
+        "multikueue": _object({"enabled": flag, "namespace": namespace, "serviceAccount": account}),
         "gateway": _object({"enabled": flag, "env": of_gateway, "resources": anything}),
         "global": anything,
     }

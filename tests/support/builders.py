@@ -20,7 +20,7 @@ def owned_by(kind: str, uid: str, name: str = "hello") -> list[dict[str, Any]]:
 
 
 def run(spec: dict[str, Any] | None = None, *, kind: str = "container+job:run", **top: Any) -> Run:
-    """A Run of a busybox job; `top`: name, suspend, policy, status, labels, generation, deleting."""
+    """A Run of a busybox job; `top`: name, suspend, policy, status, labels, generation, deleting, managed_by."""
     inner = (
         {"task": f"{kind.removesuffix(':run')}://demo/t", "image": "busybox:1.36"} if spec is None else spec
     )
@@ -41,6 +41,7 @@ def run(spec: dict[str, Any] | None = None, *, kind: str = "container+job:run", 
             "spec": inner,
             "suspend": top.get("suspend", False),
             "runPolicy": top.get("policy", {}),
+            "managedBy": top.get("managed_by", ""),
         },
         "status": top.get("status", {}),
     }

@@ -135,10 +135,17 @@ class KueueManager(ControllerManager):
 
     name = "kueue"
     module = "sigs.k8s.io/kueue"
+    dispatches: tuple[str, ...] = ()
+    """Kinds that its MultiKueue sends to other clusters, as Kind.version.group."""
 
     def configuration(self) -> dict[str, Any]:
         """One kind of workload; the others want the CRDs of their projects."""
         return {
+            **(
+                {"multiKueue": {"externalFrameworks": [{"name": kind} for kind in self.dispatches]}}
+                if self.dispatches
+                else {}
+            ),
             "apiVersion": "config.kueue.x-k8s.io/v1beta2",
             "kind": "Configuration",
             "namespace": "kueue-system",

@@ -15,6 +15,10 @@ class CustomKind(NamedTuple):
     kind: str
     component: str
     """The component that brings the kind, for messages."""
+    rights: str = "the ClusterRole that comes with the ClusterRuntime"
+    """The source of the operator's rights to use it, for messages."""
+    name: str = ""
+    """The name of the Run's object; empty: that of a child."""
 
     @property
     def api_version(self) -> str:

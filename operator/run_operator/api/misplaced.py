@@ -17,7 +17,7 @@ POLICY: Final = frozenset(
         "podTerminationTimeoutSeconds", "ttlSecondsAfterFinished", "terminationGracePeriodSeconds", "metrics",
     }
 )  # fmt: skip
-DESIRED: Final = ("suspend", "runPolicy")
+DESIRED: Final = ("suspend", "managedBy", "runPolicy")
 """Fields of a Run's manifest beside the document."""
 OBJECT: Final = ("apiVersion", "kind", "metadata", "spec", "status")
 _INNER: Final = frozenset().union(*USED.values())

@@ -7,7 +7,15 @@ from dataclasses import dataclass, field, replace
 from typing import Final, NamedTuple
 
 from run_operator.api.conditions import FINAL, state_of
-from run_operator.api.constants import GROUP, KUEUE_PREFIX, KUEUE_QUEUE, RUN_KIND
+from run_operator.api.constants import (
+    CONTROLLER,
+    GROUP,
+    KUEUE_PREBUILT,
+    KUEUE_PREFIX,
+    KUEUE_QUEUE,
+    MULTIKUEUE,
+    RUN_KIND,
+)
 from run_operator.api.end_mark import EndMark
 from run_operator.api.exported import id_of, project_of
 from run_operator.api.policy import DeadlinePolicy, PolicyDefaults, RunPolicy
@@ -102,10 +110,22 @@ class Run:
     """Fields of the policy that come from an administrator's default."""
     pipeline: str = ""
     """The uid of the Run that this one is a step of, which is its controller; empty: it is of its own."""
+    managed_by: str = ""
+    """The controller that carries it out; empty: this operator."""
     translation: Translation | None = None
     """The result of a Runtime for the document; never read from the object."""
     is_whole: bool = True
     """False: `spec` or what was resolved is left out; the API server has it."""
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether this operator carries it out and writes its status."""
+        return self.managed_by in ("", CONTROLLER)
+
+    @property
+    def is_dispatched(self) -> bool:
+        """Whether MultiKueue carries it from one cluster to another: this is one of the two objects."""
+        return self.managed_by == MULTIKUEUE or KUEUE_PREBUILT in self.labels
 
     @property
     def ran_elsewhere(self) -> bool:
@@ -182,6 +202,7 @@ class Run:
             end_mark=EndMark.of(metadata),
             declared_by=_declared_by(metadata),
             pipeline=_pipeline(metadata),
+            managed_by=text(spec.get("managedBy")),
             exported=mapping(spec.get("status"))
             if mapping(spec.get("spec")).get("local_execution") is True
             else {},

@@ -52,7 +52,7 @@ WRITES: Final[dict[type[model.Action], tuple[tuple[str, Resource], ...]]] = {
     model.DeleteChild: (("delete", JOBS), ("delete", SERVICES)),
     model.DeletePod: (("delete", PODS),),
     model.DeleteReplicaSet: (("delete", REPLICA_SETS),),
-    model.DeleteCustom: (("delete", OF_ANOTHER),),
+    model.DeleteCustom: (("delete", OF_ANOTHER),), model.PatchCustom: (("patch", OF_ANOTHER),),
     model.MarkFinished: (("patch", RUNS),),
     model.DeleteRun: (("delete", RUNS),),
     model.CreateRun: (("create", RUNS),), model.SuspendRun: (("patch", RUNS),),  # steps of a pipeline

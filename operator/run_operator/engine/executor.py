@@ -54,6 +54,7 @@ from run_operator.lifecycle.model import (
     DeleteRun,
     MarkFinished,
     Observed,
+    PatchCustom,
     PatchService,
     Refusal,
     RestartChild,
@@ -123,6 +124,8 @@ class Executor:
         match action:
             case DeleteCustom(what, name, uid):
                 await self._custom.delete(run, what, name, uid)
+            case PatchCustom():
+                await self._custom.change(run, action)
             case CreateWorkload(workload):
                 notes = await self._start(run, workload)
             case RestartChild(name, uid, workload):

@@ -45,6 +45,8 @@ def check_open(before: Run, now: Run, attempt: int, what: str) -> None:
     """Raise DeniedError unless the Run is still the same one and this attempt is under way. `what` names the content, for messages."""
     if now.uid != before.uid:
         raise DeniedError(404, f"Run {now.name} was deleted, and another Run has its name")
+    if not now.is_ours:
+        raise DeniedError(410, managed_elsewhere(now, what))
     if now.deleting or state_of(now.status.get("state")) in FINAL:
         raise DeniedError(410, f"the Run has ended: it accepts no more {what}")
     current = int(now.status.get("attempt") or 1)  # a first Job, and its pod, come before the status
@@ -52,3 +54,11 @@ def check_open(before: Run, now: Run, attempt: int, what: str) -> None:
         raise DeniedError(410, f"attempt {attempt} has ended; the current attempt is {current}")
     if attempt > current:
         raise DeniedError(503, "the operator has not seen this attempt yet", retry_after=1)
+
+
+def managed_elsewhere(run: Run, what: str) -> str:
+    """The answer to metrics or results of a Run whose status another controller writes."""
+    return (
+        f"Run {run.name} is carried out by {run.managed_by} (spec.managedBy), which writes its status: this operator takes no {what} of it; "
+        "send them to the cluster in which it runs"
+    )

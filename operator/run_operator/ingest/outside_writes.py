@@ -18,6 +18,7 @@ from run_operator.http.rate_limit import Clock
 from run_operator.http.server import DeniedError
 from run_operator.ingest.batch_line import BatchLine, Place
 from run_operator.ingest.limits import IngestLimits
+from run_operator.ingest.open_attempt import managed_elsewhere
 from run_operator.ingest.sessions import OvertakenError, Session, Sessions
 from run_operator.ingest.telemetry import IngestTelemetry
 from run_operator.kube.client import Api
@@ -224,6 +225,8 @@ class OutsideWrites:
         """The Run of the batch. Raises DeniedError: 5xx if the stream of Runs is late."""
         run = self._directory.run(batch.run)
         if run is not None and batch.uid in ("", run.uid):
+            if not run.is_ours:
+                raise DeniedError(410, managed_elsewhere(run, "metrics"))
             return run
         try:
             found = await self._api.get_metadata(RUNS, batch.run.namespace, batch.run.name)

@@ -25,6 +25,7 @@ from run_operator.lifecycle.model import (
     DeleteRun,
     MarkFinished,
     Observed,
+    PatchCustom,
     PatchService,
     Plan,
     RestartChild,
@@ -65,6 +66,8 @@ def _state(run: Run) -> str:
         parts.append("asked to be stopped")
     if run.deleting:
         parts.append("being deleted")
+    if not run.is_ours:
+        parts.append(f"carried out by {run.managed_by}")
     if run.pipeline:
         parts.append(f"step {run.labels.get(LABEL_STEP) or run.name} of a pipeline")
     return ", ".join(parts)
@@ -164,6 +167,9 @@ def _waits(run: Run, made: Plan) -> Iterator[str]:
     state = state_of(status.get("state"))
     if state in FINAL:
         return
+    if not run.is_ours and made.status is None:
+        yield f"{run.managed_by} (spec.managedBy), which writes the status"
+        return
     if made.ask is not None:
         yield f"Events about {made.ask.kind.removeprefix('Ended')} {made.ask.name}"
     if state in _WAITS and not made.actions and not (state == State.RUNNING and status.get("nodes")):
@@ -187,6 +193,7 @@ _ACTIONS: Final[dict[type[Action], Callable[[Any], str]]] = {
     DeleteChild: lambda one: f"delete {one.kind} {one.name}",
     DeletePod: lambda one: f"delete pod {one.name}",
     DeleteCustom: lambda one: f"delete {one.what.kind} {one.name} and wait for all that it owns",
+    PatchCustom: lambda one: f"change {one.what.kind} {one.name}: {', '.join(one.body)}",
     DeleteReplicaSet: lambda one: f"delete ReplicaSet {one.name}",
     MarkFinished: lambda _: "mark the Run as finished, in an annotation",
     DeleteRun: lambda _: "delete the Run: its time to live is over",

@@ -96,14 +96,28 @@ def _clear(ctx: Context, leftover: JobView | None) -> Plan | None:
 def _onwards(ctx: Context, job: JobView, seen: JobOutcome) -> Plan:
     """The step of a Run that should run."""
     if seen.interruption:
-        return continuation.interrupted(ctx, job, seen.interruption)
+        return (
+            _left_to_job(ctx, job, seen)
+            if ctx.run.is_dispatched
+            else continuation.interrupted(ctx, job, seen.interruption)
+        )
     if not job.suspend:
         return run_phase.under_way(ctx, job, seen)
     if ctx.draft.state == State.CREATED and not ctx.run.queue:
         return stop.stop(ctx, job)  # the status was lost: most likely this stop had been begun here
     if ctx.draft.state != State.STOPPED:
-        return start.held(ctx)
+        # Kueue in the cluster that sent it gives quota back when the condition says that nothing can write.
+        ending = ctx.run.is_dispatched and (bool(ctx.observed.live_pods) or job.busy())
+        return start.held(ctx, ending=ending)
     return _resumed(ctx, job)
+
+
+def _left_to_job(ctx: Context, job: JobView, seen: JobOutcome) -> Plan:
+    """The pod of a Run that MultiKueue sent was interrupted: the Job makes another one, or has its verdict. Kueue knows this Job alone."""
+    if job.over and not ctx.observed.live_pods:
+        return finish.finished(ctx, replace(seen, progress="FAILED", message=f"interrupted: {seen.message}"))
+    message = f"interrupted: {seen.message}; its Job makes another pod"
+    return run_phase.pending(ctx, replace(seen, progress="PENDING", message=message))
 
 
 def _resumed(ctx: Context, job: JobView) -> Plan:

@@ -170,6 +170,19 @@ class DeleteCustom:
     uid: str
 
 
+@dataclass(frozen=True, slots=True)
+class PatchCustom:
+    """Change a field of the Run's object of another operator."""
+
+    what: CustomKind
+    name: str
+    uid: str
+    body: Mapping[str, Any]
+    subresource: str = ""
+    version: str = ""
+    """The resourceVersion that it must still have; empty: any."""
+
+
 Action = (
     CreateWorkload
     | SuspendChild
@@ -181,6 +194,7 @@ Action = (
     | DeleteChild
     | DeletePod
     | DeleteCustom
+    | PatchCustom
     | DeleteReplicaSet
     | MarkFinished
     | DeleteRun

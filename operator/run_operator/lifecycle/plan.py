@@ -10,12 +10,14 @@ from dataclasses import replace
 from typing import Final
 
 from run_operator.api.conditions import FINAL, State, state_of
+from run_operator.api.constants import MULTIKUEUE
 from run_operator.api.references import NotLoadedError
 from run_operator.api.run import Run
 from run_operator.children import DeploymentView, JobView
 from run_operator.lifecycle import (
     custom_resource,
     deletion,
+    dispatch,
     elsewhere,
     finish,
     first_attempt,
@@ -45,6 +47,8 @@ LOOKED_AT_AGAIN: Final = 300.0
 
 def plan(run: Run, observed: Observed, now: float, options: Options) -> Plan:
     """The next step. `now` is seconds since the epoch."""
+    if not (run.is_ours or run.managed_by == MULTIKUEUE):
+        return Plan()
     try:
         return _planned(run, observed, now, options)
     except NotLoadedError as error:
@@ -56,7 +60,7 @@ def _planned(run: Run, observed: Observed, now: float, options: Options) -> Plan
         # A finalizer of somebody else holds it back: nobody can ask for a stop any more, and nothing is to start.
         run = replace(run, suspend=True)
     ctx = Context(run, observed, now, options, StatusBuilder(run, now), Resolution(run))
-    return _never_forgotten(ctx, _decided(ctx))
+    return _never_forgotten(ctx, _decided(ctx) if run.is_ours else _dispatched(ctx))
 
 
 def _never_forgotten(ctx: Context, made: Plan) -> Plan:
@@ -87,6 +91,19 @@ def _decided(ctx: Context) -> Plan:
     try:
         is_first = ctx.is_new and child_kind(ctx.run) not in (CUSTOM_CHILD, STEPS)
         return first_attempt.begin(ctx) if is_first else _next_step(not_applied.reported(ctx))
+    except UnresolvedError as error:
+        return resolution.wait(ctx, error)
+    except WorkloadError as error:
+        return mending.cannot(ctx, error)
+
+
+def _dispatched(ctx: Context) -> Plan:
+    """The plan of a Run that MultiKueue runs in another cluster."""
+    if ctx.observed.refusal:
+        return dispatch.refused(ctx, ctx.observed.refusal)
+    ctx = resolution.resolved(ctx)
+    try:
+        return dispatch.step(ctx)
     except UnresolvedError as error:
         return resolution.wait(ctx, error)
     except WorkloadError as error:

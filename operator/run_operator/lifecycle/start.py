@@ -28,6 +28,7 @@ from run_operator.workloads.retries import retries_used
 from run_operator.workloads.types import Workload
 
 QUEUED: Final = "Queued"
+ENDING: Final = "Ending"
 HELD: Final = "Suspended"
 CHILD_DELETED: Final = "ChildDeleted"
 STARTING: Final = "waiting for the pod to start"
@@ -109,12 +110,17 @@ def named(ctx: Context, name: str) -> ServiceView | None:
     return next((s for s in ctx.observed.services if s.name == name and not s.facts.deleting), None)
 
 
-def held(ctx: Context) -> Plan:
-    """The Job is suspended though the Run is not (a queue holds it): the Run waits, and its deadlines do not count."""
+def held(ctx: Context, *, ending: bool = False) -> Plan:
+    """The Job is suspended though the Run is not (a queue holds it): the Run waits, and its deadlines do not count.
+
+    `ending`: pods of it can still write, and who reads the condition has to know.
+    """
     draft, queue = ctx.draft, ctx.run.queue
     if queue:
         reason, message = QUEUED, waiting_text(queue)
-        draft.condition(conditions.QUEUED, status=True, reason=QUEUED, message=message)
+        if ending:
+            reason, message = ENDING, f"queue {queue} took the Job back, and its pods are ending"
+        draft.condition(conditions.QUEUED, status=True, reason=reason, message=message)
     else:
         reason = HELD
         message = "another client suspended its Job; to continue, set spec.suspend of the Job to false"

@@ -83,15 +83,15 @@ def await_pods(ctx: Context) -> Plan:
     return ctx.decided(wake_at=min(moments, default=None))
 
 
-def stopped(ctx: Context, leftover: JobView | None = None) -> Plan:
-    """The plan of a Run that shall stay stopped and has no pod that can write."""
+def stopped(ctx: Context, leftover: JobView | None = None, *, unconfirmed: str = "") -> Plan:
+    """The plan of a Run that shall stay stopped and has no pod that can write; `unconfirmed`: who has not said so in time."""
     draft = ctx.draft
     missing = resolution.report(ctx)
     if draft.attempt == 0 and not missing.text:
         validate(ctx.run, ctx.options)  # report an impossible document now, not at the resume
     else:
         missing = _wrong(ctx, missing)
-    reason, message = _explained(ctx)
+    reason, message = _explained(ctx, unconfirmed)
     if conditions.is_true(draft.current.get("conditions", ()), conditions.QUEUED):
         draft.condition(conditions.QUEUED, status=False, reason="Suspended", message=message)
     if draft.state != State.STOPPED:
@@ -142,8 +142,13 @@ def since(ctx: Context) -> float:
     return (parse(transitions[0].get("time")) if transitions else None) or ctx.now
 
 
-def _explained(ctx: Context) -> tuple[str, str]:
+def _explained(ctx: Context, unconfirmed: str) -> tuple[str, str]:
     """Reason and message of `Suspended`."""
+    limit = ctx.run.policy.pod_termination_timeout
+    if unconfirmed:
+        return TERMINATION_TIMEOUT, (
+            f"stopped, but {unconfirmed} has not confirmed within {limit} s that its pods have ended: they may still write"
+        )
     if ctx.draft.attempt == 0:
         return "JobSuspended", "not started yet; set spec.suspend to false to start"
     if not ctx.lost:
@@ -151,7 +156,7 @@ def _explained(ctx: Context) -> tuple[str, str]:
     pod = ctx.lost[0]
     return TERMINATION_TIMEOUT, (
         f"stopped, but pod {pod.name} on node {pod.facts.node or '?'} has not confirmed its end within "
-        f"{ctx.run.policy.pod_termination_timeout} s: the node may be dead, or the pod may still write"
+        f"{limit} s: the node may be dead, or the pod may still write"
     )
 
 

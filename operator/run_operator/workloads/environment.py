@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from run_operator.api.constants import LABEL_RUN_UID
 from run_operator.api.run import Run
 from run_operator.document.names import secret_name
 from run_operator.workloads import fields
@@ -14,8 +15,10 @@ HOME: Final = "/tmp"  # noqa: S108 - the one folder that everybody may write to 
 USER: Final = "run"
 RESERVED: Final = ("PROJECT_NAME", "RUN_ID", "RUN_NAME", "RUN_NAMESPACE", "RUN_UID", "RUN_ATTEMPT")
 
+_OWN_UID: Final = {"fieldRef": {"apiVersion": "v1", "fieldPath": f"metadata.labels['{LABEL_RUN_UID}']"}}
 
-def environment(run: Run, attempt: int) -> tuple[list[dict[str, str]], list[str]]:
+
+def environment(run: Run, attempt: int) -> tuple[list[dict[str, Any]], list[str]]:
     """The `env` list, and sentences about variables that have no effect."""
     values = {
         "PROJECT_NAME": run.project,
@@ -27,7 +30,11 @@ def environment(run: Run, attempt: int) -> tuple[list[dict[str, str]], list[str]
     }
     given = document_variables(run.spec)
     values |= {name: value for name, value in _user(run.spec).items() if name not in given}
-    env = [{"name": name, "value": value} for name, value in values.items()]
+    env: list[dict[str, Any]] = [{"name": name, "value": value} for name, value in values.items()]
+    if run.is_dispatched:  # MultiKueue compares the containers of two clusters, in which the Run has two uids
+        env = [
+            {"name": one["name"], "valueFrom": _OWN_UID} if one["name"] == "RUN_UID" else one for one in env
+        ]
     warnings = []
     for name, value in given.items():
         if name in RESERVED:

@@ -64,9 +64,15 @@ def job(run: Run, attempt: int, made: Pod, options: Options) -> dict[str, Any]:
             # Never two pods of one Run writing at once: a new one only when the old one has ended.
             "podReplacementPolicy": "Failed",
             # Evictions and preemption are not the program's fault and use up no retry: the operator begins the next
-            # attempt, so that a program can tell the pods apart. A Job would begin again under the same number.
+            # attempt, so that a program can tell the pods apart. A Job would begin again under the same number. Kueue knows one
+            # Job of a Run that MultiKueue sent, so that one has to.
             "podFailurePolicy": {
-                "rules": [{"action": "FailJob", "onPodConditions": [{"type": "DisruptionTarget"}]}]
+                "rules": [
+                    {
+                        "action": "Ignore" if run.is_dispatched else "FailJob",
+                        "onPodConditions": [{"type": "DisruptionTarget"}],
+                    }
+                ]
             },
             "template": made.template,
         },

@@ -80,6 +80,10 @@ def test_the_chart_is_what_the_manifests_make_of_it():
             "resources: [../../base]\ncomponents: [../../components/monitoring]",
             ("monitoring.enabled=true",),
         ),
+        (
+            "resources: [../../base]\ncomponents: [../../components/multikueue]",
+            ("multikueue.enabled=true",),
+        ),
         ("resources: [../namespaced]", ("namespaces={team-a,team-b}",)),
     ],
 )

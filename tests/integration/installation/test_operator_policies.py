@@ -52,6 +52,27 @@ def test_only_the_operator_says_what_became_of_a_run(cast, person):
     assert "only the operator writes the status" in everything.stderr, "not an administrator either"
 
 
+def test_kueues_account_writes_the_status_of_the_runs_it_dispatches_once_an_administrator_names_it(
+    cast, person
+):
+    body = run_object("x", suspend=True)
+    body["spec"]["managedBy"] = "kueue.x-k8s.io/multikueue"
+    person.apply(body)
+    copied = {"state": "RUNNING", "attempt": 1}
+    account = Person(person.kubeconfig, "run-operator")
+    mark = "run-operator.io/multikueue-account"
+    assert "only the operator writes the status" in status_patch(person, cast.account("logger"), copied)
+    account.kubectl("annotate", "serviceaccount", "run-operator", f"{mark}={cast.account('logger')}")
+    try:
+        wait_for("let in", lambda: not status_patch(person, cast.account("logger"), copied))
+        assert status_patch(person, cast.account("editor"), copied)
+        person.kubectl("delete", "run", "x")
+        person.apply(run_object("x", suspend=True))
+        assert "only the operator writes the status" in status_patch(person, cast.account("logger"), copied)
+    finally:
+        account.kubectl("annotate", "serviceaccount", "run-operator", f"{mark}-")
+
+
 def test_only_the_operator_keeps_logs(cast):
     document = {
         "apiVersion": "run-operator.io/v1alpha1",

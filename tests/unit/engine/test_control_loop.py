@@ -105,6 +105,7 @@ ACTIONS: dict[type[model.Action], tuple[model.Action, ...]] = {
     model.DeletePod: (model.DeletePod("hello-x", "u"),),
     model.DeleteReplicaSet: (model.DeleteReplicaSet("hello-x", "u"),),
     model.DeleteCustom: (model.DeleteCustom(ANOTHERS, "hello", "u"),),
+    model.PatchCustom: (model.PatchCustom(ANOTHERS, "hello", "u", {"spec": {"active": False}}),),
     model.MarkFinished: (model.MarkFinished("u", "{}"),),
     model.DeleteRun: (model.DeleteRun("u"),),
     model.CreateRun: (model.CreateRun({"kind": "Run", "metadata": {"name": "hello-1"}}),),

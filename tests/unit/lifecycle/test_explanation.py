@@ -51,6 +51,15 @@ def test_a_message_that_is_waited_for_is_shown_once():
     assert shown == [f"waits for: {message}"]
 
 
+def test_a_run_that_another_controller_carries_out_names_it():
+    lines = lines_of(run(managed_by="example.com/another", status=status_of("RUNNING")))
+    assert lines[0] == "state: RUNNING, attempt 1, carried out by example.com/another"
+    assert lines[-2:] == [
+        f"next: {NOTHING}",
+        "waits for: example.com/another (spec.managedBy), which writes the status",
+    ]
+
+
 def test_a_run_that_waits_for_a_function_names_it():
     one = run({"task": "container+job://demo/t", "function": "container://demo/f:v1"})
     lines = lines_of(one, Observed(catalog=Catalog()))
