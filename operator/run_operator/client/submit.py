@@ -32,6 +32,7 @@ def run_object(
     labels: Mapping[str, str] | None = None,
     policy: JSON | None = None,
     suspend: bool = False,
+    managed_by: str | None = None,
 ) -> dict[str, Any]:
     """The object of a new Run; what is left out is left to the cluster's defaults."""
     metadata: dict[str, Any] = {"name": name} | ({"labels": dict(labels)} if labels else {})
@@ -40,6 +41,7 @@ def run_object(
     document |= {"spec": {key: value for key, value in spec.items() if value not in (None, "", [], {})}}
     document |= {"runPolicy": dict(policy)} if policy else {}
     document |= {"suspend": True} if suspend else {}
+    document |= {"managedBy": managed_by} if managed_by else {}
     return {"apiVersion": API_VERSION, "kind": "Run", "metadata": metadata, "spec": document}
 
 
@@ -65,6 +67,7 @@ def rerun_object(
         labels=mapping(metadata.get("labels")),
         policy=mapping(document.get("runPolicy")),
         suspend=suspend,
+        managed_by=document.get("managedBy"),
     )
 
 

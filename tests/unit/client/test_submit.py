@@ -94,7 +94,7 @@ def test_a_rerun_is_the_same_document_under_a_new_name():
         "metadata": {"name": "train-0a1b2", "labels": {"sweep": "lr"}, "uid": "u"},
         "spec": {
             "kind": "container+job:run", "project": "p", "id": "train-0a1b2", "key": "store://", "suspend": True,
-            "status": {"state": "ERROR"}, "runPolicy": {"backoffLimit": 1},
+            "status": {"state": "ERROR"}, "runPolicy": {"backoffLimit": 1}, "managedBy": "kueue.x-k8s.io/multikueue",
             "spec": {"image": "x", "envs": [{"name": "LR", "value": "0.1"}, {"name": "B", "value": "1"}]},
         },
     }  # fmt: skip
@@ -105,7 +105,7 @@ def test_a_rerun_is_the_same_document_under_a_new_name():
     assert body["metadata"] == {"labels": {"sweep": "lr"}}
     envs = [{"name": "LR", "value": "0.05"}, {"name": "B", "value": "1"}]
     assert body["spec"] == {
-        "kind": "container+job:run", "project": "p", "runPolicy": {"backoffLimit": 1},
+        "kind": "container+job:run", "project": "p", "runPolicy": {"backoffLimit": 1}, "managedBy": "kueue.x-k8s.io/multikueue",
         "spec": {"image": "y", "envs": envs},
     }  # fmt: skip
 
