@@ -53,7 +53,7 @@ def run(spec: dict[str, Any] | None = None, *, kind: str = "container+job:run", 
 def job(
     *, attempt: int = 1, suspend: bool = False, uid: str = "job-1", version: str = "20", **status: Any
 ) -> JobView:
-    """A Job of that Run; `status`: active, failed, terminating, complete, failed_reason, target, target_reason, deadline, created, managed_by, and
+    """A Job of that Run; `status`: active, failed, terminating, complete, failed_reason, target, target_reason, deadline, created, managed_by, started, and
     noticed: whether its controller has seen that it is suspended."""
     conditions = []
     if suspend and status.get("noticed", True):
@@ -86,7 +86,7 @@ def job(
                 "activeDeadlineSeconds": status.get("deadline", 259_200),
                 "managedBy": status.get("managed_by"),
             },
-            "status": counters | {"conditions": conditions},
+            "status": counters | {"conditions": conditions, "startTime": status.get("started")},
         }
     )
 

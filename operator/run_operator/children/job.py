@@ -36,6 +36,8 @@ class JobView(ChildView):
     facts: JobFacts
     created: str
     completion_time: str
+    started: str = ""
+    """When its controller first looked at it while it was not suspended; empty: it has not."""
 
     @property
     def attempt(self) -> int:
@@ -91,4 +93,5 @@ class JobView(ChildView):
             facts=facts,
             created=text(metadata.get("creationTimestamp")),
             completion_time=text(status.get("completionTime")),
+            started=text(status.get("startTime")),
         )

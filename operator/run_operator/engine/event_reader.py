@@ -56,6 +56,8 @@ class _Answer(NamedTuple):
     said: Mapping[str, tuple[Said, ...]]
     new: float = NEW
     """Seconds for which a pod that is not in the answer counts as without Events."""
+    complete: bool = True
+    """Whether all Events were read, so that what is not in the answer has none."""
 
 
 class EventReader:
@@ -73,8 +75,8 @@ class EventReader:
         self._answers: dict[tuple[str, str], _Answer] = {}
         self._asked: SingleFlight[None] = SingleFlight()
 
-    async def why(self, namespace: str, question: Question) -> tuple[Said, ...]:
-        """The newest Events of that Job or pod; empty if there are none, or if the operator may not read them."""
+    async def why(self, namespace: str, question: Question) -> tuple[Said, ...] | None:
+        """The newest Events of that Job or pod; empty if there are none, None if they cannot be read."""
         now, asked = self._clock(), (namespace, question.kind)
         self._answers = {
             name: kept for name, kept in self._answers.items() if now - kept.at < max(KEPT, kept.new)
@@ -82,11 +84,12 @@ class EventReader:
         known = self._answers.get(asked)
         if known is None or (question.uid not in known.said and now - known.at >= known.new):
             await self._asked.ask(asked, lambda: self._ask(*asked))
-        return self._answers[asked].said.get(question.uid, ())
+        answer = self._answers[asked]
+        return answer.said.get(question.uid, () if answer.complete else None)
 
     async def _ask(self, namespace: str, kind: str) -> None:
         found: dict[str, tuple[Said, ...]] = {}
-        read, began, now = 0, self._clock(), self._wall()
+        read, began, now, complete = 0, self._clock(), self._wall(), True
         try:
             async for raw in self._api.list_objects(EVENTS, namespace=namespace, fields=FIELDS[kind]):
                 read += 1
@@ -95,11 +98,13 @@ class EventReader:
                     those = sorted((*found.get(uid, ()), _said(raw, now)), key=lambda one: one.ago)
                     found[uid] = tuple(those[:MOST_SAID])
                 if read >= MOST_READ:
+                    complete = False
                     break
         except KubeError as error:
             log.info("Events of %ss in %s cannot be read: %s", kind, namespace, error)
+            complete = False
         at = self._clock()
-        self._answers[namespace, kind] = _Answer(at, found, max(NEW, PAUSE * (at - began)))
+        self._answers[namespace, kind] = _Answer(at, found, max(NEW, PAUSE * (at - began)), complete)
 
 
 def _subject(kind: str, about: Mapping[str, Any]) -> str:

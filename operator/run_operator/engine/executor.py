@@ -229,8 +229,8 @@ class Executor:
             return None
         return found
 
-    async def why(self, run: Run, question: Question) -> tuple[Said, ...]:
-        """Events about the Run's Job or pod; empty if there are none."""
+    async def why(self, run: Run, question: Question) -> tuple[Said, ...] | None:
+        """Events about the Run's Job or pod; empty if there are none, None if they cannot be read."""
         return await self._reasons.why(run.namespace, question)
 
     async def _provide(self, run: Run, workload: Workload) -> list[str]:

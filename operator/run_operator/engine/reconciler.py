@@ -92,11 +92,7 @@ class Reconciler:
         if decision.reread:
             observed = await self._executor.reread(run)
             decision = await self._decide(run, observed)
-        for _ in range(MOST_ASKED):
-            if not decision.ask or not (said := await self._executor.why(run, decision.ask)):
-                break
-            observed = replace(observed, said=(*observed.said, *said))
-            decision = await self._decide(run, observed)
+        decision = await self._explained(run, observed, decision)
         self._store.follow(key, decision.wants)
         if wait := self._pacing.before_status(key, decision):
             return wait
@@ -115,6 +111,19 @@ class Reconciler:
             text = f"{error}; the operator tries again until it is allowed"
             self._recorder.record(run, RunEvent("Warning", "WriteRefused", text))
             raise
+
+    async def _explained(self, run: Run, observed: Observed, decision: Plan) -> Plan:
+        """The plan, with the Events that it asks for, if they can be read."""
+        for _ in range(MOST_ASKED):
+            question = decision.ask
+            if question is None or question in observed.asked:
+                break
+            if (said := await self._executor.why(run, question)) is None:
+                break
+            asked = (*observed.asked, question)
+            observed = replace(observed, said=(*observed.said, *said), asked=asked)
+            decision = await self._decide(run, observed)
+        return decision
 
     async def explain(self, key: Key) -> list[str] | None:
         """An explanation of the next step, for people; None: there is no such Run. Changes nothing."""

@@ -61,6 +61,12 @@ class Context:
         return min((at for at in moments if at != float("inf")), default=None)
 
     @property
+    def state_since(self) -> float:
+        """When the present state was entered, in seconds since the epoch."""
+        transitions = self.draft.current.get("transitions", ())
+        return (parse(transitions[0].get("time")) if transitions else None) or self.now
+
+    @property
     def witnesses(self) -> tuple[PodView, ...]:
         """All pods of the Run whose statuses may show how an attempt ended, deleted ones included."""
         there = {pod.uid for pod in self.observed.pods}

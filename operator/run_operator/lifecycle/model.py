@@ -44,6 +44,8 @@ class Observed:
     """The Run's object of another operator; None: it was not read."""
     said: tuple[Said, ...] = ()
     """Events about the object that the plan asked about; empty: there are none, or nothing was asked."""
+    asked: tuple[Question, ...] = ()
+    """Questions that were answered: what is not in `said` has no Event. A question is missing here if Events cannot be read."""
     steps: tuple[Run, ...] = ()
     """The Runs that a pipeline has made."""
     returned: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)

@@ -55,6 +55,10 @@ def _was_asked(ctx: Context, job: JobView) -> bool:
     mine = sorted(
         (pod for pod in ctx.witnesses if pod.attempt == job.attempt), key=lambda p: (p.created, p.name)
     )
-    if not mine or interruption(mine[-1]) is None:
-        return False
-    return sum(interruption(pod) is None for pod in mine) <= job.facts.failed
+    return bool(mine) and interruption(mine[-1]) is not None and not ended_uncounted(ctx, job)
+
+
+def ended_uncounted(ctx: Context, job: JobView) -> bool:
+    """Whether a program of the Job, whose pods have all ended, ended by itself and the Job has not counted it yet."""
+    mine = [pod for pod in ctx.witnesses if pod.attempt == job.attempt]
+    return sum(interruption(pod) is None for pod in mine) > job.facts.failed

@@ -23,7 +23,7 @@ def await_pods(ctx: Context) -> Plan:
     made = stop.await_pods(ctx)
     if not any(not pod.facts.deleting for pod in ctx.writers):
         return made
-    at = stop.since(ctx) + GRACE
+    at = ctx.state_since + GRACE
     if ctx.now < at:
         return replace(made, wake_at=at if made.wake_at is None else min(at, made.wake_at))
     pods = ", ".join(sorted(pod.name for pod in ctx.writers if not pod.facts.deleting)[:3])

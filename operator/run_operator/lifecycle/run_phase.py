@@ -19,10 +19,11 @@ from run_operator.children.kubelet_events import (
     Question,
     answer,
 )
-from run_operator.lifecycle import deadlines, program_end, start
+from run_operator.children.pending_reason import PendingReason
+from run_operator.lifecycle import deadlines, forgotten_job, program_end, start
 from run_operator.lifecycle.context import Context
 from run_operator.lifecycle.first_attempt import QUIET
-from run_operator.lifecycle.model import Action, DeleteChild, Plan, SetDeadline
+from run_operator.lifecycle.model import Action, Plan, SetDeadline
 from run_operator.lifecycle.start import REPORT_AFTER, STARTING
 
 NOTEWORTHY: Final = frozenset(
@@ -43,8 +44,6 @@ NOTEWORTHY: Final = frozenset(
     }
 )
 """Reasons of PENDING that a person has to act on: they are written at once."""
-FORGOTTEN: Final = 120.0
-"""Seconds."""
 LONGEST_PAUSE: Final = 300.0
 """Seconds between two questions for Events about a pod without a reason, at most; the pause doubles each time."""
 REPORTED_AGAIN: Final = frozenset({"ConfigMapNotFound", "CrashLoopBackOff", "SecretNotFound"})
@@ -61,24 +60,19 @@ def under_way(ctx: Context, job: JobView, seen: JobOutcome) -> Plan:
         return _running(ctx, seen, *deadline)
     if not deadline and (quiet_until := _quiet_until(ctx, job, seen)):
         return Plan(wake_at=quiet_until)
-    if seen.reason == NO_POD and _is_forgotten(ctx, job):
-        # With the question of `waiting`: an Event that says why there is no pod takes this plan back.
-        again = DeleteChild(job.name, job.uid, version=job.resource_version)
-        made = waiting(ctx, seen, again, wake_at=deadlines.due(ctx))
-        return replace(made, ask=seen.ask)
+    if seen.reason == NO_POD and forgotten_job.makes_no_pod(ctx, job):
+        if not ctx.observed.fresh:
+            return Plan(reread=True)
+        deadline = (*deadline, *_made_again(ctx, job, seen))
     return waiting(ctx, seen, *deadline, wake_at=deadlines.due(ctx))
 
 
-def _is_forgotten(ctx: Context, job: JobView) -> bool:
-    """Whether the Job never had a pod, for FORGOTTEN seconds, and no Event says why: it is made again.
-
-    The Job controller of Kubernetes before 1.37 may wait for pods of an earlier Job of this name, and then forgets this one.
-    """
-    created = parse(job.created)
-    has_pod = any(pod.attempt == job.attempt for pod in ctx.observed.pods)
-    has_pod = has_pod or job.busy() or job.facts.failed > 0
-    untouched = not (has_pod or ctx.observed.said or job.facts.managed_elsewhere)
-    return untouched and created is not None and ctx.now >= created + FORGOTTEN
+def _made_again(ctx: Context, job: JobView, seen: JobOutcome) -> tuple[Action, ...]:
+    """Delete the Job if its Events were read and none says why it has no pod; the same attempt then creates the next one."""
+    if ctx.observed.said or seen.ask not in ctx.observed.asked:
+        return ()
+    why = f"Job {job.name} has no pod, and its controller reports no reason: the operator deletes it and creates it again"
+    return (forgotten_job.remove(ctx, job, why),)
 
 
 def _quiet_until(ctx: Context, job: JobView, seen: JobOutcome) -> float | None:
@@ -114,11 +108,18 @@ def waiting(ctx: Context, seen: JobOutcome, *actions: Action, wake_at: float | N
     waited = _waited(ctx, question)
     ask = waited >= REPORT_AFTER
     again = ctx.now + (min(LONGEST_PAUSE, waited) if ask else REPORT_AFTER - waited)
-    if found := answer(question, ctx.observed.said):
+    if found := answer(question, ctx.observed.said) or _refused_before(ctx, seen):
         seen = replace(seen, reason=found.reason, message=found.message[:MAX_MESSAGE])
-    ask = ask and not ctx.observed.said
+    ask = ask and not ctx.observed.said and question not in ctx.observed.asked
     made = pending(ctx, seen, *actions, wake_at=again if wake_at is None else min(wake_at, again))
     return replace(made, ask=question if ask else None)
+
+
+def _refused_before(ctx: Context, seen: JobOutcome) -> PendingReason | None:
+    """The refusal that an Event reported earlier. Events expire, and later ones of the same kind are left out."""
+    if seen.reason != NO_POD or not (known := forgotten_job.refusal(ctx)):
+        return None
+    return PendingReason(FAILED_CREATE, known)
 
 
 def _waited(ctx: Context, question: Question) -> float:

@@ -75,10 +75,23 @@ def create(ctx: Context, leftover: JobView | None = None) -> Plan:
     if leftover is None:
         return ctx.decided(*brought_up(ctx, workload.service), CreateWorkload(workload), wake_at=wake_at)
     if leftover.suspend and is_counting(ctx, leftover):
-        return ctx.decided(wake_at=min(wake_at, ctx.now + COUNTED))
+        return _await_count(ctx, leftover, min(wake_at, ctx.now + COUNTED))
     # Only as it was seen: one that was let go by hand meanwhile has pods again, which end before others begin.
     clear = DeleteChild(leftover.name, leftover.uid, version=leftover.resource_version)
     return ctx.decided(clear, CreateWorkload(workload), wake_at=wake_at)
+
+
+def _await_count(ctx: Context, leftover: JobView, wake_at: float) -> Plan:
+    """Wait for the Job controller, and report it if that takes long: the controller may be down."""
+    began = parse(ctx.draft.current.get("startTime"))
+    if began is not None and ctx.now >= began + REPORT_AFTER:
+        message = (
+            f"waiting until kube-controller-manager has counted the ended pods of Job {leftover.name} of attempt {leftover.attempt}; "
+            "then the next Job is created"
+        )
+        ctx.draft.become(State.PENDING, message)
+        ctx.draft.condition(conditions.RUNNING, status=False, reason="Starting", message=message)
+    return ctx.decided(wake_at=wake_at)
 
 
 def prepare(ctx: Context) -> Workload:

@@ -8,7 +8,7 @@ from run_operator.api import conditions
 from run_operator.api.conditions import State
 from run_operator.api.raw import parse
 from run_operator.children import JobView
-from run_operator.lifecycle import deadlines, resolution
+from run_operator.lifecycle import deadlines, forgotten_job, resolution
 from run_operator.lifecycle.context import Context, record_stop
 from run_operator.lifecycle.model import DeleteChild, Plan, SuspendChild
 from run_operator.lifecycle.no_pod_left import COUNTED, Answer, is_counting, no_pod_left
@@ -20,8 +20,6 @@ LEFTOVER_KEPT: Final = 5.0
 """Seconds until the suspended Job of a stopped Run is deleted, so that the next attempt can begin without delay."""
 REPORT_AFTER: Final = 10.0
 """Seconds after which the message of an unfinished stop says what it waits for."""
-SILENT: Final = 30.0
-"""Seconds from the stop until a suspended Job without pods is removed that its controller does not report as suspended."""
 TERMINATION_TIMEOUT: Final = "PodTerminationTimeout"
 
 
@@ -34,7 +32,7 @@ def stop(ctx: Context, job: JobView) -> Plan:
     if not job.suspend and not job.over:
         ending(ctx, "suspended the Job, which ends its pods")
         return ctx.decided(SuspendChild(job.name, job.uid))
-    return _remove_forgotten(ctx, job) if _is_forgotten(ctx, job) else _await_end(ctx, job)
+    return _remove_forgotten(ctx, job) if forgotten_job.is_not_suspended(ctx, job) else _await_end(ctx, job)
 
 
 def _await_end(ctx: Context, job: JobView) -> Plan:
@@ -52,17 +50,7 @@ def _remove_forgotten(ctx: Context, job: JobView) -> Plan:
         return Plan(reread=True)
     message = f"the Job controller does not report that Job {job.name} is suspended: the Job is removed"
     ending(ctx, message, again=True)
-    return ctx.decided(DeleteChild(job.name, job.uid, version=job.resource_version))
-
-
-def _is_forgotten(ctx: Context, job: JobView) -> bool:
-    """Whether the Job has no pod, and its controller has not reported for SILENT seconds that it is suspended.
-
-    The Job controller of Kubernetes before 1.37 may wait for pods of an earlier Job of this name, and then forgets this one.
-    """
-    answered = job.condition("Suspended") or job.decided or job.busy() or job.facts.managed_elsewhere
-    is_stopping = ctx.draft.state == State.STOP  # else `since` is the beginning of another state
-    return is_stopping and not (answered or ctx.observed.live_pods) and ctx.now >= since(ctx) + SILENT
+    return ctx.decided(forgotten_job.remove(ctx, job, message))
 
 
 def end_leftover(ctx: Context, leftover: JobView) -> Plan:
@@ -74,13 +62,21 @@ def end_leftover(ctx: Context, leftover: JobView) -> Plan:
 def await_pods(ctx: Context) -> Plan:
     """Wait for pods of this Run that live, or may; the message names them when that takes long."""
     ending(ctx, "waiting for its pods to end")
-    report_at = since(ctx) + REPORT_AFTER
-    if ctx.writers and ctx.now >= report_at:
-        first = min(ctx.writers, key=lambda pod: pod.name)
-        ending(ctx, f"waiting for pod {first.name} on node {first.facts.node or '?'} to end", again=True)
-    silent_at = None if ctx.writers else since(ctx) + SILENT
+    report_at = ctx.state_since + REPORT_AFTER
+    if ctx.now >= report_at and (what := _what_it_waits_for(ctx)):
+        ending(ctx, what, again=True)
+    silent_at = None if ctx.writers else ctx.state_since + forgotten_job.SILENT
     moments = [at for at in (ctx.next_loss, report_at, silent_at) if at is not None and at > ctx.now]
     return ctx.decided(wake_at=min(moments, default=None))
+
+
+def _what_it_waits_for(ctx: Context) -> str:
+    if ctx.lost and not ctx.writers:
+        return ""
+    if not ctx.writers:
+        return "its pods have ended, and kube-controller-manager has not reported that yet"
+    first = min(ctx.writers, key=lambda pod: pod.name)
+    return f"waiting for pod {first.name} on node {first.facts.node or '?'} to end"
 
 
 def stopped(ctx: Context, leftover: JobView | None = None, *, unconfirmed: str = "") -> Plan:
@@ -134,12 +130,6 @@ def ending(ctx: Context, message: str, *, again: bool = False) -> None:
         draft.event("Suspending", f"Attempt {draft.attempt}: {message}")
     draft.become(State.STOP, message)
     draft.condition(conditions.SUSPENDED, status=False, reason="Suspending", message=message)
-
-
-def since(ctx: Context) -> float:
-    """When STOP was entered."""
-    transitions = ctx.draft.current.get("transitions", ())
-    return (parse(transitions[0].get("time")) if transitions else None) or ctx.now
 
 
 def _explained(ctx: Context, unconfirmed: str) -> tuple[str, str]:

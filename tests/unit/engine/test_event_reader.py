@@ -70,7 +70,9 @@ def pod(uid: str) -> Question:
 
 
 async def why(one: EventReader, question: Question) -> list[str]:
-    return [said.message for said in await one.why("ml", question)]
+    found = await one.why("ml", question)
+    assert found is not None
+    return [said.message for said in found]
 
 
 async def test_the_events_of_a_job_say_why_it_has_no_pod_the_newest_first():
@@ -160,12 +162,13 @@ async def test_only_so_many_events_are_read_and_few_of_them_remembered():
     events.said = [event("pod-1", f"{i}", i, "FailedMount") for i in range(MOST_READ + 7)]
     assert await why(one, pod("pod-1")) == [str(i) for i in range(MOST_SAID)]
     assert events.read == MOST_READ
+    assert await one.why("ml", pod("pod-2")) is None  # what was not read may be about it
 
 
 async def test_without_the_right_nothing_is_explained_and_not_asked_all_the_time():
     one, events, _ = reasons()
     events.error = ForbiddenError("list events", 403, "no")
-    assert (await why(one, job("job-1")), await why(one, job("job-2"))) == ([], [])
+    assert [await one.why("ml", job("job-1")), await one.why("ml", job("job-2"))] == [None, None]
     assert len(events.asked) == 1
 
 

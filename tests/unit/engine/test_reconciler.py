@@ -18,7 +18,7 @@ from run_operator.engine.refusals import RefusedError
 from run_operator.engine.store import Store
 from run_operator.kube.errors import ForbiddenError, InvalidError, TooLargeError, TransientError
 from run_operator.lifecycle.finish import MARKED_AFTER
-from run_operator.lifecycle.model import Observed, Refusal, RunEvent, ScaleChild
+from run_operator.lifecycle.model import DeleteChild, Observed, Refusal, RunEvent, ScaleChild
 from run_operator.workloads.types import Options
 from tests.support.builders import NOW, deployment, job, pod, replica, run, serve, service
 from tests.support.planning import running
@@ -170,6 +170,33 @@ async def test_a_job_without_a_pod_is_asked_why_and_the_answer_is_written(said, 
     assert await made.reconcile(one.key) == 60
     assert asked == [(one.name, about_job(job()))]
     assert [status["conditions"][0]["reason"] for status in wrote] == [reason]
+
+
+@pytest.mark.parametrize(("answer", "removed"), [((), [DeleteChild]), (None, [])])
+async def test_a_job_without_a_pod_is_removed_only_where_its_events_can_be_read(answer, removed):
+    """Without them nobody knows whether a quota or a policy refuses its pod."""
+    did: list[Any] = []
+
+    class Asking(Hands):
+        async def reread(self, one: Run) -> Any:
+            return Observed(job(started=since), fresh=True)
+
+        async def why(self, *_: Any) -> Any:
+            return answer
+
+        async def write_status(self, *_: Any) -> None:
+            pass
+
+        async def carry_out(self, _: Run, action: Any) -> list[str]:
+            did.append(type(action))
+            return []
+
+    since = stamp(NOW - 600)
+    begun = {"state": "PENDING", "attempt": 1, "startTime": since, "attempts": [{"attempt": 1}]}
+    one = run(status=begun | {"transitions": [{"status": "PENDING", "time": since}]})
+    made, _ = reconciler(one, Asking(), children=(job(started=since),))
+    await made.reconcile(one.key)
+    assert did == removed
 
 
 async def test_a_question_after_a_second_reading_is_decided_with_that_reading():

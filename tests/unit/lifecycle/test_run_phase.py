@@ -8,10 +8,10 @@ import pytest
 
 from run_operator.api.raw import stamp
 from run_operator.children.kubelet_events import Said, about_job, about_pod
-from run_operator.lifecycle.model import CreateWorkload, DeleteChild, Observed
+from run_operator.lifecycle.model import Observed
 from run_operator.lifecycle.run_phase import LONGEST_PAUSE
 from tests.support.builders import NOW, job, pod, run
-from tests.support.planning import condition, kinds, status_of, step
+from tests.support.planning import condition, status_of, step
 
 NO_CLAIM = '0/1 nodes are available: persistentvolumeclaim "team" not found. not found'
 
@@ -88,34 +88,6 @@ def test_who_waits_without_a_word_is_asked_why_again_and_again_but_ever_more_sel
         NOW + 40,
         NOW + 4000 + LONGEST_PAUSE,
     )
-
-
-@pytest.mark.parametrize(
-    ("seen", "replaced"),
-    [
-        pytest.param(Observed(job(created=stamp(NOW))), True, id="no pod and no word"),
-        pytest.param(Observed(job(created=stamp(NOW + 1))), False, id="not that long"),
-        pytest.param(
-            Observed(job(created=stamp(NOW)), said=(Said("FailedCreate", "quota", 5, 0),)),
-            False,
-            id="an Event says why",
-        ),
-        pytest.param(Observed(job(created=stamp(NOW), failed=1)), False, id="the pause before a retry"),
-        pytest.param(Observed(job(created=stamp(NOW), active=1)), False, id="it counts a pod"),
-        pytest.param(Observed(job(created=stamp(NOW)), (pod(),)), False, id="a pod is there"),
-        pytest.param(
-            Observed(job(created=stamp(NOW), managed_by="kueue.x-k8s.io/multikueue")),
-            False,
-            id="of another cluster",
-        ),
-    ],
-)
-def test_a_job_that_its_controller_has_forgotten_is_made_again(seen, replaced):
-    made = step(run(status=status_of("PENDING", startTime=stamp(NOW))), seen, NOW + 120)
-    assert kinds(made) == ([DeleteChild] if replaced else [])
-    assert not replaced or made.ask == about_job(seen.job)
-    gone = step(run(status=status_of("PENDING", startTime=stamp(NOW))), Observed(), NOW + 121)
-    assert (kinds(gone), gone.status) == ([CreateWorkload], None)
 
 
 def test_the_pod_of_a_retry_is_asked_as_early_as_the_first():

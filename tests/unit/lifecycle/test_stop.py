@@ -90,34 +90,6 @@ def test_a_resume_right_after_the_stop_counts_the_attempt_and_makes_its_job_when
     assert kinds(step(later, Observed(job(suspend=True), (ASKED,)))) == [DeleteChild, CreateWorkload]
 
 
-@pytest.mark.parametrize(
-    ("child", "pods", "removed"),
-    [
-        pytest.param(job(suspend=True, noticed=False), (), True, id="no word of its controller"),
-        pytest.param(job(suspend=True, noticed=False), (pod("Running"),), False, id="a pod is there"),
-        pytest.param(job(suspend=True, noticed=False, active=1), (), False, id="it counts a pod"),
-        pytest.param(
-            job(suspend=True, noticed=False, managed_by="x.io/y"), (), False, id="of another controller"
-        ),
-    ],
-)
-def test_a_suspended_job_that_its_controller_has_forgotten_does_not_hold_the_stop(child, pods, removed):
-    begun = [{"status": "STOP", "time": stamp(NOW - 30)}]
-    one = run(suspend=True, status=status_of("STOP", transitions=begun))
-    assert step(one, Observed(child, pods)).reread == removed
-    assert kinds(step(one, Observed(child, pods, fresh=True))) == ([DeleteChild] if removed else [])
-    early = step(one, Observed(child, pods), NOW - 1)
-    assert (early.actions, early.reread) == ((), False)
-    assert early.wake_at == (NOW + 299 if pods else NOW)
-
-
-def test_thirty_seconds_count_from_the_stop_and_not_from_the_state_before():
-    begun = [{"status": "RUNNING", "time": stamp(NOW - 600)}]
-    one = run(suspend=True, status=status_of("RUNNING", transitions=begun))
-    made = step(one, Observed(job(suspend=True, noticed=False), fresh=True))
-    assert (made.status["state"], made.actions) == ("STOP", ())
-
-
 def test_the_leftover_job_stays_until_it_has_counted_its_pods():
     long_ago = {
         "type": "Suspended",
