@@ -9,10 +9,12 @@ from typing import Final, NamedTuple
 
 from run_operator.api.raw import parse
 from run_operator.children import ConditionView, PodView
-from run_operator.children.pod import NOT_SEEN
 
 DISRUPTION: Final = "DisruptionTarget"
 POD_DELETED: Final = "PodDeleted"
+CONTAINER_LOST: Final = "ContainerLost"
+ANNOUNCED: Final = frozenset({"EvictionByEvictionAPI", "PreemptionByScheduler", "DeletionByTaintManager"})
+"""Disruptions that are a mark first and then a deletion. A mark that no deletion follows ends no program."""
 OWN_LIMITS: Final = ("exceeded its local", "exceeds the total limit", "exceeds the limit")
 """Parts of the kubelet's message about a pod that it evicts because of the pod's own usage: not an interruption."""
 OWN_REASONS: Final = frozenset({"DeadlineExceeded"})
@@ -20,6 +22,7 @@ OWN_REASONS: Final = frozenset({"DeadlineExceeded"})
 MAX_TEXT: Final = 300
 WORDS: Final = {
     POD_DELETED: "was deleted",
+    CONTAINER_LOST: "lost its program, because the node or its container runtime restarted",
     "EvictionByEvictionAPI": "was evicted (a drain of its node, an autoscaler)",
     "DeletionByTaintManager": "was deleted because of a taint of its node",
     "DeletionByPodGC": "was deleted because its node no longer exists",
@@ -52,13 +55,12 @@ def interruption(pod: PodView) -> Interruption | None:
     if not _asked(pod, disrupted):
         return None
     program = pod.program
-    ended = program if program is not None and program.state == "terminated" else None
-    if ended is not None and ended.reason == NOT_SEEN:
-        ended = None
+    ended = program if program is not None and program.state == "terminated" and not program.lost else None
     finished = parse(ended.finished_at) if ended is not None else None
     if finished is not None and _before(finished, pod, disrupted):
         return None
-    by = (disrupted.reason if disrupted else "") or pod.facts.reason or POD_DELETED
+    unnamed = POD_DELETED if pod.facts.deleting else CONTAINER_LOST
+    by = (disrupted.reason if disrupted else "") or pod.facts.reason or unnamed
     code = ended.exit_code if ended is not None else None
     return Interruption(
         by,
@@ -68,6 +70,20 @@ def interruption(pod: PodView) -> Interruption | None:
         exit_code=code,
         finished_at=finished or None,
     )
+
+
+def ended_by_itself(pod: PodView) -> bool:
+    """Whether the program ended before anything asked the pod to end, whatever then became of the other containers."""
+    program = pod.program
+    if program is None or program.state != "terminated" or interruption(pod):
+        return False
+    # A pod's reason without a mark is a limit of its own, and nothing says which came first.
+    return not pod.facts.reason or _disruption(pod) is not None
+
+
+def did_its_work(pod: PodView) -> bool:
+    """Whether the program exited with 0 by itself."""
+    return pod.program is not None and pod.program.exit_code == 0 and ended_by_itself(pod)
 
 
 def _disruption(pod: PodView) -> ConditionView | None:
@@ -82,6 +98,8 @@ def _asked(pod: PodView, disrupted: ConditionView | None) -> bool:
     if pod.live:
         return False
     if disrupted is not None:
+        return pod.phase == "Failed" or disrupted.reason not in ANNOUNCED
+    if pod.phase == "Failed" and pod.program is not None and pod.program.lost:
         return True
     reason = pod.facts.reason
     return pod.phase == "Failed" and bool(reason) and reason not in OWN_REASONS and not _own_limit(pod)

@@ -8,7 +8,7 @@ from typing import Final, Literal
 
 from run_operator.api.raw import parse
 from run_operator.children import ConditionView, JobView, PodView, pending_reason
-from run_operator.children.interruption import DISRUPTION, Interruption, interruption
+from run_operator.children.interruption import DISRUPTION, Interruption, did_its_work, interruption
 from run_operator.children.kubelet_events import Question, about_job, about_pod
 from run_operator.children.pod import PROGRAM
 from run_operator.children.termination import Termination, last_ending
@@ -61,8 +61,10 @@ def observe(job: JobView, pods: Sequence[PodView]) -> JobOutcome:
     ending = last_ending(mine)
     if cut := _interruption(job, complete, failed, mine):
         return _interrupted(cut)
-    if complete or (failed and failed.reason != DEADLINE and _program_succeeded(mine)):
-        return _succeeded(job, complete.time if complete else "", ending)
+    verdict = complete or failed
+    if verdict and (complete or (mine and did_its_work(mine[-1]))):
+        # Also after a deadline: the Job controller looks at it before it looks at a program that has ended in time.
+        return _succeeded(job, verdict.time, ending)
     if failed:
         return _failed(failed.reason, failed.message, failed.time, ending, pending_reason.explain(mine))
     return _under_way(job, mine, ending)
@@ -114,13 +116,6 @@ def _interrupted(cut: Interruption) -> JobOutcome:
     )
 
 
-def _program_succeeded(pods: Sequence[PodView]) -> bool:
-    """Whether the program of the newest pod exited with 0, whatever the other containers did."""
-    program = pods[-1].program if pods else None
-    ended = program is not None and program.state == "terminated" and program.exit_code == 0
-    return ended and not pods[-1].facts.reason  # evicted for what it used: it may not have ended by itself
-
-
 def _verdict(job: JobView, pods: Sequence[PodView]) -> tuple[ConditionView | None, ConditionView | None]:
     """The condition Complete or Failed, if there is one.
 
@@ -134,7 +129,8 @@ def _verdict(job: JobView, pods: Sequence[PodView]) -> tuple[ConditionView | Non
 
 
 def _succeeded(job: JobView, decided_at: str, ending: Termination | None) -> JobOutcome:
-    ended = (ending.finished_at if ending else None) or parse(job.completion_time) or parse(decided_at)
+    decided = parse(job.completion_time) or parse(decided_at)
+    ended = _ended_at(ending, decided)
     began = ending.started_at if ending else None
     took = f" after {max(0.0, ended - began):.0f} s" if ended is not None and began is not None else ""
     message = f"exited with code 0{took} (pod {ending.pod})" if ending else UNSEEN
@@ -148,6 +144,12 @@ def _succeeded(job: JobView, decided_at: str, ending: Termination | None) -> Job
         started_at=began,
         finished_at=ended,
     )
+
+
+def _ended_at(ending: Termination | None, decided: float | None) -> float | None:
+    """When the program ended. Its node says so, whose clock may be wrong: it was not later than the Job's verdict."""
+    moments = [at for at in (ending.finished_at if ending else None, decided) if at is not None]
+    return min(moments, default=None)
 
 
 def _failed(
@@ -173,7 +175,7 @@ def _failed(
         exit_code=ending.exit_code if ending else None,
         pod_name=ending.pod if ending else None,
         started_at=ending.started_at if ending else None,
-        finished_at=(ending.finished_at if ending and reason != DEADLINE else None) or parse(decided_at),
+        finished_at=_ended_at(None if reason == DEADLINE else ending, parse(decided_at)),
     )
 
 
@@ -213,7 +215,7 @@ def _ending(job: JobView, pod: PodView | None, ending: Termination | None) -> Jo
         finished_at=ending.finished_at,
         kept_by=tuple(c.name for c in others),
         sidecars_only=bool(others) and all(c.sidecar for c in others),
-        overruled=pod.phase == "Failed" and _program_succeeded([pod]),
+        overruled=pod.phase == "Failed" and did_its_work(pod),
     )
 
 

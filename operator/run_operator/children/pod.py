@@ -20,6 +20,8 @@ MAX_LAST_MESSAGE: Final = 600
 """Characters of the last message of a restarted container: enough for a reason and its message."""
 NOT_SEEN: Final = "ContainerStatusUnknown"
 """The kubelet's reason for a container that it did not see end, or never started; the 137 beside it is not an exit code of a program."""
+NOT_KNOWN: Final = ("Unknown", 255)
+"""Reason and exit code of container runtimes for a container that they lost, as when the node was switched off."""
 
 
 class ContainerView(NamedTuple):
@@ -43,6 +45,12 @@ class ContainerView(NamedTuple):
     last_message: str = ""
     sidecar: bool = False
     """Started beside the program and ended after it: an init container with `restartPolicy: Always`."""
+
+    @property
+    def lost(self) -> bool:
+        """Whether it ended and nobody saw how: its node or its runtime restarted."""
+        unseen = self.reason == NOT_SEEN or (self.reason, self.exit_code) == NOT_KNOWN
+        return self.state == "terminated" and unseen
 
     @property
     def began(self) -> bool:

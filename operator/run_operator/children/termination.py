@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
+from run_operator.api.pod_contract import BUILD_CONTAINER
 from run_operator.api.raw import parse
 from run_operator.children import ContainerView, PodView
-from run_operator.children.pod import NOT_SEEN
+from run_operator.children.interruption import ended_by_itself
 from run_operator.runner.errors import REASONS
 
 SIGNALS: Final = {129: "SIGHUP", 130: "SIGINT", 134: "SIGABRT", 135: "SIGBUS", 136: "SIGFPE", 137: "SIGKILL",
@@ -70,13 +71,15 @@ def _of(pod: PodView, container: ContainerView | None) -> Termination:
     )
     said = last_words(container.message) if not reported and reason not in ("OOMKilled", "Evicted") else ""
     reason = reason or reported
+    is_program = not container.init
     return Termination(
         reason,
         f"{brief}: {said}" if said else brief,
         brief,
-        None if container.reason == NOT_SEEN else container.exit_code,
+        None if container.lost else container.exit_code,
         pod.name,
-        parse(container.started_at) or None,  # 1970 where it never began
+        # 1970 where it never began. An init container before the program is not the program's beginning.
+        (parse(container.started_at) or None) if is_program or container.name == BUILD_CONTAINER else None,
         parse(container.finished_at) or None,
     )
 
@@ -100,7 +103,8 @@ def _reason(pod: PodView, container: ContainerView) -> str:
         return "OOMKilled"
     if container.reason in ("ContainerCannotRun", "StartError"):
         return container.reason
-    return pod.facts.reason  # Evicted, Preempted, NodeLost...; empty in the ordinary case
+    # Evicted, Preempted, NodeLost...; empty in the ordinary case
+    return "" if ended_by_itself(pod) else pod.facts.reason
 
 
 def _message(pod: PodView, container: ContainerView, reason: str) -> str:
@@ -111,7 +115,7 @@ def _message(pod: PodView, container: ContainerView, reason: str) -> str:
         )
     if reason == "Evicted":
         return f"pod {pod.name} was evicted: {' '.join(pod.facts.message.split())[:MAX_TEXT]}"
-    if container.reason == NOT_SEEN:
+    if container.lost:
         return f"the operator did not see whether container {container.name} started or how it ended (pod {pod.name})"
     what = f"{container.name} exited with code {code}"
     hint = SIGNALS.get(code or 0) or HINTS.get(code or 0)

@@ -43,7 +43,7 @@ def interrupted(ctx: Context, job: JobView, cut: Interruption) -> Plan:
         0, job.facts.failed - bool(failed)
     )  # it is not a failure of the program, though its Job may count it
     first = not ctx.draft.last_attempt.get("interruptedBy")
-    ctx.draft.interrupted(cut.by, retries_used(ctx.run) + failures, counts=cut.began)
+    ctx.draft.interrupted(cut.by, retries_used(ctx.run) + failures, counts=cut.began or ctx.draft.ran)
     if first:
         ctx.draft.event(EVENT, f"Attempt {ctx.draft.attempt}: {cut.message}", warning=True)
     delete = DeleteChild(job.name, job.uid, version=job.resource_version)
@@ -135,8 +135,9 @@ def _over(ctx: Context, cut: Interruption, leftover: JobView | None = None) -> P
     if not ctx.observed.fresh:
         return Plan(reread=True)  # its Job may have made another pod that no stream has reported yet
     draft, limit = ctx.draft, ctx.run.policy.max_interruptions
-    reason = INTERRUPTED if cut.began else NOT_STARTED
-    draft.end_attempt(reason, cut.message, cut.exit_code, cut.pod or None, cut.finished_at or ctx.now)
+    reason = INTERRUPTED if cut.began or draft.ran else NOT_STARTED
+    ended = min(cut.finished_at or ctx.now, ctx.now)  # the clock of a node may be ahead
+    draft.end_attempt(reason, cut.message, cut.exit_code, cut.pod or None, ended)
     if draft.interruptions > limit:
         message = (
             f"interrupted {draft.interruptions} times, runPolicy.maxInterruptions is {limit}: {cut.message}"

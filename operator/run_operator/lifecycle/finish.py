@@ -30,6 +30,8 @@ def until(ctx: Context, ended: float | None = None) -> float | None:
     wait_seconds = UNCOMMITTED if ctx.observed.uncommitted else 0.0
     if ctx.run.metrics.open_writers:
         wait_seconds = max(wait_seconds, LAST_WORDS)
+    if not wait_seconds:  # `ended` may be in the future, by a node's clock
+        return None
     return ended + wait_seconds if ctx.now < ended + wait_seconds else None
 
 

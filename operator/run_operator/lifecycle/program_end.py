@@ -11,7 +11,7 @@ from run_operator.api import conditions
 from run_operator.api.conditions import State
 from run_operator.api.raw import parse
 from run_operator.children import JobView
-from run_operator.children.interruption import interruption
+from run_operator.children.interruption import did_its_work
 from run_operator.children.job_outcome import JobOutcome
 from run_operator.children.termination import last_ending
 from run_operator.lifecycle import finish
@@ -31,10 +31,11 @@ AGAIN: Final = 300.0
 
 def ended(ctx: Context, job: JobView, seen: JobOutcome) -> Plan:
     """The step after the program's end, when the Job does not lead to it."""
-    finished = ctx.now if seen.finished_at is None else seen.finished_at
+    finished = ctx.now if seen.finished_at is None else min(seen.finished_at, ctx.now)
+    is_ahead = seen.finished_at is not None and seen.finished_at > ctx.now  # the clock of the node
     if not seen.kept_by and not seen.overruled:
         return _await_verdict(ctx, finished, seen)
-    grace = 0.0 if seen.overruled or ctx.run.suspend else GRACE
+    grace = 0.0 if seen.overruled or ctx.run.suspend or is_ahead else GRACE
     if grace and seen.sidecars_only:  # the kubelet ends these itself, within the pod's own grace period
         grace += ctx.run.policy.termination_grace_period
     if ctx.now < finished + grace:
@@ -65,9 +66,7 @@ def without_job(ctx: Context) -> Plan | None:
         or draft.state in (State.CREATED, State.STOPPED)
     ):
         return None
-    program = newest.program
-    done = program is not None and program.state == "terminated" and program.exit_code == 0
-    if not done or newest.facts.reason or interruption(newest) or ctx.writers:
+    if not did_its_work(newest) or ctx.writers:
         return None
     found = last_ending([newest])
     began, at = (found.started_at, found.finished_at) if found else (None, None)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from run_operator.children.interruption import interruption
+from run_operator.children.interruption import did_its_work, interruption
 from tests.support.builders import NOW, pod
 
 ASKED: dict[str, Any] = {"due": NOW + 20, "grace": 30}
@@ -35,6 +35,10 @@ ASKED: dict[str, Any] = {"due": NOW + 20, "grace": 30}
         (pod("Failed", pod_reason="OutOfcpu"), "OutOfcpu"),
         (pod("Failed", pod_reason="UnexpectedAdmissionError"), "UnexpectedAdmissionError"),
         (pod("Failed", exit_code=137, reason="ContainerStatusUnknown", disrupted="DeletionByPodGC"), "DeletionByPodGC"),
+        (pod("Failed", exit_code=255, reason="Unknown"), "ContainerLost"),  # its node was switched off and came back
+        (pod("Failed", exit_code=137, reason="ContainerStatusUnknown"), "ContainerLost"),
+        (pod("Failed", exit_code=255, reason="Unknown", **ASKED), "PodDeleted"),
+        (pod("Failed", exit_code=3, disrupted="PreemptionByScheduler", disrupted_at=NOW - 9), "PreemptionByScheduler"),
     ],
 )  # fmt: skip
 def test_a_pod_that_was_asked_to_end_names_who_asked(one, by):
@@ -61,10 +65,41 @@ def test_a_pod_that_was_asked_to_end_names_who_asked(one, by):
             pod_message='emptyDir volume "x" exceeds the limit "1Gi"',
         ),
         pod("Failed", exit_code=137, pod_reason="DeadlineExceeded"),
+        pod("Failed", exit_code=255),
+        pod(
+            "Succeeded", exit_code=0, disrupted="PreemptionByScheduler", disrupted_at=NOW - 9
+        ),  # it was taken back
+        pod("Succeeded", exit_code=0, disrupted="EvictionByEvictionAPI", disrupted_at=NOW - 9),
     ],
 )
 def test_a_program_that_ended_by_itself_was_not_interrupted(one):
     assert interruption(one) is None
+
+
+EVICTED: dict[str, Any] = {
+    "pod_reason": "Evicted",
+    "disrupted": "TerminationByKubelet",
+    "beside": {"mesh": 137},
+}
+
+
+@pytest.mark.parametrize(
+    ("one", "done"),
+    [
+        pytest.param(pod("Succeeded", exit_code=0), True, id="by itself"),
+        pytest.param(pod("Failed", exit_code=0, beside={"mesh": 1}), True, id="a container beside it failed"),
+        pytest.param(pod("Failed", exit_code=0, disrupted_at=NOW + 1, **EVICTED), True, id="evicted afterwards"),
+        pytest.param(pod("Failed", exit_code=0, disrupted_at=NOW, **EVICTED), False, id="evicted in that second"),
+        pytest.param(pod("Failed", exit_code=0, due=NOW + 31), True, id="deleted afterwards"),
+        pytest.param(pod("Failed", exit_code=0, **ASKED), False, id="deleted before"),
+        pytest.param(pod("Failed", exit_code=0, pod_reason="Evicted", pod_message='exceeds the limit "1Gi"'), False,
+                     id="a limit of its own, and nothing says which came first"),
+        pytest.param(pod("Failed", exit_code=3), False, id="it failed"),
+        pytest.param(pod("Running"), False, id="it runs"),
+    ],
+)  # fmt: skip
+def test_whether_the_program_did_its_work(one, done):
+    assert did_its_work(one) is done
 
 
 @pytest.mark.parametrize(

@@ -38,8 +38,10 @@ from tests.support.examples import examples
         (job(failed_reason="BackoffLimitExceeded"), (pod("Failed", exit_code=128, reason="StartError"),), "FAILED",
          "StartError", "could not be started"),
         (job(failed_reason="BackoffLimitExceeded"),
-         (pod("Failed", exit_code=137, reason="ContainerStatusUnknown", said="could not be located"),), "FAILED",
-         "BackoffLimitExceeded", "the operator did not see whether container main started or how it ended (pod hello-x): could not be located"),
+         (pod("Failed", exit_code=137, reason="ContainerStatusUnknown", said="could not be located"),), "INTERRUPTED",
+         "Interrupted", "lost its program, because the node or its container runtime restarted"),
+        (job(failed_reason="PodFailurePolicy"), (pod("Failed", exit_code=3, pod_reason="Evicted", disrupted="TerminationByKubelet",
+         disrupted_at=NOW + 5),), "FAILED", "PodFailurePolicy", "main exited with code 3"),
         (job(failed_reason="DeadlineExceeded"), (pod(waiting="ImagePullBackOff"),), "FAILED", "DeadlineExceeded",
          "cannot be pulled"),
     ],
@@ -48,6 +50,38 @@ def test_reading(one, pods, progress, reason, said):
     seen = observe(one, pods)
     assert (seen.progress, seen.reason) == (progress, reason)
     assert said in seen.message
+
+
+@pytest.mark.parametrize(
+    ("one", "progress"),
+    [
+        pytest.param(pod("Succeeded", exit_code=0), "SUCCEEDED", id="nobody asked it"),
+        pytest.param(
+            pod("Failed", exit_code=0, due=NOW + 31, beside={"mesh": 143}), "SUCCEEDED", id="a sidecar kept its pod"
+        ),
+        pytest.param(pod("Failed", exit_code=0, due=NOW + 20), "FAILED", id="it answered SIGTERM"),
+        pytest.param(pod("Failed", exit_code=0, due=NOW + 30), "FAILED", id="in the same second"),
+        pytest.param(pod("Failed", exit_code=3), "FAILED", id="it failed in time"),
+    ],
+)  # fmt: skip
+def test_a_program_that_ended_well_before_its_deadline_did_its_work(one, progress):
+    """The Job controller looks at the deadline first, also where the pod has succeeded by then."""
+    assert observe(job(failed_reason="DeadlineExceeded"), (one,)).progress == progress
+
+
+@pytest.mark.parametrize(
+    ("one", "code"), [(job(complete=True), 0), (job(failed_reason="BackoffLimitExceeded"), 3)]
+)
+def test_a_program_ended_no_later_than_its_jobs_verdict_whatever_the_clock_of_its_node_says(one, code):
+    ahead = pod("Failed" if code else "Succeeded", exit_code=code, finished=NOW + 600)
+    assert observe(one, (ahead,)).finished_at == NOW
+
+
+def test_an_init_container_that_fails_is_no_beginning_of_the_program():
+    failed = pod("Failed", waiting="PodInitializing", beside={"certs": 1}, inits=("certs",))
+    seen = observe(job(failed_reason="BackoffLimitExceeded"), (failed,))
+    assert (seen.exit_code, seen.started_at) == (1, None)
+    assert "certs exited with code 1" in seen.message
 
 
 def test_of_long_last_words_the_end_is_reported():

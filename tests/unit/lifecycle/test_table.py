@@ -97,6 +97,17 @@ FATES: dict[str, tuple[Any, dict[str, Any]]] = {
     "its kubelet refuses it": (pod("Failed", pod_reason="NodeAffinity"), {}),
     "it was interrupted, and `maxInterruptions` is 0": (
         pod("Failed", exit_code=143, **ASKED), {"maxInterruptions": 0}),
+    "its program exited with 0, then its node evicted what was left of it": (
+        pod("Failed", exit_code=0, pod_reason="Evicted", disrupted="TerminationByKubelet", disrupted_at=NOW + 5, beside={"mesh": 137}), {}),
+    "it was to be preempted, that was taken back, and its program exited with 0": (
+        pod("Succeeded", exit_code=0, disrupted="PreemptionByScheduler", disrupted_at=NOW - 60), {}),
+    "its program exited with 0 before its deadline ended the rest of it": (
+        pod("Failed", exit_code=0, due=NOW + 35, beside={"mesh": 143}), {}),
+    "its deadline ended it, its program saved its work and exited with 0": (pod("Failed", exit_code=0, **ASKED), {}),
+    "its node was switched off, and came back without it": (pod("Failed", exit_code=255, reason="Unknown"), {}),
+    "the clock of its node is ahead, its program exited with 0": (pod("Succeeded", exit_code=0, finished=NOW + 600), {}),
+    "an init container that was injected failed": (
+        pod("Failed", waiting="PodInitializing", beside={"certs": 1}, inits=("certs",)), {}),
     "it used more than its own limit of disk": (
         pod("Failed", exit_code=0, pod_reason="Evicted", pod_message='exceeds the limit "1Gi"'), {}),
     "its program exited with 0, another container keeps it": (pod("Running", exit_code=0, beside=KEPT), {}),
@@ -129,6 +140,7 @@ FATES: dict[str, tuple[Any, dict[str, Any]]] = {
 JOBS = CHILDREN | {
     "disrupted": {"job": job(failed=1, failed_reason="PodFailurePolicy")},
     "going": {"job": job(deleting=True)},
+    "too late": {"job": job(failed_reason="DeadlineExceeded")},
     "out of time": {"job": job(target=True, target_reason="DeadlineExceeded", terminating=1)},
 }
 
