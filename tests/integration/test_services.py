@@ -116,3 +116,28 @@ def test_an_autoscaler_of_the_deployment_is_corrected_and_told_where_to_scale(op
     autoscaled(person, "apps/v1", "Deployment")
     (event,) = wait_for("the event", lambda: person.items("events", "--field-selector=reason=ReplicasReset"))
     assert "replicas" in event["message"]
+
+
+def test_a_deployment_that_somebody_edits_is_reported_and_the_next_attempt_has_the_document(operator, person):
+    serve(person, "echo")
+    person.becomes("echo", "RUNNING")
+    person.kubectl("set", "image", "deployment/echo", "main=docker.io/library/busybox:1.36")
+    (event,) = wait_for(
+        "the event", lambda: person.items("events", "--field-selector=reason=TemplateChanged")
+    )
+    assert "stop and resume the Run" in event["message"]
+    person.patch_run("echo", {"spec": {"suspend": True}})
+    person.becomes("echo", "STOPPED")
+    person.patch_run("echo", {"spec": {"suspend": False}})
+    person.becomes("echo", "RUNNING")
+    (container,) = person.get("deployment", "echo")["spec"]["template"]["spec"]["containers"]
+    assert container["image"] == ECHO
+
+
+def test_a_scaler_that_asks_for_no_pods_is_refused_and_the_service_goes_on(operator, person):
+    """A document without pods could not be resumed."""
+    serve(person, "echo", spec={"replicas": 1})
+    person.becomes("echo", "RUNNING")
+    refused = person.kubectl("scale", "run", "echo", "--replicas=0", check=False)
+    assert "to have no pods, set spec.suspend to true" in refused.stderr
+    assert person.get("run", "echo")["spec"]["spec"]["replicas"] == 1

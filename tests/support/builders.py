@@ -146,7 +146,7 @@ def service(name: str = "hello", **spec: Any) -> ServiceView:
 
 def replica(ready: bool | None = True, *, since: float = NOW, restarts: int = 0, **facts: Any) -> PodView:
     """A pod of that Deployment; ready None: a pod whose kubelet has said nothing yet. `facts`: name, attempt,
-    waiting, message, exit_code, last_exit, last_reason, last_message, started, deleting, unschedulable."""
+    waiting, message, exit_code, last_exit, last_reason, last_message, started, deleting, unschedulable, replica_set."""
     container: dict[str, Any] = {"name": "main", "image": "http-echo:1.0", "restartCount": restarts}
     if "exit_code" in facts:
         container["state"] = {"terminated": {"exitCode": facts["exit_code"], "reason": "Error"}}
@@ -168,7 +168,7 @@ def replica(ready: bool | None = True, *, since: float = NOW, restarts: int = 0,
         "namespace": "ml", "name": name, "uid": f"uid-{name}", "resourceVersion": "30",
         "creationTimestamp": stamp(since),
         "labels": {"run-operator.io/run-uid": UID, "run-operator.io/attempt": str(facts.get("attempt", 1))},
-        "ownerReferences": owned_by("ReplicaSet", "replica-set-1", "hello-5d8"),
+        "ownerReferences": owned_by("ReplicaSet", "replica-set-1", facts.get("replica_set", "hello-5d8")),
     }  # fmt: skip
     if facts.get("deleting"):
         metadata["deletionTimestamp"] = stamp(NOW)

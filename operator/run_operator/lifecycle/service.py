@@ -21,6 +21,7 @@ from run_operator.children.service_readiness import Readiness, read
 from run_operator.lifecycle import deadlines, finish, run_phase, start, stop
 from run_operator.lifecycle.context import Context, record_stop
 from run_operator.lifecycle.model import CreateService, Plan, RestartChild, ScaleChild
+from run_operator.lifecycle.orphans import REPLICA_SET
 from run_operator.workloads import service
 from run_operator.workloads.builder import builder
 from run_operator.workloads.deployment import digest, replicas
@@ -75,6 +76,7 @@ def _up(ctx: Context, deployment: DeploymentView) -> Plan:
     if missing is not None:
         return _address_lost(ctx, missing)
     scale = _scaled(ctx, deployment, wanted)
+    _report_other_template(ctx, deployment)
     steady = _steady(ctx)
     seen = read(deployment, ctx.observed.pods, ctx.now, steady)
     if ctx.draft.state == State.RUNNING:
@@ -119,6 +121,20 @@ def _scaled(ctx: Context, deployment: DeploymentView, wanted: int) -> tuple[Scal
             warning=True,
         )
     return (ScaleChild(deployment.name, deployment.uid, wanted),)
+
+
+def _report_other_template(ctx: Context, deployment: DeploymentView) -> None:
+    """Report that another client changed the pods. An attempt has one ReplicaSet, as the operator writes its template once."""
+    mine = (pod.controller for pod in ctx.observed.pods if pod.attempt == deployment.attempt)
+    if (
+        len({one.name for one in mine if one.kind == REPLICA_SET}) > 1
+    ):  # the name has the hash of the template
+        ctx.draft.event(
+            "TemplateChanged",
+            f"another client changed the pods of Deployment {deployment.name} (kubectl set image, kubectl rollout restart, a policy): "
+            "they may run something else than the document of the Run. The next attempt has the document's: stop and resume the Run",
+            warning=True,
+        )
 
 
 def _not_serving(ctx: Context, seen: Readiness, scale: tuple[ScaleChild, ...]) -> Plan:

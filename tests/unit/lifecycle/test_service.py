@@ -254,3 +254,25 @@ def test_a_python_service_without_named_ports_shows_its_address():
     made = step(one, seen(replica(), deployment=deployment(spec=one.spec), services=(address,)))
     assert made.status["state"] == "RUNNING"
     assert made.status["service"]["url"] == "hello.ml:8080"
+
+
+@pytest.mark.parametrize(
+    ("other", "reported"),
+    [
+        pytest.param({"replica_set": "hello-77c"}, True, id="kubectl set image"),
+        pytest.param({"replica_set": "hello-77c", "deleting": True}, True, id="the old one still ends"),
+        pytest.param({}, False, id="of the same template"),
+        pytest.param({"replica_set": "hello-77c", "attempt": 0}, False, id="of the attempt before"),
+    ],
+)
+def test_pods_of_another_template_than_the_documents_are_reported(other, reported):
+    pods = (replica(), replica(name="hello-b", **other))
+    made = step(serve(status=running()), seen(*pods), NOW + 60)
+    assert [one.reason for one in made.events] == (["TemplateChanged"] if reported else [])
+
+
+def test_the_clock_of_a_node_that_is_ahead_delays_no_state_of_a_service():
+    silent = step(serve(status=running()), seen(replica(False, since=NOW + 3600)), NOW + 60)
+    assert silent.status["state"] == "PENDING"
+    restarted = replica(restarts=1, since=NOW + 3600, started=NOW + 3600)
+    assert step(serve(status=silent.status), seen(restarted), NOW + 70).status["state"] == "RUNNING"
