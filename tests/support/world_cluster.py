@@ -190,6 +190,19 @@ class ClusterWorld:
                 self._disrupt(pod, "TerminationByKubelet")
                 self._phase(pod, "Failed", {"terminated": {"exitCode": 137, "finishedAt": stamp(self.now)}})
 
+    def reboot(self) -> None:
+        """The node is switched off and on: its programs are gone, and nobody saw how they ended."""
+        for uid, pod in self.pods.items():
+            if pod["status"]["phase"] == "Running" and not self._ended(pod) and uid not in self.dead:
+                ended = {"exitCode": 255, "reason": "Unknown", "finishedAt": stamp(self.now)}
+                self._phase(pod, "Failed", {"terminated": ended})
+
+    def preemption_taken_back(self) -> None:
+        """The scheduler marks a pod, and then needs its place no more."""
+        for pod in self.pods.values():
+            if pod["status"]["phase"] == "Running" and not self._ended(pod):
+                self._disrupt(pod, "PreemptionByScheduler")
+
     def drain(self) -> None:
         """A pod is evicted by the API: it is marked, and deleted."""
         for pod in self.pods.values():

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from run_operator.api.constants import LABEL_RUN_UID
 from run_operator.api.raw import mapping, mappings, text
+
+SKEW: Final = 5.0
+"""Seconds by which the clocks of a cluster differ in the usual way. A time that is further ahead was read from a wrong clock."""
 
 
 class ConditionView(NamedTuple):

@@ -8,6 +8,7 @@ from typing import Final
 
 from run_operator.api.raw import parse
 from run_operator.children import ContainerView, DeploymentView, PodView, pending_reason
+from run_operator.children.common import SKEW
 from run_operator.children.kubelet_events import FAILED_CREATE, Question, about_pod
 from run_operator.children.pending_reason import PendingReason
 from run_operator.children.termination import HINTS, SIGNALS, reason_of_runner
@@ -42,14 +43,14 @@ def read(deployment: DeploymentView, pods: Sequence[PodView], now: float, steady
         (pod for pod in pods if pod.live and not pod.facts.deleting and pod.attempt == deployment.attempt),
         key=lambda pod: (pod.created, pod.name),
     )
-    due = {pod.uid: _settles_at(pod, steady) for pod in mine if pod.ready}
+    due = {pod.uid: _settles_at(pod, now, steady) for pod in mine if pod.ready}
     missing = [pod for pod in mine if due.get(pod.uid, now + 1) > now]
     why, ask = _why(deployment, missing)
     return Readiness(
         ready=len(due),
         settled=sum(at <= now for at in due.values()),
         settles_at=min((at for at in due.values() if at > now), default=None),
-        changed_at=max(map(_changed_at, mine), default=_unavailable_since(deployment, now)),
+        changed_at=max((_changed_at(pod, now) for pod in mine), default=_unavailable_since(deployment, now)),
         stuck=why.reason == FAILED_CREATE or any(map(_held_back, missing)),
         reason=why.reason,
         message=why.message,
@@ -57,17 +58,22 @@ def read(deployment: DeploymentView, pods: Sequence[PodView], now: float, steady
     )
 
 
-def _settles_at(pod: PodView, steady: float) -> float:
+def _settles_at(pod: PodView, now: float, steady: float) -> float:
     """When its readiness counts: at once the first time, after `steady` seconds when it was restarted."""
     mains = [c for c in pod.facts.containers if not c.init]
     if not any(c.restarts for c in mains):
         return 0.0
-    return max(parse(c.started_at) or 0.0 for c in mains) + steady
+    return max(_past(parse(c.started_at), now) for c in mains) + steady
 
 
-def _changed_at(pod: PodView) -> float:
+def _changed_at(pod: PodView, now: float) -> float:
     condition = pod.condition("Ready")
-    return (parse(condition.time) if condition else None) or parse(pod.created) or 0.0
+    return _past((parse(condition.time) if condition else None) or parse(pod.created), now)
+
+
+def _past(moment: float | None, now: float) -> float:
+    """The moment, by the clock of a node; long ago where that clock is wrong, so that nothing waits for it to be over."""
+    return 0.0 if moment is None or moment > now + SKEW else moment
 
 
 def _unavailable_since(deployment: DeploymentView, now: float) -> float:

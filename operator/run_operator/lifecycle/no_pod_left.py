@@ -12,7 +12,7 @@ from typing import Final
 
 from run_operator.api.conditions import State
 from run_operator.children import JobView
-from run_operator.children.interruption import interruption
+from run_operator.children.interruption import did_its_work, interruption
 from run_operator.lifecycle.context import Context
 
 COUNTED: Final = 10.0
@@ -59,6 +59,11 @@ def _was_asked(ctx: Context, job: JobView) -> bool:
 
 
 def ended_uncounted(ctx: Context, job: JobView) -> bool:
-    """Whether a program of the Job, whose pods have all ended, ended by itself and the Job has not counted it yet."""
+    """Whether a program of the Job, whose pods have all ended, ended by itself and the Job has not counted it yet.
+
+    A good end is counted by the Job's verdict.
+    """
     mine = [pod for pod in ctx.witnesses if pod.attempt == job.attempt]
+    if any(map(did_its_work, mine)):
+        return not job.decided
     return sum(interruption(pod) is None for pod in mine) > job.facts.failed

@@ -11,6 +11,7 @@ from run_operator.api import conditions
 from run_operator.api.conditions import State
 from run_operator.api.raw import parse
 from run_operator.children import JobView
+from run_operator.children.common import SKEW
 from run_operator.children.interruption import did_its_work
 from run_operator.children.job_outcome import JobOutcome
 from run_operator.children.termination import last_ending
@@ -32,7 +33,7 @@ AGAIN: Final = 300.0
 def ended(ctx: Context, job: JobView, seen: JobOutcome) -> Plan:
     """The step after the program's end, when the Job does not lead to it."""
     finished = ctx.now if seen.finished_at is None else min(seen.finished_at, ctx.now)
-    is_ahead = seen.finished_at is not None and seen.finished_at > ctx.now  # the clock of the node
+    is_ahead = seen.finished_at is not None and seen.finished_at > ctx.now + SKEW
     if not seen.kept_by and not seen.overruled:
         return _await_verdict(ctx, finished, seen)
     grace = 0.0 if seen.overruled or ctx.run.suspend or is_ahead else GRACE

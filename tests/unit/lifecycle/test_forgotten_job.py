@@ -128,6 +128,8 @@ OWN_END = pod("Failed", exit_code=3)
         pytest.param(SILENT, (pod("Running"),), 600, id="a pod is there"),
         pytest.param(SILENT, (pod("Succeeded", exit_code=0),), 600, id="its program did its work"),
         pytest.param(SILENT, (OWN_END,), 600, id="its program failed by itself"),
+        pytest.param(job(suspend=True, noticed=False, failed=1), (pod("Succeeded", exit_code=0),), 600,
+                     id="its retry did its work, and the pod before is gone"),
         pytest.param(job(suspend=True, noticed=False, active=1), (), 600, id="it counts a pod"),
         pytest.param(job(suspend=True, noticed=False, managed_by="x.io/y"), (), 600, id="of another controller"),
         pytest.param(job(suspend=True, noticed=False, target=True), (), 600, id="its verdict is announced"),

@@ -45,6 +45,8 @@ def steps(world: World, dice: random.Random) -> dict[str, tuple[int, Callable[[]
         "program fails beside a sidecar": (1, lambda: world.sidecar(3)),
         "pod evicted": (1, world.evict),
         "node drained": (1, world.drain),
+        "node reboots": (1, world.reboot),
+        "preemption taken back": (1, world.preemption_taken_back),
         "node dies": (1, world.node_dies),
         "node returns": (1, world.node_returns),
         "pod refused": (1, world.refuse),
