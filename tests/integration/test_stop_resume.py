@@ -163,8 +163,11 @@ def test_a_queue_lets_the_run_in_and_takes_it_back_and_a_person_stops_it(operato
     job = person.get("job", "x")
     assert job["metadata"]["labels"]["kueue.x-k8s.io/queue-name"] == "team-a"
     assert pods(person, "x") == []
+    # By this time, and not by its creation, a Job without a pod counts as forgotten.
+    assert "startTime" not in wait_for("the controller", lambda: person.get("job", "x")["status"])
     _admit(person, True)
     assert person.becomes("x", "RUNNING")["attempt"] == 1
+    assert person.get("job", "x")["status"]["startTime"]
     _admit(person, False)
     status = person.becomes("x", "PENDING")
     assert status["suspendedBy"] == "Queue"

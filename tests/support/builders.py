@@ -182,7 +182,7 @@ def pod(phase: str = "Pending", **facts: Any) -> PodView:
     due: when it is expected to be gone, in seconds since the epoch, after `grace` seconds; said: its last words;
     disrupted: the reason of its DisruptionTarget, `disrupted_at` seconds since the epoch; beside: exit codes of other
     containers by name, None: it runs, a text: why it waits; sidecars: those of them that are native ones; inits: those that run before it; finished: when its program ended;
-    ready: what the cluster says of it; controller: what made it."""
+    ready: what the cluster says of it; controller: what made it; began: when its kubelet took it, by the clock of the node."""
     name, attempt = facts.get("name", "hello-x"), facts.get("attempt", 1)
     container: dict[str, Any] = {"name": "main", "image": "busybox:1.36", "restartCount": 0}
     if "exit_code" in facts:
@@ -219,6 +219,7 @@ def pod(phase: str = "Pending", **facts: Any) -> PodView:
         container["ready"] = True
     status = {"phase": phase, "conditions": conditions, "reason": facts.get("pod_reason", "")}
     status["message"] = facts.get("pod_message", "")
+    status["startTime"] = _time(facts.get("began"))
     others = [_beside(name, code) for name, code in facts.get("beside", {}).items()]
     native = facts.get("sidecars", ())
     inits = (*native, *facts.get("inits", ()))
@@ -240,6 +241,10 @@ def pod(phase: str = "Pending", **facts: Any) -> PodView:
         metadata["ownerReferences"] = owned_by(*controller)
     spec = {"nodeName": "node-1", "initContainers": [{"name": n, "restartPolicy": "Always"} for n in native]}
     return PodView.from_object({"metadata": metadata, "spec": spec, "status": status})
+
+
+def _time(moment: float | None) -> str:
+    return "" if moment is None else stamp(moment)
 
 
 def _beside(name: str, code: int | str | None) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from run_operator.children import ConditionView, PodView
 DISRUPTION: Final = "DisruptionTarget"
 POD_DELETED: Final = "PodDeleted"
 CONTAINER_LOST: Final = "ContainerLost"
+BY_KUBELET: Final = "TerminationByKubelet"
 ANNOUNCED: Final = frozenset({"EvictionByEvictionAPI", "PreemptionByScheduler", "DeletionByTaintManager"})
 """Disruptions that are a mark first and then a deletion. A mark that no deletion follows ends no program."""
 OWN_LIMITS: Final = ("exceeded its local", "exceeds the total limit", "exceeds the limit")
@@ -28,7 +29,7 @@ WORDS: Final = {
     "DeletionByPodGC": "was deleted because its node no longer exists",
     "PreemptionByScheduler": "was preempted by a pod of higher priority",
     "PreemptionByKubelet": "was preempted by a pod of higher priority",
-    "TerminationByKubelet": "was terminated by its node",
+    BY_KUBELET: "was terminated by its node",
     "Evicted": "was evicted by its node",
     "Terminated": "was terminated because its node shuts down",
     "NodeShutdown": "was refused because its node shuts down",
@@ -114,9 +115,18 @@ def _before(finished: float, pod: PodView, disrupted: ConditionView | None) -> b
 
     Within one second the program counts as asked: a program that saves little is that quick.
     """
+    corrected = finished + _clock_behind(pod)
     marked = parse(disrupted.time) if disrupted else None
-    moments = [at for at in (pod.facts.asked, marked) if at is not None]
-    return bool(moments) and finished < min(moments)
+    by_its_node = disrupted is not None and disrupted.reason == BY_KUBELET
+    moments = ((corrected, pod.facts.asked), (finished if by_its_node else corrected, marked))
+    known = [(ended, at) for ended, at in moments if at is not None]
+    return bool(known) and all(ended < at for ended, at in known)
+
+
+def _clock_behind(pod: PodView) -> float:
+    """Seconds by which the clock of its node is surely behind: no kubelet starts a pod before the API server has it."""
+    created, started = parse(pod.created), parse(pod.start_time)
+    return 0.0 if created is None or started is None else max(0.0, created - started)
 
 
 def _message(pod: PodView, by: str, disrupted: ConditionView | None, code: int | None) -> str:

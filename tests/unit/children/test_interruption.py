@@ -76,6 +76,24 @@ def test_a_program_that_ended_by_itself_was_not_interrupted(one):
     assert interruption(one) is None
 
 
+@pytest.mark.parametrize(
+    ("one", "interrupted"),
+    [
+        pytest.param(pod("Succeeded", exit_code=0, due=NOW + 35, began=NOW - 60), True, id="its clock is a minute behind"),
+        pytest.param(pod("Succeeded", exit_code=0, due=NOW + 95, began=NOW - 60), False, id="it ended before all the same"),
+        pytest.param(pod("Succeeded", exit_code=0, due=NOW + 35, began=NOW + 1), False, id="its clock is right"),
+        pytest.param(
+            pod("Failed", exit_code=0, disrupted="TerminationByKubelet", disrupted_at=NOW + 5, began=NOW - 60),
+            False,
+            id="its node marked it, by the same clock",
+        ),
+    ],
+)  # fmt: skip
+def test_a_clock_of_a_node_that_is_behind_makes_no_end_earlier(one, interrupted):
+    """The pod was made at NOW, and its program ended at NOW by the clock of the node."""
+    assert bool(interruption(one)) is interrupted
+
+
 EVICTED: dict[str, Any] = {
     "pod_reason": "Evicted",
     "disrupted": "TerminationByKubelet",
