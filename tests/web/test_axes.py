@@ -25,7 +25,7 @@ def test_a_range_by_keys_fades_runs_everywhere_and_is_in_the_address(browser, wo
     browser.open("about:blank")
     go(browser, address, "#" + place.partition("#")[2])
     browser.wait_for("2 of 4 Runs are within the ranges.", HINT)
-    browser.click("Compare these alone")
+    browser.click("Compare only these")
     browser.wait_for("2 Runs compared")
     browser.run("history.back()")
     browser.wait_for("4 Runs compared")

@@ -141,7 +141,7 @@ def test_axe_has_no_complaint(browser, world, address):
         )
     world.mode = "gateway"
     browser.open(address)
-    browser.wait_for("A token of Kubernetes")
+    browser.wait_for("A Kubernetes token")
     found["sign in"] = complaints(browser)
     assert {place: one for place, one in found.items() if one} == {}
 

@@ -80,6 +80,6 @@ test("a chart by time says whose times are estimated", () => {
   const series = answer([1, 2, 3, 4], 1);
   assert.ok(/^Times are estimated/.test(timesOf([series])));
   assert.ok(/^Times are estimated/.test(timesOf([{ ...series, estimated: 4 }, { ...series, estimated: 0 }])));
-  assert.ok(/came in.$/.test(timesOf([{ ...series, estimated: 0 }])));
+  assert.ok(/arrived.$/.test(timesOf([{ ...series, estimated: 0 }])));
   assert.ok(/first 2 values/.test(timesOf([{ ...series, estimated: 2 }, { ...series, estimated: 0 }])));
 });

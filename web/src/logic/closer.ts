@@ -73,10 +73,10 @@ function ordinal(count: number): string {
 /** Where the times of the values come from. */
 export function timesOf(all: readonly Series[]): string {
   const estimated = all.filter((one) => one.estimated !== 0);
-  if (estimated.length === 0) return "Times are those at which values came in.";
+  if (estimated.length === 0) return "Times show when values arrived.";
   const first = Math.max(...estimated.map((one) => one.estimated ?? Infinity));
   if (estimated.some((one) => (one.estimated ?? Infinity) >= (one.count ?? 0))) {
-    return "Times are estimated: the Run does not say when values came in.";
+    return "Times are estimated: the Run does not say when values arrived.";
   }
-  return `Times are those at which values came in; those of the first ${first} values are estimated.`;
+  return `Times show when values arrived; those of the first ${first} values are estimated.`;
 }

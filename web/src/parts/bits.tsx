@@ -3,6 +3,7 @@ import { useLayoutEffect, useRef } from "preact/hooks";
 import { stateWord } from "../logic/format";
 import { part } from "../logic/scale";
 import type { Row } from "../server/types";
+import type { Page } from "./page";
 
 /** Small things that several views show. */
 
@@ -12,6 +13,20 @@ const LOOKS: Record<string, string> = { failed: "error", interrupted: "stopping"
 export function StateMark({ state }: { state: string }): JSX.Element {
   const word = stateWord(state);
   return <span class={`state state-${LOOKS[word] ?? word}`}>{word}</span>;
+}
+
+/** The beginning of a heading: the way back to the list as the person left it. */
+export function BackToList({ page }: { page: Page }): JSX.Element {
+  return (
+    <>
+      <a class="back" href={page.list.value}>
+        Runs
+      </a>
+      <span aria-hidden="true" class="muted">
+        /
+      </span>
+    </>
+  );
 }
 
 export function Spark({ row }: { row: Row }): JSX.Element | null {

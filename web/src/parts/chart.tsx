@@ -255,7 +255,7 @@ function nearby(values: readonly (number | null | undefined)[], at: number): num
 const PEAKS = {
   band: "Thinned: the band keeps every peak.",
   line: "Thinned: the lines keep every peak.",
-  hidden: "Thinned: single peaks are not seen in such lines.",
+  hidden: "Thinned: single peaks may be missing in these lines.",
 };
 
 function notesOf(lines: readonly Line[], data: ChartData, options: ChartOptions, zoomed: boolean): string[] {
@@ -268,7 +268,7 @@ function notesOf(lines: readonly Line[], data: ChartData, options: ChartOptions,
   const first = data.special[0];
   if (first) notes.push(`${data.special.length} × not a number, the first ${first.value} at ${xText(first.x, options)}.`);
   if (isTime(options.axis)) notes.push(timesOf(lines.map((line) => line.series)));
-  if (options.clip) notes.push("Far values are outside of the picture.");
+  if (options.clip) notes.push("Outliers are outside the chart.");
   return notes;
 }
 
@@ -278,7 +278,7 @@ export function axisName(axis: string): string {
 }
 
 function emptyReason(options: ChartOptions): string {
-  if (isTime(options.axis)) return "It is not known yet when its values were logged.";
+  if (isTime(options.axis)) return "The times of its values are not known yet.";
   return options.logX || options.logY ? "There is no value above 0 for a logarithmic axis." : "There is no value yet.";
 }
 

@@ -52,3 +52,16 @@ export function ChartSettings({ page, options, metrics }: SettingsProps): JSX.El
     </div>
   );
 }
+
+/** The field that chooses metrics by a part of their name. */
+export function MetricFilter({ page, query }: { page: Page; query: URLSearchParams }): JSX.Element {
+  return (
+    <input
+      type="search"
+      aria-label="Filter metrics by name"
+      placeholder="Filter metrics"
+      value={query.get("metric") ?? ""}
+      onInput={(event) => refine(page, { metric: event.currentTarget.value })}
+    />
+  );
+}

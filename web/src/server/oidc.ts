@@ -55,7 +55,7 @@ export async function tokenOfCode(oidc: Oidc): Promise<string> {
       code_verifier: kept.verifier,
     }),
   });
-  if (!response.ok) throw new Error(`The provider gave no token: it answered with status ${response.status}.`);
+  if (!response.ok) throw new Error(`The provider sent no token: it answered with status ${response.status}.`);
   const answer = (await response.json()) as { id_token?: unknown };
   if (typeof answer.id_token !== "string") throw new Error("The provider's answer has no id_token.");
   return answer.id_token;

@@ -29,7 +29,7 @@ export function App({ page, onToken, onSignOut }: { page: Page; onToken: (token:
   return (
     <>
       <a class="skip" href="#main" onClick={toMain}>
-        To the content
+        Skip to the content
       </a>
       <TopBar page={page} onHelp={() => setHelp(true)} onSignOut={onSignOut} />
       <Lost page={page} />

@@ -4,8 +4,8 @@ import { isTime, shades } from "../logic/axes";
 import { type ChartOptions, colourOf } from "../logic/chart_data";
 import { Boundary } from "../parts/boundary";
 import { Chart } from "../parts/chart";
-import { ChartSettings, optionsOf } from "../parts/chart_settings";
-import { type Page, refine } from "../parts/page";
+import { ChartSettings, MetricFilter, optionsOf } from "../parts/chart_settings";
+import type { Page } from "../parts/page";
 import { useSeen } from "../parts/seen";
 import { useSize, useStore } from "../parts/store";
 import type { RunSource } from "../server/run_source";
@@ -22,13 +22,7 @@ export function ChartsTab({ page, source, detail, query }: { page: Page; source:
   return (
     <section aria-label="Metrics">
       <div class="settings sticky">
-        <input
-          type="search"
-          aria-label="Filter metrics by name"
-          placeholder="Filter metrics"
-          value={query.get("metric") ?? ""}
-          onInput={(event) => refine(page, { metric: event.currentTarget.value })}
-        />
+        <MetricFilter page={page} query={query} />
         <ChartSettings page={page} options={options} metrics={names} />
       </div>
       {names.length === 0 && <p class="empty">The program has logged no metric. In it, runmetrics.log_metric("loss", 0.5) does.</p>}

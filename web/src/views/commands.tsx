@@ -11,7 +11,7 @@ export function CommandsDialog({ page, commands, onClose }: { page: Page; comman
   const take = async (text: string): Promise<void> => {
     const done = await copy(text);
     page.notice.set(
-      done ? { text: "Copied.", bad: false } : { text: "The browser gives no clipboard here: select the text and copy it.", bad: true },
+      done ? { text: "Copied.", bad: false } : { text: "The browser does not allow copying here: select the text and copy it.", bad: true },
     );
   };
   return (

@@ -3,6 +3,7 @@ import { useEffect, useMemo } from "preact/hooks";
 import { csv } from "../logic/csv";
 import { axesOf, looksText, parseLooks, within } from "../logic/dimensions";
 import { listAddress } from "../logic/route";
+import { BackToList } from "../parts/bits";
 import { optionsOf } from "../parts/chart_settings";
 import { download } from "../parts/files";
 import { type Page, refine } from "../parts/page";
@@ -69,12 +70,7 @@ function Compared({ page, source, comparison, query }: ComparedProps): JSX.Eleme
     <>
       <header class="run-head">
         <div class="run-title">
-          <a class="back" href={page.list.value}>
-            Runs
-          </a>
-          <span aria-hidden="true" class="muted">
-            /
-          </span>
+          <BackToList page={page} />
           <h1>{comparison.runs.length} Runs compared</h1>
           <div class="buttons">
             <button type="button" class="button" onClick={() => download("comparison.csv", csv(tableOf(comparison)), "text/csv")}>

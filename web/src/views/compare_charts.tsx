@@ -5,7 +5,7 @@ import type { ChartOptions, Line } from "../logic/chart_data";
 import { type Looks, dashOf, looksOf } from "../logic/looks";
 import { Choice } from "../parts/bits";
 import { Chart } from "../parts/chart";
-import { ChartSettings } from "../parts/chart_settings";
+import { ChartSettings, MetricFilter } from "../parts/chart_settings";
 import { type Page, refine } from "../parts/page";
 import type { CompareSource } from "../server/compare_source";
 import type { Curve } from "../server/metrics_source";
@@ -35,13 +35,7 @@ export function Curves({ page, source, comparison, query, options, looks, metric
   return (
     <section aria-label="Curves">
       <div class="settings sticky">
-        <input
-          type="search"
-          aria-label="Filter metrics by name"
-          placeholder="Filter metrics"
-          value={query.get("metric") ?? ""}
-          onInput={(event) => refine(page, { metric: event.currentTarget.value })}
-        />
+        <MetricFilter page={page} query={query} />
         <ChartSettings page={page} options={options} metrics={Object.keys(comparison.metrics).sort()} />
         {by("Colour", "colour", "each Run")}
         {by("Stroke", "dash", "alike")}

@@ -6,7 +6,7 @@ import type { Detail } from "../server/types";
 /** The document as it was written, and what was made of it. */
 export function DocumentTab({ page, detail, query }: { page: Page; detail: Detail; query: URLSearchParams }): JSX.Element {
   const which = query.get("as") === "resolved" ? "resolved" : "document";
-  const text = which === "document" ? detail.document : (detail.resolved ?? "Nothing was resolved yet: the Run has not started.");
+  const text = which === "document" ? detail.document : (detail.resolved ?? "Nothing is resolved yet: the Run has not started.");
   return (
     <section aria-label="Document">
       <div class="settings">

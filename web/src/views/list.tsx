@@ -46,7 +46,7 @@ export function ListView({ page, source, query }: { page: Page; source: RunsSour
   const compare = (): void => {
     const runs = all.filter((row) => chosen.has(row.uid)).map((row) => `${row.namespace}/${row.name}`);
     if (runs.length > MOST_COMPARED) {
-      page.notice.set({ text: `${runs.length} Runs are chosen, and ${MOST_COMPARED} can be compared: these are the first of them.`, bad: true });
+      page.notice.set({ text: `${runs.length} Runs are selected. Only the first ${MOST_COMPARED} are compared.`, bad: true });
     }
     if (runs.length > 0) location.hash = compareAddress(runs.slice(0, MOST_COMPARED));
   };
@@ -91,7 +91,7 @@ function countText(shown: number, all: number, synced: boolean): string {
 
 function emptyText(all: number, synced: boolean): string {
   if (!synced) return "Loading …";
-  return all === 0 ? "There are no Runs here yet. kubectl apply, the SDK or runctl apply starts one." : "No Run fits the filter.";
+  return all === 0 ? "There are no Runs here yet. kubectl apply, the SDK or runctl apply starts one." : "No Run matches the filter.";
 }
 
 function toggled<T>(set: ReadonlySet<T>, one: T): Set<T> {
@@ -122,7 +122,7 @@ function Filters({ page, rows, query }: { page: Page; rows: readonly Row[]; quer
         id="filter"
         aria-label="Filter by text"
         placeholder="Words, -without, loss<0.3"
-        title="Words that a Run holds; -word leaves out; state:error,stopped for one field; loss<0.3, attempt>1, duration>2h, age<1d compare"
+        title="Words to find in a Run; -word excludes Runs; state:error,stopped searches one field; loss<0.3, attempt>1, duration>2h, age<1d compare"
         value={query.get("q") ?? ""}
         onInput={(event) => refine(page, { q: event.currentTarget.value })}
       />

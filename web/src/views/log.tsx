@@ -68,7 +68,7 @@ export function LogTab({ page, detail, query }: { page: Page; detail: Detail; qu
             {hits.length} line{hits.length === 1 ? "" : "s"}
           </span>
         )}
-        <Check label="only these" on={only} onChange={(on) => refine(page, { only: on ? "1" : null })} />
+        <Check label="only matches" on={only} onChange={(on) => refine(page, { only: on ? "1" : null })} />
         <Check label="follow" on={follow} onChange={setFollow} />
         <button type="button" class="button" onClick={() => void save()}>
           Download

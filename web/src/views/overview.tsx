@@ -100,7 +100,7 @@ const SHOWN_EVENTS = 50;
 function Events({ events }: { events: readonly RunEvent[] }): JSX.Element {
   const now = useNow(5000);
   const scroller = useScroller();
-  if (events.length === 0) return <p class="hint">There are none: Kubernetes keeps Events for an hour.</p>;
+  if (events.length === 0) return <p class="hint">No Events. Kubernetes keeps them for an hour.</p>;
   const newest = [...events].sort((a, b) => ((a.time ?? "") < (b.time ?? "") ? 1 : -1)).slice(0, SHOWN_EVENTS);
   return (
     <ol class="events" ref={scroller}>
@@ -122,7 +122,7 @@ function Events({ events }: { events: readonly RunEvent[] }): JSX.Element {
 function Conditions({ conditions }: { conditions: readonly Condition[] }): JSX.Element {
   const now = useNow(5000);
   const scroller = useScroller();
-  if (conditions.length === 0) return <p class="hint">There are none yet.</p>;
+  if (conditions.length === 0) return <p class="hint">No conditions yet.</p>;
   return (
     <ol class="events conditions" ref={scroller}>
       {conditions.map((one) => (

@@ -91,11 +91,11 @@ function Said({ comparison, inside, over }: { comparison: Comparison; inside: re
   const row = comparison.runs[over];
   if (row) return <p class="hint">{row.title}</p>;
   const chosen = comparison.runs.filter((_, at) => inside[at]);
-  if (chosen.length === comparison.runs.length) return <p class="hint">Point at a line to see its Run; draw along an axis to choose a range.</p>;
+  if (chosen.length === comparison.runs.length) return <p class="hint">Point at a line to see its Run. Drag along an axis to select a range.</p>;
   return (
     <p class="hint" role="status">
       {chosen.length} of {comparison.runs.length} Runs are within the ranges.{" "}
-      {chosen.length > 0 && <a href={compareAddress(chosen.map((one) => `${one.namespace}/${one.name}`))}>Compare these alone</a>}
+      {chosen.length > 0 && <a href={compareAddress(chosen.map((one) => `${one.namespace}/${one.name}`))}>Compare only these</a>}
     </p>
   );
 }

@@ -3,7 +3,7 @@ import { useEffect, useMemo, useState } from "preact/hooks";
 import { age, functionName, moment, span } from "../logic/format";
 import { duration } from "../logic/order";
 import { listAddress } from "../logic/route";
-import { Action, Facts, SafeLink, StateMark } from "../parts/bits";
+import { Action, BackToList, Facts, SafeLink, StateMark } from "../parts/bits";
 import { useKeys } from "../parts/keys";
 import { type Page, refine } from "../parts/page";
 import { useScroller } from "../parts/scroller";
@@ -41,7 +41,7 @@ export function RunView({ page, namespace, name, query }: { page: Page; namespac
       )}
       {gone && (
         <p class="problem" role="status">
-          {detail ? "This Run has been deleted. What you see is as it was." : "There is no such Run, or it has been deleted."}
+          {detail ? "This Run has been deleted. The page shows its last state." : "There is no such Run, or it has been deleted."}
         </p>
       )}
       {detail === null && problem === null && !gone && <p class="empty">Loading …</p>}
@@ -105,12 +105,7 @@ function Head({ page, source, detail, gone }: HeadProps): JSX.Element {
   return (
     <header class="run-head">
       <div class="run-title">
-        <a class="back" href={page.list.value}>
-          Runs
-        </a>
-        <span aria-hidden="true" class="muted">
-          /
-        </span>
+        <BackToList page={page} />
         <h1 class="clamp" title={row.title}>
           {row.title}
         </h1>
@@ -160,7 +155,7 @@ function Buttons({ page, source, detail, gone }: HeadProps): JSX.Element {
   const act = async (verb: "stop" | "resume"): Promise<void> => {
     try {
       await page.client[verb](row.namespace, row.name);
-      page.notice.set({ text: verb === "stop" ? `${row.title} is asked to stop.` : `${row.title} is asked to go on.`, bad: false });
+      page.notice.set({ text: verb === "stop" ? `${row.title} was asked to stop.` : `${row.title} was asked to resume.`, bad: false });
     } catch (error) {
       if (error instanceof Refused && error.problem.missing) source.lose(verb, error.problem.missing);
       page.notice.set({ text: sentence(error), bad: true });

@@ -42,7 +42,7 @@ export function SignIn({ page, onToken }: { page: Page; onToken: (token: string)
       )}
       {!local && (
         <form onSubmit={(event) => void enter(event)}>
-          <label for="token">A token of Kubernetes</label>
+          <label for="token">A Kubernetes token</label>
           <input
             id="token"
             type="password"

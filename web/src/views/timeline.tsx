@@ -16,7 +16,7 @@ export function Timeline({ attempts }: { attempts: readonly Attempt[] }): JSX.El
   return (
     <section class="card timeline">
       <h2>Attempts</h2>
-      {attempts.length === 0 && <p class="hint">There is none yet.</p>}
+      {attempts.length === 0 && <p class="hint">No attempt yet.</p>}
       <ol>
         {[...picture.lanes].reverse().map(({ attempt, segments }) => (
           <li key={attempt.number}>
