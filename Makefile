@@ -54,7 +54,7 @@ test-unit stories test-pod test-integration: export PYTHONDONTWRITEBYTECODE :=
 test-unit: $(STAMP) ## Pure rooms and the command line: seconds, no cluster
 	@$(BIN)/python -m pytest tests/unit -q $(WORKERS)
 
-stories: $(STAMP) ## All examples and stories of the random tests; `make test-unit` plays a fifth
+stories: $(STAMP) ## All examples and stories of the random tests; `make test-unit` plays a tenth
 	@ALL_STORIES=1 $(BIN)/python -m pytest tests/unit -q -m "hypothesis or stories" $(WORKERS)
 
 test-pod: $(STAMP) ## What runs inside pods, in real processes: a minute, no cluster

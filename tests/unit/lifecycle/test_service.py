@@ -10,6 +10,7 @@ from run_operator.api.raw import precise_stamp
 from run_operator.children.kubelet_events import Said
 from run_operator.lifecycle.model import CreateService, CreateWorkload, Observed, Refusal, ScaleChild
 from tests.support.builders import NOW, UID, deployment, replica, run, serve, service
+from tests.support.examples import some
 from tests.support.planning import condition, kinds, running, seen, status_of, step
 
 
@@ -176,7 +177,8 @@ def test_a_service_that_still_answers_with_fewer_replicas_runs_and_says_so_when_
     )
 
 
-@pytest.mark.parametrize("period", [3, 12, 25, 60])
+@pytest.mark.stories
+@pytest.mark.parametrize("period", some([3, 12, 25, 60], 3))
 def test_flapping_readiness_costs_few_writes(period):
     """Ready and unready in turn for an hour; looked at every three seconds."""
     status, writes = running(), 0

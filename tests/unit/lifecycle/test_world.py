@@ -11,11 +11,11 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.support.examples import ALL, examples
+from tests.support.examples import ALL
 from tests.support.world import World
 from tests.support.world_cluster import BrokenRuleError
 
-STORIES = examples(800)
+STORIES = 800 if ALL else 160
 STEPS = 60
 NAMED = 0.3
 """How many Runs name a Function."""
