@@ -44,7 +44,7 @@ class BindAddressType(click.ParamType[BindAddress]):
 
 
 def setting(default: Any, help_text: str, *, flag: str = "", **option: Any) -> Any:
-    """A field of such a dataclass. `help_text` is its help, `flag` where it is not `--field-name`, `option` what click takes."""
+    """A field of a dataclass of settings. `flag` replaces the default name `--field-name`; `option` goes to click."""
     return field(default=default, metadata={"flag": flag, "help": help_text, **option})
 
 

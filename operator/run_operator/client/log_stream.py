@@ -63,7 +63,7 @@ class _Hand:
 def follow(
     cluster: Cluster, raw: JSON, attempt: int | None = None, changed: Changed = ignored
 ) -> Iterator[LogLine]:
-    """The lines of this attempt of the Run, or of all: those there are, if it is over, else also those that come.
+    """The lines of one attempt, or of all attempts. If the Run is not over, it goes on with new lines as they come.
 
     `changed` is called between the lines, by the reading thread. Raises what `wait` raises.
     """

@@ -47,7 +47,7 @@ def all_checked(metrics: object) -> dict[str, Metric]:
 
 
 def check_flags(step: object, **flags: object) -> None:
-    """A number where a flag should be is a step: other libraries have it in that place. Raises ValueError."""
+    """Raises ValueError for a number in place of a flag: other libraries take a step there."""
     if step is not None:
         raise ValueError(NO_STEP)
     for name, flag in flags.items():

@@ -1,4 +1,4 @@
-"""Whether a Run has come where it was sent, as the cluster tells of it: pure questions about the raw object."""
+"""Questions about a raw Run object: has it reached the requested state, is it over, has it failed? No I/O."""
 
 from __future__ import annotations
 

@@ -78,7 +78,7 @@ def fresh_name(stem: str) -> str:
 
 
 def with_variables(envs: Any, changes: Mapping[str, str]) -> list[Any]:
-    """The list `envs` with these variables: in their place where they are there, else at the end."""
+    """The list `envs` with these variables: an existing one is replaced in its place, a new one is added at the end."""
     rest = dict(changes)
     found: list[Any] = []
     for entry in envs if isinstance(envs, list) else ():

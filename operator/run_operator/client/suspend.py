@@ -20,7 +20,7 @@ def stop(cluster: Cluster, name: str) -> dict[str, Any]:
 
 
 def resume(cluster: Cluster, name: str) -> dict[str, Any]:
-    """Clear `spec.suspend`. A Run that is finished cannot be resumed: EntityError. It runs: nothing is sent."""
+    """Clear `spec.suspend`. Raises EntityError for a finished Run. Sends nothing if the Run is not suspended."""
     return _suspend(cluster, name, False)
 
 

@@ -24,7 +24,7 @@ WORKLOAD_PRIORITY_CLASSES: Final = Resource(
 
 
 class CustomObjects:
-    """`api` has the operator's rights. The rights to such kinds are granted together with the ClusterRuntime."""
+    """Reads and writes objects of other operators. `api` has the operator's rights, which an administrator extends to such kinds."""
 
     def __init__(self, api: Api) -> None:
         self._api = api

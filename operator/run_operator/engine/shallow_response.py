@@ -21,7 +21,7 @@ class ShallowResponse(aiohttp.ClientResponse):
     """JSON, whole or line by line, without what is nested too deeply."""
 
     async def start(self, connection: Any) -> ShallowResponse:
-        """Its content is read line by line where it is read piece by piece."""
+        """Read the head of the answer. A reader of pieces of its content gets whole lines."""
         await super().start(connection)
         self.content = _Lines(self.content)  # type: ignore[assignment]  # it does what kopf asks of it
         return self

@@ -36,7 +36,7 @@ ADVICE: Final = "set DHCORE_ACCESS_TOKEN to a token of this cluster (kubectl cre
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """`digest` names the token without giving it away; `address` is where the connection comes from.
+    """The sender of a request. `digest` identifies the token without revealing it; `address` is the other end of the connection.
 
     `owner` stays the same when the SDK renews its token. The token itself names it: it is reliable only after
     the API server has taken the token.

@@ -1,8 +1,8 @@
 """Artifacts, data items, models and container images: documents whose content is in a file store or a registry.
 
-The SDK creates the document, uploads the content itself, and saves the whole document after each step. So the status is
-the client's here, unlike that of a Run. Two things have calls of their own and are kept beside the document, where
-a save of an older copy does not touch them: the list of many files, and the metrics of a model.
+The SDK creates the document, uploads the content itself, and saves the whole document after each step. So the client
+owns the status, unlike that of a Run. Long lists of files and the metrics of a model have their own calls. They are kept beside
+the document, where a save of an older copy does not change them.
 """
 
 from __future__ import annotations

@@ -26,9 +26,9 @@ CONTENT_KINDS: Final = frozenset(one.kind for one in CONTENT_ENTITIES)
 def entity(raw: JSON, project: str, *, whole: bool = False) -> dict[str, Any]:
     """The document of an object, as the SDK reads it.
 
-    The namespace is the project: the document may name another one (it was exported there), and the SDK, which finds
-    its way by that name, would not find back. `whole`: with metrics, so that they are in an export, once the program
-    is still. Before, the SDK would ask for them no more, and show what it has.
+    Its project is the namespace, even if the document names another project, from which it was exported: the SDK makes its next
+    request from that name. `whole`: with metrics, so that an export has them. Only for a Run whose program has ended: the
+    SDK does not ask again for metrics that it has.
     """
     found = of_object(raw)
     if raw.get("kind") == RUNS.kind:

@@ -1,7 +1,7 @@
-"""Projects: a project is a namespace, and its document an annotation of it.
+"""Projects. A project is a namespace, and an annotation of the namespace holds the project's document.
 
 A namespace that an administrator maps (`--project`) comes first, then one of the project's name, then one with the label
-run-operator.io/project; see `project_namespaces`. All of it with the caller's own rights.
+run-operator.io/project; see `project_namespaces`. Every request has the caller's own rights.
 """
 
 from __future__ import annotations

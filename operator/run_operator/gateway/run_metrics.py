@@ -1,4 +1,4 @@
-"""Metrics by the SDK's calls: read all, read one, and a PUT, which may be an append. It writes MetricBatches, as the client does."""
+"""The SDK's calls for metrics: read all, read one, and PUT, which may be an append. A PUT creates a MetricBatch, as the client does."""
 
 from __future__ import annotations
 

@@ -70,10 +70,10 @@ class TokenReviewer:
         self._gate = asyncio.Semaphore(limits.reviews)
 
     async def caller(self, token: str, audience: str, source: str) -> Caller:
-        """The pod of this token, if it was made for this audience. Raises DeniedError: 401, 403 or 503.
+        """The pod that owns this token, if the token was made for this audience. Raises DeniedError: 401, 403 or 503.
 
-        `source`: the address it came from. Reviews have a budget for each namespace whose tokens ask for them, and for
-        each address where it is not known which tokens the cluster signed.
+        `source` is the address of the sender. Token reviews have a budget for each namespace. While the cluster's keys are
+        not known, each address has a budget instead.
         """
         self._glance(token, audience)
         name = hashlib.sha256(f"{audience}\n{token}".encode()).digest()

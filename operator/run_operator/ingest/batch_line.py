@@ -1,7 +1,7 @@
-"""MetricBatches that wait for a worker, within bounds: people make as many as the cluster takes, memory holds some.
+"""The MetricBatches that wait for a worker: a bounded number of each namespace, and of all namespaces.
 
-A bounded number of each namespace is known, and a bounded number of all. Further ones stay in the cluster: their namespace `lacks`
-it, and is looked through again when there is room. A batch that is known already changes nothing, however often it is edited.
+Further batches stay in the cluster. Their namespaces are in `lacks`, and are listed again when there is room. An edit of a batch
+that already waits changes nothing.
 """
 
 from __future__ import annotations

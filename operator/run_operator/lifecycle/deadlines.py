@@ -1,4 +1,4 @@
-"""Deadlines that no Job keeps: of an attempt that does not begin to run, and of a Run that is stopped or queued."""
+"""Deadlines that a Job cannot enforce: for an attempt that does not begin to run, and for a Run that is stopped or queued."""
 
 from __future__ import annotations
 

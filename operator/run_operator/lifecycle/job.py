@@ -1,4 +1,4 @@
-"""The steps of a job, with its Job and without it: not started yet, stopped, or lost. The latter steps are a service's too."""
+"""The next step of a Run with a Job, and of any Run without a child: not started yet, stopped, or its child is lost."""
 
 from __future__ import annotations
 

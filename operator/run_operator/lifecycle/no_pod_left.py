@@ -20,7 +20,7 @@ COUNTED: Final = 10.0
 
 
 class Answer(Enum):
-    """UNKNOWN: the watch streams show no pod, and a list from the API server decides."""
+    """Have all pods ended? UNKNOWN: the watch streams show none, and only a list from the API server can confirm it."""
 
     YES = "yes"
     NO = "no"

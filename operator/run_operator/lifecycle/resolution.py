@@ -67,7 +67,7 @@ class ResolutionOutcome(NamedTuple):
 
 
 def report(ctx: Context) -> ResolutionOutcome:
-    """Set the condition Resolved of a stopped Run: whether it could start.
+    """Set the condition Resolved of a stopped Run: can it start?
 
     Raises the WorkloadError of a Run that was never started and can never be.
     """

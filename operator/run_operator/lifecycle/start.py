@@ -124,9 +124,9 @@ def named(ctx: Context, name: str) -> ServiceView | None:
 
 
 def held(ctx: Context, *, ending: bool = False) -> Plan:
-    """The Job is suspended though the Run is not (a queue holds it): the Run waits, and its deadlines do not count.
+    """The Run waits because its Job is suspended and the Run is not: a queue holds the Job. Deadlines do not count.
 
-    `ending`: pods of it can still write, and who reads the condition has to know.
+    `ending`: its pods can still write, and the condition says so.
     """
     draft, queue = ctx.draft, ctx.run.queue
     if queue:

@@ -167,7 +167,7 @@ class StatusBuilder:
 
     @property
     def current(self) -> dict[str, Any]:
-        """The draft."""
+        """The status as built so far."""
         return self._status
 
     @property

@@ -14,7 +14,7 @@ MAX_WRITERS: Final = 256
 
 @dataclass(slots=True)
 class Watermarks:
-    """Changed in place by every batch; written by every commit.
+    """The watermark of each writer. A batch changes it in place, and each commit stores it.
 
     A writer is named `<pod uid>/<name>`, so that no pod can write as another pod.
     """

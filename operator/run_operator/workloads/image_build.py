@@ -71,7 +71,7 @@ class ImageBuild:
         return replace(made, warnings=(*made.warnings, *_not_mounted(run)))
 
     def ports(self, run: Run) -> list[Port]:  # noqa: ARG002
-        """A Job has no Service."""
+        """None: a Job has no Service."""
         return []
 
     def child(self, run: Run, attempt: int, pod: Pod, options: Options) -> dict[str, Any]:

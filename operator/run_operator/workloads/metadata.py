@@ -44,8 +44,8 @@ def label_value(text: str) -> str:
 def labels(run: Run) -> dict[str, str]:
     """Labels of every object of the Run.
 
-    Few: the API server compares each field of a Job and of its pod at every write to them. `instance` and `part-of` of the
-    recommended ones would repeat the Run and its project.
+    They are few, because the API server compares each field of a Job and its pod at every write. The recommended labels
+    `instance` and `part-of` would repeat the Run and its project.
     """
     found = {
         "app.kubernetes.io/name": "run",

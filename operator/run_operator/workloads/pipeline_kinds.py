@@ -1,4 +1,4 @@
-"""hera+build: the runner calls the function that writes the workflow. hera+pipeline: no pod of its own, but Runs, one for each step."""
+"""Builders of pipelines. hera+build: a pod calls the function that writes the workflow. hera+pipeline: no pod, but one Run a step."""
 
 from __future__ import annotations
 

@@ -48,7 +48,7 @@ def run_argument(many: bool = False) -> Decorator:
 
 
 def selector_option() -> Decorator:
-    """-l."""
+    """The option `-l`: a selector of labels."""
     return click.option("-l", "--selector", default="", help="Only Runs with these labels, e.g. team=a.")
 
 

@@ -34,7 +34,7 @@ def chart(values: Values, width: int | None = None) -> Iterator[str]:
 
 
 def overlay(title: str, series: Mapping[str, Values], width: int | None = None) -> Iterator[str]:
-    """Several lists in one chart, each drawn with its letter; `*` where they meet. Below it stands who is who."""
+    """Several lists in one chart, each drawn with its letter; `*` where they meet. A legend is below the chart."""
     numbers = [value for values in series.values() for value in values if value is not None]
     yield title
     if not numbers:

@@ -57,7 +57,7 @@ def _phase(pod: Mapping[str, Any]) -> str:
 
 
 def quantity(text: str) -> float:
-    """The value of a Kubernetes quantity; 0 for another text."""
+    """The number that a Kubernetes quantity stands for; 0 for a text that is not a quantity."""
     number = text.rstrip("numkMGTi")
     try:
         return float(number) * SUFFIXES[text[len(number) :]]
