@@ -18,6 +18,8 @@ DOCUMENTS: Final = sorted(
     [
         ROOT / "README.md",
         ROOT / "CONTRIBUTING.md",
+        ROOT / "SECURITY.md",
+        ROOT / "web" / "README.md",
         ROOT / "cluster" / "README.md",
         *(ROOT / "docs").rglob("*.md"),
     ]
@@ -52,6 +54,36 @@ def test_commands_exist(path):
     ):
         assert isinstance(group, click.Group)
         assert set(re.findall(shown, text, re.MULTILINE)) <= set(group.list_commands(click.Context(group)))
+
+
+FOLDERS: Final = (
+    "operator",
+    "tests",
+    "cluster",
+    "manifests",
+    "crds",
+    "charts",
+    "web/src",
+    "web/tests",
+    "docs",
+    "images",
+    "requirements",
+)
+FILE: Final = re.compile(r"`((?:[\w.-]+/)+[\w.-]+\.(?:py|yaml|lua|tsx?|lock|in))(?:::\w+)?`")
+"""A file of the repository in a document: a path, or the end of one."""
+
+
+@pytest.fixture(scope="module")
+def there() -> list[str]:
+    return [path.as_posix() for folder in FOLDERS for path in (ROOT / folder).rglob("*.*")]
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=ids)
+def test_files_exist(path, there):
+    text = path.read_text()
+    written = set(re.findall(r"^Save this as `([^`]+)`", text, re.MULTILINE))
+    for name in set(FILE.findall(text)) - written:
+        assert "NAME" in name or any(one.endswith(f"/{name}") for one in there), name
 
 
 def test_make_help_lists_every_target_that_is_explained():
