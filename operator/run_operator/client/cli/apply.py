@@ -34,11 +34,11 @@ def apply_command(
     suspend: bool,
     dry_run: bool,
 ) -> None:
-    """Create or change what exported Runs, Functions and Tasks say (files, folders, or - for standard input).
+    """Create or update the objects of exported Runs, Functions and Tasks (files, folders, or - for standard input).
 
-    Manifests of these kinds are taken too. A key that a Run's kind does not use is named before anything is sent.
-    A file that is not an export, or that the cluster refuses, is named with the reason; the others are applied all the
-    same. Exit code 2 if a file was bad, 1 if the cluster refused one.
+    Manifests of these kinds work too. Before anything is sent, a warning names each key that a Run's kind does not use.
+    A file that is not an export, or that the cluster refuses, is reported with the reason, and the others are applied.
+    Exit code 2 if a file was invalid, 1 if the cluster refused one.
     """
     if not files and not filename:
         raise click.UsageError("name a file or a folder, or - for standard input")

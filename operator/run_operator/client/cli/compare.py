@@ -45,7 +45,7 @@ def compare_command(
     no_plot: bool,
     output: str,
 ) -> None:
-    """Show in what the documents of Runs differ, the last, smallest and largest value of their metrics, and one chart.
+    """Show how the documents of Runs differ, the last, smallest and largest value of their metrics, and one chart.
 
     The chart is of the first metric that is a list: choose another one with --metric.
     """

@@ -25,7 +25,7 @@ MAX_TRANSITIONS = 10
 @run_argument()
 @cluster_options()
 def describe_command(name: str, namespace: str | None, context: str | None, kubeconfig: str | None) -> None:
-    """Tell everything about a Run: what it is, where it is, its attempts, pods, metrics and events."""
+    """Show everything about a Run: what it is, where it is, its attempts, pods, metrics and events."""
     from run_operator.client.lookup import find
 
     cluster = connect(namespace, context, kubeconfig)

@@ -41,9 +41,9 @@ def invoke_command(
     timeout: float,
     include: bool,
 ) -> None:
-    """Send a request to PATH of a Run's service: through the API server, so that it works from a laptop.
+    """Send a request to PATH of a Run's service, through the API server, so that it works from a laptop.
 
-    The body of the answer goes to standard output. Exit code 1 for an answer from 400 on.
+    The body of the answer goes to standard output. Exit code 1 for a status of 400 or higher.
     """
     run = the_run(connect(namespace, context, kubeconfig), name)
     base = f"http://{run.status.get('service', {}).get('url', '')}"

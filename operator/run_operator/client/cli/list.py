@@ -99,7 +99,7 @@ def list_command(
     sort: str | None,
     output: str,
 ) -> None:
-    """List Runs. The comparisons are made by the API server, the order by --sort here."""
+    """List Runs. The order of --sort is made on this machine."""
     cluster = connect(namespace, context, kubeconfig)
     chosen = _Chosen(cluster, selector, all_namespaces, project, kind, state)
     if output in ("table", "wide") and not metrics and not sort:

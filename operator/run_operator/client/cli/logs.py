@@ -27,7 +27,7 @@ def logs_command(
     attempt: int | None,
     prefix: bool,
 ) -> None:
-    """Show what the program wrote; with -f the Run's states too, on standard error.
+    """Show the output of the program; -f also shows the Run's states, on standard error.
 
     Exit code 0 when the whole log was shown, whatever the state of the Run: runctl wait has an exit code for that.
     """

@@ -57,8 +57,8 @@ def metrics_command(
 ) -> None:
     """Show the metrics of a Run, or some of them, or those of several Runs. An empty value stands for NaN or infinity.
 
-    An argument that is not a metric of the first Run is the name of another Run. Metrics that go to files are not shown too,
-    unless --plot asks for it.
+    An argument that is not a metric of the first Run is the name of another Run. Metrics that are written to
+    files are not printed as well, unless --plot is given.
     """
     if plot and output != "table":
         raise click.UsageError(f"--plot and -o {output} exclude each other: choose one of them")

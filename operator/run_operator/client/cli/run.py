@@ -72,7 +72,7 @@ def _common(command: Any) -> Any:
 def run_command(
     command: tuple[str, ...], namespace: str | None, context: str | None, kubeconfig: str | None, **given: Any
 ) -> None:
-    """Create a Run, show its lines and wait for its end. Ctrl-C asks whether to stop it or to leave it alone.
+    """Create a Run, show its lines and wait for its end. Ctrl-C asks whether to stop it or leave it running.
 
     \u0008
     Example:
@@ -105,7 +105,7 @@ def run_command(
 def rerun_command(
     run: str, namespace: str | None, context: str | None, kubeconfig: str | None, **given: Any
 ) -> None:
-    """Create a new Run of the same document, whatever the state of the old one; wait for it as runctl run.
+    """Create a new Run of the same document, in any state of the old one, and wait for it as runctl run does.
 
     \u0008
     Example:

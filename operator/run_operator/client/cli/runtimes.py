@@ -26,7 +26,7 @@ KINDS = (CLUSTER_KIND, NAMESPACED_KIND)
 @click.command("runtimes")
 @cluster_options()
 def runtimes_command(namespace: str | None, context: str | None, kubeconfig: str | None) -> None:
-    """List the kinds that Runtimes of the namespace and ClusterRuntimes stand for, and whether they can be used."""
+    """List the kinds that Runtimes of the namespace and ClusterRuntimes provide, and whether they can be used."""
     rows = []
     for raw in _of_cluster(connect(namespace, context, kubeconfig)):
         condition = find(mappings(mapping(raw.get("status")).get("conditions")), ACCEPTED) or {}

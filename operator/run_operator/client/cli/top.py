@@ -28,7 +28,7 @@ SUFFIXES: Final = {
 def top_command(
     namespace: str | None, context: str | None, kubeconfig: str | None, all_namespaces: bool, selector: str
 ) -> None:
-    """Show the present usage of the pods of Runs: CPU in thousandths of a core, memory in MiB. Needs metrics-server."""
+    """Show the current usage of the pods of Runs: CPU in thousandths of a core, memory in MiB. Needs metrics-server."""
     cluster = connect(namespace, context, kubeconfig)
     labels = f"{LABEL_RUN},{selector}" if selector else LABEL_RUN
     usage = _usage(cluster, labels, all_namespaces)

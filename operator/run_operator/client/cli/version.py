@@ -30,7 +30,7 @@ OPERATOR: Final = "app.kubernetes.io/name=run-operator"
 @cluster_options()
 @click.option("--client", is_flag=True, help="Show the version of the client only, without a cluster.")
 def version_command(namespace: str | None, context: str | None, kubeconfig: str | None, client: bool) -> None:
-    """Versions of client, CRDs and operator. Exit code 1 where they do not fit."""
+    """Versions of client, CRDs and operator. Exit code 1 if their minor versions differ."""
     if client:
         click.echo(__version__)
         return

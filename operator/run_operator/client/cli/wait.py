@@ -45,9 +45,9 @@ def wait_command(
 ) -> None:
     """Wait until Runs are COMPLETED, ERROR or STOPPED; services: until they are ready.
 
-    Prints states and, of one Run, the program's lines; on a terminal also a line with the state, the elapsed time and
-    the last metrics. Ctrl-C leaves the Runs alone. Exit code 1 if a Run failed. One that is not there, or not
-    finished in time, is printed, and the others are waited for.
+    Prints states and, for a single Run, the program's lines; on a terminal also a line with the state, the elapsed time and
+    the last metrics. Ctrl-C does not stop the Runs. Exit code 1 if a Run failed. A Run that does not exist, or does not
+    finish in time, is reported, and the wait for the others goes on.
     """
     from run_operator.api.conditions import State
     from run_operator.client.watch import Deadline

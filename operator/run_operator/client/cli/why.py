@@ -13,7 +13,7 @@ from run_operator.client.text import visible
 @run_argument()
 @cluster_options()
 def why_command(name: str, namespace: str | None, context: str | None, kubeconfig: str | None) -> None:
-    """Tell what the operator sees of a Run, what it would do next, and what it waits for. Changes nothing."""
+    """Show what the operator sees of a Run, what it would do next, and what it waits for. Changes nothing."""
     from run_operator.client.operators_view import why
 
     for line in why(connect(namespace, context, kubeconfig), name):
