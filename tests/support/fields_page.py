@@ -37,20 +37,19 @@ spec:
 `container+deploy:run` (runs until it is stopped). `spec.id` is the object's name and `spec.project` the namespace, where the
 document does not say them.
 
-* **Working folder**: the image's own; `/shared` where the document has a `source`. `/shared` is scratch space then, or a
+* **Working folder**: the image's own. With a `source` in the document it is `/shared`: scratch space, or a
   disk of the size in `resources.disk`, or the volume that is mounted there.
-* **User**: 1000, with that group, unless `run_as_user`, `run_as_group` and `fs_group` say otherwise. Never root. Most
-  images do not know that user, so `HOME` is `/tmp` and `USER` is `run` where `envs` does not set them (`LOGNAME` instead of `USER` where
-  the document names `secrets`, which may hold a `USER`). In an image whose own user has a home with files that the program needs, set
-  `HOME` to it. An image without a working folder of its own runs programs in `/`, where they cannot write: write below `~`.
+* **User**: 1000, with that group, unless `run_as_user`, `run_as_group` and `fs_group` set others. Never root. Most
+  images do not have that user. So `HOME` is `/tmp` and `USER` is `run`, unless `envs` sets them. With `secrets`, which may hold a
+  `USER`, the operator sets `LOGNAME` instead of `USER`. If the image's own user has a home with files that the program needs, set
+  `HOME` to it. An image without a working folder runs programs in `/`, where they cannot write: write below `~`.
 * **Environment**: `PROJECT_NAME`, `RUN_ID`, `RUN_NAME`, `RUN_NAMESPACE`, `RUN_UID` and `RUN_ATTEMPT`, then `envs`, then the keys of
   `secrets`.
-* **Mistakes**: `kubectl apply` refuses a value of the wrong type, and a field of `spec.spec` that stands beside `spec.kind`, and names
-  the field and its place. `unknown field "spec.spec.envs.LR"` means that `envs` is a list, not a map. A key that the kind does not use
-  is kept: a warning of kubectl and condition `NotApplied` name it, with the right word. What only the operator can see (an image name
-  that is missing, a size that is not a size) ends the Run with reason `InvalidSpec`, before a pod starts, with all mistakes in one
-  message; edit the document, and it starts. `runctl apply` names keys that are not used, or not known where they stand, before
-  anything is sent.
+* **Mistakes**: `kubectl apply` refuses a value of the wrong type, and a field of `spec.spec` in the wrong place beside `spec.kind`. The error
+  names the field and its place. `unknown field "spec.spec.envs.LR"` means that `envs` is a list, not a map. A key that the kind does not use
+  is kept: a warning of kubectl and condition `NotApplied` name it, with the right word. Some mistakes only the operator can find, such as a
+  missing image name or an invalid size. They end the Run with reason `InvalidSpec` before a pod starts, and one message lists all of
+  them. Edit the document, and the Run starts. `runctl apply` names unused and misplaced keys before anything is sent.
 
 `kubectl explain run.spec.spec` says the same. How often a Run is retried, and when it is deleted, is in `spec.runPolicy`
 (`kubectl explain run.spec.runPolicy`).
