@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from run_operator.document.kinds import RUNTIMES, Kind
-from run_operator.runtimes.missing import FOLDER, SHIPPED, missing
+from run_operator.runtimes.shipped import FOLDER, SHIPPED, missing
 from run_operator.workloads.builder import SUPPORTED
 from run_operator.workloads.pipeline_kinds import STEPS
 from tests.support.runtimes import ROOT, shipped

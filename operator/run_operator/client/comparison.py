@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from run_operator.api.figures import Figures, figures, flat
+from run_operator.api.metric_figures import Figures, figures, flat
 from run_operator.api.raw import mapping
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from run_operator.api.exported import of_object, selectors
-from run_operator.api.figures import last_value
 from run_operator.api.filters import changed_at, check, matches
+from run_operator.api.metric_figures import last_value
 from run_operator.api.raw import JSON, mapping, stamp
 from run_operator.client import apply
 from run_operator.client.cluster import Cluster

@@ -9,7 +9,7 @@ from run_operator.api.runtime_object import CLUSTER_KIND, NAMESPACED_KIND, Runti
 from run_operator.document.kinds import Kind
 from run_operator.runtimes.definition import Definition, InvalidRuntimeError
 from run_operator.runtimes.memo import usable
-from run_operator.runtimes.missing import missing
+from run_operator.runtimes.shipped import missing
 from run_operator.workloads.fields import UnresolvedError
 
 

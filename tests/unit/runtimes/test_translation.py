@@ -13,7 +13,7 @@ from run_operator.api.run import Run
 from run_operator.document.entity import load
 from run_operator.document.kinds import RUNTIMES
 from run_operator.resolution.resolve import resolve
-from run_operator.runtimes.missing import SHIPPED
+from run_operator.runtimes.shipped import SHIPPED
 from run_operator.workloads.builder import build
 from run_operator.workloads.fields import InvalidSpecError, UnresolvedError, UnsupportedError
 from run_operator.workloads.types import Options

@@ -19,7 +19,7 @@ from run_operator.client.cli.options import (
 from run_operator.client.text import short, visible
 
 if TYPE_CHECKING:
-    from run_operator.api.figures import Figures
+    from run_operator.api.metric_figures import Figures
     from run_operator.client.comparison import Comparison
 
 MAX_CELL = 40

@@ -145,7 +145,7 @@ def get_command(
 
 def sorted_by(items: Sequence[Mapping[str, Any]], sort: str) -> list[Mapping[str, Any]]:
     """By the last value of a metric, or by one of WORDS; a - before it: the other way round. Runs without it come last."""
-    from run_operator.api.figures import last_value
+    from run_operator.api.metric_figures import last_value
 
     key, backwards = sort.removeprefix("-"), sort.startswith("-")
 
@@ -161,7 +161,7 @@ def sorted_by(items: Sequence[Mapping[str, Any]], sort: str) -> list[Mapping[str
 
 
 def _figures(items: Sequence[Mapping[str, Any]], metrics: Sequence[str], all_namespaces: bool) -> None:
-    from run_operator.api.figures import last_value
+    from run_operator.api.metric_figures import last_value
     from run_operator.client.text import short
 
     rows = []

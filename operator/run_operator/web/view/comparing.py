@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from run_operator.api.figures import figures, flat
+from run_operator.api.metric_figures import figures, flat
 from run_operator.api.raw import JSON, mapping
 from run_operator.web.view.rows import MAX_TEXT, row
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from run_operator.api.figures import figures
+from run_operator.api.metric_figures import figures
 from run_operator.api.raw import JSON, mapping, number
 
 Value = float | int | None

@@ -7,7 +7,7 @@ from heapq import nlargest
 from typing import Any, Final
 
 from run_operator.api.exported import of_object
-from run_operator.api.figures import figures
+from run_operator.api.metric_figures import figures
 from run_operator.api.raw import JSON, mapping, mappings, number, parse, text
 from run_operator.document.yaml_writer import write
 from run_operator.web.view.commands import commands, invocation
