@@ -35,6 +35,8 @@ STEADIEST: Final = 300.0
 FLIPS: Final = 4
 """Changes of state within MEMORY seconds of one attempt, after which each further change has to last longer."""
 MEMORY: Final = 600.0
+NEWS: Final = 60.0
+"""Seconds for which a new pod is a reason for an Event."""
 
 
 def with_deployment(ctx: Context, deployment: DeploymentView) -> Plan:
@@ -125,10 +127,10 @@ def _scaled(ctx: Context, deployment: DeploymentView, wanted: int) -> tuple[Scal
 
 def _report_other_template(ctx: Context, deployment: DeploymentView) -> None:
     """Report that another client changed the pods. An attempt has one ReplicaSet, as the operator writes its template once."""
-    mine = (pod.controller for pod in ctx.observed.pods if pod.attempt == deployment.attempt)
-    if (
-        len({one.name for one in mine if one.kind == REPLICA_SET}) > 1
-    ):  # the name has the hash of the template
+    mine = [p for p in ctx.witnesses if p.attempt == deployment.attempt and p.controller.kind == REPLICA_SET]
+    templates = {pod.controller.name for pod in mine}  # the name ends with the hash of the template
+    newest = max((parse(pod.created) or 0.0 for pod in mine), default=0.0)
+    if len(templates) > 1 and ctx.now < newest + NEWS:
         ctx.draft.event(
             "TemplateChanged",
             f"another client changed the pods of Deployment {deployment.name} (kubectl set image, kubectl rollout restart, a policy): "

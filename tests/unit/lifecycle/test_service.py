@@ -262,15 +262,17 @@ def test_a_python_service_without_named_ports_shows_its_address():
     ("other", "reported"),
     [
         pytest.param({"replica_set": "hello-77c"}, True, id="kubectl set image"),
-        pytest.param({"replica_set": "hello-77c", "deleting": True}, True, id="the old one still ends"),
         pytest.param({}, False, id="of the same template"),
         pytest.param({"replica_set": "hello-77c", "attempt": 0}, False, id="of the attempt before"),
     ],
 )
 def test_pods_of_another_template_than_the_documents_are_reported(other, reported):
-    pods = (replica(), replica(name="hello-b", **other))
-    made = step(serve(status=running()), seen(*pods), NOW + 60)
+    """The pod before is gone by then: pods of a service are replaced, not rolled over."""
+    before = replace(replica(name="hello-b", since=NOW - 600, deleting=True, **other), gone=True)
+    there = replace(seen(replica()), gone=(before,))
+    made = step(serve(status=running()), there, NOW + 59)
     assert [one.reason for one in made.events] == (["TemplateChanged"] if reported else [])
+    assert step(serve(status=running()), there, NOW + 60).events == ()
 
 
 def test_the_clock_of_a_node_that_is_ahead_delays_no_state_of_a_service():
