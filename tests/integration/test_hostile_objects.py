@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from run_operator.api import conditions
 from run_operator.lifecycle.status_builder import MAX_MESSAGE
 from tests.support.harness import OperatorProcess, Person, run_object
 from tests.support.workflows import build, task, template, workflow
@@ -92,21 +91,6 @@ def test_objects_nested_deeper_than_parsers_read_stop_nobody(alone, kubeconfig, 
     person.apply_run("beside")
     person.becomes("beside", "RUNNING")
     operator.kill()
-
-
-def test_documents_of_tens_of_thousands_of_wrong_keys_keep_nobody_waiting(
-    operator, person, stranger, tmp_path
-):
-    """For each key that is not used, the operator looks for the right word; it says ten."""
-    for number in range(8):
-        document = run_object(f"wrong-{number}", spec={f"imag{key}": 1 for key in range(40_000)})
-        create(stranger, tmp_path, "runs", json.dumps(document))
-    person.apply_run("beside")
-    person.becomes("beside", "RUNNING")
-    stranger.becomes("wrong-7", "RUNNING")
-    found = conditions.find(stranger.get("run", "wrong-7")["status"]["conditions"], conditions.NOT_APPLIED)
-    assert found
-    assert found["message"].endswith("and 39990 more")
 
 
 def test_a_key_of_a_megabyte_costs_its_run_and_nothing_else(operator, person, stranger, tmp_path):

@@ -73,6 +73,31 @@ def test_kueues_account_writes_the_status_of_the_runs_it_dispatches_once_an_admi
         account.kubectl("annotate", "serviceaccount", "run-operator", f"{mark}-")
 
 
+NAME_RULE = "/spec/versions/0/schema/openAPIV3Schema/properties/spec/properties/metadata/properties/name/x-kubernetes-validations"
+
+
+def test_a_name_that_was_stored_before_it_had_a_rule_keeps_no_status_from_being_written(
+    cast, installed, person
+):
+    odd = run_object("odd", suspend=True)
+    odd["spec"]["metadata"] = {"name": "bell\a"}
+    another = odd | {"metadata": {"name": "another"}}
+    without = json.dumps([{"op": "remove", "path": NAME_RULE}])
+    installed.kubectl("patch", "crd", "runs.run-operator.io", "--type=json", "-p", without)
+    try:
+        wait_for("a CRD without the rule", lambda: not cast.refusal("editor", odd))
+        person.apply(odd)
+    finally:
+        installed.install_crds()
+    wait_for("the rule", lambda: "has a control character" in cast.refusal("editor", another))
+    stopped = json.dumps({"status": {"state": "STOPPED"}})
+    person.kubectl(
+        "patch", "run", "odd", "--subresource=status", "--type=merge", "-p", stopped, f"--as={OPERATOR}"
+    )
+    person.kubectl("label", "run", "odd", "team=a")
+    person.kubectl("delete", "run", "odd")
+
+
 def test_only_the_operator_keeps_logs(cast):
     document = {
         "apiVersion": "run-operator.io/v1alpha1",
