@@ -9,12 +9,13 @@ from pathlib import Path
 import pytest
 
 from run_operator import Cluster
-from tests.support.gateway_process import LINES
-from tests.support.harness import OperatorProcess, Person, cluster_down, cluster_name, cluster_up
+from tests.support.gateway_process import LINES, GatewayProcess
+from tests.support.harness import REPOSITORY, OperatorProcess, Person, cluster_down, cluster_name, cluster_up
 from tests.support.proxy import Proxy
 from tests.support.terminal import Terminal
 
 NAME = cluster_name("integration")
+USER_ROLES = REPOSITORY / "manifests" / "base" / "user-roles.yaml"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -36,6 +37,17 @@ def shared(kubeconfig: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     one = OperatorProcess(kubeconfig, tmp_path_factory.mktemp("operator") / "log", sweep_interval="30")
     yield one
     one.kill()
+
+
+@pytest.fixture(scope="module")
+def gateway(kubeconfig: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[GatewayProcess]:
+    """A gateway for the tests of one file, with the roles that people get."""
+    Person(kubeconfig).kubectl("apply", "-f", str(USER_ROLES))
+    one = GatewayProcess(kubeconfig, tmp_path_factory.mktemp("gateway"))
+    one.start()
+    yield one
+    assert one.stop() == 0
+    assert "Traceback" not in one.log.read_text()
 
 
 @pytest.fixture

@@ -8,9 +8,7 @@ import select
 import socket
 import threading
 import uuid
-from collections.abc import Iterator
 from contextlib import ExitStack, closing, suppress
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -20,21 +18,12 @@ from run_operator import get_run
 from run_operator.api.pod_contract import audience
 from run_operator.client.errors import EntityError
 from tests.support.gateway_process import GatewayProcess, account
-from tests.support.harness import REPOSITORY, Person, wait_for
+from tests.support.harness import Person, wait_for
 from tests.support.ingest_world import encoded, part
 from tests.support.metrics_pod import MetricsPod
 
 PADDING = [{"name": name, "value": "x" * 120_000} for name in ("A", "B")]
 ESCAPES = "\x1b]0;owned\x07\x1b[2Jdone"
-
-
-@pytest.fixture(scope="module")
-def gateway(kubeconfig: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[GatewayProcess]:
-    Person(kubeconfig).kubectl("apply", "-f", str(REPOSITORY / "manifests" / "base" / "user-roles.yaml"))
-    one = GatewayProcess(kubeconfig, tmp_path_factory.mktemp("gateway"))
-    one.start()
-    yield one
-    assert one.stop() == 0
 
 
 def post(gateway: GatewayProcess, path: str, body: Any, token: str) -> int:

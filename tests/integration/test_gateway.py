@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,16 +14,6 @@ from tests.support.harness import REPOSITORY, Person, run_object
 
 MANIFESTS = REPOSITORY / "manifests" / "base"
 USER = ("edit", "run-operator-metrics")
-
-
-@pytest.fixture(scope="module")
-def gateway(kubeconfig: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[GatewayProcess]:
-    Person(kubeconfig).kubectl("apply", "-f", str(MANIFESTS / "user-roles.yaml"))
-    one = GatewayProcess(kubeconfig, tmp_path_factory.mktemp("gateway"))
-    one.start()
-    yield one
-    assert one.stop() == 0
-    assert "Traceback" not in one.log.read_text()
 
 
 @pytest.fixture

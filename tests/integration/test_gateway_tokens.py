@@ -4,27 +4,16 @@ from __future__ import annotations
 
 import json
 import urllib.request
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from run_operator import get_run
-from tests.support.gateway_process import GatewayProcess, SdkUser, account
-from tests.support.harness import REPOSITORY, Person, wait_for
+from tests.support.gateway_process import SdkUser, account
+from tests.support.harness import Person, wait_for
 from tests.support.issuer import Issuer
 
 ROLES = ("edit", "run-operator-metrics")
-
-
-@pytest.fixture(scope="module")
-def gateway(kubeconfig: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[GatewayProcess]:
-    Person(kubeconfig).kubectl("apply", "-f", str(REPOSITORY / "manifests" / "base" / "user-roles.yaml"))
-    one = GatewayProcess(kubeconfig, tmp_path_factory.mktemp("gateway"))
-    one.start()
-    yield one
-    assert one.stop() == 0
 
 
 @pytest.fixture

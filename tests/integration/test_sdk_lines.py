@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,22 +16,13 @@ import yaml
 
 from run_operator.api.exported import manifest
 from run_operator.document.entity import load
-from tests.support.gateway_process import LINES, GatewayProcess, SdkUser, account
+from tests.support.gateway_process import LINES, SdkUser, account
 from tests.support.harness import REPOSITORY, Person, wait_for
 from tests.support.recorder import Recorder
 
 KNOWN = REPOSITORY / "tests" / "data" / "sdk"
 DAY = REPOSITORY / "tests" / "support" / "sdk_day.py"
 ROLES = ("edit", "run-operator-metrics")
-
-
-@pytest.fixture(scope="module")
-def gateway(kubeconfig: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[GatewayProcess]:
-    Person(kubeconfig).kubectl("apply", "-f", str(REPOSITORY / "manifests" / "base" / "user-roles.yaml"))
-    one = GatewayProcess(kubeconfig, tmp_path_factory.mktemp("gateway"))
-    one.start()
-    yield one
-    assert one.stop() == 0
 
 
 @pytest.fixture

@@ -10,21 +10,11 @@ from aiohttp import web
 
 from run_operator import get_run
 from tests.support.gateway_process import GatewayProcess, account
-from tests.support.harness import REPOSITORY, OperatorProcess, Person, wait_for
+from tests.support.harness import OperatorProcess, Person, wait_for
 from tests.support.proxy import Proxy
 from tests.support.web_viewer import UiProcess, Viewer
 
 LOG = "\x1b[31mred\x1b[0m\x1b]0;title\x07 first\r\nlast\x00\n"
-
-
-@pytest.fixture(scope="module")
-def gateway(kubeconfig: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[GatewayProcess]:
-    Person(kubeconfig).kubectl("apply", "-f", str(REPOSITORY / "manifests" / "base" / "user-roles.yaml"))
-    one = GatewayProcess(kubeconfig, tmp_path_factory.mktemp("gateway"))
-    one.start()
-    yield one
-    assert one.stop() == 0
-    assert "Traceback" not in one.log.read_text()
 
 
 @pytest.fixture

@@ -95,6 +95,13 @@ def apply(person: Person, name: str, priority: str = "low", **top: Any) -> None:
     person.apply(one)
 
 
+def fill(person: Person) -> None:
+    """Two Runs, `first` and `second`, that use up the quota."""
+    for name in ("first", "second"):
+        apply(person, name)
+        person.becomes(name, "RUNNING")
+
+
 def held_back(person: Person, name: str) -> dict[str, Any]:
     """Its status, once Kueue has decided against it and the Run says so."""
 
@@ -127,9 +134,7 @@ def _workload(person: Person, name: str) -> dict[str, Any]:
 
 
 def test_a_run_beyond_the_quota_is_held_back_and_let_in_when_there_is_room(person):
-    for name in ("first", "second"):
-        apply(person, name)
-        person.becomes(name, "RUNNING")
+    fill(person)
     apply(person, "third")
     held_back(person, "third")
     person.kubectl("delete", "run", "first")
@@ -138,9 +143,7 @@ def test_a_run_beyond_the_quota_is_held_back_and_let_in_when_there_is_room(perso
 
 
 def test_a_run_that_ends_makes_room(person):
-    for name in ("first", "second"):
-        apply(person, name)
-        person.becomes(name, "RUNNING")
+    fill(person)
     apply(person, "third")
     held_back(person, "third")
     (pod,) = pods(person, "first")
@@ -150,9 +153,7 @@ def test_a_run_that_ends_makes_room(person):
 
 
 def test_a_run_of_higher_priority_preempts_one_that_goes_on_afterwards(person):
-    for name in ("first", "second"):
-        apply(person, name)
-        person.becomes(name, "RUNNING")
+    fill(person)
     apply(person, "urgent", "high")
     person.becomes("urgent", "RUNNING")
     (preempted,) = (name for name in ("first", "second") if person.status(name)["state"] != "RUNNING")
@@ -163,9 +164,7 @@ def test_a_run_of_higher_priority_preempts_one_that_goes_on_afterwards(person):
 
 
 def test_a_stopped_run_makes_room_and_queues_again_when_it_is_resumed(person):
-    for name in ("first", "second"):
-        apply(person, name)
-        person.becomes(name, "RUNNING")
+    fill(person)
     apply(person, "third")
     held_back(person, "third")
     person.patch_run("first", {"spec": {"suspend": True}})
@@ -180,9 +179,7 @@ def test_a_stopped_run_makes_room_and_queues_again_when_it_is_resumed(person):
 
 
 def test_a_run_that_waits_in_the_queue_can_be_stopped_and_deleted(person):
-    for name in ("first", "second"):
-        apply(person, name)
-        person.becomes(name, "RUNNING")
+    fill(person)
     apply(person, "third")
     held_back(person, "third")
     person.patch_run("third", {"spec": {"suspend": True}})
