@@ -249,7 +249,8 @@ def _time(moment: float | None) -> str:
 
 def _beside(name: str, code: int | str | None) -> dict[str, Any]:
     """A container beside the program, that ended a second after it, runs on, or cannot start."""
-    ended = {"exitCode": code, "startedAt": stamp(NOW - 10), "finishedAt": stamp(NOW + 1)}
+    reason = "Unknown" if code == 255 else "Error"  # as runtimes say of a container that they lost
+    ended = {"exitCode": code, "reason": reason, "startedAt": stamp(NOW - 10), "finishedAt": stamp(NOW + 1)}
     state = {"running": {}} if code is None else {"terminated": ended}
     if isinstance(code, str):
         state = {"waiting": {"reason": code}}

@@ -100,7 +100,7 @@ def _asked(pod: PodView, disrupted: ConditionView | None) -> bool:
         return False
     if disrupted is not None:
         return pod.phase == "Failed" or disrupted.reason not in ANNOUNCED
-    if pod.phase == "Failed" and pod.program is not None and pod.program.lost:
+    if pod.phase == "Failed" and pod.lost:
         return True
     reason = pod.facts.reason
     return pod.phase == "Failed" and bool(reason) and reason not in OWN_REASONS and not _own_limit(pod)

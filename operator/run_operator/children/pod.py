@@ -124,6 +124,14 @@ class PodView(ChildView):
         return next((c for c in self.facts.containers if c.name == PROGRAM and not c.init), None)
 
     @property
+    def lost(self) -> bool:
+        """Whether nobody saw how the program ended, or an init container without which it never began."""
+        program = self.program
+        if program is not None and program.state == "terminated":
+            return program.lost
+        return any(c.lost for c in self.facts.containers if c.init and not c.sidecar)
+
+    @property
     def at_work(self) -> ContainerView | None:
         """The container that does the Run's work now: its program, or before that the one that makes an image."""
         if self.program is not None and self.program.state == "running":

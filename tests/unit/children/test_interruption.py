@@ -38,6 +38,7 @@ ASKED: dict[str, Any] = {"due": NOW + 20, "grace": 30}
         (pod("Failed", exit_code=255, reason="Unknown"), "ContainerLost"),  # its node was switched off and came back
         (pod("Failed", exit_code=137, reason="ContainerStatusUnknown"), "ContainerLost"),
         (pod("Failed", exit_code=255, reason="Unknown", **ASKED), "PodDeleted"),
+        (pod("Failed", waiting="PodInitializing", beside={"build": 255}, inits=("build",)), "ContainerLost"),
         (pod("Failed", exit_code=3, disrupted="PreemptionByScheduler", disrupted_at=NOW - 9), "PreemptionByScheduler"),
     ],
 )  # fmt: skip
@@ -66,6 +67,8 @@ def test_a_pod_that_was_asked_to_end_names_who_asked(one, by):
         ),
         pod("Failed", exit_code=137, pod_reason="DeadlineExceeded"),
         pod("Failed", exit_code=255),
+        pod("Failed", exit_code=3, beside={"mesh": 255}),  # what was lost is not the program
+        pod("Failed", waiting="PodInitializing", beside={"build": 3}, inits=("build",)),
         pod(
             "Succeeded", exit_code=0, disrupted="PreemptionByScheduler", disrupted_at=NOW - 9
         ),  # it was taken back
