@@ -137,7 +137,7 @@ def _explained(ctx: Context, unconfirmed: str) -> tuple[str, str]:
     limit = ctx.run.policy.pod_termination_timeout
     if unconfirmed:
         return TERMINATION_TIMEOUT, (
-            f"stopped, but {unconfirmed} has not confirmed within {limit} s that its pods have ended: they may still write"
+            f"stopped, but {unconfirmed} has not confirmed that its pods have ended: they may write until their grace period is over"
         )
     if ctx.draft.attempt == 0:
         return "JobSuspended", "not started yet; set spec.suspend to false to start"
