@@ -190,12 +190,16 @@ def test_the_operator_alone_makes_a_run_a_step_of_another(cast, person):
     assert cast.refusal("runner", mine) == ""
     person.apply(mine)
     assert "only the operator makes a Run a step" in cast.refusal("editor", step(person), "apply")
+
+
+def test_the_operator_alone_turns_an_owner_of_a_run_into_its_controller(cast, person):
+    person.apply(run_object("p", suspend=True))
     owned = step(person)
-    owned["metadata"]["ownerReferences"][0]["controller"] = False
+    (owner,) = owned["metadata"]["ownerReferences"]
+    owner |= {"uid": person.get("run", "p")["metadata"]["uid"], "controller": False}
     person.apply(owned)
-    assert "only the operator makes a Run a step" in cast.refusal("editor", step(person), "apply"), (
-        "from owner to controller"
-    )
+    owner["controller"] = True
+    assert "only the operator makes a Run a step" in cast.refusal("editor", owned, "apply")
 
 
 def test_the_operators_account_makes_steps_and_changes_no_document(cast, person):
