@@ -25,6 +25,8 @@ _HEREDOC: Final = re.compile(r"<<\s*'?(?P<end>\w+)'?")
 _INTERRUPT: Final = "^C"
 _SHELL: Final = """source "$EXPORTED"; trap 'export -p > "$EXPORTED"' EXIT"""
 """What a command exports is there for the next one, as in one terminal."""
+_HEARS_INTERRUPTS: Final = ("env", "--default-signal=INT")
+"""A shell that starts the tests in the background ignores this signal, and what it starts inherits that."""
 DEADLINE: Final = 120.0
 """Seconds for one command."""
 
@@ -96,7 +98,7 @@ def _type(command: Command, folder: Path, environment: Mapping[str, str]) -> Non
     expected = [_pattern(line) for line in command.expected if line != _INTERRUPT]
     output = ""
     with subprocess.Popen(
-        ["bash", "-euo", "pipefail", "-c", f"{_SHELL}\n{command.typed}"],
+        [*_HEARS_INTERRUPTS, "bash", "-euo", "pipefail", "-c", f"{_SHELL}\n{command.typed}"],
         cwd=folder,
         env=environment,
         stdin=subprocess.DEVNULL,
