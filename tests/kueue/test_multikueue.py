@@ -30,7 +30,7 @@ NAMES = {"manager": cluster_name("mk-manager"), "worker": cluster_name("mk-worke
 API = "kueue.x-k8s.io/v1beta2"
 SECRETS = "kueue-system"
 INGEST = "https://run-operator-metrics.run-operator.svc:8443"
-"""Of both clusters, as in two usual installations: MultiKueue compares the containers of both."""
+"""Both clusters have the same settings, as in two usual installations: MultiKueue compares their containers."""
 
 
 class Sending(KueueManager):

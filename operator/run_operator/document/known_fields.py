@@ -178,9 +178,9 @@ def unused(kind: str, spec: Spec, used: frozenset[str] | None = None) -> list[st
     if used is None:
         return []
     found = _unused(kind, spec, used)
-    told = [said() for said in islice(found, MAX_SENTENCES)]
+    sentences = [said() for said in islice(found, MAX_SENTENCES)]
     more = sum(1 for _ in found)
-    return told + ([f"and {more} more"] if more else [])
+    return sentences + ([f"and {more} more"] if more else [])
 
 
 def not_used(document: Mapping[str, Any]) -> list[str]:

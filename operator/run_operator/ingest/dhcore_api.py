@@ -22,7 +22,7 @@ from run_operator.api.raw import JSON, mapping, text
 from run_operator.api.run import Run
 from run_operator.api.seal import Seal
 from run_operator.children.cluster_view import ClusterView
-from run_operator.http.places import Shares, TooManyWaitingError
+from run_operator.http.places import Shares
 from run_operator.http.rate_limit import Buckets, Clock
 from run_operator.http.server import OK, Answer, DeniedError
 from run_operator.ingest.auth import Caller, PodOwnership, TokenReviewer, run_uid
@@ -35,6 +35,7 @@ from run_operator.ingest.limits import IngestLimits
 from run_operator.ingest.merged_run import merged
 from run_operator.ingest.metrics_api import MetricsApi
 from run_operator.ingest.open_attempt import check_sender
+from run_operator.ingest.pod_places import place
 from run_operator.ingest.result_api import ResultApi
 from run_operator.ingest.secret_api import PATH as SECRETS
 from run_operator.ingest.secret_api import secrets
@@ -167,13 +168,8 @@ class DhcoreApi:
         if method == "PUT" and match is not None and match[3]:
             yield
             return
-        try:
-            async with self._places.place(run.namespace):
-                yield
-        except TooManyWaitingError as error:
-            raise DeniedError(
-                429, "the pods of this namespace send too many requests", retry_after=2
-            ) from error
+        async with place(self._places, run.namespace):
+            yield
 
     async def _of_pod(
         self,

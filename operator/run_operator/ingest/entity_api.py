@@ -11,8 +11,8 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
-from contextlib import aclosing, asynccontextmanager
+from collections.abc import AsyncGenerator, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager, aclosing
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import unquote
@@ -28,8 +28,9 @@ from run_operator.document.errors import DocumentError
 from run_operator.document.kinds import EntityType
 from run_operator.document.names import object_name
 from run_operator.document.yaml_reader import Parsed
-from run_operator.http.places import Shares, TooManyWaitingError
+from run_operator.http.places import Shares
 from run_operator.http.server import OK, Answer, DeniedError
+from run_operator.ingest.pod_places import place
 from run_operator.ingest.secret_api import page
 from run_operator.kube.client import Api
 from run_operator.kube.errors import AlreadyExistsError, InvalidError, NotFoundError
@@ -170,16 +171,9 @@ class EntityApi:
                     found = [raw]
         return [of_object(raw) for raw in sorted(found, key=_created, reverse=True)]
 
-    @asynccontextmanager
-    async def _turn(self, run: Run) -> AsyncIterator[None]:
+    def _turn(self, run: Run) -> AbstractAsyncContextManager[None]:
         """One list at a time for a namespace: it may have versions of hundreds of megabytes. Raises DeniedError."""
-        try:
-            async with self._lists.place(run.namespace):
-                yield
-        except TooManyWaitingError as error:
-            raise DeniedError(
-                429, "the pods of this namespace send too many requests", retry_after=2
-            ) from error
+        return place(self._lists, run.namespace)
 
     async def _of_name(self, run: Run, resource: Resource, name: str) -> AsyncGenerator[JSON]:
         seen = 0

@@ -174,9 +174,9 @@ def test_a_document_with_any_number_of_wrong_keys_costs_ten_searches(spec, monke
     """A search takes 0.1 ms, in the process that all namespaces share."""
     searched = []
     monkeypatch.setattr("difflib.get_close_matches", lambda *key, **_: searched.append(key) or [])
-    told = unused("container+job", {"image": "x", **spec})
+    sentences = unused("container+job", {"image": "x", **spec})
     assert len(searched) == known_fields.MAX_SENTENCES
-    assert told[-1] == "and 1990 more"
+    assert sentences[-1] == "and 1990 more"
 
 
 def test_of_a_key_of_a_megabyte_its_beginning_is_searched(monkeypatch):

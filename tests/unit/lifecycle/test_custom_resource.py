@@ -105,10 +105,10 @@ def test_an_expression_that_cannot_read_the_object_ends_nothing(begun):
 
 
 def test_an_address_that_others_wrote_is_short_and_printable():
-    told = catalog(widgets(running="${true}", url="${has(object.status.phase) ? object.status.phase : ''}"))
+    known = catalog(widgets(running="${true}", url="${has(object.status.phase) ? object.status.phase : ''}"))
     one = run({"size": 3}, kind="widget+serve:run")
-    begun = plan(one, Observed(catalog=told, custom=THERE), NOW, Options()).status
-    seen = Observed(catalog=told, custom=widget("a\a" + "b" * 5000))
+    begun = plan(one, Observed(catalog=known, custom=THERE), NOW, Options()).status
+    seen = Observed(catalog=known, custom=widget("a\a" + "b" * 5000))
     made = plan(one.with_status(begun or {}), seen, NOW, Options())
     assert made.status is not None
     assert made.status["service"]["url"] == "a\N{REPLACEMENT CHARACTER}" + "b" * 1022
