@@ -69,7 +69,9 @@ def test_a_kind_is_added_by_a_runtime_alone(operator, person):
     assert container(person, "one")["image"] == "example.org/echo:1"
 
 
-def test_a_wrong_expression_is_reported_in_the_runtime_and_its_runs_wait_until_it_is_mended(operator, person):
+def test_a_wrong_expression_is_reported_in_the_runtime_and_its_runs_wait_until_it_is_corrected(
+    operator, person
+):
     wrong = runtime()["spec"]["document"]
     wrong["spec"]["args"] = ["fine", "${run.spec.txt}"]
     apply_runtime(person, document=wrong)

@@ -17,8 +17,8 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from prometheus_client import CollectorRegistry
 
 from run_operator.api.pod_contract import audience
+from run_operator.api.record_signer import RecordSigner
 from run_operator.api.run import Key, Run
-from run_operator.api.seal import Seal
 from run_operator.children import JobView, PodView
 from run_operator.engine.store import Store
 from run_operator.ingest.app import Endpoint, Ingest
@@ -26,7 +26,7 @@ from run_operator.ingest.limits import IngestLimits, Pace
 from run_operator.kube.errors import InvalidError, NotFoundError
 from run_operator.kube.resource import METRIC_BATCHES, PODS, RUNS, TOKEN_REVIEWS, Resource
 
-SEAL = Seal(b"the operator's key")
+SIGNER = RecordSigner(b"the operator's key")
 NAMESPACE, NAME, UID = "ml", "train", "run-uid-1"
 FAST = Pace(interval=0.05, last_interval=0.01, first_backoff=0.05, last_backoff=0.2)
 Fault = Callable[[Callable[[], Any]], Any]
@@ -171,7 +171,7 @@ class World:
         api: Any = self.api
         self.ingest = Ingest(
             api, self.store, endpoint, self.registry, self.settled.append, lambda _: "here",
-            lambda: self.ready, lambda: SEAL, limits or IngestLimits(pod_rate=1e6, pod_burst=1e6, run_rate=1e6, run_burst=1e6), pace,
+            lambda: self.ready, lambda: SIGNER, limits or IngestLimits(pod_rate=1e6, pod_burst=1e6, run_rate=1e6, run_burst=1e6), pace,
         )  # fmt: skip
         self.add_run()
         self.add_pod("pod-1")

@@ -8,8 +8,8 @@ from typing import Any, Final
 
 from run_operator.api.conditions import FINAL, state_of
 from run_operator.api.constants import API_VERSION, LABEL_PROJECT
-from run_operator.api.misplaced import check_export
 from run_operator.api.raw import JSON, mapping, text
+from run_operator.api.unknown_keys import check_export
 from run_operator.document.entity import Entity
 from run_operator.document.errors import DocumentError, NotAnExportError
 from run_operator.document.kinds import CONTENT, NAMED, WORKFLOWS, EntityType, of_run

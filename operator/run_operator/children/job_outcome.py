@@ -8,8 +8,8 @@ from typing import Final, Literal
 
 from run_operator.api.raw import parse
 from run_operator.children import ConditionView, JobView, PodView, pending_reason
+from run_operator.children.event_facts import Question, about_job, about_pod
 from run_operator.children.interruption import DISRUPTION, Interruption, did_its_work, interruption
-from run_operator.children.kubelet_events import Question, about_job, about_pod
 from run_operator.children.pod import PROGRAM
 from run_operator.children.termination import Termination, last_ending
 

@@ -9,7 +9,7 @@ from typing import Final
 from run_operator.api.raw import parse
 from run_operator.children import ContainerView, DeploymentView, PodView, pending_reason
 from run_operator.children.common import SKEW
-from run_operator.children.kubelet_events import FAILED_CREATE, Question, about_pod
+from run_operator.children.event_facts import FAILED_CREATE, Question, about_pod
 from run_operator.children.pending_reason import PendingReason
 from run_operator.children.termination import HINTS, SIGNALS, reason_of_runner
 

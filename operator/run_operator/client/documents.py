@@ -15,8 +15,8 @@ from typing import Any, Final
 
 from run_operator.api.constants import API_VERSION
 from run_operator.api.exported import KEPT, manifest, store_key
-from run_operator.api.misplaced import check_manifest
 from run_operator.api.raw import JSON
+from run_operator.api.unknown_keys import check_manifest
 from run_operator.client.errors import EntityError
 from run_operator.document.entity import Entity, load, parse
 from run_operator.document.errors import DocumentError, NotAnExportError

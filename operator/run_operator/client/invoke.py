@@ -14,7 +14,7 @@ import urllib3
 from run_operator.api.raw import mapping, text
 from run_operator.client.cluster import Cluster
 from run_operator.client.errors import BackendError, EntityError
-from run_operator.client.text import visible
+from run_operator.client.terminal_text import visible
 from run_operator.kube.resource import SERVICES
 
 DEADLINE: Final = 60.0

@@ -13,10 +13,10 @@ from typing import Any, Final
 
 from run_operator.api.constants import LABEL_PIPELINE, LABEL_PROFILES, LABEL_RUN_UID
 from run_operator.api.raw import mapping
+from run_operator.api.record_signer import SignerWithoutKey
 from run_operator.api.references import Catalog, EntityView, ProfilesView, Referred
 from run_operator.api.run import Run
 from run_operator.api.runtime_object import RuntimeView
-from run_operator.api.seal import Reading
 from run_operator.children import DeploymentView, JobView, PodView, ServiceView
 from run_operator.client.cluster import Cluster
 from run_operator.client.errors import BackendError, EntityNotExistsError
@@ -84,7 +84,7 @@ def why(cluster: Cluster, identifier: str) -> list[str]:
 
 
 def _decided(cluster: Cluster, run: Run, seen: Observed) -> tuple[Plan, Observed]:
-    options = Options(seal=Reading(b""))
+    options = Options(signer=SignerWithoutKey(b""))
     made = plan(run, seen, time.time(), options)
     for _ in range(MOST_LOADED):
         if made.returned:

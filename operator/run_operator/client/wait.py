@@ -15,7 +15,7 @@ from run_operator.client.errors import ForbiddenError
 from run_operator.client.log_follow import LogFollower
 from run_operator.client.log_reader import LogLine
 from run_operator.client.predicates import is_service, settled
-from run_operator.client.text import visible
+from run_operator.client.terminal_text import visible
 from run_operator.client.watch import Deadline, RunWatch
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple
 
 from run_operator.api.raw import parse
-from run_operator.children.kubelet_events import (
+from run_operator.children.event_facts import (
     ENDED_JOB,
     ENDED_POD,
     FAILED_CREATE,

@@ -12,7 +12,7 @@ from run_operator.api.custom_object import CustomKind, CustomObject
 from run_operator.api.raw import pointer
 from run_operator.api.references import ProfilesView, Referred
 from run_operator.api.run import Run
-from run_operator.children.kubelet_events import Question, Said
+from run_operator.children.event_facts import Question, Said
 from run_operator.engine.custom_objects import CustomObjects
 from run_operator.engine.event_reader import EventReader
 from run_operator.engine.refusals import RefusedError, refusals

@@ -17,8 +17,8 @@ from prometheus_client.registry import Collector
 import run_operator
 from run_operator.api.conditions import FINAL, State, state_of
 from run_operator.api.pod_contract import MODULE_KEY, RUNNER_KEY, SITE_KEY
+from run_operator.api.record_signer import RecordSigner
 from run_operator.api.run import Key, Run
-from run_operator.api.seal import Seal
 from run_operator.engine.ingest_address import check_ingest_address
 from run_operator.engine.store import Store
 from run_operator.ingest.app import Endpoint, Ingest
@@ -58,7 +58,7 @@ class IngestService:
         settled: Callable[[Key], None],
         ready: Callable[[], bool],
         warn: Callable[[Run, str], None],
-        seal: Callable[[], Seal | None],
+        signer: Callable[[], RecordSigner | None],
     ) -> None:
         endpoint = Endpoint(
             settings.ingest_url,
@@ -73,7 +73,9 @@ class IngestService:
         self._url, self._pod_namespace = settings.ingest_url, settings.pod_namespace
         self._warn = warn
         self._store = store
-        self._ingest = Ingest(api, store, endpoint, metrics.registry, settled, _where, ready, seal, pace=pace)
+        self._ingest = Ingest(
+            api, store, endpoint, metrics.registry, settled, _where, ready, signer, pace=pace
+        )
         certificates = self._ingest.certificates
         self._files = PodFiles(
             api,

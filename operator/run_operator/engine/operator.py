@@ -13,12 +13,12 @@ from typing import Any, Final
 from run_operator import __version__
 from run_operator.api.conditions import state_of
 from run_operator.api.policy import PolicyDefaults
+from run_operator.api.record_signer import RecordSigner
 from run_operator.api.run import Key
-from run_operator.api.seal import Seal
+from run_operator.engine.api_server_wait import first_answer
 from run_operator.engine.debug_pages import DebugPages
 from run_operator.engine.event_recorder import EventRecorder
 from run_operator.engine.executor import Executor
-from run_operator.engine.first_answer import first_answer
 from run_operator.engine.ingest_service import IngestService
 from run_operator.engine.installation import Installation, MissingParts
 from run_operator.engine.leadership import Leadership, LeadershipLostError
@@ -71,7 +71,7 @@ class Operator:
         self._stop = asyncio.Event()
         self._begin = asyncio.Event()
         self._failure: BaseException | None = None
-        self._seal: Seal | None = None
+        self._signer: RecordSigner | None = None
 
     async def run(self) -> None:
         """Work until SIGTERM or SIGINT.
@@ -123,9 +123,9 @@ class Operator:
                 await reporting.start()
             place = (settings.pod_namespace, settings.ingest_ca_secret)
             key = await first_answer(unfenced, self._stop, lambda: signing_key(unfenced, *place))
-            self._seal = seal = Seal(key)
+            self._signer = signer = RecordSigner(key)
             await self._run_parts(
-                api, recorder, server, reporting, keeping, streams, runtimes, seal, parts, leadership
+                api, recorder, server, reporting, keeping, streams, runtimes, signer, parts, leadership
             )
             if leadership.lost:
                 raise LeadershipLostError
@@ -181,11 +181,11 @@ class Operator:
             self._queue.add,
             lambda: self._health.ready,
             lambda run, text: recorder.record(run, RunEvent("Warning", "PodFilesChanged", text)),
-            lambda: self._seal,
+            lambda: self._signer,
         )
 
     def _reconciler(
-        self, api: Api, recorder: EventRecorder, reporting: IngestService | None, seal: Seal
+        self, api: Api, recorder: EventRecorder, reporting: IngestService | None, signer: RecordSigner
     ) -> Reconciler:
         prepare = reporting.prepare if reporting else None
         executor = Executor(api, self._store, prepare, MemoryCeilings(api).of)
@@ -204,7 +204,7 @@ class Operator:
             requirements_secret=self._settings.requirements_secret,
             requirements_cache_claim=self._settings.requirements_cache_claim,
             building=self._settings.building,
-            seal=seal,
+            signer=signer,
             **({"module_config_map": reporting.module_config_map} if reporting else {}),
         )
         uncommitted = reporting.uncommitted if reporting else lambda _: False
@@ -235,12 +235,12 @@ class Operator:
         keeping: LogService | None,
         streams: Streams,
         runtimes: RuntimeReports,
-        seal: Seal,
+        signer: RecordSigner,
         parts: Installation,
         leadership: Leadership,
     ) -> None:
         sweeper = Resync(api, self._store, self._settings.namespaces, time.monotonic)
-        reconciler = self._reconciler(api, recorder, reporting, seal)
+        reconciler = self._reconciler(api, recorder, reporting, signer)
         workers = Workers(self._queue, reconciler, self._metrics, self._settings.workers)
         server.debug = DebugPages(reconciler, leadership, self._queue).lines
         # Tasks made before kopf starts are spared by it when it ends; so all of ours come first, each worker too.

@@ -16,8 +16,8 @@ from run_operator.kube.client import Api
 from run_operator.kube.errors import FencedError, KubeError, NotFoundError
 from run_operator.kube.media_types import METADATA
 from run_operator.kube.resource import BY_KIND
+from run_operator.runtimes.compiled_runtimes import usable
 from run_operator.runtimes.definition import InvalidRuntimeError
-from run_operator.runtimes.memo import usable
 from run_operator.workloads.builder import SUPPORTED
 
 INVALID: Final = "InvalidRuntime"

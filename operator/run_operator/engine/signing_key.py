@@ -8,7 +8,7 @@ import secrets
 from typing import Final
 
 from run_operator.api.raw import JSON, mapping, text
-from run_operator.api.seal import KEY_BYTES
+from run_operator.api.record_signer import KEY_BYTES
 from run_operator.kube.client import Api
 from run_operator.kube.errors import (
     AlreadyExistsError,

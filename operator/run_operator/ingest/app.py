@@ -19,8 +19,8 @@ from urllib.parse import urlsplit
 
 from prometheus_client import CollectorRegistry
 
+from run_operator.api.record_signer import RecordSigner
 from run_operator.api.run import Key, Run
-from run_operator.api.seal import Seal
 from run_operator.children.cluster_view import ClusterView
 from run_operator.ingest.auth import PodOwnership, TokenReviewer
 from run_operator.ingest.committer import Committer
@@ -68,7 +68,7 @@ class Ingest:
     """The ingest; it is started once and stopped once.
 
     `settled` is called for each ending Run whose metrics are all in the cluster, `where` returns where a Run keeps every
-    value, `ready` whether the directory is complete, `seal` the operator's signature once it is known.
+    value, `ready` whether the directory is complete, `signer` the operator's signature once it is known.
     """
 
     def __init__(
@@ -80,7 +80,7 @@ class Ingest:
         settled: Callable[[Key], None],
         where: Callable[[Run], str],
         ready: Callable[[], bool],
-        seal: Callable[[], Seal | None],
+        signer: Callable[[], RecordSigner | None],
         limits: IngestLimits | None = None,
         pace: Pace | None = None,
     ) -> None:
@@ -114,7 +114,7 @@ class Ingest:
             clock,
             committer.hurry,
             ready,
-            seal,
+            signer,
         )
         self.outside: Final = OutsideWrites(
             api, directory, ledgers, counters, limits, clock, committer.hurry, members.gone

@@ -19,8 +19,8 @@ from run_operator.api.earlier_documents import of_today
 from run_operator.api.exported import of_object
 from run_operator.api.pod_contract import audience
 from run_operator.api.raw import JSON, mapping, text
+from run_operator.api.record_signer import RecordSigner
 from run_operator.api.run import Run
-from run_operator.api.seal import Seal
 from run_operator.children.cluster_view import ClusterView
 from run_operator.http.places import Shares
 from run_operator.http.rate_limit import Buckets, Clock
@@ -119,10 +119,10 @@ class DhcoreApi:
         clock: Clock,
         hurry: Callable[[Session], None],
         ready: Callable[[], bool],
-        seal: Callable[[], Seal | None],
+        signer: Callable[[], RecordSigner | None],
     ) -> None:
         self._api = api
-        self._seal = seal
+        self._signer = signer
         self._directory = directory
         self._tokens = tokens
         self._members = members
@@ -250,7 +250,7 @@ class DhcoreApi:
         return self._entity(await self._raw(run), newer)
 
     def _entity(self, raw: JSON, metrics: JSON | None = None) -> dict[str, Any]:
-        return run_entity(merged(raw, self._seal()), metrics)
+        return run_entity(merged(raw, self._signer()), metrics)
 
     async def _whole(self, run: Run) -> Run:
         """The Run with its document, which the store may not hold."""

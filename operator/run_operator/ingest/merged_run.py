@@ -6,16 +6,16 @@ from collections.abc import Mapping
 from typing import Any
 
 from run_operator.api.raw import mapping, text
+from run_operator.api.record_signer import RecordSigner
 from run_operator.api.references import ResolvedRecord
-from run_operator.api.seal import Seal
 from run_operator.document.merge import merge
 
 
-def merged(raw: Mapping[str, Any], seal: Seal | None) -> dict[str, Any]:
+def merged(raw: Mapping[str, Any], signer: RecordSigner | None) -> dict[str, Any]:
     """The object with the spec that it was started with. A record that the operator did not sign is not used."""
     found, status = dict(raw), mapping(raw.get("status"))
     resolved, uid = mapping(status.get("resolved")), text(mapping(raw.get("metadata")).get("uid"))
-    if seal is None or not resolved or not seal.is_genuine(uid, resolved):
+    if signer is None or not resolved or not signer.is_genuine(uid, resolved):
         return found
     record = ResolvedRecord.of_status(status)
     if record.function is None:

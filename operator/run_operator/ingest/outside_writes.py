@@ -16,7 +16,7 @@ from run_operator.api.run import Run
 from run_operator.children.cluster_view import ClusterView
 from run_operator.http.rate_limit import Clock
 from run_operator.http.server import DeniedError
-from run_operator.ingest.batch_line import BatchLine, Place
+from run_operator.ingest.batch_queue import BatchQueue, Place
 from run_operator.ingest.limits import IngestLimits
 from run_operator.ingest.open_attempt import managed_elsewhere
 from run_operator.ingest.sessions import OvertakenError, Session, Sessions
@@ -77,26 +77,26 @@ class OutsideWrites:
         self._clock = clock
         self._hurry = hurry
         self._gone = gone
-        self._line = BatchLine(limits.outside_workers)
+        self._queue = BatchQueue(limits.outside_workers)
 
     @property
     def held(self) -> int:
         """How many batches are known here; the cluster may hold more."""
-        return len(self._line)
+        return len(self._queue)
 
     def put(self, raw: JSON) -> None:
         """A batch appeared, or was answered, or somebody edits it without end."""
         place = _place(raw["metadata"])
         if raw["metadata"].get("deletionTimestamp"):
-            self._line.drop(place.uid)  # somebody's finalizer may hold it without end
+            self._queue.drop(place.uid)  # somebody's finalizer may hold it without end
         elif outside_batch.is_answered(raw):
-            self._line.add(place, KEPT, answered=True)
+            self._queue.add(place, KEPT, answered=True)
         else:
-            self._line.add(place)
+            self._queue.add(place)
 
     def drop(self, uid: str) -> None:
         """A batch is gone."""
-        self._line.drop(uid)
+        self._queue.drop(uid)
 
     async def work(self, begin: asyncio.Event) -> None:
         """Work from `begin` on, until cancelled."""
@@ -108,18 +108,18 @@ class OutsideWrites:
 
     async def _worker(self) -> None:
         while True:
-            place = await self._line.take()
+            place = await self._queue.take()
             again_after: float | None = None
             try:
                 again_after = await self._one(place)
             finally:
-                self._line.give_back(place, again_after)
+                self._queue.give_back(place, again_after)
 
     async def _look_for_more(self) -> None:
         """Namespaces that have more batches than are known are looked through when there is room."""
         while True:
             await asyncio.sleep(LOOK)
-            if (namespace := self._line.lacking()) is None:
+            if (namespace := self._queue.lacking()) is None:
                 continue
             try:
                 await self._look(namespace)
@@ -127,7 +127,7 @@ class OutsideWrites:
                 log.warning(
                     "the operator lists the MetricBatches of namespace %s again: %s", namespace, error
                 )
-                self._line.incomplete(namespace)
+                self._queue.incomplete(namespace)
 
     async def _look(self, namespace: str) -> None:
         pages = 0
@@ -136,12 +136,12 @@ class OutsideWrites:
         ):
             for one in page.get("items") or ():
                 if not one["metadata"].get("deletionTimestamp"):
-                    self._line.add(_place(one["metadata"]))
+                    self._queue.add(_place(one["metadata"]))
             pages += 1
-            if self._line.lacks(namespace):
+            if self._queue.lacks(namespace):
                 return  # there is no more room
             if pages == PAGES:
-                self._line.incomplete(namespace)
+                self._queue.incomplete(namespace)
                 return
 
     async def _one(self, place: Place) -> float | None:
@@ -164,7 +164,7 @@ class OutsideWrites:
             return None
         notes: Sequence[str] = ()
         if outside_batch.is_answered(raw):
-            if not self._line.answered(place):
+            if not self._queue.answered(place):
                 return KEPT
         else:
             try:
@@ -182,7 +182,7 @@ class OutsideWrites:
         """The answer to a refused batch. Raises the error again where another try may help."""
         if error.status < UNAVAILABLE:
             return str(error)
-        if self._line.tries(place) < TRIES:
+        if self._queue.tries(place) < TRIES:
             raise error
         return f"the operator gave up after {TRIES} tries; the values may or may not be stored: {error}"
 
@@ -244,12 +244,12 @@ class OutsideWrites:
             status["notes"] = [printable(one)[:MAX_MESSAGE] for one in notes]
         body = {"metadata": {"uid": place.uid}, "status": status}
         await self._api.patch(METRIC_BATCHES, place.namespace, place.name, body, "status")
-        self._line.answered(place)
+        self._queue.answered(place)
         return KEPT
 
     def _again(self, place: Place, why: str) -> float:
         log.debug("metric batch %s/%s waits: %s", place.namespace, place.name, why)
-        return float(min(LONGEST_PAUSE, FIRST_PAUSE * 1.5 ** self._line.failed(place)))
+        return float(min(LONGEST_PAUSE, FIRST_PAUSE * 1.5 ** self._queue.failed(place)))
 
 
 def _place(metadata: JSON) -> Place:

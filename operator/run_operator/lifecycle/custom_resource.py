@@ -35,7 +35,7 @@ def step(ctx: Context) -> Plan:
     seen = ctx.observed.custom
     if what is None or seen is None:
         return Plan(look=what)
-    if verdict := deadlines.sealed(ctx) or deadlines.expired(ctx):
+    if verdict := deadlines.recorded(ctx) or deadlines.expired(ctx):
         return _ended(ctx, what, seen.raw) or finish.give_up(ctx, verdict)
     if ctx.run.suspend or ctx.draft.state == State.STOP:
         going = _ended(ctx, what, seen.raw)

@@ -24,8 +24,8 @@ class Verdict(NamedTuple):
     message: str
 
 
-def sealed(ctx: Context) -> Verdict | None:
-    """The deadline that has ended the Run already; nothing that happens later changes it."""
+def recorded(ctx: Context) -> Verdict | None:
+    """The deadline that has ended the Run already: the status names it, and nothing changes it later."""
     known = conditions.find(ctx.draft.current.get("conditions", ()), conditions.RUNNING) or {}
     if ctx.draft.state == State.STOP and known.get("reason") in (ACTIVE, PENDING):
         return Verdict(str(known["reason"]), str(known.get("message")))

@@ -24,7 +24,7 @@ AGAIN: Final = 300.0
 
 def awaited(ctx: Context, child: JobView | DeploymentView) -> Plan:
     """Report what the child waits for, and end pods that nobody else ends. The next attempt follows when it is gone."""
-    if verdict := deadlines.sealed(ctx) or deadlines.expired(ctx):
+    if verdict := deadlines.recorded(ctx) or deadlines.expired(ctx):
         return finish.give_up(ctx, verdict)
     if ctx.draft.state == State.STOP:
         return stop.await_pods(ctx)

@@ -15,7 +15,7 @@ from run_operator.api.constants import KUEUE_QUEUE
 from run_operator.api.raw import parse, stamp
 from run_operator.children.dispatch_view import DispatchView, Fact
 from run_operator.children.job_outcome import JobOutcome
-from run_operator.lifecycle import finish, mending, not_applied, restored, start, stop
+from run_operator.lifecycle import finish, invalid_document, not_applied, restored, start, stop
 from run_operator.lifecycle.context import Context
 from run_operator.lifecycle.model import CreateWorkload, PatchCustom, Plan, Refusal
 from run_operator.workloads.builder import build, child_kind
@@ -37,9 +37,9 @@ def step(ctx: Context) -> Plan:
     if ctx.run.deleting:
         return Plan()
     if ctx.draft.state in FINAL:
-        if not mending.is_mended(ctx):
+        if not invalid_document.is_corrected(ctx):
             return _after_the_end(ctx)
-        mending.reopen(ctx)
+        invalid_document.reopen(ctx)
     seen = ctx.observed.custom
     if seen is None:
         return Plan(look=kind_of(ctx.run))

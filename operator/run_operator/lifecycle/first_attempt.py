@@ -24,7 +24,7 @@ def begin(ctx: Context) -> Plan:
 def _is_recorded_by_its_job(ctx: Context) -> bool:
     """Whether the attempt can be found again from its Job alone: its number is 1, and its document cannot change.
 
-    A status that says more than CREATED has to be taken back first (`mending.py`).
+    A status that says more than CREATED has to be taken back first (`invalid_document.py`).
     """
     is_untouched = state_of(ctx.run.status.get("state")) == State.CREATED
     needs_nothing = ctx.resolution.record is None and ctx.resolution.error is None

@@ -15,7 +15,7 @@ from run_operator.api import conditions
 from run_operator.api.conditions import State
 from run_operator.api.raw import parse
 from run_operator.children import JobView
-from run_operator.children.kubelet_events import FAILED_CREATE
+from run_operator.children.event_facts import FAILED_CREATE
 from run_operator.lifecycle.context import Context
 from run_operator.lifecycle.model import DeleteChild
 from run_operator.lifecycle.no_pod_left import ended_uncounted

@@ -34,7 +34,7 @@ def with_job(ctx: Context, job: JobView) -> Plan:
         seen = continuation.recorded(ctx)  # whatever the Job made of that pod meanwhile
     if seen.progress in ("SUCCEEDED", "FAILED") and (made := _over(ctx, job, seen)):
         return made
-    verdict = deadlines.sealed(ctx) or deadlines.unconfirmed(ctx, job)
+    verdict = deadlines.recorded(ctx) or deadlines.unconfirmed(ctx, job)
     if verdict := verdict or (deadlines.expired(ctx) if seen.progress == "PENDING" else None):
         return finish.give_up(ctx, verdict)
     if program_end.is_over(ctx, job, seen):
@@ -77,7 +77,7 @@ def _onwards_without(ctx: Context, leftover: JobView | None) -> Plan:
         if not ctx.observed.fresh:
             return Plan(reread=True)
         start.record_loss(ctx)
-    if verdict := deadlines.sealed(ctx) or deadlines.expired(ctx):
+    if verdict := deadlines.recorded(ctx) or deadlines.expired(ctx):
         return finish.give_up(ctx, verdict)
     if interrupted and not ctx.run.suspend and ctx.draft.state != State.STOP:
         return continuation.without_job(ctx)

@@ -11,7 +11,7 @@ from run_operator.api.references import Catalog, Referred
 from run_operator.api.run import Run
 from run_operator.api.want import Want
 from run_operator.children import DeploymentView, JobView, PodView, ServiceView
-from run_operator.children.kubelet_events import Question, Said
+from run_operator.children.event_facts import Question, Said
 from run_operator.workloads.types import Workload
 
 

@@ -25,7 +25,7 @@ from run_operator.pipelines.workflow import Workflow
 
 FAILED: Final = "StepFailed"
 REFUSED: Final = "StepRefused"
-SEALED: Final = frozenset({deadlines.ACTIVE, deadlines.PENDING, REFUSED})
+GIVEN_UP_FOR: Final = frozenset({deadlines.ACTIVE, deadlines.PENDING, REFUSED})
 """Reasons for which a pipeline is being given up: they stay until its steps have ended."""
 MAX_NAMED: Final = 5
 """Steps that a message names."""
@@ -33,7 +33,7 @@ MAX_NAMED: Final = 5
 
 def step(ctx: Context) -> Plan:
     """The next step of such a Run. Raises WorkloadError."""
-    if verdict := _sealed(ctx) or _expired(ctx):
+    if verdict := _recorded(ctx) or _expired(ctx):
         return _given_up(ctx, verdict)
     if ctx.run.suspend or ctx.draft.state == State.STOP:
         return _stopping(ctx)
@@ -46,7 +46,7 @@ def refused(ctx: Context, refusal: Refusal) -> Plan:
     """The API server said no to the Run of a step: for good, or for now."""
     message = f"a step cannot be started: {refusal.message}"
     if refusal.final:
-        return _seal(ctx, Verdict(REFUSED, message), _live(ctx))
+        return _stop_steps(ctx, Verdict(REFUSED, message), _live(ctx))
     if ctx.run.status.get("message") != message:
         ctx.draft.event(refusal.reason, message, warning=True)
     ctx.draft.become(ctx.draft.state, message)
@@ -134,13 +134,13 @@ def _stopping(ctx: Context) -> Plan:
 def _given_up(ctx: Context, verdict: Verdict) -> Plan:
     live = _live(ctx)
     if live:
-        return _seal(ctx, verdict, live)
+        return _stop_steps(ctx, verdict, live)
     if not ctx.observed.fresh:
         return Plan(reread=True)
     return finish.impossible(ctx, verdict.reason, verdict.message)
 
 
-def _seal(ctx: Context, verdict: Verdict, live: list[Run]) -> Plan:
+def _stop_steps(ctx: Context, verdict: Verdict, live: list[Run]) -> Plan:
     """Keep the verdict until all steps have ended."""
     ctx.draft.become(State.STOP, verdict.message)
     ctx.draft.condition(conditions.RUNNING, status=False, reason=verdict.reason, message=verdict.message)
@@ -173,11 +173,11 @@ def _resumed(ctx: Context) -> list[Action]:
     ]
 
 
-def _sealed(ctx: Context) -> Verdict | None:
+def _recorded(ctx: Context) -> Verdict | None:
     known: Mapping[str, object] = (
         conditions.find(ctx.draft.current.get("conditions", ()), conditions.RUNNING) or {}
     )
-    if ctx.draft.state == State.STOP and known.get("reason") in SEALED:
+    if ctx.draft.state == State.STOP and known.get("reason") in GIVEN_UP_FOR:
         return Verdict(str(known["reason"]), str(known.get("message")))
     return None
 

@@ -18,11 +18,11 @@ from run_operator.lifecycle import (
     custom_resource,
     deletion,
     dispatch,
-    elsewhere,
     finish,
     first_attempt,
+    invalid_document,
     job,
-    mending,
+    local_execution,
     not_applied,
     pipeline,
     program_end,
@@ -80,13 +80,13 @@ def _decided(ctx: Context) -> Plan:
     is_final = ctx.draft.state in FINAL
     if run.deleting and (is_final or _never_began(ctx)):
         return Plan()
-    if is_final and not mending.is_mended(ctx):
+    if is_final and not invalid_document.is_corrected(ctx):
         return finish.after_the_end(ctx, *restored.marks(ctx))
     if observed.refusal:
         turn = pipeline.refused if child_kind(run) == STEPS else start.refused
         return turn(ctx, observed.refusal)
     if is_final:
-        mending.reopen(ctx)
+        invalid_document.reopen(ctx)
     ctx = resolution.resolved(ctx)
     try:
         is_first = ctx.is_new and child_kind(ctx.run) not in (CUSTOM_CHILD, STEPS)
@@ -94,7 +94,7 @@ def _decided(ctx: Context) -> Plan:
     except UnresolvedError as error:
         return resolution.wait(ctx, error)
     except WorkloadError as error:
-        return mending.cannot(ctx, error)
+        return invalid_document.cannot(ctx, error)
 
 
 def _dispatched(ctx: Context) -> Plan:
@@ -107,7 +107,7 @@ def _dispatched(ctx: Context) -> Plan:
     except UnresolvedError as error:
         return resolution.wait(ctx, error)
     except WorkloadError as error:
-        return mending.cannot(ctx, error)
+        return invalid_document.cannot(ctx, error)
 
 
 def _never_began(ctx: Context) -> bool:
@@ -118,8 +118,8 @@ def _never_began(ctx: Context) -> bool:
 def _next_step(ctx: Context) -> Plan:
     """The step of a Run that was started, or that shall not start."""
     if not ctx.draft.attempt and not ctx.has_child:
-        if elsewhere.ran_elsewhere(ctx):
-            return elsewhere.shown(ctx)
+        if local_execution.ran_elsewhere(ctx):
+            return local_execution.shown(ctx)
         if restored.is_restored(ctx):
             return restored.shown(ctx)
     if program_end.is_decided(ctx):

@@ -45,7 +45,7 @@ def record(ctx: Context) -> None:
     require(ctx)
     found = ctx.resolution
     ctx.draft.events += forgery(ctx, ctx.draft.attempt)
-    signed = ctx.options.seal.sign(ctx.run.uid, found.record.to_object()) if found.record else None
+    signed = ctx.options.signer.sign(ctx.run.uid, found.record.to_object()) if found.record else None
     ctx.draft.resolved(signed)
     if found.record:
         ctx.draft.condition(conditions.RESOLVED, status=True, reason="Resolved", message=found.message)

@@ -10,8 +10,7 @@ from run_operator.api.conditions import State, state_of
 from run_operator.api.raw import parse
 from run_operator.api.run import remaining
 from run_operator.children import JobView
-from run_operator.children.job_outcome import MAX_MESSAGE, NO_POD, NODE_NOT_READY, JobOutcome
-from run_operator.children.kubelet_events import (
+from run_operator.children.event_facts import (
     FAILED_ATTACH,
     FAILED_CREATE,
     FAILED_MOUNT,
@@ -19,6 +18,7 @@ from run_operator.children.kubelet_events import (
     Question,
     answer,
 )
+from run_operator.children.job_outcome import MAX_MESSAGE, NO_POD, NODE_NOT_READY, JobOutcome
 from run_operator.children.pending_reason import PendingReason
 from run_operator.lifecycle import deadlines, forgotten_job, program_end, start
 from run_operator.lifecycle.context import Context

@@ -14,8 +14,8 @@ from run_operator.api.conditions import DEGRADED, State
 from run_operator.api.constants import LABEL_RUN_UID
 from run_operator.api.raw import parse
 from run_operator.children import DeploymentView, ServiceView, service_address
+from run_operator.children.event_facts import answer
 from run_operator.children.job_outcome import JobOutcome
-from run_operator.children.kubelet_events import answer
 from run_operator.children.pod_summary import summaries
 from run_operator.children.service_readiness import Readiness, read
 from run_operator.lifecycle import deadlines, finish, run_phase, start, stop
@@ -42,7 +42,7 @@ NEWS: Final = 60.0
 def with_deployment(ctx: Context, deployment: DeploymentView) -> Plan:
     """The step when the Deployment is there."""
     ctx.draft.pods(summaries(ctx.observed.pods))
-    if verdict := deadlines.sealed(ctx):
+    if verdict := deadlines.recorded(ctx):
         return finish.give_up(ctx, verdict)
     lost = ctx.draft.state == State.CREATED and not deployment.replicas  # the status of a stop that was begun
     halted = lost or ctx.draft.state in (State.STOP, State.STOPPED)

@@ -14,9 +14,7 @@ from typing import Final
 
 from run_operator.api.raw import parse, stamp
 from run_operator.children import JobView
-from run_operator.children.interruption import POD_DELETED, Interruption
-from run_operator.children.job_outcome import JobOutcome
-from run_operator.children.kubelet_events import (
+from run_operator.children.event_facts import (
     COMPLETED,
     DEADLINE,
     KILLING,
@@ -26,6 +24,8 @@ from run_operator.children.kubelet_events import (
     about_ended_job,
     about_ended_pods,
 )
+from run_operator.children.interruption import POD_DELETED, Interruption
+from run_operator.children.job_outcome import JobOutcome
 from run_operator.lifecycle import continuation, deadlines, finish
 from run_operator.lifecycle.context import Context
 from run_operator.lifecycle.model import Plan
@@ -50,7 +50,7 @@ def was_asked(ctx: Context, job: JobView) -> bool:
 def about_lost_job(ctx: Context) -> Question | None:
     """The question about the current attempt's Job, which was there; None: its end is known, or is still to come."""
     uid = ctx.draft.last_attempt.get("jobUid")
-    known = ctx.draft.ended or continuation.is_interrupted(ctx) or deadlines.sealed(ctx)
+    known = ctx.draft.ended or continuation.is_interrupted(ctx) or deadlines.recorded(ctx)
     if not uid or known or ctx.observed.live_pods:
         return None
     return about_ended_job(str(uid), child_name(ctx.run.name))

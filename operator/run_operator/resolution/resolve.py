@@ -173,7 +173,7 @@ class _Lookup:
         found = mapping(self.run.status.get("resolved"))
         if not found:
             return ResolvedRecord()
-        self.is_forged = not self.options.seal.is_genuine(self.run.uid, found)
+        self.is_forged = not self.options.signer.is_genuine(self.run.uid, found)
         return ResolvedRecord() if self.is_forged else ResolvedRecord.of_status(self.run.status)
 
     def _function_and_task(self, recorded: ResolvedRecord) -> tuple[ResolvedPart, ResolvedPart]:

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from run_operator.api.references import ResolvedPart
 from run_operator.api.runtime_object import CLUSTER_KIND, NAMESPACED_KIND, RuntimeView
 from run_operator.document.kinds import Kind
+from run_operator.runtimes.compiled_runtimes import usable
 from run_operator.runtimes.definition import Definition, InvalidRuntimeError
-from run_operator.runtimes.memo import usable
 from run_operator.runtimes.shipped import missing
 from run_operator.workloads.fields import UnresolvedError
 

@@ -9,8 +9,8 @@ from run_operator.api.raw import mapping, text
 from run_operator.api.run import Run
 from run_operator.api.runtime_object import RuntimeView
 from run_operator.document.merge import merge
+from run_operator.runtimes.compiled_runtimes import definition
 from run_operator.runtimes.definition import Definition, InvalidRuntimeError
-from run_operator.runtimes.memo import definition
 from run_operator.runtimes.translate import translated
 from run_operator.workloads.builder import build
 from run_operator.workloads.fields import WorkloadError

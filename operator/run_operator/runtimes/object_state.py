@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 
 from run_operator.api.raw import mapping, text
 from run_operator.api.run import Run
+from run_operator.runtimes.compiled_runtimes import definition
 from run_operator.runtimes.definition import InvalidRuntimeError
 from run_operator.runtimes.expression import MAX_DEPTH, MAX_ENTRIES, MAX_TEXT
-from run_operator.runtimes.memo import definition
 from run_operator.runtimes.template import TemplateError
 
 

@@ -19,6 +19,7 @@ from run_operator.gateway.authentication import review
 from run_operator.gateway.encoding import encoded
 from run_operator.gateway.run_logs import TAIL, Selection
 from run_operator.gateway.shares import Shares, turn
+from run_operator.web.api_requests import ApiRequests
 from run_operator.web.detail_feed import DetailFeed
 from run_operator.web.errors import RefusedError, bad, not_found
 from run_operator.web.event_stream import EventStream
@@ -26,11 +27,10 @@ from run_operator.web.feeds import Feeds
 from run_operator.web.limits import WebLimits
 from run_operator.web.log_answer import LogAnswer, sources
 from run_operator.web.oidc import OidcProvider
-from run_operator.web.reading import Reading
 from run_operator.web.rights import GET, LIST, WATCH
 from run_operator.web.run_feed import RunFeed
 from run_operator.web.stream_places import StreamPlaces
-from run_operator.web.view.comparing import compared, comparison
+from run_operator.web.view.compare_answer import compared, comparison
 from run_operator.web.view.curves import MAX_POINTS
 from run_operator.web.view.detail import beside, of_document, of_now
 from run_operator.web.view.rows import row
@@ -105,7 +105,7 @@ class UiRoutes:
         self._places = StreamPlaces(limits)
         self._logs = Shares(limits.logs_at_once, limits.logs_each, limits.logs_waiting)
         self._requests = Shares(limits.requests, limits.requests_each, limits.requests_waiting)
-        self._reading = Reading(limits, session.through)
+        self._api = ApiRequests(limits, session.through)
         self._list_turn = asyncio.Semaphore(limits.lists)
         self._stopped = asyncio.Event()
 
@@ -141,7 +141,7 @@ class UiRoutes:
     async def _answer(self, asked: UiRequest, caller: ApiClient) -> tuple[int, Any]:
         match asked.method, asked.parts:
             case "GET", ("namespaces",):
-                names, every = await self._reading.namespaces(caller)
+                names, every = await self._api.namespaces(caller)
                 return 200, {"items": names, "all": every}
             case "GET", ("runs",):
                 return 200, await self._list(asked, caller)
@@ -172,7 +172,7 @@ class UiRoutes:
         token = asked.one("continue")
         if not _TOKEN.fullmatch(token):
             raise bad("continue must be a value from an earlier page")
-        page = await self._reading.page(caller, asked.namespace(), limit, token)
+        page = await self._api.page(caller, asked.namespace(), limit, token)
         metadata = mapping(page.get("metadata"))
         return {
             "items": [row(raw) for raw in mappings(page.get("items"))],
@@ -185,18 +185,18 @@ class UiRoutes:
         if not 1 <= len(keys) <= self._limits.compared:
             raise bad(f"name 1 to {self._limits.compared} Runs, each as run=NAMESPACE/NAME")
         places = [_place(*key.partition("/")[::2]) for key in keys]
-        found, lost = await self._reading.runs(caller, places, compared)
+        found, lost = await self._api.runs(caller, places, compared)
         return comparison(found) | {"lost": [{"run": run, "message": why} for run, why in lost.items()]}
 
     async def _of_run(
         self, asked: UiRequest, caller: ApiClient, namespace: str, name: str, rest: list[str]
     ) -> tuple[int, Any]:
-        reading = self._reading
+        api = self._api
         match asked.method, rest:
             case "GET", []:
-                raw = await reading.run(caller, namespace, name)
-                events, notes = await reading.events(caller, raw)
-                rights = await reading.rights(caller, namespace, name)
+                raw = await api.run(caller, namespace, name)
+                events, notes = await api.events(caller, raw)
+                rights = await api.rights(caller, namespace, name)
                 return 200, of_document(raw) | of_now(raw) | beside(events, rights, notes)
             case "GET", ["metrics"]:
                 names = asked.many("name")
@@ -206,16 +206,16 @@ class UiRoutes:
                 first, last = (
                     asked.number(one, end, MAX_STEP, 0) for one, end in (("from", 0), ("to", MAX_STEP))
                 )
-                raw = await reading.run(caller, namespace, name)
+                raw = await api.run(caller, namespace, name)
                 return 200, series_answer(raw, names, time.time(), points, first, last)
             case "GET", ["logs", "sources"]:
                 return 200, {"items": await sources(caller, namespace, name)}
             case "POST", ["stop"]:
-                return 202, row(await reading.set_suspend(caller, namespace, name, suspend=True))
+                return 202, row(await api.set_suspend(caller, namespace, name, suspend=True))
             case "POST", ["resume"]:
-                return 202, row(await reading.set_suspend(caller, namespace, name, suspend=False))
+                return 202, row(await api.set_suspend(caller, namespace, name, suspend=False))
             case "DELETE", []:
-                return 202, row(await reading.delete(caller, namespace, name))
+                return 202, row(await api.delete(caller, namespace, name))
         raise RefusedError(
             405, "MethodNotAllowed", f"{asked.method} is not allowed for api/{'/'.join(asked.parts)[:200]}"
         )
@@ -224,7 +224,7 @@ class UiRoutes:
         self, asked: UiRequest, caller: ApiClient, namespace: str | None
     ) -> web.StreamResponse:
         async def check(_: RunFeed | None = None) -> None:
-            await self._reading.check(caller, (LIST, WATCH), namespace)
+            await self._api.check(caller, (LIST, WATCH), namespace)
 
         # Shared by all who may list and watch these Runs: a row says nothing about who looks at it.
         key = "runs", namespace
@@ -243,11 +243,11 @@ class UiRoutes:
         self, asked: UiRequest, caller: ApiClient, namespace: str, name: str
     ) -> web.StreamResponse:
         async def check(feed: DetailFeed | None = None) -> None:
-            await self._reading.check(caller, (GET, LIST, WATCH), namespace, name)
+            await self._api.check(caller, (GET, LIST, WATCH), namespace, name)
             if feed is not None:
-                feed.set_rights(await self._reading.rights(caller, namespace, name))
+                feed.set_rights(await self._api.rights(caller, namespace, name))
 
-        rights = await self._reading.rights(caller, namespace, name)
+        rights = await self._api.rights(caller, namespace, name)
         # By token: what a viewer may do is a part of it.
         key = "run", caller.identity.digest, namespace, name
         with self._places.place(caller.identity.tenant) as place:
@@ -261,7 +261,7 @@ class UiRoutes:
     async def _logs_stream(
         self, asked: UiRequest, caller: ApiClient, namespace: str, name: str, wanted: Selection
     ) -> web.StreamResponse:
-        await self._reading.run(caller, namespace, name)
+        await self._api.run(caller, namespace, name)
         with self._places.place(caller.identity.tenant) as place:
             answer = LogAnswer(caller, namespace, name, wanted, self._limits)
             return await answer.send(asked.request, asked.headers, self._logs, place, self._stopped)

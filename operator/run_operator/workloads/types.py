@@ -8,8 +8,8 @@ from typing import Any, Protocol
 
 from run_operator.api.custom_object import CustomKind
 from run_operator.api.pod_contract import MODULE_CONFIG_MAP
+from run_operator.api.record_signer import RecordSigner
 from run_operator.api.run import Run
-from run_operator.api.seal import Seal
 from run_operator.workloads.default_images import BUILDER_IMAGE, python_images
 from run_operator.workloads.service import Port
 
@@ -57,7 +57,7 @@ class Options:
     """The ConfigMap with the code that pods mount."""
     pod_api_url: str | None = None
     """Where the DigitalHub SDK in pods finds its API, without a path; None: pods get no address."""
-    seal: Seal = field(default_factory=lambda: Seal(b""))
+    signer: RecordSigner = field(default_factory=lambda: RecordSigner(b""))
     """Signs what is recorded in a status."""
     python_images: Mapping[str, str] = field(default_factory=python_images)
     """`python_version` of a function to the image it runs in where it names none."""

@@ -10,7 +10,7 @@ from run_operator.client.cli import output
 from run_operator.client.cli.list import GIVING_WAY
 from run_operator.client.cli.plot import chart, overlay
 from run_operator.client.cli.top import quantity
-from run_operator.client.text import visible
+from run_operator.client.terminal_text import visible
 
 
 @given(st.lists(st.one_of(st.none(), st.floats(allow_nan=False, allow_infinity=False)), max_size=300))

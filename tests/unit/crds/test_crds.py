@@ -9,15 +9,15 @@ from typing import Any, Final
 
 import pytest
 
-from run_operator.api import conditions, misplaced
+from run_operator.api import conditions, unknown_keys
 from run_operator.api.conditions import State
 from run_operator.api.exported import KEPT
-from run_operator.api.misplaced import DESIRED
 from run_operator.api.policy import DeadlinePolicy, PolicyDefaults, RunPolicy
 from run_operator.api.raw import stamp
+from run_operator.api.record_signer import RecordSigner
 from run_operator.api.references import ResolvedPart, ResolvedRecord
 from run_operator.api.results import Results
-from run_operator.api.seal import Seal
+from run_operator.api.unknown_keys import DESIRED
 from run_operator.children.pod_summary import MAX_PODS, summaries
 from run_operator.children.service_address import summary
 from run_operator.lifecycle.model import Observed
@@ -142,7 +142,7 @@ def test_a_field_that_people_write_one_level_too_high_is_refused_with_its_place(
 
 
 def test_the_client_knows_every_field_of_the_policy():
-    assert set(POLICY) == misplaced.POLICY
+    assert set(POLICY) == unknown_keys.POLICY
 
 
 def test_every_state_is_declared():
@@ -222,7 +222,7 @@ def full_status() -> dict[str, Any]:
     task = dataclasses.replace(part, function="container://demo/hello", generation=2)
     placed = dataclasses.replace(part, namespace="ml")
     record = ResolvedRecord(function, task, placed, dataclasses.replace(placed, generation=2)).to_object()
-    draft.resolved(Seal(b"").sign("uid", record))
+    draft.resolved(RecordSigner(b"").sign("uid", record))
     returned = Results({"accuracy": 0.5}, {"model": "store://demo/model/model/m:1"})
     return draft.current | returned.status_fields(1, "2026-11-29T10:00:00Z")
 

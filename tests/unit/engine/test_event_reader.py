@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from run_operator.api.raw import precise_stamp, stamp
-from run_operator.children.kubelet_events import JOB, POD, Question, about_ended_job
+from run_operator.children.event_facts import JOB, POD, Question, about_ended_job
 from run_operator.engine.event_reader import KEPT, MOST_READ, MOST_SAID, NEW, PAUSE, EventReader
 from run_operator.kube.errors import ForbiddenError, KubeError
 from tests.support.builders import NOW

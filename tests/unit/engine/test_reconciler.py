@@ -11,7 +11,7 @@ import pytest
 from run_operator.api.raw import stamp
 from run_operator.api.run import Run
 from run_operator.children import Controller
-from run_operator.children.kubelet_events import Question, Said, about_job
+from run_operator.children.event_facts import Question, Said, about_job
 from run_operator.engine.pacing import ANSWERS_FIRST, BURST, RATE, Pacing
 from run_operator.engine.reconciler import LONGEST_WAIT, REFUSED_AGAIN, Reconciler
 from run_operator.engine.refusals import RefusedError

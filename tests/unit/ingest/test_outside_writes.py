@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from run_operator.ingest import outside_writes
-from run_operator.ingest.batch_line import BatchLine, Place
+from run_operator.ingest.batch_queue import BatchQueue, Place
 from run_operator.kube.errors import TransientError
 from run_operator.kube.resource import METRIC_BATCHES, RUNS, Resource
 from tests.support.ingest_world import NAMESPACE, UID, World, batch
@@ -155,7 +155,7 @@ async def test_a_namespace_with_any_number_of_batches_costs_a_bounded_memory_and
 ):
     monkeypatch.setattr(outside_writes, "LOOK", 0.01)
     monkeypatch.setattr(outside_writes, "PAGE", 7)
-    world.ingest.outside._line._each = 10
+    world.ingest.outside._queue._each = 10
     most = 0
     for number in range(200):
         world.log_outside(f"b{number}", number)
@@ -209,7 +209,7 @@ async def test_a_batch_that_is_being_deleted_and_held_back_is_left_alone(world):
 
 
 async def test_all_namespaces_together_are_bounded_and_the_largest_gives_way():
-    line = BatchLine(workers=1, each=100, most=20)
+    line = BatchQueue(workers=1, each=100, most=20)
     for number in range(100):
         line.add(Place("flood", f"f{number}", f"f{number}"))
     for number in range(5):
@@ -221,7 +221,7 @@ async def test_all_namespaces_together_are_bounded_and_the_largest_gives_way():
 
 async def test_namespaces_that_flood_leave_a_worker_free():
     """Each batch of theirs may take half a minute."""
-    line = BatchLine(workers=16)
+    line = BatchQueue(workers=16)
     for namespace in ("a", "b"):
         for number in range(50):
             line.add(Place(namespace, f"{number}", f"{namespace}{number}"))

@@ -13,7 +13,7 @@ from run_operator.api.references import ResolvedPart, ResolvedRecord
 from run_operator.ingest.limits import IngestLimits
 from run_operator.kube.errors import TransientError
 from run_operator.kube.resource import DATAITEMS
-from tests.support.ingest_world import NAME, NAMESPACE, SEAL, UID, World
+from tests.support.ingest_world import NAME, NAMESPACE, SIGNER, UID, World
 
 RUN = "/api/v1/-/p/runs/x"
 LOSS = f"{RUN}/metrics/loss"
@@ -54,7 +54,7 @@ async def test_its_run_has_what_its_function_says_where_the_operator_has_recorde
     part = ResolvedPart("dbt://p/f:1", name="f", id="1", spec={"source": {"code": "select 1"}})
     record = ResolvedRecord(function=part).to_object()
     raw = world.api.objects["runs", NAMESPACE, NAME]
-    raw["status"]["resolved"] = SEAL.sign(UID, record)
+    raw["status"]["resolved"] = SIGNER.sign(UID, record)
     _, found = await world.sdk("GET", RUN)
     assert found["spec"] == {key: value for key, value in own.items() if value} | {
         "source": {"code": "select 1"}

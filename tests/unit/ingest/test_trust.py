@@ -109,7 +109,7 @@ async def test_the_key_survives_a_restart_and_two_replicas_agree():
     assert two.bundle == one.bundle
 
 
-async def test_the_empty_secret_of_the_manifests_is_filled_and_a_broken_one_is_mended():
+async def test_the_empty_secret_of_the_manifests_is_filled_and_a_broken_one_is_corrected():
     api, now = FakeApi(), [dt.datetime.now(dt.UTC)]
     raw = {
         "metadata": {"name": SECRET, "namespace": HOME},

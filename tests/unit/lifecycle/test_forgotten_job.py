@@ -10,7 +10,7 @@ import pytest
 from run_operator.api.raw import stamp
 from run_operator.api.run import Run
 from run_operator.children import JobView, PodView
-from run_operator.children.kubelet_events import Said, about_job
+from run_operator.children.event_facts import Said, about_job
 from run_operator.lifecycle.model import CreateWorkload, DeleteChild, Observed
 from tests.support.builders import NOW, job, pod, run
 from tests.support.planning import condition, kinds, status_of, step

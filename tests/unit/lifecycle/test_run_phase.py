@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from run_operator.api.raw import stamp
-from run_operator.children.kubelet_events import Said, about_job, about_pod
+from run_operator.children.event_facts import Said, about_job, about_pod
 from run_operator.lifecycle.model import Observed
 from run_operator.lifecycle.run_phase import LONGEST_PAUSE
 from tests.support.builders import NOW, job, pod, run

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from run_operator.api.raw import precise_stamp
-from run_operator.children.kubelet_events import Said
+from run_operator.children.event_facts import Said
 from run_operator.lifecycle.model import CreateService, CreateWorkload, Observed, Refusal, ScaleChild
 from tests.support.builders import NOW, UID, deployment, replica, run, serve, service
 from tests.support.examples import some

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from run_operator.api.raw import stamp
-from run_operator.children.kubelet_events import Said
+from run_operator.children.event_facts import Said
 from run_operator.lifecycle.model import (
     CreateService,
     CreateWorkload,

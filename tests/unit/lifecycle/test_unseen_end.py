@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from run_operator.api.raw import stamp
-from run_operator.children.kubelet_events import ENDED_JOB, ENDED_POD, Said
+from run_operator.children.event_facts import ENDED_JOB, ENDED_POD, Said
 from run_operator.lifecycle.model import Observed
 from tests.support.builders import NOW, job, pod, run
 from tests.support.planning import condition, kinds, status_of, step

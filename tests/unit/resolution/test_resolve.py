@@ -16,7 +16,7 @@ from run_operator.workloads.types import Options
 from tests.support.builders import UID, function, profiles, run, task
 from tests.support.examples import examples
 
-SEAL = Options().seal
+SIGNER = Options().signer
 
 OWN_TASK = {"task": "container+job://demo/t"}
 LATEST = OWN_TASK | {"function": "container://demo/hello"}
@@ -37,7 +37,7 @@ def found(one: Run, *views) -> Resolution:
 
 def started(resolution: Resolution) -> dict[str, Any]:
     """The status of a Run that was started with this."""
-    return {"attempt": 1, "state": "STOPPED", "resolved": SEAL.sign(UID, resolution.record.to_object())}
+    return {"attempt": 1, "state": "STOPPED", "resolved": SIGNER.sign(UID, resolution.record.to_object())}
 
 
 def test_a_run_with_an_image_needs_nothing_and_asks_for_nothing():

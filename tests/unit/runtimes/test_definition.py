@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from run_operator.runtimes.compiled_runtimes import definition
 from run_operator.runtimes.definition import InvalidRuntimeError
-from run_operator.runtimes.memo import definition
 from tests.support.runtimes import runtime
 
 

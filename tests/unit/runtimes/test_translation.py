@@ -182,7 +182,7 @@ def test_a_wrong_runtime_makes_its_runs_wait_and_says_where_it_is_wrong():
 
 def test_a_run_that_was_started_keeps_its_runtime():
     first = resolve(echo(), catalog(runtime()), OPTIONS)
-    status = {"resolved": OPTIONS.seal.sign(UID, first.record.to_object())}
+    status = {"resolved": OPTIONS.signer.sign(UID, first.record.to_object())}
     later = resolve(echo().with_status(status), catalog(runtime(settings={"image": "new"})), OPTIONS)
     assert main(build(later.run, 2, OPTIONS))["image"] == "example.org/echo:1"
     assert later.wants == ()

@@ -16,7 +16,7 @@ from run_operator.client.cli.options import (
     selection_options,
     the_runs,
 )
-from run_operator.client.text import short, visible
+from run_operator.client.terminal_text import short, visible
 
 if TYPE_CHECKING:
     from run_operator.api.metric_figures import Figures

@@ -12,7 +12,7 @@ from run_operator.api.raw import mapping
 from run_operator.client.cli import output as shown
 from run_operator.client.cli.options import cluster_options, connect, run_argument
 from run_operator.client.cli.progress import last_metrics
-from run_operator.client.text import visible
+from run_operator.client.terminal_text import visible
 
 if TYPE_CHECKING:
     from run_operator.client.cluster import Cluster

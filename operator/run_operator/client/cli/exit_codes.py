@@ -8,7 +8,7 @@ from typing import Final
 
 import click
 
-from run_operator.client.text import visible
+from run_operator.client.terminal_text import visible
 
 FAILED: Final = 1
 USAGE: Final = 2

@@ -162,7 +162,7 @@ def sorted_by(items: Sequence[Mapping[str, Any]], sort: str) -> list[Mapping[str
 
 def _figures(items: Sequence[Mapping[str, Any]], metrics: Sequence[str], all_namespaces: bool) -> None:
     from run_operator.api.metric_figures import last_value
-    from run_operator.client.text import short
+    from run_operator.client.terminal_text import short
 
     rows = []
     for raw in items:

@@ -12,7 +12,7 @@ import click
 
 from run_operator.api.exported import manifest
 from run_operator.client.cli.inputs import Input, InputError, inputs
-from run_operator.client.text import visible
+from run_operator.client.terminal_text import visible
 from run_operator.document.entity import Entity, load
 from run_operator.document.errors import DocumentError
 from run_operator.document.known_fields import not_used

@@ -13,7 +13,7 @@ import click
 from run_operator.api.raw import mapping, number
 from run_operator.client.cli import output as shown
 from run_operator.client.cli.options import cluster_options, connect, run_argument, the_run
-from run_operator.client.text import short, visible
+from run_operator.client.terminal_text import short, visible
 
 if TYPE_CHECKING:
     from run_operator.client.cluster import Cluster

@@ -11,7 +11,7 @@ from typing import Any, Final, Self
 
 import click
 
-from run_operator.client.text import visible
+from run_operator.client.terminal_text import visible
 
 COLOURS: Final = {
     "RUNNING": "cyan", "COMPLETED": "green", "ERROR": "red", "STOPPED": "yellow", "STOP": "yellow",

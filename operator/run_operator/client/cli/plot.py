@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from typing import Final
 
-from run_operator.client.text import short
+from run_operator.client.terminal_text import short
 
 ROWS: Final = 8
 LABEL: Final = 11

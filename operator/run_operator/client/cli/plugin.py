@@ -9,7 +9,7 @@ from typing import Final
 from click.shell_completion import ShellComplete
 
 from run_operator.client.cli.main import cli
-from run_operator.client.text import visible
+from run_operator.client.terminal_text import visible
 
 FILES: Final = ":0"
 """The directive that ends the answer: let the shell complete names of files."""

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from run_operator.client.errors import UnsupportedError
-from run_operator.client.text import short, visible
+from run_operator.client.terminal_text import short, visible
 
 MAX_CHARTS: Final = 20
 """A picture with more could not be read."""

@@ -14,7 +14,7 @@ from run_operator.api.raw import mapping, text
 from run_operator.client.cli import output as shown
 from run_operator.client.errors import ForbiddenError
 from run_operator.client.log_reader import LogLine
-from run_operator.client.text import short, visible
+from run_operator.client.terminal_text import short, visible
 from run_operator.client.wait import no_lines
 
 TICK: Final = 1.0

@@ -14,7 +14,7 @@ from run_operator.api.runtime_object import ACCEPTED, CLUSTER_KIND, NAMESPACED_K
 from run_operator.client.cli import output as shown
 from run_operator.client.cli.options import cluster_options, connect
 from run_operator.client.errors import EntityNotExistsError
-from run_operator.client.text import visible
+from run_operator.client.terminal_text import visible
 from run_operator.kube.resource import CLUSTER_RUNTIMES, RUNTIMES
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ import click
 
 from run_operator.client.cli import output as shown
 from run_operator.client.cli.options import cluster_options, connect, run_argument
-from run_operator.client.text import visible
+from run_operator.client.terminal_text import visible
 
 
 @click.command("why")

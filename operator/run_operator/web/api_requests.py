@@ -31,7 +31,7 @@ AT_ONCE: Final = 4
 """Runs of a comparison that are read at the same time."""
 
 
-class Reading:
+class ApiRequests:
     """`through`: the program, for the field manager of a stop."""
 
     def __init__(self, limits: WebLimits, through: str) -> None:

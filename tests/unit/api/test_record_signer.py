@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from run_operator.api.seal import SIGNATURE, Seal
+from run_operator.api.record_signer import SIGNATURE, RecordSigner
 
 KEY, VALUE = (
     b"k" * 32,
@@ -15,17 +15,17 @@ KEY, VALUE = (
 
 
 def test_what_was_signed_is_genuine_also_after_a_way_through_json_and_in_another_order():
-    signed = Seal(KEY).sign("uid", VALUE)
+    signed = RecordSigner(KEY).sign("uid", VALUE)
     there = json.loads(json.dumps(signed))
-    assert Seal(KEY).is_genuine("uid", dict(reversed(there.items())))
+    assert RecordSigner(KEY).is_genuine("uid", dict(reversed(there.items())))
 
 
 @pytest.mark.parametrize(
     ("wrote", "read"), [(1.0, 1), (-0.0, 0), (10**22, 1e22), (0.5, 0.5), (True, True), (2**62, 2**62)]
 )
 def test_numbers_count_as_the_api_server_gives_them_back(wrote, read):
-    signed = Seal(KEY).sign("uid", {"spec": {"n": [wrote]}})
-    assert Seal(KEY).is_genuine("uid", {**signed, "spec": {"n": [read]}})
+    signed = RecordSigner(KEY).sign("uid", {"spec": {"n": [wrote]}})
+    assert RecordSigner(KEY).is_genuine("uid", {**signed, "spec": {"n": [read]}})
 
 
 @pytest.mark.parametrize(
@@ -35,10 +35,10 @@ def test_numbers_count_as_the_api_server_gives_them_back(wrote, read):
         VALUE | {SIGNATURE: ""},
         VALUE | {SIGNATURE: 7},
         VALUE | {SIGNATURE: "é"},
-        VALUE | {SIGNATURE: Seal(b"another key").sign("uid", VALUE)[SIGNATURE]},
-        Seal(KEY).sign("another", VALUE),
-        Seal(KEY).sign("uid", VALUE) | {"task": {"reference": "t"}},
-        Seal(KEY).sign("uid", VALUE)
+        VALUE | {SIGNATURE: RecordSigner(b"another key").sign("uid", VALUE)[SIGNATURE]},
+        RecordSigner(KEY).sign("another", VALUE),
+        RecordSigner(KEY).sign("uid", VALUE) | {"task": {"reference": "t"}},
+        RecordSigner(KEY).sign("uid", VALUE)
         | {"function": {"reference": "container://p/f", "spec": {"image": "evil"}}},
     ],
     ids=[
@@ -53,14 +53,14 @@ def test_numbers_count_as_the_api_server_gives_them_back(wrote, read):
     ],
 )
 def test_what_the_operator_did_not_write_is_not(forged):
-    assert not Seal(KEY).is_genuine("uid", forged)
+    assert not RecordSigner(KEY).is_genuine("uid", forged)
 
 
 def test_a_value_that_was_signed_before_is_signed_again_without_its_old_signature():
-    once = Seal(KEY).sign("uid", VALUE)
-    assert Seal(KEY).sign("uid", once) == once
+    once = RecordSigner(KEY).sign("uid", VALUE)
+    assert RecordSigner(KEY).sign("uid", once) == once
     assert SIGNATURE not in VALUE
 
 
 def test_the_key_is_not_shown():
-    assert "kkk" not in repr(Seal(KEY))
+    assert "kkk" not in repr(RecordSigner(KEY))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from run_operator.children import PodView
-from run_operator.children.kubelet_events import LONGEST, Question, Said, about_job, about_pod, answer
+from run_operator.children.event_facts import LONGEST, Question, Said, about_job, about_pod, answer
 from tests.support.builders import NOW, job, pod
 
 POD = Question("Pod", "uid-hello-x", "hello-x", NOW)

@@ -9,9 +9,9 @@ import pytest
 
 from run_operator.gateway.api_client import ApiClient
 from run_operator.kube.errors import ForbiddenError, NotFoundError, TransientError
+from run_operator.web.api_requests import ApiRequests
 from run_operator.web.errors import RefusedError
 from run_operator.web.limits import WebLimits
-from run_operator.web.reading import Reading
 
 ANSWERS = {
     "there": {"metadata": {"name": "there"}},
@@ -30,10 +30,10 @@ class Caller:
 
 
 def read(*names):
-    reading = Reading(WebLimits(), "test")
+    requests = ApiRequests(WebLimits(), "test")
     caller = cast("ApiClient", Caller())
     return asyncio.run(
-        reading.runs(caller, [("ml", name) for name in names], lambda raw: raw["metadata"]["name"])
+        requests.runs(caller, [("ml", name) for name in names], lambda raw: raw["metadata"]["name"])
     )
 
 

@@ -21,7 +21,7 @@ _INT64: Final = 2**63
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Seal:
+class RecordSigner:
     """`key`: of this cluster's operator, the same for all its replicas and restarts."""
 
     key: bytes
@@ -43,7 +43,7 @@ class Seal:
         return hmac.new(self.key, text.encode(), hashlib.sha256).hexdigest()
 
 
-class Reading(Seal):
+class SignerWithoutKey(RecordSigner):
     """A reader without the key, such as `runctl why`: every record counts as genuine."""
 
     def is_genuine(self, run_uid: str, value: Mapping[str, Any]) -> bool:

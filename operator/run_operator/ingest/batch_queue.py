@@ -36,7 +36,7 @@ class _Batch:
     timer: asyncio.TimerHandle | None = None
 
 
-class BatchLine:
+class BatchQueue:
     """First come within a namespace, in turns between them; no namespace has all `workers`."""
 
     def __init__(self, workers: int, each: int = EACH, most: int = ALL) -> None:

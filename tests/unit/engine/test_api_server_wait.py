@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from run_operator.engine import first_answer as module
-from run_operator.engine.first_answer import first_answer
+from run_operator.engine import api_server_wait as module
+from run_operator.engine.api_server_wait import first_answer
 from run_operator.kube.backoff import Backoffs
 from run_operator.kube.errors import ForbiddenError, KubeError, ThrottledError, TransientError
 

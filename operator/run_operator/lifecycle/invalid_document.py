@@ -15,7 +15,7 @@ from run_operator.lifecycle.status_builder import StatusBuilder
 from run_operator.workloads.fields import WorkloadError
 
 
-def is_mended(ctx: Context) -> bool:
+def is_corrected(ctx: Context) -> bool:
     """Whether the Run ended before anything was started, and was edited after that."""
     status = ctx.run.status
     never_started = state_of(status.get("state")) in FINAL and not status.get("attempt")
@@ -37,8 +37,8 @@ def cannot(ctx: Context, error: WorkloadError) -> Plan:
         return finish.impossible(ctx, error.reason, message)
     message = "; ".join((message, *not_applied.warnings(ctx)))  # all mistakes at once
     ctx = replace(ctx, draft=StatusBuilder(ctx.run, ctx.now))  # without the attempt that was about to begin
-    if is_mended(ctx) and ctx.run.status.get("message") == message:
+    if is_corrected(ctx) and ctx.run.status.get("message") == message:
         return finish.after_the_end(ctx)
-    if is_mended(ctx):
+    if is_corrected(ctx):
         reopen(ctx)
     return finish.impossible(not_applied.reported(ctx), error.reason, message)

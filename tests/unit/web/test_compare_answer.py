@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 
-from run_operator.web.view.comparing import MAX_METRICS, MAX_PARAMETERS, compared, comparison
+from run_operator.web.view.compare_answer import MAX_METRICS, MAX_PARAMETERS, compared, comparison
 
 
 def run(name: str, spec: dict[str, Any], **metrics: Any) -> dict[str, Any]:
