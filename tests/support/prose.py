@@ -17,7 +17,8 @@ from typing import Final
 
 ROOT: Final = Path(__file__).parents[2]
 PLACES: Final = (
-    "README.md", "CONTRIBUTING.md", "CHANGELOG.md", "web/README.md", "SECURITY.md", "docs", "crds", "manifests", "cluster", "operator", "charts", "tests",
+    "README.md", "CONTRIBUTING.md", "CHANGELOG.md", "web/README.md", "web/src", "SECURITY.md",
+    "docs", "crds", "manifests", "cluster", "operator", "charts", "tests",
 )  # fmt: skip
 WORDS: Final = {
     "told": "reported, shown, written",
@@ -44,6 +45,10 @@ NEGATED: Final = re.compile(r"(?<!there )\b((?:is|are) no (?!longer\b|more\b)[a-
 """A noun that is denied (`x is no volume`): English says `x is not a volume`."""
 ELIDED: Final = re.compile(r"^[a-z]{0,2}([\"'])(Of (?!\d)[a-zA-Z0-9]+)", re.IGNORECASE)
 """A message or a help text that begins with `Of` and leaves out what it is about."""
+PAGE: Final = (".ts", ".tsx", ".css")
+"""Endings of the page's sources."""
+COMMENT: Final = re.compile(r"(?:^|(?<=\s))//\s*(.*)|/\*+\s*(.*?)\s*(?:\*/|$)|^\s*\*\s+(.*)")
+"""A comment of the page's sources, or one line of it."""
 OURS: Final = (Path(__file__).resolve(), ROOT / "tests/unit/docs/test_prose.py")
 """Files that hold the words as examples."""
 EARLIER: Final = ROOT / "tests/data/earlier"
@@ -59,7 +64,7 @@ def files() -> Iterator[Path]:
         found = [path] if path.is_file() else sorted(path.rglob("*"))
         for one in found:
             if (
-                one.suffix in (".md", ".yaml", ".py")
+                one.suffix in (".md", ".yaml", ".py", *PAGE)
                 and one.resolve() not in OURS
                 and EARLIER not in one.parents
             ):
@@ -82,6 +87,11 @@ FSTRING_MIDDLE: Final = getattr(tokenize, "FSTRING_MIDDLE", -1)
 
 def explanations(path: Path) -> Iterator[tuple[int, str]]:
     """Lines of a program's docstrings and comments."""
+    if path.suffix in PAGE:
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+            for match in COMMENT.finditer(line):
+                yield number, next(filter(None, match.groups()), "")
+        return
     for token in tokenize.generate_tokens(io.StringIO(path.read_text(encoding="utf-8")).readline):
         if token.type == tokenize.COMMENT or (
             token.type == tokenize.STRING and token.string.startswith('"""')
@@ -115,19 +125,19 @@ def findings() -> Iterator[str]:
             if not where.startswith(("tests/", "cluster/", "CHANGELOG")):
                 for match in NEGATED.finditer(text):
                     yield f"{where}:{line}: {match[1]!r}: write `is not a`, `are not`"
-        if path.suffix == ".py":
+        if path.suffix in (".py", *PAGE):
             yield from of_program(path, where)
 
 
 def of_program(path: Path, where: str) -> Iterator[str]:
     """One line for each place that only a program can have: names, and sentences about the code of the package."""
-    for line, text in explanations(path) if where.startswith("operator/") else ():
+    for line, text in explanations(path) if where.startswith(("operator/", "web/src/")) else ():
         for match in RIDDLE.finditer(text):
             yield f"{where}:{line}: a sentence begins with {match[1]!r}: begin with a noun or a verb"
     for line, text in texts(path) if where.startswith("operator/") else ():
         if elided := ELIDED.search(text):
             yield f"{where}:{line}: a text begins with {elided[2]!r}: name what it is about first"
-    for line, name in names(path):
+    for line, name in names(path) if path.suffix == ".py" else ():
         for word in parts(name) & NAMES:
             yield f"{where}:{line}: the name {name} has {word!r}: docs/glossary.md has the word"
 

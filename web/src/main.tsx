@@ -1,6 +1,6 @@
 import { render } from "preact";
 import { type Page, makePage, setLink, show } from "./parts/page";
-import { forgetForTab, keepForTab, keptForTab, tokenOfAddress } from "./server/arrival";
+import { forgetForTab, keepForTab, keptForTab, tokenOfAddress } from "./server/tab_token";
 import { Unreachable, sentence } from "./server/client";
 import { isBack, tokenOfCode } from "./server/oidc";
 import { App } from "./views/app";

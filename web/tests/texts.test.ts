@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { AnsiReader, lastWritten, withoutAnsi } from "../src/logic/ansi";
 import { best, differs, lessIsBetter } from "../src/logic/compare";
 import { csv } from "../src/logic/csv";
-import { svg } from "../src/logic/drawing";
+import { svg } from "../src/logic/svg";
 import { age, functionName, number, plain, span } from "../src/logic/format";
 import { LogLines, found, marked } from "../src/logic/log_lines";
 import { compareAddress, listAddress, parsePlace, runAddress } from "../src/logic/route";

@@ -35,6 +35,12 @@ def test_only_docstrings_and_comments_are_explanations(tmp_path: Path):
     assert lines == [(1, '"""One.'), (2, ""), (3, "Two."), (4, '"""'), (5, "# four")]
 
 
+def test_comments_of_the_page_are_explanations(tmp_path: Path):
+    program = tmp_path / "program.tsx"
+    program.write_text('/** One. */\nconst url = "https://two"; // three\n/**\n * Four.\n */\nreturn 5;\n')
+    assert [text for _, text in prose.explanations(program) if text] == ["One.", "three", "Four."]
+
+
 @pytest.mark.parametrize(
     ("text", "found"),
     [("It is told so.", "told"), ("Begin anew", "anew"), ("The list is new.", None), ("A wish", "wish")],

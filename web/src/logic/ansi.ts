@@ -41,7 +41,7 @@ export function withoutAnsi(text: string): string {
   return text.replace(SEQUENCE, "");
 }
 
-/** What a terminal would show of a line that a progress bar wrote over: what follows the last carriage return. */
+/** The text that a terminal shows of a line that a progress bar wrote several times: that after the last carriage return. */
 export function lastWritten(text: string): string {
   const line = text.replace(/\r+$/, "");
   return line.slice(line.lastIndexOf("\r") + 1);

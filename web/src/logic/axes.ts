@@ -1,6 +1,6 @@
 import type { AttemptSpan, Series } from "../server/types";
 
-/** What runs along the bottom of a chart: one of these, or `metric:NAME`. */
+/** The horizontal axis of a chart: one of these, or `metric:NAME`. */
 export type Axis = "step" | "relative" | "wall" | "active" | `metric:${string}`;
 
 export interface Shade {
@@ -66,7 +66,7 @@ export function pausesAfter(series: Series, axis: Axis): Set<number> {
   return found;
 }
 
-/** Which part of the axis each attempt takes. */
+/** The part of the axis that each attempt takes. */
 export function shades(series: Series, axis: Axis): Shade[] {
   if (axis.startsWith("metric:")) return [];
   const found: Shade[] = [];

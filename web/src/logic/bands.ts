@@ -1,6 +1,6 @@
 import { quantile } from "./outliers";
 
-/** What a group of Runs shows: the line in its middle, and the band around it. */
+/** Ways to draw a group of Runs: a line in its middle, and a band around it. */
 export const SPREADS = ["range", "sd", "ci", "median", "quartiles"] as const;
 export type Spread = (typeof SPREADS)[number];
 
@@ -65,7 +65,7 @@ function mean(values: readonly number[]): number {
   return Number.isFinite(sum) ? sum / values.length : values.reduce((all, value) => all + value / values.length, 0);
 }
 
-/** Of the values as a sample: one value has none. */
+/** The standard deviation of a sample; 0 for a single value. */
 function deviation(values: readonly number[]): number {
   if (values.length < 2) return 0;
   const middle = mean(values);

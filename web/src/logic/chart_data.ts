@@ -25,7 +25,7 @@ export interface Line {
   other?: Series | undefined;
   /** Lines of one group become one line with a band around it. */
   group?: string;
-  /** Which of the patterns of strokes it has; 0: none. */
+  /** The number of its pattern of strokes; 0: none. */
   dash?: number;
 }
 
@@ -34,11 +34,11 @@ export interface Column {
   label: string;
   colour: string;
   /**
-   * main: what the legend names; raw: the pale line behind a smoothed one; edge: of a band; told: not drawn, the values
-   * of the line before it, which is drawn through its peaks.
+   * main: the line that the legend names; raw: the pale line behind a smoothed one; edge: one edge of a band; values: not
+   * drawn, the values of the line before it, which is drawn through its peaks.
    */
-  role: "main" | "raw" | "edge" | "told";
-  /** Which of the patterns of strokes it has; 0: none. */
+  role: "main" | "raw" | "edge" | "values";
+  /** The number of its pattern of strokes; 0: none. */
   dash?: number;
 }
 
@@ -109,7 +109,7 @@ function tableOf(line: Line, options: ChartOptions, way: "few" | "many" | "group
   const [max, min] = line.series.buckets && points.max && points.min ? [pick(points.max), pick(points.min)] : [null, null];
   if (way === "many" && max && min && !(options.smoothing > 0)) {
     add("main", throughPeaks(max, min));
-    add("told", value);
+    add("values", value);
     return { x: broken.x, columns };
   }
   if (way !== "many" && max && min) {
@@ -137,7 +137,7 @@ function throughPeaks(max: readonly (number | null)[], min: readonly (number | n
   return line;
 }
 
-/** A pause is no line from its begin to its end: an empty point goes between. */
+/** No line crosses a pause: an empty point goes between its begin and its end. */
 function withPauses(x: number[], order: readonly number[], pauses: ReadonlySet<number>): { x: number[]; pick: (y: (number | null)[]) => (number | null)[] } {
   if (pauses.size === 0) return { x, pick: (y) => y };
   const places: number[] = [];
@@ -225,7 +225,7 @@ function flatBands(data: ChartData): void {
 
 /** With a smoothed line the clipped range follows the raw one, so that nothing jumps when the slider moves. */
 function rangeOfColumns(data: ChartData, clip: boolean): Range | null {
-  const columns = data.y.filter((_, at) => data.columns[at]?.role !== "told" && (!clip || data.columns[at]?.role !== "edge"));
+  const columns = data.y.filter((_, at) => data.columns[at]?.role !== "values" && (!clip || data.columns[at]?.role !== "edge"));
   return shownRange(columns, clip);
 }
 

@@ -8,7 +8,7 @@ export interface Dimension {
   name: string;
   /** 0 at the bottom to 1 at the top, null: no value. */
   at: (number | null)[];
-  /** What is written beside the axis: places and texts. */
+  /** Texts beside the axis, and their places. */
   ticks: { at: number; text: string }[];
   /** Whether a logarithmic axis can show it. */
   loggable: boolean;
@@ -109,7 +109,7 @@ function round(value: number): number {
   return Math.round(value * 1000) / 1000;
 }
 
-/** The looks as a part of the address, and back. What somebody wrote by hand and is none is left out. */
+/** The looks as a part of the address, and back. Texts that somebody wrote by hand and that are not looks are left out. */
 export function looksText(looks: AxisLooks): string | null {
   const kept = Object.entries(looks).filter(([, look]) => look.log || look.flip || look.brush);
   if (kept.length === 0) return null;

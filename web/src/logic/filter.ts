@@ -1,7 +1,7 @@
 import type { Row } from "../server/types";
 import { queryTest } from "./query";
 
-/** What the person asked to see; an empty string is no condition. */
+/** The conditions of the person; an empty string means none. */
 export interface Wanted {
   text: string;
   project: string;
@@ -30,7 +30,7 @@ function labelTest(condition: string): (labels: Record<string, string>) => boole
   return (labels) => Object.hasOwn(labels, key) && labels[key] === value;
 }
 
-/** A menu of more is no help: a person writes what is looked for. */
+/** Entries of a menu, at most: beyond that number a person writes the text. */
 const MOST_CHOICES = 300;
 
 /** The values that a column has, each once, in order; for the menus of the filter. */

@@ -87,7 +87,7 @@ export function marked(pieces: readonly Piece[], text: string): (Piece & { hit: 
 function placesOf(whole: string, text: string): [number, number][] {
   const [lower, wanted] = [whole.toLowerCase(), text.toLowerCase()];
   const places: [number, number][] = [];
-  // Of few letters the small one is longer: then the places are not those of the whole.
+  // A few letters are longer as small letters: then the places do not fit the whole text.
   if (!wanted || lower.length !== whole.length) return places;
   for (let at = lower.indexOf(wanted); at >= 0 && places.length < MOST_MARKS; at = lower.indexOf(wanted, at + wanted.length)) {
     places.push([at, at + wanted.length]);

@@ -2,7 +2,7 @@ import type { Row } from "../server/types";
 import { duration } from "./order";
 
 /**
- * What a person writes to find Runs: words that a row holds, `"several words"`, `state:error` or `state:error,stopped` for one
+ * The search for Runs: words that a row holds, `"several words"`, `state:error` or `state:error,stopped` for one
  * field, and comparisons of numbers: `loss<0.3` by the main metric, `attempt>1`, `duration>=2h`, `age<30min`. A minus before
  * any of them turns it around.
  */

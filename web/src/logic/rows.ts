@@ -1,6 +1,6 @@
 import type { Row } from "../server/types";
 
-/** The Runs that the stream told of, by uid. A change makes a new object, so that views see it. */
+/** The Runs that the stream named, by uid. A change makes a new object, so that views see it. */
 export interface Rows {
   readonly byUid: ReadonlyMap<string, Row>;
   readonly synced: boolean;
@@ -20,7 +20,7 @@ export function withoutRows(rows: Rows, uids: readonly string[]): Rows {
   return { ...rows, byUid };
 }
 
-/** After a new stream has told of all Runs, what it did not name is gone. */
+/** The Runs that a new stream named: once it has named all, the others are gone. */
 export function onlyRows(rows: Rows, named: ReadonlySet<string>): Rows {
   const byUid = new Map([...rows.byUid].filter(([uid]) => named.has(uid)));
   return { byUid, synced: true };

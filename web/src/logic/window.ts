@@ -1,4 +1,4 @@
-/** Which of many lines of the same height are seen, with some more on both sides. */
+/** The lines of a long list that are seen, with some more on both sides. All lines have the same height. */
 export interface Window {
   first: number;
   last: number;

@@ -1,7 +1,7 @@
 import { Component, type ComponentChildren, type JSX } from "preact";
 
 interface BoundaryProps {
-  /** What cannot be shown, in the sentence that a person reads. */
+  /** The subject of the sentence that a person reads instead: `This view cannot be shown`. */
   what: string;
   /** When this changes, it is tried again. */
   again: unknown;

@@ -4,11 +4,11 @@ import type uPlot from "uplot";
 import { type Shade, isTime } from "../logic/axes";
 import { SPREAD_WORDS } from "../logic/bands";
 import { type ChartData, type ChartOptions, type Line, chartData } from "../logic/chart_data";
-import { depth, timesOf } from "../logic/closer";
+import { depth, timesOf } from "../logic/finer_points";
 import { csv } from "../logic/csv";
-import { svg } from "../logic/drawing";
+import { svg } from "../logic/svg";
 import { number } from "../logic/format";
-import { dashOf } from "../logic/looks";
+import { dashOf } from "../logic/line_styles";
 import type { Range } from "../logic/outliers";
 import { overlapping } from "../logic/zoomed";
 import { download } from "./files";
@@ -21,7 +21,7 @@ interface ChartProps {
   shades: readonly Shade[];
   options: ChartOptions;
   link: string;
-  /** What is said instead of a chart. */
+  /** The sentence instead of a chart; null: there is a chart. */
   problem: string | null;
   /** A legend beside one line says nothing: the title names it. */
   legend: boolean;
@@ -234,7 +234,7 @@ function mainsOf(data: ChartData): { column: ChartData["columns"][number]; index
 
 /** The value at the pointer, or the last one. */
 function valueAt(data: ChartData, column: number, at: number | null): number | null {
-  const values = data.y[data.columns[column + 1]?.role === "told" ? column + 1 : column] ?? [];
+  const values = data.y[data.columns[column + 1]?.role === "values" ? column + 1 : column] ?? [];
   if (at !== null) return nearby(values, at);
   for (let place = values.length - 1; place >= 0; place -= 1) {
     const value = values[place];

@@ -1,7 +1,7 @@
 import type { JSX } from "preact";
 import { parseAxis } from "../logic/axes";
 import type { ChartOptions } from "../logic/chart_data";
-import { Check, Choice } from "./bits";
+import { Check, Choice } from "./small_parts";
 import { type Page, refine } from "./page";
 
 /** How the charts of this view are drawn; it is in the address, so that a link shows the same picture. */

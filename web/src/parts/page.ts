@@ -4,14 +4,14 @@ import type { Session } from "../server/types";
 import { writeAddress } from "./address";
 import { Store } from "./store";
 
-/** What all views share: the connection, the session, and where the person is. */
+/** The state that all views share: the connection, the session, and where the person is. */
 export interface Page {
   client: Client;
   session: Store<Session | null>;
   /** Why nobody is signed in; null: somebody is. */
   signedOut: Store<string | null>;
   place: Store<Place>;
-  /** Whose Runs are listed; an empty text is all namespaces. */
+  /** The namespace whose Runs are listed; an empty text is all namespaces. */
   namespace: Store<string>;
   /** The list as the person left it: its address, the Runs to compare, and how far it is scrolled. */
   list: Store<string>;

@@ -2,10 +2,10 @@ import uPlot from "uplot";
 import type { Shade } from "../logic/axes";
 import type { ChartData, ChartOptions, Column } from "../logic/chart_data";
 import { moment, number, span } from "../logic/format";
-import { dashOf } from "../logic/looks";
+import { dashOf } from "../logic/line_styles";
 import type { Range } from "../logic/outliers";
 
-/** A chart on its canvas: uPlot, with shaded attempts, marks of values that are no numbers, and panning. */
+/** A chart on its canvas: uPlot, with shaded attempts, marks of NaN and infinities, and panning. */
 
 export interface PlotOptions extends ChartOptions {
   width: number;
@@ -13,11 +13,11 @@ export interface PlotOptions extends ChartOptions {
   shades: readonly Shade[];
   /** Charts with the same key show the same step together. */
   link: string;
-  /** Which place of the data is under the pointer; null: none. */
+  /** Takes the place of the data under the pointer; null: none. */
   onPlace: (at: number | null) => void;
-  /** Which part of x is seen; null: all. */
+  /** Takes the part of x that is seen; null: all. */
   onRange: (range: Range | null) => void;
-  /** What is seen of x at the beginning; null: all. */
+  /** The part of x that is seen at the beginning; null: all. */
   range: Range | null;
 }
 
@@ -123,7 +123,7 @@ export function xText(value: number | null, options: Pick<ChartOptions, "axis">)
 
 function seriesOf({ role, colour, dash = 0 }: Column, width: number): uPlot.Series {
   const base: uPlot.Series = { spanGaps: false, points: { show: false }, dash: [...dashOf(dash)] };
-  if (role === "told") return { ...base, show: false };
+  if (role === "values") return { ...base, show: false };
   if (role === "edge") return { ...base, width: 0 };
   if (role === "raw") return { ...base, stroke: faded(colour, 0.3), width: 1 };
   return { ...base, stroke: colour, width, points: { show: alone, size: 5, fill: colour } };
@@ -185,7 +185,7 @@ function within(plot: uPlot, shade: Shade): [number, number] {
   return Number.isFinite(from) && Number.isFinite(to) ? [from, to] : [left, left];
 }
 
-/** A cross at the upper edge for each value that is no number. */
+/** A cross at the upper edge for each NaN or infinity. */
 function drawSpecial(plot: uPlot, data: ChartData): void {
   const { ctx, bbox } = plot;
   const size = 3.5 * uPlot.pxRatio;

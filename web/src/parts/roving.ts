@@ -1,7 +1,7 @@
 import { useRef, useState } from "preact/hooks";
 
 interface Roving {
-  /** In small letters: in SVG, another one is no attribute that a browser knows. */
+  /** In small letters: browsers know no other spelling in SVG. */
   tabindex: number;
   "data-roving": number;
   onKeyDown: (event: KeyboardEvent) => void;

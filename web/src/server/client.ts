@@ -1,4 +1,4 @@
-import type { Span } from "../logic/closer";
+import type { Span } from "../logic/finer_points";
 import type { Comparison, Detail, Problem, Row, Series, Session } from "./types";
 
 /** The server refused; `message` is a sentence, `missing` the right that the person lacks. */

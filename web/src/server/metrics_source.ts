@@ -1,4 +1,4 @@
-import type { Span } from "../logic/closer";
+import type { Span } from "../logic/finer_points";
 import { Store } from "../parts/store";
 import { type Client, sentence } from "./client";
 import type { Series } from "./types";
@@ -78,7 +78,7 @@ export class MetricsSource {
   }
 
   /** A part of these curves, with points as fine as they are kept. */
-  closer(names: readonly string[], span: Span, signal: AbortSignal): Promise<Series[]> {
+  readFiner(names: readonly string[], span: Span, signal: AbortSignal): Promise<Series[]> {
     const both = AbortSignal.any([signal, this.closing.signal]);
     return this.client.metrics(this.namespace, this.name, names, { points: this.points, span, signal: both });
   }

@@ -1,4 +1,4 @@
-import { grown } from "../logic/live";
+import { grown } from "../logic/new_points";
 import { type Page, setLink } from "../parts/page";
 import { Store } from "../parts/store";
 import { sentence, runPath } from "./client";

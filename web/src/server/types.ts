@@ -1,4 +1,4 @@
-/** What the server answers. `docs/web.md` describes the calls. */
+/** Answers of the server. `docs/web.md` describes the calls. */
 
 export type State = "CREATED" | "PENDING" | "RUNNING" | "STOP" | "STOPPED" | "COMPLETED" | "ERROR" | (string & {});
 
@@ -94,7 +94,7 @@ export interface Detail {
   /** null: the person may; else the right that is missing. */
   rights: Partial<Record<Verb, string | null>>;
   commands: Record<string, Record<string, string>>;
-  /** What could not be read, and why. */
+  /** Sentences about objects that could not be read, and why. */
   notes?: string[];
 }
 
@@ -108,7 +108,7 @@ export interface Points {
   max?: (number | null)[];
 }
 
-/** What a stream tells of a metric: points behind those that are known, and the figures of all values. */
+/** News of a stream about a metric: points behind those that are known, and the figures of all values. */
 export interface News extends Omit<Points, "min" | "max"> {
   min?: number | null;
   max?: number | null;

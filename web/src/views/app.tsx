@@ -2,7 +2,7 @@ import type { JSX } from "preact";
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { moment } from "../logic/format";
 import { listAddress } from "../logic/route";
-import { Choice, Dialog } from "../parts/bits";
+import { Choice, Dialog } from "../parts/small_parts";
 import { Boundary } from "../parts/boundary";
 import { SHORTCUTS, useKeys } from "../parts/keys";
 import { type Page, refine } from "../parts/page";
@@ -80,7 +80,7 @@ function View({ page }: { page: Page }): JSX.Element {
   const where = place.view === "run" ? `${place.namespace}/${place.name}` : place.view;
   const first = useRef(true);
   useEffect(() => {
-    // Who works by keyboard goes on in the new view.
+    // A person who works by keyboard goes on in the new view.
     if (!first.current) document.getElementById("main")?.focus({ preventScroll: true });
     first.current = false;
   }, [where]);
@@ -131,7 +131,7 @@ function TopBar({ page, onHelp, onSignOut }: { page: Page; onHelp: () => void; o
   );
 }
 
-/** Which namespace is seen. Who may not list namespaces writes its name. */
+/** The choice of the namespace. A person who may not list namespaces writes its name. */
 function Namespaces({ page }: { page: Page }): JSX.Element {
   const namespace = useStore(page.namespace);
   const known = useStore(page.namespaces);
@@ -152,7 +152,7 @@ function Namespaces({ page }: { page: Page }): JSX.Element {
   return <Choice label="Namespace" value={namespace} options={[...all, ...known.items.map((one) => [one, one] as const)]} onChoose={choose} />;
 }
 
-/** Says that the server does not answer. What is seen stays; it comes back by itself. */
+/** Says that the server does not answer. The view keeps its last state, and the connection comes back by itself. */
 function Lost({ page }: { page: Page }): JSX.Element | null {
   const lost = useStore(page.lost).size > 0;
   const [since, setSince] = useState<string | null>(null);

@@ -6,11 +6,11 @@ import { Boundary } from "../parts/boundary";
 import { Chart } from "../parts/chart";
 import { ChartSettings, MetricFilter, optionsOf } from "../parts/chart_settings";
 import type { Page } from "../parts/page";
-import { useSeen } from "../parts/seen";
+import { useVisibleLines } from "../parts/visible_lines";
 import { useSize, useStore } from "../parts/store";
 import type { RunSource } from "../server/run_source";
 import type { Detail } from "../server/types";
-import { useCloser } from "./use_closer";
+import { useFinerPoints } from "./use_finer_points";
 import { useZoom } from "./use_zoom";
 
 /** All metrics of a Run as charts. Only those that are seen are mounted and read. */
@@ -40,7 +40,7 @@ export function ChartGrid({ names, chart }: { names: readonly string[]; chart: (
   const { width } = useSize(box);
   const columns = width > 1080 ? 3 : width > 640 ? 2 : 1;
   const count = Math.ceil(names.length / columns);
-  const view = useSeen(box, count, CARD, 1);
+  const view = useVisibleLines(box, count, CARD, 1);
   return (
     <div ref={setBox} class="chart-grid" style={{ height: `${count * CARD}px` }}>
       {width > 0 && (
@@ -75,13 +75,13 @@ export function RunChart({ page, query, source, name, options }: RunChartProps):
   const byTime = isTime(options.axis);
   useEffect(() => (byTime ? source.metrics.lookByTime(name) : undefined), [source, name, byTime]);
   const along = options.axis.startsWith("metric:") ? otherName : null;
-  const closer = useCloser(useMemo(() => [{ source: source.metrics, name, other: along }], [source, name, along]), options.axis);
+  const finer = useFinerPoints(useMemo(() => [{ source: source.metrics, name, other: along }], [source, name, along]), options.axis);
   const lines = useMemo(() => {
     if (!series) return [];
-    const by = other.series ? closer.of(0, otherName, other.series) : undefined;
-    return [{ label: name, colour: colourOf(0), series: closer.of(0, name, series), other: by }];
-  }, [series, other, name, closer.found]);
-  const zoomed = useZoom(page, query, name, options.axis, closer.look);
+    const by = other.series ? finer.of(0, otherName, other.series) : undefined;
+    return [{ label: name, colour: colourOf(0), series: finer.of(0, name, series), other: by }];
+  }, [series, other, name, finer.found]);
+  const zoomed = useZoom(page, query, name, options.axis, finer.look);
   const parts = useMemo(() => (series ? shades(series, options.axis) : []), [series, options.axis]);
   return (
     <Chart title={name} lines={lines} shades={parts} options={options} link={`run ${options.axis}`} problem={curve.problem} legend={false} {...zoomed} />

@@ -1,6 +1,6 @@
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
-import { Choice, Dialog } from "../parts/bits";
+import { Choice, Dialog } from "../parts/small_parts";
 import { copy } from "../parts/files";
 import type { Page } from "../parts/page";
 

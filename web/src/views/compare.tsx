@@ -3,14 +3,14 @@ import { useEffect, useMemo } from "preact/hooks";
 import { csv } from "../logic/csv";
 import { axesOf, looksText, parseLooks, within } from "../logic/dimensions";
 import { listAddress } from "../logic/route";
-import { BackToList } from "../parts/bits";
+import { BackToList } from "../parts/small_parts";
 import { optionsOf } from "../parts/chart_settings";
 import { download } from "../parts/files";
 import { type Page, refine } from "../parts/page";
 import { useStore } from "../parts/store";
 import { CompareSource } from "../server/compare_source";
 import type { Comparison } from "../server/types";
-import { Curves, spreadOf, useLooks } from "./compare_charts";
+import { Curves, spreadOf, useLineStyles } from "./compare_charts";
 import { Tables, tableOf } from "./compare_tables";
 import { Parallel } from "./parallel";
 import { Scatter } from "./scatter";
@@ -55,7 +55,7 @@ interface ComparedProps {
 function Compared({ page, source, comparison, query }: ComparedProps): JSX.Element {
   const metrics = useMemo(() => Object.keys(comparison.metrics).sort(), [comparison]);
   const options = useMemo(() => ({ ...optionsOf(query), ...spreadOf(query) }), [query]);
-  const looks = useLooks(comparison, query);
+  const styles = useLineStyles(comparison, query);
   const words = query.get("metric")?.toLowerCase() ?? "";
   const shown = useMemo(() => metrics.filter((name) => name.toLowerCase().includes(words)), [metrics, words]);
   const mainMetric = mainOf(comparison, query.get("by"), metrics);
@@ -85,19 +85,19 @@ function Compared({ page, source, comparison, query }: ComparedProps): JSX.Eleme
             {run} is not among them: {message}.
           </p>
         ))}
-        <Tables page={page} comparison={comparison} colours={looks.colours} mainMetric={mainMetric} words={words} all={query.has("all")} />
-        <Curves page={page} source={source} comparison={comparison} query={query} options={options} looks={looks} metrics={curves} />
+        <Tables page={page} comparison={comparison} colours={styles.colours} mainMetric={mainMetric} words={words} all={query.has("all")} />
+        <Curves page={page} source={source} comparison={comparison} query={query} options={options} styles={styles} metrics={curves} />
         {comparison.runs.length > 1 && (
           <div class="two">
             <Parallel
               comparison={comparison}
-              colours={looks.colours}
+              colours={styles.colours}
               axes={axes}
               looks={ranges}
               inside={inside}
               onLook={(name, look) => refine(page, { axes: looksText({ ...ranges, [name]: look }) })}
             />
-            <Scatter page={page} comparison={comparison} colours={looks.colours} metric={mainMetric} query={query} inside={inside} />
+            <Scatter page={page} comparison={comparison} colours={styles.colours} metric={mainMetric} query={query} inside={inside} />
           </div>
         )}
       </div>

@@ -2,8 +2,8 @@ import type { JSX } from "preact";
 import { useEffect, useMemo, useState } from "preact/hooks";
 import { SPREADS, SPREAD_WORDS, parseSpread } from "../logic/bands";
 import type { ChartOptions, Line } from "../logic/chart_data";
-import { type Looks, dashOf, looksOf } from "../logic/looks";
-import { Choice } from "../parts/bits";
+import { type LineStyles, dashOf, lineStylesOf } from "../logic/line_styles";
+import { Choice } from "../parts/small_parts";
 import { Chart } from "../parts/chart";
 import { ChartSettings, MetricFilter } from "../parts/chart_settings";
 import { type Page, refine } from "../parts/page";
@@ -11,7 +11,7 @@ import type { CompareSource } from "../server/compare_source";
 import type { Curve } from "../server/metrics_source";
 import type { Comparison } from "../server/types";
 import { ChartGrid } from "./charts";
-import { useCloser } from "./use_closer";
+import { useFinerPoints } from "./use_finer_points";
 import { useZoom } from "./use_zoom";
 
 interface CurvesProps {
@@ -20,15 +20,15 @@ interface CurvesProps {
   comparison: Comparison;
   query: URLSearchParams;
   options: ChartOptions;
-  looks: Looks;
+  styles: LineStyles;
   /** In the order in which they are drawn. */
   metrics: readonly string[];
 }
 
-/** The curves of all Runs over each other: told apart by colour and stroke, in charts of their own, or drawn as groups. */
-export function Curves({ page, source, comparison, query, options, looks, metrics }: CurvesProps): JSX.Element {
+/** The curves of all Runs over each other: distinguished by colour and stroke, in charts of their own, or drawn as groups. */
+export function Curves({ page, source, comparison, query, options, styles, metrics }: CurvesProps): JSX.Element {
   const parameters = useMemo(() => Object.keys(comparison.parameters), [comparison]);
-  const plots = useMemo(() => plotsOf(comparison, looks, metrics), [comparison, looks, metrics]);
+  const plots = useMemo(() => plotsOf(comparison, styles, metrics), [comparison, styles, metrics]);
   const by = (label: string, key: string, none: string): JSX.Element => (
     <Choice label={label} value={query.get(key) ?? ""} options={[["", none], ...parameters.map((name) => [name, name] as const)]} onChoose={(name) => refine(page, { [key]: name })} />
   );
@@ -47,22 +47,22 @@ export function Curves({ page, source, comparison, query, options, looks, metric
           onChoose={(band) => refine(page, { band })}
         />
       </div>
-      <Key looks={looks} />
+      <Key styles={styles} />
       <ChartGrid
         names={[...plots.keys()]}
         chart={(key) => {
           const plot = plots.get(key);
-          return plot ? <CompareChart page={page} query={query} source={source} comparison={comparison} plot={plot} options={options} looks={looks} /> : <></>;
+          return plot ? <CompareChart page={page} query={query} source={source} comparison={comparison} plot={plot} options={options} styles={styles} /> : <></>;
         }}
       />
     </section>
   );
 }
 
-/** The looks that the address asks for. */
-export function useLooks(comparison: Comparison, query: URLSearchParams): Looks {
+/** The styles that the address asks for. */
+export function useLineStyles(comparison: Comparison, query: URLSearchParams): LineStyles {
   const [colour, dash, chart] = [query.get("colour") ?? "", query.get("dash") ?? "", query.get("chart") ?? ""];
-  return useMemo(() => looksOf(comparison, { colour, dash, chart }), [comparison, colour, dash, chart]);
+  return useMemo(() => lineStylesOf(comparison, { colour, dash, chart }), [comparison, colour, dash, chart]);
 }
 
 export function spreadOf(query: URLSearchParams): Pick<ChartOptions, "spread"> {
@@ -78,13 +78,13 @@ interface Plot {
 }
 
 /** A chart for each metric, or for each value of a parameter too. */
-function plotsOf(comparison: Comparison, looks: Looks, metrics: readonly string[]): ReadonlyMap<string, Plot> {
+function plotsOf(comparison: Comparison, styles: LineStyles, metrics: readonly string[]): ReadonlyMap<string, Plot> {
   const plots = new Map<string, Plot>();
   for (const name of metrics) {
     const there = comparison.runs.flatMap((_, at) => (comparison.metrics[name]?.[at] ? [at] : []));
-    const charts = [...new Set(there.map((at) => looks.charts[at] ?? ""))].sort();
+    const charts = [...new Set(there.map((at) => styles.charts[at] ?? ""))].sort();
     for (const chart of charts) {
-      const runs = there.filter((at) => looks.charts[at] === chart);
+      const runs = there.filter((at) => styles.charts[at] === chart);
       plots.set(JSON.stringify([name, chart]), { name, title: chart ? `${name}, ${chart}` : name, runs });
     }
   }
@@ -93,11 +93,11 @@ function plotsOf(comparison: Comparison, looks: Looks, metrics: readonly string[
 
 const KEY_TEXTS = 24;
 
-function Key({ looks }: { looks: Looks }): JSX.Element | null {
-  if (looks.key.length === 0) return null;
+function Key({ styles }: { styles: LineStyles }): JSX.Element | null {
+  if (styles.key.length === 0) return null;
   return (
     <p class="key">
-      {looks.key.slice(0, KEY_TEXTS).map(({ text, colour, dash }) => (
+      {styles.key.slice(0, KEY_TEXTS).map(({ text, colour, dash }) => (
         <span key={`${colour} ${text}`} title={text}>
           <svg width="26" height="8" aria-hidden="true">
             <path d="M0 4H26" stroke={colour ?? "currentColor"} stroke-width="2" stroke-dasharray={colour === null ? dashOf(dash).join(" ") : ""} />
@@ -105,7 +105,7 @@ function Key({ looks }: { looks: Looks }): JSX.Element | null {
           {text}
         </span>
       ))}
-      {looks.key.length > KEY_TEXTS && <span>and {looks.key.length - KEY_TEXTS} more</span>}
+      {styles.key.length > KEY_TEXTS && <span>and {styles.key.length - KEY_TEXTS} more</span>}
     </p>
   );
 }
@@ -117,10 +117,10 @@ interface CompareChartProps {
   comparison: Comparison;
   plot: Plot;
   options: ChartOptions;
-  looks: Looks;
+  styles: LineStyles;
 }
 
-function CompareChart({ page, query, source, comparison, plot, options, looks }: CompareChartProps): JSX.Element {
+function CompareChart({ page, query, source, comparison, plot, options, styles }: CompareChartProps): JSX.Element {
   const { name, title, runs } = plot;
   const [version, again] = useState(0);
   const otherName = options.axis.startsWith("metric:") ? options.axis.slice(7) : null;
@@ -149,21 +149,21 @@ function CompareChart({ page, query, source, comparison, plot, options, looks }:
       }),
     [comparison, source, name, otherName, shown],
   );
-  const closer = useCloser(origins, options.axis);
+  const finer = useFinerPoints(origins, options.axis);
   const lines = useMemo(() => {
     const found: Line[] = [];
     origins.forEach(({ source: from, at }, place) => {
       const series = from.curve(name).value.series;
       if (!series) return;
       const along = otherName ? (from.curve(otherName).value.series ?? undefined) : undefined;
-      const other = along && otherName ? closer.of(place, otherName, along) : undefined;
-      const [colour, dash] = [looks.colours[at] ?? "", looks.dashes[at] ?? 0];
-      const line: Line = { label: comparison.runs[at]?.title ?? "", colour, dash, series: closer.of(place, name, series), other };
-      found.push(options.spread ? { ...line, group: looks.groups[at] ?? "" } : line);
+      const other = along && otherName ? finer.of(place, otherName, along) : undefined;
+      const [colour, dash] = [styles.colours[at] ?? "", styles.dashes[at] ?? 0];
+      const line: Line = { label: comparison.runs[at]?.title ?? "", colour, dash, series: finer.of(place, name, series), other };
+      found.push(options.spread ? { ...line, group: styles.groups[at] ?? "" } : line);
     });
     return found;
-  }, [version, origins, closer.found, looks, options.spread]);
-  const zoomed = useZoom(page, query, title, options.axis, closer.look);
+  }, [version, origins, finer.found, styles, options.spread]);
+  const zoomed = useZoom(page, query, title, options.axis, finer.look);
   return <Chart title={title} lines={lines} shades={NONE} options={options} link={`compare ${options.axis}`} problem={null} legend {...zoomed} />;
 }
 

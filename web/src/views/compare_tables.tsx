@@ -3,7 +3,7 @@ import { best, differs, lessIsBetter } from "../logic/compare";
 import type { Cell } from "../logic/csv";
 import { number, plain } from "../logic/format";
 import { runAddress } from "../logic/route";
-import { Check, Choice, StateMark } from "../parts/bits";
+import { Check, Choice, StateMark } from "../parts/small_parts";
 import { type Page, refine } from "../parts/page";
 import type { Comparison } from "../server/types";
 
@@ -12,7 +12,7 @@ interface TablesProps {
   comparison: Comparison;
   colours: readonly string[];
   mainMetric: string;
-  /** What the names of the metrics have to hold. */
+  /** Words that the names of the shown metrics hold. */
   words: string;
   /** Whether parameters that do not differ are there too. */
   all: boolean;

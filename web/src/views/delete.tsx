@@ -1,7 +1,7 @@
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
 import { listAddress } from "../logic/route";
-import { Dialog } from "../parts/bits";
+import { Dialog } from "../parts/small_parts";
 import type { Page } from "../parts/page";
 import { sentence } from "../server/client";
 import type { Row } from "../server/types";

@@ -4,10 +4,10 @@ import { choices, matcher } from "../logic/filter";
 import { age, functionName, number, span, stateWord } from "../logic/format";
 import { type Column, type Line, duration, formatOrder, lines, ordered, parseOrder } from "../logic/order";
 import { compareAddress, runAddress } from "../logic/route";
-import { Choice, Spark, StateMark } from "../parts/bits";
+import { Choice, Spark, StateMark } from "../parts/small_parts";
 import { useKeys } from "../parts/keys";
 import { type Page, refine } from "../parts/page";
-import { useSeen } from "../parts/seen";
+import { useVisibleLines } from "../parts/visible_lines";
 import { useMedia, useNow, useStore } from "../parts/store";
 import type { RunsSource } from "../server/runs_source";
 import type { Row } from "../server/types";
@@ -188,7 +188,7 @@ function Table(props: TableProps): JSX.Element {
   const height = Math.round((narrow ? 4 : 2.75) * rem);
   const [body, setBody] = useState<HTMLElement | null>(null);
   const [at, setAt] = useState(-1);
-  const view = useSeen(body, list.length, height);
+  const view = useVisibleLines(body, list.length, height);
   const focusLater = useRef(false);
   useListKeys({ ...props, at, height, body, goTo: (next) => { focusLater.current = true; setAt(next); } });
   useEffect(() => {

@@ -1,11 +1,11 @@
 import type { JSX } from "preact";
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { LogLines, found, marked } from "../logic/log_lines";
-import { Check, Choice } from "../parts/bits";
+import { Check, Choice } from "../parts/small_parts";
 import { download } from "../parts/files";
 import { useKeys } from "../parts/keys";
 import { type Page, refine } from "../parts/page";
-import { useSeen } from "../parts/seen";
+import { useVisibleLines } from "../parts/visible_lines";
 import { Refused, runPath, sentence } from "../server/client";
 import type { Detail } from "../server/types";
 
@@ -92,7 +92,7 @@ function logPath(namespace: string, name: string, attempt: number, container: st
   return `${runPath(namespace, name)}/logs?attempt=${attempt}&container=${encodeURIComponent(container)}&${rest}`;
 }
 
-/** Reads the log, and of an attempt that runs reads on. A lost connection begins anew. */
+/** Reads the log; that of a running attempt without end. After a lost connection it begins again. */
 function useLog(page: Page, namespace: string, name: string, attempt: number, container: string, open: boolean): Log {
   const [log, set] = useState<Log>(() => ({ lines: new LogLines(), version: 0, note: null, problem: null, reading: true }));
   useEffect(() => {
@@ -103,7 +103,7 @@ function useLog(page: Page, namespace: string, name: string, attempt: number, co
       if (!closing.signal.aborted) set((old) => ({ ...old, version: old.version + 1, ...more }));
     };
     const begin = async (): Promise<void> => {
-      // What was read before stays until there is something new, so that a lost connection does not empty the screen.
+      // The lines that were read before stay until there are new ones, so that a lost connection does not empty the screen.
       const lines = new LogLines();
       change({ problem: null, reading: true });
       try {
@@ -144,7 +144,7 @@ function useLog(page: Page, namespace: string, name: string, attempt: number, co
 interface TextProps {
   log: Log;
   text: string;
-  /** Which lines are shown; null: all. */
+  /** The lines that are shown; null: all. */
   places: readonly number[] | null;
   hits: readonly number[];
   follow: boolean;
@@ -156,7 +156,7 @@ function LogText({ log, text, places, hits, follow, onFollow }: TextProps): JSX.
   const [body, setBody] = useState<HTMLElement | null>(null);
   const all = log.lines.lines;
   const count = places ? places.length : all.length;
-  const view = useSeen(body, count, LINE, 20);
+  const view = useVisibleLines(body, count, LINE, 20);
   useEffect(() => {
     if (follow && text === "" && scroller.current) scroller.current.scrollTop = scroller.current.scrollHeight;
   }, [log, follow, text]);

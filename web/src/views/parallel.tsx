@@ -2,7 +2,7 @@ import type { JSX } from "preact";
 import { useRef, useState } from "preact/hooks";
 import { type AxisLook, type AxisLooks, type Dimension, brushed, turned } from "../logic/dimensions";
 import { compareAddress, runAddress } from "../logic/route";
-import { Check } from "../parts/bits";
+import { Check } from "../parts/small_parts";
 import { useRoving } from "../parts/roving";
 import { useSize } from "../parts/store";
 import type { Comparison } from "../server/types";
@@ -86,7 +86,7 @@ function y(part: number): number {
   return HEIGHT - BOTTOM - part * LENGTH;
 }
 
-/** Which Run is pointed at, or which are inside the ranges. */
+/** The name of the Run under the pointer, or the number of those inside the ranges. */
 function Said({ comparison, inside, over }: { comparison: Comparison; inside: readonly boolean[]; over: number }): JSX.Element {
   const row = comparison.runs[over];
   if (row) return <p class="hint">{row.title}</p>;

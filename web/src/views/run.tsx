@@ -3,7 +3,7 @@ import { useEffect, useMemo, useState } from "preact/hooks";
 import { age, functionName, moment, span } from "../logic/format";
 import { duration } from "../logic/order";
 import { listAddress } from "../logic/route";
-import { Action, BackToList, Facts, SafeLink, StateMark } from "../parts/bits";
+import { Action, BackToList, Facts, SafeLink, StateMark } from "../parts/small_parts";
 import { useKeys } from "../parts/keys";
 import { type Page, refine } from "../parts/page";
 import { useScroller } from "../parts/scroller";
@@ -118,7 +118,7 @@ function Head({ page, source, detail, gone }: HeadProps): JSX.Element {
   );
 }
 
-/** What is wrong, or how it stands, in one sentence. */
+/** One sentence about what is wrong with the Run, or about its state. */
 function Verdict({ detail }: { detail: Detail }): JSX.Element | null {
   const { row } = detail;
   const scroller = useScroller();

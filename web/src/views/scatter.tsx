@@ -4,7 +4,7 @@ import { metricLabel } from "../logic/compare";
 import { dimension } from "../logic/dimensions";
 import { plain } from "../logic/format";
 import { runAddress } from "../logic/route";
-import { Check, Choice } from "../parts/bits";
+import { Check, Choice } from "../parts/small_parts";
 import { type Page, refine } from "../parts/page";
 import { useRoving } from "../parts/roving";
 import { useSize } from "../parts/store";

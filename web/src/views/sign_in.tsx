@@ -6,7 +6,7 @@ import { sentence } from "../server/client";
 import { goToProvider } from "../server/oidc";
 import type { Oidc } from "../server/types";
 
-/** Who has no token signs in: with the cluster's provider, or with a token of Kubernetes. */
+/** The sign-in of a person without a token: with the cluster's provider, or with a token of Kubernetes. */
 export function SignIn({ page, onToken }: { page: Page; onToken: (token: string) => Promise<void> }): JSX.Element {
   const session = useStore(page.session);
   const why = useStore(page.signedOut);

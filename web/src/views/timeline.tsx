@@ -3,7 +3,7 @@ import { moment, span } from "../logic/format";
 import { lanes } from "../logic/timeline";
 import { useScroller } from "../parts/scroller";
 import { useNow } from "../parts/store";
-import { StateMark } from "../parts/bits";
+import { StateMark } from "../parts/small_parts";
 import type { Attempt } from "../server/types";
 
 const PHASES = ["queued", "pending", "running", "stopping"];

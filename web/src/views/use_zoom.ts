@@ -7,7 +7,7 @@ import { type Page, refine } from "../parts/page";
 const PAUSE = 300;
 
 export interface Zoom {
-  /** What the address asks for. */
+  /** The part that the address asks for. */
   zoom: Range | null;
   /** Takes what the person looks at. */
   onRange: (range: Range | null) => void;

@@ -12,7 +12,7 @@ export interface Span {
 export function spanOf(series: Series, axis: Axis, [low, high]: Range, other?: Series): Span | null {
   const { step } = series.points;
   let [first, last] = [step.length, -1];
-  // A metric along x goes back and forth; by the other axes, who looks between two points sees a part of the second.
+  // A metric along x goes back and forth. The other axes ascend: between two points a part of the second one is seen.
   const ordered = !axis.startsWith("metric:");
   xValues(series, axis, other).forEach((x, at) => {
     if (x === null) return;
@@ -58,7 +58,7 @@ function firstAfter(ascending: readonly number[], value: number): number {
   return low;
 }
 
-/** What a person who zooms in has to know: whether there is more than is seen. Empty: every value is drawn. */
+/** A sentence for a person who may zoom in: whether more is kept than is drawn. Empty: every value is drawn. */
 export function depth(all: readonly Series[], zoomed: boolean): string {
   if (all.some(isJoined)) return zoomed ? "Zoom in for more." : "Zoom in for finer points.";
   const stride = Math.max(1, ...all.map((one) => one.stride ?? 1));

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { appended, grown } from "../src/logic/live";
+import { appended, grown } from "../src/logic/new_points";
 import { paused } from "./samples";
 
 const NEWS = { step: [19, 20], wall: [1119, 1120], active: [19, 20], value: [1, null] };

@@ -1,8 +1,8 @@
 import { useLayoutEffect, useState } from "preact/hooks";
 import { type Window, seen } from "../logic/window";
 
-/** Which lines of a long list or grid are seen in the nearest part of the page that scrolls. Only these are mounted. */
-export function useSeen(element: HTMLElement | null, count: number, height: number, more?: number): Window {
+/** The lines of a long list or grid that are seen in the nearest part of the page that scrolls. Only these are mounted. */
+export function useVisibleLines(element: HTMLElement | null, count: number, height: number, more?: number): Window {
   const [shown, set] = useState<Window>(() => seen(count, height, 0, 900, more));
   useLayoutEffect(() => {
     const scroller = element?.closest<HTMLElement>("[data-scrolls]");

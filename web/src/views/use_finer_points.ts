@@ -1,12 +1,12 @@
 import { useEffect, useState } from "preact/hooks";
 import type { Axis } from "../logic/axes";
-import { isJoined, spanOf, spliced } from "../logic/closer";
+import { isJoined, spanOf, spliced } from "../logic/finer_points";
 import type { Range } from "../logic/outliers";
 import type { MetricsSource } from "../server/metrics_source";
 import type { Series } from "../server/types";
 
-/** A person who moves on has not looked. */
-const LOOKED = 200;
+/** Milliseconds for which a part of the chart is in view before it is read again: who moves on needs no finer points. */
+const IN_VIEW = 200;
 
 /** Where the curve of one line of a chart comes from. */
 export interface Origin {
@@ -16,7 +16,7 @@ export interface Origin {
   other: string | null;
 }
 
-export interface Closer {
+export interface FinerPoints {
   /** Takes what the person looks at. */
   look: (range: Range | null) => void;
   /** The series of the origin at this place, finer where the person looks. */
@@ -26,7 +26,7 @@ export interface Closer {
 }
 
 /** Reads the part of the curves that a person has zoomed into with finer points, where more is kept than is drawn. */
-export function useCloser(origins: readonly Origin[], axis: Axis): Closer {
+export function useFinerPoints(origins: readonly Origin[], axis: Axis): FinerPoints {
   const [range, look] = useState<Range | null>(null);
   const [found, setFound] = useState<ReadonlyMap<string, Series>>(new Map());
   const reads = origins.map(({ source, name }) => source.curve(name).value.read).join();
@@ -36,7 +36,7 @@ export function useCloser(origins: readonly Origin[], axis: Axis): Closer {
       return undefined;
     }
     const closing = new AbortController();
-    const timer = setTimeout(() => void readAll(origins, axis, range, closing.signal, setFound), LOOKED);
+    const timer = setTimeout(() => void readAll(origins, axis, range, closing.signal, setFound), IN_VIEW);
     return () => {
       clearTimeout(timer);
       closing.abort();
@@ -60,9 +60,9 @@ async function readAll(
     const span = series && isJoined(series) ? spanOf(series, axis, range, along) : null;
     if (!span) return;
     const names = other === null || other === name ? [name] : [name, other];
-    for (const one of await source.closer(names, span, signal)) found.set(`${at} ${one.name}`, one);
+    for (const one of await source.readFiner(names, span, signal)) found.set(`${at} ${one.name}`, one);
   };
-  // What cannot be read stays as it is: the chart says that there is more.
+  // Curves that cannot be read stay as they are: the chart says that there is more.
   await Promise.allSettled(origins.map(read));
   if (!signal.aborted) set(found);
 }

@@ -2,7 +2,7 @@ import type { Comparison } from "../server/types";
 import { colourOf } from "./chart_data";
 import { plain } from "./format";
 
-/** Parameters by whose values Runs are told apart; an empty text is none. */
+/** Parameters whose values distinguish Runs; an empty text means none. */
 export interface GroupBy {
   colour: string;
   dash: string;
@@ -10,18 +10,18 @@ export interface GroupBy {
 }
 
 /** How the line of each Run looks, in the order of the Runs. */
-export interface Looks {
+export interface LineStyles {
   colours: string[];
   dashes: number[];
-  /** What those that are drawn as one have in common. */
+  /** The values that Runs of one group share. */
   groups: string[];
-  /** Which chart of a metric a Run is in; an empty text is the only one. */
+  /** The chart of a metric that a Run is in; an empty text is the only one. */
   charts: string[];
-  /** What each colour and each pattern stands for. */
+  /** The meaning of each colour and each pattern. */
   key: { text: string; colour: string | null; dash: number }[];
 }
 
-export function looksOf(comparison: Comparison, by: GroupBy): Looks {
+export function lineStylesOf(comparison: Comparison, by: GroupBy): LineStyles {
   const [colour, dash, chart] = [valuesOf(comparison, by.colour), valuesOf(comparison, by.dash), valuesOf(comparison, by.chart)];
   const said = (name: string, values: Values | null, at: number): string[] => (values ? [`${name} = ${values.texts[at] ?? ""}`] : []);
   return {

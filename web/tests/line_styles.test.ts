@@ -2,14 +2,14 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { parseSpread } from "../src/logic/bands";
 import { colourOf } from "../src/logic/chart_data";
-import { dashOf, looksOf } from "../src/logic/looks";
+import { dashOf, lineStylesOf } from "../src/logic/line_styles";
 import { row } from "./samples";
 
 const comparison = { runs: [row(), row(), row()], parameters: { lr: [2, 1, 2], opt: ["a", "a", "b"] }, metrics: {} };
 const NOTHING = { colour: "", dash: "", chart: "" };
 
 test("Runs are told apart by colour, stroke and chart", () => {
-  const looks = looksOf(comparison, { colour: "lr", dash: "opt", chart: "opt" });
+  const looks = lineStylesOf(comparison, { colour: "lr", dash: "opt", chart: "opt" });
   assert.deepEqual(looks.colours, [1, 0, 1].map(colourOf));
   assert.deepEqual(looks.dashes, [0, 0, 1]);
   assert.deepEqual(looks.groups, ["lr = 2, opt = a", "lr = 1, opt = a", "lr = 2, opt = b"]);
@@ -18,7 +18,7 @@ test("Runs are told apart by colour, stroke and chart", () => {
 });
 
 test("without a parameter each Run has its colour, and all are one group", () => {
-  const looks = looksOf(comparison, { ...NOTHING, colour: "none of theirs" });
+  const looks = lineStylesOf(comparison, { ...NOTHING, colour: "none of theirs" });
   assert.deepEqual(looks.colours, [0, 1, 2].map(colourOf));
   assert.deepEqual([looks.groups, looks.charts, looks.key], [Array(3).fill("all Runs"), ["", "", ""], []]);
 });

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type ChartOptions, chartData, colourOf } from "../src/logic/chart_data";
-import { depth, spanOf, spliced, timesOf } from "../src/logic/closer";
+import { depth, spanOf, spliced, timesOf } from "../src/logic/finer_points";
 import type { Series } from "../src/server/types";
 import { generator, paused } from "./samples";
 
