@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
-from run_operator.api.constants import ANNOTATION_ATTEMPT
+from run_operator.api.constants import ANNOTATION_ATTEMPT, ANNOTATION_LATE
 from run_operator.api.raw import mapping, mappings, text
 from run_operator.children.common import ChildView, ConditionView, condition, identity, number
 
@@ -27,6 +27,8 @@ class JobFacts(NamedTuple):
     conditions: tuple[ConditionView, ...]
     managed_elsewhere: bool = False
     """Whether another controller than Kubernetes' own makes its pods, perhaps in another cluster (spec.managedBy)."""
+    late: int = 0
+    """Seconds from the beginning of the attempt until this Job was created, if an earlier Job of the attempt was deleted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +89,7 @@ class JobView(ChildView):
             deadline=number(mapping(raw.get("spec")).get("activeDeadlineSeconds")),
             conditions=tuple(map(condition, mappings(status.get("conditions")))),
             managed_elsewhere=mapping(raw.get("spec")).get("managedBy") not in (None, "", JOB_CONTROLLER),
+            late=number(mapping(metadata.get("annotations")).get(ANNOTATION_LATE)),
         )
         return cls(
             *identity(metadata),

@@ -17,6 +17,7 @@ MAX_MESSAGE: Final = 1000
 Progress = Literal["PENDING", "RUNNING", "ENDING", "INTERRUPTED", "SUCCEEDED", "FAILED"]
 """ENDING: the program has ended, and the Job has not said yet what follows from it. INTERRUPTED: it did not end by itself."""
 DEADLINE: Final = "DeadlineExceeded"
+BACKOFF: Final = "BackoffLimitExceeded"
 NO_POD: Final = "NoPod"
 NODE_NOT_READY: Final = "NodeNotReady"
 UNSEEN: Final = (
@@ -164,7 +165,8 @@ def _failed(
         text = f"runPolicy.activeDeadlineSeconds is exceeded{why}"
     elif ending is not None:
         text = ending.message
-        reason = ending.reason or reason
+        # A disruption that came after the program's own end is not its reason.
+        reason = ending.reason or (BACKOFF if reason == POLICY else reason)
     else:
         text = f"{message or 'the Job failed'}; its pod is gone, and the operator did not see how its program ended"
     return JobOutcome(

@@ -15,6 +15,7 @@ from run_operator.lifecycle import (
     finish,
     orphans,
     program_end,
+    retry,
     run_phase,
     start,
     stop,
@@ -32,7 +33,8 @@ def with_job(ctx: Context, job: JobView) -> Plan:
     ctx.draft.pods(summaries(ctx.observed.pods))
     if ctx.draft.last_attempt.get("interruptedBy") and not seen.interruption:
         seen = continuation.recorded(ctx)  # whatever the Job made of that pod meanwhile
-    if seen.progress in ("SUCCEEDED", "FAILED") and (made := _over(ctx, job, seen)):
+    retried = seen.progress == "FAILED" and retry.is_left(ctx, job, seen)
+    if seen.progress in ("SUCCEEDED", "FAILED") and not retried and (made := _over(ctx, job, seen)):
         return made
     verdict = deadlines.recorded(ctx) or deadlines.unconfirmed(ctx, job)
     if verdict := verdict or (deadlines.expired(ctx) if seen.progress == "PENDING" else None):
@@ -41,7 +43,7 @@ def with_job(ctx: Context, job: JobView) -> Plan:
         return program_end.ended(ctx, job, seen)
     if _stopping(ctx):
         return stop.stop(ctx, job)
-    return _onwards(ctx, job, seen)
+    return retry.begin(ctx, job, seen) if retried else _onwards(ctx, job, seen)
 
 
 def _over(ctx: Context, job: JobView, seen: JobOutcome) -> Plan | None:

@@ -85,7 +85,7 @@ def _quiet_until(ctx: Context, job: JobView, seen: JobOutcome) -> float | None:
 
 def _deadline(ctx: Context, job: JobView) -> tuple[Action, ...]:
     """The Job's own deadline follows the Run's when that is changed."""
-    wanted = max(1, remaining(ctx.run.with_status(ctx.draft.current)))
+    wanted = max(1, remaining(ctx.run.with_status(ctx.draft.current)) - job.facts.late)
     return () if job.facts.deadline == wanted else (SetDeadline(job.name, job.uid, wanted),)
 
 

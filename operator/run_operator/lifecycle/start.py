@@ -24,6 +24,7 @@ from run_operator.lifecycle.model import (
 )
 from run_operator.lifecycle.no_pod_left import COUNTED, is_counting
 from run_operator.workloads.builder import build, child_kind
+from run_operator.workloads.job import made_again
 from run_operator.workloads.retries import retries_used
 from run_operator.workloads.types import Workload
 
@@ -31,6 +32,8 @@ QUEUED: Final = "Queued"
 ENDING: Final = "Ending"
 HELD: Final = "Suspended"
 CHILD_DELETED: Final = "ChildDeleted"
+RETRIED: Final = "Retried"
+"""Reason of an attempt whose program failed, and whose retry is the next attempt."""
 STARTING: Final = "waiting for the pod to start"
 REPORT_AFTER: Final = 10.0
 """Seconds until an ordinary reason of a pod that starts (its image is pulled) is written to the status."""
@@ -49,7 +52,9 @@ def count(ctx: Context) -> None:
     """Count the next attempt in the status; its child is created after that is stored. Raises WorkloadError."""
     resolution.require(ctx)
     draft = ctx.draft
-    goes_on = bool(draft.last_attempt.get("interruptedBy")) and draft.state != State.STOPPED
+    before = draft.last_attempt
+    goes_on = before.get("interruptedBy") or before.get("reason") == RETRIED
+    goes_on = bool(goes_on) and draft.state != State.STOPPED
     if not goes_on:
         draft.forget_interruptions()
     number = draft.begin_attempt(retries=retries_used(ctx.run.with_status(draft.current)) if goes_on else 0)
@@ -70,6 +75,8 @@ def count(ctx: Context) -> None:
 def create(ctx: Context, leftover: JobView | None = None) -> Plan:
     """Create the child of the attempt that is counted already. Raises WorkloadError."""
     workload = prepare(ctx)
+    if late := _late(ctx):
+        made_again(workload.child, late)
     # A Job whose pod is refused (priority class, quota) causes no event.
     wake_at = min(ctx.now + REPORT_AFTER, deadlines.due(ctx) or math.inf)
     if leftover is None:
@@ -79,6 +86,14 @@ def create(ctx: Context, leftover: JobView | None = None) -> Plan:
     # Only as it was seen: one that was let go by hand meanwhile has pods again, which end before others begin.
     clear = DeleteChild(leftover.name, leftover.uid, version=leftover.resource_version)
     return ctx.decided(clear, CreateWorkload(workload), wake_at=wake_at)
+
+
+def _late(ctx: Context) -> int:
+    """Seconds since the attempt began, if it had a Job already: its deadline goes on, and does not begin again."""
+    began = parse(ctx.draft.current.get("startTime"))
+    if began is None or not ctx.draft.last_attempt.get("jobUid"):
+        return 0
+    return max(0, int(ctx.now - began))
 
 
 def _await_count(ctx: Context, leftover: JobView, wake_at: float) -> Plan:

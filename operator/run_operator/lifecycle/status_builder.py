@@ -191,6 +191,13 @@ class StatusBuilder:
         if counts:
             self._status["interruptions"] = self.interruptions + 1
 
+    def retried(self, retries: int) -> None:
+        """Record how many retries are used up, the one included that the next attempt is."""
+        attempts = list(self._status.get("attempts", ()))
+        if attempts and not attempts[-1].get("endTime"):
+            attempts[-1] = {**attempts[-1], "retries": retries}
+            self._status["attempts"] = attempts
+
     def of_job(self, uid: str) -> None:
         """The Job of the current attempt is there: should it be gone one day, its Events are known by its uid."""
         attempts = list(self._status.get("attempts", ()))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from run_operator.api.constants import ANNOTATION_ATTEMPT
+from run_operator.api.constants import ANNOTATION_ATTEMPT, ANNOTATION_LATE
 from run_operator.api.run import Run, remaining
 from run_operator.workloads.metadata import child_labels, child_name, owner
 from run_operator.workloads.pod import pod
@@ -77,3 +77,9 @@ def job(run: Run, attempt: int, made: Pod, options: Options) -> dict[str, Any]:
             "template": made.template,
         },
     }
+
+
+def made_again(child: dict[str, Any], late: int) -> None:
+    """Change the Job of an attempt whose earlier Job is gone: its deadline began `late` seconds ago."""
+    child["metadata"]["annotations"][ANNOTATION_LATE] = str(late)
+    child["spec"]["activeDeadlineSeconds"] = max(1, child["spec"]["activeDeadlineSeconds"] - late)

@@ -41,7 +41,7 @@ from tests.support.examples import examples
          (pod("Failed", exit_code=137, reason="ContainerStatusUnknown", said="could not be located"),), "INTERRUPTED",
          "Interrupted", "lost its program, because the node or its container runtime restarted"),
         (job(failed_reason="PodFailurePolicy"), (pod("Failed", exit_code=3, pod_reason="Evicted", disrupted="TerminationByKubelet",
-         disrupted_at=NOW + 5),), "FAILED", "PodFailurePolicy", "main exited with code 3"),
+         disrupted_at=NOW + 5),), "FAILED", "BackoffLimitExceeded", "main exited with code 3"),
         (job(failed_reason="DeadlineExceeded"), (pod(waiting="ImagePullBackOff"),), "FAILED", "DeadlineExceeded",
          "cannot be pulled"),
     ],

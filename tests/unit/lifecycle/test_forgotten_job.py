@@ -11,7 +11,7 @@ from run_operator.api.raw import stamp
 from run_operator.api.run import Run
 from run_operator.children import JobView, PodView
 from run_operator.children.event_facts import Said, about_job
-from run_operator.lifecycle.model import CreateWorkload, DeleteChild, Observed
+from run_operator.lifecycle.model import CreateWorkload, DeleteChild, Observed, SetDeadline
 from tests.support.builders import NOW, job, pod, run
 from tests.support.planning import condition, kinds, status_of, step
 
@@ -48,6 +48,32 @@ def test_a_job_that_its_controller_has_forgotten_is_made_again_in_the_same_attem
     assert (made.status["attempt"], made.status["state"]) == (1, "PENDING")
     gone = step(run(status=made.status), Observed(fresh=True), AT + 1)
     assert (kinds(gone), gone.status) == ([CreateWorkload], None)
+
+
+def test_a_job_that_is_made_again_gets_the_rest_of_the_deadline_and_keeps_it():
+    """Else a Job that is forgotten again and again would never end by its deadline."""
+    policy = {"activeDeadlineSeconds": 600}
+    before = pending(attempts=[{"attempt": 1, "startTime": SINCE, "jobUid": "job-1"}])
+    made = step(run(status=before.status, policy=policy), Observed(fresh=True), AT)
+    (created,) = made.actions
+    assert isinstance(created, CreateWorkload)
+    child = created.workload.child
+    assert child["spec"]["activeDeadlineSeconds"] == 480
+    again = JobView.from_object(
+        child | {"metadata": child["metadata"] | {"uid": "job-2", "creationTimestamp": stamp(AT)}}
+    )
+    at_work = Observed(again, (pod("Running"),))
+    assert step(run(status=before.status, policy=policy), at_work, AT + 2).actions == ()
+    raised = step(run(status=before.status, policy={"activeDeadlineSeconds": 900}), at_work, AT + 2)
+    assert raised.actions == (SetDeadline("hello", "job-2", 780),)
+    spent = step(run(status=before.status, policy=policy), Observed(fresh=True), NOW + 900)
+    assert [one.workload.child["spec"]["activeDeadlineSeconds"] for one in spent.actions] == [1]
+
+
+def test_a_job_that_is_made_late_for_the_first_time_gets_the_whole_deadline():
+    """A quota of Jobs may have held it for days."""
+    made = step(run(status=pending().status, policy={"activeDeadlineSeconds": 600}), Observed(fresh=True), AT)
+    assert [one.workload.child["spec"]["activeDeadlineSeconds"] for one in made.actions] == [600]
 
 
 def test_the_api_server_and_the_events_are_asked_first():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from run_operator.lifecycle.model import DeleteChild, DeletePod, Observed
+from run_operator.lifecycle.model import CreateWorkload, DeleteChild, DeletePod, Observed
 from tests.support.builders import NOW, job, pod, run
 from tests.support.planning import condition, kinds, status_of, step
 
@@ -103,3 +103,52 @@ def test_a_job_that_draws_no_conclusion_is_reported():
     assert (early.status, early.wake_at) == (None, NOW + 60)
     late = step(running(), Observed(job(active=0), (ended,)), NOW + 60)
     assert "the Job controller has not updated the Job yet" in late.status["message"]
+
+
+def evicted_after(code: int = 3, **more):
+    """Its program ended by itself; then the pod was evicted, because a container beside it kept it."""
+    return pod(
+        "Failed",
+        exit_code=code,
+        disrupted="EvictionByEvictionAPI",
+        disrupted_at=NOW + 5,
+        due=NOW + 40,
+        **more,
+    )
+
+
+@pytest.mark.parametrize(
+    ("limit", "failed", "used"), [(1, 1, 1), (3, 2, 2), (3, 0, 1)], ids=["first", "second", "not counted yet"]
+)
+def test_a_retry_that_is_left_is_made_though_the_rest_of_the_pod_was_evicted(limit, failed, used):
+    over = job(failed=failed, failed_reason="PodFailurePolicy")
+    policy = {"backoffLimit": limit, "maxInterruptions": 0}
+    assert step(running(policy=policy), Observed(over, (evicted_after(),))).reread
+    made = step(running(policy=policy), Observed(over, (evicted_after(),), fresh=True), NOW + 20)
+    assert kinds(made) == [DeleteChild, CreateWorkload]
+    assert made.actions[-1].workload.child["spec"]["backoffLimit"] == limit - used
+    first, second = made.status["attempts"]
+    assert (first["reason"], first["exitCode"], second["retries"]) == ("Retried", 3, used)
+    assert "main exited with code 3" in first["message"]
+    assert [event.reason for event in made.events] == ["Retried", "Resumed"]
+    assert "interruptions" not in made.status
+    last = step(
+        run(status=made.status, policy=policy),
+        Observed(job(attempt=2, failed=limit - used + 1, failed_reason="BackoffLimitExceeded"),
+                 (pod("Failed", exit_code=3, name="hello-y", attempt=2),)),
+        NOW + 60,
+    )  # fmt: skip
+    assert last.status["state"] == "ERROR"
+
+
+def test_an_evicted_pod_without_a_retry_left_is_the_end_of_its_program():
+    over = job(failed=2, failed_reason="PodFailurePolicy")
+    made = step(running(policy={"backoffLimit": 1}), Observed(over, (evicted_after(),), fresh=True), NOW + 20)
+    assert (made.status["state"], condition(made, "Failed")["reason"]) == ("ERROR", "BackoffLimitExceeded")
+
+
+def test_a_stop_comes_before_the_retry():
+    over = job(failed=1, failed_reason="PodFailurePolicy")
+    one = run(suspend=True, status=status_of("STOP"), policy={"backoffLimit": 1})
+    made = step(one, Observed(over, (evicted_after(),), fresh=True), NOW + 20)
+    assert (made.status["state"], made.status["attempts"][-1]["exitCode"]) == ("STOPPED", 3)

@@ -116,6 +116,9 @@ FATES: dict[str, tuple[Any, dict[str, Any]]] = {
     "its program exited with 3, another container keeps it": (pod("Running", exit_code=3, beside=KEPT), {}),
     "its program exited with 3, a retry is left, another container keeps it": (
         pod("Running", exit_code=3, beside=KEPT), {"backoffLimit": 1}),
+    "its program exited with 3, a retry is left, then its node evicted what was left of it": (
+        pod("Failed", exit_code=3, pod_reason="Evicted", disrupted="TerminationByKubelet", disrupted_at=NOW + 5, beside=KEPT),
+        {"backoffLimit": 1}),
     "its program exited with 0, a container beside it with 1": (
         pod("Failed", exit_code=0, beside={"mesh": 1}), {"backoffLimit": 1}),
     "its program used too much memory, a sidecar ended with 137": (
