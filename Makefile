@@ -84,9 +84,11 @@ test-integration: binaries $(SDK_STAMPS) ## A real API server with fake nodes
 	@$(BIN)/python -m pytest tests/integration -q $(WORKERS)
 
 promtool: $(STAMP) ## Alerts and panels by Prometheus' own program, which is built once: some minutes
+	@$(BIN)/python -m cluster build promtool
 	@$(BIN)/python -m pytest tests/promtool -q
 
 test-kueue: binaries ## Runs in a queue of a real Kueue, whose manager is built once: some minutes
+	@$(BIN)/python -m cluster build kueue
 	@$(BIN)/python -m pytest tests/kueue -q
 
 MINORS ?= 1.36 1.37

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from run_operator.lifecycle.status_builder import MAX_MESSAGE
-from tests.support.harness import OperatorProcess, Person, run_object
+from tests.support.harness import OperatorProcess, Person, condition, run_object
 from tests.support.workflows import build, task, template, workflow
 
 DEPTHS = (700, 2000)
@@ -101,3 +101,35 @@ def test_a_key_of_a_megabyte_costs_its_run_and_nothing_else(operator, person, st
     person.apply_run("beside")
     person.becomes("beside", "RUNNING")
     assert len(stranger.becomes("long-7", "ERROR")["message"]) <= MAX_MESSAGE
+
+
+WRONG = {
+    "many": {f"imag{i}": 1 for i in range(8_000)},
+    "long": {f"imag{i}{'k' * 10_000}": 1 for i in range(60)},
+}
+"""Keys that no kind uses. For each the right word could be looked for, and each could be repeated in a message."""
+MAX_STATUS = 8 * 1024
+"""Bytes."""
+MAX_EVENT = 1024
+"""Characters of an Event's message, which the API server allows."""
+
+
+def test_wrong_keys_without_end_delay_nobody_and_are_said_in_a_few_words(
+    operator, person, stranger, tmp_path
+):
+    for number in range(8):
+        for name, keys in WRONG.items():
+            create(stranger, tmp_path, "runs", json.dumps(run_object(f"{name}-{number}", spec=keys)))
+    person.apply_run("beside")
+    person.becomes("beside", "RUNNING", 20)
+    for name, keys in WRONG.items():
+        status = stranger.becomes(f"{name}-7", "RUNNING")
+        message = condition(status, "NotApplied")["message"]
+        assert f"spec.spec.{next(iter(keys))[:80]}" in message
+        assert len(message) <= MAX_MESSAGE
+        assert len(json.dumps(status)) <= MAX_STATUS
+    message = condition(stranger.status("many-7"), "NotApplied")["message"]
+    assert message.endswith(f"and {len(WRONG['many']) - 10} more")
+    told = [one["message"] for one in stranger.items("events") if one["reason"] == "NotApplied"]
+    assert told
+    assert max(map(len, told)) <= MAX_EVENT

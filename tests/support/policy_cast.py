@@ -43,6 +43,7 @@ RULES: dict[str, list[dict[str, Any]]] = {
     ],
     "maker": [
         {"apiGroups": ["batch"], "resources": ["jobs"], "verbs": ["create"]},
+        {"apiGroups": [""], "resources": ["configmaps"], "verbs": ["*"]},
         {"apiGroups": ["run-operator.io"], "resources": ["runtimes"], "verbs": ["*"]},
     ],
     "modeller": [RUNS, {"apiGroups": ["kubeai.org"], "resources": ["models"], "verbs": ["create"]}],

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Any, Final
 
-from run_operator.api.raw import stamp
+from run_operator.api.raw import printable, stamp
 
 RESOLVED: Final = "Resolved"
 """True when Function, Task, profile and Runtime were found; only on Runs that refer to such objects."""
@@ -71,7 +71,7 @@ def with_condition(
         "type": kind,
         "status": value,
         "reason": reason,
-        "message": message[:MAX_MESSAGE],
+        "message": printable(message[:MAX_MESSAGE]),
         "lastTransitionTime": since,
         "observedGeneration": generation,
     }

@@ -108,6 +108,9 @@ def _what(view: RuntimeView) -> str:
     """Raises InvalidRuntimeError."""
     found = usable(view.spec, view.namespace)
     if found.resource:
-        return f"{found.resource.kind} of {found.resource.component}"
+        return (
+            f"{found.resource.kind} of {found.resource.component}. The operator makes it with its own rights: only a "
+            "ValidatingAdmissionPolicy asks the authors of Runs for theirs (docs/runtimes.md)"
+        )
     what = "a service" if SUPPORTED[found.kind].child_kind == "Deployment" else "a job"
     return f"{what}, as those of {found.kind} are"

@@ -62,7 +62,7 @@ class StatusBuilder:
             kind,
             status=status,
             reason=reason,
-            message=printable(message[:MAX_MESSAGE]),
+            message=message,
             now=self._now,
             generation=self._run.generation,
         )

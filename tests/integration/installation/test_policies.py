@@ -211,6 +211,39 @@ def test_profiles_are_written_by_who_may_make_such_pods(cast):
     assert cast.refusal("writer", document) == ""
 
 
+SERVICES, CLAIMS = "takes the right to create Services", "takes the right to update PersistentVolumeClaims"
+GIVEN = [
+    ("service_type: NodePort", SERVICES),
+    ('? "service_type"\n: !!str LoadBalancer', SERVICES),
+    ('"service\\x5ftype": LoadBalancer', SERVICES),
+    ('{"service\\u005ftype": "LoadBalancer"}', SERVICES),
+    ("volumes: [{volume_type: shared_volume, name: payroll, mount_path: /p}]", CLAIMS),
+    ('"v\\x6flumes": []', "with a backslash"),
+    ("replicas: 3\nnode_selector: [{key: pool, value: gpu}]", ""),
+]
+
+
+@pytest.mark.parametrize(("text", "said"), GIVEN)
+def test_a_profile_gives_no_service_type_and_no_claim_that_its_writer_could_not(cast, text, said):
+    """A Run that names a profile takes what it says, whatever the Run's author may."""
+    document = {
+        "apiVersion": "v1", "kind": "ConfigMap", "data": {"first": "replicas: 1", "gpu": text},
+        "metadata": {"name": "profiles", "labels": {"run-operator.io/profiles": "true"}},
+    }  # fmt: skip
+    refusal = cast.refusal("maker", document)
+    assert said in refusal
+    assert bool(refusal) == bool(said)
+    assert cast.refusal("editor", document) == ""
+
+
+def test_the_largest_profile_is_within_what_the_api_server_lets_a_policy_cost(cast):
+    document = {
+        "apiVersion": "v1", "kind": "ConfigMap", "data": {f"p{i}": "x" * 1000 for i in range(1000)},
+        "metadata": {"name": "profiles", "labels": {"run-operator.io/profiles": "true"}},
+    }  # fmt: skip
+    assert cast.refusal("maker", document) == ""
+
+
 def test_runtimes_are_written_by_who_may_make_what_they_make(cast, person):
     document = runtime(namespace=person.namespace)
     document["metadata"] = {"name": "echo"}
@@ -222,6 +255,24 @@ def test_runtimes_are_written_by_who_may_make_what_they_make(cast, person):
     del document["spec"]["document"]["spec"]["secrets"]
     document["spec"]["fields"]["secrets"] = {"type": "list", "asIs": True, "default": ["db"]}
     assert "takes the right to get Secrets" in cast.refusal("maker", document), "the default of a field"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [("service_type", "${'Node' + 'Port'}", SERVICES), ("volumes", [SHARED], CLAIMS)],
+)
+def test_a_runtime_gives_no_service_type_and_no_claim_that_its_writer_could_not(
+    cast, person, name, value, said
+):
+    document = runtime(namespace=person.namespace)
+    document["metadata"] = {"name": "echo"}
+    assert cast.refusal("maker", document) == ""
+    document["spec"]["document"]["spec"][name] = value
+    assert said in cast.refusal("maker", document)
+    assert cast.refusal("editor", document) == ""
+    del document["spec"]["document"]["spec"][name]
+    document["spec"]["fields"][name] = {"type": "any", "default": value}
+    assert said in cast.refusal("maker", document), "the default of a field"
 
 
 @pytest.fixture

@@ -30,10 +30,22 @@ def test_what_it_says():
         condition(view())["message"]
         == "Runs of echo+serve are built as a service, as those of container+serve are"
     )
-    assert "built as Widget of Widgets" in condition(RuntimeView.from_object(widgets()))["message"]
+    message = condition(RuntimeView.from_object(widgets()))["message"]
+    assert message.startswith(
+        "Runs of widget+serve, widget+train are built as Widget of Widgets (example.org). The operator makes it with its own rights"
+    )
+    assert "only a ValidatingAdmissionPolicy asks the authors of Runs for theirs" in message
     wrong = condition(view(readiness={"path": "${nobody}"}))
     assert (wrong["status"], wrong["reason"]) == ("False", "InvalidRuntime")
     assert wrong["message"].startswith("spec.readiness.path: ")
+
+
+def test_what_it_repeats_of_a_runtime_controls_no_terminal():
+    escape = "\x1b]0;owned\x07"
+    message = condition(view(fields={f"a{escape}": {"type": "integer", "default": "x"}}))["message"]
+    assert message.startswith(
+        "spec.fields.a\N{REPLACEMENT CHARACTER}]0;owned\N{REPLACEMENT CHARACTER}: default is"
+    )
 
 
 def test_a_runtime_of_a_namespace_makes_no_objects_of_others():
