@@ -16,8 +16,9 @@ import sys
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+from run_operator.api.raw import JSON
 from run_operator.kube.client import Api
 from run_operator.kube.errors import AlreadyExistsError, TransientError
 from run_operator.kube.resource import RUNS
@@ -44,6 +45,7 @@ DEAD_SHARE = 0.1
 """How many Runs of jobs are put on the dead node."""
 PROGRAMS = ((), (), (), ("kwok-complete",), ("kwok-fail",))
 SERVICE = {"kind": "container+serve", "spec": {"service_ports": [{"port": 80}], "replicas": 2}}
+T = TypeVar("T")
 
 
 class Chaos:
@@ -90,17 +92,18 @@ class Chaos:
         await self._surely(lambda: self._api.patch(RUNS, self._namespace, name, body))
         self.suspended[name] = suspend
 
-    async def _surely(self, write: Callable[[], Awaitable[Any]]) -> None:
-        """Through restarts of the API server."""
+    async def _surely(self, ask: Callable[[], Awaitable[T]]) -> T | None:
+        """Through restarts of the API server; None: it was written before."""
         while True:
             try:
-                await write()
+                return await ask()
             except AlreadyExistsError:
-                return
+                return None
             except TransientError:
                 await asyncio.sleep(LOOK)
-            else:
-                return
+
+    async def _runs(self) -> list[JSON]:
+        return [run async for run in self._api.list_objects(RUNS, namespace=self._namespace)]
 
     async def kill_again_and_again(self) -> None:
         """Until cancelled."""
@@ -121,7 +124,7 @@ class Chaos:
     async def astray(self) -> list[str]:
         """Runs that are not where they were wished to be."""
         found = []
-        async for item in self._api.list_objects(RUNS, namespace=self._namespace):
+        for item in await self._surely(self._runs) or ():
             name, status = item["metadata"]["name"], item["status"]
             state = status.get("state")
             expected = ("STOPPED",) if self.suspended[name] else ("RUNNING",)
