@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Final, NamedTuple
 
 from run_operator.api import conditions
@@ -24,10 +25,10 @@ class Verdict(NamedTuple):
     message: str
 
 
-def recorded(ctx: Context) -> Verdict | None:
-    """The deadline that has ended the Run already: the status names it, and nothing changes it later."""
+def recorded(ctx: Context, reasons: Collection[str] = (ACTIVE, PENDING)) -> Verdict | None:
+    """The verdict for one of these reasons that ends the Run already: the status names it, and nothing changes it later."""
     known = conditions.find(ctx.draft.current.get("conditions", ()), conditions.RUNNING) or {}
-    if ctx.draft.state == State.STOP and known.get("reason") in (ACTIVE, PENDING):
+    if ctx.draft.state == State.STOP and known.get("reason") in reasons:
         return Verdict(str(known["reason"]), str(known.get("message")))
     return None
 

@@ -6,7 +6,6 @@ ended. A step that fails lets those under way end, and no other begins, as in Ar
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Final
 
 from run_operator.api import conditions
@@ -33,7 +32,7 @@ MAX_NAMED: Final = 5
 
 def step(ctx: Context) -> Plan:
     """The next step of such a Run. Raises WorkloadError."""
-    if verdict := _recorded(ctx) or _expired(ctx):
+    if verdict := deadlines.recorded(ctx, GIVEN_UP_FOR) or _expired(ctx):
         return _given_up(ctx, verdict)
     if ctx.run.suspend or ctx.draft.state == State.STOP:
         return _stopping(ctx)
@@ -171,15 +170,6 @@ def _resumed(ctx: Context) -> list[Action]:
         for one in held
         if state_of(one.status.get("state")) not in FINAL
     ]
-
-
-def _recorded(ctx: Context) -> Verdict | None:
-    known: Mapping[str, object] = (
-        conditions.find(ctx.draft.current.get("conditions", ()), conditions.RUNNING) or {}
-    )
-    if ctx.draft.state == State.STOP and known.get("reason") in GIVEN_UP_FOR:
-        return Verdict(str(known["reason"]), str(known.get("message")))
-    return None
 
 
 def _expired(ctx: Context) -> Verdict | None:

@@ -12,7 +12,7 @@ from run_operator.api.raw import JSON, mapping, text
 from run_operator.api.run import METRICS_FIELDS
 from run_operator.gateway.encoding import encoded
 from run_operator.kube.client import Api
-from run_operator.kube.errors import ForbiddenError, KubeError, NotFoundError, UnauthorizedError
+from run_operator.kube.errors import ForbiddenError, KubeError, UnauthorizedError
 from run_operator.kube.reflector import Reflector, Scope
 from run_operator.kube.resource import EVENTS, RUNS
 from run_operator.web.errors import RefusedError, of_kube
@@ -20,20 +20,20 @@ from run_operator.web.event_stream import frame, raw_frame
 from run_operator.web.rights import SEE_EVENTS, WATCH
 from run_operator.web.view.detail import beside, newest, of_document, of_now, shown_event, without_document
 from run_operator.web.view.new_points import Cursor, cursor, new_points
-from run_operator.web.viewer import FeedViewer
+from run_operator.web.viewer import Feed, FeedViewer
 
 MAX_EVENTS: Final = 400
 """Events that are held, as they are shown; the newest are shown."""
 
 
-class DetailFeed:
+class DetailFeed(Feed["DetailViewer"]):
     """The feed of one Run; the receiver of its reflector. `rights`: see `detail`. A second reflector follows its Events."""
 
     def __init__(self, api: Api, namespace: str, name: str, rights: Mapping[str, str | None]) -> None:
+        super().__init__(namespace, "the page")
         self._api = api
-        self._namespace, self._name = namespace, name
+        self._name = name
         self._rights = rights
-        self._viewers: set[DetailViewer] = set()
         self._reflector = Reflector(
             api,
             Scope(RUNS, namespace, fields=f"metadata.name={name}"),
@@ -53,8 +53,6 @@ class DetailFeed:
         self.raw: JSON | None = None
         """Without its document."""
         self.is_gone = False
-        self.is_over = False
-        self.problem: RefusedError | None = None
 
     async def work(self) -> None:
         """Until cancelled, or until the viewers may not see it any more."""
@@ -71,9 +69,7 @@ class DetailFeed:
         if isinstance(error, KubeError):
             what = f"run {self._name} of namespace {self._namespace} cannot be followed"
             error = of_kube(error, what, WATCH, self._namespace)
-        self.problem, self.is_over = error, True
-        for viewer in self._viewers:
-            viewer.end()
+        self._close(error)
 
     def set_rights(self, rights: Mapping[str, str | None]) -> None:
         """Set the rights, which may have changed."""
@@ -122,10 +118,6 @@ class DetailFeed:
         self._viewers.add(viewer)
         return viewer
 
-    def leave(self, viewer: DetailViewer) -> None:
-        """Remove a viewer."""
-        self._viewers.discard(viewer)
-
     async def _follow_events(self, uid: str) -> None:
         scope = Scope(EVENTS, self._namespace, fields=f"involvedObject.uid={uid}")
 
@@ -151,14 +143,6 @@ class DetailFeed:
         if self.raw is None:
             self.is_gone = True
             self._changed()
-
-    def _failed(self, error: KubeError) -> None:
-        if isinstance(error, ForbiddenError | UnauthorizedError | NotFoundError):
-            raise error
-        for viewer in self._viewers:
-            viewer.report(
-                of_kube(error, "the page shows no live updates at the moment", WATCH, self._namespace)
-            )
 
 
 class _Events:

@@ -9,7 +9,7 @@ from contextlib import nullcontext
 from run_operator.api.raw import JSON, mapping, text
 from run_operator.gateway.encoding import encoded
 from run_operator.kube.client import Api
-from run_operator.kube.errors import ForbiddenError, KubeError, NotFoundError, UnauthorizedError
+from run_operator.kube.errors import ForbiddenError, KubeError, UnauthorizedError
 from run_operator.kube.reflector import Reflector, Scope
 from run_operator.kube.resource import RUNS
 from run_operator.web.errors import RefusedError, of_kube
@@ -17,21 +17,20 @@ from run_operator.web.event_stream import frame, raw_frame
 from run_operator.web.limits import WebLimits
 from run_operator.web.rights import WATCH
 from run_operator.web.view.rows import row
-from run_operator.web.viewer import FeedViewer
+from run_operator.web.viewer import Feed, FeedViewer
 
 
-class RunFeed:
+class RunFeed(Feed["RowsViewer"]):
     """The feed of Runs; the receiver of a reflector. It follows them as long as `work` runs."""
 
     def __init__(
         self, api: Api, namespace: str | None, limits: WebLimits, turn: asyncio.Semaphore | None = None
     ) -> None:
+        super().__init__(namespace, "the list")
         self._limits = limits
-        self._namespace = namespace
         self._rows: dict[str, bytes] = {}
         self._versions: dict[str, str] = {}
         self._size = 0
-        self._viewers: set[RowsViewer] = set()
         self._reflector = Reflector(
             api,
             Scope(RUNS, namespace),
@@ -41,9 +40,6 @@ class RunFeed:
             turn=nullcontext if turn is None else lambda: turn,
         )
         self.is_synced = False
-        self.is_over = False
-        self.problem: RefusedError | None = None
-        """Why the feed ended."""
 
     async def work(self) -> None:
         """Until cancelled, or until the viewers may not see it any more."""
@@ -62,9 +58,7 @@ class RunFeed:
             )
         elif isinstance(error, KubeError):
             error = of_kube(error, f"the Runs of {where} cannot be followed", WATCH, self._namespace)
-        self.problem, self.is_over = error, True
-        for viewer in self._viewers:
-            viewer.end()
+        self._close(error)
 
     def put(self, raw: JSON) -> None:
         """An object was added or changed."""
@@ -100,10 +94,6 @@ class RunFeed:
         self._viewers.add(viewer)
         return viewer
 
-    def leave(self, viewer: RowsViewer) -> None:
-        """Remove a viewer."""
-        self._viewers.discard(viewer)
-
     @property
     def size_each(self) -> int:
         """Bytes of the rows, for each of those who look at them."""
@@ -124,14 +114,6 @@ class RunFeed:
         self.is_synced = True
         for viewer in self._viewers:
             viewer.synced()
-
-    def _failed(self, error: KubeError) -> None:
-        if isinstance(error, ForbiddenError | UnauthorizedError | NotFoundError):
-            raise error
-        for viewer in self._viewers:
-            viewer.report(
-                of_kube(error, "the list shows no live updates at the moment", WATCH, self._namespace)
-            )
 
 
 class RowsViewer(FeedViewer):

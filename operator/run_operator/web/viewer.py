@@ -1,10 +1,13 @@
-"""Parts that all viewers of a watch have: a problem to show, an end, and the event that wakes their stream."""
+"""Parts that all shared watches and their viewers have: a problem to show, an end, and the event that wakes a viewer's stream."""
 
 from __future__ import annotations
 
 import asyncio
+from typing import Generic, TypeVar
 
-from run_operator.web.errors import RefusedError
+from run_operator.kube.errors import ForbiddenError, KubeError, NotFoundError, UnauthorizedError
+from run_operator.web.errors import RefusedError, of_kube
+from run_operator.web.rights import WATCH
 
 
 class FeedViewer:
@@ -44,3 +47,36 @@ class FeedViewer:
         """The problem to show now, once; after the end that of the feed."""
         problem, self._reported = self._reported or (of_the_feed if self._ended else None), None
         return problem
+
+
+V = TypeVar("V", bound=FeedViewer)
+
+
+class Feed(Generic[V]):
+    """The base of a watch that viewers share. `shown`: the words of the page for what the viewers see."""
+
+    def __init__(self, namespace: str | None, shown: str) -> None:
+        self._namespace = namespace
+        self._shown = shown
+        self._viewers: set[V] = set()
+        self.is_over = False
+        self.problem: RefusedError | None = None
+        """Why the feed ended."""
+
+    def leave(self, viewer: V) -> None:
+        """Remove a viewer."""
+        self._viewers.discard(viewer)
+
+    def _close(self, problem: RefusedError | None) -> None:
+        """End the streams of all viewers, with an error or with the request to open them again."""
+        self.problem, self.is_over = problem, True
+        for viewer in self._viewers:
+            viewer.end()
+
+    def _failed(self, error: KubeError) -> None:
+        """Report a failure that may pass. Raises the error where the watch cannot go on."""
+        if isinstance(error, ForbiddenError | UnauthorizedError | NotFoundError):
+            raise error
+        problem = of_kube(error, f"{self._shown} shows no live updates at the moment", WATCH, self._namespace)
+        for viewer in self._viewers:
+            viewer.report(problem)
