@@ -12,6 +12,7 @@ from run_operator import Cluster
 from tests.support.gateway_process import LINES, GatewayProcess
 from tests.support.harness import REPOSITORY, OperatorProcess, Person, cluster_down, cluster_name, cluster_up
 from tests.support.proxy import Proxy
+from tests.support.s3_process import S3Process
 from tests.support.terminal import Terminal
 
 NAME = cluster_name("integration")
@@ -110,3 +111,20 @@ def through(proxy: Proxy, person: Person) -> Iterator[Cluster]:
 def runctl(person: Person) -> Terminal:
     """runctl in the person's namespace."""
     return Terminal(person)
+
+
+@pytest.fixture(scope="module")
+def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Process]:
+    one = S3Process(tmp_path_factory.mktemp("s3"))
+    one.start()
+    yield one
+    one.stop()
+
+
+@pytest.fixture
+def stranger(kubeconfig: Path) -> Iterator[Person]:
+    """Somebody who may do everything in a namespace of their own; its name comes first in every order."""
+    one = Person(kubeconfig, f"a-{uuid.uuid4().hex[:10]}")
+    one.kubectl("create", "namespace", one.namespace)
+    yield one
+    one.kubectl("delete", "namespace", one.namespace, "--wait=false")

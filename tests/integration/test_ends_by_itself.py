@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.integration.test_interruptions import events, mark, patch_status, pod_of
+from tests.support.builders import container_status
 from tests.support.harness import Person, wait_for
 
 
@@ -16,17 +17,13 @@ def stamp(seconds: float) -> str:
     return (dt.datetime.now(dt.UTC) + dt.timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def container(name: str, **state: Any) -> dict[str, Any]:
-    return {"name": name, "image": "x", "imageID": "", "ready": False, "restartCount": 0, "state": state}
-
-
 def main(code: int, reason: str = "Completed", finished: float = 0.0) -> dict[str, Any]:
     ended = {"startedAt": stamp(finished - 1), "finishedAt": stamp(finished)}
-    return container("main", terminated={"exitCode": code, "reason": reason} | ended)
+    return container_status("main", terminated={"exitCode": code, "reason": reason} | ended)
 
 
 def mesh() -> dict[str, Any]:
-    return container("mesh", running={"startedAt": stamp(0)})
+    return container_status("mesh", running={"startedAt": stamp(0)})
 
 
 def running(person: Person, **policy: Any) -> str:
@@ -45,7 +42,7 @@ def disruption(by: str, seconds: float) -> dict[str, str]:
 def test_a_pod_that_is_evicted_after_its_program_had_done_its_work(operator, person):
     """A sidecar kept it, and its node was short of memory: the Job has failed, by its rule for disruptions."""
     pod = running(person)
-    ended = container("mesh", terminated={"exitCode": 137, "finishedAt": stamp(0)})
+    ended = container_status("mesh", terminated={"exitCode": 137, "finishedAt": stamp(0)})
     evicted = {
         "phase": "Failed",
         "reason": "Evicted",

@@ -126,14 +126,6 @@ def test_who_may_only_read_changes_no_entity(gateway, person, user, tmp_path):
     assert "NotExists" in stranger.run("listed", person.namespace)
 
 
-@pytest.fixture(scope="module")
-def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Process]:
-    one = S3Process(tmp_path_factory.mktemp("s3"))
-    one.start()
-    yield one
-    one.stop()
-
-
 @pytest.fixture
 def stored(gateway: GatewayProcess, s3: S3Process, person: Person, tmp_path: Path) -> SdkUser:
     """A user who says nothing but where the gateway is: the store and its credentials come with the token exchange."""

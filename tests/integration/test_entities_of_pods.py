@@ -5,15 +5,11 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from tests.support.gateway_process import LINES
 from tests.support.harness import OperatorProcess, Person, wait_for
-from tests.support.s3_process import S3Process
 from tests.support.sdk_pod import SdkPod
 
 PROGRAM = """
@@ -35,14 +31,6 @@ print(json.dumps({
 }))
 """
 ROOT = "/api/v1/-/demo"
-
-
-@pytest.fixture(scope="module")
-def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Process]:
-    one = S3Process(tmp_path_factory.mktemp("s3"))
-    one.start()
-    yield one
-    one.stop()
 
 
 def document(name: str, entity_id: str, kind: str = "table", **more: Any) -> dict[str, Any]:

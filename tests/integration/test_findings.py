@@ -17,6 +17,7 @@ import pytest
 from run_operator import get_run
 from run_operator.api.pod_contract import audience
 from run_operator.client.errors import EntityError
+from tests.support.builders import container_status
 from tests.support.gateway_process import GatewayProcess, account
 from tests.support.harness import Person, wait_for
 from tests.support.ingest_world import encoded, part
@@ -162,14 +163,7 @@ def test_f16_f18_nothing_that_a_program_or_a_client_chose_to_say_reaches_a_termi
 ):
     pod = running(person, operator, "loud")
     ended = {"exitCode": 3, "reason": "Error", "message": ESCAPES, "finishedAt": "2026-01-01T00:00:01Z"}
-    container = {
-        "name": "main",
-        "image": "x",
-        "imageID": "",
-        "ready": False,
-        "restartCount": 0,
-        "state": {"terminated": ended},
-    }
+    container = container_status(terminated=ended)
     status = {"status": {"phase": "Failed", "containerStatuses": [container]}}
     person.kubectl("patch", "pod", pod.name, "--subresource=status", "--type=merge", "-p", json.dumps(status))
     person.becomes("loud", "ERROR")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,15 +13,6 @@ from tests.support.harness import OperatorProcess, Person, condition, run_object
 from tests.support.workflows import build, task, template, workflow
 
 DEPTHS = (700, 2000)
-
-
-@pytest.fixture
-def stranger(kubeconfig) -> Iterator[Person]:
-    """Somebody who may do everything in a namespace of their own; its name comes first in every order."""
-    one = Person(kubeconfig, f"a-{uuid.uuid4().hex[:10]}")
-    one.kubectl("create", "namespace", one.namespace)
-    yield one
-    one.kubectl("delete", "namespace", one.namespace, "--wait=false")
 
 
 def create(person: Person, folder: Path, plural: str, text: str) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.builders import container_status
 from tests.support.harness import Person, condition, wait_for
 
 NOWHERE = {"node_selector": [{"key": "zone", "value": "nowhere"}]}
@@ -278,15 +279,8 @@ def test_a_clock_that_goes_backwards_makes_no_negative_duration(operator, person
         "startedAt": "2026-01-01T00:00:01Z",
         "finishedAt": "2026-01-01T00:00:00Z",
     }
-    main = {
-        "name": "main",
-        "image": "x",
-        "imageID": "",
-        "ready": False,
-        "restartCount": 0,
-        "state": {"terminated": ended},
-    }
-    mesh = main | {"name": "mesh", "ready": True, "state": {"running": {"startedAt": "2026-01-01T00:00:00Z"}}}
+    main = container_status(terminated=ended)
+    mesh = container_status("mesh", ready=True, running={"startedAt": "2026-01-01T00:00:00Z"})
     phase = {} if beside else {"phase": "Failed" if code else "Succeeded"}
     patch_status(person, pod, {"containerStatuses": [main, mesh] if beside else [main], **phase})
     status = person.becomes("x", state)

@@ -12,17 +12,10 @@ from aiohttp import web
 
 from run_operator import Cluster, Run
 from run_operator.client.runs import get_run
+from tests.support.builders import container_status
 from tests.support.harness import OperatorProcess, Person, delta, wait_for
 from tests.support.proxy import Proxy
 from tests.support.terminal import Terminal
-
-
-@pytest.fixture
-def proxy(kubeconfig: Path, tmp_path: Path) -> Iterator[Proxy]:
-    one = Proxy(kubeconfig, tmp_path)
-    one.start()
-    yield one
-    one.stop()
 
 
 @pytest.fixture
@@ -87,8 +80,7 @@ def test_what_ended_while_the_operator_was_down_is_read_when_it_is_back_and_noth
     own.kill()
     (pod,) = person.items("pods", "--selector=run-operator.io/run=x")
     ended: dict[str, Any] = {"phase": "Succeeded"}
-    done = {"name": "main", "image": "i", "imageID": "", "ready": False, "restartCount": 0}
-    ended["containerStatuses"] = [done | {"state": {"terminated": {"exitCode": 0}}}]
+    ended["containerStatuses"] = [container_status(terminated={"exitCode": 0})]
     person.kubectl(
         "patch", "pod", pod["metadata"]["name"], "--subresource=status", "--type=merge",
         "-p", json.dumps({"status": ended}),

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.integration.test_interruptions import decided, delete, events, killing, patch_status, pod_of
+from tests.support.builders import container_status
 from tests.support.harness import Person, condition, wait_for
 
 PLAIN = {"kind": "DeleteOptions", "apiVersion": "v1", "propagationPolicy": "Orphan"}
@@ -22,10 +23,9 @@ WAITS = {"waiting": {"reason": "ImagePullBackOff"}}
 
 def containers(code: int, mesh: dict[str, Any]) -> list[dict[str, Any]]:
     """The program has ended, and a container beside it goes on, or cannot start."""
-    common = {"image": "x", "imageID": "", "restartCount": 0}
     return [
-        common | {"name": "main", "ready": False, "state": {"terminated": ENDED | {"exitCode": code}}},
-        common | {"name": "mesh", "ready": mesh is RUNS, "state": mesh},
+        container_status(terminated=ENDED | {"exitCode": code}),
+        container_status("mesh", ready=mesh is RUNS, **mesh),
     ]
 
 
@@ -133,15 +133,7 @@ def on_dead_node(person: Person, name: str, node: str, **policy: int) -> str:
     person.apply_run(name, "sleep", spec=spec, policy=quick | policy)
     pod = pod_of(person, name)["metadata"]["name"]
     wait_for("scheduled", lambda: person.get("pod", pod)["spec"].get("nodeName"))
-    since = {"startedAt": "2026-01-01T00:00:00Z"}
-    main = {
-        "name": "main",
-        "image": "x",
-        "imageID": "",
-        "restartCount": 0,
-        "ready": True,
-        "state": {"running": since},
-    }
+    main = container_status(ready=True, **RUNS)
     ready = {"type": "Ready", "status": "True"}
     patch_status(person, pod, {"phase": "Running", "conditions": [ready], "containerStatuses": [main]})
     person.becomes(name, "RUNNING")

@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 
 from run_operator.api.raw import stamp
+from tests.support.builders import container_status
 from tests.support.harness import OperatorProcess, condition, delta, wait_for
 
 
@@ -300,10 +301,9 @@ def test_a_volume_that_cannot_be_mounted_is_reported_and_waited_out(operator, pe
         "a pod with a node", lambda: [one for one in person.items("pods") if one["spec"].get("nodeName")]
     )
     person.apply(_failed_mount(pod, 'MountVolume.SetUp failed for volume "v" : secret "key" not found'))
-    container = {"name": "main", "image": "x", "imageID": "", "restartCount": 0, "ready": False}
-    creating = {"state": {"waiting": {"reason": "ContainerCreating"}}}
+    creating = container_status(waiting={"reason": "ContainerCreating"})
     since = stamp(time.time() - 60)
-    _kubelet_says(person, pod, startTime=since, containerStatuses=[container | creating])
+    _kubelet_says(person, pod, startTime=since, containerStatuses=[creating])
     wait_for(
         "the reason",
         lambda: condition(person.status("mounting"), "Running").get("reason") == "SecretNotFound",
@@ -312,9 +312,9 @@ def test_a_volume_that_cannot_be_mounted_is_reported_and_waited_out(operator, pe
     assert status["state"] == "PENDING"
     assert status["message"] == f'pod {pod["metadata"]["name"]} cannot start: secret "key" not found'
     wait_for("the event", lambda: person.items("events", "--field-selector=reason=SecretNotFound"))
-    runs = {"state": {"running": {"startedAt": since}}, "ready": True}
+    runs = container_status(ready=True, running={"startedAt": since})
     ready = [{"type": "Ready", "status": "True", "lastTransitionTime": since}]
-    _kubelet_says(person, pod, phase="Running", conditions=ready, containerStatuses=[container | runs])
+    _kubelet_says(person, pod, phase="Running", conditions=ready, containerStatuses=[runs])
     person.becomes("mounting", "RUNNING")
 
 

@@ -14,6 +14,7 @@ from run_operator.api.exported import manifest, of_object
 from run_operator.document.entity import parse
 from run_operator.document.yaml_reader import Parsed
 from run_operator.gateway.sdk_models import readable
+from tests.support.builders import sdk_document as document
 from tests.support.gateway_process import LINES
 from tests.support.line_documents import written
 
@@ -43,14 +44,6 @@ def refused(document):
         return type(error).__name__
 print(json.dumps([refused(one) for one in json.load(sys.stdin)]))
 """
-
-
-def document(kind: str = "container+job:run") -> dict:
-    task = kind.removesuffix(":run")
-    return {
-        "kind": kind, "id": "x", "project": "p", "name": "x", "key": f"store://p/run/{kind}/x", "user": "u", "extensions": [],
-        "metadata": {"project": "p", "name": "x"}, "spec": {"task": f"{task}://p/t"}, "status": {"state": "RUNNING"},
-    }  # fmt: skip
 
 
 def odd_documents() -> list[dict]:

@@ -3,24 +3,11 @@
 from __future__ import annotations
 
 import json
-import uuid
-from collections.abc import Iterator
 from typing import Any
-
-import pytest
 
 from tests.support.harness import Person, condition, wait_for
 
 MARKS = {"app.kubernetes.io/managed-by": "run-operator", "run-operator.io/attempt": "1"}
-
-
-@pytest.fixture
-def stranger(kubeconfig) -> Iterator[Person]:
-    """Somebody who may do everything in a namespace of their own; its name comes first in every order."""
-    one = Person(kubeconfig, f"a-{uuid.uuid4().hex[:10]}")
-    one.kubectl("create", "namespace", one.namespace)
-    yield one
-    one.kubectl("delete", "namespace", one.namespace, "--wait=false")
 
 
 def uid_of(person: Person, run: str) -> str:

@@ -12,6 +12,7 @@ from run_operator.api.raw import stamp
 from run_operator.kube.client import Api
 from run_operator.kube.errors import ConflictError, KubeError, NotFoundError
 from run_operator.kube.resource import PODS, Resource
+from tests.support.builders import container_status
 from tests.support.harness import Person
 
 NODES: Final = Resource("", "v1", "nodes", "Node")
@@ -85,13 +86,12 @@ class Troubles:
         code = self._dice.choice((0, 0, 3))
         at = stamp(self._now())
         ended = {"exitCode": code, "reason": "Completed", "startedAt": at, "finishedAt": at}
-        common = {"image": "x", "imageID": "", "restartCount": 0}
         await self._status(
             pod,
             {
                 "containerStatuses": [
-                    common | {"name": "main", "ready": False, "state": {"terminated": ended}},
-                    common | {"name": "mesh", "ready": True, "state": {"running": {"startedAt": at}}},
+                    container_status(terminated=ended),
+                    container_status("mesh", ready=True, running={"startedAt": at}),
                 ]
             },
         )
@@ -116,10 +116,9 @@ class Troubles:
         pod = await self._pod(run)
         if pod["spec"].get("nodeName") != DEAD or pod["status"].get("phase") != "Pending":
             raise LookupError
-        running = {"name": "main", "image": "x", "imageID": "", "restartCount": 0, "ready": True}
-        state = {"state": {"running": {"startedAt": stamp(self._now())}}}
+        running = container_status(ready=True, running={"startedAt": stamp(self._now())})
         ready = {"type": "Ready", "status": "True"}
-        status = {"phase": "Running", "conditions": [ready], "containerStatuses": [running | state]}
+        status = {"phase": "Running", "conditions": [ready], "containerStatuses": [running]}
         await self._status(pod, status)
 
     async def node_is_heard_again(self, _: str) -> None:

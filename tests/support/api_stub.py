@@ -18,10 +18,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-import yaml
-
 from cluster.pki import Authority
 from run_operator import Cluster
+from tests.support.kubeconfig_file import write_kubeconfig
 
 GROUP = "/apis/run-operator.io/v1/namespaces/ml"
 UID = "11111111-2222-3333-4444-555555555555"
@@ -166,18 +165,11 @@ class Stub:
 
     def kubeconfig(self, folder: Path, **user: Any) -> Path:
         """The way to it."""
-        entry = {"name": "stub"}
-        where: dict[str, Any] = {"server": f"http{'s' if self.pki else ''}://127.0.0.1:{self.port}"}
-        where |= {"certificate-authority": str(self.pki / "ca.crt")} if self.pki else {}
-        document = {
-            "apiVersion": "v1", "kind": "Config", "current-context": "stub",
-            "clusters": [entry | {"cluster": where}],
-            "contexts": [entry | {"context": {"cluster": "stub", "user": "stub", "namespace": "ml"}}],
-            "users": [entry | {"user": user}],
-        }  # fmt: skip
-        path = folder / "stub-kubeconfig"
-        path.write_text(yaml.safe_dump(document))
-        return path
+        server = f"http{'s' if self.pki else ''}://127.0.0.1:{self.port}"
+        authority = self.pki / "ca.crt" if self.pki else None
+        return write_kubeconfig(
+            folder / "stub-kubeconfig", server, authority=authority, namespace="ml", **user
+        )
 
     @contextlib.contextmanager
     def cluster(self, folder: Path, **user: Any) -> Iterator[Cluster]:

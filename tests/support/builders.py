@@ -19,6 +19,11 @@ def owned_by(kind: str, uid: str, name: str = "hello") -> list[dict[str, Any]]:
     return [{"controller": True, "kind": kind, "name": name, "uid": uid}]
 
 
+def container_status(name: str = "main", *, ready: bool = False, **state: Any) -> dict[str, Any]:
+    """The status of a container as a kubelet writes it; `state`: one of running, waiting, terminated."""
+    return {"name": name, "image": "x", "imageID": "", "ready": ready, "restartCount": 0, "state": state}
+
+
 def run(spec: dict[str, Any] | None = None, *, kind: str = "container+job:run", **top: Any) -> Run:
     """A Run of a busybox job; `top`: name, suspend, policy, status, labels, generation, deleting, managed_by."""
     inner = (
@@ -296,3 +301,12 @@ def profiles(texts: dict[str, str], **facts: Any) -> ProfilesView:
         "resourceVersion": facts.get("version", "50"),
     }  # fmt: skip
     return ProfilesView.from_object({"metadata": metadata, "data": texts})
+
+
+def sdk_document(kind: str = "container+job:run") -> dict[str, Any]:
+    """A Run as the gateway answers it to the SDK."""
+    task = kind.removesuffix(":run")
+    return {
+        "kind": kind, "id": "x", "project": "p", "name": "x", "key": f"store://p/run/{kind}/x", "user": "u", "extensions": [],
+        "metadata": {"project": "p", "name": "x"}, "spec": {"task": f"{task}://p/t"}, "status": {"state": "RUNNING"},
+    }  # fmt: skip

@@ -22,6 +22,7 @@ import yaml
 from cluster.build import build
 from cluster.paths import Home
 from cluster.state import State
+from tests.support.builders import container_status
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 EXPORTS = REPOSITORY / "tests" / "data" / "exports"
@@ -215,8 +216,7 @@ class Person:
     def end_pod(self, pod: str) -> None:
         """Report that its program ended well, in the place of the kubelet that a fake node does not have."""
         done = {"exitCode": 0, "reason": "Completed", "startedAt": None, "finishedAt": None}
-        ended = {"name": "main", "image": "x", "imageID": "", "ready": False, "restartCount": 0}
-        status = {"phase": "Succeeded", "containerStatuses": [ended | {"state": {"terminated": done}}]}
+        status = {"phase": "Succeeded", "containerStatuses": [container_status(terminated=done)]}
         patch = json.dumps({"status": status})
         self.kubectl("patch", "pod", pod, "--subresource=status", "--type=merge", "-p", patch)
 

@@ -9,6 +9,7 @@ from typing import Any
 from run_operator.api.run import Run
 from run_operator.workloads.builder import build
 from run_operator.workloads.types import Options
+from tests.support.builders import owned_by
 from tests.support.harness import Person, run_object
 
 OPERATOR = "system:serviceaccount:run-operator:run-operator"
@@ -49,6 +50,12 @@ RULES: dict[str, list[dict[str, Any]]] = {
     "modeller": [RUNS, {"apiGroups": ["kubeai.org"], "resources": ["models"], "verbs": ["create"]}],
     "podmaker": [{"apiGroups": [""], "resources": ["pods"], "verbs": ["get", "create", "patch"]}],
 }
+
+
+def of_pipeline(run: dict[str, Any], namespace: str) -> dict[str, Any]:
+    """The Run as a step of the pipeline `p`."""
+    owner = {"apiVersion": "run-operator.io/v1alpha1"} | owned_by("Run", "0b4d3c1e", "p")[0]
+    return run | {"metadata": run["metadata"] | {"namespace": namespace, "ownerReferences": [owner]}}
 
 
 class Cast:

@@ -24,6 +24,7 @@ import yaml
 from aiohttp import web
 
 from run_operator.pki.ca import CertificateAuthority
+from tests.support.kubeconfig_file import write_kubeconfig
 
 WRITES = ("POST", "PATCH", "PUT", "DELETE")
 HOP_BY_HOP = {"connection", "transfer-encoding", "content-length", "host", "content-encoding", "keep-alive"}
@@ -78,18 +79,8 @@ class Proxy:
         """Listen, and write the kubeconfig."""
         self._thread.start()
         assert self._started.wait(START_DEADLINE), "the proxy did not start"
-        entry = {"name": "proxied"}
         server = f"{'https' if self._tls else 'http'}://{self._host}:{self._port}"
-        trusted = {"certificate-authority": str(self.ca_file)} if self._tls else {}
-        document = {
-            "apiVersion": "v1",
-            "kind": "Config",
-            "current-context": "proxied",
-            "clusters": [entry | {"cluster": {"server": server} | trusted}],
-            "contexts": [entry | {"context": {"cluster": "proxied", "user": "proxied"}}],
-            "users": [entry | {"user": {}}],
-        }
-        self.kubeconfig.write_text(yaml.safe_dump(document))
+        write_kubeconfig(self.kubeconfig, server, authority=self.ca_file if self._tls else None)
 
     def stop(self) -> None:
         """End all connections and the thread."""

@@ -13,7 +13,7 @@ from run_operator.workloads.builder import SUPPORTED, build
 from run_operator.workloads.pipeline_kinds import STEPS
 from run_operator.workloads.types import ImageBuilding, Options
 from tests.support.harness import Person, run_object, wait_for
-from tests.support.policy_cast import OPERATOR, job
+from tests.support.policy_cast import OPERATOR, job, of_pipeline
 
 
 def status_patch(person: Person, account: str, status: dict[str, Any]) -> str:
@@ -169,16 +169,7 @@ def test_the_operators_account_makes_nothing_but_restricted_children_of_runs(cas
 
 
 def step(person: Person, **spec: Any) -> dict[str, Any]:
-    document = run_object("p-1", spec=spec)
-    owner = {
-        "apiVersion": "run-operator.io/v1alpha1",
-        "kind": "Run",
-        "name": "p",
-        "uid": "0b4d3c1e",
-        "controller": True,
-    }
-    document["metadata"] |= {"namespace": person.namespace, "ownerReferences": [owner]}
-    return document
+    return of_pipeline(run_object("p-1", spec=spec), person.namespace)
 
 
 def test_the_operator_alone_makes_a_run_a_step_of_another(cast, person):

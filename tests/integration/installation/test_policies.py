@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.support.harness import REPOSITORY, run_object, wait_for
-from tests.support.policy_cast import OPERATOR
+from tests.support.policy_cast import OPERATOR, of_pipeline
 from tests.support.runtimes import runtime
 
 SHARED = {"volume_type": "shared_volume", "name": "data", "mount_path": "/data"}
@@ -305,15 +305,8 @@ def test_the_operators_right_to_make_models_of_kubeai_is_lent_to_nobody(cast, ku
         "x", kind="kubeai-text+serve", spec={"function": "kubeai-text://demo/f", "task": None, "image": None}
     )
     assert cast.refusal("runner", lent) == "", "its Function was checked when it was written"
-    owner = {
-        "apiVersion": "run-operator.io/v1alpha1",
-        "kind": "Run",
-        "name": "p",
-        "uid": "0b4d3c1e",
-        "controller": True,
-    }
-    for document in (run, lent):
-        document["metadata"] |= {"namespace": cast.namespace, "ownerReferences": [owner]}
-    assert "spec.spec.url cannot be set for a step" in cast.refusal("operator", run)
-    assert cast.refusal("operator", lent) == ""
+    assert "spec.spec.url cannot be set for a step" in cast.refusal(
+        "operator", of_pipeline(run, cast.namespace)
+    )
+    assert cast.refusal("operator", of_pipeline(lent, cast.namespace)) == ""
     assert cast.refusal("runner", run_object("y")) == "", "Runs of other kinds"

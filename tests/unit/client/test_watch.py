@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -48,12 +49,19 @@ def rounds(stub: Stub, folder: Path, count: int) -> list[float]:
     return pauses
 
 
-def test_a_run_that_nobody_changed_for_a_long_time_is_watched_by_one_request(stub: Stub, tmp_path: Path):
-    with stub.cluster(tmp_path) as cluster:
+@contextlib.contextmanager
+def waiting(stub: Stub, folder: Path, count: int = 1) -> Iterator[list[Any]]:
+    """`wait` for the Run x, from the watch with this number on; then the list has what it returned or raised."""
+    with stub.cluster(folder) as cluster:
         thread, came = in_thread(lambda: wait.wait(cluster, "x"))
-        wait_for("the watch", lambda: watches(stub) == 1)
-        stub.end()
+        wait_for("the watch", lambda: watches(stub) == count)
+        yield came
         thread.join(30)
+
+
+def test_a_run_that_nobody_changed_for_a_long_time_is_watched_by_one_request(stub: Stub, tmp_path: Path):
+    with waiting(stub, tmp_path) as came:
+        stub.end()
     assert came[0]["status"]["state"] == "COMPLETED"
     assert [one.watches for one in stub.requests] == [False, True]
 
@@ -139,11 +147,8 @@ def test_who_was_allowed_before_is_not_turned_away_by_a_server_that_starts(
     stub: Stub, tmp_path: Path, status: int
 ):
     stub.faults.extend([lambda _: status] * 2)
-    with stub.cluster(tmp_path) as cluster:
-        thread, came = in_thread(lambda: wait.wait(cluster, "x"))
-        wait_for("the watch", lambda: watches(stub) == 3)
+    with waiting(stub, tmp_path, 3) as came:
         stub.end()
-        thread.join(30)
     assert came[0]["status"]["state"] == "COMPLETED"
 
 
@@ -155,11 +160,8 @@ def test_who_was_allowed_before_is_not_turned_away_by_a_server_that_starts(
     ],
 )
 def test_a_run_that_is_deleted_or_another_one_ends_the_wait(stub, tmp_path, change, error):
-    with stub.cluster(tmp_path) as cluster:
-        thread, came = in_thread(lambda: wait.wait(cluster, "x"))
-        wait_for("the watch", lambda: watches(stub) == 1)
+    with waiting(stub, tmp_path) as came:
         change(stub)
-        thread.join(30)
     assert isinstance(came[0], error)
 
 

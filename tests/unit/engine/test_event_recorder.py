@@ -56,12 +56,18 @@ async def test_one_line_of_another_namespace_waits_for_one_of_a_flood():
     assert ("quiet", "mine") in written.events[:2]
 
 
-async def test_a_flood_loses_its_own_lines(monkeypatch):
-    monkeypatch.setattr(event_recorder, "MAX_QUEUED", 50)
+def flooded() -> tuple[EventRecorder, Written]:
+    """A recorder with one line of a quiet namespace, and 150 of another one after it."""
     recorder, written = made()
     recorder.record(of("quiet"), warning("mine"))
     for number in range(150):
         recorder.record(of("flood"), warning(f"{number}"))
+    return recorder, written
+
+
+async def test_a_flood_loses_its_own_lines(monkeypatch):
+    monkeypatch.setattr(event_recorder, "MAX_QUEUED", 50)
+    recorder, written = flooded()
     assert len(recorder) == 50
     await recorder.flush()
     assert ("quiet", "mine") in written.events
@@ -69,10 +75,7 @@ async def test_a_flood_loses_its_own_lines(monkeypatch):
 
 async def test_a_flood_does_not_make_others_lines_new_again(monkeypatch):
     monkeypatch.setattr(event_recorder, "MAX_REMEMBERED", 50)
-    recorder, written = made()
-    recorder.record(of("quiet"), warning("mine"))
-    for number in range(150):
-        recorder.record(of("flood"), warning(f"{number}"))
+    recorder, written = flooded()
     recorder.record(of("quiet"), warning("mine"))
     await recorder.flush()
     assert written.events.count(("quiet", "mine")) == 1

@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 
+from tests.support.kubeconfig_file import write_kubeconfig
+
 
 class Old(BaseHTTPRequestHandler):
     """An API server that has Functions and has never heard of Runs."""
@@ -35,11 +37,7 @@ def kubeconfig(tmp_path: Path) -> Iterator[Path]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), Old)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
-    named = {"cluster": {"server": f"http://127.0.0.1:{server.server_port}"}, "name": "c"}
-    context = {"context": {"cluster": "c", "user": "u"}, "name": "x"}
-    config = {"clusters": [named], "contexts": [context], "users": [{"name": "u", "user": {}}]}
-    path = tmp_path / "kubeconfig"
-    path.write_text(json.dumps({"apiVersion": "v1", "kind": "Config", "current-context": "x"} | config))
+    path = write_kubeconfig(tmp_path / "kubeconfig", f"http://127.0.0.1:{server.server_port}")
     yield path
     server.shutdown()
     thread.join()

@@ -27,6 +27,7 @@ from run_operator.kube import reflector
 from run_operator.kube.reflector import RewoundError
 from run_operator.kube.resource import Resource
 from run_operator.settings import Settings
+from tests.support.kubeconfig_file import write_kubeconfig
 
 KNOWN = (
     *WATCHED,
@@ -163,11 +164,7 @@ def cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ApiServ
     server = ApiServer()
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
-    named = {"cluster": {"server": f"http://127.0.0.1:{server.server_port}"}, "name": "c"}
-    context = {"context": {"cluster": "c", "user": "u"}, "name": "x"}
-    config = {"clusters": [named], "contexts": [context], "users": [{"name": "u", "user": {}}]}
-    path = tmp_path / "kubeconfig"
-    path.write_text(json.dumps({"apiVersion": "v1", "kind": "Config", "current-context": "x"} | config))
+    path = write_kubeconfig(tmp_path / "kubeconfig", f"http://127.0.0.1:{server.server_port}")
     monkeypatch.setenv("KUBECONFIG", str(path))
     yield server
     server.closed.set()

@@ -5,14 +5,7 @@ from __future__ import annotations
 import pytest
 
 from run_operator.gateway.sdk_models import ID, readable
-
-
-def document(kind: str = "container+job:run") -> dict:
-    task = kind.removesuffix(":run")
-    return {
-        "kind": kind, "id": "x", "project": "p", "name": "x", "key": f"store://p/run/{kind}/x", "user": "u", "extensions": [],
-        "metadata": {"project": "p", "name": "x"}, "spec": {"task": f"{task}://p/t"}, "status": {"state": "RUNNING"},
-    }  # fmt: skip
+from tests.support.builders import sdk_document as document
 
 
 def test_what_is_left_out_is_named_and_the_rest_stays():
