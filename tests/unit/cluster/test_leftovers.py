@@ -47,7 +47,12 @@ def supervisor(home: Home) -> Iterator[subprocess.Popen[bytes]]:
     ).write(home.plan)
     child = subprocess.Popen([sys.executable, "-m", MODULE, str(home.plan)], cwd=REPOSITORY)
     children = Path(f"/proc/{child.pid}/task/{child.pid}/children")
-    assert wait_until(lambda: children.read_text() != "", 10)
+
+    def sleeps() -> bool:
+        """Between fork and exec it would have the supervisor's arguments, and a signal would be lost."""
+        return any(Path(f"/proc/{pid}/comm").read_text() == "sleep\n" for pid in children.read_text().split())
+
+    assert wait_until(sleeps, 10)
     yield child
     with suppress(ProcessLookupError):
         child.kill()
