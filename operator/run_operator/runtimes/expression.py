@@ -22,6 +22,8 @@ MAX_ENTRIES: Final = 100
 MAX_DEPTH: Final = 12
 MAX_LOOP_TEXT: Final = 1024
 """Characters of one text that an expression with a loop can use."""
+MAX_LOOP_VALUES: Final = 500
+"""Texts, numbers, lists and maps that an expression with a loop gets, all together."""
 MAX_SECONDS: Final = 0.1
 """CPU that all expressions of one rendering may use; those of a usual Runtime use some milliseconds."""
 TOO_LONG: Final = b"a text that is too long for a loop"
@@ -50,7 +52,7 @@ class Given:
     def activation(self, *, has_loop: bool) -> Any:
         """The values as the library has them. A loop gets no text that is long."""
         if has_loop not in self._activations:
-            values = _shortened(self._values) if has_loop else self._values
+            values = _shortened(self._values, [MAX_LOOP_VALUES]) if has_loop else self._values
             self._activations[has_loop] = self._environment.Activation(values)
         return self._activations[has_loop]
 
@@ -128,13 +130,20 @@ def bounded(value: Any, path: str, depth: int = 1) -> Any:
     return value
 
 
-def _shortened(value: Any) -> Any:
+def _shortened(value: Any, left: list[int]) -> Any:
+    """The values for a loop. `left`: how many more there may be. Raises ExpressionError."""
+    left[0] -= 1
+    if left[0] < 0:
+        raise ExpressionError(
+            f"has a loop, and gets more than {MAX_LOOP_VALUES} values of the document and the settings: declare "
+            "large fields asIs"
+        )
     if isinstance(value, str) and len(value) > MAX_LOOP_TEXT:
         return TOO_LONG
     if isinstance(value, Mapping):
-        return {key: _shortened(inner) for key, inner in value.items()}
+        return {key: _shortened(inner, left) for key, inner in value.items()}
     if isinstance(value, list):
-        return [_shortened(inner) for inner in value]
+        return [_shortened(inner, left) for inner in value]
     return value
 
 

@@ -16,6 +16,12 @@ MAX_SUMS: Final = 8
 """Plus signs of an expression with a loop: each adds up to the bound of a text, at each step."""
 MAX_COMMAS: Final = 16
 MAX_PATTERN: Final = 100
+MAX_MATCHES: Final = 3
+"""Calls of `matches` in one expression."""
+MAX_REPEATED: Final = 1000
+"""Characters of a pattern times its number in braces: as long as the pattern without braces would be."""
+MAX_COMPARISONS: Final = 4
+"""Comparisons in an expression with a loop: each may look through all values, at each step."""
 MAX_SEPARATOR: Final = 16
 """Characters between two texts that are joined."""
 LOOPS: Final = frozenset({"all", "exists", "exists_one", "map", "filter", "split"})
@@ -31,6 +37,8 @@ _OUTSIDE: Final = re.compile(r"""//|`|'''|\"\"\"|(\w*)("(?:[^"\\]|\\.)*"|'(?:[^'
 _CALL: Final = re.compile(r"(\w+)\s*\(")
 _REPLACE: Final = re.compile(r"\breplace\s*\(\s*\x00(\d+)\x00\s*,\s*\x00(\d+)\x00\s*[,)]")
 _MATCHES: Final = re.compile(r"\bmatches\s*\(\s*\x00(\d+)\x00\s*\)")
+_REPEATED: Final = re.compile(r"\{(\d*),?(\d*)\}")
+_COMPARISON: Final = re.compile(r"[=!]=|\bin\b")
 _JOIN: Final = re.compile(r"\bjoin\s*\(\s*(?:\x00(\d+)\x00\s*)?\)")
 
 
@@ -75,11 +83,18 @@ def has_loop(source: str) -> bool:
 
 
 def _of_loops(bare: str) -> Iterator[str]:
-    """Problems of loops: a step of a loop may not join texts, which could make a very long one."""
+    """Problems of loops: a step may not join texts, which could make a very long one, nor match a pattern, which takes long."""
     for found in _CALL.finditer(bare):
-        if found[1] in LOOPS and "join" in _CALL.findall(_inside(bare, found.end())):
+        if found[1] not in LOOPS:
+            continue
+        inside = _CALL.findall(_inside(bare, found.end()))
+        if "join" in inside:
             yield "has a join inside a loop: join the result of the loop"
-        if found[1] in LOOPS and bare.count(",") > MAX_COMMAS:
+        if "matches" in inside:
+            yield "has a matches inside a loop: use startsWith, endsWith or contains there"
+        if len(_COMPARISON.findall(bare)) > MAX_COMPARISONS:
+            yield f"has a loop and more than {MAX_COMPARISONS} comparisons"
+        if bare.count(",") > MAX_COMMAS:
             yield f"has a loop and {bare.count(',')} commas; at most {MAX_COMMAS} are allowed beside a loop"
 
 
@@ -98,8 +113,17 @@ def _of_patterns(bare: str, texts: list[str]) -> Iterator[str]:
     patterns = [texts[int(found)] for found in _MATCHES.findall(bare)]
     if len(patterns) < _CALL.findall(bare).count("matches"):
         yield "may match a pattern in quotes"
+    if len(patterns) > MAX_MATCHES:
+        yield f"has {len(patterns)} calls of matches; at most {MAX_MATCHES} are allowed"
+    if any(len(one) * _repetitions(one) > MAX_REPEATED for one in patterns):
+        yield f"may match a pattern whose length times its number in braces is at most {MAX_REPEATED}"
     if any(len(one) > MAX_PATTERN or one.count("{") > 1 for one in patterns):
         yield f"may match a pattern of at most {MAX_PATTERN} characters with at most one repetition in braces"
+
+
+def _repetitions(pattern: str) -> int:
+    found = [int(number) for pair in _REPEATED.findall(pattern) for number in pair if number]
+    return max(found, default=1)
 
 
 def _of_replacements(bare: str, texts: list[str]) -> Iterator[str]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import resource
+import time
 from typing import Any
 
 import pytest
@@ -134,6 +136,12 @@ def test_every_variable_can_be_used_and_is_in_the_docs(name, compiler):
         f"run.l.map(x, [{', '.join(['x'] * 40)}])",
         "run.t.matches('(a{1,100}){1,10}b')",
         "run.t.matches(run.t)",
+        "run.t.matches('(a?){1000}b')",
+        "run.t.matches('[a-z]{,500}')",
+        " || ".join(f"run.t.matches('{i}')" for i in range(4)),
+        "run.l.all(x, x.matches('a'))",
+        f"run.l.all(x, {' && '.join(['run == run'] * 5)})",
+        f"run.l.all(x, {' && '.join(['x in run.l'] * 5)})",
     ],
 )
 def test_an_expression_whose_value_could_grow_without_bound_is_not_compiled(source, compiler):
@@ -149,6 +157,7 @@ def test_an_expression_whose_value_could_grow_without_bound_is_not_compiled(sour
         "run.path in ['replace(a', \"join(\"] || !(run.path == 'b')",
         "'it\\'s' + run.path.trim()",
         "run.path.matches('^[a-z]{3,}$')",
+        "run.path.matches('^[0-9a-f]{64}$') ? run.l.filter(x, x != run.path && x.startsWith('a')) : []",
     ],
 )
 def test_what_authors_write_is_compiled(source, compiler):
@@ -201,6 +210,41 @@ def test_a_long_text_cannot_be_used_in_a_loop(compiler):
     with pytest.raises(ExpressionError, match="more than 1024 characters in a loop"):
         compiler.compile("run.l.map(x, run.t)").evaluate(values)
     assert compiler.compile("run.t").evaluate(values)
+
+
+LARGEST = {
+    "t": "a" * MAX_TEXT,
+    "s": "a" * (MAX_LOOP_TEXT - 1) + "b",
+    "l": ["a" * MAX_LOOP_TEXT] * MAX_ENTRIES,
+    "m": {f"k{i}": ["a" * MAX_LOOP_TEXT] * 30 for i in range(10)},
+}
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        " || ".join(["run.t.matches('(a?a?a?a?a?a?a?a?a?){40}b')"] * 3),
+        " || ".join(f"run.t.matches('{'a?' * 48}{i}')" for i in range(3)),
+        f"({' + '.join(['run.l'] * 9)}).exists(x, {' || '.join(['run.m == run.m && false'] * 4)})",
+        f"({' + '.join(['run.l'] * 9)}).exists(x, {' || '.join(['run.m in [run.l]'] * 4)})",
+        f"({' + '.join(['run.l'] * 9)}).exists(x, {' || '.join(['x.contains(run.s)'] * 40)})",
+        f"({' + '.join(['run.l'] * 9)}).exists(x, {' || '.join(['x.lastIndexOf(run.s) > 7'] * 30)})",
+    ],
+)
+def test_one_expression_takes_no_second_of_everybodys_time(source, compiler):
+    """It is not interrupted: the bound of all expressions is looked at between them."""
+    given = compiler.activation({**VALUES, "run": LARGEST})
+    began = time.thread_time()
+    with contextlib.suppress(ExpressionError):
+        compiler.compile(source).evaluate(given)
+    assert time.thread_time() - began < 0.5
+
+
+def test_a_loop_gets_no_more_values_than_it_can_compare(compiler):
+    values = compiler.activation({**VALUES, "run": {"l": [["x"] * 30] * 20}})
+    with pytest.raises(ExpressionError, match="more than 500 values"):
+        compiler.compile("run.l.map(x, x)").evaluate(values)
+    assert compiler.compile("run.l").evaluate(values)
 
 
 def test_all_expressions_of_a_rendering_share_the_cpu(compiler):
