@@ -97,7 +97,7 @@ class Expenses:
         self._now = 0.0
 
     def of(self, tenant: Hashable) -> float:
-        """Comparable between tenants."""
+        """The amount that this tenant has used, to compare with that of others."""
         return max(self._now, self._used.get(tenant, 0.0))
 
     def charge(self, tenant: Hashable, amount: float) -> None:

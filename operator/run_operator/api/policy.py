@@ -122,7 +122,7 @@ class RunPolicy:
 
     @property
     def active_deadline(self) -> int:
-        """Seconds."""
+        """Seconds for which the Run may be active."""
         return DEFAULT_ACTIVE_DEADLINE if self.given_deadline is None else self.given_deadline
 
     def needed(self, defaults: PolicyDefaults) -> PolicyDefaults:

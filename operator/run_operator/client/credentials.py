@@ -45,14 +45,14 @@ REREAD: Final = 60.0
 
 
 def check(what: str, given: Mapping[str, Any], known: frozenset[str]) -> None:
-    """Raises ClientError for a field that would be left out."""
+    """Check that no field would be ignored. Raises ClientError."""
     for key in given:
         if key not in known:
             raise ClientError(f"{what} has the field {key!r}, which is unknown; remove it")
 
 
 def check_cluster(what: str, cluster: Mapping[str, Any]) -> None:
-    """Raises ClientError for what kubectl refuses as well: credentials go to no server that is to be verified and is not."""
+    """Check the entry of a cluster as kubectl does. Raises ClientError: credentials go only to a verified server, unless the entry says otherwise."""
     check(what, cluster, CLUSTER_FIELDS)
     named = [key for key in ("certificate-authority", "certificate-authority-data") if cluster.get(key)]
     if cluster.get("insecure-skip-tls-verify") and named:
@@ -60,7 +60,7 @@ def check_cluster(what: str, cluster: Mapping[str, Any]) -> None:
 
 
 def check_user(what: str, user: Mapping[str, Any]) -> None:
-    """Raises ClientError for what kubectl refuses as well, and for what is not supported here."""
+    """Check the entry of a user. Raises ClientError for fields that kubectl refuses, and for fields that are not supported here."""
     check(what, user, USER_FIELDS)
     provider = user.get("auth-provider") or {}
     if provider and provider.get("name") not in PROVIDERS:

@@ -50,7 +50,7 @@ class ServiceAnswer:
         return jsonlib.loads(self.content)
 
     def raise_for_status(self) -> None:
-        """Raises BackendError for a status from 400 on."""
+        """Do nothing for a status below 400. Raises BackendError for another one."""
         if not self.ok:
             raise BackendError(
                 f"{self.url}: HTTP {self.status_code}: {self.text[:300]}", status=self.status_code

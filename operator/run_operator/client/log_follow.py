@@ -115,7 +115,7 @@ class _Stream:
         return self._newest.began and self._newest.restarts > self._restarts
 
     def close(self) -> None:
-        """Tell nothing more."""
+        """Write nothing more."""
         self._closed.set()
         shut(self._response)
 
@@ -268,7 +268,7 @@ class LogFollower:
             time.sleep(0.02)
 
     def close(self) -> None:
-        """Tell nothing more."""
+        """Write nothing more."""
         self._closed = self._ending = True
         self._bell.set()
         shut(self._response)

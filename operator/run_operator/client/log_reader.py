@@ -132,7 +132,7 @@ def of_gone_pods(cluster: Cluster, name: str, attempt: int | None = None) -> lis
 
 
 def lines_of(logs: list[Log]) -> Iterator[LogLine]:
-    """Line by line."""
+    """The lines of these logs, one log after the other."""
     for log in logs:
         for line in split(log.text):
             yield LogLine(line, log.pod, log.container, log.attempt)

@@ -47,7 +47,7 @@ def all_checked(metrics: object) -> dict[str, Metric]:
 
 
 def check_flags(step: object, **flags: object) -> None:
-    """Raises ValueError for a number in place of a flag: other libraries take a step there."""
+    """Check that flags are flags. Raises ValueError for a number, because other libraries take a step there."""
     if step is not None:
         raise ValueError(NO_STEP)
     for name, flag in flags.items():
@@ -63,7 +63,7 @@ def inside(namespace: str, name: str) -> bool:
 def log(
     cluster: Cluster, name: str, uid: str, key: str, value: Metric, *, overwrite: bool, single_value: bool
 ) -> None:
-    """`log_metric`; in the Run's own pod by the in-pod sender, which never fails for the network."""
+    """Log one metric. In the Run's own pod the in-pod sender does it, which never fails for the network."""
     if inside(cluster.namespace, name):
         _sender().log_metric(key, value, overwrite=overwrite, single_value=single_value)
     else:
@@ -71,7 +71,7 @@ def log(
 
 
 def log_all(cluster: Cluster, name: str, uid: str, values: Mapping[str, Metric], *, overwrite: bool) -> None:
-    """`log_metrics`, as above; all of them in one write."""
+    """Log several metrics in one write, as `log` does."""
     if inside(cluster.namespace, name):
         _sender().log_metrics(values, overwrite=overwrite)
     else:
@@ -81,7 +81,7 @@ def log_all(cluster: Cluster, name: str, uid: str, values: Mapping[str, Metric],
 
 
 def op(key: str, value: Metric, overwrite: bool, single_value: bool) -> dict[str, Any]:
-    """`log_metric` as an operation of the ingest."""
+    """A call of `log_metric` as an operation of the ingest."""
     if single_value and not isinstance(value, list):
         return {"k": key, "set": value, "overwrite": overwrite}
     return {"k": key, "replace" if overwrite else "append": value if isinstance(value, list) else [value]}

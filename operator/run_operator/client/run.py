@@ -158,9 +158,9 @@ class Run(Results):
     ) -> list[Log] | Iterator[LogLine]:
         """The output of the programs: a Log for each container of each pod, the oldest first.
 
-        `attempt`: of this one only. For pods that are gone it is what the operator kept: the end, at least 256 KiB unless
+        `attempt`: only those of this attempt. For pods that are gone it is what the operator kept: the end, at least 256 KiB unless
         an admin says otherwise (`Log.kept`, `Log.truncated`). `follow`: the lines as they come instead, until the Run has
-        ended or is stopped; first those of pods that are gone, of an attempt that is named or a Run that is over.
+        ended or is stopped. Kept lines of deleted pods come first, if `attempt` is set or the Run has ended.
         `as_entity` is an argument of the SDK 0.16: a Log is a text and an object with `.text` in any case.
         """
         del as_entity
@@ -187,8 +187,8 @@ class Run(Results):
     ) -> None:
         """Append a number, or a list of them, to a metric; `overwrite` replaces it.
 
-        `single_value`: the metric is this number and no list; one that is there stays, unless `overwrite` (a warning
-        tells it). Each value is stored exactly once, also beside other writers. In the Run's own pod the in-pod sender takes it;
+        `single_value`: the metric is this number, not a list. An existing metric stays, with a warning, unless `overwrite`
+        is set. Each value is stored exactly once, also beside other writers. In the Run's own pod the in-pod sender takes it;
         elsewhere it needs the right to create metricbatches (ClusterRole run-operator-metrics; ForbiddenError without it).
         Raises ValueError for a value that is not a number, and for `step`, which other libraries have.
         """

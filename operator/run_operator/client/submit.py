@@ -100,7 +100,7 @@ def source_of(path: str | Path) -> dict[str, str]:
 
 
 def volume_of(text: str) -> dict[str, Any]:
-    """`NAME:/PATH` or `NAME:/PATH:SIZE`: a claim of the Run's own. Raises ValueError."""
+    """Read `NAME:/PATH` or `NAME:/PATH:SIZE`: a claim of the Run's own. Raises ValueError."""
     match = _VOLUME.fullmatch(text)
     if match is None:
         raise ValueError(
@@ -116,7 +116,7 @@ def volume_of(text: str) -> dict[str, Any]:
 
 
 def claim_of(text: str) -> dict[str, Any]:
-    """`CLAIM:/PATH`: a claim that is there already. Raises ValueError."""
+    """Read `CLAIM:/PATH`: a claim that is there already. Raises ValueError."""
     match = _VOLUME.fullmatch(text)
     if match is None or match["size"]:
         raise ValueError(f"{text!r} is not a claim: write CLAIM:/PATH, for example datasets:/datasets")
@@ -126,7 +126,7 @@ def claim_of(text: str) -> dict[str, Any]:
 
 
 def port_of(text: str) -> dict[str, int]:
-    """`PORT` or `PORT:TARGET`. Raises ValueError."""
+    """Read `PORT` or `PORT:TARGET`. Raises ValueError."""
     match = _PORT.fullmatch(text)
     if match is None:
         raise ValueError(f"{text!r} is not a port: write PORT or PORT:TARGET, for example 80:8080")
@@ -134,7 +134,7 @@ def port_of(text: str) -> dict[str, int]:
 
 
 def pairs_of(texts: Sequence[str], what: str) -> dict[str, str]:
-    """`NAME=VALUE`, several times. Raises ValueError."""
+    """Read `NAME=VALUE`, several times. Raises ValueError."""
     found = {}
     for text in texts:
         name, equals, value = text.partition("=")

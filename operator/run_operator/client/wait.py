@@ -54,7 +54,7 @@ class Printer:
         print(line.text, flush=True)  # noqa: T201
 
     def denied(self, error: ForbiddenError) -> None:
-        """Once."""
+        """Report the missing right, once."""
         print(no_lines(self._name, error), flush=True)  # noqa: T201
 
     def note(self, said: str) -> None:

@@ -48,7 +48,7 @@ class Reference:
 
     @classmethod
     def parse(cls, text: str) -> Reference:
-        """Raises InvalidReferenceError."""
+        """Read a reference. Raises InvalidReferenceError."""
         match = _SHAPE.fullmatch(text)
         if match is None:
             raise InvalidReferenceError(f"{text[:120]!r} is not a reference; write kind://project/name:id")

@@ -30,7 +30,7 @@ class Scalars:
         self._constructor = yaml.constructor.SafeConstructor()
 
     def value(self, event: Any, line: int) -> Any:
-        """Raises DocumentError for what JSON, and so Kubernetes, cannot hold."""
+        """The value of a scalar in this line. Raises DocumentError for one that JSON, and so Kubernetes, cannot hold."""
         tag = event.tag
         if tag is None or tag == "!":
             tag = self._resolver.resolve(yaml.ScalarNode, event.value, event.implicit)

@@ -100,7 +100,7 @@ class IngestService:
         metrics.registry.register(_Gauges(self._ingest, settings.export_run_metrics))
 
     async def start(self) -> None:
-        """Raises OSError when the port is taken. Without its certificate the ingest starts later, and Runs go on."""
+        """Open the port. Raises OSError when it is taken. Without its certificate the ingest starts later, and Runs go on."""
         if not await self._listens():
             self._keeping.append(asyncio.create_task(self._listen_later(), name="ingest"))
         address = check_ingest_address(self._url, self._pod_namespace)

@@ -24,7 +24,7 @@ class StepRuns:
         self._store = store
 
     async def change(self, run: Run, action: CreateRun | SuspendRun) -> None:
-        """Raises RefusedError, or an error of `kube.errors`."""
+        """Carry out one action about the Run of a step. Raises RefusedError, or an error of `kube.errors`."""
         match action:
             case CreateRun(body):
                 answer = await self._create(run, body)

@@ -49,7 +49,7 @@ class Place:
     project: str
     namespace: str
     of_workflows: bool = False
-    """Only Functions that are workflows; else only those that are none."""
+    """True: only Functions that are workflows; False: only the others."""
 
     @property
     def word(self) -> str:
@@ -99,7 +99,7 @@ class Entities:
         return raw
 
     async def read(self, caller: ApiClient, place: Place, entity_id: str) -> JSON:
-        """The whole document."""
+        """Read one entity with its whole document. Raises Problem."""
         return for_sdk(await self.raw(caller, place, entity_id), place.project, whole=True)
 
     async def create(self, caller: ApiClient, place: Place, document: JSON) -> JSON:

@@ -46,7 +46,7 @@ class Query:
 
 
 def query(parameters: Mapping[str, str], limits: GatewayLimits) -> Query:
-    """Raises Problem for what is not understood: a filter that is left out would show too much."""
+    """Read the parameters of a list. Raises Problem for one that is not known: without its filter the list would show too much."""
     unknown = parameters.keys() - {*FILTERS, *PAGING}
     if unknown:
         raise bad(f"unknown filter {min(unknown)[:40]!r}; use {', '.join((*FILTERS, *PAGING))}")

@@ -35,7 +35,7 @@ class Object(NamedTuple):
 
     @classmethod
     def of(cls, metadata: JSON) -> Object:
-        """By its metadata."""
+        """The place and version of an object, by its metadata."""
         return cls(*(text(metadata.get(key)) for key in ("uid", "resourceVersion", "name")))
 
 

@@ -152,7 +152,7 @@ class Bodies:
     async def read(
         self, request: web.BaseRequest, most: int, sender: str = "", held: contextlib.ExitStack | None = None
     ) -> bytes:
-        """Raises BodyError: 413 longer than `most` bytes, 408 too slow, 503 too many at once, 400 cut off, 417.
+        """Read the body. Raises BodyError: 413 longer than `most` bytes, 408 too slow, 503 too many at once, 400 cut off, 417.
 
         `sender`: whose share of the budget it counts against; empty for no share. `held`: until this is closed; without it
         the body counts while it is read.

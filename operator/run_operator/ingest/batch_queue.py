@@ -65,7 +65,7 @@ class BatchQueue:
         self._at(batch, after)
 
     def drop(self, uid: str) -> None:
-        """It is gone."""
+        """Forget a batch that is gone."""
         batch = self._known.pop(uid, None)
         if batch is None:
             return

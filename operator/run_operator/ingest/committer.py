@@ -34,7 +34,7 @@ from run_operator.kube.errors import (
 )
 from run_operator.kube.media_types import METADATA
 from run_operator.kube.resource import RUNS
-from run_operator.metrics.metric_set import MetricLimits as BookLimits
+from run_operator.metrics.metric_set import MetricLimits
 from run_operator.metrics.run_ledger import Commit
 
 
@@ -238,7 +238,7 @@ class Committer:
     def _made(self, entry: Session, run: Run) -> Commit:
         where = self._where(run) if run.is_whole else entry.where
         updated: Mapping[str, Any] = {"lastCommitTime": stamp(self._wall()), "fullResolution": where}
-        limits = BookLimits(run.policy.metrics.budget, run.policy.metrics.fail)
+        limits = MetricLimits(run.policy.metrics.budget, run.policy.metrics.fail)
         return entry.ledger.commit(f"{self._name}-{next(self._numbers)}", limits, updated)
 
     async def _after_failure(self, entry: Session, run: Run, error: KubeError) -> None:

@@ -45,7 +45,7 @@ from run_operator.kube.errors import KubeError
 from run_operator.kube.resource import RUNS
 from run_operator.metrics import protocol as batches
 from run_operator.metrics import status_fields
-from run_operator.metrics.metric_set import MetricLimits as BookLimits
+from run_operator.metrics.metric_set import MetricLimits
 from run_operator.metrics.protocol import RefusedBatchError
 from run_operator.metrics.sdk_put import Reading, Readings, meaning
 
@@ -333,7 +333,7 @@ class DhcoreApi:
             self._readings.answered(caller.uid, meant.answers, name, meant.base)
         if meant.op is not None:
             batch = batches.read(json.dumps({"ops": [meant.op]}).encode())
-            limits = BookLimits(run.policy.metrics.budget, run.policy.metrics.fail)
+            limits = MetricLimits(run.policy.metrics.budget, run.policy.metrics.fail)
             self._service.take(entry, batch, caller, attempt, limits)
 
     async def _committed(self, entry: Session) -> None:

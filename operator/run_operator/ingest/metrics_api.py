@@ -14,7 +14,7 @@ from run_operator.ingest.open_attempt import check_open, check_sender, sender
 from run_operator.ingest.sessions import Session, Sessions
 from run_operator.ingest.telemetry import IngestTelemetry
 from run_operator.metrics import protocol as batches
-from run_operator.metrics.metric_set import MetricLimits as BookLimits
+from run_operator.metrics.metric_set import MetricLimits
 from run_operator.metrics.protocol import Batch, CrowdedError, RefusedBatchError
 from run_operator.metrics.run_ledger import Receipt
 
@@ -77,10 +77,12 @@ class MetricsApi:
         entry = await self._ledgers.open(run)
         run = self.check_open(key, run, attempt)  # things may have changed while we waited
         return self.take(
-            entry, batch, caller, attempt, BookLimits(run.policy.metrics.budget, run.policy.metrics.fail)
+            entry, batch, caller, attempt, MetricLimits(run.policy.metrics.budget, run.policy.metrics.fail)
         )
 
-    def take(self, entry: Session, batch: Batch, caller: Caller, attempt: int, limits: BookLimits) -> Answer:
+    def take(
+        self, entry: Session, batch: Batch, caller: Caller, attempt: int, limits: MetricLimits
+    ) -> Answer:
         """Take the batch whole or not at all. Nothing is awaited here."""
         writer = None if batch.writer is None else f"{caller.uid}/{batch.writer}"
         known = entry.ledger.accepted(writer)

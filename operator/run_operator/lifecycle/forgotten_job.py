@@ -48,7 +48,7 @@ def is_not_suspended(ctx: Context, job: JobView) -> bool:
 
 
 def refusal(ctx: Context) -> str:
-    """The message of an Event that the Job's pod was refused; empty: there was none. Not every later try of its controller is an Event."""
+    """The message of an Event that the Job's pod was refused; empty: there was none. Its controller writes no Event for some of the later tries."""
     known = conditions.find(ctx.draft.current.get("conditions", ()), conditions.RUNNING) or {}
     return str(known.get("message") or "") if known.get("reason") == FAILED_CREATE else ""
 

@@ -130,7 +130,7 @@ class Batch:
 
 
 def read(body: bytes) -> Batch:
-    """Raises MalformedError or UnacceptableError."""
+    """Read a batch from a request. Raises MalformedError or UnacceptableError."""
     raw = _mapping(_json(body), "the body")
     unknown = raw.keys() - _FIELDS
     if unknown:

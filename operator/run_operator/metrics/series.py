@@ -182,6 +182,6 @@ class Single:
         return LONGEST
 
     def set(self, value: Value) -> None:
-        """Overwrite it."""
+        """Set the value."""
         self.value = value
         self.count += 1

@@ -93,7 +93,7 @@ class _Program:
 
 
 def parse(data: bytes, project: str) -> Workflow:
-    """Raises InvalidPipelineError."""
+    """Read a workflow. Raises InvalidPipelineError."""
     try:
         document = read_soon(data, MAX_BYTES, MAX_VALUES)
     except DocumentError as error:

@@ -82,7 +82,7 @@ class Runner:
         self._pid = os.getpid()
 
     def main(self, action: str) -> int:
-        """The exit code. The last line is for the operator, however the function ends."""
+        """Run the function; returns the exit code. The last line of output is for the operator, however the function ends."""
         signal.signal(signal.SIGTERM, self._stop)
         guard(self._stop)
         code = self._ended(action)
@@ -308,7 +308,7 @@ def collected(session: sdk.Session, value: Any, *, named: bool) -> tuple[dict[st
 
 
 def event_of(document: Document) -> Any:
-    """The event of a job."""
+    """The event that the handler of a job gets."""
     from . import nuclio
 
     return nuclio.job_event(document.run)
@@ -332,6 +332,6 @@ def guarded(call: Callable[[], Any], reason: str, what: str) -> Any:
 
 
 def main() -> None:
-    """The program."""
+    """Run the function of the document, then exit with its code."""
     action = sys.argv[1] if len(sys.argv) > 1 else "job"
     sys.exit(Runner().main(action))

@@ -58,7 +58,7 @@ def _native(value: Any, depth: int) -> Any:
 
 
 def check(results: Mapping[str, Any], outputs: Mapping[str, Any]) -> None:
-    """Raises RunnerError where the status of a Run cannot hold them."""
+    """Check that the status of a Run can hold them. Raises RunnerError."""
     if len(results) + len(outputs) > MAX_NAMES:
         raise RunnerError(
             INVALID_RESULT, f"the handler returned {len(results) + len(outputs)} values; at most {MAX_NAMES}"
@@ -79,7 +79,7 @@ def check(results: Mapping[str, Any], outputs: Mapping[str, Any]) -> None:
 
 
 def check_name(name: Any) -> None:
-    """Raises RunnerError for a name that no result or output can have."""
+    """Check the name of a result or output. Raises RunnerError."""
     good = (
         isinstance(name, str) and 0 < len(name) <= MAX_NAME and name.isprintable() and name not in (".", "..")
     )

@@ -36,7 +36,7 @@ class _Program(ctypes.Structure):
 
 
 def enter(command: Sequence[str]) -> None:
-    """Become the command, in its namespace. Raises RunnerError."""
+    """Replace this process by the command, in a user namespace. Raises RunnerError."""
     user, group = os.geteuid(), os.getegid()
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.unshare(_CLONE_NEWUSER | _CLONE_NEWNS):

@@ -102,7 +102,7 @@ class Compiler:
         return Given(self._environment, values)
 
     def compile(self, source: str) -> Expression:
-        """Raises ExpressionError."""
+        """Compile an expression. Raises ExpressionError."""
         for problem in problems(source):
             raise ExpressionError(problem)
         try:

@@ -33,7 +33,7 @@ class Text:
         self.parts = parts
 
     def render(self, values: Given) -> Any:
-        """Raises ExpressionError."""
+        """The template with these values in it. Raises ExpressionError."""
         if len(self.parts) == 1 and isinstance(self.parts[0], Expression):
             return self.parts[0].evaluate(values)
         return "".join(

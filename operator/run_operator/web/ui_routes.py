@@ -70,7 +70,7 @@ class UiRequest:
 
     @classmethod
     def of(cls, request: web.BaseRequest, path: str, headers: dict[str, str]) -> UiRequest:
-        """HEAD is a GET whose answer has no body; aiohttp leaves it out."""
+        """The request below the prefix of the page. HEAD counts as GET: aiohttp leaves out the body of its answer."""
         method = "GET" if request.method == "HEAD" else request.method
         return cls(request, method, tuple(unquote(part) for part in path.split("/")), headers)
 
