@@ -62,10 +62,6 @@ class Template:
         self.mistakes: list[TemplateError] = []
         self._count = 0
         self._content = self._compiled(content, place, compiler, 1)
-        if self._count > MAX_EXPRESSIONS:
-            self.mistakes.append(
-                TemplateError(place, f"has {self._count} expressions; at most {MAX_EXPRESSIONS}")
-            )
 
     def render(self, values: Values) -> Any:
         """The JSON for these values. Raises TemplateError."""
@@ -97,31 +93,44 @@ class Template:
             ]
             is_plain = not any(one is None or isinstance(one, (*_DYNAMIC, list)) for one in entries)
             return entries if is_plain else _List(entries)
-        if not isinstance(content, str) or OPEN not in content:
-            return content
+        return (
+            self._text(content, place, compiler) if isinstance(content, str) and OPEN in content else content
+        )
+
+    def _text(self, content: str, place: str, compiler: Compiler) -> Any:
+        if self._count > MAX_EXPRESSIONS:
+            return None  # the mistake is reported, and nothing more is compiled
         try:
-            parts = tuple(_parts(content, compiler))
+            parts = tuple(self._parts(content, compiler))
         except ExpressionError as error:
             self.mistakes.append(TemplateError(place, str(error)))
             return None
-        self._count += sum(isinstance(part, Expression) for part in parts)
         return parts[0] if len(parts) == 1 and isinstance(parts[0], str) else Text(parts)
 
+    def _parts(self, text: str, compiler: Compiler) -> Iterator[str | Expression]:
+        plain: list[str] = []
+        at = 0
+        while (start := text.find(OPEN, at)) >= 0:
+            if start and text[start - 1] == "$":
+                plain.append(text[at : start - 1] + OPEN)
+                at = start + len(OPEN)
+                continue
+            plain.append(text[at:start])
+            end = _end(text, start + len(OPEN))
+            if before := "".join(plain):
+                yield before
+            yield self._expression(text[start + len(OPEN) : end].strip(), compiler)
+            plain, at = [], end + 1
+        if rest := "".join((*plain, text[at:])):
+            yield rest
 
-def _parts(text: str, compiler: Compiler) -> Iterator[str | Expression]:
-    plain, at = "", 0
-    while (start := text.find(OPEN, at)) >= 0:
-        if start and text[start - 1] == "$":
-            plain, at = plain + text[at : start - 1] + OPEN, start + len(OPEN)
-            continue
-        plain += text[at:start]
-        end = _end(text, start + len(OPEN))
-        if plain:
-            yield plain
-        yield compiler.compile(text[start + len(OPEN) : end].strip())
-        plain, at = "", end + 1
-    if plain + text[at:]:
-        yield plain + text[at:]
+    def _expression(self, source: str, compiler: Compiler) -> Expression:
+        self._count += 1
+        if self._count > MAX_EXPRESSIONS:
+            raise ExpressionError(
+                f"is expression {self._count} of its part; at most {MAX_EXPRESSIONS} are allowed"
+            )
+        return compiler.compile(source)
 
 
 def _end(text: str, at: int) -> int:

@@ -108,6 +108,15 @@ def test_a_template_has_bounded_expressions_and_depth(compiler):
     assert "levels deep" in str(Template(deep, "spec", compiler).mistakes[0])
 
 
+@pytest.mark.parametrize(
+    "content", ["${1}" * 200_000, ["${1}"] * 200_000, ["${nobody}"] * 200_000, "$${" * 300_000]
+)
+def test_a_template_of_a_megabyte_compiles_no_more_expressions_than_are_allowed(content, compiler):
+    began = time.thread_time()
+    assert Template(content, "spec", compiler).mistakes or "$${" in content
+    assert time.thread_time() - began < 1.0
+
+
 @pytest.mark.parametrize("name", VARIABLES)
 def test_every_variable_can_be_used_and_is_in_the_docs(name, compiler):
     compiler.compile(f"{name}.name == 'x'")
