@@ -8,7 +8,7 @@ from typing import Final, Literal
 
 from run_operator.api.raw import parse
 from run_operator.children import ConditionView, JobView, PodView, pending_reason
-from run_operator.children.event_facts import Question, about_job, about_pod
+from run_operator.children.event_facts import BACKOFF_LIMIT, Question, about_job, about_pod
 from run_operator.children.interruption import DISRUPTION, Interruption, did_its_work, interruption
 from run_operator.children.pod import PROGRAM
 from run_operator.children.termination import Termination, last_ending
@@ -17,7 +17,6 @@ MAX_MESSAGE: Final = 1000
 Progress = Literal["PENDING", "RUNNING", "ENDING", "INTERRUPTED", "SUCCEEDED", "FAILED"]
 """ENDING: the program has ended, and the Job has not said yet what follows from it. INTERRUPTED: it did not end by itself."""
 DEADLINE: Final = "DeadlineExceeded"
-BACKOFF: Final = "BackoffLimitExceeded"
 NO_POD: Final = "NoPod"
 NODE_NOT_READY: Final = "NodeNotReady"
 UNSEEN: Final = (
@@ -166,7 +165,7 @@ def _failed(
     elif ending is not None:
         text = ending.message
         # A disruption that came after the program's own end is not its reason.
-        reason = ending.reason or (BACKOFF if reason == POLICY else reason)
+        reason = ending.reason or (BACKOFF_LIMIT if reason == POLICY else reason)
     else:
         text = f"{message or 'the Job failed'}; its pod is gone, and the operator did not see how its program ended"
     return JobOutcome(

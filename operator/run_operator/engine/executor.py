@@ -64,6 +64,7 @@ from run_operator.lifecycle.model import (
     SuspendRun,
 )
 from run_operator.lifecycle.observation import observed, owned_and_orphans
+from run_operator.lifecycle.orphans import ADOPTED
 from run_operator.workloads.builder import child_kind, is_built_in
 from run_operator.workloads.memory_limit import MemoryCeiling, within
 from run_operator.workloads.pipeline_kinds import STEPS
@@ -337,14 +338,20 @@ class Executor:
             )
 
     async def _delete_replica_set(self, run: Run, name: str, uid: str) -> None:
-        """Delete the ReplicaSet of a deleted Deployment. A pod's reference is not proof: the ReplicaSet's own label has to name the Run."""
+        """Delete the ReplicaSet of a deleted Deployment, if its own label names the Run: a pod's reference is not proof. Raises RefusedError."""
         try:
             found = await self._api.get_metadata(REPLICA_SETS, run.namespace, name)
         except NotFoundError:
             return
-        ours = (found.get("labels") or {}).get(LABEL_RUN_UID) == run.uid
-        if ours and found.get("uid") == uid and not _controller({"metadata": found}):
+        if found.get("uid") != uid:
+            return
+        owner = _controller({"metadata": found})
+        if not owner and (found.get("labels") or {}).get(LABEL_RUN_UID) == run.uid:
             await self._delete(REPLICA_SETS, run, name, uid)
+            return
+        whose = f"{owner.get('kind')} {owner.get('name')}" if owner else f"ReplicaSet {name}"
+        message = f"{whose} controls pods of this Run now, which may still write: delete {whose}, and the Run goes on"
+        raise RefusedError(Refusal(ADOPTED, message, final=False))
 
 
 def _children_of(run: Run) -> tuple[Resource, ...]:

@@ -24,6 +24,7 @@ from run_operator.lifecycle import (
     job,
     local_execution,
     not_applied,
+    orphans,
     pipeline,
     program_end,
     resolution,
@@ -32,7 +33,7 @@ from run_operator.lifecycle import (
     start,
 )
 from run_operator.lifecycle.context import Context
-from run_operator.lifecycle.model import Observed, Plan
+from run_operator.lifecycle.model import Observed, Plan, Refusal
 from run_operator.lifecycle.status_builder import StatusBuilder
 from run_operator.resolution.resolve import Resolution
 from run_operator.workloads.builder import child_kind
@@ -83,8 +84,7 @@ def _decided(ctx: Context) -> Plan:
     if is_final and not invalid_document.is_corrected(ctx):
         return finish.after_the_end(ctx, *restored.marks(ctx))
     if observed.refusal:
-        turn = pipeline.refused if child_kind(run) == STEPS else start.refused
-        return turn(ctx, observed.refusal)
+        return _refused(ctx, observed.refusal)
     if is_final:
         invalid_document.reopen(ctx)
     ctx = resolution.resolved(ctx)
@@ -95,6 +95,12 @@ def _decided(ctx: Context) -> Plan:
         return resolution.wait(ctx, error)
     except WorkloadError as error:
         return invalid_document.cannot(ctx, error)
+
+
+def _refused(ctx: Context, refusal: Refusal) -> Plan:
+    if refusal.reason == orphans.ADOPTED:
+        return orphans.adopted(ctx, refusal)
+    return (pipeline.refused if child_kind(ctx.run) == STEPS else start.refused)(ctx, refusal)
 
 
 def _dispatched(ctx: Context) -> Plan:

@@ -10,11 +10,12 @@ from typing import Final
 from run_operator.api import conditions
 from run_operator.api.conditions import State
 from run_operator.api.raw import parse
-from run_operator.children import JobView
+from run_operator.children import JobView, PodView
 from run_operator.children.common import SKEW
-from run_operator.children.interruption import did_its_work
-from run_operator.children.job_outcome import JobOutcome
-from run_operator.children.termination import last_ending
+from run_operator.children.event_facts import BACKOFF_LIMIT
+from run_operator.children.interruption import did_its_work, ended_by_itself
+from run_operator.children.job_outcome import MAX_MESSAGE, JobOutcome
+from run_operator.children.termination import Termination, last_ending
 from run_operator.lifecycle import finish
 from run_operator.lifecycle.context import Context
 from run_operator.lifecycle.model import Action, DeleteChild, DeletePod, Plan
@@ -53,36 +54,58 @@ def is_over(ctx: Context, job: JobView, seen: JobOutcome) -> bool:
 
 
 def without_job(ctx: Context) -> Plan | None:
-    """The step when the Job was deleted after the program had done its work: no other attempt begins."""
-    draft = ctx.draft
-    mine = [p for p in ctx.witnesses if p.attempt == draft.attempt and p.controller.kind == "Job"]
+    """The step when the Job was deleted after the program had ended by itself: no other attempt begins.
+
+    A failure is the end only without a retry: the Job's count of failures is gone with it.
+    """
+    newest = recorded_pod(ctx)
+    if newest is None or ctx.writers or ctx.draft.state in (State.CREATED, State.STOPPED):
+        return None
+    found = last_ending([newest])
+    if found is not None and did_its_work(newest):
+        return finish.finished(ctx, _succeeded(found))
+    if found is not None and found.exit_code and ended_by_itself(newest) and not retries_left(ctx.run):
+        # The streams may not have reported its Job yet.
+        return finish.finished(ctx, failed(found)) if ctx.observed.fresh else Plan(reread=True)
+    return None
+
+
+def recorded_pod(ctx: Context) -> PodView | None:
+    """The newest pod of the current attempt, whose Job is gone, if the pod has ended and the attempt's end is not recorded."""
+    mine = [p for p in ctx.witnesses if p.attempt == ctx.draft.attempt and p.controller.kind == "Job"]
     newest = max(mine, key=lambda pod: (pod.created, pod.name), default=None)
     # Its owner is gone and proves nothing any more: it has to be a pod that was recorded while the Job was there.
     recorded = {pod.get("name") for pod in ctx.run.status.get("pods", ())}
-    if (
-        newest is None
-        or newest.name not in recorded
-        or newest.live
-        or draft.ended
-        or draft.state in (State.CREATED, State.STOPPED)
-    ):
+    if newest is None or newest.name not in recorded or newest.live or ctx.draft.ended:
         return None
-    if not did_its_work(newest) or ctx.writers:
-        return None
-    found = last_ending([newest])
-    began, at = (found.started_at, found.finished_at) if found else (None, None)
+    return newest
+
+
+def _succeeded(found: Termination) -> JobOutcome:
+    began, at = found.started_at, found.finished_at
     took = f" after {max(0.0, at - began):.0f} s" if began is not None and at is not None else ""
-    message = f"exited with code 0{took} (pod {newest.name})"
-    seen = JobOutcome(
+    return JobOutcome(
         "SUCCEEDED",
         "CompletionsReached",
-        message,
+        f"exited with code 0{took} (pod {found.pod})",
         exit_code=0,
-        pod_name=newest.name,
+        pod_name=found.pod,
         started_at=began,
         finished_at=at,
     )
-    return finish.finished(ctx, seen)
+
+
+def failed(found: Termination) -> JobOutcome:
+    """The outcome of a program that failed by itself and is not started again."""
+    return JobOutcome(
+        "FAILED",
+        found.reason or BACKOFF_LIMIT,
+        found.message[:MAX_MESSAGE],
+        exit_code=found.exit_code,
+        pod_name=found.pod,
+        started_at=found.started_at,
+        finished_at=found.finished_at,
+    )
 
 
 def is_decided(ctx: Context) -> bool:
@@ -144,7 +167,7 @@ def _decide(ctx: Context, job: JobView, seen: JobOutcome, finished: float) -> Pl
         draft.event("Started", f"Attempt {draft.attempt}: pod {seen.pod_name} ran")
         draft.become(State.RUNNING, "", at=seen.started_at)
     known = "" if seen.reason == "Ending" else seen.reason
-    reason = "CompletionsReached" if good else known or "BackoffLimitExceeded"
+    reason = "CompletionsReached" if good else known or BACKOFF_LIMIT
     draft.end_attempt(reason, message, seen.exit_code, seen.pod_name, finished)
     if seen.kept_by:
         message = f"{message}; {_keepers(seen)} keeps the pod running: the operator deletes the pod"

@@ -15,6 +15,7 @@ from typing import Final
 from run_operator.api.raw import parse, stamp
 from run_operator.children import JobView
 from run_operator.children.event_facts import (
+    BACKOFF_LIMIT,
     COMPLETED,
     DEADLINE,
     KILLING,
@@ -24,9 +25,10 @@ from run_operator.children.event_facts import (
     about_ended_job,
     about_ended_pods,
 )
-from run_operator.children.interruption import POD_DELETED, Interruption
+from run_operator.children.interruption import POD_DELETED, Interruption, ended_by_itself
 from run_operator.children.job_outcome import JobOutcome
-from run_operator.lifecycle import continuation, deadlines, finish
+from run_operator.children.termination import last_ending
+from run_operator.lifecycle import continuation, deadlines, finish, program_end
 from run_operator.lifecycle.context import Context
 from run_operator.lifecycle.model import Plan
 from run_operator.workloads.metadata import child_name
@@ -66,10 +68,15 @@ def finished_without_job(ctx: Context) -> Plan | None:
         return None
     asked = any(one.reason == KILLING for one in ctx.observed.said)
     question = None if asked else about_ended_pods(child_name(ctx.run.name))
-    return replace(finish.finished(ctx, _outcome(verdict, decided)), ask=question)
+    return replace(finish.finished(ctx, _outcome(ctx, verdict, decided)), ask=question)
 
 
-def _outcome(verdict: Said, decided: float) -> JobOutcome:
+def _outcome(ctx: Context, verdict: Said, decided: float) -> JobOutcome:
+    pod = program_end.recorded_pod(ctx)
+    if verdict.reason == BACKOFF_LIMIT and pod is not None and ended_by_itself(pod):
+        seen = last_ending([pod])
+        if seen is not None and seen.exit_code:
+            return program_end.failed(seen)
     gone = f"its Job reported this at {stamp(decided)} and was deleted; the operator did not see how its program ended"
     if verdict.reason == COMPLETED:
         return JobOutcome("SUCCEEDED", "CompletionsReached", f"completed: {gone}", finished_at=decided)

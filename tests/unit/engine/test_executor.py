@@ -18,7 +18,7 @@ from run_operator.kube.errors import (
     NotFoundError,
     TooLargeError,
 )
-from run_operator.lifecycle.model import CreateWorkload, DeleteChild, Observed, PatchService
+from run_operator.lifecycle.model import CreateWorkload, DeleteChild, DeleteReplicaSet, Observed, PatchService
 from run_operator.lifecycle.plan import plan
 from run_operator.workloads.types import Options
 from tests.support.builders import NOW, UID, job, run, serve, service
@@ -48,6 +48,9 @@ class Server:
         return self.there
 
     async def get(self, *_: Any) -> Any:
+        return self.there
+
+    async def get_metadata(self, *_: Any) -> Any:
         return self.there
 
 
@@ -184,3 +187,24 @@ async def test_the_store_holds_a_written_status_before_any_event(settled):
     assert held is not None
     assert (held.resource_version, held.status) == ("11", {"state": "ERROR"})
     assert held.metrics.commit_id == ("c" if settled else "")
+
+
+@pytest.mark.parametrize(
+    ("metadata", "said"),
+    [
+        ({"labels": {"run-operator.io/run-uid": UID}}, ""),
+        ({"uid": "another"}, ""),
+        ({"ownerReferences": [{"kind": "Deployment", "name": "other", "controller": True}]}, "delete Deployment other"),
+        ({"labels": {}}, "delete ReplicaSet hello-5d8"),
+    ],
+)  # fmt: skip
+async def test_a_replica_set_of_another_client_is_reported_and_not_deleted(metadata, said):
+    one, _, _ = executor(Server(there={"uid": "rs", "labels": {"run-operator.io/run-uid": UID}} | metadata))
+    action = DeleteReplicaSet("hello-5d8", "rs")
+    if not said:
+        assert await one.carry_out(run(), action) == []
+        return
+    with pytest.raises(RefusedError) as caught:
+        await one.carry_out(run(), action)
+    assert (caught.value.refusal.reason, caught.value.refusal.final) == ("PodsAdopted", False)
+    assert said in caught.value.refusal.message

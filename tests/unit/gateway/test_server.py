@@ -318,6 +318,25 @@ async def test_what_is_no_http_is_refused_without_being_repeated(gateway, caplog
     assert TOKEN not in caplog.text
 
 
+@pytest.mark.parametrize("path", [RUN, "/api/v1/-/churn/runs", "/api/v1/projects/churn"])
+async def test_head_is_answered_as_get_is(gateway, path):
+    session, _ = gateway
+    headers = {"Authorization": f"Bearer {TOKEN}"}
+    async with session.get(path, headers=headers) as got, session.head(path, headers=headers) as headed:
+        assert (got.status, headed.status) == (503, 503)
+
+
+@pytest.mark.parametrize("entity_id", ["A", "a--b", "-a", "a.b", "x" * 256])
+@pytest.mark.parametrize(("plural", "kind"), [("runs", "container+job:run"), ("functions", "container")])
+async def test_an_id_that_the_sdk_cannot_read_is_refused(gateway, plural, kind, entity_id):
+    """Else the SDK could not list the project any more."""
+    session, asked = gateway
+    document = {"kind": kind, "project": "churn", "id": entity_id, "name": "n", "spec": {"image": "i"}}
+    answer, body = await sent(session, "POST", f"/api/v1/-/churn/{plural}", data=json.dumps(document))
+    assert (answer.status, asked) == (400, [])
+    assert "id" in body["message"]
+
+
 async def test_head_is_a_get_without_a_body(gateway):
     session, _ = gateway
     async with session.head("/.well-known/configuration") as answer:

@@ -152,3 +152,29 @@ def test_a_stop_comes_before_the_retry():
     one = run(suspend=True, status=status_of("STOP"), policy={"backoffLimit": 1})
     made = step(one, Observed(over, (evicted_after(),), fresh=True), NOW + 20)
     assert (made.status["state"], made.status["attempts"][-1]["exitCode"]) == ("STOPPED", 3)
+
+
+def robbed(code: int, limit: int = 0, **more):
+    """Its Job was deleted when its pod had ended, as by a `ttlSecondsAfterFinished` of 0."""
+    status = status_of("RUNNING", pods=[{"name": "hello-x"}])
+    status["attempts"] = [status["attempts"][0] | {"jobUid": "j-1"}]
+    one = run(status=status, policy={"backoffLimit": limit})
+    return step(one, Observed(pods=(pod("Failed", exit_code=code, **more),), fresh=True), NOW + 5)
+
+
+def test_a_program_that_failed_before_its_job_was_deleted_has_failed():
+    made = robbed(137, reason="OOMKilled")
+    assert (made.status["state"], kinds(made)) == ("ERROR", [])
+    assert (made.status["attempts"][-1]["exitCode"], condition(made, "Failed")["reason"]) == (
+        137,
+        "OOMKilled",
+    )
+
+
+def test_with_a_retry_left_the_jobs_event_decides():
+    assert robbed(3, limit=1).ask is not None
+
+
+def test_a_pod_that_ended_because_its_job_was_deleted_says_nothing():
+    made = robbed(143, due=NOW + 20, grace=30)
+    assert (made.status["state"], made.status["attempt"]) == ("PENDING", 2)

@@ -129,6 +129,7 @@ FATES: dict[str, tuple[Any, dict[str, Any]]] = {
     "it never confirmed that it ended, its deadline is over": (pod("Running", due=NOW - 301), {}),
     "its Job was deleted without it": (pod("Running", controller=None), {"state": "STOP"}),
     "its Job was deleted when its program had done its work": (pod("Succeeded", exit_code=0), {}),
+    "its Job was deleted when its program had failed, and no retry is left": (pod("Failed", exit_code=3), {}),
     "its Job is being deleted, and waits for it": (pod("Running", **ASKED), {}),
     "it is gone, and a finalizer holds its Job": (None, {}),
     "it was deleted while the operator was away, its program saved its work and exited with 0": (None, KILLED),

@@ -141,3 +141,11 @@ def test_what_is_being_given_up_stays_so():
     status = robbed("STOP") | {"conditions": [known]}
     made = step(run(status=status), Observed(fresh=True, said=(DONE,)))
     assert condition(made, "Failed")["reason"] == "PendingDeadlineExceeded"
+
+
+def test_the_exit_code_that_was_seen_is_told_with_the_verdict():
+    status = robbed() | {"pods": [{"name": "hello-x"}]}
+    seen = Observed(pods=(pod("Failed", exit_code=3),), fresh=True, said=(EXHAUSTED,))
+    made = step(run(status=status, policy={"backoffLimit": 1}), seen)
+    assert (made.status["state"], made.status["attempts"][-1]["exitCode"]) == ("ERROR", 3)
+    assert made.status["message"].startswith("main exited with code 3")
