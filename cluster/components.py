@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from ipaddress import ip_address
 from pathlib import Path
 
 from cluster import authentication
@@ -13,9 +14,6 @@ SERVICE_API = "10.250.0.1"
 SERVICE_DNS = "10.250.0.10"
 POD_RANGE = "10.245.0.0/24"
 ISSUER = "https://kubernetes.default.svc"
-DISABLED_CONTROLLERS = (
-    "node-ipam-controller", "cloud-node-lifecycle-controller", "node-route-controller", "service-lb-controller",
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -54,6 +52,8 @@ def etcd(at: Layout) -> Component:
 def apiserver(at: Layout, bind: str) -> Component:
     """RBAC, service accounts, priority and fairness; anonymous users see /readyz only."""
     pki = at.pki
+    # No pod can reach a loopback address. From Kubernetes 1.37 on the API server refuses to publish one.
+    published = "none" if ip_address(at.address).is_loopback else "lease"
     argv = [
         str(at.programs["kubernetes"] / "kube-apiserver"), f"--etcd-servers=http://127.0.0.1:{at.ports['etcd']}",
         f"--bind-address={bind}", f"--secure-port={at.ports['api']}", f"--advertise-address={at.address}",
@@ -65,7 +65,7 @@ def apiserver(at: Layout, bind: str) -> Component:
         f"--service-account-signing-key-file={pki}/service-accounts.key", f"--api-audiences={ISSUER}",
         f"--kubelet-client-certificate={pki}/apiserver-kubelet.crt",
         f"--kubelet-client-key={pki}/apiserver-kubelet.key", "--kubelet-preferred-address-types=InternalIP",
-        "--allow-privileged=true", "--endpoint-reconciler-type=lease",
+        "--allow-privileged=true", f"--endpoint-reconciler-type={published}",
         f"--authentication-config={at.folder / authentication.FILE}",
     ]  # fmt: skip
     if at.audit:
@@ -86,7 +86,7 @@ def controller_manager(at: Layout) -> Component:
         f"--secure-port={at.ports['controller-manager']}", "--kube-api-qps=200", "--kube-api-burst=400",
         f"--service-account-private-key-file={at.pki}/service-accounts.key", f"--root-ca-file={at.pki}/ca.crt",
         f"--cluster-signing-cert-file={at.pki}/ca.crt", f"--cluster-signing-key-file={at.pki}/ca.key",
-        "--controllers=*," + ",".join(f"-{name}" for name in DISABLED_CONTROLLERS),
+        "--controllers=*,-node-ipam-controller",
     ]  # fmt: skip
     return Component("kube-controller-manager", argv, after_api=True)
 

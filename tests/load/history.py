@@ -127,9 +127,8 @@ class Judge:
             return
         self.live = {}
         for pod in items:
-            ended = pod.get("status", {}).get("phase") in ("Succeeded", "Failed")
             self._program(str(pod["metadata"].get("labels", {}).get(LABEL_RUN)), pod)
-            if not ended and pod.get("spec", {}).get("nodeName") != DEAD:
+            if not _cannot_write(pod) and pod.get("spec", {}).get("nodeName") != DEAD:
                 labels = pod["metadata"].get("labels", {})
                 pods = self.live.setdefault(str(labels.get(LABEL_RUN)), {})
                 pods[pod["metadata"]["name"]] = int(labels.get(LABEL_ATTEMPT, 0))
@@ -142,8 +141,7 @@ class Judge:
         if pod.get("spec", {}).get("nodeName") == DEAD:
             pods.pop(name, None)  # given up after its time, as the policy of these Runs says
             return
-        ended = what == "DELETED" or pod.get("status", {}).get("phase") in ("Succeeded", "Failed")
-        if ended:
+        if what == "DELETED" or _cannot_write(pod):
             pods.pop(name, None)
             return
         status = self.runs.get(str(run), {})
@@ -188,3 +186,9 @@ class Judge:
     def _rule(self, run: Any, holds: bool, text: str) -> None:
         if not holds and not self.blind:
             self.broken.append(f"{run}: {text}")
+
+
+def _cannot_write(pod: dict[str, Any]) -> bool:
+    """Whether it has ended, or is being deleted without a node: the API server gives it none any more."""
+    never_begins = pod["metadata"].get("deletionTimestamp") and not pod.get("spec", {}).get("nodeName")
+    return bool(never_begins) or pod.get("status", {}).get("phase") in ("Succeeded", "Failed")

@@ -187,7 +187,8 @@ def pod(phase: str = "Pending", **facts: Any) -> PodView:
     due: when it is expected to be gone, in seconds since the epoch, after `grace` seconds; said: its last words;
     disrupted: the reason of its DisruptionTarget, `disrupted_at` seconds since the epoch; beside: exit codes of other
     containers by name, None: it runs, a text: why it waits; sidecars: those of them that are native ones; inits: those that run before it; finished: when its program ended;
-    ready: what the cluster says of it; controller: what made it; began: when its kubelet took it, by the clock of the node."""
+    ready: what the cluster says of it; controller: what made it; began: when its kubelet took it, by the clock of the node;
+    node: its node, empty for none."""
     name, attempt = facts.get("name", "hello-x"), facts.get("attempt", 1)
     container: dict[str, Any] = {"name": "main", "image": "busybox:1.36", "restartCount": 0}
     if "exit_code" in facts:
@@ -244,7 +245,8 @@ def pod(phase: str = "Pending", **facts: Any) -> PodView:
         metadata["deletionGracePeriodSeconds"] = facts.get("grace", 30)
     if controller := facts.get("controller", ("Job", "job-1")):
         metadata["ownerReferences"] = owned_by(*controller)
-    spec = {"nodeName": "node-1", "initContainers": [{"name": n, "restartPolicy": "Always"} for n in native]}
+    spec = {"nodeName": facts.get("node", "node-1")}
+    spec["initContainers"] = [{"name": n, "restartPolicy": "Always"} for n in native]
     return PodView.from_object({"metadata": metadata, "spec": spec, "status": status})
 
 

@@ -14,6 +14,10 @@ from run_operator.api.run import Run
 from run_operator.children import JobView, PodView
 from tests.support.builders import NOW, UID
 
+NODE = "node"
+UNBOUND = 3
+"""Every third pod waits for a node first."""
+
 
 class BrokenRuleError(AssertionError):
     """A truth rule does not hold."""
@@ -134,10 +138,14 @@ class ClusterWorld:
             if uid in self.dead:
                 continue
             if phase == "Pending" and not going:
+                pod["spec"]["nodeName"] = NODE
                 self._phase(pod, "Running", {"running": {"startedAt": stamp(self.now)}})
             elif phase == "Running" and self._ended(pod):
                 if going or end is not None:  # what kept it ends too
                     self._phase(pod, "Failed" if self._ended(pod)["exitCode"] else "Succeeded", None)
+            elif not self._can_write(pod) and phase == "Pending":  # the pod garbage collector's work
+                pod["status"]["phase"] = "Failed"
+                self._touch(pod)
             elif phase in ("Pending", "Running") and (going or end is not None):
                 code = (0 if saves else 143) if going or end is None else end
                 pod["by_itself"] = not going and code == 0
@@ -169,13 +177,14 @@ class ClusterWorld:
         """The kubelet refuses a pod that it was given."""
         for pod in self.pods.values():
             if pod["status"]["phase"] == "Pending" and not pod["metadata"].get("deletionTimestamp"):
+                pod["spec"]["nodeName"] = NODE
                 pod["status"] |= {"phase": "Failed", "reason": "NodeAffinity", "message": "Pod was rejected"}
                 self._touch(pod)
 
     def node_dies(self) -> None:
         """The node of the pods does not answer any more, and the cluster asks them to end."""
         for uid, pod in self.pods.items():
-            if self._live(pod):
+            if self._live(pod) and "nodeName" in pod["spec"]:
                 self.dead.add(uid)
                 self._delete_pod(pod, suspended=False)
 
@@ -257,7 +266,8 @@ class ClusterWorld:
                 self._delete_pod(pod, suspended=True)
 
     def _new_pod(self, uid: str, job: dict[str, Any]) -> None:
-        name = f"pod-{next(self.numbers)}"
+        number = next(self.numbers)
+        name = f"pod-{number}"
         labels = {
             LABEL_RUN_UID: UID,
             LABEL_ATTEMPT: job["spec"]["template"]["metadata"]["labels"][LABEL_ATTEMPT],
@@ -267,6 +277,7 @@ class ClusterWorld:
                 "namespace": "ml", "name": name, "uid": name, "labels": labels, "creationTimestamp": stamp(self.now),
                 "ownerReferences": [{"kind": "Job", "name": "hello", "uid": uid, "controller": True}],
             },
+            "spec": {"nodeName": NODE} if number % UNBOUND else {},
             "status": {"phase": "Pending"}, "job": uid, "suspended": False,
         }  # fmt: skip
         stopped = self.run["status"]["state"] == "STOPPED"
@@ -332,6 +343,10 @@ class ClusterWorld:
     @staticmethod
     def _live(pod: dict[str, Any]) -> bool:
         return pod["status"]["phase"] in ("Pending", "Running")
+
+    def _can_write(self, pod: dict[str, Any]) -> bool:
+        """Whether it runs or may run; one that is deleted before it has a node never does."""
+        return self._live(pod) and ("nodeName" in pod["spec"] or "deletionTimestamp" not in pod["metadata"])
 
 
 def copied(document: Any) -> Any:

@@ -18,7 +18,7 @@ class RuledWorld(ClusterWorld):
     def check(self) -> None:
         """Rules that hold at every moment."""
         status = self.run["status"]
-        live = [pod for pod in self.pods.values() if self._live(pod)]
+        live = [pod for pod in self.pods.values() if self._can_write(pod)]
         attempts = {pod["metadata"]["labels"][LABEL_ATTEMPT] for pod in live}
         self._rule(len(attempts) <= 1, f"pods of attempts {attempts} live at once")
         self._rule(len(self.jobs) <= 1, "two Jobs")
@@ -32,7 +32,9 @@ class RuledWorld(ClusterWorld):
     def _store_status(self, status: dict[str, Any]) -> None:
         seen = {pod.uid for pod in self.seen[1]}
         live = [
-            pod for uid, pod in self.pods.items() if self._live(pod) and (uid in seen or not self.by_hand)
+            pod
+            for uid, pod in self.pods.items()
+            if self._can_write(pod) and (uid in seen or not self.by_hand)
         ]
         old = self.run["status"]  # a Job let go by hand makes pods that no stream may have shown yet
         said = old["state"] == "STOPPED" or status["state"] != "STOPPED" or not live

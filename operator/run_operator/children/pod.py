@@ -148,8 +148,13 @@ class PodView(ChildView):
 
     @property
     def live(self) -> bool:
-        """Whether one of its containers may still write; a pod that is being deleted may."""
-        return not self.over and not self.gone
+        """Whether one of its containers may still write; a pod that is being deleted may, if it has a node."""
+        return not self.over and not self.gone and not self._never_begins
+
+    @property
+    def _never_begins(self) -> bool:
+        """Whether it is being deleted without a node: the API server refuses to give it one."""
+        return self.facts.phase == "Pending" and self.facts.deleting and not self.facts.node
 
     @classmethod
     def from_object(cls, raw: Mapping[str, Any]) -> PodView:

@@ -97,7 +97,7 @@ def _clear(ctx: Context, leftover: JobView | None) -> Plan | None:
 
 def _onwards(ctx: Context, job: JobView, seen: JobOutcome) -> Plan:
     """The step of a Run that should run."""
-    if seen.interruption:
+    if seen.interruption and not (job.suspend and ctx.draft.ended):  # a stop has ended the attempt before
         return (
             _left_to_job(ctx, job, seen)
             if ctx.run.is_dispatched

@@ -71,6 +71,65 @@ def test_an_announced_verdict_is_awaited():
     assert step(STOPPING, Observed(announced, (ASKED,), fresh=True)).status["state"] == "STOP"
 
 
+UNBOUND = pod(node="", due=NOW + 30)
+"""It was asked to end before it had a node: the API server gives it none any more."""
+
+
+def test_a_pod_that_is_deleted_before_it_has_a_node_is_not_waited_for():
+    assert step(STOPPING, Observed(LATE, (UNBOUND,))).reread
+    made = step(STOPPING, Observed(LATE, (UNBOUND,), fresh=True))
+    assert (made.status["state"], condition(made, "Suspended")["reason"]) == ("STOPPED", "JobSuspended")
+
+
+@pytest.mark.parametrize("waiting", [pod(node=""), pod(due=NOW + 30)], ids=["not deleted", "with a node"])
+def test_another_pending_pod_is_waited_for(waiting):
+    assert step(STOPPING, Observed(LATE, (waiting,), fresh=True)).status["state"] == "STOP"
+
+
+@pytest.mark.parametrize("reason", ["BackoffLimitExceeded", "PodFailurePolicy"])
+@pytest.mark.parametrize(
+    "ended",
+    [
+        pytest.param(pod("Failed", node="", due=NOW + 30), id="it never had a node"),
+        pytest.param(
+            pod("Failed", node="", due=NOW + 30, disrupted="EvictionByEvictionAPI"),
+            id="nor one, and was evicted",
+        ),
+        pytest.param(
+            pod(
+                "Failed",
+                exit_code=143,
+                due=NOW + 20,
+                disrupted="EvictionByEvictionAPI",
+                disrupted_at=NOW - 10,
+            ),
+            id="evicted as the stop came",
+        ),
+    ],
+)
+def test_a_job_that_fails_for_a_pod_that_was_asked_to_end_does_not_fail_a_stopped_run(ended, reason):
+    failed = job(suspend=True, failed=1, failed_reason=reason)
+    made = step(STOPPING, Observed(failed, (ended,), fresh=True))
+    assert (made.status["state"], made.status["attempts"][0]["reason"]) == ("STOPPED", "Suspended")
+    later = step(run(suspend=True, status=made.status), Observed(failed, (ended,), fresh=True))
+    assert (later.status or made.status)["state"] == "STOPPED"
+    resumed = step(run(status=made.status), Observed(failed, (ended,), fresh=True))
+    assert (resumed.status["state"], resumed.status["attempt"]) == ("PENDING", 2)
+    assert [event.reason for event in resumed.events] == ["Resumed"]
+
+
+def test_a_program_that_failed_before_it_was_asked_to_end_fails_the_run():
+    failed = job(suspend=True, failed=1, failed_reason="BackoffLimitExceeded")
+    before = pod("Failed", exit_code=3, finished=NOW - 40, due=NOW + 20, grace=30)
+    assert step(STOPPING, Observed(failed, (before,), fresh=True)).status["state"] == "ERROR"
+
+
+def test_a_deadline_that_ended_the_program_is_the_end_also_where_a_stop_came_too_late():
+    failed = job(suspend=True, failed=1, failed_reason="DeadlineExceeded")
+    made = step(STOPPING, Observed(failed, (ASKED,), fresh=True))
+    assert (made.status["state"], condition(made, "Failed")["reason"]) == ("ERROR", "DeadlineExceeded")
+
+
 @pytest.mark.parametrize("state", ["STOPPED", "STOP"])
 def test_a_resume_right_after_the_stop_counts_the_attempt_and_makes_its_job_when_the_old_one_has_counted_its_pods(
     state,
