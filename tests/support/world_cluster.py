@@ -65,6 +65,8 @@ class ClusterWorld:
         """The status was lost, and no decision was stored since."""
         self.done = False
         """Whether a program came to a good end by itself, asked by nobody to end."""
+        self.failed = False
+        """Whether a program failed by itself."""
         self.gone: tuple[PodView, ...] = ()
         self.dead: set[str] = set()
         """Pods on a node that does not answer."""
@@ -150,6 +152,7 @@ class ClusterWorld:
                 code = (0 if saves else 143) if going or end is None else end
                 pod["by_itself"] = not going and code == 0
                 self.done |= pod["by_itself"]
+                self.failed |= not going and code != 0
                 ended = {"exitCode": code, "startedAt": stamp(self.now - 1), "finishedAt": stamp(self.now)}
                 self._phase(pod, "Failed" if code else "Succeeded", {"terminated": ended})
             elif going and phase in ("Succeeded", "Failed"):
@@ -170,6 +173,7 @@ class ClusterWorld:
             ):
                 pod["by_itself"] = code == 0
                 self.done |= pod["by_itself"]
+                self.failed |= code != 0
                 ended = {"exitCode": code, "startedAt": stamp(self.now - 1), "finishedAt": stamp(self.now)}
                 self._phase(pod, "Running", {"terminated": ended}, beside={"running": {}})
 

@@ -43,6 +43,8 @@ class RuledWorld(ClusterWorld):
             old["state"] not in OVER or status["state"] == old["state"], f"{old['state']} was not final"
         )
         self._rule(status["state"] != "COMPLETED" or self.done, "COMPLETED, though no program did its work")
+        stopped = old["state"] in ("STOP", "STOPPED") and status["state"] == "ERROR"
+        self._rule(not stopped or self.failed, "a stop became ERROR, though no program failed by itself")
         step = status.get("attempt", 0) - old.get("attempt", 0)
         found = old["state"] == "CREATED" and not old.get("attempt")
         self._rule(step in (0, 1) or found, f"the attempt number moves by {step}")
