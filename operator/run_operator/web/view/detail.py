@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from heapq import nlargest
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from run_operator.api.exported import of_object
 from run_operator.api.metric_figures import figures
@@ -14,9 +14,12 @@ from run_operator.web.view.commands import commands, invocation
 from run_operator.web.view.rows import row, service_url
 from run_operator.web.view.timeline import attempts
 
+T = TypeVar("T")
 MAX_EVENTS: Final = 100
-MAX_DOCUMENT: Final = 512 * 1024
-"""Characters of a document that are shown; the API server stores at most three times as many bytes."""
+MAX_DOCUMENT: Final = 128 * 1024
+"""Characters of a document that are shown."""
+MAX_VALUES: Final = 5_000
+"""Its texts, numbers, lists and maps."""
 MAX_MESSAGE: Final = 4096
 MAX_WORD: Final = 256
 """Characters of the type, the reason and the time of an Event."""
@@ -132,7 +135,38 @@ def _variables(inner: JSON) -> dict[str, Any]:
 
 
 def _yaml(document: JSON) -> str:
-    written = write(dict(document))
-    if len(written) <= MAX_DOCUMENT:
-        return written
-    return f"{written[:MAX_DOCUMENT]}\n# {len(written) - MAX_DOCUMENT} more characters are not shown here\n"
+    """The document, or its beginning: writing a megabyte takes seconds, in the process that all viewers share."""
+    beginning = _Beginning()
+    written = write(beginning.of(document))
+    return written if beginning.is_whole else f"{written}# the rest is not shown here: it is too large\n"
+
+
+class _Beginning:
+    """Copies a JSON value as far as the page shows it."""
+
+    def __init__(self) -> None:
+        self._values = MAX_VALUES
+        self._characters = MAX_DOCUMENT
+        self.is_whole = True
+
+    def of(self, value: Any) -> Any:
+        """The value, or its beginning."""
+        self._values -= 1
+        if isinstance(value, Mapping):
+            return {self._text(key): self.of(inner) for key, inner in self._taken(value.items())}
+        if isinstance(value, list):
+            return [self.of(inner) for inner in self._taken(value)]
+        return self._text(value) if isinstance(value, str) else value
+
+    def _text(self, value: str) -> str:
+        kept = value[: max(0, self._characters)]
+        self._characters -= len(value)
+        self.is_whole = self.is_whole and len(kept) == len(value)
+        return kept
+
+    def _taken(self, entries: Iterable[T]) -> Iterator[T]:
+        for one in entries:
+            if self._values <= 0 or self._characters <= 0:
+                self.is_whole = False
+                return
+            yield one
