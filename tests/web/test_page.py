@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.support.page_samples import row
 from tests.support.page_server import TOKEN, page_server
 from tests.support.page_tour import complaints, go, run_place
 
@@ -61,6 +62,43 @@ def test_a_run_can_be_found_opened_and_compared_by_keys_alone(browser, world, ad
     browser.wait_for("show this list", "dialog[open]")
     browser.press("Escape")
     browser.wait("return !document.querySelector('dialog')")
+
+
+FOCUSED = "return document.activeElement.closest('.row')?.querySelector('a').textContent"
+CHOSEN = "return [...document.querySelectorAll('.row.chosen a')].map((one) => one.textContent)"
+
+
+def test_keys_are_about_the_run_with_the_focus_also_after_others_came(browser, world, address):
+    go(browser, address)
+    for _ in range(2):
+        browser.press("j")
+    browser.wait(f"return (() => {{{FOCUSED}}})() !== undefined")
+    focused = browser.run(FOCUSED)
+    world.rows.append(row(99, world.now) | {"created": "2999-01-01T00:00:00Z"})
+    world.changed()
+    browser.wait_for("13 Runs")
+    assert browser.run(FOCUSED) == focused
+    browser.press("x")
+    browser.wait(f"return (() => {{{CHOSEN}}})().length")
+    assert browser.run(CHOSEN) == [focused]
+    later = browser.run(
+        "const all = [...document.querySelectorAll('[data-at] a')]; all[6].focus(); return all[7].textContent"
+    )
+    browser.press("j")
+    browser.wait(f"return (() => {{{FOCUSED}}})() === arguments[0]", later)
+
+
+def test_enter_goes_from_the_filter_to_the_runs_that_it_found(browser, world, address):
+    go(browser, address)
+    browser.press("/")
+    word = world.rows[3]["title"]
+    for key in word:
+        browser.press(key)
+    browser.wait_for("1 of 12 Runs")
+    browser.press("Enter")
+    assert browser.run(FOCUSED) == word
+    browser.press("x")
+    browser.wait_for("Compare 1")
 
 
 @pytest.mark.parametrize("query", ["", "?tab=metrics", "?tab=log", "?tab=document"])

@@ -22,7 +22,7 @@ export function useKeys(keys: Record<string, () => void>): void {
 
 export const SHORTCUTS: readonly (readonly [string, string])[] = [
   ["?", "show this list"],
-  ["/", "write a filter"],
+  ["/", "write a filter; Enter goes to the Runs"],
   ["j k or ↓ ↑", "next and previous Run of the list"],
   ["Enter", "open the Run"],
   ["x", "select the Run for a comparison, open or close a group"],

@@ -55,7 +55,7 @@ export function ListView({ page, source, query }: { page: Page; source: RunsSour
     <section ref={section} class="list-view" data-scrolls aria-label="Runs" onScroll={(event) => (page.scrolled = event.currentTarget.scrollTop)}>
       <h1 class="unseen">Runs</h1>
       <div class="bar">
-        <Filters page={page} rows={all} query={query} />
+        <Filters page={page} rows={all} query={query} onEnter={() => firstOfLine(section.current, "[data-at]")?.focus()} />
         <span class="count" role="status">
           {countText(shown.length, all.length, rows.synced)}
         </span>
@@ -100,7 +100,15 @@ function toggled<T>(set: ReadonlySet<T>, one: T): Set<T> {
   return next;
 }
 
-function Filters({ page, rows, query }: { page: Page; rows: readonly Row[]; query: URLSearchParams }): JSX.Element {
+interface FiltersProps {
+  page: Page;
+  rows: readonly Row[];
+  query: URLSearchParams;
+  /** Goes from the query to the Runs that it has found. */
+  onEnter: () => void;
+}
+
+function Filters({ page, rows, query, onEnter }: FiltersProps): JSX.Element {
   const set = (key: string) => (value: string) => refine(page, { [key]: value });
   const menu = (label: string, key: "project" | "kind" | "state"): JSX.Element => {
     const options = choices(rows, (row) => row[key]);
@@ -125,6 +133,9 @@ function Filters({ page, rows, query }: { page: Page; rows: readonly Row[]; quer
         title="Words to find in a Run; -word excludes Runs; state:error,stopped searches one field; loss<0.3, attempt>1, duration>2h, age<1d compare"
         value={query.get("q") ?? ""}
         onInput={(event) => refine(page, { q: event.currentTarget.value })}
+        onKeyDown={(event) => {
+          if (event.key === "Enter" && !event.isComposing) onEnter();
+        }}
       />
       {menu("State", "state")}
       {menu("Project", "project")}
@@ -187,17 +198,9 @@ function Table(props: TableProps): JSX.Element {
   const rem = parseFloat(getComputedStyle(document.documentElement).fontSize);
   const height = Math.round((narrow ? 4 : 2.75) * rem);
   const [body, setBody] = useState<HTMLElement | null>(null);
-  const [at, setAt] = useState(-1);
   const view = useVisibleLines(body, list.length, height);
-  const focusLater = useRef(false);
-  useListKeys({ ...props, at, height, body, goTo: (next) => { focusLater.current = true; setAt(next); } });
-  useEffect(() => {
-    if (!focusLater.current) return;
-    const line = body?.querySelector<HTMLElement>(`[data-at="${at}"] a, [data-at="${at}"] button`);
-    if (!line) return; // it is mounted with the next look at what is seen
-    focusLater.current = false;
-    line.focus({ preventScroll: true });
-  });
+  const place = useListPlace(body);
+  useListKeys({ ...props, height, body, place });
 
   const sortBy = (column: Column): void => {
     const descending = order.column === column ? !order.descending : column === "created" || column === "duration";
@@ -311,17 +314,52 @@ function RunLine({ row, at, height, now, chosen, onChoose }: RunLineProps): JSX.
   );
 }
 
-interface KeysProps extends TableProps {
-  at: number;
-  height: number;
-  body: HTMLElement | null;
+interface ListPlace {
+  /** The line with the focus, or the one that gets it next; -1: none yet. */
+  here: () => number;
   goTo: (at: number) => void;
 }
 
+/** The line that keys are about. The focus decides, because lines move while Runs come and go. */
+function useListPlace(body: HTMLElement | null): ListPlace {
+  const [, render] = useState(0);
+  const last = useRef(-1);
+  const focusLater = useRef(false);
+  useEffect(() => {
+    if (!focusLater.current) return;
+    const line = firstOfLine(body, `[data-at="${last.current}"]`);
+    if (!line) return; // it is mounted with the next look at what is seen
+    focusLater.current = false;
+    line.focus({ preventScroll: true });
+  });
+  return {
+    here: () => {
+      const line = focusLater.current ? null : document.activeElement?.closest<HTMLElement>("[data-at]");
+      return line && body?.contains(line) ? Number(line.dataset["at"]) : last.current;
+    },
+    goTo: (at) => {
+      last.current = at;
+      focusLater.current = true;
+      render((count) => count + 1);
+    },
+  };
+}
+
+/** The link of a Run, or the button of a group. */
+function firstOfLine(body: HTMLElement | null, line: string): HTMLElement | null {
+  return body?.querySelector<HTMLElement>(`${line} a, ${line} button`) ?? null;
+}
+
+interface KeysProps extends TableProps {
+  height: number;
+  body: HTMLElement | null;
+  place: ListPlace;
+}
+
 /** j and k or the arrows go from line to line, Enter opens (it is a link), x chooses, c compares, / filters. */
-function useListKeys({ list, at, height, body, goTo, onChoose, onClose, onCompare }: KeysProps): void {
+function useListKeys({ list, height, body, place, onChoose, onClose, onCompare }: KeysProps): void {
   const move = (by: number): void => {
-    const next = Math.max(0, Math.min(list.length - 1, at + by));
+    const next = Math.max(0, Math.min(list.length - 1, place.here() + by));
     const scroller = body?.closest<HTMLElement>("[data-scrolls]");
     if (scroller && body && list.length > 0) {
       const top = body.offsetTop + next * height;
@@ -329,15 +367,15 @@ function useListKeys({ list, at, height, body, goTo, onChoose, onClose, onCompar
       if (top - rim < scroller.scrollTop) scroller.scrollTop = top - rim;
       if (top + rim > scroller.scrollTop + scroller.clientHeight) scroller.scrollTop = top + rim - scroller.clientHeight;
     }
-    if (list.length > 0) goTo(next);
+    if (list.length > 0) place.goTo(next);
   };
-  const line = list[at];
   useKeys({
     j: () => move(1),
     ArrowDown: () => move(1),
     k: () => move(-1),
     ArrowUp: () => move(-1),
     x: () => {
+      const line = list[place.here()];
       if (line?.type === "row") onChoose(line.row.uid);
       if (line?.type === "group") onClose(line.name);
     },
