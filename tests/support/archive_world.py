@@ -178,7 +178,7 @@ class World:
         return self.registry.get_sample_value(f"run_operator_logs_{name}", labels) or 0.0
 
     async def until(self, true: Callable[[], Any]) -> None:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while not true():  # noqa: ASYNC110 - of a cluster that tells nobody
                 await asyncio.sleep(0.002)
 

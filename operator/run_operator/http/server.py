@@ -97,9 +97,10 @@ class Ports:
         return int(server.sockets[0].getsockname()[1])
 
     async def close(self, within: float) -> None:
-        """Accept no more requests; answer those that finish `within` seconds."""
-        for server, _ in self._open:
+        """Accept no more requests; answer those that finish `within` seconds. Connections without a request close at once."""
+        for server, http in self._open:
             server.close()
+            http.pre_shutdown()
         await asyncio.gather(*(http.shutdown(within) for _, http in self._open))
 
 

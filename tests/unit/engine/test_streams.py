@@ -51,6 +51,8 @@ class ApiServer(ThreadingHTTPServer):
     """
 
     daemon_threads = True
+    request_queue_size = 64
+    """Ten streams come at once; of those that find no place in a shorter queue the kernel tries again after a second."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)

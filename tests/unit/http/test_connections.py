@@ -60,3 +60,31 @@ async def test_a_flood_of_one_address_keeps_nobody_else_out():
     for _, writer in flood:
         writer.close()
     await ports.close(1)
+
+
+async def test_a_port_that_closes_waits_for_requests_and_not_for_connections_that_are_kept():
+    """Prometheus, pods and the SDK keep their connections; a stop would wait for each until its deadline."""
+    reached, answer = asyncio.Event(), asyncio.Event()
+
+    async def handle(request: web.BaseRequest) -> web.StreamResponse:
+        if request.path == "/slow":
+            reached.set()
+            await answer.wait()
+        return web.Response(text="done")
+
+    ports = Ports(handle, Bounds())
+    port = await ports.listen("127.0.0.1", 0, None)
+    kept, writer = await _ask(port, "127.0.0.1")
+    assert await kept.readline() == b"HTTP/1.1 200 OK\r\n"
+    await kept.readuntil(b"done")
+    slow, slow_writer = await asyncio.open_connection("127.0.0.1", port)
+    slow_writer.write(b"GET /slow HTTP/1.1\r\nHost: x\r\n\r\n")
+    await reached.wait()
+    async with asyncio.timeout(30):
+        closing = asyncio.create_task(ports.close(600))
+        assert await kept.read() == b""
+        answer.set()
+        assert (await slow.read()).endswith(b"done")
+        await closing
+    for one in (writer, slow_writer):
+        one.close()
