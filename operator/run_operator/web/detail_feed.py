@@ -20,13 +20,13 @@ from run_operator.web.event_stream import frame, raw_frame
 from run_operator.web.rights import SEE_EVENTS, WATCH
 from run_operator.web.view.detail import beside, newest, of_document, of_now, shown_event, without_document
 from run_operator.web.view.new_points import Cursor, cursor, new_points
-from run_operator.web.viewer import Feed, FeedViewer
+from run_operator.web.viewer import FeedViewer, WatchFeed
 
 MAX_EVENTS: Final = 400
 """Events that are held, as they are shown; the newest are shown."""
 
 
-class DetailFeed(Feed["DetailViewer"]):
+class DetailFeed(WatchFeed["DetailViewer"]):
     """The feed of one Run; the receiver of its reflector. `rights`: see `detail`. A second reflector follows its Events."""
 
     def __init__(self, api: Api, namespace: str, name: str, rights: Mapping[str, str | None]) -> None:

@@ -17,10 +17,10 @@ from run_operator.web.event_stream import frame, raw_frame
 from run_operator.web.limits import WebLimits
 from run_operator.web.rights import WATCH
 from run_operator.web.view.rows import row
-from run_operator.web.viewer import Feed, FeedViewer
+from run_operator.web.viewer import FeedViewer, WatchFeed
 
 
-class RunFeed(Feed["RowsViewer"]):
+class RunFeed(WatchFeed["RowsViewer"]):
     """The feed of Runs; the receiver of a reflector. It follows them as long as `work` runs."""
 
     def __init__(

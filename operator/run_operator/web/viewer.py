@@ -52,7 +52,7 @@ class FeedViewer:
 V = TypeVar("V", bound=FeedViewer)
 
 
-class Feed(Generic[V]):
+class WatchFeed(Generic[V]):
     """The base of a watch that viewers share. `shown`: the words of the page for what the viewers see."""
 
     def __init__(self, namespace: str | None, shown: str) -> None:

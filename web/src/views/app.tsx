@@ -168,7 +168,7 @@ function Lost({ page }: { page: Page }): JSX.Element | null {
   if (since === null) return null;
   return (
     <p class="lost" role="alert">
-      The server does not answer since {moment(since).slice(11)}. What you see is as it was then. The page tries again by itself.
+      The server has not answered since {moment(since).slice(11)}. The page shows the state of that time, and tries again by itself.
     </p>
   );
 }
