@@ -211,12 +211,12 @@ def test_a_lost_server_is_reported_and_comes_back(browser, world):
     with page_server(world) as address:
         go(browser, address)
         port = int(address.split(":")[2].split("/")[0])
-    browser.wait_for("The server does not answer", "[role=alert]")
+    browser.wait_for("The server has not answered", "[role=alert]")
     assert "12 Runs" in browser.text()
     world.rows[0] = world.rows[0] | {"title": "changed-meanwhile"}
     world.rows = world.rows[:5]
     with page_server(world, port):
-        browser.wait_until_gone("The server does not answer")
+        browser.wait_until_gone("The server has not answered")
         browser.wait_for("5 Runs")
         browser.wait_for("changed-meanwhile")
 
