@@ -123,9 +123,9 @@ def test_who_signed_in_at_the_gateway_stays_there_while_it_starts_anew(window, k
     person.apply_run("first", "sleep", "600")
     window.wait_for("first", ".table")
     gateway.stop()
-    window.wait_for("The server does not answer", "[role=alert]")
+    window.wait_for("The server has not answered", "[role=alert]")
     person.apply_run("later", "sleep", "600")
     gateway.start()
     window.wait_for("later", ".table")
-    window.wait_until_gone("The server does not answer")
+    window.wait_until_gone("The server has not answered")
     assert gateway.stop() == 0
