@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
+from tests.support.dead_node import dead_node, end_all, on_it
 from tests.support.harness import OperatorProcess, Person, condition, delta, wait_for
 from tests.support.proxy import Proxy
 
@@ -296,39 +297,25 @@ def test_an_api_server_that_is_down_or_busy_for_a_while_is_waited_for(person, pr
 
 
 @pytest.fixture
-def dead_node(person: Person) -> Iterator[str]:
-    """A node without a kubelet: pods get there, and nobody ever says that they have ended."""
-    name = f"dead-{person.namespace}"
-    room = {"cpu": "8", "memory": "8Gi", "pods": "100"}
-    node = {
-        "apiVersion": "v1",
-        "kind": "Node",
-        "metadata": {"name": name, "labels": {"dead": person.namespace}},
-    }
-    person.apply(node)
-    status = json.dumps({"status": {"allocatable": room, "capacity": room}})
-    person.kubectl("patch", "node", name, "--subresource=status", "--type=merge", "-p", status)
-    yield name
-    person.kubectl("delete", "node", name)
+def deserted(person: Person) -> Iterator[str]:
+    """The name of a node without a kubelet."""
+    with dead_node(person) as name:
+        yield name
 
 
-def test_a_pod_on_a_dead_node_blocks_a_stop_for_a_bounded_time(operator, person, dead_node):
-    spec = {
-        "node_selector": [{"key": "dead", "value": person.namespace}],
-        "tolerations": [{"operator": "Exists"}],
-    }
+def test_a_pod_on_a_dead_node_blocks_a_stop_for_a_bounded_time(operator, person, deserted):
     policy = {"terminationGracePeriodSeconds": 1, "podTerminationTimeoutSeconds": 2}
-    person.apply_run("x", spec=spec, policy=policy)
-    wait_for("a pod there", lambda: any(p["spec"].get("nodeName") == dead_node for p in pods(person, "x")))
+    person.apply_run("x", spec=on_it(person), policy=policy)
+    wait_for("a pod there", lambda: any(p["spec"].get("nodeName") == deserted for p in pods(person, "x")))
     suspend(person, "x")
     status = person.becomes("x", "STOPPED")
     suspended = condition(status, "Suspended")
     assert (suspended["status"], suspended["reason"]) == ("True", "PodTerminationTimeout")
-    assert dead_node in suspended["message"]
+    assert deserted in suspended["message"]
     assert pods(person, "x") != []
     suspend(person, "x", False)
     wait_for("the next attempt", lambda: person.status("x")["attempt"] == 2)
-    person.kubectl("delete", "pods", "--all", "--force", "--grace-period=0", "--wait=false")
+    end_all(person)
 
 
 def test_a_claim_keeps_its_size_and_says_so_when_the_document_asks_for_another(operator, person):

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from tests.support.controller_manager import KueueManager
+from tests.support.dead_node import dead_node, end_all, on_it, say_that_it_runs
 from tests.support.harness import (
     REPOSITORY,
     OperatorProcess,
@@ -26,6 +27,8 @@ from tests.support.harness import (
 )
 from tests.support.terminal import Terminal
 
+pytestmark = pytest.mark.timeout(300)
+"""Two control planes and two managers of Kueue are the set-up of the first test."""
 NAMES = {"manager": cluster_name("mk-manager"), "worker": cluster_name("mk-worker")}
 API = "kueue.x-k8s.io/v1beta2"
 SECRETS = "kueue-system"
@@ -154,6 +157,13 @@ def team(admins: Clusters) -> Iterator[Clusters]:
         one.kubectl("delete", "namespace", name, "--wait=false")
 
 
+@pytest.fixture
+def deserted(team: Clusters) -> Iterator[str]:
+    """The name of a node of the worker without a kubelet."""
+    with dead_node(team.worker) as name:
+        yield name
+
+
 def dispatched(name: str = "far", priority: str = "low", **top: Any) -> dict[str, Any]:
     one = run_object(name, "sleep", spec={"resources": {"cpu": "1"}, **top.pop("spec", {})}, **top)
     one["metadata"]["labels"] = {
@@ -192,17 +202,54 @@ def test_a_run_of_the_manager_runs_in_the_worker_and_comes_back(team):
     assert team.manager.status("far")["state"] == "COMPLETED"
 
 
+def started_on_it(team: Clusters, *names: str, **more: Any) -> list[str]:
+    """Runs whose pods are on a node of the worker that says nothing by itself; the pods."""
+    found = []
+    for name in names:
+        team.manager.apply(dispatched(name, spec=on_it(team.worker), **more))
+        (pod,) = wait_for("a pod", lambda name=name: [p for p in pods(team.worker, name) if _is_placed(p)])
+        say_that_it_runs(team.worker, pod["metadata"]["name"])
+        team.manager.becomes(name, "RUNNING")
+        found.append(pod["metadata"]["name"])
+    return found
+
+
+def _is_placed(pod: dict[str, Any]) -> bool:
+    return bool(pod["spec"].get("nodeName"))
+
+
+def test_a_stop_waits_there_for_its_pods_and_keeps_what_was_logged(team, deserted):
+    (pod,) = started_on_it(team, "far")
+    log(team.worker, "far", 3, 2, 1)
+    team.manager.patch_run("far", {"spec": {"suspend": True}})
+    wait_for("its pod ending", lambda: _is_going(team.worker, pod))
+    wait_for("a word", lambda: "its pods are ending" in team.manager.status("far")["message"])
+    assert (team.manager.status("far")["state"], team.worker.get("run", "far") is None) == ("PENDING", False)
+    end_all(team.worker)
+    status = team.manager.becomes("far", "STOPPED", 90)
+    suspended = condition(status, "Suspended")
+    assert (suspended["status"], suspended["reason"]) == ("True", "JobSuspended"), (
+        "the other cluster has said it"
+    )
+    assert status["metrics"] == {"loss": [3, 2, 1]}
+    wait_for("gone there", lambda: team.worker.get("run", "far") is None)
+
+
 def test_a_stop_ends_it_there_and_a_resume_runs_it_again(team):
     team.manager.apply(dispatched())
     team.manager.becomes("far", "RUNNING")
     team.manager.patch_run("far", {"spec": {"suspend": True}})
     status = team.manager.becomes("far", "STOPPED", 90)
-    assert condition(status, "Suspended")["status"] == "True"
-    assert [one for one in pods(team.worker) if one["status"]["phase"] in ("Pending", "Running")] == []
+    assert condition(status, "Suspended")["reason"] == "JobSuspended"
+    assert running_pods(team.worker) == []
     wait_for("gone there", lambda: team.worker.get("run", "far") is None)
     team.manager.patch_run("far", {"spec": {"suspend": False}})
     team.manager.becomes("far", "RUNNING", 90)
-    assert len(pods(team.worker)) == 1
+    assert len(running_pods(team.worker)) == 1
+
+
+def _is_going(person: Person, pod: str) -> bool:
+    return "deletionTimestamp" in person.get("pod", pod)["metadata"]
 
 
 def test_one_that_waits_for_quota_says_so_and_a_deleted_one_is_deleted_there(team):
@@ -218,16 +265,23 @@ def test_one_that_waits_for_quota_says_so_and_a_deleted_one_is_deleted_there(tea
     assert team.worker.get("run", "one") is None
 
 
-def test_one_of_higher_priority_takes_the_place_of_another_which_goes_on_afterwards(team):
-    for name in ("one", "two"):
-        team.manager.apply(dispatched(name))
-        team.manager.becomes(name, "RUNNING")
+def test_one_of_higher_priority_takes_the_place_of_another_which_goes_on_afterwards(team, deserted):
+    ours = started_on_it(team, "one", "two")
     team.manager.apply(dispatched("urgent", "high"))
+    wait_for("a pod ending", lambda: any(_is_going(team.worker, pod) for pod in ours))
+    wait_for("a word", lambda: [n for n in ("one", "two") if "pods are ending" in said(team.manager, n)])
+    assert pods(team.worker, "urgent") == [], "its place is not free yet"
+    (going,) = [pod for pod in ours if _is_going(team.worker, pod)]
+    team.worker.kubectl("delete", "pod", going, "--force", "--grace-period=0", "--wait=false")
     team.manager.becomes("urgent", "RUNNING", 90)
     (preempted,) = (name for name in ("one", "two") if team.manager.status(name)["state"] != "RUNNING")
     assert team.manager.status(preempted)["state"] == "PENDING"
     team.manager.kubectl("delete", "run", "urgent")
-    team.manager.becomes(preempted, "RUNNING", 90)
+    wait_for("another pod", lambda: [p for p in pods(team.worker, preempted) if _is_placed(p)])
+
+
+def said(person: Person, name: str) -> str:
+    return str(person.status(name).get("message"))
 
 
 def test_an_evicted_pod_is_followed_by_another_one_and_a_deleted_pod_ends_the_run(team):
@@ -241,18 +295,17 @@ def test_an_evicted_pod_is_followed_by_another_one_and_a_deleted_pod_ends_the_ru
     wait_for(
         "its name", lambda: running_pods(team.worker)[0] in team.manager.status("far").get("message", "")
     )
-    status = team.manager.status("far")
-    assert (status["state"], status["attempt"]) == ("RUNNING", 1)
+    assert team.manager.becomes("far", "RUNNING")["attempt"] == 1
     team.worker.kubectl("delete", "pod", *running_pods(team.worker), "--wait=false")
     status = team.manager.becomes("far", "ERROR")
     assert status["message"].startswith("interrupted: ")
     assert team.manager.items("jobs,pods") == []
 
 
-def running_pods(person: Person) -> list[str]:
+def running_pods(person: Person, name: str = "far") -> list[str]:
     return [
         one["metadata"]["name"]
-        for one in pods(person)
+        for one in pods(person, name)
         if one["status"]["phase"] == "Running" and "deletionTimestamp" not in one["metadata"]
     ]
 

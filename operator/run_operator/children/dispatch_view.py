@@ -28,9 +28,11 @@ class DispatchView(NamedTuple):
     """Whether it holds quota: only then anything of the Run may be in another cluster, and MultiKueue copies its status."""
     evicted: Fact | None
     finished: Fact | None
-    cluster: str
-    """The cluster that runs it; empty: none does."""
+    may_run: bool
+    """Whether a cluster was chosen and has let it in. Kueue forgets the cluster at an eviction, and the condition stays."""
     conditions: tuple[Mapping[str, Any], ...]
+    checks: tuple[Mapping[str, Any], ...]
+    """Admission checks: that of MultiKueue is Ready while a cluster runs it."""
 
     @classmethod
     def of(cls, raw: Mapping[str, Any]) -> DispatchView:
@@ -45,8 +47,9 @@ class DispatchView(NamedTuple):
             reserved=_fact(found, "QuotaReserved") is not None,
             evicted=_fact(found, "Evicted"),
             finished=_fact(found, "Finished"),
-            cluster=text(status.get("clusterName")),
+            may_run=bool(status.get("clusterName")) or _fact(found, "Admitted") is not None,
             conditions=found,
+            checks=tuple(mappings(status.get("admissionChecks"))),
         )
 
 

@@ -3,10 +3,14 @@
 While the Workload holds quota, MultiKueue copies the status of the Run in the other cluster, so nothing here writes it. Before and
 after that nobody else does. Kueue gives quota back only when the controller of the job says that nothing runs any more; that is
 this operator, which reads it from the copied status.
+
+A stop evicts the Workload first, as a preemption does: then Kueue there ends the pods, and the status says so. Only after that it is
+switched off, because Kueue deletes the Run there as soon as the Workloads of both clusters differ.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from run_operator.api import conditions
@@ -28,6 +32,8 @@ SOON: Final = 2.0
 """The same while it is switched off or on."""
 COPIED: Final = 5.0
 """Seconds after the end or the eviction of the Workload in which what the other cluster says may still be copied."""
+SWITCHED_OFF: Final = "Deactivated"
+"""Reason of an eviction after which Kueue queues the Workload again when it is switched on."""
 TAKEN_BACK: Final = frozenset({"Preempted", "NodeFailures"})
 """Reasons of an eviction after which Kueue queues the Workload again by itself."""
 
@@ -87,10 +93,10 @@ def _followed(ctx: Context, seen: DispatchView) -> Plan:
     """The step when the Workload is there."""
     if seen.finished:
         return _over(ctx, seen.finished)
+    if seen.reserved and (ctx.run.suspend or seen.evicted):
+        return _taken_back(ctx, seen)
     if seen.active == ctx.run.suspend:
         return _switched(ctx, seen)
-    if seen.reserved and seen.evicted:
-        return _given_back(ctx, seen, seen.evicted)
     if seen.reserved:
         return Plan(wake_at=ctx.now + AGAIN)  # MultiKueue writes the status
     if ctx.run.suspend:
@@ -121,17 +127,63 @@ def _switched(ctx: Context, seen: DispatchView) -> Plan:
     return Plan(actions=(action,), wake_at=ctx.now + SOON)
 
 
-def _given_back(ctx: Context, seen: DispatchView, evicted: Fact) -> Plan:
-    """Kueue took the quota back: give up the reservation when nothing of the Run can write in the other cluster any more."""
+def _taken_back(ctx: Context, seen: DispatchView) -> Plan:
+    """The step of a Workload with quota whose Run is to be stopped, or that Kueue has evicted."""
+    if not seen.evicted:
+        return _evicted(ctx, seen) if seen.active else Plan(wake_at=ctx.now + AGAIN)
+    until = _ends_at(ctx, seen, seen.evicted)
+    if until > ctx.now:
+        return Plan(wake_at=until)
+    if seen.active == ctx.run.suspend:
+        return _switched(ctx, seen)
+    return _given_back(ctx, seen, seen.evicted)
+
+
+def _evicted(ctx: Context, seen: DispatchView) -> Plan:
+    """Take the Workload back, with what Kueue itself changes at an eviction: no cluster is chosen any more, and its checks begin again."""
+    now = stamp(ctx.now)
+    evicted = {
+        "type": "Evicted",
+        "status": "True",
+        "reason": SWITCHED_OFF,
+        "message": "the Run is stopped",
+        "lastTransitionTime": now,
+    }
+    checks = [
+        {
+            "name": one.get("name"),
+            "state": "Pending",
+            "message": "the Run was stopped",
+            "lastTransitionTime": now,
+        }
+        for one in seen.checks
+    ]
+    others = [one for one in seen.conditions if one.get("type") != "Evicted"]
+    body = {"status": {"conditions": [*others, evicted], "admissionChecks": checks, "clusterName": None}}
+    return Plan(actions=(_of_status(ctx, seen, body),), wake_at=ctx.now + SOON)
+
+
+def _ends_at(ctx: Context, seen: DispatchView, evicted: Fact) -> float:
+    """The time until which something of an evicted Run may write in the other cluster, or until which it is looked at again."""
     since = evicted.since if evicted.since is not None else ctx.now
-    given_up_at = since + ctx.run.policy.pod_termination_timeout
-    if seen.cluster and ctx.now < given_up_at and (ctx.now < since + COPIED or not _ended_there(ctx)):
-        return Plan(wake_at=min(given_up_at, max(since + COPIED, ctx.now + SOON)))
+    if ctx.now < since + COPIED:
+        return since + COPIED
+    if _ended_there(ctx) or not (seen.may_run or ctx.draft.attempt):
+        return ctx.now
+    policy = ctx.run.policy
+    return min(since + policy.termination_grace_period + policy.pod_termination_timeout, ctx.now + SOON)
+
+
+def _given_back(ctx: Context, seen: DispatchView, evicted: Fact) -> Plan:
+    """Give up the reservation: nothing of the Run can write in the other cluster any more, or nobody there has said so in time."""
     body = {"status": _without_quota(seen, evicted, stamp(ctx.now))}
-    release = PatchCustom(
+    return Plan(actions=(_of_status(ctx, seen, body),), wake_at=ctx.now + SOON)
+
+
+def _of_status(ctx: Context, seen: DispatchView, body: Mapping[str, Any]) -> PatchCustom:
+    return PatchCustom(
         kind_of(ctx.run), seen.name, seen.uid, body, subresource="status", version=seen.resource_version
     )
-    return Plan(actions=(release,), wake_at=ctx.now + SOON)
 
 
 def _ended_there(ctx: Context) -> bool:

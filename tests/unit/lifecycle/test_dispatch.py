@@ -43,7 +43,10 @@ def workload(
         for kind in true
     ]
     metadata = {"name": "run-hello-x", "uid": "w-1", "resourceVersion": "7"}
-    status = {"conditions": conditions} | ({"clusterName": cluster} if cluster else {})
+    checks = [{"name": "elsewhere", "state": "Ready", "message": "m", "lastTransitionTime": stamp(at)}]
+    status = {"conditions": conditions, "admissionChecks": checks} | (
+        {"clusterName": cluster} if cluster else {}
+    )
     return CustomObject({"metadata": metadata, "spec": {"active": active}, "status": status})
 
 
@@ -101,16 +104,47 @@ def test_while_it_holds_quota_nothing_is_written():
     assert step(workload("QuotaReserved"), status=copied()) == Plan(wake_at=NOW + 10)
 
 
-def test_a_stop_switches_the_workload_off_and_a_resume_on():
-    (patch,) = step(workload("QuotaReserved"), suspend=True, status=copied()).actions
+def test_a_stop_takes_the_workload_back_first_so_that_the_other_cluster_ends_its_pods():
+    made = step(workload("QuotaReserved", "Admitted"), suspend=True, status=copied())
+    (patch,) = made.actions
     assert isinstance(patch, PatchCustom)
-    assert (patch.uid, patch.body) == ("w-1", {"spec": {"active": False}})
-    assert step(workload("QuotaReserved"), suspend=True, status=copied()).status is None
+    assert (patch.uid, patch.subresource, patch.version, made.status) == ("w-1", "status", "7", None)
+    changed = patch.body["status"]
+    (evicted,) = [one for one in changed["conditions"] if one["type"] == "Evicted"]
+    assert (evicted["status"], evicted["reason"]) == ("True", "Deactivated")
+    assert {one["type"] for one in changed["conditions"]} == {"QuotaReserved", "Admitted", "Evicted"}
+    assert [(one["name"], one["state"]) for one in changed["admissionChecks"]] == [("elsewhere", "Pending")]
+    assert changed["clusterName"] is None
+
+
+def test_it_is_switched_off_when_its_pods_have_ended_and_a_resume_switches_it_on():
+    taken = workload("QuotaReserved", "Evicted", "Admitted", reason="Deactivated", cluster="")
+    assert step(taken, NOW + 6, suspend=True, status=copied()).actions == ()
+    ended = step(taken, NOW + 6, suspend=True, status=copied("PENDING", reason="Queued"))
+    (patch,) = ended.actions
+    assert (patch.body, ended.status) == ({"spec": {"active": False}}, None)
     stopped = step(workload("Evicted", active=False), suspend=True, status=copied("PENDING", reason="Queued"))
     resumed = step(workload("Evicted", active=False), status=stopped.status)
     (patch,) = resumed.actions
     assert patch.body == {"spec": {"active": True}}
     assert (resumed.status["state"], condition(resumed, "Suspended")["status"]) == ("PENDING", "False")
+
+
+@pytest.mark.parametrize("active", [True, False])
+def test_a_stop_that_has_begun_is_finished_before_a_resume(active):
+    taken = workload("QuotaReserved", "Evicted", "Admitted", reason="Deactivated", cluster="", active=active)
+    assert step(taken, NOW + 6, status=copied()).actions == ()
+    (patch,) = step(taken, NOW + 6, status=copied("PENDING", reason="Queued")).actions
+    if not active:
+        assert patch.body == {"spec": {"active": True}}
+        return
+    (again,) = [one for one in patch.body["status"]["conditions"] if one["type"] == "Requeued"]
+    assert again["reason"] == "Deactivated", "Kueue queues one again that is active and has this reason"
+
+
+def test_one_that_holds_no_quota_is_switched_off_at_once():
+    (patch,) = step(workload(cluster=""), suspend=True).actions
+    assert patch.body == {"spec": {"active": False}}
 
 
 @pytest.mark.parametrize(
@@ -123,11 +157,12 @@ def test_a_stop_switches_the_workload_off_and_a_resume_on():
         (copied("STOP"), 6, False),
         (copied("STOPPED"), 6, True),
         (status_of("PENDING", 0), 6, False),  # nothing was copied yet
+        (copied(), 320, False),  # the grace period counts too
         (copied(), 400, True),  # the other cluster does not answer
     ],
 )
 def test_quota_is_given_back_when_nothing_can_write_there(status, after, released):
-    seen = workload("QuotaReserved", "Evicted", "Admitted", active=False, reason="Deactivated")
+    seen = workload("QuotaReserved", "Evicted", "Admitted", active=False, reason="Deactivated", cluster="")
     made = step(seen, NOW + after, suspend=True, status=status)
     assert bool(made.actions) is released
     assert made.status is None
@@ -141,10 +176,19 @@ def test_quota_is_given_back_when_nothing_can_write_there(status, after, release
 
 def test_one_that_was_preempted_is_queued_again():
     seen = workload("QuotaReserved", "Evicted", reason="Preempted", cluster="")
-    (patch,) = step(seen).actions
+    assert step(seen, NOW + 1).actions == (), "a status may be on its way"
+    (patch,) = step(seen, NOW + 6).actions
     assert [one["status"] for one in patch.body["status"]["conditions"] if one["type"] == "Requeued"] == [
         "True"
     ]
+
+
+def test_one_that_was_preempted_keeps_its_quota_until_its_pods_have_ended():
+    seen = workload("QuotaReserved", "Evicted", "Admitted", reason="Preempted", cluster="")
+    for status in (copied(), copied("PENDING", reason="Ending")):
+        assert step(seen, NOW + 6, status=status) == Plan(wake_at=NOW + 8)
+    assert step(seen, NOW + 6, status=copied("PENDING", reason="Queued")).actions
+    assert step(seen, NOW + 400, status=copied()).actions, "nobody says anything"
 
 
 def test_it_is_stopped_when_it_holds_no_quota_any_more():
