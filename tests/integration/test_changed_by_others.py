@@ -131,3 +131,28 @@ def test_a_failed_program_keeps_its_retry_when_the_rest_of_its_pod_is_evicted(op
     patch_status(person, pod_of(person, "x", 2)["metadata"]["name"],
                  {"phase": "Failed", "containerStatuses": [main]})  # fmt: skip
     assert condition(person.becomes("x", "ERROR"), "Failed")["reason"] == "BackoffLimitExceeded"
+
+
+def test_a_job_that_a_backup_restored_before_its_run_is_named_and_the_run_begins_when_it_is_deleted(
+    operator, person
+):
+    """As Velero restores: by kind in the order of the alphabet, without owners, uids and status."""
+    person.apply_run("x", "sleep")
+    person.becomes("x", "RUNNING")
+    run, job = person.get("run", "x"), person.get("job", "x")
+    person.kubectl("delete", "run", "x")
+    wait_for("nothing left", lambda: not person.items("jobs,pods"))
+    for one in (run, job):
+        kept = ("name", "namespace", "labels", "annotations")
+        one["metadata"] = {key: one["metadata"][key] for key in kept if key in one["metadata"]}
+        del one["status"]
+    del job["spec"]["selector"]
+    for label in ("controller-uid", "batch.kubernetes.io/controller-uid"):
+        job["spec"]["template"]["metadata"]["labels"].pop(label)
+    for one in (job, run):
+        person.kubectl("create", "-f", "-", stdin=json.dumps(one))
+    status = wait_for("the report", lambda: (s := person.status("x")).get("reason") == "NameConflict" and s)
+    assert status["state"] == "PENDING"
+    assert "delete Job x, then this Run begins" in status["message"]
+    person.kubectl("delete", "job", "x")
+    assert person.becomes("x", "RUNNING")["attempt"] == 1

@@ -75,6 +75,20 @@ class Damage:
                 self._etcd("kv/put", pair)
         self.wait_until_well()
 
+    def command(self, name: str) -> list[str]:
+        """How a component is started."""
+        return list(self._components[name])
+
+    @contextmanager
+    def frozen(self, name: str) -> Iterator[None]:
+        """A component does nothing meanwhile, and remembers all it knew."""
+        pid = self._pid(name)
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(pid, signal.SIGCONT)
+
     def wait_until_well(self) -> None:
         """Until the API server is ready and the rest runs."""
         wait_for("all components", lambda: all(self._found(name) for name in self._components))

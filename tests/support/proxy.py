@@ -60,6 +60,8 @@ class Proxy:
         """`PATCH /apis/...` of every write that was forwarded, in order."""
         self.answer: Callable[[str, str], web.Response | None] = lambda *_: None
         """Asked for every request; what it returns is answered in the API server's place."""
+        self.mute: Callable[[str], bool] = lambda _: False
+        """Asked with the path of a watch for each piece of it: whether this and what follows on that watch is kept back."""
         self.before_write: Callable[[int], None] = lambda _: None
         self.after_write: Callable[[int], None] = lambda _: None
         self._loop = asyncio.new_event_loop()
@@ -215,7 +217,7 @@ class Proxy:
             self._streams.add(task)
         try:
             async for chunk in upstream.content.iter_any():
-                if watching and self._silent:
+                if watching and (self._silent or self.mute(request.path)):
                     await asyncio.Event().wait()
                 await response.write(chunk)
             await response.write_eof()

@@ -15,7 +15,7 @@ from run_operator.api.run import Run
 from run_operator.children.event_facts import Question, Said
 from run_operator.engine.custom_objects import CustomObjects
 from run_operator.engine.event_reader import EventReader
-from run_operator.engine.refusals import RefusedError, refusals
+from run_operator.engine.refusals import RefusedError, name_conflict, refusals
 from run_operator.engine.step_runs import StepRuns
 from run_operator.engine.store import Store
 from run_operator.engine.watched_kinds import CHILDREN, REFERRED, Child
@@ -307,13 +307,7 @@ class Executor:
             raise TransientError(
                 f"create {what}", 409, "the one of an earlier Run of this name is still being deleted"
             )
-        whose = f"{owner.get('kind')} {owner.get('name')}" if owner else "another client"
-        message = f"{what} already exists and belongs to {whose}: the operator does not change it; apply this Run under another name, "
-        if volume:  # what a claim holds is not ours to offer for deletion
-            message += f"or delete this Run and apply it again with another name for its volume {volume}, which asks for that claim"
-        else:
-            message += "or delete both and apply it again"
-        raise RefusedError(Refusal("NameConflict", message, final=True))
+        raise RefusedError(name_conflict(what, found, owner, run, volume))
 
     async def _delete(self, resource: Resource, run: Run, name: str, uid: str, version: str = "") -> None:
         """Delete an object. Raises ConflictError if it has changed since it was read; then the Run is planned again."""

@@ -24,6 +24,7 @@ from run_operator.engine.shallow_response import ShallowResponse
 from run_operator.engine.store import Store
 from run_operator.engine.watched_kinds import OPTIONAL, REFERRED, SELECTORS
 from run_operator.kube.backoff import Backoffs
+from run_operator.kube.client import SILENCE
 from run_operator.kube.resource import RUNS, Resource
 
 IDENTITY: Final[Any] = MANAGED_BY
@@ -81,6 +82,9 @@ def settings() -> kopf.OperatorSettings:
     chosen.watching.chunk_size = 20  # of objects that may have 1.5 MB each: a page is in memory whole
     chosen.watching.server_timeout = random.randint(230, 290)  # noqa: S311 - spreads reconnects
     chosen.watching.client_timeout = 320
+    chosen.watching.inactivity_timeout = (
+        SILENCE + 10
+    )  # kopf would watch again and not list; see ShallowResponse
     chosen.watching.connect_timeout = 5
     chosen.watching.reconnect_backoff = 1.0
     chosen.networking.request_timeout = 20

@@ -6,15 +6,20 @@ again whenever the stream is opened.
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from collections.abc import AsyncIterator
 from typing import Any, Final
 
 import aiohttp
 
-from run_operator.kube import nesting
+from run_operator.kube import client, nesting
 
+EXPIRED: Final = b'{"type": "ERROR", "object": {"kind": "Status", "code": 410}}\n'
 LONGEST_LINE: Final = 32 * 1024 * 1024
 """Bytes of one event: several times the largest object in etcd."""
+
+log = logging.getLogger(__name__)
 
 
 class ShallowResponse(aiohttp.ClientResponse):
@@ -41,9 +46,21 @@ class _Lines:
         return getattr(self._content, name)
 
     async def iter_chunked(self, size: int) -> AsyncIterator[bytes]:
-        """Lines of JSON, each of them shallow."""
+        """Lines of JSON, each of them shallow. A watch on which nothing arrives ends as one that is too old does: kopf lists again."""
         rest = b""
-        async for piece in self._content.iter_chunked(size):
+        pieces = aiter(self._content.iter_chunked(size))
+        while True:
+            try:
+                async with asyncio.timeout(client.SILENCE):
+                    piece = await anext(pieces)
+            except StopAsyncIteration:
+                break
+            except TimeoutError:
+                log.warning(
+                    "listing Runs and what they refer to again: nothing came for %g s", client.SILENCE
+                )
+                yield EXPIRED
+                return
             *lines, rest = (rest + piece).split(b"\n")
             if lines:
                 yield b"".join(nesting.cut(line) + b"\n" for line in lines)

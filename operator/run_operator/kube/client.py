@@ -241,7 +241,7 @@ class Api:
         """The events after `version`, with bookmarks, until the server ends the watch after `seconds`.
 
         Without a version the existing objects come first, as ADDED. Raises ExpiredError if the version is too old, and
-        TransientError if no event and no bookmark arrives.
+        SilentError if no event and no bookmark arrives.
         """
         query = {"watch": "true", "allowWatchBookmarks": "true", "timeoutSeconds": str(seconds)}
         query |= _given(("resourceVersion", version), ("labelSelector", selector), ("fieldSelector", fields))
@@ -320,7 +320,8 @@ class Api:
         self._observe(verb, plural, "error")
         if isinstance(error, aiohttp.ClientConnectorCertificateError):
             self.trust.refused()
-        return errors.TransientError(what, 0, str(error) or f"no answer within {deadline:g} s")
+        silent = verb == "watch" and isinstance(error, aiohttp.SocketTimeoutError)
+        return errors.unanswered(what, error, deadline, silent=silent)
 
     async def _write(
         self,

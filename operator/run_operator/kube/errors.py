@@ -73,8 +73,19 @@ class ExpiredError(TransientError):
     """410: the version of a watch or the token of the next page is too old. Start with a new list."""
 
 
+class SilentError(TransientError):
+    """No event and no bookmark arrived on a watch, though bookmarks come every minute: whatever happened is in a new list only."""
+
+
 class FencedError(Exception):
     """This replica may not write; nothing was sent."""
+
+
+def unanswered(what: str, error: BaseException, deadline: float, *, silent: bool) -> TransientError:
+    """The error of a request without an answer, or without the rest of it; `silent`: of a watch on which nothing came."""
+    return (SilentError if silent else TransientError)(
+        what, 0, str(error) or f"no answer within {deadline:g} s"
+    )
 
 
 def too_large(status: int, message: str) -> bool:

@@ -21,7 +21,7 @@ from typing import Final, Protocol
 from run_operator.api.raw import JSON, older
 from run_operator.kube.backoff import Backoffs
 from run_operator.kube.client import Api
-from run_operator.kube.errors import ExpiredError, KubeError, NotFoundError, TransientError
+from run_operator.kube.errors import ExpiredError, KubeError, NotFoundError, SilentError, TransientError
 from run_operator.kube.media_types import METADATA_LIST
 from run_operator.kube.resource import Resource
 
@@ -119,6 +119,11 @@ class Reflector:
                 raise
             except ExpiredError as error:
                 log.info("listing %s again: %s", self._scope, error)
+                self._version = ""
+            except SilentError as error:
+                # The next watch may be silent too, behind a proxy that keeps what it should pass on; a list is answered.
+                self._failed(error)
+                log.warning("listing %s again: %s", self._scope, error)
                 self._version = ""
             except NotFoundError as error:
                 self._failed(error)

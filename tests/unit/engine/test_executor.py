@@ -208,3 +208,21 @@ async def test_a_replica_set_of_another_client_is_reported_and_not_deleted(metad
         await one.carry_out(run(), action)
     assert (caught.value.refusal.reason, caught.value.refusal.final) == ("PodsAdopted", False)
     assert said in caught.value.refusal.message
+
+
+@pytest.mark.parametrize(
+    ("labels", "final", "said"),
+    [
+        ({"run-operator.io/run": "hello", "run-operator.io/run-uid": "earlier"}, False, "delete Job hello, then this Run begins"),
+        ({"run-operator.io/run": "other", "run-operator.io/run-uid": "earlier"}, True, "belongs to another client"),
+        ({}, True, "belongs to another client"),
+    ],
+)  # fmt: skip
+async def test_a_job_that_a_backup_restored_does_not_end_the_run(labels, final, said):
+    there = child(1)
+    there["metadata"] |= {"labels": labels, "ownerReferences": []}
+    one, _, _ = executor(Server(AlreadyExistsError, there))
+    with pytest.raises(RefusedError) as caught:
+        await one.carry_out(run(), creation())
+    assert (caught.value.refusal.reason, caught.value.refusal.final) == ("NameConflict", final)
+    assert said in caught.value.refusal.message

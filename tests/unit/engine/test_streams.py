@@ -23,7 +23,7 @@ from run_operator.engine import kopf_streams, resync, streams
 from run_operator.engine.operator import Operator
 from run_operator.engine.watched_kinds import WATCHED
 from run_operator.flags import BindAddress
-from run_operator.kube import reflector
+from run_operator.kube import client, reflector
 from run_operator.kube.reflector import RewoundError
 from run_operator.kube.resource import Resource
 from run_operator.settings import Settings
@@ -175,11 +175,11 @@ def cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ApiServ
     server.server_close()
 
 
-def operator(port: int = 0) -> Operator:
+def operator(port: int = 0, sweep_interval: float = 0.2) -> Operator:
     return Operator(
         Settings(
             workers=2,
-            sweep_interval=0.2,
+            sweep_interval=sweep_interval,
             sync_deadline=1,
             metrics_bind_address=BindAddress("127.0.0.1", port),
             log_tail_bytes=0,
@@ -202,6 +202,21 @@ async def test_workers_go_on_when_the_streams_are_opened_again(cluster, monkeypa
     cluster.runs, cluster.still = [LATE], True
     await until(lambda: [path for path in cluster.writes if "/runs/" in path])
     assert cluster.writes[-1].endswith("/runs/late/status")
+    os.kill(os.getpid(), signal.SIGTERM)
+    await working
+
+
+async def test_after_watches_that_say_nothing_the_objects_are_listed_before_the_next_resync(
+    cluster, monkeypatch, caplog
+):
+    """The streams of this API server never say a word: neither the first ones nor those that are opened in their place."""
+    monkeypatch.setattr(client, "SILENCE", 0.5)
+    working = asyncio.create_task(operator(sweep_interval=1000).run())
+    await until(lambda: len(cluster.watching) >= len(WATCHED))
+    cluster.runs = [LATE]
+    await until(lambda: [path for path in cluster.writes if "/runs/" in path])
+    assert "listing Runs and what they refer to again: nothing came for 0.5 s" in caplog.text
+    assert "the watch streams failed" not in caplog.text
     os.kill(os.getpid(), signal.SIGTERM)
     await working
 

@@ -192,11 +192,30 @@ async def test_whatever_else_a_watch_ends_with_it_goes_on_where_it_was_and_says_
     assert said in line
 
 
-async def test_a_stream_that_stands_still_is_given_up(monkeypatch):
+async def test_after_a_watch_that_says_nothing_the_objects_are_listed(monkeypatch, caplog):
+    """The next watch may say nothing either: as behind a proxy that keeps what it should pass on."""
     monkeypatch.setattr(client, "SILENCE", 0.05)
     still = watch(event("MODIFIED", pod("a", 11)), end="open")
-    async with world(page(10, "a"), still) as made:
-        await made.until("list", "10", "11")
+    async with world(page(10, "a"), still, page(12, "b"), watch(end="open"), page(13, "c")) as made:
+        await made.until("list", "10", "list", "12", "list", "13")
+        assert made.heard == ["a@10", "a@11", "b@12", "-a", "c@13", "-b"]
+    assert "listing pods in namespace ml again" in caplog.text
+
+
+async def test_a_quiet_watch_with_bookmarks_costs_no_list(monkeypatch):
+    monkeypatch.setattr(client, "SILENCE", 0.5)
+    marks = [event("BOOKMARK", pod("", version)) for version in range(11, 31)]
+
+    async def quiet(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        for mark in marks:
+            await asyncio.sleep(0.05)
+            await response.write(mark)
+        return response
+
+    async with world(page(10, "a"), quiet) as made:
+        await made.until("list", "10", "30")
 
 
 async def test_a_watch_that_was_open_for_a_while_is_opened_again_at_once(monkeypatch):
