@@ -235,7 +235,9 @@ class ClusterWorld:
     @staticmethod
     def _surely(pod: dict[str, Any]) -> bool:
         """Whether its program came to a good end by itself, and nobody asked the pod to end in the same second."""
-        return bool(pod.get("by_itself")) and not pod["metadata"].get("deletionTimestamp")
+        ended = ClusterWorld._ended(pod).get("finishedAt")
+        marked = any(c["lastTransitionTime"] == ended for c in pod["status"].get("conditions", ()))
+        return bool(pod.get("by_itself")) and not marked and not pod["metadata"].get("deletionTimestamp")
 
     @staticmethod
     def _ended(pod: dict[str, Any]) -> dict[str, Any]:

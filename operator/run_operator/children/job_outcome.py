@@ -75,13 +75,13 @@ def _interruption(
 ) -> Interruption | None:
     """The interruption that ended the newest pod; None if the Job did, because it is suspended, deleted or out of time.
 
-    The verdict of a suspended Job does not count if the program was asked to end.
+    No verdict counts if the program was asked to end, except that of an exceeded deadline.
     """
-    counted = complete or (failed if job.suspend and failed and failed.reason != DEADLINE else None)
-    if _ends_its_pods(job) and not counted:
+    decided = complete or (failed is not None and failed.reason != DEADLINE)
+    if _ends_its_pods(job) and not decided:
         return None
     if pods:  # the newest one decides
-        return None if not counted and _suspended_before(job, pods[-1]) else interruption(pods[-1])
+        return None if not decided and _suspended_before(job, pods[-1]) else interruption(pods[-1])
     if failed and failed.reason == POLICY:  # the pod is gone, and nobody saw it go
         return Interruption(DISRUPTION, f"its pod was disrupted: {failed.message}", "", True, None, None)
     return None
