@@ -39,6 +39,14 @@ def test_each_attempt_has_its_phases_and_its_end():
     assert (second["state"], second["phases"][-1]["to"]) == ("running", None)
 
 
+def test_the_stop_before_a_quick_resume_belongs_to_the_attempt_that_it_ended():
+    """The start of an attempt is a whole second: here it is before the STOP of the attempt before."""
+    moves = moved(("PENDING", 1.2), ("RUNNING", 2.0), ("STOP", 60.2), ("STOPPED", 60.4), ("PENDING", 60.7))
+    first, second = attempts(STATUS | {"transitions": moves}, CREATED)
+    assert [one["phase"] for one in first["phases"]] == ["pending", "running", "stopping", "stopped"]
+    assert [one["phase"] for one in second["phases"]] == ["pending"]
+
+
 def test_a_wait_in_a_queue_is_reported_apart():
     queued = {"type": "Queued", "status": "True", "lastTransitionTime": "2026-11-29T10:00:05Z"}
     waiting = {"state": "PENDING", "transitions": moved(("PENDING", 1.0)), "conditions": [queued]}

@@ -36,7 +36,7 @@ export function Tables({ page, comparison, colours, mainMetric, words, all }: Ta
       <div class="settings">
         <Choice label="Best by" value={mainMetric} options={names} onChoose={(by) => refine(page, { by })} />
         <span class="muted">{winner < 0 ? "" : `${wanted === "least" ? "lowest" : "highest"} last value: ${runs[winner]?.title ?? ""}`}</span>
-        <Check label={`all parameters${hidden > 0 ? ` (${hidden} without a difference ${hidden === 1 ? "is" : "are"} hidden)` : ""}`} on={all} onChange={(on) => refine(page, { all: on ? "1" : null })} />
+        <Check label={`all parameters${hidden > 0 ? ` (${hidden} hidden)` : ""}`} on={all} onChange={(on) => refine(page, { all: on ? "1" : null })} />
       </div>
       <div class="wide" tabIndex={0} role="region" aria-label="Table of Runs, parameters and metrics">
         <table>

@@ -92,14 +92,11 @@ def attempts(status: JSON, created: float | None) -> list[dict[str, Any]]:
     """The outcome of each attempt with its phases, the oldest first."""
     entries = mappings(status.get("attempts"))
     every = phases(status, created)
-    starts = [parse(one.get("startTime")) or 0.0 for one in entries]
+    begins = _begins(every, entries)
     pods = mappings(status.get("pods"))
     found = []
     for place, entry in enumerate(entries):
-        since = float("-inf") if place == 0 else starts[place]
-        until = starts[place + 1] if place + 1 < len(entries) else float("inf")
-        # Starts are whole seconds, transitions are not: half a second of tolerance keeps them together.
-        own = [one for one in every if since - 0.5 <= one.since < until - 0.5]
+        own = every[begins[place] : begins[place + 1]]
         is_last = place + 1 == len(entries)
         pod = text(entry.get("podName")) or (text(pods[0].get("name")) if is_last and pods else "")
         running = next((one.since for one in own if one.name == "running"), None)
@@ -126,6 +123,22 @@ def attempts(status: JSON, created: float | None) -> list[dict[str, Any]]:
             }
         )
     return found
+
+
+def _begins(every: Sequence[Phase], entries: Sequence[JSON]) -> list[int]:
+    """The index of the first phase of each attempt, and the number of phases."""
+    found = [0]
+    for entry in entries[1:]:
+        since = parse(entry.get("startTime")) or 0.0
+        # Starts are whole seconds, transitions are not: half a second of tolerance keeps them together. No attempt begins with
+        # a stop: that of a quick resume is the end of the attempt before.
+        own = (
+            at
+            for at, one in enumerate(every)
+            if one.since >= since - 0.5 and one.name not in ("stopping", "stopped")
+        )
+        found.append(max(found[-1], next(own, len(every))))
+    return [*found, len(every)]
 
 
 def _outcome(entry: JSON, status: JSON, is_last: bool) -> str:
