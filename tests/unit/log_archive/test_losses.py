@@ -5,7 +5,7 @@ from __future__ import annotations
 from run_operator.api import runlog
 from run_operator.kube.errors import ForbiddenError, TransientError
 from run_operator.log_archive.kubelet import FAKE
-from tests.support.archive_world import OVER, Log
+from tests.support.archive_world import OVER, Log, World
 
 
 async def test_a_node_that_does_not_answer_is_given_up_after_a_few_requests_and_reported_once(world):
@@ -19,18 +19,20 @@ async def test_a_node_that_does_not_answer_is_given_up_after_a_few_requests_and_
     assert "node node does not serve it: dial tcp: i/o timeout" in world.said[0]
 
 
-async def test_a_fake_node_costs_one_request_and_no_event(world):
-    world.api.everything = TransientError("get", 500, f"{FAKE}; known addresses: []")
-    world.pod("first", "Failed", main=OVER)
-    await world.until(lambda: world.count("lost_total", reason="addressless") == 1)
-    for number in range(20):
-        world.pod(f"p{number}", "Failed", main=OVER)
-        world.pod(f"q{number}")
-    world.job(suspend=True)
-    for number in range(20):
-        world.gone(f"q{number}")
-    await world.until(lambda: world.count("lost_total", reason="addressless") == 41)
-    assert (world.api.asked, world.said) == (["read first.main"], [])
+async def test_a_fake_node_costs_one_request_and_no_event():
+    async with World(last_pause=600.0) as world:  # as long as the product's: however slow the machine is
+        await world.start()
+        world.api.everything = TransientError("get", 500, f"{FAKE}; known addresses: []")
+        world.pod("first", "Failed", main=OVER)
+        await world.until(lambda: world.count("lost_total", reason="addressless") == 1)
+        for number in range(20):
+            world.pod(f"p{number}", "Failed", main=OVER)
+            world.pod(f"q{number}")
+        world.job(suspend=True)
+        for number in range(20):
+            world.gone(f"q{number}")
+        await world.until(lambda: world.count("lost_total", reason="addressless") == 41)
+        assert (world.api.asked, world.said) == (["read first.main"], [])
 
 
 async def test_a_pod_that_is_gone_before_anybody_asked_is_reported(world):
