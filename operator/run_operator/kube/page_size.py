@@ -41,16 +41,25 @@ class PageSize:
 
 
 async def read(answer: Any, page: PageSize | None) -> bytes:
-    """The body of an answer; of a page as much as fits. Raises LongAnswerError beyond that, and closes the connection."""
+    """The body of an answer; of a page as much as fits. Raises LongAnswerError beyond that.
+
+    A body that is not read to its end closes the connection: nothing else would, before the garbage collector finds the answer.
+    """
     if page is None or page.bytes is None:
         whole: bytes = await answer.read()
         return whole
     pieces, size = [], 0
-    async for piece in answer.response.content.iter_any():
-        pieces.append(piece)
-        size += len(piece)
-        if size > page.bytes:
-            answer.response.close()
-            raise LongAnswerError
+    try:
+        async for piece in answer.response.content.iter_any():
+            pieces.append(piece)
+            size += len(piece)
+            if size > page.bytes:
+                break
+    except BaseException:
+        answer.response.close()
+        raise
+    if size > page.bytes:
+        answer.response.close()
+        raise LongAnswerError
     page.took = size
     return b"".join(pieces)

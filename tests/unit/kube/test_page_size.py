@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from aiohttp import web
@@ -67,3 +69,16 @@ async def test_where_objects_are_small_again_pages_grow():
     server = Server([9_000] * 4 + [1] * 300)
     assert len(await server.listed(page_size=64)) == 304
     assert max(server.limits[3:]) > 8
+
+
+@pytest.mark.parametrize("error", [TimeoutError(), asyncio.CancelledError()], ids=repr)
+async def test_a_page_that_is_not_read_to_its_end_closes_its_connection(error):
+    async def cut_off():
+        yield b"{"
+        raise error
+
+    answer = Mock()
+    answer.response.content.iter_any = cut_off
+    with pytest.raises(type(error)):
+        await page_size.read(answer, page_size.PageSize(500))
+    answer.response.close.assert_called_once_with()
