@@ -161,7 +161,7 @@ def test_a_queue_lets_the_run_in_and_takes_it_back_and_a_person_stops_it(operato
     person.apply(document)
     status = wait_for("queued", lambda: (s := person.status("x")).get("suspendedBy") == "Queue" and s)
     assert (status["state"], condition(status, "Queued")["status"]) == ("PENDING", "True")
-    job = person.get("job", "x")
+    job = wait_for("its Job", lambda: person.get("job", "x"))  # a Run with a queue is stored first
     assert job["metadata"]["labels"]["kueue.x-k8s.io/queue-name"] == "team-a"
     assert pods(person, "x") == []
     # By this time, and not by its creation, a Job without a pod counts as forgotten.

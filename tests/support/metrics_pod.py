@@ -39,7 +39,7 @@ class MetricsPod:
 
     def settle(self) -> None:
         """Wait until everything sent is in the cluster."""
-        wait_for(f"batch {self.seq} committed", lambda: self.poll().get("committed") == self.seq, 15)
+        wait_for(f"batch {self.seq} committed", lambda: self.poll().get("committed") == self.seq)
 
     def post(self, body: Any, token: str | None = None) -> tuple[int, dict[str, Any]]:
         """Status and answer. Raises OSError or HTTPException when there is none."""
