@@ -120,6 +120,6 @@ def test_wrong_keys_without_end_delay_nobody_and_are_said_in_a_few_words(
         assert len(json.dumps(status)) <= MAX_STATUS
     message = condition(stranger.status("many-7"), "NotApplied")["message"]
     assert message.endswith(f"and {len(WRONG['many']) - 10} more")
-    told = [one["message"] for one in stranger.items("events") if one["reason"] == "NotApplied"]
-    assert told
-    assert max(map(len, told)) <= MAX_EVENT
+    messages = [one["message"] for one in stranger.items("events") if one["reason"] == "NotApplied"]
+    assert messages
+    assert max(map(len, messages)) <= MAX_EVENT

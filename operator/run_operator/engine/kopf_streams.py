@@ -82,9 +82,8 @@ def settings() -> kopf.OperatorSettings:
     chosen.watching.chunk_size = 20  # of objects that may have 1.5 MB each: a page is in memory whole
     chosen.watching.server_timeout = random.randint(230, 290)  # noqa: S311 - spreads reconnects
     chosen.watching.client_timeout = 320
-    chosen.watching.inactivity_timeout = (
-        SILENCE + 10
-    )  # kopf would watch again and not list; see ShallowResponse
+    # Later than ShallowResponse ends a silent watch: kopf itself would watch again and not list.
+    chosen.watching.inactivity_timeout = SILENCE + 10
     chosen.watching.connect_timeout = 5
     chosen.watching.reconnect_backoff = 1.0
     chosen.networking.request_timeout = 20
